@@ -1,0 +1,1 @@
+"""How the platform is run: embedded, on local servers, in containers."""

@@ -1,0 +1,351 @@
+"""CloudEvents 1.0 around every event: read in binary and structured mode, written in binary mode.
+
+Two steps, since what is wrong in the second must still be told by what was read in the first: `read_kafka` and
+`read_structured` give the attributes and the raw data; `decode` makes an `Event` of them or says why not.
+Source: CloudEvents 1.0.2, its Kafka protocol binding and its JSON format.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+
+from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
+from shared.contracts.fields import Data, EventId, Source, Time
+from shared.contracts.personal_identity import holds_a_code, mask, may_hold_a_code
+from shared.contracts.registry import EventClass, class_of, kind_of
+
+MAX_EVENT_BYTES: Final = 64 * 1024
+AHEAD: Final = timedelta(minutes=5)
+ATTRIBUTES: Final = (
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "time",
+    "datacontenttype",
+    "dataschema",
+    "correlationid",
+    "causationid",
+    "traceparent",
+    "dataclassification",
+    "synthetic",
+)
+
+Headers = Iterable[tuple[str, bytes | None]]
+
+_TIME = TypeAdapter(Time)
+_SOURCE: TypeAdapter[str] = TypeAdapter(Source)
+_ID: TypeAdapter[str] = TypeAdapter(EventId)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What was read before anything was judged: attributes as text, data as the JSON that came."""
+
+    attributes: Mapping[str, str]
+    data: bytes
+
+    @property
+    def source(self) -> str:
+        return self.attributes.get("source", "")
+
+    @property
+    def id(self) -> str:
+        return self.attributes.get("id", "")
+
+    @property
+    def type(self) -> str:
+        return self.attributes.get("type", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event, judged and whole. It is known by (`source`, `id`), never by `id` alone."""
+
+    id: str
+    source: str
+    time: datetime
+    data: Data
+    digest: str = ""
+    """Of type, subject and received data, not of time and tracing: honest retries differ in those."""
+    correlation: str | None = None
+    causation: str | None = None
+    traceparent: str | None = None
+    synthetic: bool = False
+
+    @property
+    def name(self) -> str:
+        """The class: `ReferralIssued`."""
+        return type(self.data).__name__
+
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        """What decides which of two facts came later."""
+        return self.time, self.id, self.source
+
+
+def read_kafka(value: bytes | None, headers: Headers) -> Raw:
+    """The attributes and data of a Kafka record. Raises `Undecodable`."""
+    if not value:
+        raise Undecodable("the record has no value")
+    attributes: dict[str, str] = {}
+    content_type = ""
+    for name, content in headers:
+        if not name.startswith("ce_") and name != "content-type":
+            continue
+        text = _header_text(name, content)
+        if name == "content-type":
+            content_type = text
+        else:
+            attributes[name[3:]] = text
+    if content_type.startswith("application/cloudevents") or not attributes:
+        return read_structured(value)
+    if content_type:
+        attributes.setdefault("datacontenttype", content_type)
+    return Raw(attributes, value)
+
+
+def _header_text(name: str, content: bytes | None) -> str:
+    if content is None:
+        raise Undecodable(f"the header {name} has no value")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Undecodable(f"the header {name} is not UTF-8") from error
+
+
+def read_structured(body: bytes | msgspec.Raw) -> Raw:
+    """The attributes and data of a structured CloudEvent. Raises `Undecodable`."""
+    try:
+        fields = _STRUCTURED.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Undecodable(f"no JSON object: {error}") from error
+    data = bytes(fields.pop("data", b""))
+    if not data and (encoded := fields.pop("data_base64", None)) is not None:
+        data = _from_base64(encoded)
+    return Raw({name: _attribute_text(name, value) for name, value in fields.items()}, data)
+
+
+_STRUCTURED = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _from_base64(encoded: msgspec.Raw) -> bytes:
+    try:
+        return base64.b64decode(msgspec.json.decode(encoded, type=str), validate=True)
+    except (msgspec.MsgspecError, binascii.Error) as error:
+        raise Undecodable("data_base64 is no base64 text") from error
+
+
+def _attribute_text(name: str, value: msgspec.Raw) -> str:
+    try:
+        decoded = msgspec.json.decode(value)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Undecodable(f"{name}: no JSON: {error}") from error
+    if isinstance(decoded, bool):
+        return "true" if decoded else "false"
+    return decoded if isinstance(decoded, str) else msgspec.json.encode(decoded).decode()
+
+
+def decode(raw: Raw, *, now: datetime) -> Event:
+    """The event in it. `now` is the platform's clock. Raises `EventError` of the class that fits."""
+    try:
+        document = msgspec.json.decode(raw.data) if raw.data else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Undecodable(f"the data is no JSON: {error}") from error
+    refuse_personal_data(raw, document)
+    problems = list(_lacking(raw))
+    if raw.attributes.get("type"):
+        event_class = class_of(raw.type)
+    if problems:
+        raise Invalid(_line(problems), problems)
+    if not isinstance(document, dict):
+        raise Invalid("/data: an object is needed", [Problem("/data", "an object is needed")])
+    source, time = _checked_attributes(raw.id, raw.source, raw.attributes["time"])
+    if time > now + AHEAD:
+        at = f"{time.isoformat()} is more than 5 minutes ahead of the platform's clock, {now.isoformat()}"
+        raise Invalid(f"/time: {at}", [Problem("/time", at)])
+    data = _validated(event_class, raw.data)
+    subject = raw.attributes.get("subject")
+    if subject is not None and subject != data.subject:
+        said = f"{subject[:80]!r}; for {event_class.name} it is {data.subject!r}"
+        raise Invalid(f"/subject: {said}", [Problem("/subject", said)])
+    return Event(
+        id=raw.id,
+        source=source,
+        time=time,
+        data=data,
+        digest=_digest(raw.type, data.subject, document),
+        correlation=raw.attributes.get("correlationid"),
+        causation=raw.attributes.get("causationid"),
+        traceparent=raw.attributes.get("traceparent"),
+        synthetic=raw.attributes.get("synthetic") == "true",
+    )
+
+
+def refuse_personal_data(raw: Raw, document: object) -> None:
+    """Raises `PersonalData`, naming the place with the code masked."""
+    for name, value in raw.attributes.items():
+        if _suspicious(value.encode()) and holds_a_code(value):
+            where = f"/{name}"
+            raise PersonalData(
+                f"{where}: a personal identity code: {mask(value)[:80]}", [Problem(where, "a personal identity code")]
+            )
+    path = next(_paths_of_codes(document, "/data"), None) if _suspicious(raw.data) else None
+    if path is not None:
+        raise PersonalData(f"{path}: a personal identity code", [Problem(path, "a personal identity code")])
+
+
+def _suspicious(text: bytes) -> bool:
+    # Escapes of JSON and URLs can hide a code from the cheap look at the bytes.
+    return b"\\" in text or b"%" in text or may_hold_a_code(text)
+
+
+def _paths_of_codes(document: object, path: str) -> Iterator[str]:
+    stack: list[tuple[object, str]] = [(document, path)]
+    while stack:
+        value, at = stack.pop()
+        if isinstance(value, str) and holds_a_code(value):
+            yield mask(at)
+        elif isinstance(value, dict):
+            stack.extend((member, f"{at}/{_pointer(name)}") for name, member in value.items())
+            stack.extend((name, f"{at}/{_pointer(name)}") for name in value)
+        elif isinstance(value, list):
+            stack.extend((member, f"{at}/{index}") for index, member in enumerate(value))
+
+
+def _pointer(part: object) -> str:
+    return str(part)[:80].replace("~", "~0").replace("/", "~1")
+
+
+def _lacking(raw: Raw) -> Iterable[Problem]:
+    for name in ("specversion", "id", "source", "type", "time"):
+        if not raw.attributes.get(name):
+            yield Problem(f"/{name}", "is lacking")
+    if raw.attributes.get("specversion", "1.0") != "1.0":
+        yield Problem("/specversion", f"{raw.attributes['specversion'][:20]!r} is not 1.0")
+    content_type = raw.attributes.get("datacontenttype", "application/json")
+    if content_type.partition(";")[0].strip() not in {"application/json", "text/json"}:
+        yield Problem("/datacontenttype", f"{content_type[:60]!r} is not application/json")
+    if raw.attributes.get("synthetic", "false") not in {"true", "false"}:
+        yield Problem("/synthetic", "is true or false")
+
+
+@lru_cache(maxsize=4096)
+def _checked_source(source: str) -> str:
+    return _SOURCE.validate_python(source)
+
+
+def _checked_attributes(id_: str, source: str, time: str) -> tuple[str, datetime]:
+    try:
+        checked = _checked_source(source)
+    except ValidationError as error:
+        raise _invalid("/source", error) from error
+    try:
+        _ID.validate_python(id_)
+    except ValidationError as error:
+        raise _invalid("/id", error) from error
+    try:
+        return checked, _TIME.validate_python(time)
+    except ValidationError as error:
+        raise _invalid("/time", error) from error
+
+
+def _invalid(path: str, error: ValidationError) -> Invalid:
+    problems = [
+        Problem(path + "".join(f"/{_pointer(part)}" for part in fault["loc"] if part != "[key]"), fault["msg"])
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    return Invalid(_line(problems), problems)
+
+
+def _line(problems: Iterable[Problem]) -> str:
+    return mask("; ".join(f"{problem.path}: {problem.message}" for problem in problems))[:1_000]
+
+
+def _validated(event_class: EventClass, data: bytes) -> Data:
+    try:
+        return event_class.model.model_validate_json(data)
+    except ValidationError as error:
+        raise _invalid("/data", error) from error
+
+
+def _digest(type_: str, subject: str, document: object) -> str:
+    canonical = msgspec.json.encode([type_, subject, document], order="sorted")
+    return blake2b(canonical, digest_size=12).hexdigest()
+
+
+def authorise(event: Event, sender: str) -> None:
+    """Raises `Forged` where `sender`, as the topic or the key proves, is not the source or may not send this class."""
+    if event.source != sender:
+        raise Forged(f"/source: {event.source} is not the sender, {sender}", [Problem("/source", "is not the sender")])
+    check_class(event)
+
+
+def check_class(event: Event) -> None:
+    """Raises `Forged` where this kind of source may not send this class."""
+    kind = kind_of(event.source)
+    if kind not in class_of(f"fi.kulttuurilahete.{event.name}.v1").senders:
+        raise Forged(f"/type: a {kind} may not send {event.name}", [Problem("/type", f"a {kind} may not send it")])
+    respondent = getattr(event.data, "respondent", kind)
+    if event.name == "FeedbackSubmitted" and kind in {"region", "opisto"} and respondent != kind:
+        _check_on_behalf(event, kind)
+
+
+def _check_on_behalf(event: Event, kind: str) -> None:
+    # A partner hands in a participant's answers on paper or from the telephone; nobody's else, in no other way.
+    if event.data.respondent in {"region", "opisto"} or event.data.channel not in {"paper", "phone"}:  # type: ignore[attr-defined]
+        raise Forged(
+            "/data/channel: a partner sends a participant's answers only from paper or phone",
+            [Problem("/data/channel", f"a {kind} sends another's answers only with channel paper or phone")],
+        )
+
+
+def classification(data: Data) -> str:
+    """`public` for what opistos publish, `confidential` where a referral is concerned."""
+    return "public" if type(data).__name__ in {"ActivityPublished", "ActivityCancelled"} else "confidential"
+
+
+def attributes_of(event: Event) -> dict[str, str]:
+    """The CloudEvents attributes to write."""
+    attributes = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": f"fi.kulttuurilahete.{event.name}.v1",
+        "subject": event.data.subject,
+        "time": written(event.time),
+        "datacontenttype": "application/json",
+        "dataclassification": classification(event.data),
+    }
+    optional = {
+        "correlationid": event.correlation,
+        "causationid": event.causation,
+        "traceparent": event.traceparent,
+        "synthetic": "true" if event.synthetic else None,
+    }
+    return attributes | {name: value for name, value in optional.items() if value}
+
+
+def kafka_headers(attributes: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    """The attributes as headers of the Kafka binding's binary mode."""
+    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items() if name != "datacontenttype"]
+    return [*headers, ("content-type", b"application/json")]
+
+
+def written(time: datetime) -> str:
+    """RFC 3339 in UTC."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def structured(event: Event) -> dict[str, object]:
+    """The event as a structured CloudEvent."""
+    return {**attributes_of(event), "data": event.data.model_dump(mode="json", exclude_none=True)}

@@ -1,0 +1,59 @@
+"""What can be wrong with an event, by class: the class decides what happens to it.
+
+    EventError                  never an outage: the same bytes fail the same way again
+    ├── Undecodable             no JSON, no CloudEvent
+    ├── UnknownType             a class or a major version that nobody knows
+    ├── Invalid                 breaks the contract; `problems` points at the fields
+    ├── PersonalData            a personal identity code stands in it; the message never repeats it
+    └── Forged                  not from whom it says
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+
+class Problem(NamedTuple):
+    """One fault: `path` is a JSON Pointer into the structured form of the event."""
+
+    path: str
+    message: str
+
+
+class EventError(Exception):
+    """An event that cannot be taken. `reason` is the dead letter's reason of CONTRACTS.md."""
+
+    reason: ClassVar[str]
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class Undecodable(EventError):
+    """It cannot be read at all."""
+
+    reason = "undecodable"
+
+
+class UnknownType(EventError):
+    """Its class, or its major version, is not in the contracts."""
+
+    reason = "unknown_type"
+
+
+class Invalid(EventError):
+    """It breaks the contract."""
+
+    reason = "invalid"
+
+
+class PersonalData(EventError):
+    """A Finnish personal identity code stands in it."""
+
+    reason = "personal_data"
+
+
+class Forged(EventError):
+    """Its source is not the sender that the topic or the key proves, or may not send this class."""
+
+    reason = "forged_sender"

@@ -1,0 +1,110 @@
+"""The types of fields that events share: what a code, a time, a text may look like."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from shared.reference import DIMENSIONS, MUNICIPALITIES, REGIONS, THEMES
+
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+MAX_TEXT = 4_000
+
+
+class Data(BaseModel):
+    """What an event says. Types are taken strictly; unknown fields are dropped."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+    @property
+    def subject(self) -> str:
+        """The aggregate it is about, also the Kafka key: referral, else activity, else the source it concerns."""
+        raise AssertionError(f"{type(self).__name__} names no subject")
+
+
+def _rfc3339(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not _RFC3339.fullmatch(value):
+        raise ValueError("a time is RFC 3339 with an offset, such as 2026-09-01T10:15:00+03:00")
+    return datetime.fromisoformat(value.upper())
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the year is out of range") from error
+
+
+def _day(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not _DATE.fullmatch(value):
+        raise ValueError("a date is YYYY-MM-DD")
+    return date.fromisoformat(value)
+
+
+def _known(codes: object, what: str):  # type: ignore[no-untyped-def]
+    def check(value: str) -> str:
+        if value not in codes:  # type: ignore[operator]
+            raise ValueError(f"no {what} has the code {value[:20]!r}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("each may stand only once")
+    return values
+
+
+def _organises(value: str) -> str:
+    if value.startswith(("/region/", "/service/")):
+        raise ValueError(f"{value[:80]!r} is no organiser of activities")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_in_utc)]
+Day = Annotated[date, BeforeValidator(_day)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+
+EventId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+ReferralId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+ActivityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+UnitRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Organiser = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$"), AfterValidator(_organises)]
+Source = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$")]
+RegionCode = Annotated[str, _known({code for code, region in REGIONS.items() if region.may_refer}, "region that may refer")]
+Municipality = Annotated[str, _known(MUNICIPALITIES, "municipality")]
+Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$", max_length=35)]
+
+Theme = Annotated[str, _known(frozenset(THEMES), "theme"), Field(json_schema_extra={"enum": list(THEMES)})]
+Dimension = Annotated[
+    str, _known(frozenset(DIMENSIONS), "3X10D dimension"), Field(json_schema_extra={"enum": list(DIMENSIONS)})
+]
+Weight = Annotated[int, Field(ge=1, le=10)]
+Needs = Annotated[dict[Dimension, Weight], Field(min_length=1, max_length=10)]
+AgeBand = Literal["0-6", "7-12", "13-15", "16-17", "18-29", "30-64", "65-74", "75-84", "85-"]
+Format = Literal["in_person", "remote", "hybrid"]
+Accessibility = Literal["step_free", "induction_loop", "quiet", "sign_language", "easy_language", "companion_welcome"]
+Funding = Literal["kaikukortti", "opintoseteli", "agreement"]
+Setting = Literal["course", "peer", "drop_in", "meets_people", "guidance"]
+
+
+def _some_language(value: dict[str, str]) -> dict[str, str]:
+    if not {"fi", "sv", "en"} & value.keys():
+        raise ValueError("a text needs at least one of fi, sv, en")
+    return value
+
+
+Text = Annotated[
+    dict[Literal["fi", "sv", "en", "se"], Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]],
+    AfterValidator(_some_language),
+]
+Distinct = AfterValidator(_distinct)

@@ -1,0 +1,409 @@
+"""The events that the services decide, each on its own `<service>.events`.
+
+The first part is what partners may be told; the second is what services tell each other. Times are UTC; `number` is
+the referral's count of what it asked of one activity, or of the matching: the greatest number holds, so a stale
+message can neither free nor take a newer place.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.fields import (
+    ActivityId,
+    Count,
+    Data,
+    EventId,
+    Integer,
+    Organiser,
+    ReferralId,
+    RegionCode,
+    SessionId,
+    Source,
+    Time,
+)
+from shared.contracts.from_outside import AboutReferral
+
+Outcome = Literal[
+    "completed", "discontinued", "never_attended", "not_recorded", "no_activity_found", "not_chosen", "withdrawn"
+]
+What = Literal["match", "choice", "confirmation", "attendance", "feedback", "early", "waiting_list", "rematch"]
+ServiceName = Literal["referral", "catalogue", "feedback", "notify", "monitor"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+class AboutPlace(AboutReferral):
+    """One referral at one activity."""
+
+    organiser: Organiser
+    activity_id: ActivityId
+    number: Count
+
+
+# --- referral
+
+
+class Deadline(_Part):
+    """Until when something is awaited."""
+
+    what: What
+    due_at: Time
+
+
+class ReferralOpened(AboutReferral):
+    """The platform has the referral and follows it."""
+
+    region: RegionCode
+    referral_code: str
+    deadlines: tuple[Deadline, ...]
+
+
+class PlaceRequested(AboutPlace):
+    """The referral wants a place, asked for by the choice `request` made at `requested_at`.
+
+    `enrolled`: the opisto has the participant on its list, so the place is given beyond the capacity if need be.
+    `moved`: the place was held at an activity that this one replaces.
+    """
+
+    request: str
+    requested_at: Time
+    enrolled: bool = False
+    moved: bool = False
+
+
+class PlaceGivenUp(AboutPlace):
+    """The referral wants no place here; with `follow` it is still told of sessions and cancellation."""
+
+    follow: bool
+
+
+class SessionCounts(_Part):
+    """How many of the counted sessions were attended, missed, never recorded."""
+
+    attended: Count
+    missed: Count
+    not_recorded: Count
+
+
+class Ended(AboutReferral):
+    """How a referral ended, as far as known."""
+
+    outcome: Outcome
+    sessions: SessionCounts
+
+
+class ReferralCompleted(Ended):
+    """Someone came. What follows is the feedback."""
+
+
+class ReferralLapsed(Ended):
+    """Nothing came of it: silence, or nobody came."""
+
+
+class ReferralClosed(Ended):
+    """The loop is closed. Sent again when what it said has changed; the latest holds."""
+
+
+class ActivityKey(_Part):
+    """An activity is known by its organiser and the organiser's own id."""
+
+    organiser: Organiser
+    activity_id: ActivityId
+
+
+class RematchRequested(AboutReferral):
+    """Match it (again), leaving out what was tried."""
+
+    number: Count
+    without: Annotated[tuple[ActivityKey, ...], Field(max_length=200)] = ()
+
+
+class MatchingEnded(AboutReferral):
+    """No proposals are wanted any more."""
+
+    number: Count
+
+
+# --- catalogue
+
+
+class Proposal(_Part):
+    """One activity that fits. `score` is 0 to 100, a cosine over the ten dimensions; `reasons` are codes."""
+
+    organiser: Organiser
+    activity_id: ActivityId
+    score: Annotated[int, Field(ge=0, le=100)]
+    reasons: tuple[str, ...]
+    starts_at: Time
+    places_left: Count
+
+
+class ActivitiesProposed(AboutReferral):
+    """Up to five activities, the best first."""
+
+    number: Count
+    proposals: Annotated[tuple[Proposal, ...], Field(min_length=1, max_length=5)]
+
+
+class NoActivityFound(AboutReferral):
+    """Nothing fits now; it is tried again as activities appear. `nearest_misses`: refused by that filter alone."""
+
+    number: Count
+    nearest_misses: dict[str, Count]
+
+
+class ListedSession(_Part):
+    """A session as its latest listing has it."""
+
+    session_id: SessionId
+    starts_at: Time
+    ends_at: Time
+    called_off: bool = False
+
+
+class ActivityCall(_Part):
+    """The activity was cancelled at `time`; places move to `replaced_by` where it is given."""
+
+    time: Time
+    replaced_by: ActivityId | None = None
+
+
+class PlaceAnswer(AboutPlace):
+    """What the activity answers to the referral. The greatest `answer` of one activity holds."""
+
+    answer: Count
+    request: str
+
+
+class PlaceReserved(PlaceAnswer):
+    """A place is held. `given_at`: the time of the fact that gave it."""
+
+    given_at: Time
+    promoted: bool
+    confirm: bool
+    sessions: tuple[ListedSession, ...]
+    cancelled: ActivityCall | None = None
+
+
+class PlaceWaitlisted(PlaceAnswer):
+    """No place yet; `position` 1 is next."""
+
+    position: Count
+    sessions: tuple[ListedSession, ...]
+    cancelled: ActivityCall | None = None
+
+
+class PlaceRefused(PlaceAnswer):
+    """No place. `unknown` and `closed` are judged anew when a version of the activity arrives; `full` is final."""
+
+    reason: Literal["full", "closed", "cancelled", "unknown"]
+
+
+class PlaceReleased(PlaceAnswer):
+    """The place, or the place on the waiting list, is free again."""
+
+
+class SessionsChanged(PlaceAnswer):
+    """The sessions or the fate of an activity that the referral holds or follows."""
+
+    sessions: tuple[ListedSession, ...]
+    cancelled: ActivityCall | None = None
+
+
+class ActivityToMatch(AboutReferral):
+    """The catalogue to itself: judge this activity for this referral (it is new, or changed, or gone)."""
+
+    organiser: Organiser
+    activity_id: ActivityId
+
+
+# --- feedback
+
+
+class FeedbackRequested(AboutReferral):
+    """Someone is asked. The link is made by who hands it out; no token stands here."""
+
+    phase: Literal["before", "after"]
+    respondents: tuple[Literal["participant", "region", "opisto"], ...]
+    instruments: tuple[str, ...]
+
+
+class OutcomeMeasured(AboutReferral):
+    """Before and after of one instrument are both there: the change an item, after minus before."""
+
+    respondent: Literal["participant", "carer"]
+    instrument: str
+    change: dict[str, Integer]
+
+
+class FormLinkIssued(AboutReferral):
+    """A link to the form was handed out. Only the token's hash is kept."""
+
+    phase: Literal["before", "after"]
+    token_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    expires: Time
+    issued_to: Source
+
+
+# --- notify
+
+
+class Notification(_Part):
+    """What a recipient is told: the event's own id, source, type and time, with the recipient's extract as data."""
+
+    id: str
+    source: Source
+    type: str
+    time: Time
+    subject: str
+    data: str
+    """The extract, JSON."""
+
+
+class NotificationQueued(Data):
+    """A recipient is to be told. `erase`: what was told of the referral is blanked in the recipient's feed instead."""
+
+    recipient: Source
+    referral_id: ReferralId | None = None
+    notification: Notification | None = None
+    erase: bool = False
+
+    @property
+    def subject(self) -> str:
+        return self.referral_id or self.recipient
+
+
+class NotificationDelivered(Data):
+    """It stands in the recipient's feed, or reached the recipient's channel."""
+
+    recipient: Source
+    referral_id: ReferralId | None = None
+    channel: Literal["feed", "webhook", "email"]
+    event_id: EventId
+    event_source: Source
+
+    @property
+    def subject(self) -> str:
+        return self.referral_id or self.recipient
+
+
+class NotificationFailed(NotificationDelivered):
+    """It could not be delivered on that channel; it still stands in the feed."""
+
+    error: Annotated[str, Field(max_length=200)]
+
+
+# --- any service
+
+
+class DeadlinePassed(Data):
+    """Silence is an event: nothing came until `due_at`. `nth` 1 reminds, 2 acts (attendance, feedback act at 1)."""
+
+    service: ServiceName
+    collection: str
+    aggregate: str
+    what: What
+    due_at: Time
+    nth: Count
+    referral_id: ReferralId | None = None
+    concerns: Source | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.referral_id or self.aggregate
+
+
+class EventRefused(Data):
+    """An event of a known sender was dead-lettered: which, and why; never what it said."""
+
+    sender: Source
+    service: ServiceName
+    event_id: str
+    event_type: str
+    reason: str
+    errors: Annotated[tuple[str, ...], Field(max_length=20)]
+    referral_id: ReferralId | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.referral_id or self.sender
+
+
+class DeadLetterSettled(Data):
+    """A redriven dead letter was taken up: `outcome` is what became of it."""
+
+    dl_id: str
+    service: ServiceName
+    attempt: Count
+    outcome: Literal["resolved", "rejected", "handler_failed"]
+
+    @property
+    def subject(self) -> str:
+        return self.dl_id
+
+
+# --- monitor, and its own doors
+
+
+class PartnerRegistered(Data):
+    """What a partner said of itself: its name, which classes it wants to be told, in which language."""
+
+    partner: Source
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    classes: Annotated[tuple[str, ...], Field(max_length=60)] | None = None
+    language: Literal["fi", "sv", "en"] = "fi"
+
+    @property
+    def subject(self) -> str:
+        return self.partner
+
+
+class RedriveRequested(Data):
+    """An ops person sends a dead letter again."""
+
+    dl_id: str
+    attempt: Count
+    by: str
+
+    @property
+    def subject(self) -> str:
+        return self.dl_id
+
+
+class DiscardRequested(Data):
+    """An ops person lays a dead letter aside for good."""
+
+    dl_id: str
+    by: str
+
+    @property
+    def subject(self) -> str:
+        return self.dl_id
+
+
+class DeadLetterToErase(Data):
+    """The monitor to itself: consent was withdrawn, so the bytes of this dead letter go."""
+
+    dl_id: str
+
+    @property
+    def subject(self) -> str:
+        return self.dl_id
+
+
+class AccessRecorded(Data):
+    """Who looked at what, on what ground, and whether it was allowed."""
+
+    who: str
+    action: Literal["read", "read_accesses", "look_up_code", "form_link", "trace", "dead_letter", "redrive", "discard", "key"]
+    what: str
+    ground: str
+    allowed: bool
+    referral_id: ReferralId | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.referral_id or self.what

@@ -1,0 +1,48 @@
+"""Every topic's name, in one place. DESIGN.md's table says who writes where and under which key."""
+
+import re
+from typing import Final
+
+SERVICES: Final = ("referral", "catalogue", "feedback", "notify", "monitor")
+
+INTAKE_HTTP: Final = "intake.http"  # our own doors; the door has proven the sender
+DEAD_LETTERS: Final = "dead-letters"  # every engine writes, the monitor reads
+AUDIT: Final = "audit.events"  # who looked, revealed, redrove, changed a key
+
+PARTITIONS: Final = 8  # for what many write; 1 for a sender's own topic: few partitions, since each fetch names all
+
+_OWN = re.compile(r"intake\.(region|opisto)\.([a-z0-9.-]{1,60})")
+
+
+def events_of(service: str) -> str:
+    """What the service decided."""
+    return f"{service}.events"
+
+
+def redrive_to(service: str) -> str:
+    """Dead letters sent again to the one service that refused them; the monitor alone writes."""
+    return f"redrive.{service}"
+
+
+def intake_of(source: str) -> str:
+    """The topic that a sender, `/region/06`, writes to itself."""
+    return "intake" + source.replace("/", ".", 2)
+
+
+def sender_of(topic: str) -> str | None:
+    """The one sender that a topic proves, or None where the topic proves none."""
+    if own := _OWN.fullmatch(topic):
+        return f"/{own[1]}/{own[2]}"
+    service, _, rest = topic.partition(".")
+    return f"/service/{service}" if rest == "events" and service in SERVICES else None
+
+
+def platform_topics() -> dict[str, int]:
+    """The topics that are there from the start, and their partitions. Senders' own topics come as they are granted."""
+    return {
+        INTAKE_HTTP: PARTITIONS,
+        **{events_of(service): PARTITIONS for service in SERVICES},
+        **{redrive_to(service): 1 for service in SERVICES},
+        AUDIT: 1,
+        DEAD_LETTERS: 1,
+    }

@@ -1,0 +1,363 @@
+"""PROTOCOL.md's batch, from raw records to what may be committed. Each step stands in the order that the model proved.
+
+`process` returns once all that follows is acknowledged; the caller commits, then calls `clear` at leisure. Any
+exception means: nothing is committed, the same records will come again, and that is harmless.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import structlog
+from aiokafka import ConsumerRecord
+
+from shared.clock import Clock
+from shared.contracts.envelope import Event
+from shared.contracts.errors import EventError
+from shared.engine import book as books
+from shared.engine.book import Book, Known
+from shared.engine.dead_letters import DeadLetter, record_of
+from shared.engine.fuse import Fuse, FuseOpen
+from shared.engine.model import Decision, Document, Handler, Kind, Out, OutBlank, OutRow, Rejected, Table, Waits
+from shared.engine.publish import Publisher
+from shared.engine.publish import record_of as kafka_record
+from shared.engine.receive import Arrival, read_again, receive, route
+from shared.store import Row, Store, StoreUnavailable, Written
+
+At = tuple[str, str]
+"""Collection and id of an aggregate."""
+
+MAX_DOCUMENT_BYTES: Final = 12 * 1024 * 1024  # MongoDB takes 16 MiB of BSON
+_RACES: Final = 50
+
+log = structlog.get_logger()
+
+
+class HandlerFault(Exception):
+    """Switched on in the settings for a test: stands for a bug in a handler."""
+
+
+class Batch:
+    """What a batch left behind, to be cleared once it is committed."""
+
+    def __init__(self) -> None:
+        self.books: dict[At, Book] = {}
+        self.letters: list[DeadLetter] = []
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+
+
+class Processor:
+    """Takes batches through the protocol for one service."""
+
+    def __init__(
+        self,
+        table: Table,
+        store: Store,
+        publisher: Publisher,
+        clock: Clock,
+        *,
+        ring: int,
+        due_early: timedelta,
+        failing: frozenset[str] = frozenset(),
+        between: Callable[[str], None] = lambda step: None,
+    ) -> None:
+        self.table = table
+        self.store = store
+        self.fuse = Fuse()
+        self._publisher = publisher
+        self._clock = clock
+        self._ring = ring
+        self._due_early = due_early
+        self._failing = failing
+        self._between = between
+        self._decoders = {
+            kind.collection.name: msgspec.json.Decoder(Document[kind.state]) for kind in table.kinds  # type: ignore[name-defined]
+        }
+        self._kinds = {kind.collection.name: kind for kind in table.kinds}
+
+    # --- the batch
+
+    async def process(self, records: Iterable[ConsumerRecord]) -> Batch:
+        """Steps 2 to 11. Raises `StoreUnavailable`, `BrokerUnavailable`, `FuseOpen`."""
+        batch = Batch()
+        groups: dict[At, list[Arrival]] = {}
+        now = self._clock.now()
+        for record in records:
+            received = receive(record, self.table, now)
+            if isinstance(received, DeadLetter):
+                batch.letters.append(received)
+                batch.outcomes["", received.reason] += 1
+            elif received is not None:
+                groups.setdefault(received.at, []).append(received)
+            else:
+                batch.outcomes["", "skipped"] += 1
+        self._between("received")
+        await self._decide_and_save(groups, batch)
+        self._between("saved")
+        await self._let_out(batch.books.values(), batch.letters)
+        self._between("published")
+        return batch
+
+    async def clear(self, batch: Batch) -> None:
+        """Step 13. Guarded by the version, so that a miss is fine."""
+        full = [book for book in batch.books.values() if book.document.outbox or book.overflow(self._ring)]
+        for name in {book.kind.collection.name for book in full}:
+            rows = [book.cleared_row(self._ring) for book in full if book.kind.collection.name == name]
+            await self.store.clear(name, rows)
+        self._between("cleared")
+
+    async def sweep(self, older_than: float, limit: int = 200) -> int:
+        """Step 14: publishes what a consumer that died left in its outboxes. Returns how many documents had some."""
+        swept = 0
+        for kind in self.table.kinds:
+            rows = await self.store.find(kind.collection.name, at_most=("outbox_since", older_than), limit=limit)
+            if not rows:
+                continue
+            batch = Batch()
+            # Read again by id: what a find gives may be a moment older than what a consumer saved.
+            loaded = await self.store.load(kind.collection.name, [row.id for row in rows])
+            batch.books = {
+                (kind.collection.name, row.id): book
+                for row in loaded.values()
+                if (book := self._book(kind, row.id, row)).document.outbox
+            }
+            await self._let_out(batch.books.values(), [])
+            await self.clear(batch)
+            swept += len(batch.books)
+        return swept
+
+    # --- steps 4 to 9
+
+    async def _decide_and_save(self, groups: dict[At, list[Arrival]], batch: Batch) -> None:
+        pending = groups
+        doomed: set[At] = set()
+        versions: dict[At, int] = {}
+        for _ in range(_RACES):
+            if not pending:
+                return
+            decided, letters, outcomes = await self._decide(pending, doomed)
+            since = time.time()
+            rows = {at: book.row(since) for at, book in decided.items() if book.changed}
+            too_large = {at for at, row in rows.items() if len(row.body) > MAX_DOCUMENT_BYTES}
+            lost = await self._save({at: row for at, row in rows.items() if at not in too_large})
+            for at, book in decided.items():
+                if at in lost and versions.get(at) == book.version:
+                    raise StoreUnavailable(f"{at[0]} {at[1]} lost a race at version {book.version} that nobody won")
+                versions[at] = book.version
+                if at not in lost and at not in too_large:
+                    book.version += at in rows
+                    batch.books[at] = book
+                    batch.letters += letters.get(at, [])
+                    batch.outcomes += outcomes[at]
+            doomed |= too_large
+            pending = {at: groups[at] for at in lost | too_large}
+        raise StoreUnavailable(f"{len(pending)} documents lost {_RACES} races; the first is {next(iter(pending))}")
+
+    async def _decide(
+        self, groups: dict[At, list[Arrival]], doomed: set[At]
+    ) -> tuple[dict[At, Book], dict[At, list[DeadLetter]], dict[At, Counter[tuple[str, str]]]]:
+        decided = await self._load(groups)
+        self._between("loaded")
+        inbox = await self._recall(groups, decided)
+        self._between("recalled")
+        letters: dict[At, list[DeadLetter]] = {}
+        outcomes: dict[At, Counter[tuple[str, str]]] = {}
+        for at, arrivals in groups.items():
+            outcomes[at] = Counter()
+            for arrival in arrivals:
+                outcome = await self._take(decided[at], arrival, inbox.get(at, {}), doomed=at in doomed)
+                outcomes[at][arrival.event.name, outcome] += 1
+                if outcome == books.CONFLICT and arrival.owned:
+                    letters.setdefault(at, []).append(self._conflict(arrival))
+        return decided, letters, outcomes
+
+    async def _load(self, groups: dict[At, list[Arrival]]) -> dict[At, Book]:
+        loaded: dict[At, Book] = {}
+        for name, kind in self._kinds.items():
+            ids = [id_ for collection, id_ in groups if collection == name]
+            if not ids:
+                continue
+            rows = await self.store.load(name, ids)
+            for id_ in ids:
+                loaded[name, id_] = self._book(kind, id_, rows.get(id_))
+        return loaded
+
+    def _book(self, kind: Kind[Any], id_: str, row: Row | None) -> Book:
+        document = self._decoders[kind.collection.name].decode(row.body) if row else Document()
+        return Book(self.table.service, kind, id_, row.version if row else 0, document)
+
+    async def _recall(self, groups: dict[At, list[Arrival]], loaded: dict[At, Book]) -> dict[At, Known]:
+        """Step 5: after the load, never before or beside it, else an outcome on its way to the inbox is in neither."""
+        keys: list[tuple[str, str, str]] = []
+        for at, arrivals in groups.items():
+            document = loaded[at].document
+            if document.spilled:
+                ring = {(seen.source, seen.id) for seen in document.ring}
+                keys += [
+                    ("/".join(at), arrival.event.source, arrival.event.id)
+                    for arrival in arrivals
+                    if (arrival.event.source, arrival.event.id) not in ring
+                ]
+        found: dict[At, dict[tuple[str, str], list[Any]]] = {}
+        if not keys:
+            return {}
+        by_aggregate = {"/".join(at): at for at in groups}
+        for kept in await self.store.recall(keys):
+            known = found.setdefault(by_aggregate[kept.aggregate], {})
+            known.setdefault((kept.source, kept.id), []).append(kept)
+        return dict(found)
+
+    async def _save(self, rows: dict[At, Row]) -> set[At]:
+        lost: set[At] = set()
+        for name in {at[0] for at in rows}:
+            ids = await self.store.save(name, [row for at, row in rows.items() if at[0] == name])
+            lost |= {(name, id_) for id_ in ids}
+        return lost
+
+    # --- steps 6 and 7
+
+    async def _take(self, book: Book, arrival: Arrival, inbox: Known, *, doomed: bool) -> str:
+        now = self._clock.now()
+        known = book.known_as(arrival, inbox)
+        if known == books.REPETITION and arrival.attempt and not _under(arrival, book):
+            # Applied before under another attempt: the redriven letter is resolved all the same.
+            book.remember(arrival.event, arrival.attempt, "applied")
+            book.settle(arrival, now)
+        if known:
+            return known
+        outcome = await self._decided(book, arrival, now, doomed=doomed)
+        if outcome == "applied":
+            await self._take_early(book, now)
+        return outcome
+
+    async def _decided(self, book: Book, arrival: Arrival, now: datetime, *, doomed: bool) -> str:
+        event = arrival.event
+        if book.document.erased:
+            book.remember(event, arrival.attempt, "applied")
+            return "erased"
+        try:
+            decided = await self._judge(book, arrival.handler, event, now, doomed=doomed)
+            if isinstance(decided, Waits):
+                decided = book.keep_early(arrival, decided, now + self._due_early) or decided
+            if isinstance(decided, Waits):
+                return "waiting"
+            if isinstance(decided, Decision):
+                book.apply(decided, event, now)
+        except (StoreUnavailable, FuseOpen):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, it raises twice: it becomes a dead letter
+            return self._failed(book, arrival, error, now)
+        self.fuse.saw(failed=False)
+        if isinstance(decided, Rejected):
+            return self._refused(book, arrival, "rejected", decided.why, now)
+        book.remember(event, arrival.attempt, "applied")
+        if arrival.attempt:
+            book.settle(arrival, now)
+        return "applied"
+
+    async def _judge(
+        self, book: Book, handler: Handler, event: Event, now: datetime, *, doomed: bool = False
+    ) -> "Decision[Any] | Waits | Rejected":
+        if event.name in self._failing:
+            raise HandlerFault(f"LAHETE_FAIL_ON holds {event.name}")
+        if doomed:
+            raise ValueError(f"its document would have more than {MAX_DOCUMENT_BYTES} bytes")
+        if event.name == "DeadlinePassed" and event.data.what == "early":  # type: ignore[attr-defined]
+            return self._let_early_leave(book, event, now)
+        given = self.table.given
+        if handler.look_up:
+            given = await handler.look_up(book.document.state, event, self.store, now)
+        return handler.decide(book.document.state, event, now, given)
+
+    def _failed(self, book: Book, arrival: Arrival, error: Exception, now: datetime) -> str:
+        log.error("handler failed", type=arrival.event.name, id=arrival.event.id, error=type(error).__name__, exc_info=error)
+        self.fuse.saw(failed=True)
+        return self._refused(book, arrival, "handler_failed", f"{type(error).__name__}: {error}", now)
+
+    def _refused(self, book: Book, arrival: Arrival, reason: str, why: str, now: datetime) -> str:
+        letter = DeadLetter(arrival.dl_id, self.table.service, reason, why, arrival.original, arrival.attempt + 1)
+        book.refuse(letter, arrival.event, arrival.attempt, now)
+        return reason
+
+    def _conflict(self, arrival: Arrival) -> DeadLetter:
+        event = arrival.event
+        why = f"{event.source} sent the id {event.id} before with another content; send the new content under a new id"
+        return DeadLetter(arrival.dl_id, self.table.service, "conflict", why, arrival.original, arrival.attempt + 1)
+
+    # --- early events
+
+    async def _take_early(self, book: Book, now: datetime) -> None:
+        """Applies what waited and whose turn has come, in order of time, until nothing more does."""
+        progress = True
+        while progress and not book.document.erased:
+            progress = False
+            for early in sorted(book.document.early, key=lambda one: (one.time, one.id, one.source)):
+                if await self._turn_of(book, early, now):
+                    progress = True
+                    break
+
+    async def _turn_of(self, book: Book, early: Any, now: datetime) -> bool:
+        try:
+            event = read_again(early.original, self.table, now)
+        except EventError as error:
+            letter = DeadLetter(early.dl_id, self.table.service, error.reason, str(error), early.original, early.attempt + 1)
+            book.drop_early(early)
+            book.put_out([record_of(letter), *books.told(letter, now)])
+            return True
+        routed = route(event, self.table)
+        if routed is None:
+            return False
+        arrival = Arrival(event, routed[0], routed[1], early.original, early.attempt, early.dl_id, owned=True)
+        waiting = book.document.early
+        book.drop_early(early)
+        if await self._decided(book, arrival, now, doomed=False) == "waiting":
+            book.document.early = waiting
+            return False
+        return True
+
+    def _let_early_leave(self, book: Book, event: Event, now: datetime) -> "Decision[Any]":
+        due_at = event.data.due_at  # type: ignore[attr-defined]
+        for early in [one for one in book.document.early if one.leaves_at <= due_at]:
+            letter = books.expired(early, self.table.service)
+            book.drop_early(early)
+            cause = Event(early.id, early.source, early.time, event.data, early.digest)
+            book.refuse(letter, cause, early.attempt, now)
+        return Decision(book.document.state)
+
+    # --- steps 10 and 11
+
+    async def _let_out(self, touched: Iterable[Book], letters: Sequence[DeadLetter]) -> None:
+        """The whole outbox of every touched document, repetitions' too, in order; and the stateless dead letters."""
+        touched = list(touched)
+        now = self._clock.now()
+        outs: list[Out] = [out for book in touched for out in book.document.outbox]
+        for letter in letters:
+            outs += [record_of(letter), *books.told(letter, now)]
+        records = [record for out in outs if (record := kafka_record(out)) is not None]
+        await self._write_journals(outs)
+        overflow = [kept for book in touched for kept in book.remembered_overflow(self._ring)]
+        if overflow:
+            await self.store.remember(overflow)
+        if records:
+            await self._publisher.publish(records)
+
+    async def _write_journals(self, outs: Iterable[Out]) -> None:
+        rows: dict[str, list[Written]] = {}
+        for out in outs:
+            if isinstance(out, OutRow):
+                rows.setdefault(out.journal, []).append(Written(out.owner, out.number, bytes(out.body), out.about))
+        for journal, written in rows.items():
+            await self.store.append(journal, written)
+        # Blanking what was inserted a moment ago is right; inserting behind a blank would bring it back, but what an
+        # erasure leaves to insert about the referral holds nothing of it any more.
+        for out in outs:
+            if isinstance(out, OutBlank):
+                await self.store.blank(out.journal, out.owner, out.about, bytes(out.body))
+
+
+def _under(arrival: Arrival, book: Book) -> bool:
+    key = (arrival.event.source, arrival.event.id, arrival.attempt)
+    return any((seen.source, seen.id, seen.attempt) == key for seen in book.document.ring)

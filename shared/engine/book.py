@@ -1,0 +1,242 @@
+"""One aggregate's document in hand during a batch: what is remembered of an event, and what follows from it.
+
+Steps 6 and 7 of PROTOCOL.md for one aggregate. No I/O: it is given the time and what was looked up.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from shared.contracts import topics
+from shared.contracts.envelope import MAX_EVENT_BYTES, Event, attributes_of
+from shared.contracts.fields import Data
+from shared.contracts.from_services import DeadLetterSettled, EventRefused
+from shared.contracts.identity import derived_id, following_id
+from shared.engine import dead_letters
+from shared.engine.dead_letters import DeadLetter
+from shared.engine.model import Decision, Document, Early, Follow, Kind, Out, OutEvent, Rejected, Seen, Waits
+from shared.engine.receive import Arrival
+from shared.store import Row
+from shared.store.interface import Remembered
+
+MAX_EARLY: Final = 64
+MAX_EARLY_BYTES: Final = 512 * 1024
+REPETITION: Final = "repetition"
+CONFLICT: Final = "conflict"
+Known = Mapping[tuple[str, str], Sequence[Remembered]]
+
+
+class Book:
+    """A document, loaded at `version`, and all that this batch adds to it."""
+
+    def __init__(self, service: str, kind: Kind[Any], id_: str, version: int, document: Document[Any]) -> None:
+        self.service = service
+        self.kind = kind
+        self.id = id_
+        self.version = version
+        self.document = document
+        self.changed = False
+
+    # --- what is known
+
+    def known_as(self, arrival: Arrival, inbox: Known) -> str | None:
+        """`repetition`, `conflict`, or None for an event that is new here under its attempt."""
+        event = arrival.event
+        key = (event.source, event.id)
+        outcomes = [seen for seen in self.document.ring if (seen.source, seen.id) == key]
+        remembered: list[Seen | Remembered | Early] = [*outcomes, *inbox.get(key, ())]
+        remembered += [early for early in self.document.early if (early.source, early.id) == key]
+        if not remembered:
+            return None
+        # A conflict is a conflict under every attempt.
+        if any(one.digest != event.digest for one in remembered):
+            return CONFLICT
+        if any(_settles(one, arrival.attempt) for one in remembered):
+            return REPETITION
+        return None
+
+    # --- what is remembered
+
+    def remember(self, event: Event, attempt: int, outcome: str) -> None:
+        """Every outcome is remembered, refusals too: a repetition next year must be recognised."""
+        self.document.ring = [*self.document.ring, Seen(event.source, event.id, attempt, event.digest, outcome)]
+        self.document.synthetic = self.document.synthetic or event.synthetic
+        self.changed = True
+
+    def apply(self, decision: Decision[Any], event: Event, now: datetime) -> None:
+        """Takes over the decided state; what follows joins the outbox behind what is still in it.
+
+        Raises `ValueError` where what follows breaks its contract; nothing is changed then.
+        """
+        synthetic = event.synthetic or self.document.synthetic
+        events = [self._following(follow, event, now, synthetic=synthetic) for follow in decision.follow]
+        self.document.state = decision.state
+        self.put_out([*events, *decision.also])
+        if decision.erase:
+            self.document.erased = True
+            self.document.early = []
+
+    def put_out(self, items: Iterable[Out]) -> None:
+        """Joins the outbox, in order, behind what is still in it."""
+        added = list(items)
+        if added:
+            self.document.outbox = [*self.document.outbox, *added]
+            self.changed = True
+
+    def _following(self, follow: Follow, cause: Event, now: datetime, *, synthetic: bool) -> OutEvent:
+        name = type(follow.data).__name__
+        aggregate = f"{self.kind.collection.name}/{self.id}"
+        event_id = following_id(self.service, aggregate, (cause.source, cause.id), name, follow.key)
+        return outgoing(
+            self.service,
+            Event(
+                id=event_id,
+                source=f"/service/{self.service}",
+                time=now,
+                data=follow.data,
+                correlation=getattr(follow.data, "referral_id", None) or cause.correlation,
+                causation=cause.id,
+                traceparent=cause.traceparent,
+                synthetic=synthetic,
+            ),
+        )
+
+    # --- what is refused
+
+    def refuse(self, letter: DeadLetter, event: Event, attempt: int, now: datetime) -> None:
+        """A rejection or a failure: remembered, dead-lettered by way of the outbox, its sender told."""
+        self.remember(event, attempt, letter.reason)
+        self.put_out([dead_letters.record_of(letter), *told(letter, now)])
+
+    def settle(self, arrival: Arrival, now: datetime) -> None:
+        """A redriven dead letter is done: the monitor is told."""
+        settled = DeadLetterSettled(
+            dl_id=arrival.dl_id, service=self.service, attempt=arrival.attempt, outcome="resolved"  # type: ignore[arg-type]
+        )
+        self.put_out([own_event(self.service, settled, now, "settled", arrival.dl_id, arrival.attempt)])
+
+    # --- what waits
+
+    def keep_early(self, arrival: Arrival, waits: Waits, leaves_at: datetime) -> Rejected | None:
+        """Keeps an event until its turn comes; `Rejected` where too much waits here already."""
+        size = sum(len(early.original.value or b"") for early in self.document.early)
+        size += len(arrival.original.value or b"")
+        if len(self.document.early) >= MAX_EARLY or size > MAX_EARLY_BYTES:
+            return Rejected(f"{len(self.document.early)} events wait for {waits.what} already; send it when that is there")
+        event = arrival.event
+        early = Early(
+            source=event.source,
+            id=event.id,
+            digest=event.digest,
+            attempt=arrival.attempt,
+            dl_id=arrival.dl_id,
+            time=event.time,
+            leaves_at=leaves_at,
+            what=waits.what,
+            original=arrival.original,
+        )
+        self.document.early = [*self.document.early, early]
+        self.document.synthetic = self.document.synthetic or event.synthetic
+        self.changed = True
+        return None
+
+    def drop_early(self, early: Early) -> None:
+        """Its turn has come, or its time is up."""
+        self.document.early = [one for one in self.document.early if one is not early]
+        self.changed = True
+
+    # --- as the store keeps it
+
+    def row(self, outbox_since: float) -> Row:
+        """The next version. The ring is not trimmed yet: the overflow must reach the inbox first."""
+        document = self.document
+        if document.outbox and document.outbox_since is None:
+            document.outbox_since = outbox_since
+        return self._row(document, self.version + 1)
+
+    def cleared_row(self, ring: int) -> Row:
+        """The saved version as it may be once all of its outbox is out and its overflow in the inbox."""
+        overflow = len(self.overflow(ring))
+        document = msgspec.structs.replace(
+            self.document,
+            outbox=[],
+            outbox_since=None,
+            ring=self.document.ring[overflow:],
+            spilled=self.document.spilled + overflow,
+        )
+        return self._row(document, self.version)
+
+    def overflow(self, ring: int) -> list[Seen]:
+        """The outcomes beyond the newest `ring`."""
+        return self.document.ring[: max(0, len(self.document.ring) - ring)]
+
+    def remembered_overflow(self, ring: int) -> list[Remembered]:
+        """The overflow as the inbox keeps it."""
+        at = f"{self.kind.collection.name}/{self.id}"
+        return [
+            Remembered(at, seen.source, seen.id, seen.attempt, seen.digest, seen.outcome) for seen in self.overflow(ring)
+        ]
+
+    def _row(self, document: Document[Any], version: int) -> Row:
+        state = document.state
+        fields = dict(self.kind.fields(state)) if state is not None and not document.erased else {}
+        fields["outbox_since"] = document.outbox_since
+        fields["due_at"] = self._due_at(document)
+        brief = self.kind.brief(state) if state is not None and not document.erased else b""
+        return Row(self.id, version, msgspec.json.encode(document), fields, brief)
+
+    def _due_at(self, document: Document[Any]) -> float | None:
+        times = [early.leaves_at for early in document.early]
+        if document.state is not None and not document.erased:
+            times += [due.due_at for due in self.kind.deadlines(document.state)]
+        return min(times).timestamp() if times else None
+
+
+def _settles(one: Seen | Remembered | Early, attempt: int) -> bool:
+    return isinstance(one, Early) or one.attempt == attempt or one.outcome == "applied"
+
+
+def told(letter: DeadLetter, now: datetime) -> list[Out]:
+    """EventRefused for the sender of a dead letter, where one is known: what, and why; never what it said."""
+    sender = dead_letters.sender_to_tell(letter.original, topics.sender_of(letter.original.topic))
+    if sender is None:
+        return []
+    attributes = dead_letters.attributes_of(letter.original)
+    refused = EventRefused(
+        sender=sender,
+        service=letter.service,  # type: ignore[arg-type]
+        event_id=attributes.get("id", "")[:64],
+        event_type=attributes.get("type", "")[:120],
+        reason=letter.reason,
+        errors=(dead_letters.one_line(letter.error),),
+    )
+    return [own_event(letter.service, refused, now, "refused", letter.dl_id, letter.attempts)]
+
+
+def own_event(service: str, data: Data, now: datetime, *identity: object) -> OutEvent:
+    """An event of the service itself, whose id is derived from `identity`."""
+    event = Event(
+        id=derived_id(service, *identity),
+        source=f"/service/{service}",
+        time=now,
+        data=data,
+        correlation=getattr(data, "referral_id", None),
+    )
+    return outgoing(service, event)
+
+
+def outgoing(service: str, event: Event) -> OutEvent:
+    """The event as the outbox keeps it. Raises `ValueError` where it is too large."""
+    body = event.data.model_dump_json(exclude_none=True).encode()
+    if len(body) > MAX_EVENT_BYTES:
+        raise ValueError(f"{event.name} about {event.data.subject} would have {len(body)} bytes; {MAX_EVENT_BYTES} are allowed")
+    return OutEvent(topics.events_of(service), event.data.subject, attributes_of(event), msgspec.Raw(body))
+
+
+def expired(early: Early, service: str) -> DeadLetter:
+    """The dead letter of an event that waited too long."""
+    why = f"waited for {early.what} until {early.leaves_at.isoformat()}; redrive it when that is there"
+    return DeadLetter(early.dl_id, service, "rejected", why, early.original, early.attempt + 1)
+

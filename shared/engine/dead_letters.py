@@ -1,0 +1,105 @@
+"""Dead letters: the record as it came, byte for byte, and why it could not be taken.
+
+CONTRACTS.md, “Dead letters”, names the headers. Where personal data is the reason, the bytes are masked instead.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from shared.clock import real_now
+from shared.contracts.envelope import read_kafka, written
+from shared.contracts.errors import Undecodable
+from shared.contracts.personal_identity import mask
+from shared.engine.model import Original, OutDead
+
+PREFIX: Final = "dl_"
+_LINE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One refusal, complete: which record, where it was refused, why."""
+
+    dl_id: str
+    service: str
+    reason: str
+    error: str
+    original: Original
+    attempts: int
+    """How often it was tried, this one included."""
+
+
+def record_of(letter: DeadLetter) -> OutDead:
+    """The record for the dead-letter topic."""
+    original = letter.original
+    masked = letter.reason == "personal_data"
+    headers = [(name, value) for name, value in original.headers if not name.startswith(PREFIX)]
+    if masked:
+        headers = [(mask(name), _masked(value)) for name, value in headers]
+    return OutDead(
+        key=_masked(original.key) if masked else original.key,
+        value=_masked_json(original.value) if masked else original.value,
+        headers=[*headers, *((name, value.encode()) for name, value in _added(letter).items())],
+    )
+
+
+def _added(letter: DeadLetter) -> dict[str, str]:
+    return {
+        "dl_id": letter.dl_id,
+        "dl_reason": letter.reason,
+        "dl_error": one_line(letter.error),
+        "dl_service": letter.service,
+        "dl_topic": letter.original.topic,
+        "dl_partition": str(letter.original.partition),
+        "dl_offset": str(letter.original.offset),
+        "dl_time": written(real_now()),
+        "dl_attempts": str(letter.attempts),
+    }
+
+
+def one_line(text: str) -> str:
+    """The text on one line, bounded, with no personal identity code in it."""
+    return mask(" ".join(text.split()))[:_LINE]
+
+
+def _masked(value: bytes | None) -> bytes | None:
+    return None if value is None else mask(value.decode(errors="replace")).encode()
+
+
+def _masked_json(value: bytes | None) -> bytes | None:
+    if value is None:
+        return None
+    try:
+        # Escapes would hide a code from the mask: it must look at what a reader of the JSON sees.
+        return msgspec.json.encode(_masked_tree(msgspec.json.decode(value)))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _masked(value)
+
+
+def _masked_tree(value: object) -> object:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {mask(str(name)): _masked_tree(member) for name, member in value.items()}
+    return [_masked_tree(member) for member in value] if isinstance(value, list) else value
+
+
+_SENDER = re.compile(r"/(region|opisto)/[a-z0-9.-]{1,60}")
+
+
+def sender_to_tell(original: Original, proven: str | None) -> str | None:
+    """The partner who is told of the refusal: the one its topic proves, else the one the record names."""
+    named = proven or attributes_of(original).get("source", "")
+    return named if _SENDER.fullmatch(named) else None
+
+
+def attributes_of(original: Original) -> Mapping[str, str]:
+    """What can be read of the record's attributes; empty where nothing can."""
+    try:
+        return read_kafka(original.value, original.headers).attributes
+    except Undecodable:
+        return {}

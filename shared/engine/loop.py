@@ -1,0 +1,252 @@
+"""The only place that touches offsets: one FastStream subscriber by pattern, raw batches, named commits.
+
+Bound by what FastStream does (see docs/decisions/0002): its default parser decodes headers before our code and a
+handler that raises is swallowed and jumped over. So the parser hands over the raw records, and the handler never lets
+an exception out: it commits named offsets, or seeks back.
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from shared.engine import metrics
+from shared.engine.batch import Batch, Processor
+from shared.engine.fuse import FuseOpen
+from shared.engine.publish import BrokerUnavailable
+from shared.store import StoreUnavailable
+
+MAX_RECORDS: Final = 1_000
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+
+log = structlog.get_logger()
+
+
+class Held(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Which partitions are held, under which assignment: every rebalance begins a new one."""
+
+    def __init__(self, loop: "Loop") -> None:
+        self.assignment = 0
+        self.assigned = False
+        self._loop = loop
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.assignment += 1
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self.assignment += 1
+        self.assigned = True
+        await self._loop.check_nothing_fell_out(list(assigned))
+
+
+class Loop:
+    """One service's consumption."""
+
+    def __init__(self, processor: Processor, kafka: str, options: Mapping[str, Any] | None = None) -> None:
+        self.processor = processor
+        self.service = processor.table.service
+        self.lost: str | None = None
+        self.committed: dict[TopicPartition, int] = {}
+        self._held = Held(self)
+        self._clearing: asyncio.Task[None] | None = None
+        self._pause = _FIRST_PAUSE
+        self._stopping = False
+        self._busy = asyncio.Lock()
+        self._broker = KafkaBroker(
+            kafka,
+            apply_types=False,
+            graceful_timeout=10,
+            logger=None,
+            metadata_max_age_ms=1_000,
+        )
+        pattern = "|".join(_as_pattern(topic) for topic in processor.table.topics)
+        self._pattern = re.compile(f"({pattern})")
+        self._subscriber = self._broker.subscriber(
+            pattern=f"^({pattern})$",
+            group_id=self.service,
+            batch=True,
+            ack_policy=AckPolicy.MANUAL,
+            no_reply=True,
+            auto_offset_reset="earliest",
+            max_records=MAX_RECORDS,
+            batch_timeout_ms=10,
+            listener=self._held,
+            parser=self._untouched,
+            decoder=_raw_records,
+            **(options or {}),
+        )
+        self._subscriber(self._take)
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer | None:
+        """The consumer while it runs."""
+        return self._subscriber.consumer
+
+    async def start(self) -> None:
+        """Joins the group. Raises `BrokerUnavailable`."""
+        try:
+            await self._broker.start()
+        except (KafkaError, OSError) as error:
+            raise BrokerUnavailable(f"Kafka does not answer: {error}") from error
+
+    async def stop(self) -> None:
+        """Finishes the batch in hand, commits it, leaves the group."""
+        self._stopping = True
+        async with self._busy:
+            await self._finish_clearing()
+        await self._broker.stop()
+
+    def lacks(self) -> str | None:
+        """What keeps the loop from working, in one line; None when it works."""
+        if self.lost:
+            return self.lost
+        if self.processor.fuse.open:
+            return "the fuse is open: too many handlers failed; mend the cause, then restart the service"
+        if self.consumer is None or not self._held.assigned:
+            return "no partitions assigned yet"
+        return None
+
+    def reads(self, topic: str) -> bool:
+        """Whether the group subscribes to the topic."""
+        return self._pattern.fullmatch(topic) is not None
+
+    async def check_nothing_fell_out(self, partitions: Sequence[TopicPartition]) -> None:
+        """Alarm where the log begins after what was committed: records fell out unread (embedded broker, retention)."""
+        if self.consumer is None:
+            return
+        beginnings = await self.consumer.beginning_offsets(partitions)
+        for partition in partitions:
+            committed = await self.consumer.committed(partition)
+            if committed is not None and committed < beginnings[partition]:
+                self.lost = (
+                    f"{partition.topic}[{partition.partition}] begins at {beginnings[partition]}, after the committed "
+                    f"{committed}: {beginnings[partition] - committed} events fell out unread; restore them, then reset"
+                )
+                log.critical("events fell out of the log", detail=self.lost)
+
+    # --- one batch
+
+    async def _untouched(self, records: Any) -> KafkaMessage:
+        return KafkaMessage(raw_message=records, body=b"", consumer=self._subscriber.consumer)
+
+    async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
+        async with self._busy:
+            if self._stopping or self.lacks():
+                await self._come_again(records, self._held.assignment)
+                return
+            await self._process(records)
+
+    async def _process(self, records: tuple[ConsumerRecord, ...]) -> None:
+        began = time.monotonic()
+        assignment = self._held.assignment
+        try:
+            await self._finish_clearing()
+            unbroken = await self._unbroken(records)
+            batch = await self.processor.process(records)
+            await self._commit(records, assignment, unbroken)
+        except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
+            await self._back_off(records, assignment, error)
+        except FuseOpen as error:
+            metrics.FUSE.labels(self.service).set(1)
+            log.critical("the fuse opened: consumption stops until a person restarts the service", why=str(error))
+            await self._come_again(records, assignment)
+        except Exception as error:  # noqa: BLE001 - FastStream would swallow it and jump over the batch
+            log.exception("the engine failed; the batch comes again")
+            await self._back_off(records, assignment, error)
+        else:
+            self._pause = _FIRST_PAUSE
+            self._count(batch, records, time.monotonic() - began)
+            self._clearing = asyncio.create_task(self._clear(batch))
+
+    async def _unbroken(self, records: Sequence[ConsumerRecord]) -> set[TopicPartition]:
+        """Partitions that still stand where these records were read: a rebalance may have come between."""
+        assert self.consumer is not None
+        held = set()
+        for partition, last in _last_offsets(records).items():
+            try:
+                if partition in self.consumer.assignment() and await self.consumer.position(partition) == last + 1:
+                    held.add(partition)
+            except IllegalStateError:
+                continue
+        return held
+
+    async def _commit(self, records: Sequence[ConsumerRecord], assignment: int, unbroken: set[TopicPartition]) -> None:
+        """Named offsets, only of partitions held without interruption since they were read, else an offset goes back."""
+        if assignment != self._held.assignment or self.consumer is None:
+            return
+        offsets = {
+            partition: last + 1 for partition, last in _last_offsets(records).items() if partition in unbroken
+        }
+        if offsets:
+            await self.consumer.commit(offsets)
+            self.committed.update(offsets)
+
+    async def _back_off(self, records: Sequence[ConsumerRecord], assignment: int, error: Exception) -> None:
+        metrics.RETRIES.labels(self.service, type(error).__name__).inc()
+        log.warning("the batch comes again", why=str(error), pause=round(self._pause, 2))
+        await asyncio.sleep(self._pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        await self._come_again(records, assignment)
+
+    async def _come_again(self, records: Sequence[ConsumerRecord], assignment: int) -> None:
+        """Seeks back every partition of the batch that is still held; what is not held, its new holder reads."""
+        if self.lacks() or self._stopping:
+            await asyncio.sleep(0.2)
+        if self.consumer is None or assignment != self._held.assignment:
+            return
+        for partition, first in _first_offsets(records).items():
+            if partition in self.consumer.assignment():
+                self.consumer.seek(partition, first)
+
+    async def _clear(self, batch: Batch) -> None:
+        try:
+            await self.processor.clear(batch)
+        except StoreUnavailable as error:
+            log.warning("outboxes stay full until the sweep", why=str(error))
+
+    async def _finish_clearing(self) -> None:
+        if self._clearing is not None:
+            await self._clearing
+            self._clearing = None
+
+    def _count(self, batch: Batch, records: Sequence[ConsumerRecord], took: float) -> None:
+        metrics.BATCH_SECONDS.labels(self.service).observe(took)
+        hop = metrics.HOP_SECONDS.labels(self.service)
+        now = time.time()
+        for record in records:
+            hop.observe(max(0.0, now - record.timestamp / 1000))
+        for (name, outcome), count in batch.outcomes.items():
+            metrics.EVENTS.labels(self.service, name, outcome).inc(count)
+
+
+async def _raw_records(message: KafkaMessage) -> Any:
+    return message.raw_message
+
+
+def _as_pattern(topic: str) -> str:
+    # In a FastStream pattern braces are parameters; a topic of ours has none, and * stands for any rest.
+    return re.escape(topic).replace(r"\*", r"[a-z0-9.-]+")
+
+
+def _last_offsets(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:
+    last: dict[TopicPartition, int] = {}
+    for record in records:
+        partition = TopicPartition(record.topic, record.partition)
+        last[partition] = max(record.offset, last.get(partition, -1))
+    return last
+
+
+def _first_offsets(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:
+    first: dict[TopicPartition, int] = {}
+    for record in records:
+        first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+    return first

@@ -1,0 +1,218 @@
+"""What the engine keeps and what a decision may return. PROTOCOL.md's words, as types.
+
+A service describes its aggregates by `Kind`s and its table of `Handler`s; the engine does the rest.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from shared.contracts.envelope import Event
+from shared.contracts.fields import Data
+from shared.contracts.from_services import What
+from shared.store import Collection, Journal, Store
+from shared.store.interface import Fields
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+Outcome = Literal["applied", "rejected", "handler_failed"]
+"""What became of an event at its aggregate. Nothing-to-do is applied too: it is done."""
+
+
+class Seen(msgspec.Struct, array_like=True, frozen=True):
+    """One remembered outcome."""
+
+    source: str
+    id: str
+    attempt: int
+    digest: str
+    outcome: str
+
+
+class Original(msgspec.Struct, array_like=True, frozen=True):
+    """A record as it came, byte for byte, and where it stood."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+class Early(msgspec.Struct, frozen=True):
+    """An event that waits in its aggregate for what it depends on, to be read again from its bytes."""
+
+    source: str
+    id: str
+    digest: str
+    attempt: int
+    dl_id: str
+    time: datetime
+    leaves_at: datetime
+    what: str
+    original: Original
+
+
+class OutEvent(msgspec.Struct, tag="event"):
+    """An event to publish."""
+
+    topic: str
+    key: str
+    attributes: dict[str, str]
+    data: msgspec.Raw
+
+
+class OutDead(msgspec.Struct, tag="dead"):
+    """A dead letter to publish, the original bytes with the `dl_` headers added."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+class OutRow(msgspec.Struct, tag="row"):
+    """A row to insert into a journal. The same (owner, number) always carries the same body."""
+
+    journal: str
+    owner: str
+    number: int
+    about: str
+    body: msgspec.Raw
+
+
+class OutBlank(msgspec.Struct, tag="blank"):
+    """Rows of a journal to blank, after all that stand before it in the outbox were inserted."""
+
+    journal: str
+    owner: str
+    about: str
+    body: msgspec.Raw
+
+
+class OutRecord(msgspec.Struct, tag="record"):
+    """A raw record to publish: the monitor sends a dead letter again."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+Out = OutEvent | OutDead | OutRow | OutBlank | OutRecord
+
+
+class Document(msgspec.Struct, Generic[S], omit_defaults=True):
+    """An aggregate's document: its state and what the engine must not forget about it.
+
+    `outbox` is exactly what is not yet known to be out, since `outbox_since` (real seconds). `ring` holds the newest
+    outcomes and, between a save and its clearing, what overflows; `spilled` counts what went on to the inbox.
+    """
+
+    state: S | None = None
+    ring: list[Seen] = []
+    spilled: int = 0
+    early: list[Early] = []
+    outbox: list[Out] = []
+    outbox_since: float | None = None
+    synthetic: bool = False
+    erased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """An event that follows. `key`, its natural key, tells apart several of one class from one cause."""
+
+    data: Data
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[S]):
+    """The aggregate as it should be, and what follows. `erase`: the state is what erasure leaves, for good."""
+
+    state: S | None
+    follow: Sequence[Follow] = ()
+    also: Sequence[OutRow | OutBlank | OutRecord] = ()
+    erase: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The event needs something that is not there yet; it is kept until then."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The domain says no, now and on every repetition; a person may redrive it once the cause is mended."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A deadline of an aggregate. `concerns` is the partner whose silence it is."""
+
+    what: What
+    due_at: datetime
+    nth: int = 1
+    referral_id: str | None = None
+    concerns: str | None = None
+
+
+def _nothing_due(_: Any) -> Sequence[Due]:
+    return ()
+
+
+def _no_fields(_: Any) -> Fields:
+    return {}
+
+
+def _no_brief(_: Any) -> bytes:
+    return b""
+
+
+@dataclass(frozen=True)
+class Kind(Generic[S]):
+    """One kind of aggregate: its collection, its state, what of it can be found, and when its silence ends."""
+
+    collection: Collection
+    state: type[S]
+    fields: Callable[[S], Fields] = _no_fields
+    brief: Callable[[S], bytes] = _no_brief
+    deadlines: Callable[[S], Sequence[Due]] = _nothing_due
+
+
+Decide = Callable[[Any, Event, datetime, Any], "Decision[Any] | Waits | Rejected"]
+LookUp = Callable[[Any, Event, Store, datetime], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Handler:
+    """What one class of events does: to which aggregate, by which pure function, with what looked up before.
+
+    `aggregate` computes the id from the event alone; None: the event is nothing to this service.
+    """
+
+    kind: Kind[Any]
+    aggregate: Callable[[Event], str | None]
+    decide: Decide
+    look_up: LookUp | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A service: its name, what it reads, its handlers by class, and `given`, which every decision is handed."""
+
+    service: str
+    topics: tuple[str, ...]
+    handlers: Mapping[str, Handler]
+    kinds: tuple[Kind[Any], ...]
+    given: Any = None
+    journals: tuple[Journal, ...] = field(default_factory=tuple)

@@ -1,0 +1,111 @@
+"""PROTOCOL.md, steps 2 and 3: what a record holds, and to which aggregate it belongs. Looks at no state.
+
+A record ends in one of three ways: an `Arrival` for one aggregate, a dead letter that this service owns, or nothing to
+this service (counted as skipped by the caller).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiokafka import ConsumerRecord
+
+from shared.contracts import topics
+from shared.contracts.envelope import Event, Raw, check_class, decode, read_kafka
+from shared.contracts.errors import EventError, Forged, UnknownType
+from shared.contracts.identity import dead_letter_id
+from shared.contracts.registry import class_of
+from shared.engine.dead_letters import DeadLetter
+from shared.engine.model import Handler, Original, Table
+
+OWNER_OF_THE_UNREADABLE = "referral"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event on its way to its aggregate, with the record it came in."""
+
+    event: Event
+    handler: Handler
+    aggregate: str
+    original: Original
+    attempt: int
+    dl_id: str
+    owned: bool
+    """Whether this service dead-letters a conflict of it."""
+
+    @property
+    def at(self) -> tuple[str, str]:
+        """Collection and id of its aggregate."""
+        return self.handler.kind.collection.name, self.aggregate
+
+
+def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | DeadLetter | None:
+    """What one record is to one service."""
+    original, attempt, dl_id = _origin(record, table.service)
+    raw: Raw | None = None
+    try:
+        raw = read_kafka(original.value, original.headers)
+        event = _proven(decode(raw, now=now), original.topic)
+    except EventError as error:
+        if attempt == 0 and _owner(raw) != table.service:
+            return None
+        return DeadLetter(dl_id, table.service, error.reason, str(error), original, attempt + 1)
+    routed = route(event, table)
+    if routed is None:
+        return None
+    owned = attempt > 0 or class_of(raw.type).owner == table.service
+    return Arrival(event, *routed, original, attempt, dl_id, owned)
+
+
+def route(event: Event, table: Table) -> tuple[Handler, str] | None:
+    """The handler and the aggregate of an event; None where it is nothing to this service."""
+    name = event.name
+    if name == "DeadlinePassed" and event.data.service == table.service:  # type: ignore[attr-defined]
+        name = f"DeadlinePassed/{event.data.collection}"  # type: ignore[attr-defined]
+    handler = table.handlers.get(name)
+    aggregate = handler.aggregate(event) if handler else None
+    return (handler, aggregate) if handler and aggregate is not None else None
+
+
+def read_again(original: Original, table: Table, now: datetime) -> Event:
+    """An event that waited, read again from its bytes. Raises `EventError`."""
+    return _proven(decode(read_kafka(original.value, original.headers), now=now), original.topic)
+
+
+def _origin(record: ConsumerRecord, service: str) -> tuple[Original, int, str]:
+    headers = [(name, value) for name, value in record.headers]
+    where = (record.topic, record.partition, record.offset)
+    if record.topic == topics.redrive_to(service) and (redriven := _redriven(headers)):
+        # Trusted here alone: only the monitor may write to this topic.
+        attempt, dl_id, (topic, partition, offset) = redriven
+        kept = [(name, value) for name, value in headers if not name.startswith("dl_")]
+        return Original(topic, partition, offset, record.timestamp, record.key, record.value, kept), attempt, dl_id
+    original = Original(*where, record.timestamp, record.key, record.value, headers)
+    return original, 0, dead_letter_id(service, *where, record.timestamp)
+
+
+def _redriven(headers: list[tuple[str, bytes | None]]) -> tuple[int, str, tuple[str, int, int]] | None:
+    added: Mapping[str, str] = {
+        name: value.decode(errors="replace") for name, value in headers if name.startswith("dl_") and value is not None
+    }
+    try:
+        place = (added["dl_topic"], int(added["dl_partition"]), int(added["dl_offset"]))
+        return int(added["dl_attempts"]), added["dl_id"], place
+    except (KeyError, ValueError):
+        return None
+
+
+def _owner(raw: Raw | None) -> str:
+    try:
+        return class_of(raw.type).owner if raw else OWNER_OF_THE_UNREADABLE
+    except UnknownType:
+        return OWNER_OF_THE_UNREADABLE
+
+
+def _proven(event: Event, topic: str) -> Event:
+    sender = topics.sender_of(topic)
+    if sender is not None and event.source != sender:
+        raise Forged(f"/source: {event.source} on {topic}, which proves {sender}")
+    check_class(event)
+    return event

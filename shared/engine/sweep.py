@@ -1,0 +1,179 @@
+"""What no incoming event triggers: outboxes whose consumer died, and deadlines that pass in silence.
+
+A deadline fires only when the group has consumed all that was there when the clock was past it: after an outage the
+sweeper would otherwise beat the backlog and lapse what was answered long ago.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.clock import Clock
+from shared.contracts import topics
+from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.contracts.from_services import DeadlinePassed
+from shared.contracts.identity import deadline_id
+from shared.engine import metrics
+from shared.engine.batch import Processor
+from shared.engine.loop import Loop
+from shared.engine.model import Document, Due, Kind
+from shared.engine.publish import BrokerUnavailable, Publisher, Record
+from shared.store import Row, StoreUnavailable
+
+OUTBOX_AGE: Final = 2.0
+_DUE_AT_ONCE: Final = 500
+_REPEAT_AFTER: Final = 10.0
+
+log = structlog.get_logger()
+
+
+class Sweeper:
+    """Sweeps one service, every `every` real seconds, until it is stopped."""
+
+    def __init__(
+        self, loop: Loop, processor: Processor, publisher: Publisher, clock: Clock, kafka: str, *, every: float = 0.25
+    ) -> None:
+        self._loop = loop
+        self._processor = processor
+        self._publisher = publisher
+        self._clock = clock
+        self._every = every
+        self._table = processor.table
+        self._fired: dict[str, float] = {}
+        self._known: dict[TopicPartition, int] = {}
+        self._consumed_to: datetime | None = None
+        self._aim: tuple[datetime, Mapping[TopicPartition, int]] | None = None
+        # A second consumer that never subscribes: it may ask for offsets while the first is in a rebalance.
+        self._offsets = AIOKafkaConsumer(
+            bootstrap_servers=kafka, group_id=self._table.service, enable_auto_commit=False, metadata_max_age_ms=1_000
+        )
+        self._decoders = {
+            kind.collection.name: msgspec.json.Decoder(Document[kind.state])  # type: ignore[name-defined]
+            for kind in self._table.kinds
+        }
+
+    async def run(self) -> None:
+        """Sweeps until cancelled. An outage is waited out."""
+        await self._offsets.start()
+        try:
+            while True:
+                await self._once()
+                await asyncio.sleep(self._every)
+        finally:
+            await self._offsets.stop()
+
+    async def _once(self) -> None:
+        try:
+            await self._sweep_outboxes()
+            await self._fire_deadlines()
+        except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
+            log.warning("the sweep tries again", why=str(error))
+            await asyncio.sleep(1)
+
+    async def _sweep_outboxes(self) -> None:
+        now = time.time()
+        await self._processor.sweep(now - OUTBOX_AGE)
+        oldest = [
+            await self._processor.store.find(kind.collection.name, at_most=("outbox_since", now), order="outbox_since", limit=1)
+            for kind in self._table.kinds
+        ]
+        since = [self._document(kind, rows[0]).outbox_since for kind, rows in zip(self._table.kinds, oldest, strict=True) if rows]
+        age = max((now - began for began in since if began), default=0.0)
+        metrics.OLDEST_OUTBOX_SECONDS.labels(self._table.service).set(age)
+
+    # --- deadlines
+
+    async def _fire_deadlines(self) -> None:
+        await self._look_how_far_is_consumed()
+        if self._consumed_to is None:
+            return
+        horizon = time.monotonic() - _REPEAT_AFTER
+        self._fired = {id_: at for id_, at in self._fired.items() if at > horizon}
+        records = []
+        for kind in self._table.kinds:
+            bound = ("due_at", self._consumed_to.timestamp())
+            for row in await self._processor.store.find(
+                kind.collection.name, at_most=bound, order="due_at", limit=_DUE_AT_ONCE
+            ):
+                records += self._due_records(kind, row, self._consumed_to)
+        if records:
+            await self._publisher.publish(records)
+
+    async def _look_how_far_is_consumed(self) -> None:
+        """Moves `_consumed_to` to the aim's time once every end offset read then is committed; then aims anew."""
+        if self._aim is None:
+            at = self._clock.now()
+            self._aim = (at, await self._end_offsets())
+        at, ends = self._aim
+        for partition, end in ends.items():
+            if end and await self._committed(partition, end) < end:
+                return
+        self._consumed_to, self._aim = at, None
+
+    async def _committed(self, partition: TopicPartition, end: int) -> int:
+        # What this instance committed it knows; another instance's partitions must be asked for.
+        known = self._known.get(partition, 0)
+        if known < end:
+            known = max(self._loop.committed.get(partition, 0), known)
+        if known < end:
+            known = await self._offsets.committed(partition) or 0
+        self._known[partition] = known
+        return known
+
+    async def _end_offsets(self) -> Mapping[TopicPartition, int]:
+        """Of all partitions of all topics that the group reads, whoever holds them now."""
+        partitions = [
+            TopicPartition(topic, partition)
+            for topic in await self._offsets.topics()
+            if self._loop.reads(topic)
+            for partition in await self._partitions(topic)
+        ]
+        return await self._offsets.end_offsets(partitions)
+
+    async def _partitions(self, topic: str) -> set[int]:
+        return self._offsets.partitions_for_topic(topic) or set()
+
+    def _due_records(self, kind: Kind[Any], row: Row, until: datetime) -> list[Record]:
+        document = self._document(kind, row)
+        dues = [Due("early", early.leaves_at) for early in document.early]
+        if document.state is not None and not document.erased:
+            dues += kind.deadlines(document.state)
+        passed = [due for due in dues if due.due_at <= until]
+        return [record for due in passed if (record := self._record(kind, row.id, due, synthetic=document.synthetic))]
+
+    def _record(self, kind: Kind[Any], aggregate: str, due: Due, *, synthetic: bool) -> Record | None:
+        service = self._table.service
+        id_ = deadline_id(service, f"{kind.collection.name}/{aggregate}", due.what, due.due_at, due.nth)
+        now = time.monotonic()
+        if now - self._fired.get(id_, -_REPEAT_AFTER) < _REPEAT_AFTER:
+            return None
+        self._fired[id_] = now
+        data = DeadlinePassed(
+            service=service,  # type: ignore[arg-type]
+            collection=kind.collection.name,
+            aggregate=aggregate,
+            what=due.what,
+            due_at=due.due_at.astimezone(UTC),
+            nth=due.nth,
+            referral_id=due.referral_id,
+            concerns=due.concerns,
+        )
+        # Its time is the deadline, not now: among the facts it stands where the silence ended.
+        event = Event(id_, f"/service/{service}", data.due_at, data, correlation=due.referral_id, synthetic=synthetic)
+        return Record(
+            topics.events_of(service),
+            data.subject.encode(),
+            data.model_dump_json(exclude_none=True).encode(),
+            kafka_headers(attributes_of(event)),
+        )
+
+    def _document(self, kind: Kind[Any], row: Row) -> Document[Any]:
+        document: Document[Any] = self._decoders[kind.collection.name].decode(row.body)
+        return document

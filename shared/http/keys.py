@@ -1,0 +1,105 @@
+"""Keys: who holds one, kept as hashes alone in a file that every service reads and `lahete key` writes.
+
+A key belongs to a sender (`/region/06`) or to a named person's role (`ops:anna`, `reader:anna`). It has 256 random
+bits, so a plain SHA-256 of it cannot be searched through.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+
+from shared.http.problems import ProblemError
+
+ROLES: Final = ("ops", "reader", "service")
+
+
+class Keyring:
+    """The keys there are. Looks at the file anew when it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: tuple[int, int] | None = None
+        self._holders: Mapping[str, str] = {}
+
+    def holder(self, key: str) -> str | None:
+        """Whose key it is."""
+        self._refresh()
+        return self._holders.get(hash_of(key))
+
+    def _refresh(self) -> None:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self._stamp, self._holders = None, {}
+            return
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp != self._stamp:
+            self._holders = read_hashes(self._path)
+            self._stamp = stamp
+
+
+def hash_of(key: str) -> str:
+    """What is kept of a key."""
+    return sha256(key.encode()).hexdigest()
+
+
+def new_key() -> str:
+    """A key: 256 random bits."""
+    return "lahete_" + secrets.token_urlsafe(32)
+
+
+def read_hashes(path: Path) -> dict[str, str]:
+    """Holder by hash; empty where there is no file."""
+    if not path.exists():
+        return {}
+    document = json.loads(path.read_text())
+    return {str(hash_): str(holder) for hash_, holder in document["keys"].items()}
+
+
+def write_hashes(path: Path, holders: Mapping[str, str]) -> None:
+    """Replaces the file whole, so that a reader never sees half of it."""
+    write_private(path, json.dumps({"keys": dict(holders)}, indent=1, sort_keys=True))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    beside.replace(path)
+
+
+def bearer(request: Request) -> str | None:
+    """Who asks, by the key in the request; None without a key or with one that nobody has."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    keyring: Keyring = request.app.state.keyring
+    return keyring.holder(key.strip()) if scheme.lower() == "bearer" else None
+
+
+def who_asks(request: Request) -> str:
+    """Who asks. Raises 401."""
+    holder = bearer(request)
+    if holder is None:
+        raise ProblemError(401, "send the header Authorization: Bearer <key>, with a key that `lahete key` knows")
+    return holder
+
+
+def role_of(holder: str) -> str:
+    """`ops`, `reader`, `service`; for a sender its kind: `region`, `opisto`."""
+    return holder[1:].partition("/")[0] if holder.startswith("/") else holder.partition(":")[0]
+
+
+def must_be(request: Request, *roles: str) -> str:
+    """Who asks, who must have one of the roles. Raises 401, 403."""
+    holder = who_asks(request)
+    if role_of(holder) not in roles:
+        raise ProblemError(403, f"{holder} may not ask this; it is for {' or '.join(roles)}")
+    return holder

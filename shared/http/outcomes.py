@@ -1,0 +1,70 @@
+"""POST /v1/outcomes: what became of events at the service that owns them, from ring, inbox and early events.
+
+For the monitor alone, up to 500 at once: `{"events": [{"source", "id", "type", "subject"}]}` is answered in order by
+`{"outcomes": [...]}`, each `applied`, `dead_lettered`, `waiting` or null where the owner knows nothing of it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from shared.http.keys import must_be
+from shared.http.problems import ProblemError
+from shared.store import Store
+
+Locate = Callable[[str, str, str], tuple[str, str] | None]
+
+_OUTCOMES = {"applied": "applied", "rejected": "dead_lettered", "handler_failed": "dead_lettered"}
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One event that is asked after."""
+
+    source: str
+    id: str
+    type: str
+    subject: str
+
+
+class _Question(msgspec.Struct):
+    events: list[Asked]
+
+
+async def post_outcomes(request: Request) -> Response:
+    """The outcomes; 400 where the question cannot be read."""
+    must_be(request, "service")
+    try:
+        asked = msgspec.json.decode(await request.body(), type=_Question).events
+    except msgspec.MsgspecError as error:
+        raise ProblemError(400, f"not a list of events: {error}") from error
+    state = request.app.state
+    return JSONResponse({"outcomes": await outcomes(state.store, state.locate, asked)})
+
+
+async def outcomes(store: Store, locate: Locate, asked: Sequence[Asked]) -> list[str | None]:
+    """What this service knows of each event."""
+    places = [locate(one.source, one.type, one.subject) for one in asked]
+    documents: dict[tuple[str, str], dict[str, Any]] = {}
+    for collection in {place[0] for place in places if place}:
+        ids = sorted({place[1] for place in places if place and place[0] == collection})
+        for id_, row in (await store.load(collection, ids)).items():
+            documents[collection, id_] = msgspec.json.decode(row.body)
+    answers: list[str | None] = []
+    for one, place in zip(asked, places, strict=True):
+        document = documents.get(place) if place else None
+        answers.append(await _outcome(store, one, place, document) if place and document else None)
+    return answers
+
+
+async def _outcome(store: Store, one: Asked, place: tuple[str, str], document: dict[str, Any]) -> str | None:
+    known = [seen[4] for seen in document.get("ring", ()) if (seen[0], seen[1]) == (one.source, one.id)]
+    if any((early["source"], early["id"]) == (one.source, one.id) for early in document.get("early", ())):
+        return "waiting"
+    if not known and document.get("spilled"):
+        known = [kept.outcome for kept in await store.recall([("/".join(place), one.source, one.id)])]
+    if "applied" in known:
+        return "applied"
+    return _OUTCOMES.get(known[-1]) if known else None

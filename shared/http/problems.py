@@ -1,0 +1,79 @@
+"""Errors over HTTP: RFC 9457 problem details, raised anywhere below a route."""
+
+from collections.abc import Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from shared.contracts.errors import EventError, Problem
+from shared.contracts.personal_identity import mask
+
+TITLES = {
+    400: "Not readable",
+    401: "No key",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not this method",
+    409: "Under way already",
+    410: "Used up",
+    413: "Too large",
+    415: "Not this kind of content",
+    422: "Breaks the contract",
+    429: "Too many requests",
+    500: "A fault of ours",
+    503: "Not now",
+}
+
+
+class ProblemError(Exception):
+    """An answer that is an error. `retry_after`: seconds."""
+
+    def __init__(
+        self, status: int, detail: str, errors: Sequence[Problem] = (), *, retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+
+
+def problem_of(error: EventError, prefix: str = "") -> ProblemError:
+    """The answer to an event that cannot be taken; `prefix` is its place in a batch."""
+    status = {"undecodable": 400, "forged_sender": 403}.get(error.reason, 422)
+    errors = [Problem(prefix + problem.path, problem.message) for problem in error.problems]
+    return ProblemError(status, f"{prefix}: {error}".removeprefix(": "), errors)
+
+
+def respond(error: ProblemError) -> Response:
+    """The problem as a response."""
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": TITLES.get(error.status, "Error"),
+        "status": error.status,
+        "detail": mask(error.detail)[:2_000],
+    }
+    if error.errors:
+        body["errors"] = [{"path": mask(path), "message": mask(message)} for path, message in error.errors[:100]]
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(body, error.status, headers, media_type="application/problem+json")
+
+
+async def on_problem(_: Request, error: Exception) -> Response:
+    """Starlette's handler for `ProblemError`."""
+    assert isinstance(error, ProblemError)
+    return respond(error)
+
+
+async def on_http(_: Request, error: Exception) -> Response:
+    """Starlette's handler for what its router refuses."""
+    assert isinstance(error, HTTPException)
+    return respond(ProblemError(error.status_code, str(error.detail)))
+
+
+async def on_fault(_: Request, error: Exception) -> Response:
+    """Starlette's handler for what nobody foresaw: logged by the server, told without its inside."""
+    return respond(ProblemError(500, "the request failed here; it is logged; send it again with the same ids"))

@@ -1,0 +1,61 @@
+"""The HTTP server of a service: its routes, health, metrics, and one socket bound before anything else starts."""
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from shared.http import problems
+
+
+def application(routes: Sequence[BaseRoute], lacks: Callable[[], Sequence[str]], state: dict[str, Any]) -> Starlette:
+    """The ASGI application. `lacks` says what is missing for the service to be ready."""
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def ready(_: Request) -> Response:
+        missing = list(lacks())
+        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    app = Starlette(
+        routes=[Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics), *routes],
+        exception_handlers={
+            problems.ProblemError: problems.on_problem,
+            HTTPException: problems.on_http,
+            Exception: problems.on_fault,
+        },
+    )
+    for name, value in state.items():
+        setattr(app.state, name, value)
+    return app
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The listening socket. Raises `OSError` where the port is in use."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def server(app: Starlette) -> uvicorn.Server:
+    """A server without an access log: URLs hold tokens and ids."""
+    config = uvicorn.Config(
+        app, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=5, server_header=False
+    )
+    return uvicorn.Server(config)

@@ -1,0 +1,177 @@
+"""Runs one service as a process: its loop, its sweeper, its HTTP, and a clean stop on SIGTERM.
+
+The wiring of what every service has stands here; what is its own, a service hands over as an `App`.
+"""
+
+import asyncio
+import gc
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from starlette.routing import BaseRoute, Route
+
+from shared import logs
+from shared.clock import Clock
+from shared.engine.batch import Processor
+from shared.engine.loop import Loop
+from shared.engine.model import Table
+from shared.engine.publish import BrokerUnavailable, Publisher
+from shared.engine.sweep import Sweeper
+from shared.http import outcomes
+from shared.http.guard import LogGuard
+from shared.http.keys import Keyring
+from shared.http.server import application, bind, server
+from shared.settings import PlatformSettings, stop_start
+from shared.store import Store, StoreUnavailable, StoreVersionError
+from shared.store.sqlite import SqliteStore
+
+log = structlog.get_logger()
+
+_GC_THRESHOLD: Final = 50_000
+
+
+@dataclass(frozen=True)
+class App:
+    """What is a service's own."""
+
+    settings: PlatformSettings
+    table: Table
+    routes: Sequence[BaseRoute]
+    locate: outcomes.Locate
+    """Where an event of outside has its outcome: (source, class, subject) to collection and aggregate."""
+    state: dict[str, Any] = field(default_factory=dict)
+    background: Callable[["Parts"], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the runner made for the service: routes find the same in `request.app.state`."""
+
+    clock: Clock
+    store: Store
+    publisher: Publisher
+    loop: Loop
+
+
+def run(app: App) -> None:
+    """Runs until SIGTERM or SIGINT. Ends with one line where it cannot start."""
+    logs.configure(app.table.service, app.settings.log_level)
+    _die_with_the_parent()
+    # A service makes few cycles; scanning all of its heap every 700 objects costs a seventh of its time.
+    gc.set_threshold(_GC_THRESHOLD, 20, 20)
+    asyncio.run(_run(app))
+
+
+async def _run(app: App) -> None:
+    settings, table = app.settings, app.table
+    try:
+        listening = bind(settings.host, settings.port)
+    except OSError as error:
+        stop_start(f"{table.service}: port {settings.port} on {settings.host}: {error.strerror}; choose another --port-base")
+    store = await _open_store(settings, table)
+    publisher = Publisher.to(settings.kafka)
+    clock = settings.platform_clock()
+    processor = Processor(
+        table, store, publisher, clock, ring=settings.ring, due_early=settings.due_early, failing=settings.failing()
+    )
+    options = {
+        "session_timeout_ms": settings.kafka_session_timeout_ms,
+        "heartbeat_interval_ms": settings.kafka_session_timeout_ms // 6,
+        "fetch_max_wait_ms": settings.kafka_fetch_wait_ms,
+    }
+    loop = Loop(processor, settings.kafka, options)
+    guard = LogGuard(settings.kafka, settings.log_bytes) if settings.log_bytes else None
+    starting = ["Kafka has not answered yet"]
+    state = {
+        "clock": clock,
+        "store": store,
+        "publisher": publisher,
+        "keyring": Keyring(settings.keys_file),
+        "settings": settings,
+        "table": table,
+        "locate": app.locate,
+        "log_guard": guard,
+        **app.state,
+    }
+    routes = [*app.routes, Route("/v1/outcomes", outcomes.post_outcomes, methods=["POST"])]
+    http = server(application(routes, lambda: [*starting, *([line] if (line := loop.lacks()) else [])], state))
+    serving = asyncio.create_task(http.serve(sockets=[listening]))
+    background: list[asyncio.Task[None]] = []
+    try:
+        if await _connected(publisher, loop, serving):
+            starting.clear()
+            sweeper = Sweeper(loop, processor, publisher, clock, settings.kafka)
+            background.append(asyncio.create_task(sweeper.run()))
+            if guard:
+                background.append(asyncio.create_task(guard.run()))
+            if app.background:
+                background.append(asyncio.create_task(_as_task(app.background(Parts(clock, store, publisher, loop)))))
+            gc.collect()
+            gc.freeze()
+        await _until_one_ends(serving, background)
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await loop.stop()
+        await publisher.stop()
+        await store.close()
+    failed = [task for task in background if not task.cancelled() and task.exception()]
+    for task in failed:
+        log.critical("a part of the service ended", exc_info=task.exception())
+    if failed:
+        raise SystemExit(1)
+
+
+async def _as_task(work: Awaitable[None]) -> None:
+    await work
+
+
+async def _until_one_ends(serving: asyncio.Task[None], background: list[asyncio.Task[None]]) -> None:
+    """A service lives while all of its parts do: one that ended by itself ends it, and the supervisor starts it anew."""
+    await asyncio.wait([serving, *background], return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _open_store(settings: PlatformSettings, table: Table) -> Store:
+    settings.state.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore(settings.state / f"{table.service}.sqlite")
+    try:
+        await store.open([kind.collection for kind in table.kinds], table.journals)
+    except (StoreUnavailable, StoreVersionError) as error:
+        stop_start(f"{table.service}: {error}")
+    return store
+
+
+async def _connected(publisher: Publisher, loop: Loop, serving: asyncio.Task[None]) -> bool:
+    """Waits for Kafka and says so; readiness is false meanwhile. False: the process is to stop."""
+    while not serving.done():
+        try:
+            await publisher.start()
+            await loop.start()
+            return True
+        except BrokerUnavailable as error:
+            log.warning("waiting for Kafka", why=str(error))
+            await asyncio.sleep(1)
+    return False
+
+
+def _die_with_the_parent() -> None:
+    """Ends the process when the supervisor that started it is gone, however it went: nothing is left running."""
+    if not os.environ.get("LAHETE_SUPERVISED"):
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(3)
+
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()

@@ -1,0 +1,102 @@
+"""What every service is configured by, from the environment. A bad value stops the start with one line.
+
+Each service's own settings extend these. `documented` lists them all for the README's generated table.
+"""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn, Self, TypeVar
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.clock import Clock
+
+PREFIX = "LAHETE_"
+T = TypeVar("T", bound=BaseSettings)
+
+
+def _positive(duration: timedelta) -> timedelta:
+    if duration <= timedelta(0):
+        raise ValueError("a duration is ISO 8601 and above zero, such as P14D or PT12H")
+    return duration
+
+
+Duration = Annotated[timedelta, AfterValidator(_positive)]
+
+
+class PlatformSettings(BaseSettings):
+    """What every service needs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    env: Literal["production", "demo", "test"] = Field("production", description="what runs here")
+    kafka: str = Field("127.0.0.1:9092", description="Kafka's bootstrap address")
+    kafka_session_timeout_ms: int = Field(10_000, ge=500, le=300_000, description="after which a silent instance is out")
+    kafka_fetch_wait_ms: int = Field(50, ge=1, le=5_000, description="how long an empty fetch is parked (10 on the mock)")
+    log_bytes: int = Field(
+        0, ge=0, description="bytes of unread events a partition may hold before intake answers 503; 0: no bound"
+    )
+    state: Path = Field(Path(".lahete"), description="the folder of the SQLite files")
+    keys_file: Path = Field(Path(".lahete/key-hashes.json"), description="hashes of the keys, as `lahete key` writes it")
+    host: str = Field("127.0.0.1", description="the address HTTP listens on")
+    port: int = Field(0, ge=0, le=65_535, description="the port of this service")
+    ring: int = Field(64, ge=0, le=10_000, description="outcomes remembered in a document; older ones are in the inbox")
+    due_early: Duration = Field(timedelta(days=30), description="how long an event may wait for what it depends on")
+    clock: str = Field("", description="<start>*<speed>: the platform's clock; only where LAHETE_ENV is demo or test")
+    clock_anchor: float = Field(0.0, description="the real second of the clock's start; the supervisor sets it")
+    fail_on: str = Field("", description="classes whose handler fails, comma-separated; only in demo or test")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
+
+    @model_validator(mode="after")
+    def _only_in_tests(self) -> Self:
+        for name in ("clock", "fail_on"):
+            if getattr(self, name) and self.env == "production":
+                raise ValueError(f"{PREFIX}{name.upper()} is refused unless {PREFIX}ENV is demo or test")
+        if self.clock:
+            Clock.read(self.clock, self.clock_anchor)
+        return self
+
+    def platform_clock(self) -> Clock:
+        """The clock that judges times and deadlines."""
+        return Clock.read(self.clock, self.clock_anchor) if self.clock else Clock()
+
+    def failing(self) -> frozenset[str]:
+        """The classes whose handlers fail on purpose."""
+        return frozenset(name.strip() for name in self.fail_on.split(",") if name.strip())
+
+
+def read(settings: type[T]) -> T:
+    """The settings from the environment; ends the process with one line where a value cannot be."""
+    try:
+        return settings()
+    except ValidationError as error:
+        stop_start("; ".join(_line(fault) for fault in error.errors(include_url=False)))
+
+
+def _line(fault: object) -> str:
+    assert isinstance(fault, dict)
+    name = PREFIX + "_".join(str(part) for part in fault["loc"]).upper() if fault["loc"] else ""
+    given = f" is {str(fault['input'])[:80]!r}" if fault["loc"] else ""
+    return f"{name}{given}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+
+
+def stop_start(line: str) -> NoReturn:
+    """Ends a start that cannot be, with one line for a person."""
+    sys.stderr.write(f"lahete: {line}\n")
+    raise SystemExit(1)
+
+
+def documented(settings: type[BaseSettings]) -> list[tuple[str, str, str]]:
+    """Name, default and meaning of each setting."""
+    return [
+        (f"{PREFIX}{name.upper()}", _shown(field.default), field.description or "")
+        for name, field in settings.model_fields.items()
+    ]
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, timedelta):
+        return f"P{default.days}D" if default.days else f"PT{int(default.total_seconds())}S"
+    return str(default)

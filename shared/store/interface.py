@@ -1,0 +1,143 @@
+"""What a store promises, whichever engine keeps it.
+
+    StoreError
+    ├── StoreUnavailable    it does not answer now: back off and try again; nothing is lost, nothing dead-lettered
+    └── StoreVersionError   the data was written by a newer program: the service must not start
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Scalar = str | int | float | bool | None
+Fields = Mapping[str, Scalar | Sequence[str]]
+
+
+class StoreError(Exception):
+    """Something is wrong with the store."""
+
+
+class StoreUnavailable(StoreError):
+    """The store does not answer now."""
+
+
+class StoreVersionError(StoreError):
+    """The data was written by a newer version of the program."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """Documents can be found by these fields, in this order. `many`: the one field holds several strings."""
+
+    fields: tuple[str, ...]
+    many: bool = False
+
+    @property
+    def name(self) -> str:
+        return "_".join(self.fields)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Aggregates of one kind, each one document."""
+
+    name: str
+    indexes: tuple[Index, ...] = ()
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Rows that are only ever inserted, known by (`owner`, `number`); blanked by `about` when a referral is erased."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document as it is kept: `body` is JSON; `fields` what it can be found by; `brief` a summary, JSON too."""
+
+    id: str
+    version: int
+    body: bytes
+    fields: Fields = field(default_factory=dict)
+    brief: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A row of a journal."""
+
+    owner: str
+    number: int
+    body: bytes
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """One outcome in the inbox: which event, under which attempt, at which aggregate, and what became of it."""
+
+    aggregate: str
+    source: str
+    id: str
+    attempt: int
+    digest: str
+    outcome: str
+
+
+class Store(Protocol):
+    """One service's documents. Every method raises `StoreUnavailable` where the engine does not answer."""
+
+    async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
+        """Makes what is missing, indexes too. Raises `StoreVersionError`."""
+
+    async def close(self) -> None:
+        """Lets go of the engine; what was saved stays."""
+
+    async def load(self, collection: str, ids: Sequence[str]) -> dict[str, Row]:
+        """The documents there are, by id, as the primary has them."""
+
+    async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
+        """Replaces each document whole where it has version `row.version - 1` (0: where there is none).
+
+        One lost race does not stop the others. Returns the ids that lost theirs.
+        """
+
+    async def clear(self, collection: str, rows: Sequence[Row]) -> None:
+        """Replaces each document whole where it still has version `row.version`; a miss is fine, nothing is created."""
+
+    async def find(
+        self,
+        collection: str,
+        *,
+        equal: Mapping[str, Scalar] | None = None,
+        at_most: tuple[str, Scalar] | None = None,
+        at_least: tuple[str, Scalar] | None = None,
+        order: str | None = None,
+        descending: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+        brief: bool = False,
+    ) -> list[Row]:
+        """Documents by declared fields; a `many` field equals each of its strings.
+
+        With `brief`, the rows come with their summary and without body, which is what makes a thousand candidates cheap.
+        """
+
+    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
+        """What the inbox holds of (aggregate, source, id), every attempt of it."""
+
+    async def remember(self, outcomes: Sequence[Remembered]) -> None:
+        """Inserts into the inbox; what is there already stays as it is."""
+
+    async def append(self, journal: str, rows: Sequence[Written]) -> None:
+        """Inserts; what is there already stays as it is."""
+
+    async def read(self, journal: str, owner: str, *, after: int, limit: int) -> list[Written]:
+        """Rows of one owner in order of number."""
+
+    async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
+        """Rows of every owner about one thing, in order of owner and number."""
+
+    async def blank(self, journal: str, owner: str, about: str, body: bytes) -> None:
+        """Puts `body` in place of each row of one owner about one thing."""
