@@ -49,7 +49,7 @@ class Unusable(Exception):  # noqa: N818 - the value is unusable, nothing has fa
 def shown(value: object) -> str:
     """A value as it may stand in one line for people: short, and printable on any terminal."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -6,7 +6,6 @@ Source: CloudEvents 1.0.2, its Kafka protocol binding and its JSON format.
 """
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
-from shared.contracts.fields import Data, EventId, Source, Time
+from shared.contracts.fields import Data, EventId, Sender, Time
 from shared.contracts.personal_identity import holds_a_code, mask, may_hold_a_code
 from shared.contracts.registry import EventClass, class_of, kind_of
 
@@ -43,7 +42,7 @@ ATTRIBUTES: Final = (
 Headers = Iterable[tuple[str, bytes | None]]
 
 _TIME = TypeAdapter(Time)
-_SOURCE: TypeAdapter[str] = TypeAdapter(Source)
+_SOURCE: TypeAdapter[str] = TypeAdapter(Sender)
 _ID: TypeAdapter[str] = TypeAdapter(EventId)
 
 
@@ -107,7 +106,7 @@ def read_kafka(value: bytes | None, headers: Headers) -> Raw:
             content_type = text
         else:
             attributes[name[3:]] = text
-    if content_type.startswith("application/cloudevents") or not attributes:
+    if content_type.lower().startswith("application/cloudevents") or not attributes:
         return read_structured(value)
     if content_type:
         attributes.setdefault("datacontenttype", content_type)
@@ -116,11 +115,11 @@ def read_kafka(value: bytes | None, headers: Headers) -> Raw:
 
 def _header_text(name: str, content: bytes | None) -> str:
     if content is None:
-        raise Undecodable(f"the header {name} has no value")
+        raise Undecodable(f"the header {mask(name)} has no value")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise Undecodable(f"the header {name} is not UTF-8") from error
+        raise Undecodable(f"the header {mask(name)} is not UTF-8") from error
 
 
 def read_structured(body: bytes | msgspec.Raw) -> Raw:
@@ -129,8 +128,12 @@ def read_structured(body: bytes | msgspec.Raw) -> Raw:
         fields = _STRUCTURED.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable(f"no JSON object: {error}") from error
+    # JSON format, 2.2: an attribute that is null is one that is not there.
+    fields = {name: value for name, value in fields.items() if bytes(value) != b"null"}
+    if {"data", "data_base64"} <= fields.keys():
+        raise Undecodable("data and data_base64 exclude each other")
     data = bytes(fields.pop("data", b""))
-    if not data and (encoded := fields.pop("data_base64", None)) is not None:
+    if (encoded := fields.pop("data_base64", None)) is not None:
         data = _from_base64(encoded)
     return Raw({name: _attribute_text(name, value) for name, value in fields.items()}, data)
 
@@ -141,15 +144,15 @@ _STRUCTURED = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def _from_base64(encoded: msgspec.Raw) -> bytes:
     try:
         return base64.b64decode(msgspec.json.decode(encoded, type=str), validate=True)
-    except (msgspec.MsgspecError, binascii.Error) as error:
+    except (msgspec.MsgspecError, ValueError) as error:  # of base64: not ASCII, or wrongly padded
         raise Undecodable("data_base64 is no base64 text") from error
 
 
 def _attribute_text(name: str, value: msgspec.Raw) -> str:
     try:
         decoded = msgspec.json.decode(value)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise Undecodable(f"{name}: no JSON: {error}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Undecodable(f"{mask(name)}: no JSON: {error}") from error
     if isinstance(decoded, bool):
         return "true" if decoded else "false"
     return decoded if isinstance(decoded, str) else msgspec.json.encode(decoded).decode()
@@ -162,22 +165,22 @@ def decode(raw: Raw, *, now: datetime) -> Event:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable(f"the data is no JSON: {error}") from error
     refuse_personal_data(raw, document)
+    if len(raw.data) > MAX_EVENT_BYTES:
+        raise _broken("/data", f"has {len(raw.data)} bytes; {MAX_EVENT_BYTES} are allowed")
     problems = list(_lacking(raw))
     if raw.attributes.get("type"):
         event_class = class_of(raw.type)
     if problems:
         raise Invalid(_line(problems), problems)
     if not isinstance(document, dict):
-        raise Invalid("/data: an object is needed", [Problem("/data", "an object is needed")])
+        raise _broken("/data", "an object is needed")
     source, time = _checked_attributes(raw.id, raw.source, raw.attributes["time"])
     if time > now + AHEAD:
-        at = f"{time.isoformat()} is more than 5 minutes ahead of the platform's clock, {now.isoformat()}"
-        raise Invalid(f"/time: {at}", [Problem("/time", at)])
+        raise _broken("/time", f"{time.isoformat()} is more than 5 minutes ahead of the platform's clock, {now.isoformat()}")
     data = _validated(event_class, raw.data)
     subject = raw.attributes.get("subject")
     if subject is not None and subject != data.subject:
-        said = f"{subject[:80]!r}; for {event_class.name} it is {data.subject!r}"
-        raise Invalid(f"/subject: {said}", [Problem("/subject", said)])
+        raise _broken("/subject", f"{subject[:80]!r}; for {event_class.name} it is {data.subject!r}")
     return Event(
         id=raw.id,
         source=source,
@@ -194,8 +197,8 @@ def decode(raw: Raw, *, now: datetime) -> Event:
 def refuse_personal_data(raw: Raw, document: object) -> None:
     """Raises `PersonalData`, naming the place with the code masked."""
     for name, value in raw.attributes.items():
-        if _suspicious(value.encode()) and holds_a_code(value):
-            where = f"/{name}"
+        if any(_suspicious(text.encode()) and holds_a_code(text) for text in (name, value)):
+            where = f"/{_pointer(name)}"
             raise PersonalData(
                 f"{where}: a personal identity code: {mask(value)[:80]}", [Problem(where, "a personal identity code")]
             )
@@ -223,7 +226,8 @@ def _paths_of_codes(document: object, path: str) -> Iterator[str]:
 
 
 def _pointer(part: object) -> str:
-    return str(part)[:80].replace("~", "~0").replace("/", "~1")
+    # Masked before it is cut and escaped: both can make a code look like none.
+    return mask(str(part))[:80].replace("~", "~0").replace("/", "~1")
 
 
 def _lacking(raw: Raw) -> Iterable[Problem]:
@@ -233,7 +237,7 @@ def _lacking(raw: Raw) -> Iterable[Problem]:
     if raw.attributes.get("specversion", "1.0") != "1.0":
         yield Problem("/specversion", f"{raw.attributes['specversion'][:20]!r} is not 1.0")
     content_type = raw.attributes.get("datacontenttype", "application/json")
-    if content_type.partition(";")[0].strip() not in {"application/json", "text/json"}:
+    if content_type.partition(";")[0].strip().lower() not in {"application/json", "text/json"}:
         yield Problem("/datacontenttype", f"{content_type[:60]!r} is not application/json")
     if raw.attributes.get("synthetic", "false") not in {"true", "false"}:
         yield Problem("/synthetic", "is true or false")
@@ -257,6 +261,10 @@ def _checked_attributes(id_: str, source: str, time: str) -> tuple[str, datetime
         return checked, _TIME.validate_python(time)
     except ValidationError as error:
         raise _invalid("/time", error) from error
+
+
+def _broken(path: str, message: str) -> Invalid:
+    return Invalid(f"{path}: {message}", [Problem(path, message)])
 
 
 def _invalid(path: str, error: ValidationError) -> Invalid:

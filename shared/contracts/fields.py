@@ -4,8 +4,11 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from shared.contracts.topics import SERVICES
 from shared.reference import DIMENSIONS, MUNICIPALITIES, REGIONS, THEMES
 
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})")
@@ -25,9 +28,10 @@ class Data(BaseModel):
 
 
 def _rfc3339(value: object) -> object:
-    if not isinstance(value, str):
+    # A number would be taken for seconds since 1970, even strictly; our own code gives a datetime.
+    if isinstance(value, datetime):
         return value
-    if not _RFC3339.fullmatch(value):
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("a time is RFC 3339 with an offset, such as 2026-09-01T10:15:00+03:00")
     return datetime.fromisoformat(value.upper())
 
@@ -40,9 +44,9 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def _day(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, date):
         return value
-    if not _DATE.fullmatch(value):
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
         raise ValueError("a date is YYYY-MM-DD")
     return date.fromisoformat(value)
 
@@ -60,6 +64,22 @@ def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) != len(values):
         raise ValueError("each may stand only once")
     return values
+
+
+class _Distinct(AfterValidator):
+    """Refuses repetitions, and says so in the JSON Schema."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(core) | {"uniqueItems": True}
+
+
+def _known_sender(value: str) -> str:
+    _, kind, name = value.split("/", 2)
+    if kind == "region" and not (name in REGIONS and REGIONS[name].may_refer):
+        raise ValueError(f"no region that may refer has the code {name[:20]!r}")
+    if kind == "service" and name not in SERVICES:
+        raise ValueError(f"there is no service {name[:20]!r}")
+    return value
 
 
 def _organises(value: str) -> str:
@@ -80,8 +100,15 @@ SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 UnitRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Organiser = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$"), AfterValidator(_organises)]
 Source = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$")]
-RegionCode = Annotated[str, _known({code for code, region in REGIONS.items() if region.may_refer}, "region that may refer")]
-Municipality = Annotated[str, _known(MUNICIPALITIES, "municipality")]
+Sender = Annotated[Source, AfterValidator(_known_sender)]
+"""A source of which an event is taken; `Source` alone also names one that was refused."""
+RegionCode = Annotated[
+    str,
+    _known({code for code, region in REGIONS.items() if region.may_refer}, "region that may refer"),
+    Field(json_schema_extra={"pattern": "^[0-9]{2}$"}),
+]
+# In the schema the shape alone: the list of codes changes every January, the contract does not.
+Municipality = Annotated[str, _known(MUNICIPALITIES, "municipality"), Field(json_schema_extra={"pattern": "^[0-9]{3}$"})]
 Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$", max_length=35)]
 
 Theme = Annotated[str, _known(frozenset(THEMES), "theme"), Field(json_schema_extra={"enum": list(THEMES)})]
@@ -106,5 +133,6 @@ def _some_language(value: dict[str, str]) -> dict[str, str]:
 Text = Annotated[
     dict[Literal["fi", "sv", "en", "se"], Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]],
     AfterValidator(_some_language),
+    Field(json_schema_extra={"anyOf": [{"required": [language]} for language in ("fi", "sv", "en")]}),
 ]
-Distinct = AfterValidator(_distinct)
+Distinct = _Distinct(_distinct)

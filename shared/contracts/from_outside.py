@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from shared.contracts.fields import (
     Accessibility,
@@ -39,7 +40,11 @@ class Consent(_Part):
     """What the client agreed to, and when. Without `referral` among the scopes there is nothing to send."""
 
     recorded_on: Day
-    scopes: Annotated[tuple[Literal["referral", "feedback"], ...], Field(min_length=1, max_length=2), Distinct]
+    scopes: Annotated[
+        tuple[Literal["referral", "feedback"], ...],
+        Field(min_length=1, max_length=2, json_schema_extra={"contains": {"const": "referral"}}),
+        Distinct,
+    ]
 
     @model_validator(mode="after")
     def _covers_the_referral(self) -> Self:
@@ -248,8 +253,19 @@ INSTRUMENTS: dict[str, dict[str, tuple[int, int]]] = {
 """Each instrument's items and their lowest and highest answer."""
 
 
+def _answers_to(instrument: str, items: dict[str, tuple[int, int]]) -> JsonDict:
+    limits: JsonDict = {item: {"minimum": low, "maximum": high} for item, (low, high) in items.items()}
+    answers: JsonDict = {"properties": limits, "propertyNames": {"enum": [*items]}}
+    if instrument == "who5":
+        answers["required"] = [*items]
+    chosen: JsonDict = {"properties": {"instrument": {"const": instrument}}, "required": ["instrument"]}
+    return {"if": chosen, "then": {"properties": {"answers": answers}}}
+
+
 class FeedbackSubmitted(Data):
     """Answers of one respondent, before or after."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [_answers_to(*row) for row in INSTRUMENTS.items()]})
 
     about: About
     respondent: Literal["participant", "carer", "region", "opisto"]

@@ -27,7 +27,7 @@ from shared.contracts.from_outside import AboutReferral
 Outcome = Literal[
     "completed", "discontinued", "never_attended", "not_recorded", "no_activity_found", "not_chosen", "withdrawn"
 ]
-What = Literal["match", "choice", "confirmation", "attendance", "feedback", "early", "waiting_list", "rematch"]
+What = Literal["match", "choice", "confirmation", "attendance", "feedback", "early", "waiting_list", "ended", "rematch"]
 ServiceName = Literal["referral", "catalogue", "feedback", "notify", "monitor"]
 
 
@@ -75,9 +75,13 @@ class PlaceRequested(AboutPlace):
 
 
 class PlaceGivenUp(AboutPlace):
-    """The referral wants no place here; with `follow` it is still told of sessions and cancellation."""
+    """The referral wants no place here; with `follow` it is still told of sessions and cancellation.
+
+    `freed_at`: the time of the fact that made it so; who waits gets the place as of then.
+    """
 
     follow: bool
+    freed_at: Time
 
 
 class SessionCounts(_Part):

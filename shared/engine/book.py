@@ -62,7 +62,7 @@ class Book:
     def remember(self, event: Event, attempt: int, outcome: str) -> None:
         """Every outcome is remembered, refusals too: a repetition next year must be recognised."""
         self.document.ring = [*self.document.ring, Seen(event.source, event.id, attempt, event.digest, outcome)]
-        self.document.synthetic = self.document.synthetic or event.synthetic
+        self.document.synthetic = self.document.synthetic or (event.synthetic and self.kind.marked)
         self.changed = True
 
     def apply(self, decision: Decision[Any], event: Event, now: datetime) -> None:
@@ -99,7 +99,7 @@ class Book:
                 correlation=getattr(follow.data, "referral_id", None) or cause.correlation,
                 causation=cause.id,
                 traceparent=cause.traceparent,
-                synthetic=synthetic,
+                    synthetic=synthetic if follow.synthetic is None else follow.synthetic,
             ),
         )
 
@@ -138,7 +138,7 @@ class Book:
             original=arrival.original,
         )
         self.document.early = [*self.document.early, early]
-        self.document.synthetic = self.document.synthetic or event.synthetic
+        self.document.synthetic = self.document.synthetic or (event.synthetic and self.kind.marked)
         self.changed = True
         return None
 

@@ -125,10 +125,14 @@ class Document(msgspec.Struct, Generic[S], omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """An event that follows. `key`, its natural key, tells apart several of one class from one cause."""
+    """An event that follows. `key`, its natural key, tells apart several of one class from one cause.
+
+    `synthetic`: None is as the cause or the aggregate is marked.
+    """
 
     data: Data
     key: str = ""
+    synthetic: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +184,17 @@ def _no_brief(_: Any) -> bytes:
 
 @dataclass(frozen=True)
 class Kind(Generic[S]):
-    """One kind of aggregate: its collection, its state, what of it can be found, and when its silence ends."""
+    """One kind of aggregate: its collection, its state, what of it can be found, and when its silence ends.
+
+    `marked`: a synthetic event marks the aggregate, and all that follows from it, as synthetic.
+    """
 
     collection: Collection
     state: type[S]
     fields: Callable[[S], Fields] = _no_fields
     brief: Callable[[S], bytes] = _no_brief
     deadlines: Callable[[S], Sequence[Due]] = _nothing_due
+    marked: bool = True
 
 
 Decide = Callable[[Any, Event, datetime, Any], "Decision[Any] | Waits | Rejected"]

@@ -1,7 +1,10 @@
 """The HTTP server of a service: its routes, health, metrics, and one socket bound before anything else starts."""
 
+import asyncio
+import contextlib
+import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import uvicorn
@@ -53,9 +56,20 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def server(app: Starlette) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Stops on SIGTERM and SIGINT; unlike its parent it does not raise them again, so that a clean stop exits 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for caught in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(caught, self.handle_exit, caught, None)
+        yield
+
+
+def server(app: Starlette) -> Server:
     """A server without an access log: URLs hold tokens and ids."""
     config = uvicorn.Config(
         app, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=5, server_header=False
     )
-    return uvicorn.Server(config)
+    return Server(config)

@@ -1,0 +1,9 @@
+"""python -m services.catalogue"""
+
+from services.catalogue.app import build_app
+from services.catalogue.settings import CatalogueSettings
+from shared.service import run
+from shared.settings import read
+
+if __name__ == "__main__":
+    run(build_app(read(CatalogueSettings)))

@@ -1,0 +1,125 @@
+"""The catalogue's HTTP: what can be enrolled for (public), and what was proposed to a referral (its region's)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.catalogue.decide import EVERYWHERE, brief_of
+from services.catalogue.matching import primary
+from services.catalogue.model import Activity, Brief, Match
+from shared.contracts.fields import Format
+from shared.engine.model import Document
+from shared.http.audit import record_access
+from shared.http.intake import post_events
+from shared.http.keys import role_of, who_asks
+from shared.http.problems import ProblemError
+from shared.http.query import choice, number
+from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
+
+_BRIEF = msgspec.json.Decoder(Brief)
+_ACTIVITY = msgspec.json.Decoder(Document[Activity])
+_MATCH = msgspec.json.Decoder(Document[Match])
+_MOST = 50_000
+
+
+def routes() -> list[BaseRoute]:
+    """The catalogue's routes."""
+    return [
+        Route("/v1/events", post_events, methods=["POST"]),
+        Route("/v1/activities", list_activities),
+        Route("/v1/activities/{kind}/{organiser}/{activity_id}", one_activity),
+        Route("/v1/referrals/{referral_id}/proposals", proposals),
+    ]
+
+
+async def list_activities(request: Request) -> Response:
+    """`{activities, page, per_page, total}`, the earlier start first; only what can be enrolled for."""
+    municipality = choice(request, "municipality", MUNICIPALITIES)
+    page, per_page = number(request, "page", 1, 1, 10_000), number(request, "per_page", 20, 1, 100)
+    passes = _filter(request, municipality)
+    store = request.app.state.store
+    areas = [municipality, EVERYWHERE] if municipality else [EVERYWHERE, *(f"in:{code}" for code in MUNICIPALITIES)]
+    briefs: dict[str, Brief] = {}
+    for area in areas:
+        for row in await store.find("activities", equal={"area": area}, limit=_MOST, brief=True):
+            briefs[row.id] = _BRIEF.decode(row.brief)
+    found = sorted((brief for brief in briefs.values() if passes(brief)), key=lambda one: (one.starts_at, one.key))
+    shown = found[(page - 1) * per_page : page * per_page]
+    rows = await store.load("activities", [brief.key for brief in shown])
+    activities = [_public(_activity(rows[brief.key].body), brief) for brief in shown if brief.key in rows]
+    return JSONResponse({"activities": activities, "page": page, "per_page": per_page, "total": len(found)})
+
+
+def _filter(request: Request, municipality: str | None) -> Callable[[Brief], bool]:
+    theme = choice(request, "theme", THEMES)
+    need = choice(request, "need", DIMENSIONS)
+    format_ = choice(request, "format", Format.__args__)  # type: ignore[attr-defined]
+    free = choice(request, "free", ("true", "false"))
+    language = request.query_params.get("language")
+    words = request.query_params.get("q", "").lower()[:100].split()
+    now = request.app.state.clock.now().timestamp()
+    needed = DIMENSIONS.index(need) if need else None
+
+    def passes(brief: Brief) -> bool:
+        return (
+            brief.opens <= now <= brief.closes
+            and not brief.cancelled
+            and not brief.synthetic
+            and (theme is None or theme in brief.themes)
+            and (needed is None or brief.needs[needed] > 0)
+            and (format_ is None or brief.format == format_)
+            and (free != "true" or brief.price_cents == 0)
+            and (language is None or primary(language) in brief.languages)
+            and (municipality is None or brief.format == "remote" or municipality in brief.serves)
+            and all(word in brief.search for word in words)
+        )
+
+    return passes
+
+
+async def one_activity(request: Request) -> Response:
+    """One activity; 404 where it is not, or not public."""
+    path = request.path_params
+    key = f"/{path['kind']}/{path['organiser']} {path['activity_id']}"
+    rows = await request.app.state.store.load("activities", [key])
+    state = _activity(rows[key].body) if key in rows else None
+    if state is None or not state.versions or state.synthetic:
+        raise ProblemError(404, f"no activity {path['activity_id']} of /{path['kind']}/{path['organiser']} was published")
+    return JSONResponse(_public(state, brief_of(state)))
+
+
+def _activity(body: bytes) -> Activity:
+    state = _ACTIVITY.decode(body).state
+    assert state is not None
+    return state
+
+
+def _public(state: Activity, brief: Brief) -> Mapping[str, Any]:
+    """What anybody may see: no counts, only whether there is room."""
+    data = {name: value for name, value in state.published.items() if name not in {"capacity", "waiting_list"}}
+    availability = "places" if brief.places_left > 0 else "waiting_list" if brief.waiting_left > 0 else "full"
+    return {
+        "organiser": state.organiser,
+        **data,
+        "availability": availability,
+        "cancelled": state.cancelled is not None,
+    }
+
+
+async def proposals(request: Request) -> Response:
+    """What was proposed last; for the referral's region."""
+    who = who_asks(request)
+    referral_id = request.path_params["referral_id"]
+    rows = await request.app.state.store.load("matches", [referral_id])
+    state = _MATCH.decode(rows[referral_id].body).state if referral_id in rows else None
+    if state is None or (state.wish is None and not state.erased):
+        raise ProblemError(404, f"no referral {referral_id[:60]} is known here yet")
+    allowed = state.wish is not None and who == state.wish.region
+    await record_access(request, who, "read", referral_id, "proposals", allowed=allowed or role_of(who) == "ops")
+    if not allowed and role_of(who) != "ops":
+        raise ProblemError(403, f"{who} may not read this referral; it is for the region that issued it")
+    return JSONResponse({"referral_id": referral_id, "status": state.status, "proposals": list(state.proposals)})

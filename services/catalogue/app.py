@@ -1,0 +1,10 @@
+"""The catalogue's wiring: settings in, app out."""
+
+from services.catalogue import api, handlers
+from services.catalogue.settings import CatalogueSettings
+from shared.service import App
+
+
+def build_app(settings: CatalogueSettings) -> App:
+    """The catalogue, ready to run."""
+    return App(settings, handlers.table(settings.rematch), api.routes(), handlers.locate)

@@ -1,0 +1,384 @@
+"""What an event does to an activity, or to the matching of a referral.
+
+Pure: no clock, no I/O, no logging. Each function takes (state, event, now, given); `given` is what was looked up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from services.catalogue.matching import at, nearest_misses, primary, ranked, reasons, score
+from services.catalogue.model import Activity, Brief, Cancelled, Claim, Match, Session, Version, Wish, activity_key
+from services.catalogue.needs import derived, vector
+from services.catalogue.settle import called_off, last_end, places_left, settle, waiting_ends, waiting_left
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as told
+from shared.contracts.envelope import Event
+from shared.engine.model import Decision, Due, Follow, Waits
+from shared.reference import MUNICIPALITIES
+
+MAX_VERSIONS: Final = 64
+MAX_SESSIONS: Final = 400
+EVERYWHERE: Final = "everywhere"
+_LATEST: Final = 253_402_300_799.0  # the last second of the year 9999: enrolment without an end
+
+_changed = msgspec.structs.replace
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a decision was handed: how often to try again, candidates, the unmatched whom an activity may concern."""
+
+    rematch: timedelta = timedelta(days=1)
+    candidates: Sequence[Brief] = field(default_factory=tuple)
+    concerned: Sequence[str] = field(default_factory=tuple)
+
+
+# --- activities
+
+
+def published(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity]:
+    """Takes a version in; the latest by time holds, each says what held of enrolment while it was in force."""
+    data: outside.ActivityPublished = event.data  # type: ignore[assignment]
+    state = state or Activity(event.source, data.activity_id)
+    version = Version(event.time, event.id, data.enrolment.opens, data.enrolment.closes)
+    latest = all(version.order > known.order for known in state.versions)
+    versions = sorted([*state.versions, version], key=lambda one: one.order)[-MAX_VERSIONS:]
+    state = _changed(state, versions=tuple(versions), sessions=_listed(state.sessions, data.sessions, version))
+    if latest:
+        needs = data.needs_supported or derived(data.themes, data.setting)
+        state = _changed(
+            state,
+            published=data.model_dump(mode="json", exclude_none=True),
+            needs=vector(needs),
+            synthetic=event.synthetic,
+        )
+    state = _changed(state, ended=_is_over(state, now))
+    return _settled(state, event, now, given)
+
+
+def cancelled(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity] | Waits:
+    """The first cancellation by time holds; each who holds or follows is told, and moves where it is replaced."""
+    data: outside.ActivityCancelled = event.data  # type: ignore[assignment]
+    if state is None or not state.versions:
+        return Waits("ActivityPublished")
+    call = Cancelled(event.time, event.id, data.replaced_by)
+    known = state.cancelled
+    if known is None or (call.time, call.id) < (known.time, known.id):
+        state = _changed(state, cancelled=call)
+    return _settled(state, event, now, given)
+
+
+def place_requested(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity]:
+    """Registers what a referral wants; the greatest number holds."""
+    data: told.PlaceRequested = event.data  # type: ignore[assignment]
+    state = state or Activity(data.organiser, data.activity_id)
+    known = state.claims.get(data.referral_id)
+    if known and known.number >= data.number:
+        return Decision(state)
+    claim = Claim(
+        number=data.number,
+        want="place",
+        request=data.request,
+        requested_at=data.requested_at,
+        enrolled=data.enrolled,
+        moved=data.moved,
+        synthetic=event.synthetic,
+    )
+    if known and known.request == data.request and known.want == "place":
+        claim = _changed(known, number=data.number, enrolled=data.enrolled, moved=data.moved)
+    elif known:
+        claim = _changed(claim, answer=known.answer, told=known.told, told_listing=known.told_listing)
+    claims = {referral_id: one for referral_id, one in state.claims.items() if referral_id != data.referral_id}
+    # A new request stands at the end: places go by arrival at the activity.
+    order = state.claims if known and known.request == data.request else claims
+    state = _changed(state, claims={**order, data.referral_id: claim})
+    return _settled(state, event, now, given)
+
+
+def place_given_up(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity]:
+    """Frees the place. Without `follow` nothing of the referral stays but the number that guards against a late word."""
+    data: told.PlaceGivenUp = event.data  # type: ignore[assignment]
+    state = state or Activity(data.organiser, data.activity_id)
+    known = state.claims.get(data.referral_id)
+    if known and known.number >= data.number:
+        return Decision(state)
+    left = known or Claim(data.number, "none", synthetic=event.synthetic)
+    claim = _changed(left, number=data.number, want="follow" if data.follow else "none")
+    state = _changed(state, claims={**state.claims, data.referral_id: claim})
+    decision = _settled(state, event, now, given, freed_at=data.freed_at)
+    return decision if data.follow else _forgotten(decision, data.referral_id)
+
+
+def _forgotten(decision: Decision[Activity], referral_id: str) -> Decision[Activity]:
+    assert decision.state is not None
+    claims = dict(decision.state.claims)
+    kept = claims[referral_id]
+    claims[referral_id] = Claim(kept.number, "none", answer=kept.answer, told="none", synthetic=kept.synthetic)
+    return Decision(_changed(decision.state, claims=claims), decision.follow)
+
+
+def activity_deadline(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity]:
+    """Enrolment closed: who still waits is refused. The last session ended: the activity leaves the index."""
+    if state is None:
+        return Decision(state)
+    data: told.DeadlinePassed = event.data  # type: ignore[assignment]
+    state = _changed(state, ended=_is_over(state, max(now, data.due_at)))
+    return _settled(state, event, max(now, data.due_at), given)
+
+
+def _listed(
+    known: dict[str, Session], listed: Sequence[outside.Session], version: Version
+) -> dict[str, Session]:
+    sessions = dict(known)
+    for one in listed:
+        there = sessions.get(one.session_id)
+        if there is None or there.listed < version.order:
+            sessions[one.session_id] = Session(one.session_id, one.starts_at, one.ends_at, version.order)
+    newest = sorted(sessions.values(), key=lambda one: one.listed)[-MAX_SESSIONS:]
+    return {one.session: one for one in newest}
+
+
+def _is_over(activity: Activity, now: datetime) -> bool:
+    end = last_end(activity)
+    return end is not None and end <= now
+
+
+def _settled(
+    state: Activity, event: Event, now: datetime, given: Found, *, freed_at: datetime | None = None
+) -> Decision[Activity]:
+    state, follow = settle(state, freed_at or event.time, now)
+    to_match = [
+        Follow(
+            told.ActivityToMatch(
+                referral_id=referral_id, organiser=state.organiser, activity_id=state.activity_id
+            ),
+            referral_id,
+            state.synthetic,
+        )
+        for referral_id in given.concerned
+    ]
+    return Decision(state, [*follow, *to_match])
+
+
+def brief_of(state: Activity) -> Brief:
+    """The activity as matching sees it. It was published."""
+    data = state.published
+    age = data["age"]
+    latest = max(state.versions, key=lambda one: one.order)
+    upcoming = [session for session in state.sessions.values() if not called_off(state, session)]
+    end = last_end(state)
+    return Brief(
+        organiser=state.organiser,
+        activity_id=state.activity_id,
+        needs=state.needs,
+        themes=tuple(data["themes"]),
+        municipality=data["municipality"],
+        serves=serves(data),
+        format=data["format"],
+        accessibility=tuple(data.get("accessibility", ())),
+        languages=tuple(dict.fromkeys(primary(language) for language in data["languages"])),
+        age_min=age.get("min", 0),
+        age_max=age.get("max", 200),
+        price_cents=data["price_cents"],
+        accepts=tuple(data.get("accepts", ())),
+        opens=latest.opens.timestamp() if latest.opens else 0.0,
+        closes=latest.closes.timestamp() if latest.closes else end.timestamp() if end else _LATEST,
+        starts_at=min((session.starts_at.timestamp() for session in upcoming), default=0.0),
+        places_left=places_left(state),
+        waiting_left=waiting_left(state),
+        cancelled=state.cancelled is not None,
+        synthetic=state.synthetic,
+        search=" ".join(data["title"].values()).lower()[:200],
+    )
+
+
+def serves(data: dict[str, Any]) -> tuple[str, ...]:
+    """The municipalities whose referrals it takes: what it says, else its own; remote ones take all."""
+    return tuple(data.get("serves") or (data["municipality"],))
+
+
+def activity_fields(state: Activity) -> dict[str, Any]:
+    """What an activity can be found by: the areas it serves, until its last session has ended."""
+    if not state.versions or state.ended:
+        return {"area": ()}
+    data = state.published
+    areas = {EVERYWHERE} if data["format"] == "remote" else set(serves(data))
+    # The region's others look here for what narrowly missed: what is near, though it serves only its own.
+    near = {f"in:{data['municipality']}"}
+    return {"area": tuple(areas | near)}
+
+
+def activity_brief(state: Activity) -> bytes:
+    """The brief, encoded."""
+    return msgspec.json.encode(brief_of(state)) if state.versions else b""
+
+
+def activity_deadlines(state: Activity) -> list[Due]:
+    """When waiting ends, and when the activity is over."""
+    dues = []
+    waiting = any(claim.state == "waitlisted" for claim in state.claims.values())
+    if waiting and (ends := waiting_ends(state)):
+        dues.append(Due("waiting_list", ends))
+    end = last_end(state)
+    if not state.ended and end:
+        dues.append(Due("ended", end))
+    return dues
+
+
+# --- the matching of a referral
+
+
+def wish_of(event: Event) -> Wish:
+    """What a ReferralIssued asks for."""
+    data: outside.ReferralIssued = event.data  # type: ignore[assignment]
+    return Wish(
+        time=event.time,
+        id=event.id,
+        region=event.source,
+        municipality=data.municipality,
+        age_band=data.age_band,
+        languages=data.languages,
+        needs=data.needs,
+        themes=data.themes,
+        formats=data.formats,
+        accessibility=data.accessibility,
+        max_price_cents=data.max_price_cents,
+        funding=data.funding,
+        synthetic=event.synthetic,
+    )
+
+
+def issued(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+    """Matches what was issued; a later one replaces it."""
+    wish = wish_of(event)
+    state = state or Match(wish_subject(event))
+    if state.wish and (state.wish.region != wish.region or (state.wish.time, state.wish.id) > (wish.time, wish.id)):
+        return Decision(state)
+    state = _changed(state, wish=wish, status="new")
+    return _matched(state, now, given) if state.wanted else Decision(_changed(state, status="ended"))
+
+
+def wish_subject(event: Event) -> str:
+    """The referral an event is about."""
+    return event.data.subject
+
+
+def rematch_requested(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match] | Waits:
+    """Matches again, leaving out what was tried; the greatest number holds."""
+    data: told.RematchRequested = event.data  # type: ignore[assignment]
+    if state is None or state.wish is None:
+        return Waits("ReferralIssued")
+    if data.number <= state.number:
+        return Decision(state)
+    without = tuple(activity_key(one.organiser, one.activity_id) for one in data.without)
+    state = _changed(state, number=data.number, wanted=True, without=without, status="new")
+    return _matched(state, now, given)
+
+
+def matching_ended(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+    """No proposals are wanted any more."""
+    data: told.MatchingEnded = event.data  # type: ignore[assignment]
+    state = state or Match(data.referral_id)
+    if data.number <= state.number:
+        return Decision(state)
+    return Decision(_changed(state, number=data.number, wanted=False, status="ended", retry_at=None, proposed=()))
+
+
+def withdrawn(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+    """Withdrawn consent erases, also where nothing is yet; any other withdrawal ends by way of MatchingEnded."""
+    data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
+    if data.reason != "consent_withdrawn":
+        return Decision(state)
+    if state and state.wish and state.wish.region != event.source:
+        return Decision(state)
+    return Decision(Match(data.referral_id, wanted=False, status="ended", erased=True), erase=True)
+
+
+def activity_to_match(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+    """An activity appeared, changed or fell away: who is unmatched, or has no fitting proposal left, is matched anew."""
+    if state is None or state.wish is None or not state.wanted:
+        return Decision(state)
+    if state.status == "proposed" and _still_proposed(state, given.candidates, now):
+        return Decision(state)
+    return _matched(state, now, given)
+
+
+def match_deadline(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+    """What a stale look-up missed, the timer finds."""
+    if state is None or state.wish is None or not state.wanted:
+        return Decision(state)
+    if state.status == "proposed" and _still_proposed(state, given.candidates, now):
+        return Decision(_changed(state, retry_at=now + given.rematch))
+    return _matched(state, now, given)
+
+
+def _still_proposed(state: Match, candidates: Sequence[Brief], now: datetime) -> bool:
+    assert state.wish is not None
+    proposed = [brief for brief in candidates if brief.key in state.proposed]
+    return bool(ranked(state.wish, proposed, (), now))
+
+
+def _matched(state: Match, now: datetime, given: Found) -> Decision[Match]:
+    assert state.wish is not None
+    best = ranked(state.wish, given.candidates, state.without, now)
+    if best:
+        return _proposed(state, state.wish, best, now, given.rematch)
+    retry = _changed(state, status="unmatched", proposals=(), proposed=(), retry_at=now + given.rematch)
+    if state.status == "unmatched":
+        return Decision(retry)
+    misses = nearest_misses(state.wish, given.candidates, state.without, now)
+    nothing = told.NoActivityFound(referral_id=state.referral_id, number=state.number, nearest_misses=misses)
+    return Decision(retry, [Follow(nothing, synthetic=state.wish.synthetic)])
+
+
+def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, again: timedelta) -> Decision[Match]:
+    proposals = tuple(
+        told.Proposal(
+            organiser=brief.organiser,
+            activity_id=brief.activity_id,
+            score=score(wish, brief),
+            reasons=reasons(wish, brief),
+            starts_at=at(brief.starts_at),
+            places_left=max(0, brief.places_left),
+        )
+        for brief in best
+    )
+    closes = at(min(_LATEST, max(brief.closes for brief in best)))
+    state = _changed(
+        state,
+        status="proposed",
+        proposals=tuple(proposal.model_dump(mode="json") for proposal in proposals),
+        proposed=tuple(brief.key for brief in best),
+        retry_at=max(closes, now + again),
+    )
+    proposed = told.ActivitiesProposed(referral_id=state.referral_id, number=state.number, proposals=proposals)
+    return Decision(state, [Follow(proposed, synthetic=wish.synthetic)])
+
+
+def match_fields(state: Match) -> dict[str, Any]:
+    """Unmatched referrals are found by municipality; proposed ones by what was proposed."""
+    unmatched = state.status == "unmatched" and state.wish is not None
+    return {
+        "unmatched_in": state.wish.municipality if unmatched and state.wish else None,
+        "proposed": state.proposed if state.status == "proposed" else (),
+    }
+
+
+def match_brief(state: Match) -> bytes:
+    """The wish, by which a new activity finds whom it may concern."""
+    return msgspec.json.encode(state.wish) if state.wish and state.status == "unmatched" else b""
+
+
+def match_deadlines(state: Match) -> list[Due]:
+    """When it is tried again."""
+    return [Due("rematch", state.retry_at)] if state.retry_at and state.wanted else []
+
+
+def region_municipalities(municipality: str) -> tuple[str, ...]:
+    """The municipalities of the same region, itself included."""
+    region = MUNICIPALITIES[municipality].region
+    return tuple(code for code, one in MUNICIPALITIES.items() if one.region == region)

@@ -1,0 +1,166 @@
+"""Which event concerns which aggregate of the catalogue, what is looked up for it, and which function decides."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from services.catalogue import decide
+from services.catalogue.decide import EVERYWHERE, Found
+from services.catalogue.matching import Filters
+from services.catalogue.model import Activity, Brief, Match, Wish, activity_key
+from shared.contracts.envelope import Event
+from shared.contracts.from_outside import ActivityPublished
+from shared.contracts.topics import INTAKE_HTTP, events_of, redrive_to
+from shared.engine.model import Handler, Kind, LookUp, Table
+from shared.store import Collection, Index, Store
+
+ACTIVITIES = Kind(
+    Collection("activities", (Index(("outbox_since",)), Index(("due_at",)), Index(("area",), many=True))),
+    Activity,
+    fields=decide.activity_fields,
+    brief=decide.activity_brief,
+    deadlines=decide.activity_deadlines,
+    marked=False,
+)
+MATCHES = Kind(
+    Collection(
+        "matches",
+        (
+            Index(("outbox_since",)),
+            Index(("due_at",)),
+            Index(("unmatched_in",)),
+            Index(("proposed",), many=True),
+        ),
+    ),
+    Match,
+    fields=decide.match_fields,
+    brief=decide.match_brief,
+    deadlines=decide.match_deadlines,
+)
+
+MAX_CANDIDATES = 3_000
+MAX_CONCERNED = 500
+
+_BRIEF = msgspec.json.Decoder(Brief)
+_WISH = msgspec.json.Decoder(Wish)
+
+
+def table(rematch: timedelta) -> Table:
+    """What the catalogue does with each class of events."""
+    candidates, concerned, nothing = _candidates(rematch), _concerned(rematch), _nothing(rematch)
+    return Table(
+        service="catalogue",
+        topics=(
+            INTAKE_HTTP,
+            "intake.region.*",
+            "intake.opisto.*",
+            events_of("referral"),
+            events_of("catalogue"),
+            redrive_to("catalogue"),
+        ),
+        kinds=(ACTIVITIES, MATCHES),
+        given=Found(rematch),
+        handlers={
+            "ActivityPublished": Handler(ACTIVITIES, _own_activity, decide.published, concerned),
+            "ActivityCancelled": Handler(ACTIVITIES, _own_activity, decide.cancelled, concerned),
+            "PlaceRequested": Handler(ACTIVITIES, _named_activity, decide.place_requested, nothing),
+            "PlaceGivenUp": Handler(ACTIVITIES, _named_activity, decide.place_given_up, nothing),
+            "DeadlinePassed/activities": Handler(ACTIVITIES, _aggregate, decide.activity_deadline, nothing),
+            "ReferralIssued": Handler(MATCHES, _referral, decide.issued, candidates),
+            "ReferralWithdrawn": Handler(MATCHES, _referral, decide.withdrawn, nothing),
+            "RematchRequested": Handler(MATCHES, _referral, decide.rematch_requested, candidates),
+            "MatchingEnded": Handler(MATCHES, _referral, decide.matching_ended, nothing),
+            "ActivityToMatch": Handler(MATCHES, _referral, decide.activity_to_match, candidates),
+            "DeadlinePassed/matches": Handler(MATCHES, _aggregate, decide.match_deadline, candidates),
+        },
+    )
+
+
+def _own_activity(event: Event) -> str:
+    return activity_key(event.source, event.data.activity_id)  # type: ignore[attr-defined]
+
+
+def _named_activity(event: Event) -> str:
+    return activity_key(event.data.organiser, event.data.activity_id)  # type: ignore[attr-defined]
+
+
+def _referral(event: Event) -> str:
+    return event.data.subject
+
+
+def _aggregate(event: Event) -> str:
+    return event.data.aggregate  # type: ignore[attr-defined,no-any-return]
+
+
+def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:
+    """Where the outcome of an event from outside is kept."""
+    if name in {"ActivityPublished", "ActivityCancelled"}:
+        return ACTIVITIES.collection.name, activity_key(source, subject)
+    return None
+
+
+# --- what deciding must look up besides
+
+
+def _nothing(rematch: timedelta) -> LookUp:
+    async def look_up(state: Activity | None, event: Event, store: Store, now: datetime) -> Found:
+        return Found(rematch)
+
+    return look_up
+
+
+def _candidates(rematch: timedelta) -> LookUp:
+    async def look_up(state: Match | None, event: Event, store: Store, now: datetime) -> Found:
+        wish = decide.wish_of(event) if event.name == "ReferralIssued" else state.wish if state else None
+        if wish is None:
+            return Found(rematch)
+        found = [*await _in(store, wish.municipality), *await _in(store, EVERYWHERE)]
+        filters = Filters(wish, now)
+        if not any(filters.fits(brief) for brief in found):
+            # Nothing fits: then it is worth knowing what is near, though it serves its own municipality alone.
+            for code in decide.region_municipalities(wish.municipality):
+                found += await _in(store, f"in:{code}")
+        return Found(rematch, candidates=found)
+
+    return look_up
+
+
+async def _in(store: Store, area: str) -> list[Brief]:
+    rows = await store.find("activities", equal={"area": area}, limit=MAX_CANDIDATES, brief=True)
+    return [_BRIEF.decode(row.brief) for row in rows]
+
+
+def _concerned(rematch: timedelta) -> LookUp:
+    """The unmatched whom a new version may fit; those to whom an activity was proposed that is now cancelled."""
+
+    async def look_up(state: Activity | None, event: Event, store: Store, now: datetime) -> Found:
+        data = event.data
+        key = _own_activity(event)
+        rows = await store.find("matches", equal={"proposed": key}, limit=MAX_CONCERNED)
+        concerned = [row.id for row in rows]
+        if isinstance(data, ActivityPublished):
+            brief = _brief_of_data(state, event, now)
+            concerned += await _unmatched(store, brief, now)
+        return Found(rematch, concerned=tuple(dict.fromkeys(concerned)))
+
+    return look_up
+
+
+def _brief_of_data(state: Activity | None, event: Event, now: datetime) -> Brief:
+    after = decide.published(state, event, now, Found()).state
+    assert after is not None
+    return decide.brief_of(after)
+
+
+async def _unmatched(store: Store, brief: Brief, now: datetime) -> list[str]:
+    if brief.format == "remote":
+        rows = await store.find("matches", at_least=("unmatched_in", ""), limit=MAX_CONCERNED, brief=True)
+    else:
+        rows = []
+        for municipality in brief.serves:
+            rows += await store.find(
+                "matches", equal={"unmatched_in": municipality}, limit=MAX_CONCERNED, brief=True
+            )
+    return [row.id for row in rows[:MAX_CONCERNED] if Filters(_WISH.decode(row.brief), now).fits(brief)]
+
+

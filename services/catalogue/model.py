@@ -1,0 +1,145 @@
+"""What the catalogue keeps: activities with the claims on their places, and the matching of each referral."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+
+class Version(msgspec.Struct, frozen=True, array_like=True):
+    """When a version said what about enrolment. Enrolment is judged by the version in force at the choice's time."""
+
+    time: datetime
+    id: str
+    opens: datetime | None
+    closes: datetime | None
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        return self.time, self.id
+
+
+class Session(msgspec.Struct, frozen=True, array_like=True):
+    """A session as the latest version that lists it has it."""
+
+    session: str
+    starts_at: datetime
+    ends_at: datetime
+    listed: tuple[datetime, str]
+    """(time, id) of that version."""
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """The first ActivityCancelled by time."""
+
+    time: datetime
+    id: str
+    replaced_by: str | None = None
+
+
+class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one referral wants of the activity, what it got, and what it was told last."""
+
+    number: int
+    want: Literal["place", "follow", "none"]
+    request: str = ""
+    requested_at: datetime | None = None
+    enrolled: bool = False
+    moved: bool = False
+    synthetic: bool = False
+    state: Literal["none", "reserved", "waitlisted", "refused"] = "none"
+    reason: Literal["", "full", "closed", "cancelled", "unknown"] = ""
+    given_at: datetime | None = None
+    promoted: bool = False
+    position: int = 0
+    answer: int = 0
+    told: str = ""
+    """What was last answered; another answer is due when it no longer says the same."""
+    told_listing: str = ""
+
+
+class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One activity's document. `published` is the data of the latest version, as it came."""
+
+    organiser: str
+    activity_id: str
+    published: dict[str, Any] = {}
+    needs: tuple[int, ...] = ()
+    versions: tuple[Version, ...] = ()
+    sessions: dict[str, Session] = {}
+    cancelled: Cancelled | None = None
+    claims: dict[str, Claim] = {}
+    synthetic: bool = False
+    ended: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.organiser} {self.activity_id}"
+
+
+class Brief(msgspec.Struct, frozen=True, array_like=True):
+    """An activity as matching sees it: small, so that a thousand candidates are cheap."""
+
+    organiser: str
+    activity_id: str
+    needs: tuple[int, ...]
+    themes: tuple[str, ...]
+    municipality: str
+    serves: tuple[str, ...]
+    format: str
+    accessibility: tuple[str, ...]
+    languages: tuple[str, ...]
+    age_min: int
+    age_max: int
+    price_cents: int
+    accepts: tuple[str, ...]
+    opens: float
+    closes: float
+    starts_at: float
+    places_left: int
+    waiting_left: int
+    cancelled: bool
+    synthetic: bool
+    search: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.organiser} {self.activity_id}"
+
+
+class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the latest ReferralIssued asks for."""
+
+    time: datetime
+    id: str
+    region: str
+    municipality: str
+    age_band: str
+    languages: tuple[str, ...]
+    needs: dict[str, int]
+    themes: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    accessibility: tuple[str, ...] = ()
+    max_price_cents: int | None = None
+    funding: tuple[str, ...] = ()
+    synthetic: bool = False
+
+
+class Match(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The matching of one referral. `number` counts what the referral asked; the greatest holds."""
+
+    referral_id: str
+    wish: Wish | None = None
+    number: int = 0
+    wanted: bool = True
+    without: tuple[str, ...] = ()
+    status: Literal["new", "proposed", "unmatched", "ended"] = "new"
+    proposals: tuple[dict[str, Any], ...] = ()
+    proposed: tuple[str, ...] = ()
+    retry_at: datetime | None = None
+    erased: bool = False
+
+
+def activity_key(organiser: str, activity_id: str) -> str:
+    """An activity's id in the store."""
+    return f"{organiser} {activity_id}"

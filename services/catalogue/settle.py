@@ -1,0 +1,262 @@
+"""Settling an activity: free places go to claims in order, then everyone whose answer changed is answered.
+
+Pure and idempotent: settling twice changes nothing, and nobody is answered the same twice. A place that was given is
+never taken away here.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from services.catalogue.model import Activity, Claim, Session, Version
+from shared.contracts import from_services as told
+from shared.contracts.fields import Data
+from shared.engine.model import Follow
+
+_changed = msgspec.structs.replace
+
+
+def settle(activity: Activity, freed_at: datetime, now: datetime) -> tuple[Activity, list[Follow]]:
+    """Places are given, the waiting ordered, and what follows is told. `freed_at`: the time of what happened."""
+    claims = dict(activity.claims)
+    for referral_id in _in_order_of_arrival(claims):
+        claims[referral_id] = _judged(activity, claims[referral_id])
+    waiting = _waiting(claims)
+    _promote(activity, claims, waiting, freed_at)
+    _seat_or_refuse(activity, claims)
+    _number_the_waiting(activity, claims, now)
+    activity = _changed(activity, claims=claims)
+    return _answered(activity)
+
+
+# --- who gets what
+
+
+def _in_order_of_arrival(claims: dict[str, Claim]) -> list[str]:
+    return list(claims)
+
+
+def _judged(activity: Activity, claim: Claim) -> Claim:
+    """What can be said of a claim before places are counted."""
+    if claim.want != "place":
+        return _changed(claim, state="none", reason="", position=0, given_at=None, promoted=False)
+    if claim.state == "reserved":
+        return claim
+    reason = _why_not(activity, claim)
+    if reason:
+        return _changed(claim, state="refused", reason=reason, position=0)
+    if claim.state == "refused" and claim.reason == "full" and not (claim.enrolled or claim.moved):
+        return claim
+    # Judged anew: a version arrived for what was unknown or closed.
+    return _changed(claim, state="none", reason="") if claim.state == "refused" else claim
+
+
+def _why_not(activity: Activity, claim: Claim):  # type: ignore[no-untyped-def]
+    requested = claim.requested_at
+    if not activity.versions or claim.synthetic != activity.synthetic:
+        return "unknown"
+    if activity.cancelled and requested and requested >= activity.cancelled.time and not claim.moved:
+        return "cancelled"
+    if claim.enrolled or claim.moved or requested is None:
+        return ""
+    return "" if _open_at(activity.versions, requested) else "closed"
+
+
+def _open_at(versions: Sequence[Version], time: datetime) -> bool:
+    """Enrolment at the choice's time, by the version then in force; before the first, by the first."""
+    version = version_at(versions, time)
+    return (version.opens is None or version.opens <= time) and (version.closes is None or time <= version.closes)
+
+
+def version_at(versions: Sequence[Version], time: datetime) -> Version:
+    """The version in force at a time."""
+    earlier = [version for version in versions if version.time <= time]
+    return max(earlier, key=lambda one: one.order) if earlier else min(versions, key=lambda one: one.order)
+
+
+def _waiting(claims: dict[str, Claim]) -> list[str]:
+    """The waiting list, in order of (time, id) of the choice."""
+    waiting = [referral_id for referral_id, claim in claims.items() if claim.state == "waitlisted"]
+    return sorted(waiting, key=lambda one: (claims[one].requested_at or datetime.max, claims[one].request))
+
+
+def places_left(activity: Activity) -> int:
+    """Places that nobody holds; below zero where enrolled ones came beyond the capacity."""
+    held = sum(claim.state == "reserved" for claim in activity.claims.values())
+    return int(activity.published.get("capacity", 0)) - held
+
+
+def waiting_left(activity: Activity) -> int:
+    """How many more may wait."""
+    waiting = sum(claim.state == "waitlisted" for claim in activity.claims.values())
+    return max(0, int(activity.published.get("waiting_list", 0)) - waiting)
+
+
+def _promote(activity: Activity, claims: dict[str, Claim], waiting: Sequence[str], freed_at: datetime) -> None:
+    free = places_left(_changed(activity, claims=claims))
+    if activity.cancelled:
+        return
+    for referral_id in waiting[: max(0, free)]:
+        claims[referral_id] = _changed(
+            claims[referral_id], state="reserved", given_at=freed_at, promoted=True, position=0
+        )
+
+
+def _seat_or_refuse(activity: Activity, claims: dict[str, Claim]) -> None:
+    """Those not judged yet, first to reach us first: a place, else the waiting list, else `full`."""
+    for referral_id, claim in list(claims.items()):
+        if claim.want != "place":
+            continue
+        beyond = claim.enrolled or claim.moved
+        if claim.state == "waitlisted" and beyond:
+            claims[referral_id] = _seated(claim)
+        if claim.state != "none":
+            continue
+        now_there = _changed(activity, claims=claims)
+        if beyond or places_left(now_there) > 0:
+            claims[referral_id] = _seated(claim)
+        elif waiting_left(now_there) > 0:
+            claims[referral_id] = _changed(claim, state="waitlisted")
+        else:
+            claims[referral_id] = _changed(claim, state="refused", reason="full")
+
+
+def _seated(claim: Claim) -> Claim:
+    return _changed(claim, state="reserved", given_at=claim.requested_at, promoted=False, position=0, reason="")
+
+
+def _number_the_waiting(activity: Activity, claims: dict[str, Claim], now: datetime) -> None:
+    over = waiting_ends(activity)
+    for position, referral_id in enumerate(_waiting(claims), start=1):
+        if over and now >= over:
+            claims[referral_id] = _changed(claims[referral_id], state="refused", reason="full", position=0)
+        else:
+            claims[referral_id] = _changed(claims[referral_id], position=position)
+
+
+def waiting_ends(activity: Activity) -> datetime | None:
+    """The waiting list ends when enrolment closes, else at the last session's end."""
+    if not activity.versions:
+        return None
+    latest = max(activity.versions, key=lambda one: one.order)
+    return latest.closes or last_end(activity)
+
+
+def last_end(activity: Activity) -> datetime | None:
+    """The end of the last session that is not called off."""
+    return max(
+        (session.ends_at for session in activity.sessions.values() if not called_off(activity, session)), default=None
+    )
+
+
+def called_off(activity: Activity, session: Session) -> bool:
+    """A later version that left it out before it began called it off."""
+    return any(version.order > session.listed and version.time < session.starts_at for version in activity.versions)
+
+
+# --- who is told what
+
+
+def _answered(activity: Activity) -> tuple[Activity, list[Follow]]:
+    claims: dict[str, Claim] = {}
+    follow: list[Follow] = []
+    sessions = _listed_sessions(activity)
+    call = _call(activity)
+    listing = _short(msgspec.json.encode([_listing_facts(sessions), call.model_dump(mode="json") if call else None]))
+    for referral_id, claim in activity.claims.items():
+        answered, event = _answer(activity, referral_id, claim, sessions, call, listing)
+        claims[referral_id] = answered
+        if event is not None:
+            follow.append(Follow(event, referral_id, claim.synthetic))
+    return _changed(activity, claims=claims), follow
+
+
+def _answer(
+    activity: Activity,
+    referral_id: str,
+    claim: Claim,
+    sessions: tuple[told.ListedSession, ...],
+    call: told.ActivityCall | None,
+    listing: str,
+) -> tuple[Claim, Data | None]:
+    says = _says(claim)
+    new_listing = bool(sessions) and claim.told_listing != listing and claim.want != "none"
+    if says == claim.told and not new_listing:
+        return claim, None
+    answered = _changed(claim, answer=claim.answer + 1, told=says)
+    about = {
+        "referral_id": referral_id,
+        "organiser": activity.organiser,
+        "activity_id": activity.activity_id,
+        "number": claim.number,
+        "answer": answered.answer,
+        "request": claim.request,
+    }
+    if says == claim.told:
+        return _changed(answered, told_listing=listing), told.SessionsChanged(**about, sessions=sessions, cancelled=call)
+    match claim.state:
+        case "reserved":
+            assert claim.given_at is not None
+            reserved = told.PlaceReserved(
+                **about,
+                given_at=claim.given_at,
+                promoted=claim.promoted,
+                confirm=bool(activity.published["enrolment"].get("confirm", True)),
+                sessions=sessions,
+                cancelled=call,
+            )
+            return _changed(answered, told_listing=listing), reserved
+        case "waitlisted":
+            waitlisted = told.PlaceWaitlisted(**about, position=claim.position, sessions=sessions, cancelled=call)
+            return _changed(answered, told_listing=listing), waitlisted
+        case "refused":
+            assert claim.reason
+            return answered, told.PlaceRefused(**about, reason=claim.reason)
+        case "none":
+            return _nothing_held(claim, answered, about)
+
+
+def _nothing_held(claim: Claim, answered: Claim, about: dict[str, object]) -> tuple[Claim, Data | None]:
+    # Only who held a place, or one on the waiting list, is told that it is released.
+    if claim.told.startswith(("reserved", "waitlisted")):
+        return answered, told.PlaceReleased.model_validate(about)
+    return _changed(claim, told=answered.told), None
+
+
+def _says(claim: Claim) -> str:
+    if claim.state == "none":
+        return "none"
+    given = claim.given_at.isoformat() if claim.given_at and claim.state == "reserved" else ""
+    return " ".join([claim.state, claim.request, claim.reason, str(claim.position), given])
+
+
+def _listed_sessions(activity: Activity) -> tuple[told.ListedSession, ...]:
+    return tuple(
+        told.ListedSession(
+            session_id=session.session,
+            starts_at=session.starts_at,
+            ends_at=session.ends_at,
+            called_off=called_off(activity, session),
+        )
+        for session in sorted(activity.sessions.values(), key=lambda one: (one.starts_at, one.session))
+    )
+
+
+def _listing_facts(sessions: Iterable[told.ListedSession]) -> list[object]:
+    return [[one.session_id, one.starts_at, one.ends_at, one.called_off] for one in sessions]
+
+
+def _call(activity: Activity) -> told.ActivityCall | None:
+    if activity.cancelled is None:
+        return None
+    return told.ActivityCall(time=activity.cancelled.time, replaced_by=_replacement(activity))
+
+
+def _replacement(activity: Activity) -> str | None:
+    return activity.cancelled.replaced_by if activity.cancelled else None
+
+
+def _short(text: bytes) -> str:
+    return hashlib.blake2b(text, digest_size=8).hexdigest()

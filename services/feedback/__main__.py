@@ -1,0 +1,9 @@
+"""python -m services.feedback"""
+
+from services.feedback.app import build_app
+from services.feedback.settings import FeedbackSettings
+from shared.service import run
+from shared.settings import read
+
+if __name__ == "__main__":
+    run(build_app(read(FeedbackSettings)))

@@ -1,0 +1,16 @@
+"""The referral service's wiring: settings in, app out."""
+
+from services.referral import api, handlers
+from services.referral.settings import ReferralSettings
+from shared.service import App
+
+
+def build_app(settings: ReferralSettings) -> App:
+    """The referral service, ready to run."""
+    return App(
+        settings,
+        handlers.table(settings.durations()),
+        api.routes(),
+        handlers.locate,
+        state={"code_limit": api.RateLimit(settings.code_lookups_a_minute)},
+    )

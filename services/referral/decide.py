@@ -1,0 +1,415 @@
+"""What an event does to a referral: it adds a fact, folds them all anew, and tells what is now different.
+
+Pure: no clock, no I/O, no logging. Each function takes (state, event, now, durations) and returns the new state with the
+events that follow, or that it must wait, or why not.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from services.referral.fold import Durations, View, Want, fold
+from services.referral.model import (
+    Access,
+    Answer,
+    Ended,
+    Erased,
+    Fact,
+    Feedback,
+    Fired,
+    Given,
+    Issued,
+    Listed,
+    Mark,
+    Matched,
+    Matching,
+    Referral,
+    Register,
+    activity_key,
+    split_key,
+)
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as told
+from shared.contracts.envelope import Event
+from shared.contracts.referral_code import referral_code
+from shared.engine.model import Decision, Due, Follow, Rejected, Waits
+
+MAX_FACTS: Final = 64
+MAX_MARKS: Final = 400
+MAX_FIRED: Final = 64
+
+Decided = Decision[Referral] | Waits | Rejected
+_changed = msgspec.structs.replace
+
+
+# --- what comes from outside
+
+
+def issued(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """Opens the referral, or replaces what was issued. It takes no place away."""
+    data: outside.ReferralIssued = event.data  # type: ignore[assignment]
+    state = state or Referral(data.referral_id)
+    if state.issued and state.issued.source != event.source:
+        return _another_region(state, event)
+    latest = Issued(event.time, event.id, event.source, "feedback" in data.consent.scopes)
+    first = state.first_issued_at
+    if state.issued and (state.issued.time, state.issued.id) > (latest.time, latest.id):
+        latest = state.issued
+    opened = not state.issued
+    state = _changed(state, issued=latest, first_issued_at=min(first, event.time) if first else event.time)
+    return _told(state, event, now, durations, opened=opened)
+
+
+def chosen(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """A choice; the last one counts."""
+    data: outside.ActivityChosen = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    if state.issued.source != event.source:
+        return _another_region(state, event)
+    return _with_fact(state, event, now, durations, "chosen", activity_key(data.organiser, data.activity_id))
+
+
+def withdrawn(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """Wins if it was before the end, whenever it arrives; withdrawn consent erases at once."""
+    data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
+    if state is not None and state.issued is not None and state.issued.source != event.source:
+        return _another_region(state, event)
+    if data.reason == "consent_withdrawn":
+        return _erased(state or Referral(data.referral_id), event, durations, now)
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    return _with_fact(state, event, now, durations, "withdrawn", "", data.reason)
+
+
+def enrolment_confirmed(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """The opisto has the participant on its list."""
+    data: outside.EnrolmentConfirmed = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    return _with_fact(state, event, now, durations, "confirmed", activity_key(event.source, data.activity_id))
+
+
+def enrolment_cancelled(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """The opisto took the participant off its list, at any time."""
+    data: outside.EnrolmentCancelled = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    activity = activity_key(event.source, data.activity_id)
+    return _with_fact(state, event, now, durations, "cancelled", activity, data.reason)
+
+
+def session_recorded(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """A session attended or missed; of several records of one session the latest `time` holds."""
+    data: outside.ActivityAttended | outside.ActivityMissed = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    mark = Mark(
+        activity_key(event.source, data.activity_id),
+        data.session_id,
+        isinstance(data, outside.ActivityAttended),
+        event.time,
+        event.id,
+        event.source,
+    )
+    same = [one for one in state.marks if (one.activity, one.session) == (mark.activity, mark.session)]
+    latest = max([*same, mark], key=lambda one: (one.time, one.id, one.source))
+    others = [one for one in state.marks if one not in same]
+    marks = sorted([*others, latest], key=lambda one: (one.time, one.id, one.source))[-MAX_MARKS:]
+    return _told(_changed(state, marks=tuple(marks)), event, now, durations)
+
+
+def feedback_submitted(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """The participant's answer after the activity ends the wait for it."""
+    data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    if data.phase != "after" or data.respondent not in {"participant", "carer"} or state.feedback:
+        return Decision(state)
+    return _told(_changed(state, feedback=Feedback(event.time, event.id, event.source)), event, now, durations)
+
+
+def _another_region(state: Referral, event: Event) -> Rejected:
+    assert state.issued is not None
+    return Rejected(f"{event.source} sent {event.name} for {state.id}, which {state.issued.source} issued")
+
+
+def _with_fact(
+    state: Referral,
+    event: Event,
+    now: datetime,
+    durations: Durations,
+    kind: Any,
+    activity: str,
+    name: str = "",
+) -> Decided:
+    fact = Fact(kind, event.time, event.id, event.source, activity, name)
+    facts = sorted([*state.facts, fact], key=lambda one: (one.time, one.id, one.source))[-MAX_FACTS:]
+    return _told(_changed(state, facts=tuple(facts)), event, now, durations)
+
+
+# --- what the catalogue answers
+
+
+def matched(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """Proposals, or none; an answer to an older question counts for nothing."""
+    data: told.ActivitiesProposed | told.NoActivityFound = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    if state.matched and data.number < state.matched.number:
+        return Decision(state)
+    answer = Matched(data.number, event.id, event.time, isinstance(data, told.ActivitiesProposed))
+    return _told(_changed(state, matched=answer), event, now, durations)
+
+
+def place_answered(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """What an activity answers; the greatest answer holds."""
+    data: told.PlaceAnswer = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    activity = activity_key(data.organiser, data.activity_id)
+    known = state.answers.get(activity)
+    if known and known.answer >= data.answer:
+        return Decision(state)
+    answer = _answer(known, data)
+    state = _changed(state, answers={**state.answers, activity: answer})
+    if answer.state == "refused" and answer.reason in {"full", "cancelled"}:
+        refused = f"{activity} {answer.request}"
+        state = _changed(state, refused=tuple(dict.fromkeys([*state.refused, refused]))[-MAX_FACTS:])
+    return _told(state, event, now, durations)
+
+
+def _answer(known: Answer | None, data: told.PlaceAnswer) -> Answer:
+    answer = known or Answer(data.number, data.answer, data.request, "followed")
+    answer = _changed(answer, number=data.number, answer=data.answer, request=data.request)
+    match data:
+        case told.PlaceReserved():
+            given = Given(data.request, data.given_at, data.promoted, data.confirm)
+            answer = _changed(answer, state="reserved", given=given, position=0, reason="")
+        case told.PlaceWaitlisted():
+            answer = _changed(answer, state="waitlisted", position=data.position, reason="")
+        case told.PlaceRefused():
+            answer = _changed(answer, state="refused", reason=data.reason, position=0)
+        case told.PlaceReleased():
+            answer = _changed(answer, state="released", position=0)
+    if isinstance(data, told.PlaceReserved | told.PlaceWaitlisted | told.SessionsChanged):
+        answer = _with_listing(answer, data.sessions, data.cancelled)
+    return answer
+
+
+def _with_listing(
+    answer: Answer, sessions: tuple[told.ListedSession, ...], cancelled: told.ActivityCall | None
+) -> Answer:
+    listed = tuple(Listed(one.session_id, one.starts_at, one.ends_at, one.called_off) for one in sessions)
+    answer = _changed(answer, sessions=listed)
+    if cancelled is None:
+        return answer
+    held = answer.held_when_cancelled or answer.state == "reserved"
+    return _changed(
+        answer, cancelled_at=cancelled.time, replaced_by=cancelled.replaced_by or "", held_when_cancelled=held
+    )
+
+
+def deadline_passed(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """Silence, if it is still what is awaited."""
+    data: told.DeadlinePassed = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Decision(state)
+    for deadline in fold(state, durations).deadlines:
+        if (deadline.what, deadline.due_at, deadline.nth) == (data.what, data.due_at, data.nth):
+            fired = (*state.fired, Fired(deadline.what, deadline.awaited, deadline.nth))[-MAX_FIRED:]
+            return _told(_changed(state, fired=fired), event, now, durations)
+    return Decision(state)
+
+
+# --- telling what is different
+
+
+def _told(state: Referral, event: Event, now: datetime, durations: Durations, *, opened: bool = False) -> Decision[Referral]:
+    view = fold(state, durations)
+    follow: list[Follow] = []
+    for tell in (_tell_ending, _tell_matching):
+        state, events = tell(state, view, now)
+        follow += events
+    state, events = _tell_activities(state, view, event.time, now)
+    follow += events
+    if opened:
+        follow.insert(0, Follow(_opening(state, durations)))
+    return Decision(state, follow)
+
+
+def _opening(state: Referral, durations: Durations) -> told.ReferralOpened:
+    assert state.issued is not None
+    deadlines = fold(state, durations).deadlines
+    return told.ReferralOpened(
+        referral_id=state.id,
+        region=state.issued.source.rpartition("/")[2],
+        referral_code=referral_code(state.id),
+        deadlines=tuple(told.Deadline(what=deadline.what, due_at=deadline.due_at) for deadline in deadlines),
+    )
+
+
+_Telling = tuple[Referral, list[Follow]]
+
+
+def _tell_ending(state: Referral, view: View, now: datetime) -> _Telling:
+    known = state.told
+    completed = view.ended if view.status == "completed" else None
+    lapsed = view.ended if view.status == "lapsed" else None
+    closed = view.ended if view.closed else None
+    follow = []
+    if completed and completed != known.completed:
+        follow.append(Follow(_ending_event(told.ReferralCompleted, state.id, completed)))
+    if lapsed and lapsed != known.lapsed:
+        follow.append(Follow(_ending_event(told.ReferralLapsed, state.id, lapsed)))
+    if closed and closed != known.closed:
+        follow.append(Follow(_ending_event(told.ReferralClosed, state.id, closed)))
+    completed_at = (known.completed_at or now) if completed else None
+    closed_at = (known.closed_at or now) if closed else None
+    told_now = _changed(
+        known, completed=completed, completed_at=completed_at, lapsed=lapsed, closed=closed, closed_at=closed_at
+    )
+    return _changed(state, told=told_now), follow
+
+
+def _ending_event(event_class: type[told.Ended], referral_id: str, ended: Ended) -> told.Ended:
+    counts = told.SessionCounts(attended=ended.attended, missed=ended.missed, not_recorded=ended.not_recorded)
+    return event_class(referral_id=referral_id, outcome=ended.outcome, sessions=counts)
+
+
+def _tell_matching(state: Referral, view: View, now: datetime) -> _Telling:
+    known = state.matching
+    without = view.without if view.matching else known.without
+    if (known.wanted, known.without) == (view.matching, without):
+        return state, []
+    matching = Matching(known.number + 1, view.matching, without, now)
+    state = _changed(state, matching=matching)
+    if not view.matching:
+        return state, [Follow(told.MatchingEnded(referral_id=state.id, number=matching.number))]
+    left_out = tuple(_key_model(activity) for activity in without)
+    return state, [Follow(told.RematchRequested(referral_id=state.id, number=matching.number, without=left_out))]
+
+
+def _key_model(activity: str) -> told.ActivityKey:
+    organiser, activity_id = split_key(activity)
+    return told.ActivityKey(organiser=organiser, activity_id=activity_id)
+
+
+def _tell_activities(state: Referral, view: View, freed_at: datetime, now: datetime) -> _Telling:
+    follow = []
+    for activity, want in view.wants.items():
+        known = state.registers.get(activity)
+        if known and _same(known, want):
+            continue
+        register = Register(
+            number=(known.number if known else 0) + 1,
+            want=want.want,
+            request=want.request,
+            requested_at=want.requested_at,
+            enrolled=want.enrolled,
+            moved=want.moved,
+            asked_at=known.asked_at if known and known.request == want.request else now,
+        )
+        state = _changed(state, registers={**state.registers, activity: register})
+        follow.append(Follow(_registration(state.id, activity, register, freed_at), activity))
+    return state, follow
+
+
+def _same(known: Register, want: Want) -> bool:
+    if known.want != want.want:
+        return False
+    return want.want == "follow" or (known.request, known.enrolled, known.moved) == (
+        want.request,
+        want.enrolled,
+        want.moved,
+    )
+
+
+def _registration(referral_id: str, activity: str, register: Register, freed_at: datetime) -> told.AboutPlace:
+    organiser, activity_id = split_key(activity)
+    if register.want == "follow" or register.requested_at is None:
+        return told.PlaceGivenUp(
+            referral_id=referral_id,
+            organiser=organiser,
+            activity_id=activity_id,
+            number=register.number,
+            follow=True,
+            freed_at=freed_at,
+        )
+    return told.PlaceRequested(
+        referral_id=referral_id,
+        organiser=organiser,
+        activity_id=activity_id,
+        number=register.number,
+        request=register.request,
+        requested_at=register.requested_at,
+        enrolled=register.enrolled,
+        moved=register.moved,
+    )
+
+
+# --- erasure
+
+
+def _erased(state: Referral, event: Event, durations: Durations, now: datetime) -> Decision[Referral]:
+    """Leaves the id, the status and the dates; every activity forgets the referral, and the region is told the end."""
+    left = Erased("withdrawn", "withdrawn", state.first_issued_at, now)
+    ended = Ended("withdrawn", 0, 0, 0)
+    if state.issued:
+        view = fold(state, durations)
+        if view.status in {"completed", "lapsed"} and view.ended:
+            left = Erased(view.status, view.ended.outcome, state.first_issued_at, state.told.closed_at or now)
+            ended = view.ended
+    forget = list(_forgetting(state, event.time))
+    follow = [*forget, Follow(told.MatchingEnded(referral_id=state.id, number=state.matching.number + 1))]
+    if ended != state.told.closed:
+        follow.append(Follow(_ending_event(told.ReferralClosed, state.id, ended)))
+    return Decision(Referral(state.id, erased=left), follow, erase=True)
+
+
+def _forgetting(state: Referral, freed_at: datetime) -> Iterator[Follow]:
+    for activity, register in state.registers.items():
+        organiser, activity_id = split_key(activity)
+        given_up = told.PlaceGivenUp(
+            referral_id=state.id,
+            organiser=organiser,
+            activity_id=activity_id,
+            number=register.number + 1,
+            follow=False,
+            freed_at=freed_at,
+        )
+        yield Follow(given_up, activity)
+
+
+# --- who looked
+
+
+def accessed(state: Access | None, event: Event, now: datetime, durations: Durations) -> Decision[Access]:
+    """Keeps one look at a referral."""
+    data: told.AccessRecorded = event.data  # type: ignore[assignment]
+    service = event.source.rpartition("/")[2]
+    return Decision(Access(data.subject, event.time, data.who, data.action, data.ground, data.allowed, service))
+
+
+def disclosed(state: Access | None, event: Event, now: datetime, durations: Durations) -> Decision[Access]:
+    """Keeps one disclosure: what an opisto was told of a referral."""
+    data: told.NotificationDelivered = event.data  # type: ignore[assignment]
+    return Decision(Access(data.subject, event.time, data.recipient, "disclosed", data.channel, True, "notify"))
+
+
+# --- what the engine asks
+
+
+def deadlines_of(durations: Durations) -> Callable[[Referral], list[Due]]:
+    """The deadlines of a referral, for the sweeper."""
+
+    def deadlines(state: Referral) -> list[Due]:
+        if state.issued is None:
+            return []
+        return [
+            Due(one.what, one.due_at, one.nth, state.id, one.concerns) for one in fold(state, durations).deadlines
+        ]
+
+    return deadlines

@@ -1,0 +1,513 @@
+"""Where a referral stands: a function of the set of its facts and their times, folded anew at each step.
+
+Pure. Read it from the top: `fold` walks the facts in order of (time, id, source) to the choice that holds, then asks
+what came of it: the place, the sessions, the ending, the deadlines. CONTRACTS.md, “The life of a referral”.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from services.referral.model import Answer, Ended, Given, Listed, Mark, Matched, Referral, Status
+from shared.contracts.from_services import Outcome
+
+PlaceState = Literal["requested", "waitlisted", "placed"]
+SessionState = Literal["upcoming", "attended", "missed", "not_recorded"]
+
+
+@dataclass(frozen=True)
+class Durations:
+    """How long silence lasts before it is an event."""
+
+    match: timedelta
+    choice: timedelta
+    confirmation: timedelta
+    attendance: timedelta
+    feedback: timedelta
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The choice that holds: an activity, asked for by `request` at `at`; `chain` are those it replaced."""
+
+    activity: str
+    at: datetime
+    request: str
+    confirmed_at: datetime | None = None
+    enrolled: bool = False
+    moved: bool = False
+    chain: tuple[str, ...] = ()
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        """The activity and those it replaced: records of each count."""
+        return (*self.chain, self.activity)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A counted session and its record."""
+
+    session: str
+    starts_at: datetime | None
+    state: SessionState
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """What is awaited until when. `awaited` names it, so that the deadline dies when that changes."""
+
+    what: Literal["match", "choice", "confirmation", "attendance", "feedback"]
+    due_at: datetime
+    nth: int
+    awaited: str
+    concerns: str
+
+
+@dataclass(frozen=True)
+class Want:
+    """What the referral wants of one activity."""
+
+    want: Literal["place", "follow"]
+    request: str = ""
+    requested_at: datetime | None = None
+    enrolled: bool = False
+    moved: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """Where the referral stands."""
+
+    status: Status
+    choice: Choice | None
+    place: PlaceState | None
+    position: int | None
+    sessions: tuple[Session, ...]
+    ended: Ended | None
+    closed: bool
+    deadlines: tuple[Deadline, ...]
+    wants: dict[str, Want]
+    matching: bool
+    without: tuple[str, ...]
+
+
+@dataclass
+class _Walk:
+    """The walk through the facts, as far as it has come."""
+
+    choice: Choice | None = None
+    ever: list[str] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+    discontinued: tuple[Choice, datetime] | None = None
+    withdrawn: bool = False
+    ends_wait: bool = False
+    """A withdrawal that came after the end: it only ends the wait for feedback."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A fact on the walk, whatever told it."""
+
+    time: datetime
+    id: str
+    source: str
+    kind: str
+    activity: str = ""
+    replaced_by: str = ""
+
+
+def fold(referral: Referral, durations: Durations) -> View:
+    """Where the referral stands by what is known now. The referral was issued."""
+    walk = _walk(referral)
+    choice = walk.choice
+    answer = _answer(referral, choice)
+    given = _given(answer, choice)
+    expired = choice is not None and _confirmation_expired(referral, choice, given)
+    if choice and (expired or _refused(answer)):
+        walk.tried.append(choice.activity)
+        fallen, choice, given = choice, None, None
+    else:
+        fallen = None
+    sessions, ended = _ending(referral, walk, choice, given)
+    status = _status(referral, walk, choice, answer, given, ended)
+    if status == "lapsed" and ended is None:
+        ended = _ended(_silent_outcome(referral), ())
+    ended = _as_withdrawn(ended, walk, status)
+    closed = _closed(referral, walk, status)
+    deadlines = () if closed else tuple(_deadlines(referral, status, choice, given, durations))
+    return View(
+        status=status,
+        choice=choice,
+        place=None if closed else _place_state(status, choice, answer, given),
+        position=answer.position if status == "waitlisted" and answer else None,
+        sessions=sessions,
+        ended=ended,
+        closed=closed,
+        deadlines=deadlines,
+        wants=_wants(walk, choice, None if expired else fallen, closed=closed),
+        matching=status in {"issued", "proposed", "unmatched"},
+        without=tuple(dict.fromkeys(walk.tried)),
+    )
+
+
+# --- the walk to the choice that holds
+
+
+def _walk(referral: Referral) -> _Walk:
+    walk = _Walk()
+    for step in sorted(_steps(referral), key=lambda one: (one.time, one.id, one.source)):
+        if step.kind == "withdrawn":
+            if _withdraw(referral, walk, step):
+                break
+        else:
+            _MOVES[step.kind](referral, walk, step)
+    return walk
+
+
+def _steps(referral: Referral) -> Iterator[_Step]:
+    for fact in referral.facts:
+        yield _Step(fact.time, fact.id, fact.source, fact.kind, fact.activity)
+    for mark in referral.marks:
+        # A record of attendance confirms too.
+        yield _Step(mark.time, mark.id, mark.source, "recorded", mark.activity)
+    for activity, answer in referral.answers.items():
+        if answer.cancelled_at:
+            yield _Step(answer.cancelled_at, "", "", "called_off", activity, answer.replaced_by)
+
+
+def _choose(referral: Referral, walk: _Walk, step: _Step) -> None:
+    current = walk.choice
+    asks_again = current is None or f"{current.activity} {current.request}" in referral.refused
+    if current is None or current.activity != step.activity or asks_again:
+        _take(walk, Choice(step.activity, step.time, step.id))
+
+
+def _take(walk: _Walk, choice: Choice) -> None:
+    walk.choice = choice
+    walk.discontinued = None
+    if choice.activity not in walk.ever:
+        walk.ever.append(choice.activity)
+
+
+def _confirm(_: Referral, walk: _Walk, step: _Step) -> None:
+    current = walk.choice
+    if current is None:
+        if walk.discontinued is None or step.activity not in walk.discontinued[0].activities:
+            _take(walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
+    elif step.activity in current.activities:
+        walk.choice = replace(current, confirmed_at=current.confirmed_at or step.time, enrolled=True)
+    elif step.activity not in walk.ever:
+        _take(walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
+
+
+def _record(referral: Referral, walk: _Walk, step: _Step) -> None:
+    # What was left by a cancellation is not taken up again by a record that the nightly run brings after it.
+    if walk.choice is not None or step.activity not in walk.ever:
+        _confirm(referral, walk, step)
+
+
+def _cancel(referral: Referral, walk: _Walk, step: _Step) -> None:
+    current = walk.choice
+    if current is None or current.activity != step.activity or _is_over(referral, current, step.time):
+        return
+    walk.choice = None
+    walk.tried.append(current.activity)
+    if any(mark.attended for mark in _marks(referral, current)):
+        walk.discontinued = (current, step.time)
+
+
+def _call_off(referral: Referral, walk: _Walk, step: _Step) -> None:
+    current = walk.choice
+    if current is None or current.activity != step.activity or _is_over(referral, current, step.time):
+        return
+    # Never twice to the same activity: two that replace each other would be a circle without end.
+    if step.replaced_by and step.replaced_by not in current.activities:
+        held = referral.answers[step.activity].held_when_cancelled
+        moved = replace(current, activity=step.replaced_by, moved=current.moved or held, chain=current.activities)
+        _take(walk, moved)
+    else:
+        _cancel(referral, walk, step)
+
+
+_MOVES = {"chosen": _choose, "confirmed": _confirm, "recorded": _record, "cancelled": _cancel, "called_off": _call_off}
+
+
+def _withdraw(referral: Referral, walk: _Walk, step: _Step) -> bool:
+    """True where nothing after it counts; else it came after the end, and only ends the wait for feedback."""
+    if walk.discontinued and walk.choice is None:
+        walk.ends_wait = True
+        return False
+    if walk.choice and _is_placed(referral, walk.choice) and _is_over(referral, walk.choice, step.time):
+        walk.ends_wait = True
+        return False
+    walk.withdrawn = True
+    return True
+
+
+# --- the place
+
+
+def _answer(referral: Referral, choice: Choice | None) -> Answer | None:
+    answer = referral.answers.get(choice.activity) if choice else None
+    return answer if answer and choice and (answer.request == choice.request or _given(answer, choice)) else None
+
+
+def _given(answer: Answer | None, choice: Choice | None) -> Given | None:
+    # A release only ever answers this referral's own word, so what was given stays given to the choice it was given to.
+    if answer is None or choice is None or answer.given is None:
+        return None
+    return answer.given if answer.given.request == choice.request else None
+
+
+def _refused(answer: Answer | None) -> bool:
+    return answer is not None and answer.state == "refused"
+
+
+def _is_placed(referral: Referral, choice: Choice) -> bool:
+    given = _given(referral.answers.get(choice.activity), choice)
+    return given is not None and (not given.confirm or choice.confirmed_at is not None)
+
+
+def _last_end(referral: Referral, choice: Choice) -> datetime | None:
+    answer = referral.answers.get(choice.activity)
+    return max((listed.ends_at for listed in answer.sessions if not listed.called_off), default=None) if answer else None
+
+
+def _is_over(referral: Referral, choice: Choice, time: datetime) -> bool:
+    end = _last_end(referral, choice)
+    return end is not None and time >= end
+
+
+def _confirmation_expired(referral: Referral, choice: Choice, given: Given | None) -> bool:
+    if given is None or not given.confirm or choice.confirmed_at:
+        return False
+    return _fired(referral, "confirmation", f"{choice.activity} {choice.request}") >= 2
+
+
+def _place_state(
+    status: Status, choice: Choice | None, answer: Answer | None, given: Given | None
+) -> PlaceState | None:
+    if choice is None or status == "withdrawn":
+        return None
+    if given and (not given.confirm or choice.confirmed_at):
+        return "placed"
+    return "waitlisted" if answer and answer.state == "waitlisted" else "requested"
+
+
+# --- the sessions and the ending
+
+
+def _marks(referral: Referral, choice: Choice) -> list[Mark]:
+    return [mark for mark in referral.marks if mark.activity in choice.activities]
+
+
+def _ending(
+    referral: Referral, walk: _Walk, choice: Choice | None, given: Given | None
+) -> tuple[tuple[Session, ...], Ended | None]:
+    if walk.withdrawn:
+        held = walk.choice
+        sessions = _counted(referral, held, _given(_answer(referral, held), held), None) if held else ()
+        return sessions, None
+    if choice is None and walk.discontinued:
+        left, at = walk.discontinued
+        given_then = _given(referral.answers.get(left.activity), left)
+        sessions = tuple(
+            session if session.state != "upcoming" else replace(session, state="not_recorded")
+            for session in _counted(referral, left, given_then, at)
+        )
+        return sessions, _ended("discontinued", sessions)
+    if choice is None or given is None or (given.confirm and not choice.confirmed_at):
+        return (), None
+    sessions = _counted(referral, choice, given, None)
+    end = _last_end(referral, choice)
+    due = end is not None and _fired(referral, "attendance", _awaited_records(choice, end)) >= 1
+    if due:
+        sessions = tuple(
+            replace(session, state="not_recorded") if session.state == "upcoming" else session for session in sessions
+        )
+    if not due and (not sessions or any(session.state == "upcoming" for session in sessions)):
+        return sessions, None
+    return sessions, _ended(_outcome(sessions), sessions)
+
+
+def _counted(
+    referral: Referral, choice: Choice, given: Given | None, until: datetime | None
+) -> tuple[Session, ...]:
+    """The sessions that count: every recorded one, and of the others those that begin after the place was given."""
+    marks: dict[tuple[str, str], Mark] = {(mark.activity, mark.session): mark for mark in _marks(referral, choice)}
+    answer = referral.answers.get(choice.activity)
+    since = _given_since(choice, given)
+    counted: list[Session] = []
+    for listed in answer.sessions if answer else ():
+        mark = marks.pop((choice.activity, listed.session), None)
+        if mark:
+            counted.append(_recorded(mark, listed))
+        elif not listed.called_off and listed.starts_at > since and (until is None or listed.starts_at <= until):
+            counted.append(Session(listed.session, listed.starts_at, "upcoming"))
+    for mark in marks.values():
+        counted.append(_recorded(mark, _listing(referral, mark)))
+    return tuple(counted)
+
+
+def _given_since(choice: Choice, given: Given | None) -> datetime:
+    if given and given.promoted:
+        return given.given_at
+    if given and given.confirm and choice.confirmed_at:
+        return choice.confirmed_at
+    return choice.at
+
+
+def _recorded(mark: Mark, listed: Listed | None) -> Session:
+    return Session(mark.session, listed.starts_at if listed else None, "attended" if mark.attended else "missed")
+
+
+def _listing(referral: Referral, mark: Mark) -> Listed | None:
+    answer = referral.answers.get(mark.activity)
+    return next((listed for listed in answer.sessions if listed.session == mark.session), None) if answer else None
+
+
+def _outcome(sessions: Sequence[Session]) -> Outcome:
+    states = {session.state for session in sessions}
+    if "attended" in states:
+        return "completed"
+    return "never_attended" if "missed" in states else "not_recorded"
+
+
+def _ended(outcome: Outcome, sessions: Iterable[Session]) -> Ended:
+    states = [session.state for session in sessions]
+    return Ended(outcome, states.count("attended"), states.count("missed"), states.count("not_recorded"))
+
+
+def _as_withdrawn(ended: Ended | None, walk: _Walk, status: Status) -> Ended | None:
+    """A withdrawal ends whatever was: no sessions are reported of it."""
+    return Ended("withdrawn", 0, 0, 0) if walk.withdrawn and status == "withdrawn" else ended
+
+
+# --- the status
+
+
+def _status(
+    referral: Referral,
+    walk: _Walk,
+    choice: Choice | None,
+    answer: Answer | None,
+    given: Given | None,
+    ended: Ended | None,
+) -> Status:
+    if walk.withdrawn:
+        return "withdrawn"
+    if ended:
+        return "completed" if ended.outcome in {"completed", "discontinued"} else "lapsed"
+    if choice is None:
+        return _matching_status(referral)
+    if given and (not given.confirm or choice.confirmed_at):
+        return "attending" if _marks(referral, choice) else "placed"
+    return "waitlisted" if answer and answer.state == "waitlisted" else "requested"
+
+
+def _matching_status(referral: Referral) -> Status:
+    if _silence(referral, "choice") or _silence(referral, "match"):
+        return "lapsed"
+    matched = _current_match(referral)
+    if matched is None:
+        return "issued"
+    return "proposed" if matched.proposed else "unmatched"
+
+
+def _current_match(referral: Referral) -> Matched | None:
+    matched = referral.matched
+    return matched if matched and matched.number >= referral.matching.number else None
+
+
+def _silence(referral: Referral, what: Literal["match", "choice"]) -> bool:
+    matched = _current_match(referral)
+    if what == "choice" and not (matched and matched.proposed):
+        return False
+    return _fired(referral, what, _awaited(referral, what)) >= 2
+
+
+def _silent_outcome(referral: Referral) -> Outcome:
+    return "not_chosen" if _silence(referral, "choice") else "no_activity_found"
+
+
+def _closed(referral: Referral, walk: _Walk, status: Status) -> bool:
+    if status in {"lapsed", "withdrawn"}:
+        return True
+    if status != "completed":
+        return False
+    assert referral.issued is not None
+    over = referral.told.completed_at is not None and _fired(referral, "feedback", _awaited_feedback(referral)) >= 1
+    return not referral.issued.feedback or referral.feedback is not None or walk.ends_wait or over
+
+
+# --- deadlines
+
+
+def _fired(referral: Referral, what: str, awaited: str) -> int:
+    return max((fired.nth for fired in referral.fired if (fired.what, fired.awaited) == (what, awaited)), default=0)
+
+
+def _awaited(referral: Referral, what: Literal["match", "choice"]) -> str:
+    assert referral.issued is not None
+    matched = _current_match(referral)
+    round_ = matched.id if what == "choice" and matched else ""
+    return f"{referral.issued.id} {referral.matching.number} {round_}"
+
+
+def _awaited_records(choice: Choice, end: datetime) -> str:
+    return f"{choice.activity} {end.isoformat()}"
+
+
+def _awaited_feedback(referral: Referral) -> str:
+    return str(referral.told.completed_at and referral.told.completed_at.isoformat())
+
+
+def _deadlines(
+    referral: Referral, status: Status, choice: Choice | None, given: Given | None, durations: Durations
+) -> Iterator[Deadline]:
+    assert referral.issued is not None
+    region = referral.issued.source
+    if status in {"issued", "unmatched"}:
+        since = max(referral.issued.time, referral.matching.asked_at or referral.issued.time)
+        yield _next(referral, "match", since, durations.match, _awaited(referral, "match"), region)
+    elif status == "proposed" and (matched := _current_match(referral)):
+        yield _next(referral, "choice", matched.time, durations.choice, _awaited(referral, "choice"), region)
+    elif status == "requested" and choice and given:
+        asked = referral.registers.get(choice.activity)
+        since = max(given.given_at, asked.asked_at if asked and asked.asked_at else given.given_at)
+        awaited = f"{choice.activity} {choice.request}"
+        opisto = choice.activity.partition(" ")[0]
+        yield _next(referral, "confirmation", since, durations.confirmation, awaited, opisto)
+    elif status in {"placed", "attending"} and choice and (end := _last_end(referral, choice)):
+        opisto = choice.activity.partition(" ")[0]
+        yield _next(referral, "attendance", end, durations.attendance, _awaited_records(choice, end), opisto)
+    elif status == "completed" and referral.told.completed_at:
+        since = referral.told.completed_at
+        yield _next(referral, "feedback", since, durations.feedback, _awaited_feedback(referral), region)
+
+
+def _next(
+    referral: Referral,
+    what: Literal["match", "choice", "confirmation", "attendance", "feedback"],
+    since: datetime,
+    duration: timedelta,
+    awaited: str,
+    concerns: str,
+) -> Deadline:
+    nth = _fired(referral, what, awaited) + 1
+    return Deadline(what, since + nth * duration, nth, awaited, concerns)
+
+
+# --- what the activities are told
+
+
+def _wants(walk: _Walk, choice: Choice | None, refused: Choice | None, *, closed: bool) -> dict[str, Want]:
+    wants = {activity: Want("follow") for activity in walk.ever}
+    # A refused choice stays registered: `unknown` and `closed` are judged anew when a version of the activity arrives.
+    wanted = choice or refused
+    if wanted and not closed and not walk.withdrawn:
+        wants[wanted.activity] = Want("place", wanted.request, wanted.at, wanted.enrolled, wanted.moved)
+    return wants
+

@@ -1,0 +1,105 @@
+"""Which event concerns a referral, and which function decides."""
+
+from services.referral import decide
+from services.referral.fold import Durations
+from services.referral.model import Access, Referral
+from shared.contracts.envelope import Event
+from shared.contracts.referral_code import referral_code
+from shared.contracts.topics import AUDIT, INTAKE_HTTP, events_of, redrive_to
+from shared.engine.model import Decide, Handler, Kind, Table
+from shared.store import Collection, Index
+
+COLLECTION = Collection(
+    "referrals", (Index(("outbox_since",)), Index(("due_at",)), Index(("code",)))
+)
+
+ACCESSES = Kind(
+    Collection("accesses", (Index(("outbox_since",)), Index(("due_at",)), Index(("referral_id", "at")))),
+    Access,
+    fields=lambda access: {"referral_id": access.referral_id, "at": access.time.timestamp()},
+)
+
+
+def table(durations: Durations) -> Table:
+    """What the referral service does with each class of events."""
+    referrals = Kind(COLLECTION, Referral, fields=_fields, deadlines=decide.deadlines_of(durations))
+
+    def by_referral(decision: Decide) -> Handler:
+        return Handler(referrals, _referral, decision)
+
+    return Table(
+        service="referral",
+        topics=(
+            INTAKE_HTTP,
+            "intake.region.*",
+            "intake.opisto.*",
+            events_of("referral"),
+            events_of("catalogue"),
+            events_of("notify"),
+            AUDIT,
+            redrive_to("referral"),
+        ),
+        kinds=(referrals, ACCESSES),
+        given=durations,
+        handlers={
+            "ReferralIssued": by_referral(decide.issued),
+            "ActivityChosen": by_referral(decide.chosen),
+            "ReferralWithdrawn": by_referral(decide.withdrawn),
+            "EnrolmentConfirmed": by_referral(decide.enrolment_confirmed),
+            "EnrolmentCancelled": by_referral(decide.enrolment_cancelled),
+            "ActivityAttended": by_referral(decide.session_recorded),
+            "ActivityMissed": by_referral(decide.session_recorded),
+            "FeedbackSubmitted": by_referral(decide.feedback_submitted),
+            "ActivitiesProposed": by_referral(decide.matched),
+            "NoActivityFound": by_referral(decide.matched),
+            "PlaceReserved": by_referral(decide.place_answered),
+            "PlaceWaitlisted": by_referral(decide.place_answered),
+            "PlaceRefused": by_referral(decide.place_answered),
+            "PlaceReleased": by_referral(decide.place_answered),
+            "SessionsChanged": by_referral(decide.place_answered),
+            "AccessRecorded": Handler(ACCESSES, _access, decide.accessed),
+            "NotificationDelivered": Handler(ACCESSES, _disclosure, decide.disclosed),
+            "DeadlinePassed/referrals": Handler(referrals, _aggregate, decide.deadline_passed),
+        },
+    )
+
+
+def _referral(event: Event) -> str:
+    return event.data.subject
+
+
+def _aggregate(event: Event) -> str:
+    return event.data.aggregate  # type: ignore[attr-defined,no-any-return]
+
+
+def _access(event: Event) -> str | None:
+    return event.id if event.data.referral_id else None  # type: ignore[attr-defined]
+
+
+def _disclosure(event: Event) -> str | None:
+    # What its own region is told is no disclosure.
+    data = event.data
+    to_an_organiser = not data.recipient.startswith("/region/")  # type: ignore[attr-defined]
+    return event.id if to_an_organiser and data.referral_id else None  # type: ignore[attr-defined]
+
+
+def _fields(state: Referral) -> dict[str, str]:
+    return {"code": referral_code(state.id)}
+
+
+def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:
+    """Where the outcome of an event from outside is kept."""
+    return (COLLECTION.name, subject) if name in _OWNED else None
+
+
+_OWNED = frozenset(
+    {
+        "ReferralIssued",
+        "ActivityChosen",
+        "ReferralWithdrawn",
+        "EnrolmentConfirmed",
+        "EnrolmentCancelled",
+        "ActivityAttended",
+        "ActivityMissed",
+    }
+)

@@ -1,0 +1,208 @@
+"""What the referral service keeps of one referral: its facts, what it was answered, and what it last told.
+
+Nothing here says where the referral stands: `fold.py` computes that from the facts, whatever their order of arrival.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from shared.contracts.from_services import Outcome
+
+Status = Literal[
+    "issued",
+    "proposed",
+    "unmatched",
+    "requested",
+    "waitlisted",
+    "placed",
+    "attending",
+    "completed",
+    "lapsed",
+    "withdrawn",
+]
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """The latest ReferralIssued, as far as it is needed here."""
+
+    time: datetime
+    id: str
+    source: str
+    feedback: bool
+    """Whether the consent covers asking for feedback."""
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A choice, an enrolment or a withdrawal. `activity` is `<organiser> <activity_id>`, empty for a withdrawal."""
+
+    kind: Literal["chosen", "confirmed", "cancelled", "withdrawn"]
+    time: datetime
+    id: str
+    source: str
+    activity: str = ""
+    name: str = ""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What the opisto recorded of one session; the latest holds."""
+
+    activity: str
+    session: str
+    attended: bool
+    time: datetime
+    id: str
+    source: str
+
+
+class Feedback(msgspec.Struct, frozen=True):
+    """The participant's answer after the activity is in."""
+
+    time: datetime
+    id: str
+    source: str
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A session as the activity lists it."""
+
+    session: str
+    starts_at: datetime
+    ends_at: datetime
+    called_off: bool = False
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A place was given to the choice `request`."""
+
+    request: str
+    given_at: datetime
+    promoted: bool
+    confirm: bool
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What one activity answered last, and what it gave, which stays known after the place was released."""
+
+    number: int
+    answer: int
+    request: str
+    state: Literal["reserved", "waitlisted", "refused", "released", "followed"]
+    position: int = 0
+    reason: str = ""
+    given: Given | None = None
+    sessions: tuple[Listed, ...] = ()
+    cancelled_at: datetime | None = None
+    replaced_by: str = ""
+    held_when_cancelled: bool = False
+
+
+class Matched(msgspec.Struct, frozen=True):
+    """The catalogue's latest answer to the matching."""
+
+    number: int
+    id: str
+    time: datetime
+    proposed: bool
+
+
+class Register(msgspec.Struct, frozen=True):
+    """What one activity was last told that this referral wants of it. The greatest number holds there."""
+
+    number: int
+    want: Literal["place", "follow"]
+    request: str = ""
+    requested_at: datetime | None = None
+    enrolled: bool = False
+    moved: bool = False
+    asked_at: datetime | None = None
+    """When the platform told, in its own time: the confirmation's deadline runs from here."""
+
+
+class Matching(msgspec.Struct, frozen=True):
+    """What the catalogue was last told about matching. Number 0 is ReferralIssued itself."""
+
+    number: int = 0
+    wanted: bool = True
+    without: tuple[str, ...] = ()
+    asked_at: datetime | None = None
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """What an ending said."""
+
+    outcome: Outcome
+    attended: int
+    missed: int
+    not_recorded: int
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What was last told about the ending, and when."""
+
+    completed: Ended | None = None
+    completed_at: datetime | None = None
+    lapsed: Ended | None = None
+    closed: Ended | None = None
+    closed_at: datetime | None = None
+
+
+class Fired(msgspec.Struct, frozen=True):
+    """A deadline that passed: `awaited` names what was awaited, so that it dies when that changes."""
+
+    what: str
+    awaited: str
+    nth: int
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """What erasure leaves."""
+
+    status: Status
+    outcome: Outcome | None
+    issued_at: datetime | None
+    closed_at: datetime | None
+
+
+class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One referral's document."""
+
+    id: str
+    first_issued_at: datetime | None = None
+    issued: Issued | None = None
+    facts: tuple[Fact, ...] = ()
+    refused: tuple[str, ...] = ()
+    """`<activity> <request>` of choices that were refused for good: choosing the same again asks again."""
+    marks: tuple[Mark, ...] = ()
+    feedback: Feedback | None = None
+    answers: dict[str, Answer] = {}
+    matched: Matched | None = None
+    fired: tuple[Fired, ...] = ()
+    registers: dict[str, Register] = {}
+    matching: Matching = Matching()
+    told: Told = Told()
+    erased: Erased | None = None
+
+
+class Access(msgspec.Struct, frozen=True):
+    """Who looked at the referral, or to whom it was disclosed."""
+
+    referral_id: str
+    time: datetime
+    who: str
+    action: str
+    ground: str
+    allowed: bool
+    service: str
+
+
+def activity_key(organiser: str, activity_id: str) -> str:
+    """An activity's name within a referral."""
+    return f"{organiser} {activity_id}"
+
+
+def split_key(activity: str) -> tuple[str, str]:
+    """Organiser and activity id of a key."""
+    organiser, _, activity_id = activity.partition(" ")
+    return organiser, activity_id

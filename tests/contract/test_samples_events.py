@@ -1,0 +1,106 @@
+"""One event of each class from outside, as the contract's authors wrote them: read, written again, checked by others."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator, Draft202012Validator  # type: ignore[import-untyped]
+
+from shared.contracts.envelope import (
+    Event,
+    attributes_of,
+    check_class,
+    decode,
+    kafka_headers,
+    read_kafka,
+    read_structured,
+    structured,
+)
+from shared.contracts.registry import CLASSES, public_names
+from shared.contracts.schemas import json_schema
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
+NOW = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+def _lines() -> list[bytes]:
+    path = SAMPLES / "events.jsonl"
+    return [line for line in path.read_bytes().splitlines() if line.strip()] if path.exists() else []
+
+
+def _cloudevents_schema() -> Any:
+    path = SAMPLES / "cloudevents" / "cloudevents.schema.json"
+    if not path.exists():
+        pytest.skip(f"the samples are not here: {path} is missing, so CloudEvents' own schema is NOT checked")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _id(line: bytes) -> str:
+    sent = json.loads(line)
+    return f"{sent['id']}-{sent['type'].split('.')[2]}"
+
+
+def _event(line: bytes) -> Event:
+    return decode(read_structured(line), now=NOW)
+
+
+each_sample = pytest.mark.parametrize("line", [pytest.param(line, id=_id(line)) for line in _lines()])
+
+
+def test_there_is_a_sample_of_each_class_that_partners_send() -> None:
+    if not _lines():
+        pytest.skip(f"the samples are not here: {SAMPLES} is missing, so the sample events are NOT checked")
+    assert {_event(line).name for line in _lines()} == set(public_names())
+
+
+@each_sample
+def test_a_sample_is_read_and_is_from_one_who_may_send_it(line: bytes) -> None:
+    event = _event(line)
+    check_class(event)
+    sent = json.loads(line)
+    assert (event.id, event.source, event.data.subject) == (sent["id"], sent["source"], sent["subject"])
+    assert event.time == datetime.fromisoformat(sent["time"])
+
+
+@each_sample
+def test_nothing_of_a_sample_is_lost_when_it_is_written_again(line: bytes) -> None:
+    sent, written = json.loads(line), json.loads(json.dumps(structured(_event(line))))
+    assert _instants(sent["data"]).items() <= _instants(written["data"]).items()
+    assert {name: sent[name] for name in sent if name not in {"data", "time"}}.items() <= written.items()
+
+
+def _instants(node: Any) -> Any:
+    """The same data with times as instants, which may be written with another offset, and defaults filled in."""
+    if isinstance(node, dict):
+        return {name: _instants(member) for name, member in node.items()}
+    if isinstance(node, list):
+        return [_instants(member) for member in node]
+    if isinstance(node, str) and "T" in node and node[:4].isdigit():
+        return datetime.fromisoformat(node).astimezone(UTC)
+    return node
+
+
+@each_sample
+def test_a_sample_written_structured_is_a_cloudevent(line: bytes) -> None:
+    document = json.loads(json.dumps(structured(_event(line))))
+    validator = Draft7Validator(_cloudevents_schema())
+    assert [error.message for error in validator.iter_errors(document)] == []
+
+
+@each_sample
+def test_a_samples_data_is_what_our_schema_describes_before_and_after(line: bytes) -> None:
+    event = _event(line)
+    validator = Draft202012Validator(json_schema(CLASSES[event.name]))
+    for data in (json.loads(line)["data"], structured(event)["data"]):
+        assert [error.message for error in validator.iter_errors(data)] == []
+
+
+@each_sample
+def test_a_sample_comes_back_from_kafkas_binary_mode_as_it_was(line: bytes) -> None:
+    event = _event(line)
+    value = event.data.model_dump_json(exclude_none=True).encode()
+    again = decode(read_kafka(value, kafka_headers(attributes_of(event))), now=NOW)
+    assert (again.id, again.source, again.time, again.data) == (event.id, event.source, event.time, event.data)
+    assert again.correlation == event.correlation
