@@ -165,9 +165,11 @@ async def _connected(publisher: Publisher, loop: Loop, serving: asyncio.Task[Non
 
 def _die_with_the_parent() -> None:
     """Ends the process when the supervisor that started it is gone, however it went: nothing is left running."""
-    if not os.environ.get("LAHETE_SUPERVISED"):
+    supervisor = os.environ.get("LAHETE_SUPERVISED")
+    if not supervisor:
         return
-    parent = os.getppid()
+    # The supervisor's own process id: it may be gone before this line is reached, and another be the parent by then.
+    parent = int(supervisor)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -146,7 +146,7 @@ def fold(referral: Referral, durations: Durations) -> View:
         ended=ended,
         closed=closed,
         deadlines=deadlines,
-        wants=_wants(walk, choice, None if expired else fallen, closed=closed),
+        wants=_wants(walk, choice, None if expired else fallen, over=ended is not None),
         matching=status in {"issued", "proposed", "unmatched"},
         without=tuple(dict.fromkeys(walk.tried)),
     )
@@ -503,11 +503,11 @@ def _next(
 # --- what the activities are told
 
 
-def _wants(walk: _Walk, choice: Choice | None, refused: Choice | None, *, closed: bool) -> dict[str, Want]:
+def _wants(walk: _Walk, choice: Choice | None, refused: Choice | None, *, over: bool) -> dict[str, Want]:
     wants = {activity: Want("follow") for activity in walk.ever}
     # A refused choice stays registered: `unknown` and `closed` are judged anew when a version of the activity arrives.
     wanted = choice or refused
-    if wanted and not closed and not walk.withdrawn:
+    if wanted and not over and not walk.withdrawn:
         wants[wanted.activity] = Want("place", wanted.request, wanted.at, wanted.enrolled, wanted.moved)
     return wants
 

@@ -6,6 +6,7 @@ Source: CloudEvents 1.0.2, its Kafka protocol binding and its JSON format.
 """
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,7 @@ ATTRIBUTES: Final = (
 
 Headers = Iterable[tuple[str, bytes | None]]
 
+_TRACING = re.compile(r"[A-Za-z0-9._:/-]{0,128}")
 _TIME = TypeAdapter(Time)
 _SOURCE: TypeAdapter[str] = TypeAdapter(Sender)
 _ID: TypeAdapter[str] = TypeAdapter(EventId)
@@ -155,7 +157,11 @@ def _attribute_text(name: str, value: msgspec.Raw) -> str:
         raise Undecodable(f"{mask(name)}: no JSON: {error}") from error
     if isinstance(decoded, bool):
         return "true" if decoded else "false"
-    return decoded if isinstance(decoded, str) else msgspec.json.encode(decoded).decode()
+    if isinstance(decoded, str):
+        return decoded
+    if isinstance(decoded, dict | list):
+        raise Undecodable(f"{mask(name)}: an attribute of a CloudEvent is no object or list")
+    return msgspec.json.encode(decoded).decode()
 
 
 def decode(raw: Raw, *, now: datetime) -> Event:
@@ -239,6 +245,9 @@ def _lacking(raw: Raw) -> Iterable[Problem]:
     content_type = raw.attributes.get("datacontenttype", "application/json")
     if content_type.partition(";")[0].strip().lower() not in {"application/json", "text/json"}:
         yield Problem("/datacontenttype", f"{content_type[:60]!r} is not application/json")
+    for name in ("correlationid", "causationid", "traceparent"):
+        if not _TRACING.fullmatch(raw.attributes.get(name, "")):
+            yield Problem(f"/{name}", "is at most 128 of A-Z a-z 0-9 . _ : / -")
     if raw.attributes.get("synthetic", "false") not in {"true", "false"}:
         yield Problem("/synthetic", "is true or false")
 
@@ -306,6 +315,8 @@ def check_class(event: Event) -> None:
     respondent = getattr(event.data, "respondent", kind)
     if event.name == "FeedbackSubmitted" and kind in {"region", "opisto"} and respondent != kind:
         _check_on_behalf(event, kind)
+    if event.name == "FeedbackSubmitted" and kind.startswith("service/") and respondent in {"region", "opisto"}:
+        raise Forged(f"/data/respondent: a {respondent} answers for itself, not by the participant's form")
 
 
 def _check_on_behalf(event: Event, kind: str) -> None:

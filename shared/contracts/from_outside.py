@@ -276,6 +276,8 @@ class FeedbackSubmitted(Data):
 
     @model_validator(mode="after")
     def _answers_fit_the_instrument(self) -> Self:
+        if self.respondent in {"region", "opisto"} and self.instrument != "experience_v1":
+            raise ValueError(f"{self.instrument} is the participant's; a {self.respondent} answers experience_v1")
         items = INSTRUMENTS[self.instrument]
         for item, answer in self.answers.items():
             if item not in items:

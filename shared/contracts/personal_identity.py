@@ -17,6 +17,8 @@ _CODE = re.compile(
     rf"(?<![^\W_])(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{{2}}[{re.escape(CENTURY_SIGNS)}]\d{{3}}[{CHECK_ALPHABET}](?![^\W_])",
     re.ASCII,
 )
+_JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_LAYERS = 3  # of URL encoding: %252D is - encoded twice
 _LETTER_OR_DIGIT_BEYOND_ASCII = re.compile(r"[^\W_]", re.UNICODE)
 _HARMLESS = re.compile(
     r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})",
@@ -44,13 +46,31 @@ def holds_a_code(value: str) -> bool:
     """Whether a code stands in the text, URL-encoded or not. A value that is wholly a UUID or traceparent holds none."""
     if _HARMLESS.fullmatch(value):
         return False
-    return _found(value) or ("%" in value and _found(unquote(value)))
+    return _found(value) or ("%" in value and _found(_unquoted(value)))
+
+
+def bytes_hold_a_code(content: bytes) -> bool:
+    """Whether a code stands in bytes that nobody could read as JSON, escapes of JSON and URLs undone."""
+    text = content.decode(errors="replace")
+    return holds_a_code(text) or ("\\u" in text and holds_a_code(_unescaped(text)))
 
 
 def mask(text: str) -> str:
-    """The text with each code replaced by `******-****`."""
+    """The text with each code replaced by `******-****`; with its URL escapes undone where one hides in them."""
     masked = _CODE.sub(lambda match: MASK if _stands_alone(text, match) else match.group(), text)
-    return mask(unquote(masked)) if "%" in masked and _found(unquote(masked)) else masked
+    if "\\u" in masked and _found(_unescaped(masked)):
+        return mask(_unescaped(masked))
+    return mask(_unquoted(masked)) if "%" in masked and _found(_unquoted(masked)) else masked
+
+
+def _unquoted(text: str) -> str:
+    for _ in range(_LAYERS):
+        text = unquote(text)
+    return text
+
+
+def _unescaped(text: str) -> str:
+    return _JSON_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
 
 
 def _found(text: str) -> bool:

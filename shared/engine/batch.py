@@ -73,6 +73,7 @@ class Processor:
         self._due_early = due_early
         self._failing = failing
         self._between = between
+        self._receive = table.receive or receive
         self._decoders = {
             kind.collection.name: msgspec.json.Decoder(Document[kind.state]) for kind in table.kinds  # type: ignore[name-defined]
         }
@@ -86,7 +87,7 @@ class Processor:
         groups: dict[At, list[Arrival]] = {}
         now = self._clock.now()
         for record in records:
-            received = receive(record, self.table, now)
+            received = self._receive(record, self.table, now)
             if isinstance(received, DeadLetter):
                 batch.letters.append(received)
                 batch.outcomes["", received.reason] += 1

@@ -14,6 +14,7 @@ from shared.contracts.envelope import MAX_EVENT_BYTES, Event, attributes_of
 from shared.contracts.fields import Data
 from shared.contracts.from_services import DeadLetterSettled, EventRefused
 from shared.contracts.identity import derived_id, following_id
+from shared.contracts.personal_identity import mask
 from shared.engine import dead_letters
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import Decision, Document, Early, Follow, Kind, Out, OutEvent, Rejected, Seen, Waits
@@ -181,7 +182,8 @@ class Book:
 
     def _row(self, document: Document[Any], version: int) -> Row:
         state = document.state
-        fields = dict(self.kind.fields(state)) if state is not None and not document.erased else {}
+        found_by = self.kind.erased_fields if document.erased else self.kind.fields
+        fields = dict(found_by(state)) if state is not None else {}
         fields["outbox_since"] = document.outbox_since
         fields["due_at"] = self._due_at(document)
         brief = self.kind.brief(state) if state is not None and not document.erased else b""
@@ -207,8 +209,8 @@ def told(letter: DeadLetter, now: datetime) -> list[Out]:
     refused = EventRefused(
         sender=sender,
         service=letter.service,  # type: ignore[arg-type]
-        event_id=attributes.get("id", "")[:64],
-        event_type=attributes.get("type", "")[:120],
+        event_id=mask(attributes.get("id", ""))[:64],
+        event_type=mask(attributes.get("type", ""))[:120],
         reason=letter.reason,
         errors=(dead_letters.one_line(letter.error),),
     )

@@ -186,12 +186,14 @@ def _no_brief(_: Any) -> bytes:
 class Kind(Generic[S]):
     """One kind of aggregate: its collection, its state, what of it can be found, and when its silence ends.
 
-    `marked`: a synthetic event marks the aggregate, and all that follows from it, as synthetic.
+    `marked`: a synthetic event marks the aggregate, and all that follows from it, as synthetic. `erased_fields`: by what
+    an erased one is still found; status and dates at most.
     """
 
     collection: Collection
     state: type[S]
     fields: Callable[[S], Fields] = _no_fields
+    erased_fields: Callable[[S], Fields] = _no_fields
     brief: Callable[[S], bytes] = _no_brief
     deadlines: Callable[[S], Sequence[Due]] = _nothing_due
     marked: bool = True
@@ -214,6 +216,9 @@ class Handler:
     look_up: LookUp | None = None
 
 
+Receive = Callable[[Any, "Table", datetime], Any]
+
+
 @dataclass(frozen=True)
 class Table:
     """A service: its name, what it reads, its handlers by class, and `given`, which every decision is handed."""
@@ -223,4 +228,6 @@ class Table:
     handlers: Mapping[str, Handler]
     kinds: tuple[Kind[Any], ...]
     given: Any = None
+    receive: Receive | None = None
+    """Reads records in its own way instead of by the contracts: the monitor, who stores what it cannot read."""
     journals: tuple[Journal, ...] = field(default_factory=tuple)

@@ -4,7 +4,7 @@ A record ends in one of three ways: an `Arrival` for one aggregate, a dead lette
 this service (counted as skipped by the caller).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,8 +12,9 @@ from aiokafka import ConsumerRecord
 
 from shared.contracts import topics
 from shared.contracts.envelope import Event, Raw, check_class, decode, read_kafka
-from shared.contracts.errors import EventError, Forged, UnknownType
+from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, UnknownType
 from shared.contracts.identity import dead_letter_id
+from shared.contracts.personal_identity import bytes_hold_a_code, may_hold_a_code
 from shared.contracts.registry import class_of
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import Handler, Original, Table
@@ -46,10 +47,13 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
     raw: Raw | None = None
     try:
         raw = read_kafka(original.value, original.headers)
-        event = _proven(decode(raw, now=now), original.topic)
+        event = _whole(raw, original, now)
     except EventError as error:
         if attempt == 0 and _owner(raw) != table.service:
             return None
+        # Whatever else is wrong with it: what holds a code is kept masked alone.
+        if error.reason != PersonalData.reason and _hides_a_code(original):
+            error = PersonalData(f"a personal identity code, in what is {error.reason} besides")
         return DeadLetter(dl_id, table.service, error.reason, str(error), original, attempt + 1)
     routed = route(event, table)
     if routed is None:
@@ -70,7 +74,29 @@ def route(event: Event, table: Table) -> tuple[Handler, str] | None:
 
 def read_again(original: Original, table: Table, now: datetime) -> Event:
     """An event that waited, read again from its bytes. Raises `EventError`."""
-    return _proven(decode(read_kafka(original.value, original.headers), now=now), original.topic)
+    return _whole(read_kafka(original.value, original.headers), original, now)
+
+
+def _whole(raw: Raw, original: Original, now: datetime) -> Event:
+    event = decode(raw, now=now)
+    outside = [original.key or b"", *_bytes_of(original.headers)]
+    if any(may_hold_a_code(part) or b"%" in part for part in outside) and _hides_a_code(original):
+        raise PersonalData("a personal identity code stands in the key or a header")
+    if original.key is None or original.key != event.data.subject.encode():
+        said = "is lacking" if original.key is None else f"is {original.key[:80].decode(errors='replace')!r}"
+        raise Invalid(f"/subject: the record's key {said}; for {event.name} it is {event.data.subject!r}")
+    return _proven(event, original.topic)
+
+
+def _bytes_of(headers: Iterable[tuple[str, bytes | None]]) -> Iterable[bytes]:
+    for name, value in headers:
+        yield name.encode(errors="replace")
+        yield value or b""
+
+
+def _hides_a_code(original: Original) -> bool:
+    parts = [original.key or b"", original.value or b"", *_bytes_of(original.headers)]
+    return any(bytes_hold_a_code(part) for part in parts)
 
 
 def _origin(record: ConsumerRecord, service: str) -> tuple[Original, int, str]:

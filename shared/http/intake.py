@@ -32,6 +32,7 @@ from shared.http.problems import ProblemError, problem_of
 MAX_BATCH: Final = 500
 MAX_BODY: Final = 8 * 1024 * 1024
 ACKNOWLEDGED_WITHIN: Final = 5.0
+CLOSED: Final = "intake-closed"  # a file in the folder of state that the supervisor puts there before it stops all
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 
@@ -42,14 +43,22 @@ async def post_events(request: Request) -> Response:
     if role_of(sender) not in {"region", "opisto"}:
         raise ProblemError(403, f"{sender} is no sender of events; use a region's or an opisto's key")
     _refuse_code_in_url(request)
+    must_be_open(request)
     state = request.app.state
-    if state.log_guard is not None and (full := state.log_guard.full()):
-        raise ProblemError(503, f"{full}; send it again with the same id", retry_after=5)
     raws = _read(request, await _body(request))
     now = state.clock.now()
     events = [_checked(raw, sender, now, f"/{index}" if _is_batch(request) else "") for index, raw in enumerate(raws)]
     await write(state.publisher, events)
     return JSONResponse({"accepted": [{"id": event.id, "source": event.source} for event in events]}, 202)
+
+
+def must_be_open(request: Request) -> None:
+    """For whatever writes to `intake.http`. Raises 503 while the platform is stopping, or the log is too full."""
+    state = request.app.state
+    if (state.settings.state / CLOSED).exists():
+        raise ProblemError(503, "the platform is stopping; send it again with the same id", retry_after=5)
+    if state.log_guard is not None and (full := state.log_guard.full()):
+        raise ProblemError(503, f"{full}; send it again with the same id", retry_after=5)
 
 
 async def write(publisher: Publisher, events: Sequence[Event]) -> None:

@@ -1,0 +1,32 @@
+"""`lahete contracts`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import terminal
+from cli.failure import VerbError
+from cli.options import Json
+from shared.contracts import schemas
+from shared.contracts.registry import CLASSES
+
+
+def contracts(
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="Write one file each to this folder.")] = None,
+    json: Json = False,
+) -> None:
+    """Print the JSON Schema of every class and the AsyncAPI document as one JSON object, or write them to a folder."""
+    if out is None:
+        shown = {name: schemas.json_schema(event_class) for name, event_class in CLASSES.items()}
+        terminal.as_json({"asyncapi": schemas.asyncapi(), "schemas": shown})
+        return
+    try:
+        written = schemas.write(out)
+    except OSError as error:
+        raise VerbError(f"{error.filename or out}: {error.strerror}") from error
+    if json:
+        terminal.as_json([str(path) for path in written])
+        return
+    for path in written:
+        terminal.line(str(path))

@@ -1,0 +1,116 @@
+"""`lahete dead-letters`: what could not be taken, and what becomes of it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli import terminal
+from cli.ask import ask_monitor, segment
+from cli.failure import VerbError
+from cli.options import DEFAULT_DIR, Dir, Json
+
+app = typer.Typer(no_args_is_help=True, help="What could not be taken, and what becomes of it.")
+
+_WHERE = "/v1/dead-letters"
+_COLUMNS = ("dl_id", "state", "reason", "service", "sender", "type", "attempts", "error")
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[DL_ID]...", help="Their ids, as `list` prints them.")]
+Id = Annotated[str, typer.Argument(metavar="DL_ID", help="Its id, as `list` prints it.")]
+Reason = Annotated[str | None, typer.Option(help="Of this reason, such as rejected.")]
+Sender = Annotated[str | None, typer.Option(help="Of this sender, such as /region/06.")]
+Type = Annotated[str | None, typer.Option("--type", help="Of this type of event.")]
+From = Annotated[str | None, typer.Option("--from", help="From this time on, RFC 3339.")]
+To = Annotated[str | None, typer.Option("--to", help="Before this time, RFC 3339.")]
+
+
+@app.command("list")
+def list_(
+    reason: Reason = None,
+    sender: Sender = None,
+    type_: Type = None,
+    since: From = None,
+    until: To = None,
+    after: Annotated[str | None, typer.Option(help="Go on after this cursor.")] = None,
+    directory: Dir = DEFAULT_DIR,
+    json: Json = False,
+) -> None:
+    """List dead letters, the filters together."""
+    answer = ask_monitor(directory, "GET", _WHERE, _filters(reason, sender, type_, since, until) | {"after": after})
+    if json:
+        terminal.as_json(answer)
+        return
+    terminal.table(_COLUMNS, [[letter.get(column) for column in _COLUMNS] for letter in answer["dead_letters"]])
+    if answer.get("next") and answer["next"] != after:
+        terminal.complain(f"there may be more: --after {answer['next']}")
+
+
+def _filters(
+    reason: str | None, sender: str | None, type_: str | None, since: str | None, until: str | None
+) -> dict[str, Any]:
+    return {"reason": reason, "sender": sender, "type": type_, "from": since, "to": until}
+
+
+@app.command()
+def show(dl_id: Id, directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+    """Show all there is about one."""
+    answer = ask_monitor(directory, "GET", f"{_WHERE}/{segment(dl_id)}")
+    if json:
+        terminal.as_json(answer)
+        return
+    for name, value in answer.items():
+        terminal.line(f"{name}: {terminal.printable(value)}")
+
+
+@app.command()
+def redrive(
+    dl_ids: Ids = None,
+    reason: Reason = None,
+    sender: Sender = None,
+    type_: Type = None,
+    since: From = None,
+    until: To = None,
+    directory: Dir = DEFAULT_DIR,
+    json: Json = False,
+) -> None:
+    """Send dead letters again to the service that refused them: those named, or all that the filters choose."""
+    filters = _filters(reason, sender, type_, since, until)
+    chosen = any(value is not None for value in filters.values())
+    if bool(dl_ids) == chosen:
+        raise typer.BadParameter("name dead letters, or choose them by a filter, one of the two")
+    if dl_ids:
+        _each(dl_ids, "redrive", directory, json=json)
+        return
+    answer = ask_monitor(directory, "POST", f"{_WHERE}/redrive", filters)
+    if json:
+        terminal.as_json(answer)
+    else:
+        terminal.line(terminal.printable(answer))
+
+
+@app.command()
+def discard(
+    dl_ids: Annotated[list[str], typer.Argument(metavar="DL_ID...", help="Their ids, as `list` prints them.")],
+    directory: Dir = DEFAULT_DIR,
+    json: Json = False,
+) -> None:
+    """Set dead letters aside for good: they are not sent again."""
+    _each(dl_ids, "discard", directory, json=json)
+
+
+def _each(dl_ids: list[str], verb: str, directory: Dir, *, json: bool) -> None:
+    """One that is refused does not stop the rest; exit code 1 then."""
+    answers = []
+    failed = False
+    for dl_id in dl_ids:
+        try:
+            answers.append(ask_monitor(directory, "POST", f"{_WHERE}/{segment(dl_id)}/{verb}"))
+        except VerbError as error:
+            failed = True
+            terminal.complain(f"{dl_id}: {error}")
+            continue
+        if not json:
+            terminal.line(f"{dl_id}: {verb}")
+    if json:
+        terminal.as_json(answers)
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,78 @@
+"""`lahete import`: what others publish, turned into our events."""
+
+import json as json_
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import terminal
+from cli.emit import File, send
+from cli.failure import VerbError
+from cli.linked_events import Refusal, convert
+from cli.linked_events_fields import shown
+from cli.options import DEFAULT_DIR, Dir
+from deploy.embedded.state import Folder, read_run
+
+app = typer.Typer(no_args_is_help=True, help="Turn what others publish into our events.")
+
+
+@app.callback()
+def _import() -> None:
+    """Keeps `linked-events` a verb of its own while it is the only one."""
+
+
+@app.command("linked-events")
+def linked_events(
+    file: File,
+    opisto: Annotated[str, typer.Option(metavar="ID", help="The opisto that publishes, such as its OPH OID.")],
+    municipality: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Where activities are held whose place does not say it.")
+    ] = None,
+    emit: Annotated[bool, typer.Option("--emit", help="Send them to the run instead of printing them.")] = False,
+    directory: Dir = DEFAULT_DIR,
+) -> None:
+    """Turn an answer of Linked Events into ActivityPublished, JSON Lines on standard output.
+
+    What cannot be taken is printed on standard error with its reasons. Exit code 1 if nothing could be taken or, with
+    --emit, something was refused at the door.
+    """
+    try:
+        events, refusals = convert(
+            _document(file), organiser=f"/opisto/{opisto}", now=_now(directory), municipality=municipality
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    for refusal in refusals:
+        terminal.complain(_line(refusal))
+    lines = [json_.dumps(event, ensure_ascii=False) for event in events]
+    if emit and lines:
+        told = send((line.encode() for line in lines), directory, json=False)
+        if told.refused:
+            raise typer.Exit(1)
+    elif not emit:
+        for line in lines:
+            typer.echo(line)
+    if not lines:
+        raise VerbError(f"{file}: nothing could be taken, {len(refusals)} refused")
+
+
+def _document(file: Path) -> object:
+    content = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
+    try:
+        document: object = json_.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise VerbError(f"{file}: no JSON: {error}") from error
+    return document
+
+
+def _now(directory: Path) -> datetime:
+    """The clock by which the doors will judge: the run's, where one runs."""
+    run = read_run(Folder(directory.resolve()))
+    return run.platform_clock().now() if run else datetime.now(UTC)
+
+
+def _line(refusal: Refusal) -> str:
+    return f"refused {shown(refusal.id)}: {'; '.join(refusal.reasons)}"

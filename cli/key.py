@@ -1,0 +1,54 @@
+"""`lahete key`: who may send and ask."""
+
+from typing import Annotated
+
+import typer
+
+from cli import terminal
+from cli.failure import VerbError
+from cli.options import DEFAULT_DIR, Dir, Json
+from deploy.embedded import keys
+from deploy.embedded.state import Folder, open_folder
+
+app = typer.Typer(no_args_is_help=True, help="Who may send and ask.")
+
+Holder = Annotated[str, typer.Argument(help="/region/<code>, /opisto/<id>, ops:<name> or reader:<name>.")]
+
+
+@app.command()
+def add(holder: Holder, directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+    """Make a key and print it, this once. Older keys of the holder go on until they are revoked."""
+    try:
+        key = keys.add_key(open_folder(directory), holder)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if json:
+        terminal.as_json({"holder": holder, "key": key})
+    else:
+        terminal.line(key)
+
+
+@app.command()
+def revoke(holder: Holder, directory: Dir = DEFAULT_DIR) -> None:
+    """Take every key of a holder away; what runs refuses them from the next request on."""
+    count = keys.revoke_keys(_folder(directory), holder)
+    if not count:
+        raise VerbError(f"{holder} has no key")
+    terminal.line(f"{holder}: {count} revoked")
+
+
+@app.command("list")
+def list_(directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+    """List who has keys, and how many. The keys themselves stand in keys.json of the folder."""
+    holders = keys.holders(_folder(directory))
+    if json:
+        terminal.as_json([{"holder": holder, "keys": count} for holder, count in holders.items()])
+    else:
+        terminal.table(("holder", "keys"), holders.items())
+
+
+def _folder(directory: Dir) -> Folder:
+    folder = Folder(directory.resolve())
+    if not folder.hashes.exists():
+        raise VerbError(f"{folder.path} has no keys; `lahete run` makes them, or `lahete key add`")
+    return folder

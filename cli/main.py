@@ -1,0 +1,50 @@
+"""The `lahete` command: its verbs, each in a file of its own, and how faults end it.
+
+Exit codes: 0 done, 1 failed, 2 wrong use. A fault that can be foreseen is one line on standard error.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import typer
+
+from cli import contracts, dead_letters, emit, imports, key, run, status, terminal, topics, trace
+from cli.failure import VerbError
+from deploy.embedded.control import EmbeddedBrokerError
+from deploy.embedded.state import EmbeddedError
+
+app = typer.Typer(
+    name="lahete",
+    help="Kulttuurilähete: the road between wellbeing services counties and adult education centres.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+app.command()(run.run)
+app.command()(run.stop)
+app.command()(status.status)
+app.command()(emit.emit)
+app.add_typer(imports.app, name="import")
+app.command()(trace.trace)
+app.command()(status.lag)
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(key.app, name="key")
+app.command()(contracts.contracts)
+app.add_typer(topics.app, name="topics")
+
+_FORESEEN: Final = (VerbError, EmbeddedError, EmbeddedBrokerError, OSError)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one verb and ends the process."""
+    try:
+        app(arguments, prog_name="lahete")
+    except _FORESEEN as error:
+        terminal.complain(f"lahete: {error}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""`lahete run` and `lahete stop`."""
+
+import subprocess
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import terminal
+from cli.failure import VerbError
+from cli.options import DEFAULT_DIR, Dir
+from deploy.embedded import foreground
+from deploy.embedded.control import REPOSITORY
+from deploy.embedded.state import Folder, Run, open_folder, read_run
+from shared.settings import PlatformSettings, read
+
+HIGHEST_BASE = 65_531
+_DETACHED_WITHIN = 60.0
+
+
+class Engine(StrEnum):
+    """What Kafka and the store are."""
+
+    EMBEDDED = "embedded"
+
+
+def run(
+    engine: Annotated[Engine, typer.Option(help="What Kafka and the store are.")] = Engine.EMBEDDED,
+    port_base: Annotated[
+        int, typer.Option(min=1, max=HIGHEST_BASE, help="The monitor's port; four more follow.")
+    ] = 8100,
+    directory: Dir = DEFAULT_DIR,
+    detach: Annotated[bool, typer.Option("--detach", help="In the background; returns once all is ready.")] = False,
+) -> None:
+    """Run the whole platform until Ctrl-C. What it keeps stays in the folder; run it again to go on."""
+    settings = read(PlatformSettings)
+    if detach:
+        _detach(engine, port_base, directory)
+        return
+    if not foreground.run(directory, port_base, settings.clock, {}, terminal.line):
+        raise typer.Exit(1)
+
+
+def _detach(engine: Engine, port_base: int, path: Path) -> None:
+    folder = open_folder(path)
+    log = folder.log("supervisor")
+    with log.open("ab") as output:
+        said_from = output.tell()
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "cli.main", "run", "--engine", engine.value),
+                *("--port-base", str(port_base), "--dir", str(folder.path)),
+            ],
+            cwd=REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        started = _wait_for(folder, process, said_from)
+    except BaseException:
+        process.terminate()
+        raise
+    terminal.table(("service", "url"), started.urls.items())
+    terminal.line(f"runs in the background, process {process.pid}; end it with: lahete stop --dir {path}")
+
+
+def _wait_for(folder: Folder, process: subprocess.Popen[bytes], said_from: int) -> Run:
+    deadline = time.monotonic() + _DETACHED_WITHIN
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise VerbError(_last_words(folder.log("supervisor"), said_from) or f"it ended with {process.returncode}")
+        started = read_run(folder)
+        if started is not None and started.pids["supervisor"] == process.pid:
+            return started
+        time.sleep(0.05)
+    raise VerbError(f"not ready in {_DETACHED_WITHIN:.0f} s; see {folder.log('supervisor')}")
+
+
+def _last_words(log: Path, said_from: int) -> str:
+    said = log.read_bytes()[said_from:].decode(errors="replace").strip().splitlines()
+    return said[-1].removeprefix("lahete: ") if said else ""
+
+
+def stop(directory: Dir = DEFAULT_DIR) -> None:
+    """Stop a run in order: the doors close, what is under way is dealt with (30 s at most), then all ends."""
+    left = foreground.stop(Folder(directory.resolve()))
+    if left is None:
+        terminal.line(f"nothing runs in {directory}")
+        return
+    for line in left:
+        terminal.complain(f"left: {line}")
+    if left:
+        raise typer.Exit(1)
+    terminal.line("stopped")

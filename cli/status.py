@@ -1,0 +1,77 @@
+"""`lahete status` and `lahete lag`."""
+
+import asyncio
+from typing import Any
+
+import psutil
+import typer
+from aiokafka.errors import KafkaError
+
+from cli import terminal
+from cli.ask import ask_monitor, running
+from cli.options import DEFAULT_DIR, Dir, Json
+from deploy.embedded.processes import is_ready
+from deploy.embedded.state import Run
+from shared.engine.lag import READS, lags
+
+
+def status(directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+    """What runs: every process, whether it lives and is ready, its URL, and how far its group is behind.
+
+    Exit code 1 where nothing runs, or something is not as it should be.
+    """
+    _, run = running(directory)
+    processes = [_process(name, pid, run) for name, pid in run.pids.items()]
+    behind = _behind(run)
+    for process in processes:
+        process["lag"] = behind.get(process["name"])
+    if json:
+        terminal.as_json({"kafka": run.kafka, "store": run.store, "clock": run.clock, "processes": processes})
+    else:
+        columns = ("name", "pid", "alive", "ready", "lag", "url")
+        terminal.table(columns, [[_shown(process[column]) for column in columns] for process in processes])
+        terminal.line(f"kafka {run.kafka}, store {run.store}, {run.platform_clock().now():%Y-%m-%d %H:%M} by its clock")
+    if not all(process["alive"] and process["ready"] is not False for process in processes):
+        raise typer.Exit(1)
+
+
+def _process(name: str, pid: int, run: Run) -> dict[str, Any]:
+    url = run.urls.get(name)
+    ready = is_ready(int(url.rpartition(":")[2])) if url else None
+    return {"name": name, "pid": pid, "alive": _alive(pid), "ready": ready, "url": url}
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return pid > 0 and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _behind(run: Run) -> dict[str, int]:
+    """The lag of each service, from Kafka itself: it is wanted most when a service does not answer."""
+    reads = {service: reads for service, reads in READS.items() if service in run.urls}
+    try:
+        found = asyncio.run(lags(run.kafka, reads))
+    except KafkaError as error:
+        terminal.complain(f"the lag cannot be asked: {error}")
+        return {}
+    return {service: sum(lag.lag for lag in found if lag.service == service) for service in reads}
+
+
+def _shown(value: object) -> object:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
+def lag(directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+    """How far each service is behind, in events and seconds; the partitions where it is, all of them with --json."""
+    answer = ask_monitor(directory, "GET", "/v1/lag")
+    if json:
+        terminal.as_json(answer)
+        return
+    groups = [group for group in answer["groups"] if group["lag"]]
+    if not groups:
+        terminal.line("nothing is behind")
+        return
+    columns = ("service", "topic", "partition", "lag", "seconds")
+    terminal.table(columns, [[group[column] for column in columns] for group in groups])

@@ -1,0 +1,52 @@
+"""How verbs print: a table on a terminal, lines with tabs elsewhere, JSON where it is asked for.
+
+What comes from outside is shown without what could steer the terminal.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def printable(value: object) -> str:
+    """A value in one line; empty where there is none."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return " ".join(printable(member) for member in value)
+    if isinstance(value, dict):
+        value = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(value))
+
+
+def line(text: str) -> None:
+    """One line of the answer, at once."""
+    typer.echo(printable(text))
+
+
+def complain(text: str) -> None:
+    """One line on standard error."""
+    typer.echo(printable(text), err=True)
+
+
+def as_json(value: object) -> None:
+    """The answer as JSON."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """The answer as a table: columns with tabs where it goes to a file or another program."""
+    shown = [[printable(value) for value in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in ([*columns], *shown):
+            typer.echo("\t".join(row))
+        return
+    drawn = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in shown:
+        drawn.add_row(*(Text(value) for value in row))
+    Console().print(drawn)

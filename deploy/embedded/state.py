@@ -1,0 +1,251 @@
+"""The folder that a run keeps its things in: its lock, its version, its clock, and what it tells others in run.json.
+
+Errors, each one line for a person:
+
+    EmbeddedError
+        FolderError     the folder cannot be used: another run has it, another version wrote it, it cannot be written
+        StartError      a process did not come up, or a port is in use
+        BrokerDiedError the broker ended by itself: supervisor.py
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import msgspec
+
+from shared.clock import Clock
+from shared.http.intake import CLOSED
+from shared.http.keys import write_private
+
+VERSION: Final = "1"
+_LOCKED_WITHIN: Final = 1.0
+
+
+class EmbeddedError(Exception):
+    """The embedded platform cannot do what was asked."""
+
+
+class FolderError(EmbeddedError):
+    """The folder cannot be used."""
+
+
+class StartError(EmbeddedError):
+    """The platform did not start."""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """run.json: what runs, and where. `clock`: the platform's time is start + (real now - anchor) * speed."""
+
+    kafka: str
+    store: str
+    urls: dict[str, str]
+    pids: dict[str, int]
+    clock: dict[str, Any]
+
+    def platform_clock(self) -> Clock:
+        """The clock of the run."""
+        return Clock(datetime.fromisoformat(self.clock["start"]), self.clock["anchor"], self.clock["speed"])
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The names of what is kept."""
+
+    path: Path
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor as long as it lives; its process id stands in it."""
+        return self.path / "lock"
+
+    @property
+    def version(self) -> Path:
+        """The form in which the rest is kept."""
+        return self.path / "version"
+
+    @property
+    def run(self) -> Path:
+        """There while all runs."""
+        return self.path / "run.json"
+
+    @property
+    def stopped(self) -> Path:
+        """How the latest run ended: `{"supervisor": pid, "left": [lines]}`."""
+        return self.path / "stopped.json"
+
+    @property
+    def clock(self) -> Path:
+        """The setting of the platform's clock and the real second of its start."""
+        return self.path / "clock.json"
+
+    @property
+    def closed(self) -> Path:
+        """While it is there the doors take no event."""
+        return self.path / CLOSED
+
+    @property
+    def keys(self) -> Path:
+        """Holder to key, in plain text, for its owner alone."""
+        return self.path / "keys.json"
+
+    @property
+    def hashes(self) -> Path:
+        """What the services know of the keys."""
+        return self.path / "key-hashes.json"
+
+    @property
+    def service_key(self) -> Path:
+        """The key with which the monitor asks the other services."""
+        return self.path / "service-key"
+
+    @property
+    def topics(self) -> Path:
+        """The sources that were granted a topic of their own."""
+        return self.path / "topics.json"
+
+    @property
+    def broker(self) -> Path:
+        """Where the broker's control port is."""
+        return self.path / "broker.json"
+
+    def log(self, process: str) -> Path:
+        """What a process writes."""
+        return self.path / "logs" / f"{process}.log"
+
+
+def open_folder(path: Path) -> Folder:
+    """The folder, made if need be, of a version we know. Raises `FolderError`."""
+    folder = Folder(path.resolve())
+    with writing(folder):
+        folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.log("").parent.mkdir(exist_ok=True)
+        if not folder.version.exists():
+            folder.version.write_text(VERSION + "\n")
+        found = folder.version.read_text().strip()
+    if found != VERSION:
+        raise FolderError(
+            f"{folder.path} holds state of version {found[:20]!r}, this program knows {VERSION!r}; choose another --dir"
+        )
+    return folder
+
+
+@contextmanager
+def writing(folder: Folder) -> Iterator[None]:
+    """Says which folder cannot be written, and why. Raises `FolderError`."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder.path
+        raise FolderError(f"{where}: {error.strerror or error}; free space there or choose another --dir") from error
+
+
+@contextmanager
+def claim(folder: Folder) -> Iterator[None]:
+    """Holds the folder. Raises `FolderError` where another run has it."""
+    with writing(folder):
+        file = folder.lock.open("a+")
+    with file:
+        if not _locked(file):
+            raise FolderError(
+                f"another run, process {_pid_in(file) or 'unknown'}, has {folder.path}; "
+                "end it with `lahete stop` or choose another --dir"
+            )
+        with writing(folder):
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+        yield
+        file.truncate(0)
+
+
+def _locked(file: TextIO) -> bool:
+    # Who only asks whether a run is there holds the lock for an instant: hence more than one attempt.
+    deadline = time.monotonic() + _LOCKED_WITHIN
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+
+
+def _pid_in(file: TextIO) -> int | None:
+    file.seek(0)
+    text = file.read(20).strip()
+    return int(text) if text.isdecimal() else None
+
+
+def supervisor_of(folder: Folder) -> int | None:
+    """The process that holds the folder now, whatever an older run.json says."""
+    with suppress(FileNotFoundError), folder.lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _pid_in(file)
+    return None
+
+
+def read_run(folder: Folder) -> Run | None:
+    """What runs; None where nothing does, also where a run that was killed left its file."""
+    try:
+        run = msgspec.json.decode(folder.run.read_bytes(), type=Run)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise FolderError(f"{folder.run} cannot be read: {error}") from error
+    return run if run.pids.get("supervisor") == supervisor_of(folder) else None
+
+
+def write_run(folder: Folder, run: Run) -> None:
+    """Writes run.json whole. Raises `FolderError`."""
+    with writing(folder):
+        write_private(folder.run, msgspec.json.format(msgspec.json.encode(run), indent=1).decode() + "\n")
+
+
+def anchored_clock(folder: Folder, setting: str) -> dict[str, Any]:
+    """`{start, anchor, speed}`: the anchor is fixed at the first run with a setting and kept for all with the same.
+
+    Without a setting the platform's clock is the real one. Raises `StartError`, `FolderError`.
+    """
+    if not setting:
+        now = time.time()
+        return {"start": datetime.fromtimestamp(now, UTC).isoformat(), "anchor": now, "speed": 1.0}
+    kept: dict[str, Any] = {}
+    with suppress(FileNotFoundError, json.JSONDecodeError):
+        kept = json.loads(folder.clock.read_text())
+    anchor = float(kept["anchor"]) if kept.get("clock") == setting else time.time()
+    try:
+        clock = Clock.read(setting, anchor)
+    except ValueError as error:
+        raise StartError(f"LAHETE_CLOCK: {error}") from error
+    assert clock.start is not None
+    with writing(folder):
+        write_private(folder.clock, json.dumps({"clock": setting, "anchor": anchor}))
+    return {"start": clock.start.isoformat(), "anchor": anchor, "speed": clock.speed}
+
+
+def granted(folder: Folder) -> list[str]:
+    """The sources that have a topic of their own."""
+    try:
+        sources: list[str] = json.loads(folder.topics.read_text())
+    except FileNotFoundError:
+        return []
+    except json.JSONDecodeError as error:
+        raise FolderError(f"{folder.topics} is no JSON: {error}") from error
+    return sources
+
+
+def grant(folder: Folder, source: str) -> None:
+    """Keeps that a source has a topic of its own. Raises `FolderError`."""
+    with writing(folder):
+        write_private(folder.topics, json.dumps(sorted({*granted(folder), source}), indent=1))

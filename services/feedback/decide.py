@@ -1,0 +1,315 @@
+"""What an event does to the feedback on a referral: who is asked, whose answers hold, what changed.
+
+Pure: no clock, no I/O, no logging. Each function takes (state, event, now, given); nothing is looked up, so `given` is
+None. What the state keeps is the same whatever the order of arrival, but for who was asked: nobody is asked how it was
+before once it is over.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from services.feedback.instruments import who5_score
+from services.feedback.model import (
+    COMPLETED,
+    Answers,
+    Ended,
+    Erased,
+    Feedback,
+    Figures,
+    Issued,
+    Link,
+    Matched,
+    Phase,
+    Place,
+    place_key,
+    places_at,
+    quarter_of,
+)
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as told
+from shared.contracts.envelope import Event
+from shared.engine.model import Decision, Follow, Rejected, Waits
+
+OWN: Final = "/service/feedback"
+MAX_LINKS: Final = 32
+MAX_SPENT: Final = 128
+
+Decided = Decision[Feedback] | Waits | Rejected
+_changed = msgspec.structs.replace
+
+
+# --- the referral
+
+
+def issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """Keeps whom it belongs to and what is consented to; the latest by time holds.
+
+    Where the consent no longer covers feedback, the answers and the links to the form go.
+    """
+    data: outside.ReferralIssued = event.data  # type: ignore[assignment]
+    state = state or Feedback(data.referral_id)
+    known, first = state.issued, state.first_issued_at
+    if known and known.source != event.source:
+        return Decision(state)
+    latest = Issued(event.time, event.id, event.source, data.municipality, "feedback" in data.consent.scopes)
+    if known and (known.time, known.id) > (latest.time, latest.id):
+        latest = known
+    state = _changed(
+        state,
+        issued=latest,
+        first_issued_at=min(first, event.time) if first else event.time,
+        synthetic=state.synthetic or event.synthetic,
+    )
+    if not latest.feedback:
+        return Decision(_changed(state, answers=(), measured={}, links=(), spent=()))
+    return _asked(state)
+
+
+def withdrawn(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """Withdrawn consent erases at once, also where nothing is yet; any other withdrawal is told by ReferralClosed."""
+    data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
+    if data.reason != "consent_withdrawn":
+        return Decision(state)
+    if state and state.issued and state.issued.source != event.source:
+        return Decision(state)
+    state = state or Feedback(data.referral_id)
+    closed_at = state.closed.time if state.closed else now
+    left = Erased(_status(state), state.first_issued_at, closed_at)
+    return Decision(Feedback(state.id, erased=left), erase=True)
+
+
+def _status(state: Feedback) -> Any:
+    last = state.closed or state.ended
+    if last is None or last.outcome == "withdrawn":
+        return "withdrawn"
+    return "completed" if last.outcome in COMPLETED else "lapsed"
+
+
+def matched(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """Whether something was proposed; the answer to the latest question holds."""
+    data: told.ActivitiesProposed | told.NoActivityFound = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    proposed = isinstance(data, told.ActivitiesProposed)
+    latest = Matched(data.number, event.time, event.id, proposed)
+    known = state.matched
+    if known and (known.number, known.time, known.id) > (latest.number, latest.time, latest.id):
+        latest = known
+    return Decision(_changed(state, matched=latest, proposed=state.proposed or proposed))
+
+
+def place_answered(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """Who has, or had, the place. With the first place the participant is asked how things are before."""
+    data: told.PlaceAnswer = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    key = place_key(data.organiser, data.activity_id)
+    known = state.places.get(key)
+    place = _place(event, data)
+    had = place.had or (known is not None and known.had)
+    if known and known.answer > place.answer:
+        place = known
+    places = {**state.places, key: _changed(place, had=had)}
+    return _asked(_changed(state, places=dict(sorted(places.items()))))
+
+
+def _place(event: Event, data: told.PlaceAnswer) -> Place:
+    match data:
+        case told.PlaceReserved():
+            return Place(data.answer, "reserved", event.time, had=True)
+        case told.PlaceWaitlisted():
+            return Place(data.answer, "waitlisted", event.time)
+        case told.PlaceRefused():
+            return Place(data.answer, "refused", event.time, data.reason)
+        case _:
+            return Place(data.answer, "released", event.time)
+
+
+def ended(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """Completed or lapsed, as last told. With the first completion the participant and the partners are asked."""
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    return _asked(_changed(state, ended=_later(state.ended, _ended(event))))
+
+
+def closed(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """The loop is closed, as last told."""
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    return Decision(_changed(state, closed=_later(state.closed, _ended(event))))
+
+
+def _ended(event: Event) -> Ended:
+    data: told.Ended = event.data  # type: ignore[assignment]
+    return Ended(data.outcome, data.sessions.attended, event.time, event.id)
+
+
+def _later(known: Ended | None, told_now: Ended) -> Ended:
+    return known if known and (known.time, known.id) > (told_now.time, told_now.id) else told_now
+
+
+# --- who is asked
+
+
+def _asked(state: Feedback) -> Decision[Feedback]:
+    """Each phase is asked once, and only where the consent covers it."""
+    due = [phase for phase in _due(state) if phase not in state.asked]
+    state = _changed(state, asked=(*state.asked, *due))
+    return Decision(state, [Follow(_request(state.id, phase), phase) for phase in due])
+
+
+def _due(state: Feedback) -> list[Phase]:
+    if state.issued is None or not state.issued.feedback:
+        return []
+    if state.ended and state.ended.outcome in COMPLETED:
+        return ["after"]
+    return ["before"] if any(place.had for place in state.places.values()) else []
+
+
+def _request(referral_id: str, phase: Phase) -> told.FeedbackRequested:
+    if phase == "before":
+        return told.FeedbackRequested(
+            referral_id=referral_id, phase=phase, respondents=("participant",), instruments=("dimensions_v1",)
+        )
+    return told.FeedbackRequested(
+        referral_id=referral_id,
+        phase=phase,
+        respondents=("participant", "region", "opisto"),
+        instruments=("dimensions_v1", "experience_v1"),
+    )
+
+
+# --- the form and the answers
+
+
+def form_link_issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """A link was handed out; the newest stay."""
+    data: told.FormLinkIssued = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    if not state.issued.feedback:
+        return Decision(state)
+    link = Link(data.token_hash, data.phase, data.expires)
+    links = sorted({*state.links, link}, key=lambda one: (one.expires, one.token_hash))
+    return Decision(_changed(state, links=tuple(links[-MAX_LINKS:])))
+
+
+def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """Takes answers in; the latest of one respondent, phase and instrument holds. A change is told once."""
+    data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    if (no := _may_not(state, event, data)) is not None:
+        return no
+    answers = Answers(
+        data.respondent, data.phase, data.instrument, data.answers, event.time, event.id, event.source
+    )
+    state = _changed(state, answers=_latest(state.answers, answers))
+    if event.source == OWN:
+        spent = tuple(dict.fromkeys(sorted([*state.spent, event.id])))
+        state = _changed(state, spent=spent[-MAX_SPENT:])
+    return _measured(state)
+
+
+def _may_not(state: Feedback, event: Event, data: outside.FeedbackSubmitted) -> Waits | Rejected | None:
+    assert state.issued is not None
+    kind = event.source[1:].partition("/")[0]
+    if kind == "region" and event.source != state.issued.source:
+        return Rejected(f"{event.source} sent feedback on {state.id}, which another region issued")
+    if not state.issued.feedback:
+        return Rejected(f"the consent of {state.id} does not cover feedback; issue it again with the scope feedback")
+    if data.respondent in {"region", "opisto"} and data.instrument != "experience_v1":
+        return Rejected(f"a {data.respondent} answers experience_v1; {data.instrument} is for the participant")
+    if kind not in {"region", "service"}:
+        return _without_a_place(state, event.source)
+    return None
+
+
+def _without_a_place(state: Feedback, source: str) -> Waits | Rejected | None:
+    own = places_at(state, source)
+    if any(place.had for place in own):
+        return None
+    elsewhere = any(place.had for place in state.places.values())
+    may_come = any(place.state == "waitlisted" for place in own) or (not own and not elsewhere)
+    if may_come:
+        return Waits("PlaceReserved")
+    return Rejected(f"{source} neither has nor had the place of {state.id}; only who has or had it sends feedback")
+
+
+def _latest(known: tuple[Answers, ...], new: Answers) -> tuple[Answers, ...]:
+    same = [one for one in known if one.slot == new.slot]
+    others = [one for one in known if one.slot != new.slot]
+    return tuple(sorted([*others, max([*same, new], key=lambda one: one.order)], key=lambda one: one.slot))
+
+
+def _measured(state: Feedback) -> Decision[Feedback]:
+    changes = changes_of(state)
+    follow = [
+        Follow(_measurement(state.id, key, change), key)
+        for key, change in changes.items()
+        if change != state.measured.get(key)
+    ]
+    return Decision(_changed(state, measured=changes), follow)
+
+
+def _measurement(referral_id: str, key: str, change: dict[str, int]) -> told.OutcomeMeasured:
+    respondent, _, instrument = key.partition(" ")
+    return told.OutcomeMeasured(
+        referral_id=referral_id,
+        respondent=respondent,  # type: ignore[arg-type]
+        instrument=instrument,
+        change=change,
+    )
+
+
+def changes_of(state: Feedback) -> dict[str, dict[str, int]]:
+    """After minus before, an item, by `<respondent> <instrument>`; only items answered both times."""
+    changes: dict[str, dict[str, int]] = {}
+    by_slot = {one.slot: figures_of(one.instrument, one.answers) for one in state.answers}
+    for (respondent, phase, instrument), after in by_slot.items():
+        before = by_slot.get((respondent, "before", instrument), {})
+        change = {item: after[item] - before[item] for item in sorted(after) if item in before}
+        if phase == "after" and respondent in {"participant", "carer"} and change:
+            changes[f"{respondent} {instrument}"] = change
+    return changes
+
+
+def figures_of(instrument: str, answers: dict[str, int]) -> dict[str, int]:
+    """What is compared: the answers themselves; of who5 its score."""
+    return {"score": who5_score(answers)} if instrument == "who5" else answers
+
+
+def deadline_passed(state: Feedback | None, event: Event, now: Any, given: Any) -> Decision[Feedback]:
+    """Nothing here is due; that an event waited too long is the engine's."""
+    return Decision(state)
+
+
+# --- how it is found
+
+
+def fields(state: Feedback) -> dict[str, Any]:
+    """By quarter of issue; with answers, for the outcomes; by the hashes of its links' tokens."""
+    quarter = quarter_of(state.first_issued_at) if state.first_issued_at else None
+    return {
+        "quarter": quarter,
+        "answered_in": quarter if state.answers and not state.synthetic else None,
+        "token": [link.token_hash for link in state.links],
+    }
+
+
+def erased_fields(state: Feedback) -> dict[str, Any]:
+    """By quarter of issue: a date, which erasure leaves."""
+    at = state.erased.issued_at if state.erased else None
+    return {"quarter": quarter_of(at) if at else None}
+
+
+def brief(state: Feedback) -> bytes:
+    """The answers as the outcomes see them; nothing of a synthetic referral."""
+    if state.issued is None or state.first_issued_at is None or state.synthetic or not state.answers:
+        return b""
+    answers = tuple(
+        (one.respondent, one.phase, one.instrument, figures_of(one.instrument, one.answers)) for one in state.answers
+    )
+    quarter = quarter_of(state.first_issued_at)
+    return msgspec.json.encode(Figures(state.issued.source, state.issued.municipality, quarter, answers))

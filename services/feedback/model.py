@@ -1,0 +1,169 @@
+"""What the feedback service keeps of one referral: what became of it, who may answer, and what was answered."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from shared.contracts.from_services import Outcome
+from shared.contracts.identity import derived_id
+
+Respondent = Literal["participant", "carer", "region", "opisto"]
+Phase = Literal["before", "after"]
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """The latest ReferralIssued, as far as it is needed here."""
+
+    time: datetime
+    id: str
+    source: str
+    municipality: str
+    feedback: bool
+    """Whether the consent covers feedback."""
+
+
+class Matched(msgspec.Struct, frozen=True):
+    """The catalogue's latest answer to the matching."""
+
+    number: int
+    time: datetime
+    id: str
+    proposed: bool
+
+
+class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one activity answered last; `had` stays true once it gave a place."""
+
+    answer: int
+    state: Literal["reserved", "waitlisted", "refused", "released"]
+    time: datetime
+    reason: str = ""
+    had: bool = False
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How it ended, as last told."""
+
+    outcome: Outcome
+    attended: int
+    time: datetime
+    id: str
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """The latest answers of one respondent, in one phase, to one instrument."""
+
+    respondent: Respondent
+    phase: Phase
+    instrument: str
+    answers: dict[str, int]
+    time: datetime
+    id: str
+    source: str
+
+    @property
+    def slot(self) -> tuple[str, str, str]:
+        """What of several only the latest may fill."""
+        return self.respondent, self.phase, self.instrument
+
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        return self.time, self.id, self.source
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A link to the form that was handed out; of its token the hash alone."""
+
+    token_hash: str
+    phase: Phase
+    expires: datetime
+    """By the real clock."""
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """What erasure leaves."""
+
+    status: Literal["completed", "lapsed", "withdrawn"]
+    issued_at: datetime | None
+    closed_at: datetime
+
+
+class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One referral's document here."""
+
+    id: str
+    first_issued_at: datetime | None = None
+    issued: Issued | None = None
+    synthetic: bool = False
+    matched: Matched | None = None
+    proposed: bool = False
+    """Whether anything was ever proposed."""
+    places: dict[str, Place] = {}
+    """By `<organiser> <activity_id>`."""
+    ended: Ended | None = None
+    """The latest ReferralCompleted or ReferralLapsed."""
+    closed: Ended | None = None
+    asked: tuple[Phase, ...] = ()
+    answers: tuple[Answers, ...] = ()
+    measured: dict[str, dict[str, int]] = {}
+    """The change last told, by `<respondent> <instrument>`."""
+    links: tuple[Link, ...] = ()
+    spent: tuple[str, ...] = ()
+    """Ids of the form's events that came in: by them a link is known as used."""
+    erased: Erased | None = None
+
+
+class Figures(msgspec.Struct, frozen=True, array_like=True):
+    """A referral as the outcomes see it: small, since each report looks at all of them."""
+
+    region: str
+    municipality: str
+    quarter: str
+    answers: tuple[tuple[str, str, str, dict[str, int]], ...]
+    """Respondent, phase, instrument, answers."""
+
+
+COMPLETED = frozenset({"completed", "discontinued"})
+
+
+def place_key(organiser: str, activity_id: str) -> str:
+    """An activity's name within a referral."""
+    return f"{organiser} {activity_id}"
+
+
+def places_at(state: Feedback, organiser: str) -> list[Place]:
+    """What the activities of one organiser answered."""
+    return [place for key, place in state.places.items() if key.partition(" ")[0] == organiser]
+
+
+def has_the_place(state: Feedback, organiser: str) -> bool:
+    """Whether the place is there; where nobody has it any more, whether it was there."""
+    had = [place for place in places_at(state, organiser) if place.had]
+    if any(place.state == "reserved" for place in state.places.values()):
+        return any(place.state == "reserved" for place in had)
+    return bool(had)
+
+
+def form_event_id(token_hash: str, instrument: str) -> str:
+    """The id of what a form sends: the same for each POST of one link, so that a double one is a repetition."""
+    return derived_id("form", token_hash, instrument)
+
+
+def is_used(state: Feedback, link: Link) -> bool:
+    """Whether answers came in by this link."""
+    return any(form_event_id(link.token_hash, instrument) in state.spent for instrument in FORM[link.phase])
+
+
+FORM: dict[Phase, tuple[str, ...]] = {"before": ("dimensions_v1",), "after": ("dimensions_v1", "experience_v1")}
+"""The instruments that the form asks in each phase."""
+
+
+def quarter_of(time: datetime) -> str:
+    """The quarter, `2026-Q1`, in which a UTC time falls in Finland.
+
+    Of the four boundaries one (1 January) falls in winter time; the others in summer time, which is in force from the
+    last Sunday of March to that of October.
+    """
+    local = time + timedelta(hours=2 if time.month in {12, 1} else 3)
+    return f"{local.year:04}-Q{(local.month + 2) // 3}"

@@ -1,0 +1,232 @@
+"""The monitor's HTTP for people and programs: traces, what became of an event, lag, partners, the start page."""
+
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.monitor import dead_letters_api, page
+from services.monitor.model import Dead, Partner, Traced
+from services.monitor.owners import Owners
+from shared.clock import real_now
+from shared.contracts.envelope import Event, Raw, decode, written
+from shared.contracts.errors import EventError
+from shared.contracts.identity import derived_id
+from shared.engine.lag import lags
+from shared.engine.model import Document
+from shared.http.audit import record_access
+from shared.http.intake import write
+from shared.http.keys import must_be, role_of, who_asks
+from shared.http.problems import ProblemError, problem_of
+
+_TRACED = msgspec.json.Decoder(Document[Traced])
+_DEAD = msgspec.json.Decoder(Document[Dead])
+_PARTNER = msgspec.json.Decoder(Document[Partner])
+MOST = 2_000
+
+
+def routes() -> list[BaseRoute]:
+    """The monitor's routes."""
+    return [
+        Route("/", page.start),
+        Route("/v1/traces/{referral_id}", trace),
+        Route("/v1/events/outcomes", post_outcomes, methods=["POST"]),
+        Route("/v1/events/{event_id}", one_event),
+        Route("/v1/lag", lag),
+        Route("/v1/partners/{kind}/{id}", put_partner, methods=["PUT"]),
+        *dead_letters_api.routes(),
+    ]
+
+
+# --- what became of events
+
+
+class _Named(msgspec.Struct):
+    source: str
+    id: str
+
+
+class _Question(msgspec.Struct):
+    events: list[_Named]
+
+
+async def one_event(request: Request) -> Response:
+    """`{source, id, type, state, repeated, recorded_at}`; its own sender, ops and reader."""
+    who = who_asks(request)
+    own = role_of(who) in {"region", "opisto"}
+    source = request.query_params.get("source", who if own else "")
+    if not source:
+        raise ProblemError(422, "name the sender: ?source=/region/06")
+    if own and source != who:
+        raise ProblemError(403, f"{who} may ask after its own events, not those of {source[:80]}")
+    (answer,) = await _became(request, [_Named(source, request.path_params["event_id"])])
+    return JSONResponse(answer)
+
+
+async def post_outcomes(request: Request) -> Response:
+    """The same for up to 500 `{"events": [{"source", "id"}]}` at once; ops and reader."""
+    must_be(request, "ops", "reader")
+    try:
+        asked = msgspec.json.decode(await request.body(), type=_Question).events
+    except msgspec.MsgspecError as error:
+        raise ProblemError(400, f"not a list of events: {error}") from error
+    if len(asked) > 500:
+        raise ProblemError(413, f"{len(asked)} events; ask after at most 500 at once")
+    return JSONResponse({"events": await _became(request, asked)})
+
+
+async def _became(request: Request, asked: list[_Named]) -> list[dict[str, Any]]:
+    store = request.app.state.store
+    rows = await store.load("events", [f"{one.source} {one.id}" for one in asked])
+    seen = {key: state for key, row in rows.items() if (state := _TRACED.decode(row.body).state)}
+    owners: Owners = request.app.state.owners
+    known = await owners.outcomes(list(seen.values()))
+    answers = []
+    for one in asked:
+        traced = seen.get(f"{one.source} {one.id}")
+        state = "unknown"
+        if traced:
+            state = known.get((one.source, one.id)) or await _without_owner(request, traced)
+        answers.append(
+            {
+                "source": one.source,
+                "id": one.id,
+                "type": traced.type if traced else None,
+                "state": state,
+                "repeated": max(0, traced.seen - 1) if traced else 0,
+                "recorded_at": written(traced.first.recorded_at) if traced and traced.first else None,
+            }
+        )
+    return answers
+
+
+async def _without_owner(request: Request, traced: Traced) -> str:
+    """The owner knows nothing of it: it was refused for what it is, or it is still on its way."""
+    key = f"{traced.source} {traced.id}"
+    dead = await request.app.state.store.find("dead_letters", equal={"event": key}, limit=1)
+    return "dead_lettered" if dead else "in_flight"
+
+
+# --- traces
+
+
+async def trace(request: Request) -> Response:
+    """Every event of a referral in causal order, its dead letters and deliveries; ops and reader."""
+    who = must_be(request, "ops", "reader")
+    referral_id = request.path_params["referral_id"]
+    await record_access(request, who, "trace", referral_id, "operations", allowed=True)
+    store = request.app.state.store
+    rows = await store.find("events", equal={"correlation": referral_id}, limit=MOST)
+    traced = [state for row in rows if (state := _TRACED.decode(row.body).state)]
+    if not traced:
+        raise ProblemError(404, f"no event of the referral {referral_id[:60]} was seen")
+    owners: Owners = request.app.state.owners
+    known = await owners.outcomes(traced)
+    dead = await store.find("dead_letters", equal={"referral_id": referral_id}, limit=MOST)
+    letters = [state for row in dead if (state := _DEAD.decode(row.body).state)]
+    refused = {(letter.source, letter.event_id) for letter in letters}
+    events = [_shown(one, known, refused) for one in in_causal_order(traced) if not _is_delivery(one)]
+    return JSONResponse(
+        {
+            "referral_id": referral_id,
+            "events": events,
+            "dead_letters": [dead_letters_api.shown(letter) for letter in letters],
+            "deliveries": [_delivery(one) for one in in_causal_order(traced) if _is_delivery(one)],
+        }
+    )
+
+
+def in_causal_order(traced: list[Traced]) -> list[Traced]:
+    """Causes before what they caused, else as recorded."""
+    by_id = {one.id: one for one in traced}
+    depths: dict[str, int] = {}
+    for one in traced:
+        chain: list[str] = []
+        current: Traced | None = one
+        while current and current.id not in depths and current.id not in chain:
+            chain.append(current.id)
+            current = by_id.get(current.causation)
+        depth = depths.get(current.id, -1) if current else -1
+        for id_ in reversed(chain):
+            depth += 1
+            depths[id_] = depth
+    # By when it was recorded, and where that is the same millisecond, the cause first.
+    return sorted(traced, key=lambda one: (_recorded(one), depths[one.id], one.id))
+
+
+def _recorded(one: Traced) -> str:
+    return written(one.first.recorded_at) if one.first else ""
+
+
+def _is_delivery(one: Traced) -> bool:
+    return one.type.endswith((".NotificationQueued.v1", ".NotificationDelivered.v1", ".NotificationFailed.v1"))
+
+
+def _shown(one: Traced, known: dict[tuple[str, str], str], refused: set[tuple[str, str]]) -> dict[str, Any]:
+    outcome = known.get((one.source, one.id)) or ("dead_lettered" if (one.source, one.id) in refused else None)
+    return {
+        "source": one.source,
+        "id": one.id,
+        "type": one.type,
+        "time": one.time,
+        "recorded_at": _recorded(one),
+        "topic": one.first.topic if one.first else None,
+        "causationid": one.causation or None,
+        "outcome": outcome,
+        "seen": one.seen,
+        "codes": one.codes,
+    }
+
+
+def _delivery(one: Traced) -> dict[str, Any]:
+    return {
+        "type": one.type,
+        "id": one.id,
+        "recorded_at": _recorded(one),
+        "causationid": one.causation or None,
+    }
+
+
+# --- lag and partners
+
+
+async def lag(request: Request) -> Response:
+    """`{groups: [{service, topic, partition, lag, seconds}]}`; ops and reader."""
+    must_be(request, "ops", "reader")
+    found = await lags(request.app.state.settings.kafka)
+    return JSONResponse({"groups": [asdict(one) for one in found]})
+
+
+async def put_partner(request: Request) -> Response:
+    """202 once the partner's word about itself stands on the log; own key or ops."""
+    who = who_asks(request)
+    partner = f"/{request.path_params['kind']}/{request.path_params['id']}"
+    if who != partner and role_of(who) != "ops":
+        raise ProblemError(403, f"{who} may not speak for {partner[:80]}")
+    event = await _partner_event(request, partner)
+    await write(request.app.state.publisher, [event])
+    return JSONResponse({"accepted": [{"id": event.id, "source": event.source}]}, 202)
+
+
+async def _partner_event(request: Request, partner: str) -> Event:
+    clock = request.app.state.clock
+    try:
+        body = msgspec.json.decode(await request.body(), type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError as error:
+        raise ProblemError(400, f"not a JSON object: {error}") from error
+    body["partner"] = msgspec.Raw(msgspec.json.encode(partner))
+    time = real_now()
+    attributes = {
+        "specversion": "1.0",
+        "id": derived_id("partner", partner, time.isoformat()),
+        "source": "/service/monitor",
+        "type": "fi.kulttuurilahete.PartnerRegistered.v1",
+        "time": written(clock.now()),
+    }
+    try:
+        return decode(Raw(attributes, msgspec.json.encode(body)), now=clock.now())
+    except EventError as error:
+        raise problem_of(error) from error

@@ -1,0 +1,12 @@
+"""The monitor's wiring: settings in, app out."""
+
+from services.monitor import api, handlers
+from services.monitor.owners import Owners
+from services.monitor.settings import MonitorSettings
+from shared.service import App
+
+
+def build_app(settings: MonitorSettings) -> App:
+    """The monitor, ready to run."""
+    owners = Owners(settings.service_urls, settings.service_key())
+    return App(settings, handlers.table(), api.routes(), handlers.locate, state={"owners": owners})

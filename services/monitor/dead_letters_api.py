@@ -1,0 +1,155 @@
+"""Dead letters for ops: listed, shown, sent again, laid aside. Whoever looks or acts is written down."""
+
+import base64
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.monitor.model import Dead
+from shared.contracts.envelope import Event, written
+from shared.contracts.fields import Data
+from shared.contracts.from_services import DiscardRequested, RedriveRequested
+from shared.contracts.identity import derived_id
+from shared.engine.model import Document
+from shared.http.audit import record_access
+from shared.http.intake import write
+from shared.http.keys import must_be
+from shared.http.problems import ProblemError
+from shared.http.query import number
+
+_DOCUMENT = msgspec.json.Decoder(Document[Dead])
+_FILTERS = ("reason", "sender", "type")
+
+
+def routes() -> list[BaseRoute]:
+    """The dead letters' routes."""
+    return [
+        Route("/v1/dead-letters", listed),
+        Route("/v1/dead-letters/{dl_id}", one),
+        Route("/v1/dead-letters/{dl_id}/redrive", redrive, methods=["POST"]),
+        Route("/v1/dead-letters/{dl_id}/discard", discard, methods=["POST"]),
+    ]
+
+
+async def listed(request: Request) -> Response:
+    """`{dead_letters, next}`, the newest first; `next` is null at the end."""
+    must_be(request, "ops")
+    limit, offset = number(request, "limit", 100, 1, 500), number(request, "after", 0, 0, 10_000_000)
+    equal = {name: value for name in _FILTERS if (value := request.query_params.get(name))}
+    rows = await request.app.state.store.find(
+        "dead_letters",
+        equal=equal,
+        at_least=_bound(request, "from"),
+        at_most=_bound(request, "to"),
+        order="at",
+        descending=True,
+        limit=limit + 1,
+        offset=offset,
+    )
+    letters = [shown(letter) for row in rows[:limit] if (letter := _DOCUMENT.decode(row.body).state)]
+    return JSONResponse({"dead_letters": letters, "next": str(offset + limit) if len(rows) > limit else None})
+
+
+def _bound(request: Request, name: str) -> tuple[str, float] | None:
+    value = request.query_params.get(name)
+    if value is None:
+        return None
+    try:
+        time = datetime.fromisoformat(value.replace(" ", "+"))
+    except ValueError as error:
+        raise ProblemError(422, f"{name} is {value[:60]!r}; it is a time such as 2026-09-01T08:00:00+03:00") from error
+    if time.tzinfo is None:
+        raise ProblemError(422, f"{name} is {value[:60]!r}; it needs an offset, such as +03:00")
+    return ("at", time.timestamp())
+
+
+async def one(request: Request) -> Response:
+    """The entry with the original's key, headers and bytes (text where it is text, else base64)."""
+    who = must_be(request, "ops")
+    letter = await _letter(request)
+    await record_access(request, who, "dead_letter", letter.dl_id, "operations", allowed=True, about_referral=False)
+    original = {
+        "key": _text(letter.key),
+        "value": _text(letter.value),
+        "headers": [[name, _text(value)] for name, value in letter.headers],
+    }
+    return JSONResponse({**shown(letter), "original": None if letter.erased else original})
+
+
+async def redrive(request: Request) -> Response:
+    """202 `{dl_id, attempt}`; 409 while one is under way, or where nothing is open."""
+    who = must_be(request, "ops")
+    letter = await _letter(request)
+    _must_be_open(letter)
+    await record_access(request, who, "redrive", letter.dl_id, "operations", allowed=True, about_referral=False)
+    # The id is derived, so two people who ask at once ask the same thing.
+    data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who)
+    await _append(request, data, derived_id("redrive", letter.dl_id, letter.attempts))
+    return JSONResponse({"dl_id": letter.dl_id, "attempt": letter.attempts}, 202)
+
+
+async def discard(request: Request) -> Response:
+    """202 `{dl_id, state}`; 409 where nothing is open."""
+    who = must_be(request, "ops")
+    letter = await _letter(request)
+    _must_be_open(letter)
+    await record_access(request, who, "discard", letter.dl_id, "operations", allowed=True, about_referral=False)
+    data = DiscardRequested(dl_id=letter.dl_id, by=who)
+    await _append(request, data, derived_id("discard", letter.dl_id, letter.attempts))
+    return JSONResponse({"dl_id": letter.dl_id, "state": "discarded"}, 202)
+
+
+async def _append(request: Request, data: Data, id_: str) -> None:
+    state = request.app.state
+    await write(state.publisher, [Event(id_, "/service/monitor", state.clock.now(), data)])
+
+
+def _must_be_open(letter: Dead) -> None:
+    if letter.state == "redriven":
+        raise ProblemError(409, f"{letter.dl_id} is being sent again already, by {letter.by}")
+    if letter.state != "open":
+        raise ProblemError(409, f"{letter.dl_id} is {letter.state}; only an open one can be sent again or laid aside")
+    if letter.erased:
+        raise ProblemError(409, f"{letter.dl_id}: its bytes were erased when consent was withdrawn")
+
+
+async def _letter(request: Request) -> Dead:
+    dl_id = request.path_params["dl_id"]
+    rows = await request.app.state.store.load("dead_letters", [dl_id])
+    letter = _DOCUMENT.decode(rows[dl_id].body).state if dl_id in rows else None
+    if letter is None:
+        raise ProblemError(404, f"no dead letter {dl_id[:60]} is known")
+    return letter
+
+
+def _text(content: bytes | None) -> Any:
+    if content is None:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode()}
+
+
+def shown(letter: Dead) -> dict[str, Any]:
+    """CONTRACTS.md, “Answers”."""
+    return {
+        "dl_id": letter.dl_id,
+        "reason": letter.reason,
+        "error": letter.error,
+        "service": letter.service,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "time": written(letter.time),
+        "attempts": letter.attempts,
+        "sender": letter.sender or None,
+        "type": letter.type or None,
+        "source": letter.source or None,
+        "event_id": letter.event_id or None,
+        "state": letter.state,
+    }

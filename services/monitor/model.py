@@ -1,0 +1,69 @@
+"""What the monitor keeps: each event's envelope and where it was seen, each dead letter, each partner."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+
+class Sighting(msgspec.Struct, frozen=True, array_like=True):
+    """One record of an event in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: datetime
+
+
+class Traced(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One event: its envelope and codes, never what it says of a person. `seen` counts its records."""
+
+    source: str
+    id: str
+    type: str
+    time: str
+    subject: str
+    correlation: str = ""
+    causation: str = ""
+    codes: dict[str, str] = {}
+    first: Sighting | None = None
+    seen: int = 0
+
+
+DeadState = Literal["open", "redriven", "resolved", "discarded"]
+
+
+class Dead(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One dead letter. `key`, `value` and `headers` are the original's, as they came."""
+
+    dl_id: str
+    reason: str
+    error: str
+    service: str
+    topic: str
+    partition: int
+    offset: int
+    time: datetime
+    attempts: int
+    sender: str = ""
+    type: str = ""
+    source: str = ""
+    event_id: str = ""
+    referral_id: str = ""
+    state: DeadState = "open"
+    by: str = ""
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: list[tuple[str, bytes | None]] = []
+    erased: bool = False
+
+
+class Partner(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a partner said of itself."""
+
+    source: str
+    name: str
+    classes: tuple[str, ...] | None
+    language: str
+    time: datetime
+    id: str

@@ -1,0 +1,153 @@
+"""How the monitor reads records: leniently, since it stores what it cannot read, each record as an event of its own.
+
+Its aggregates are events and dead letters, so a record is known by where it stands in Kafka, not by the event's id: that
+is how a repetition is counted. Only what the monitor itself acts on is read by the contracts.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from services.monitor.model import Sighting
+from shared.contracts import topics
+from shared.contracts.envelope import Event, Raw, decode, read_kafka
+from shared.contracts.errors import EventError
+from shared.contracts.fields import Data
+from shared.contracts.identity import dead_letter_id
+from shared.contracts.personal_identity import mask
+from shared.engine.model import Original, Table
+from shared.engine.receive import Arrival, route
+
+ACTED_ON: Final = frozenset(
+    {"PartnerRegistered", "RedriveRequested", "DiscardRequested", "DeadLetterSettled", "DeadLetterToErase"}
+)
+_CODES: Final = ("reason", "outcome", "what", "nth", "position", "phase", "number", "action", "allowed")
+_UUID_LENGTH: Final = 36
+
+
+class RecordSeen(Data):
+    """A record of any topic but the dead letters'."""
+
+    source: str
+    event_id: str
+    type: str
+    time: str
+    about: str
+    correlation: str
+    causation: str
+    codes: dict[str, str]
+    sighting: Any
+
+    @property
+    def subject(self) -> str:
+        return self.about
+
+
+class DeadLetterSeen(Data):
+    """A record of the dead letters' topic."""
+
+    added: dict[str, str]
+    original: Any
+    attributes: dict[str, str]
+    sighting: Any
+
+    @property
+    def subject(self) -> str:
+        return self.added.get("dl_id", "")
+
+
+def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | None:
+    """What a record is to the monitor; never a dead letter."""
+    headers = [(name, value) for name, value in record.headers]
+    place = (record.topic, record.partition, record.offset)
+    original = Original(*place, record.timestamp, record.key, record.value, headers)
+    if record.topic == topics.DEAD_LETTERS:
+        data: Data = _dead_letter(original)
+    else:
+        raw = _read(original)
+        if (event := _acted_on(raw, record.topic, now)) and (routed := route(event, table)):
+            return Arrival(event, *routed, original, 0, dead_letter_id("monitor", *place, record.timestamp), owned=False)
+        data = _seen(raw, original)
+    seen = Event(f"{record.offset}-{record.timestamp}", f"/record/{record.topic}/{record.partition}", now, data)
+    routed = route(seen, table)
+    assert routed is not None
+    return Arrival(seen, *routed, original, 0, "", owned=False)
+
+
+def _read(original: Original) -> Raw:
+    try:
+        return read_kafka(original.value, original.headers)
+    except EventError:
+        return Raw({}, b"")
+
+
+def _acted_on(raw: Raw, topic: str, now: datetime) -> Event | None:
+    if raw.type.removeprefix("fi.kulttuurilahete.").partition(".")[0] not in ACTED_ON:
+        return None
+    try:
+        event = decode(raw, now=now)
+    except EventError:
+        return None
+    # Only the monitor itself and the services' own topics may say these.
+    proven = topics.sender_of(topic) or ("/service/monitor" if topic == topics.INTAKE_HTTP else "")
+    return event if event.source == proven else None
+
+
+def _sighting(original: Original) -> Sighting:
+    at = datetime.fromtimestamp(original.timestamp / 1000, UTC)
+    return Sighting(original.topic, original.partition, original.offset, at)
+
+
+def _seen(raw: Raw, original: Original) -> RecordSeen:
+    # A record that nobody can read has no id of its own: it is traced by where it stands.
+    known = {name: mask(value)[:200] for name, value in raw.attributes.items()}
+    nameless = f"{original.topic}/{original.partition}/{original.offset}"
+    return RecordSeen.model_construct(
+        source=known.get("source", ""),
+        event_id=known.get("id", nameless),
+        type=known.get("type", ""),
+        time=known.get("time", ""),
+        about=known.get("subject", ""),
+        correlation=_referral(known),
+        causation=known.get("causationid", ""),
+        codes=_codes(raw),
+        sighting=_sighting(original),
+    )
+
+
+def _referral(known: dict[str, str]) -> str:
+    """The referral it concerns: senders need not say a correlation id, and the subject of what concerns one is its id."""
+    for name in ("correlationid", "subject"):
+        if len(known.get(name, "")) == _UUID_LENGTH:
+            return known[name]
+    return ""
+
+
+def _codes(raw: Raw) -> dict[str, str]:
+    if not raw.source.startswith("/service/") and "Withdrawn" not in raw.type and "Cancelled" not in raw.type:
+        return {}
+    try:
+        data = msgspec.json.decode(raw.data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return {}
+    if not isinstance(data, dict) or raw.type.endswith("PartnerRegistered.v1"):
+        return {}
+    return {name: mask(str(data[name]))[:80] for name in _CODES if name in data}
+
+
+def _dead_letter(original: Original) -> DeadLetterSeen:
+    added = {
+        name: mask((value or b"").decode(errors="replace"))[:1_000]
+        for name, value in original.headers
+        if name.startswith("dl_")
+    }
+    kept = [(name, value) for name, value in original.headers if not name.startswith("dl_")]
+    place = (original.topic, original.partition, original.offset, original.timestamp)
+    added.setdefault("dl_id", dead_letter_id("monitor", *place))
+    stripped = msgspec.structs.replace(original, headers=kept)
+    attributes = {name: mask(value)[:200] for name, value in _read(stripped).attributes.items()}
+    return DeadLetterSeen.model_construct(
+        added=added, original=stripped, attributes=attributes, sighting=_sighting(original)
+    )

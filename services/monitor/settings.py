@@ -1,0 +1,18 @@
+"""The monitor's settings: where the owners of events answer, and with which key it asks them."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.settings import PlatformSettings
+
+
+class MonitorSettings(PlatformSettings):
+    """Addresses are of the services' HTTP; the key is read from a file, never from the environment."""
+
+    service_urls: dict[str, str] = Field({}, description="JSON: service to its base URL, for asking owners of events")
+    service_key_file: Path = Field(Path(".lahete/service-key"), description="the key of service:monitor")
+
+    def service_key(self) -> str:
+        """The key, or nothing where the file is not there: owners then refuse to answer, and that is said."""
+        return self.service_key_file.read_text().strip() if self.service_key_file.exists() else ""

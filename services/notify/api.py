@@ -1,0 +1,88 @@
+"""Notify's HTTP: each partner's feed, readable again from any cursor, and what was delivered to whom."""
+
+import re
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.notify.decide import FEED
+from services.notify.model import Recipient
+from shared.contracts.errors import Problem
+from shared.engine.model import Document
+from shared.http.keys import must_be, role_of
+from shared.http.problems import ProblemError
+from shared.http.query import choice, number
+from shared.store import Written
+
+_RECIPIENT = msgspec.json.Decoder(Document[Recipient])
+_CURSOR = re.compile(r"[0-9]{1,15}")
+_REFERRAL = re.compile(r"[0-9a-f-]{36}")
+STATES = ("delivered",)
+
+
+def routes() -> list[BaseRoute]:
+    """Notify's routes."""
+    return [Route("/v1/feed", feed), Route("/v1/deliveries", deliveries)]
+
+
+async def feed(request: Request) -> Response:
+    """`{events, next}`: what the key's sender is told, in order and complete; `next` is unchanged at the end."""
+    who = must_be(request, "region", "opisto")
+    after = request.query_params.get("after", "0") or "0"
+    if not _CURSOR.fullmatch(after):
+        raise ProblemError(422, f"after is {after[:40]!r}; it is a cursor that a feed gave", [Problem("/after", "no cursor")])
+    limit = number(request, "limit", 100, 1, 500)
+    rows = _unbroken(int(after), await request.app.state.store.read(FEED, who, after=int(after), limit=limit))
+    entries = [msgspec.json.decode(row.body) for row in rows]
+    cursor = str(rows[-1].number) if rows else after
+    return JSONResponse({"events": [entry for entry in entries if not entry.get("erased")], "next": cursor})
+
+
+def _unbroken(after: int, rows: list[Written]) -> list[Written]:
+    """Up to the first gap: an entry that is decided and not inserted yet must not be jumped over."""
+    whole = []
+    for expected, row in enumerate(rows, start=after + 1):
+        if row.number != expected:
+            break
+        whole.append(row)
+    return whole
+
+
+async def deliveries(request: Request) -> Response:
+    """What was delivered: the recipient's own, or anybody's for ops."""
+    who = must_be(request, "region", "opisto", "ops", "service")
+    choice(request, "state", STATES)
+    referral_id = request.query_params.get("referral_id", "")
+    if role_of(who) in {"ops", "service"} and not _REFERRAL.fullmatch(referral_id):
+        raise ProblemError(422, "ops name a referral: ?referral_id=<its id>", [Problem("/referral_id", "is needed")])
+    store = request.app.state.store
+    if _REFERRAL.fullmatch(referral_id):
+        rows = await store.about(FEED, referral_id, limit=1_000)
+    else:
+        rows = await store.read(FEED, who, after=await _tail(request, who), limit=1_000)
+    own = [row for row in rows if role_of(who) in {"ops", "service"} or row.owner == who]
+    return JSONResponse({"deliveries": [_delivery(row) for row in own]})
+
+
+async def _tail(request: Request, who: str) -> int:
+    rows = await request.app.state.store.load("recipients", [who])
+    state = _RECIPIENT.decode(rows[who].body).state if who in rows else None
+    return max(0, state.last - 1_000) if state else 0
+
+
+def _delivery(row: Written) -> dict[str, Any]:
+    entry = msgspec.json.decode(row.body)
+    return {
+        "recipient": row.owner,
+        "referral_id": row.about or None,
+        "cursor": str(row.number),
+        "channel": "feed",
+        "state": "delivered",
+        "type": entry.get("type"),
+        "event_id": entry.get("id"),
+        "event_source": entry.get("source"),
+        "time": entry.get("time"),
+    }

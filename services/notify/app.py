@@ -1,0 +1,10 @@
+"""Notify's wiring: settings in, app out."""
+
+from services.notify import api, handlers
+from services.notify.settings import NotifySettings
+from shared.service import App
+
+
+def build_app(settings: NotifySettings) -> App:
+    """Notify, ready to run."""
+    return App(settings, handlers.table(), api.routes(), handlers.locate)

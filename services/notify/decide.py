@@ -1,0 +1,200 @@
+"""What an event does to what is told: per referral, who must be told of it; per recipient, the next entry of its feed.
+
+Pure: no clock, no I/O, no logging. One event belongs to one aggregate, so that an event for two recipients becomes two
+NotificationQueued, each counted into its recipient's feed.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from services.notify.extracts import OF_THE_OPISTO, OF_THE_REGION, blank, extract_for_opisto, extract_for_region
+from services.notify.model import Recipient, Told
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as services
+from shared.contracts.envelope import Event, written
+from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
+
+FEED: Final = "feed"
+MAX_ERASED: Final = 1_000
+_LAST_WORDS: Final = (".ReferralClosed.v1", ".PlaceReleased.v1")
+
+_changed = msgspec.structs.replace
+
+
+# --- a referral
+
+
+def issued(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told]:
+    """Keeps whom to tell, and what an opisto must know."""
+    data: outside.ReferralIssued = event.data  # type: ignore[assignment]
+    state = state or Told(data.referral_id)
+    order = (written(event.time), event.id)
+    if state.erased or state.issued > order or (state.region and state.region != event.source):
+        return Decision(_changed(state, region=state.region or event.source))
+    return Decision(
+        _changed(
+            state,
+            region=event.source,
+            languages=data.languages,
+            accessibility=data.accessibility,
+            issued=order,
+            recipients=_with(state.recipients, event.source),
+        )
+    )
+
+
+def concerns_region_and_opisto(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told] | Waits:
+    """Tells whom CONTRACTS.md's list names."""
+    if state is not None and state.erased:
+        return _last_word(state, event)
+    if state is None or state.region is None:
+        return Waits("ReferralIssued")
+    data = event.data.model_dump(mode="json")
+    follow = []
+    if event.name in OF_THE_REGION:
+        follow.append(_queued(state, state.region, event, extract_for_region(event)))
+    if event.name in OF_THE_OPISTO:
+        activity, says = f"{data['organiser']} {data['activity_id']}", _says(event.name, data)
+        if state.places.get(activity) != says:
+            follow.append(_queued(state, data["organiser"], event, extract_for_opisto(state, data)))
+        state = _changed(
+            state,
+            places={**state.places, activity: says},
+            recipients=_with(state.recipients, data["organiser"]),
+        )
+    return Decision(state, follow)
+
+
+def _last_word(state: Told, event: Event) -> Decision[Told]:
+    """After erasure the region still hears that it is closed, and an opisto that its place is free; no more."""
+    data = event.data
+    if isinstance(data, services.ReferralClosed) and state.region:
+        last = {"referral_id": state.id, "outcome": data.outcome}
+        return Decision(state, [_queued(state, state.region, event, last)])
+    if isinstance(data, services.PlaceReleased):
+        last = {"referral_id": state.id, "activity_id": data.activity_id}
+        return Decision(state, [_queued(state, data.organiser, event, last)])
+    return Decision(state)
+
+
+def _says(name: str, data: dict[str, Any]) -> str:
+    # An opisto is not told again of a place it knows of, nor of each step on the waiting list.
+    return f"{name} {data.get('given_at', '')}"
+
+
+def deadline(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told] | Waits:
+    """Each its own deadlines."""
+    data: services.DeadlinePassed = event.data  # type: ignore[assignment]
+    if state is not None and state.erased:
+        return Decision(state)
+    if state is None or state.region is None:
+        return Waits("ReferralIssued")
+    if data.concerns is None:
+        return Decision(state)
+    told = {
+        "referral_id": data.referral_id,
+        "what": data.what,
+        "due_at": written(data.due_at),
+        "nth": data.nth,
+    }
+    state = _changed(state, recipients=_with(state.recipients, data.concerns))
+    return Decision(state, [_queued(state, data.concerns, event, told)])
+
+
+def withdrawn(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told]:
+    """Withdrawn consent blanks what was told, in every feed it went to; nothing of it is told any more."""
+    data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
+    if data.reason != "consent_withdrawn" or (state and state.region and state.region != event.source):
+        return Decision(state)
+    follow = [
+        Follow(services.NotificationQueued(recipient=recipient, referral_id=data.referral_id, erase=True), recipient)
+        for recipient in (state.recipients if state else ())
+    ]
+    # Not the engine's erasure: who must hear the last word is still known, and nothing else is.
+    return Decision(Told(data.referral_id, region=event.source, erased=True), follow)
+
+
+def _with(recipients: tuple[str, ...], recipient: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*recipients, recipient]))
+
+
+def _queued(referral: Told, recipient: str, event: Event, extract: dict[str, Any]) -> Follow:
+    queued = services.NotificationQueued(
+        recipient=recipient, referral_id=referral.id, notification=_notification(event, extract)
+    )
+    return Follow(queued, recipient)
+
+
+def _notification(event: Event, extract: dict[str, Any]) -> services.Notification:
+    return services.Notification(
+        id=event.id,
+        source=event.source,
+        type=f"fi.kulttuurilahete.{event.name}.v1",
+        time=event.time,
+        subject=event.data.subject,
+        data=json.dumps(extract, ensure_ascii=False, separators=(",", ":")),
+    )
+
+
+# --- a recipient
+
+
+def queued(state: Recipient | None, event: Event, now: datetime, given: object) -> Decision[Recipient]:
+    """The next entry of the feed; or what was told of an erased referral is blanked."""
+    data: services.NotificationQueued = event.data  # type: ignore[assignment]
+    state = state or Recipient(data.recipient)
+    if data.erase and data.referral_id:
+        erased = _with(state.erased, data.referral_id)[-MAX_ERASED:]
+        blanked = OutBlank(FEED, data.recipient, data.referral_id, _entry(_blank_entry(data.referral_id)))
+        return Decision(_changed(state, erased=erased), also=[blanked])
+    assert data.notification is not None
+    return _entered(state, data.notification, data.referral_id, synthetic=event.synthetic)
+
+
+def refused(state: Recipient | None, event: Event, now: datetime, given: object) -> Decision[Recipient]:
+    """A sender is told which of its events was dead-lettered and why."""
+    data: services.EventRefused = event.data  # type: ignore[assignment]
+    state = state or Recipient(data.sender)
+    extract = data.model_dump(mode="json", exclude_none=True, exclude={"sender"})
+    return _entered(state, _notification(event, extract), data.referral_id, synthetic=event.synthetic)
+
+
+def _entered(
+    state: Recipient, told: services.Notification, referral_id: str | None, *, synthetic: bool
+) -> Decision[Recipient]:
+    number = state.last + 1
+    late = referral_id in state.erased and not told.type.endswith(_LAST_WORDS)
+    entry = _blank_entry(referral_id) if late else _structured(told, synthetic=synthetic)
+    row = OutRow(FEED, state.source, number, referral_id or "", _entry(entry))
+    delivered = services.NotificationDelivered(
+        recipient=state.source, referral_id=referral_id, channel="feed", event_id=told.id, event_source=told.source
+    )
+    return Decision(_changed(state, last=number), [Follow(delivered)], also=[row])
+
+
+def _structured(told: services.Notification, *, synthetic: bool) -> dict[str, Any]:
+    """What is told keeps the event's id, source and time; its data is the recipient's extract."""
+    return {
+        "specversion": "1.0",
+        "id": told.id,
+        "source": told.source,
+        "type": told.type,
+        "subject": told.subject,
+        "time": written(told.time),
+        "datacontenttype": "application/json",
+        "dataclassification": "confidential",
+        **({"synthetic": True} if synthetic else {}),
+        "data": json.loads(told.data),
+    }
+
+
+def _blank_entry(referral_id: str | None) -> dict[str, Any]:
+    return {"erased": True, "data": blank(referral_id or "")}
+
+
+def _entry(entry: Iterable[Any]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(entry))

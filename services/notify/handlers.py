@@ -1,0 +1,60 @@
+"""Which event concerns whom: a referral's partners, or one recipient's feed."""
+
+from services.notify import decide
+from services.notify.extracts import OF_THE_OPISTO, OF_THE_REGION
+from services.notify.model import Recipient, Told
+from shared.contracts.envelope import Event
+from shared.contracts.topics import INTAKE_HTTP, SERVICES, events_of, redrive_to
+from shared.engine.model import Handler, Kind, Table
+from shared.store import Collection, Index, Journal
+
+_ENGINE = (Index(("outbox_since",)), Index(("due_at",)))
+REFERRALS = Kind(Collection("referrals", _ENGINE), Told)
+RECIPIENTS = Kind(Collection("recipients", _ENGINE), Recipient, marked=False)
+
+
+def table() -> Table:
+    """What notify does with each class of events."""
+    told = Handler(REFERRALS, _referral, decide.concerns_region_and_opisto)
+    return Table(
+        service="notify",
+        topics=(
+            INTAKE_HTTP,
+            "intake.region.*",
+            "intake.opisto.*",
+            *(events_of(service) for service in SERVICES),
+            redrive_to("notify"),
+        ),
+        kinds=(REFERRALS, RECIPIENTS),
+        journals=(Journal(decide.FEED),),
+        handlers={
+            "ReferralIssued": Handler(REFERRALS, _referral, decide.issued),
+            "ReferralWithdrawn": Handler(REFERRALS, _referral, decide.withdrawn),
+            **dict.fromkeys(sorted(OF_THE_REGION | OF_THE_OPISTO), told),
+            "DeadlinePassed": Handler(REFERRALS, _own_referral, decide.deadline),
+            "NotificationQueued": Handler(RECIPIENTS, _recipient, decide.queued),
+            "EventRefused": Handler(RECIPIENTS, _sender, decide.refused),
+        },
+    )
+
+
+def _referral(event: Event) -> str:
+    return event.data.subject
+
+
+def _own_referral(event: Event) -> str | None:
+    data = event.data
+    return data.referral_id if data.concerns and data.what != "early" else None  # type: ignore[attr-defined,no-any-return]
+
+
+def _recipient(event: Event) -> str:
+    return event.data.recipient  # type: ignore[attr-defined,no-any-return]
+
+
+def _sender(event: Event) -> str:
+    return event.data.sender  # type: ignore[attr-defined,no-any-return]
+
+
+def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:
+    """Notify owns no class from outside."""
+    return None

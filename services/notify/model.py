@@ -1,0 +1,27 @@
+"""What notify keeps: of a referral who must be told and what may be told; of a recipient how far its feed has come."""
+
+import msgspec
+
+
+class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One referral, as far as telling needs it."""
+
+    id: str
+    region: str | None = None
+    languages: tuple[str, ...] = ()
+    accessibility: tuple[str, ...] = ()
+    issued: tuple[str, str] = ("", "")
+    """(time, id) of the ReferralIssued that holds."""
+    recipients: tuple[str, ...] = ()
+    places: dict[str, str] = {}
+    """What each activity was last told of this referral, so that the same is not told twice."""
+    erased: bool = False
+
+
+class Recipient(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A partner's feed: `last` is the number of its newest entry."""
+
+    source: str
+    last: int = 0
+    erased: tuple[str, ...] = ()
+    """Referrals whose consent was withdrawn, newest last: a late entry about one of them goes in blank."""
