@@ -14,6 +14,7 @@ from shared.contracts.registry import CLASSES
 
 def contracts(
     out: Annotated[Path | None, typer.Option(file_okay=False, help="Write one file each to this folder.")] = None,
+    *,
     json: Json = False,
 ) -> None:
     """Print the JSON Schema of every class and the AsyncAPI document as one JSON object, or write them to a folder."""

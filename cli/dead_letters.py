@@ -32,6 +32,7 @@ def list_(
     until: To = None,
     after: Annotated[str | None, typer.Option(help="Go on after this cursor.")] = None,
     directory: Dir = DEFAULT_DIR,
+    *,
     json: Json = False,
 ) -> None:
     """List dead letters, the filters together."""
@@ -51,7 +52,7 @@ def _filters(
 
 
 @app.command()
-def show(dl_id: Id, directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+def show(dl_id: Id, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """Show all there is about one."""
     answer = ask_monitor(directory, "GET", f"{_WHERE}/{segment(dl_id)}")
     if json:
@@ -70,27 +71,33 @@ def redrive(
     since: From = None,
     until: To = None,
     directory: Dir = DEFAULT_DIR,
+    *,
     json: Json = False,
 ) -> None:
     """Send dead letters again to the service that refused them: those named, or all that the filters choose."""
     filters = _filters(reason, sender, type_, since, until)
-    chosen = any(value is not None for value in filters.values())
-    if bool(dl_ids) == chosen:
+    if bool(dl_ids) == any(value is not None for value in filters.values()):
         raise typer.BadParameter("name dead letters, or choose them by a filter, one of the two")
-    if dl_ids:
-        _each(dl_ids, "redrive", directory, json=json)
-        return
-    answer = ask_monitor(directory, "POST", f"{_WHERE}/redrive", filters)
-    if json:
-        terminal.as_json(answer)
-    else:
-        terminal.line(terminal.printable(answer))
+    _each(dl_ids or _open_ones(directory, filters), "redrive", directory, json=json)
+
+
+def _open_ones(directory: Dir, filters: dict[str, Any]) -> list[str]:
+    """The ids that the filters choose, the oldest first: so they are sent in the order in which they came."""
+    found: list[str] = []
+    after: str | None = None
+    while True:
+        answer = ask_monitor(directory, "GET", _WHERE, filters | {"after": after, "limit": 500})
+        found += [letter["dl_id"] for letter in answer["dead_letters"] if letter["state"] == "open"]
+        if not answer.get("next") or answer["next"] == after:
+            return found[::-1]
+        after = answer["next"]
 
 
 @app.command()
 def discard(
     dl_ids: Annotated[list[str], typer.Argument(metavar="DL_ID...", help="Their ids, as `list` prints them.")],
     directory: Dir = DEFAULT_DIR,
+    *,
     json: Json = False,
 ) -> None:
     """Set dead letters aside for good: they are not sent again."""

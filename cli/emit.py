@@ -22,7 +22,7 @@ File = Annotated[
 ]
 
 
-def emit(file: File, directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+def emit(file: File, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """Send events, JSON Lines of structured CloudEvents, each with the key of its source.
 
     A line refused is printed with its number and reason and does not stop the rest; exit code 1 then.

@@ -31,6 +31,7 @@ def linked_events(
     municipality: Annotated[
         str | None, typer.Option(metavar="CODE", help="Where activities are held whose place does not say it.")
     ] = None,
+    *,
     emit: Annotated[bool, typer.Option("--emit", help="Send them to the run instead of printing them.")] = False,
     directory: Dir = DEFAULT_DIR,
 ) -> None:

@@ -16,7 +16,7 @@ Holder = Annotated[str, typer.Argument(help="/region/<code>, /opisto/<id>, ops:<
 
 
 @app.command()
-def add(holder: Holder, directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+def add(holder: Holder, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """Make a key and print it, this once. Older keys of the holder go on until they are revoked."""
     try:
         key = keys.add_key(open_folder(directory), holder)
@@ -38,7 +38,7 @@ def revoke(holder: Holder, directory: Dir = DEFAULT_DIR) -> None:
 
 
 @app.command("list")
-def list_(directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+def list_(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """List who has keys, and how many. The keys themselves stand in keys.json of the folder."""
     holders = keys.holders(_folder(directory))
     if json:

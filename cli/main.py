@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from cli import contracts, dead_letters, emit, imports, key, run, status, terminal, topics, trace
+from cli import contracts, dead_letters, demo, emit, imports, key, run, status, terminal, topics, trace
 from cli.failure import VerbError
 from deploy.embedded.control import EmbeddedBrokerError
 from deploy.embedded.state import EmbeddedError
@@ -22,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.command()(demo.demo)
 app.command()(run.run)
 app.command()(run.stop)
 app.command()(status.status)

@@ -33,6 +33,7 @@ def run(
         int, typer.Option(min=1, max=HIGHEST_BASE, help="The monitor's port; four more follow.")
     ] = 8100,
     directory: Dir = DEFAULT_DIR,
+    *,
     detach: Annotated[bool, typer.Option("--detach", help="In the background; returns once all is ready.")] = False,
 ) -> None:
     """Run the whole platform until Ctrl-C. What it keeps stays in the folder; run it again to go on."""
@@ -49,7 +50,7 @@ def _detach(engine: Engine, port_base: int, path: Path) -> None:
     log = folder.log("supervisor")
     with log.open("ab") as output:
         said_from = output.tell()
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - this program itself
             [
                 *(sys.executable, "-m", "cli.main", "run", "--engine", engine.value),
                 *("--port-base", str(port_base), "--dir", str(folder.path)),

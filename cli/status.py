@@ -3,19 +3,18 @@
 import asyncio
 from typing import Any
 
-import psutil
 import typer
 from aiokafka.errors import KafkaError
 
 from cli import terminal
 from cli.ask import ask_monitor, running
 from cli.options import DEFAULT_DIR, Dir, Json
-from deploy.embedded.processes import is_ready
+from deploy.embedded.processes import is_alive, is_ready
 from deploy.embedded.state import Run
 from shared.engine.lag import READS, lags
 
 
-def status(directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+def status(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """What runs: every process, whether it lives and is ready, its URL, and how far its group is behind.
 
     Exit code 1 where nothing runs, or something is not as it should be.
@@ -38,14 +37,7 @@ def status(directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
 def _process(name: str, pid: int, run: Run) -> dict[str, Any]:
     url = run.urls.get(name)
     ready = is_ready(int(url.rpartition(":")[2])) if url else None
-    return {"name": name, "pid": pid, "alive": _alive(pid), "ready": ready, "url": url}
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return pid > 0 and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return {"name": name, "pid": pid, "alive": is_alive(pid), "ready": ready, "url": url}
 
 
 def _behind(run: Run) -> dict[str, int]:
@@ -63,7 +55,7 @@ def _shown(value: object) -> object:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 
-def lag(directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+def lag(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """How far each service is behind, in events and seconds; the partitions where it is, all of them with --json."""
     answer = ask_monitor(directory, "GET", "/v1/lag")
     if json:

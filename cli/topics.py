@@ -35,7 +35,7 @@ def add(
 
 
 @app.command("list")
-def list_(directory: Dir = DEFAULT_DIR, json: Json = False) -> None:
+def list_(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """List the platform's topics and those that were granted, with their partitions."""
     found = platform_topics() | {intake_of(source): 1 for source in granted(Folder(directory.resolve()))}
     if json:

@@ -12,6 +12,7 @@ from cli.options import DEFAULT_DIR, Dir, Json
 def trace(
     referral_id: Annotated[str, typer.Argument(help="The referral's id, as its region's system chose it.")],
     directory: Dir = DEFAULT_DIR,
+    *,
     json: Json = False,
 ) -> None:
     """Every event of a referral in causal order, with what became of it; dead letters and deliveries too."""
@@ -24,9 +25,13 @@ def trace(
     for letter in answer["dead_letters"]:
         terminal.line(f"dead letter {letter.get('dl_id')}: {letter.get('reason')}: {letter.get('error')}")
     for delivery in answer["deliveries"]:
-        terminal.line(f"delivery: {terminal.printable(delivery)}")
+        terminal.line(
+            f"{_short(delivery, 'type')} {delivery.get('recorded_at')} because of {delivery.get('causationid')}"
+        )
 
 
 def _short(event: dict[str, object], column: str) -> object:
     value = event.get(column)
+    if isinstance(value, dict):
+        return [f"{name}={code}" for name, code in value.items()]
     return str(value).removeprefix("fi.kulttuurilahete.") if column == "type" else value

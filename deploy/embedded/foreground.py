@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from deploy.embedded.processes import is_alive
 from deploy.embedded.state import Folder, StartError, supervisor_of
 from deploy.embedded.supervisor import DRAINED_WITHIN, ENDED_WITHIN, Supervisor
 
@@ -41,7 +42,10 @@ class Asked:
 def listening() -> Iterator[Asked]:
     """Takes Ctrl-C, SIGTERM and the terminal's end as requests. In the main thread."""
     asked = Asked()
-    before = {number: signal.signal(number, asked.note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, asked.note) for number in numbers}
     try:
         yield asked
     finally:
@@ -82,7 +86,7 @@ def stop(folder: Folder) -> list[str] | None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOPPED_WITHIN
-    while supervisor_of(folder) == pid:
+    while is_alive(pid):
         if time.monotonic() > deadline:
             return [f"the supervisor, process {pid}, still runs"]
         time.sleep(0.1)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from deploy.embedded.control import REPOSITORY
 from deploy.embedded.state import StartError
 from shared.http.server import bind
@@ -119,6 +121,14 @@ def how_it_ended(code: int | None) -> str:
     if code is not None and code < 0:
         return f"ended by {signal.Signals(-code).name}"
     return f"ended with {code}"
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has waited for yet does not."""
+    try:
+        return pid > 0 and bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def is_ready(port: int) -> bool:

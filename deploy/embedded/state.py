@@ -144,7 +144,7 @@ def writing(folder: Folder) -> Iterator[None]:
         yield
     except OSError as error:
         where = error.filename or folder.path
-        raise FolderError(f"{where}: {error.strerror or error}; free space there or choose another --dir") from error
+        raise FolderError(f"{where} cannot be written: {error.strerror or error}; choose another --dir") from error
 
 
 @contextmanager

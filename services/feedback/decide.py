@@ -200,7 +200,7 @@ def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: An
     data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
-    if (no := _may_not(state, event, data)) is not None:
+    if (no := _may_not(state, event)) is not None:
         return no
     answers = Answers(
         data.respondent, data.phase, data.instrument, data.answers, event.time, event.id, event.source
@@ -212,15 +212,13 @@ def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: An
     return _measured(state)
 
 
-def _may_not(state: Feedback, event: Event, data: outside.FeedbackSubmitted) -> Waits | Rejected | None:
+def _may_not(state: Feedback, event: Event) -> Waits | Rejected | None:
     assert state.issued is not None
     kind = event.source[1:].partition("/")[0]
     if kind == "region" and event.source != state.issued.source:
         return Rejected(f"{event.source} sent feedback on {state.id}, which another region issued")
     if not state.issued.feedback:
         return Rejected(f"the consent of {state.id} does not cover feedback; issue it again with the scope feedback")
-    if data.respondent in {"region", "opisto"} and data.instrument != "experience_v1":
-        return Rejected(f"a {data.respondent} answers experience_v1; {data.instrument} is for the participant")
     if kind not in {"region", "service"}:
         return _without_a_place(state, event.source)
     return None

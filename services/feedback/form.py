@@ -5,12 +5,11 @@ that the form does not have is dropped, a value that it does not offer is refuse
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
@@ -20,18 +19,22 @@ from starlette.responses import HTMLResponse, Response
 
 from services.feedback.decide import OWN
 from services.feedback.instruments import LANGUAGES, QUESTIONS, Language
-from services.feedback.model import FORM, Feedback, Link, Phase, form_event_id, is_used
-from services.feedback.wording import NAMES, WORDS
+from services.feedback.model import FORM, Feedback, Link, form_event_id, is_used
+from services.feedback.wording import WORDS
 from shared.clock import real_now
 from shared.contracts.envelope import Event
 from shared.contracts.from_outside import INSTRUMENTS, About, FeedbackSubmitted
 from shared.engine.model import Document
 from shared.http import intake
+from shared.http.language import LANGUAGES as NAMES
+from shared.http.language import negotiated
 from shared.http.problems import ProblemError
+from shared.store import Store
 
 MAX_FORM_BYTES: Final = 16 * 1024
 _MAX_FIELDS: Final = 60
-_RETRY_AFTER: Final = "5"
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
+_LANGUAGE: Final[dict[str, Language]] = {language: language for language in LANGUAGES}
 
 _DOCUMENT = msgspec.json.Decoder(Document[Feedback])
 _PAGES = Environment(
@@ -43,29 +46,275 @@ _PAGES = Environment(
 )
 
 Respondent = Literal["participant", "carer"]
+RESPONDENTS: Final[Mapping[str, Respondent]] = {"participant": "participant", "carer": "carer"}
 
 
 class Opened(NamedTuple):
-    """What a token that works opens."""
+    """What a token that is known opens."""
 
     state: Feedback
     link: Link
     synthetic: bool
 
 
-class Fault(NamedTuple):
-    """One fault of what was entered: `name` of the question, empty where it concerns the whole form."""
+class Refusal(NamedTuple):
+    """Why there is no form: the names of the words that say so, and the status."""
 
-    name: str
+    words: str
+    status: int
+
+
+class Fault(NamedTuple):
+    """One fault of what was entered: `field` is the id of the input to go to, `heading` that of its question."""
+
+    field: str
     heading: str
     message: str
 
 
 @dataclass(frozen=True)
 class Entered:
-    """What the form brought: answers by instrument, what was declined, what cannot be."""
+    """What the form brought: answers by field, the fields that were declined, those whose value cannot be."""
 
     respondent: Respondent = "participant"
-    answers: Mapping[str, Mapping[str, int]] = msgspec.field(default_factory=dict)
+    answers: Mapping[str, int] = field(default_factory=dict)
     declined: frozenset[str] = frozenset()
     wrong: frozenset[str] = frozenset()
+
+
+# --- the two routes
+
+
+async def show_form(request: Request) -> Response:
+    """GET /f/{token}: the form. 404 where no such link is known, 410 where it has expired or was used."""
+    opened = await _opened(request)
+    if isinstance(opened, Refusal):
+        return _refusal_page(request, opened)
+    return _form_page(request, opened, Entered())
+
+
+async def take_form(request: Request) -> Response:
+    """POST /f/{token}: 200 once Kafka has acknowledged; 422 with what was entered and what is wrong; 503."""
+    opened = await _opened(request)
+    if isinstance(opened, Refusal):
+        return _refusal_page(request, opened)
+    fields = await _fields(request)
+    if isinstance(fields, Refusal):
+        return _refusal_page(request, fields)
+    entered = read_entered(opened.link, fields)
+    words = WORDS[language_of(request)]
+    if faults := list(_faults(opened.link, entered, language_of(request))):
+        return _form_page(request, opened, entered, faults, 422)
+    try:
+        intake.must_be_open(request)
+        await intake.write(request.app.state.publisher, events_of_form(request, opened, entered))
+    except ProblemError as error:
+        return _form_page(request, opened, entered, [Fault("", "", words["not_now"])], error.status)
+    return _message_page("thanks", 200, [language_of(request)])
+
+
+# --- the link
+
+
+def hash_of(token: str) -> str:
+    """What is kept of a token: it has 256 random bits, so a plain SHA-256 cannot be searched through."""
+    return sha256(token.encode()).hexdigest()
+
+
+async def find_link(store: Store, token_hash: str) -> Opened | None:
+    """The link and the referral that a token's hash belongs to."""
+    for row in await store.find("feedback", equal={"token": token_hash}, limit=1):
+        document = _DOCUMENT.decode(row.body)
+        links = document.state.links if document.state else ()
+        for link in links:
+            if document.state and link.token_hash == token_hash:
+                return Opened(document.state, link, document.synthetic)
+    return None
+
+
+async def _opened(request: Request) -> Opened | Refusal:
+    opened = await find_link(request.app.state.store, hash_of(request.path_params["token"]))
+    if opened is None:
+        return Refusal("unknown", 404)
+    if is_used(opened.state, opened.link):
+        return Refusal("used", 410)
+    return Refusal("expired", 410) if opened.link.expires <= real_now() else opened
+
+
+# --- what was entered
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The body. Raises 413 where it has more than `most` bytes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise ProblemError(413, f"the body has more than {most} bytes")
+    return bytes(body)
+
+
+async def _fields(request: Request) -> Mapping[str, str] | Refusal:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM_TYPE:
+        return Refusal("unreadable", 415)
+    try:
+        text = (await read_body(request, MAX_FORM_BYTES)).decode(errors="replace")
+        return {
+            name: values[-1]
+            for name, values in parse_qs(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS).items()
+        }
+    except ProblemError as error:
+        return Refusal("unreadable", error.status)
+    except ValueError:
+        return Refusal("unreadable", 400)
+
+
+def read_entered(link: Link, fields: Mapping[str, str]) -> Entered:
+    """What a form of this link's phase brought; fields that it does not have are dropped."""
+    answers: dict[str, int] = {}
+    declined, wrong = set(), set()
+    respondent = RESPONDENTS.get(fields.get("respondent", "participant"))
+    if respondent is None:
+        wrong.add("respondent")
+    for name, (low, high) in _items(link):
+        value = fields.get(name)
+        if value is None:
+            continue
+        if value == "":
+            declined.add(name)
+        elif value in {str(number) for number in range(low, high + 1)}:
+            answers[name] = int(value)
+        else:
+            wrong.add(name)
+    return Entered(respondent or "participant", answers, frozenset(declined), frozenset(wrong))
+
+
+def _items(link: Link) -> Iterable[tuple[str, tuple[int, int]]]:
+    for instrument in FORM[link.phase]:
+        for item, limits in INSTRUMENTS[instrument].items():
+            yield field_name(instrument, item), limits
+
+
+def field_name(instrument: str, item: str) -> str:
+    """The form's field of an item."""
+    return f"{instrument}-{item}"
+
+
+def _faults(link: Link, entered: Entered, language: Language) -> Iterable[Fault]:
+    words = WORDS[language]
+    if "respondent" in entered.wrong:
+        yield Fault("respondent-participant", words["who"], words["not_a_choice"])
+    for instrument in FORM[link.phase]:
+        for item, (low, _) in INSTRUMENTS[instrument].items():
+            name = field_name(instrument, item)
+            if name in entered.wrong:
+                heading = QUESTIONS[instrument][item].heading[language]
+                yield Fault(f"{name}-{low}", heading, words["not_a_choice"])
+    if not entered.answers and not entered.wrong:
+        first, (low, _) = next(iter(_items(link)))
+        yield Fault(f"{first}-{low}", "", words["nothing_answered"])
+
+
+def events_of_form(request: Request, opened: Opened, entered: Entered) -> list[Event]:
+    """An event an instrument that was answered. Their ids are the link's, so that a double POST is a repetition."""
+    state, link, synthetic = opened
+    now = request.app.state.clock.now()
+    events = []
+    for instrument in FORM[link.phase]:
+        names = {item: field_name(instrument, item) for item in INSTRUMENTS[instrument]}
+        answers = {item: entered.answers[name] for item, name in names.items() if name in entered.answers}
+        if answers:
+            data = FeedbackSubmitted(
+                about=About(kind="referral", id=state.id),
+                respondent=entered.respondent,
+                phase=link.phase,
+                instrument=instrument,  # type: ignore[arg-type]
+                answers=answers,
+                channel="form",
+            )
+            id_ = form_event_id(link.token_hash, instrument)
+            events.append(Event(id_, OWN, now, data, correlation=state.id, synthetic=synthetic))
+    return events
+
+
+# --- the pages
+
+
+def language_of(request: Request) -> Language:
+    """`?lang`, else what Accept-Language prefers of fi, sv, en, else Finnish."""
+    return _LANGUAGE[negotiated(request)]
+
+
+def _form_page(
+    request: Request, opened: Opened, entered: Entered, faults: Iterable[Fault] = (), status: int = 200
+) -> Response:
+    language = language_of(request)
+    faults = list(faults)
+    sections = [
+        {
+            "instrument": instrument,
+            "questions": [_question(instrument, item, entered, language) for item in INSTRUMENTS[instrument]],
+        }
+        for instrument in FORM[opened.link.phase]
+    ]
+    return _page(
+        "form.html",
+        status,
+        language,
+        words=WORDS[language],
+        names=NAMES,
+        phase=opened.link.phase,
+        respondent=entered.respondent,
+        respondents=list(RESPONDENTS),
+        respondent_error="respondent" in entered.wrong,
+        sections=sections,
+        errors=faults,
+    )
+
+
+def _question(instrument: str, item: str, entered: Entered, language: Language) -> dict[str, Any]:
+    question, (low, high) = QUESTIONS[instrument][item], INSTRUMENTS[instrument][item]
+    words, name = WORDS[language], field_name(instrument, item)
+    ends = {"low_text": question.low[language], "high_text": question.high[language]}
+    return {
+        "name": name,
+        "heading": question.heading[language],
+        "text": question.text[language],
+        "scale": words["scale"].format(low=low, high=high, **ends),
+        "values": range(low, high + 1),
+        "answer": entered.answers.get(name),
+        "declined": name in entered.declined,
+        "error": words["not_a_choice"] if name in entered.wrong else "",
+    }
+
+
+def _refusal_page(request: Request, refusal: Refusal) -> Response:
+    """In all three languages, the reader's own first: who has no form has no language switch either."""
+    own = language_of(request)
+    others = [language for language in LANGUAGES if language != own]
+    return _message_page(refusal.words, refusal.status, [own, *others])
+
+
+def _message_page(name: str, status: int, languages: list[Language]) -> Response:
+    parts = [
+        {"lang": language, "heading": WORDS[language][name], "text": WORDS[language][f"{name}_text"]}
+        for language in languages
+    ]
+    return _page("message.html", status, languages[0], parts=parts)
+
+
+def _page(template: str, status: int, language: Language, **content: Any) -> Response:
+    nonce = secrets.token_urlsafe(16)
+    html = _PAGES.get_template(template).render(lang=language, nonce=nonce, **content)
+    headers = {
+        "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'",
+        "Content-Language": language,
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "X-Robots-Tag": "noindex",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if status == 503:
+        headers["Retry-After"] = "5"
+    return HTMLResponse(html, status, headers)

@@ -142,7 +142,8 @@ class Processor:
             decided, letters, outcomes = await self._decide(pending, doomed)
             since = time.time()
             rows = {at: book.row(since) for at, book in decided.items() if book.changed}
-            too_large = {at for at, row in rows.items() if len(row.body) > MAX_DOCUMENT_BYTES}
+            # One whose events were refused already is saved all the same: the bound leaves room for its dead letters.
+            too_large = {at for at, row in rows.items() if len(row.body) > MAX_DOCUMENT_BYTES} - doomed
             lost = await self._save({at: row for at, row in rows.items() if at not in too_large})
             for at, book in decided.items():
                 if at in lost and versions.get(at) == book.version:
@@ -196,11 +197,12 @@ class Processor:
         for at, arrivals in groups.items():
             document = loaded[at].document
             if document.spilled:
-                ring = {(seen.source, seen.id) for seen in document.ring}
+                # With the attempt: the ring may hold a later one only, and the inbox what became of this.
+                ring = {(seen.source, seen.id, seen.attempt) for seen in document.ring}
                 keys += [
                     ("/".join(at), arrival.event.source, arrival.event.id)
                     for arrival in arrivals
-                    if (arrival.event.source, arrival.event.id) not in ring
+                    if (arrival.event.source, arrival.event.id, arrival.attempt) not in ring
                 ]
         found: dict[At, dict[tuple[str, str], list[Any]]] = {}
         if not keys:
@@ -223,12 +225,12 @@ class Processor:
     async def _take(self, book: Book, arrival: Arrival, inbox: Known, *, doomed: bool) -> str:
         now = self._clock.now()
         known = book.known_as(arrival, inbox)
-        if known == books.REPETITION and arrival.attempt and not _under(arrival, book):
-            # Applied before under another attempt: the redriven letter is resolved all the same.
+        if known == books.APPLIED_BEFORE and arrival.attempt:
+            # Under another attempt: the redriven letter is resolved all the same.
             book.remember(arrival.event, arrival.attempt, "applied")
             book.settle(arrival, now)
         if known:
-            return known
+            return books.CONFLICT if known == books.CONFLICT else books.REPETITION
         outcome = await self._decided(book, arrival, now, doomed=doomed)
         if outcome == "applied":
             await self._take_early(book, now)
@@ -238,6 +240,8 @@ class Processor:
         event = arrival.event
         if book.document.erased:
             book.remember(event, arrival.attempt, "applied")
+            if arrival.attempt:
+                book.settle(arrival, now)
             return "erased"
         try:
             decided = await self._judge(book, arrival.handler, event, now, doomed=doomed)
@@ -251,7 +255,7 @@ class Processor:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, it raises twice: it becomes a dead letter
             return self._failed(book, arrival, error, now)
-        self.fuse.saw(failed=False)
+        self.fuse.saw((event.source, event.id), failed=False)
         if isinstance(decided, Rejected):
             return self._refused(book, arrival, "rejected", decided.why, now)
         book.remember(event, arrival.attempt, "applied")
@@ -266,7 +270,7 @@ class Processor:
             raise HandlerFault(f"LAHETE_FAIL_ON holds {event.name}")
         if doomed:
             raise ValueError(f"its document would have more than {MAX_DOCUMENT_BYTES} bytes")
-        if event.name == "DeadlinePassed" and event.data.what == "early":  # type: ignore[attr-defined]
+        if self._is_time_of_early(event):
             return self._let_early_leave(book, event, now)
         given = self.table.given
         if handler.look_up:
@@ -275,7 +279,7 @@ class Processor:
 
     def _failed(self, book: Book, arrival: Arrival, error: Exception, now: datetime) -> str:
         log.error("handler failed", type=arrival.event.name, id=arrival.event.id, error=type(error).__name__, exc_info=error)
-        self.fuse.saw(failed=True)
+        self.fuse.saw((arrival.event.source, arrival.event.id), failed=True)
         return self._refused(book, arrival, "handler_failed", f"{type(error).__name__}: {error}", now)
 
     def _refused(self, book: Book, arrival: Arrival, reason: str, why: str, now: datetime) -> str:
@@ -319,6 +323,11 @@ class Processor:
             return False
         return True
 
+    def _is_time_of_early(self, event: Event) -> bool:
+        # Other services' deadlines are read too, by those whom a partner's silence concerns.
+        data: Any = event.data
+        return event.name == "DeadlinePassed" and data.what == "early" and data.service == self.table.service
+
     def _let_early_leave(self, book: Book, event: Event, now: datetime) -> "Decision[Any]":
         due_at = event.data.due_at  # type: ignore[attr-defined]
         for early in [one for one in book.document.early if one.leaves_at <= due_at]:
@@ -357,8 +366,3 @@ class Processor:
         for out in outs:
             if isinstance(out, OutBlank):
                 await self.store.blank(out.journal, out.owner, out.about, bytes(out.body))
-
-
-def _under(arrival: Arrival, book: Book) -> bool:
-    key = (arrival.event.source, arrival.event.id, arrival.attempt)
-    return any((seen.source, seen.id, seen.attempt) == key for seen in book.document.ring)

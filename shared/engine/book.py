@@ -25,6 +25,7 @@ from shared.store.interface import Remembered
 MAX_EARLY: Final = 64
 MAX_EARLY_BYTES: Final = 512 * 1024
 REPETITION: Final = "repetition"
+APPLIED_BEFORE: Final = "applied before"
 CONFLICT: Final = "conflict"
 Known = Mapping[tuple[str, str], Sequence[Remembered]]
 
@@ -43,20 +44,18 @@ class Book:
     # --- what is known
 
     def known_as(self, arrival: Arrival, inbox: Known) -> str | None:
-        """`repetition`, `conflict`, or None for an event that is new here under its attempt."""
+        """`repetition`, `applied before` under another attempt, `conflict`, or None: new here under its attempt."""
         event = arrival.event
         key = (event.source, event.id)
-        outcomes = [seen for seen in self.document.ring if (seen.source, seen.id) == key]
-        remembered: list[Seen | Remembered | Early] = [*outcomes, *inbox.get(key, ())]
-        remembered += [early for early in self.document.early if (early.source, early.id) == key]
-        if not remembered:
-            return None
+        outcomes: list[Seen | Remembered] = [seen for seen in self.document.ring if (seen.source, seen.id) == key]
+        outcomes += inbox.get(key, ())
+        waiting = [early for early in self.document.early if (early.source, early.id) == key]
         # A conflict is a conflict under every attempt.
-        if any(one.digest != event.digest for one in remembered):
+        if any(one.digest != event.digest for one in (*outcomes, *waiting)):
             return CONFLICT
-        if any(_settles(one, arrival.attempt) for one in remembered):
+        if waiting or any(one.attempt == arrival.attempt for one in outcomes):
             return REPETITION
-        return None
+        return APPLIED_BEFORE if any(one.outcome == "applied" for one in outcomes) else None
 
     # --- what is remembered
 
@@ -194,10 +193,6 @@ class Book:
         if document.state is not None and not document.erased:
             times += [due.due_at for due in self.kind.deadlines(document.state)]
         return min(times).timestamp() if times else None
-
-
-def _settles(one: Seen | Remembered | Early, attempt: int) -> bool:
-    return isinstance(one, Early) or one.attempt == attempt or one.outcome == "applied"
 
 
 def told(letter: DeadLetter, now: datetime) -> list[Out]:

@@ -214,9 +214,9 @@ class Loop:
             log.warning("outboxes stay full until the sweep", why=str(error))
 
     async def _finish_clearing(self) -> None:
-        if self._clearing is not None:
-            await self._clearing
-            self._clearing = None
+        clearing, self._clearing = self._clearing, None
+        if clearing is not None:
+            await clearing
 
     def _count(self, batch: Batch, records: Sequence[ConsumerRecord], took: float) -> None:
         metrics.BATCH_SECONDS.labels(self.service).observe(took)

@@ -7,6 +7,7 @@ this service (counted as skipped by the caller).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
 from aiokafka import ConsumerRecord
 
@@ -17,7 +18,7 @@ from shared.contracts.identity import dead_letter_id
 from shared.contracts.personal_identity import bytes_hold_a_code, may_hold_a_code
 from shared.contracts.registry import class_of
 from shared.engine.dead_letters import DeadLetter
-from shared.engine.model import Handler, Original, Table
+from shared.engine.model import Decision, Handler, Original, Table
 
 OWNER_OF_THE_UNREADABLE = "referral"
 
@@ -64,12 +65,24 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
 
 def route(event: Event, table: Table) -> tuple[Handler, str] | None:
     """The handler and the aggregate of an event; None where it is nothing to this service."""
-    name = event.name
-    if name == "DeadlinePassed" and event.data.service == table.service:  # type: ignore[attr-defined]
-        name = f"DeadlinePassed/{event.data.collection}"  # type: ignore[attr-defined]
+    name, data = event.name, cast("Any", event.data)
+    if name == "DeadlinePassed" and data.service == table.service:
+        name = f"DeadlinePassed/{data.collection}"
+        if data.what == "early":
+            return _leaving(table, data.collection, data.aggregate)
     handler = table.handlers.get(name)
     aggregate = handler.aggregate(event) if handler else None
     return (handler, aggregate) if handler and aggregate is not None else None
+
+
+def _leaving(table: Table, collection: str, aggregate: str) -> tuple[Handler, str] | None:
+    # That what waited too long leaves is the engine's promise: no service needs a handler for it.
+    kinds = [kind for kind in table.kinds if kind.collection.name == collection]
+    return (Handler(kinds[0], lambda _: aggregate, _changes_nothing), aggregate) if kinds else None
+
+
+def _changes_nothing(state: Any, event: Event, now: datetime, given: Any) -> Decision[Any]:
+    return Decision(state)
 
 
 def read_again(original: Original, table: Table, now: datetime) -> Event:

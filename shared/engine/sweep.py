@@ -135,7 +135,8 @@ class Sweeper:
             if self._loop.reads(topic)
             for partition in await self._partitions(topic)
         ]
-        return await self._offsets.end_offsets(partitions)
+        ends: Mapping[TopicPartition, int] = await self._offsets.end_offsets(partitions)
+        return ends
 
     async def _partitions(self, topic: str) -> set[int]:
         return self._offsets.partitions_for_topic(topic) or set()

@@ -269,7 +269,7 @@ class _Query:
         for name, value in equal.items():
             if any(index.name == name for index in _many(self._collection)):
                 side = f"{self._collection.name}__{name}"
-                self._tables = f"{side} JOIN {self._collection.name} ON {self._collection.name}.id = {side}.id"
+                self._tables += f" JOIN {side} ON {side}.id = {self._collection.name}.id"
                 self._where.append(f"{side}.value = ?")
             else:
                 self._where.append(f"{self._declared(name)} = ?")

@@ -1,0 +1,85 @@
+"""What the demo sees of the platform while it runs: metrics of every service, the loop report, dead letters by reason."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.demo.post import Post
+
+OPS = "ops:first"
+
+
+@dataclass
+class Sight:
+    """One look. Rates are between two looks, delays over the whole run."""
+
+    day: float = 0.0
+    sent: int = 0
+    handled: int = 0
+    a_second: float = 0.0
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    loop: dict[str, Any] = field(default_factory=dict)
+    dead: Counter[str] = field(default_factory=Counter)
+    memory_mb: dict[str, float] = field(default_factory=dict)
+
+
+async def look(post: Post, urls: dict[str, str], day: float, before: Sight, seconds: float) -> Sight:
+    """Asks everybody once; who does not answer now is left out."""
+    handled, buckets = 0.0, Counter[float]()
+    async with httpx.AsyncClient(timeout=5) as client:
+        for url in urls.values():
+            try:
+                text = (await client.get(f"{url}/metrics")).text
+            except httpx.TransportError:
+                continue
+            handled += _add_metrics(text, buckets)
+    loop = await post.ask("feedback", "/v1/reports/loop", OPS)
+    letters = await all_dead_letters(post)
+    return Sight(
+        day=day,
+        sent=post.ledger.sent,
+        handled=int(handled),
+        a_second=max(0.0, handled - before.handled) / seconds if seconds else 0.0,
+        p50_ms=_quantile(buckets, 0.5),
+        p95_ms=_quantile(buckets, 0.95),
+        loop=loop.json() if loop is not None and loop.status_code == 200 else before.loop,
+        dead=Counter(letter["reason"] for letter in letters) if letters is not None else before.dead,
+    )
+
+
+async def all_dead_letters(post: Post) -> list[dict[str, Any]] | None:
+    """Every dead letter; None where the monitor does not answer now."""
+    letters: list[dict[str, Any]] = []
+    after: str | None = "0"
+    while after is not None:
+        response = await post.ask("monitor", f"/v1/dead-letters?limit=500&after={after}", OPS)
+        if response is None or response.status_code != 200:
+            return None
+        page = response.json()
+        letters += page["dead_letters"]
+        after = page["next"]
+    return letters
+
+
+def _add_metrics(text: str, buckets: Counter[float]) -> float:
+    handled = 0.0
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == "lahete_events_total" and sample.labels["outcome"] != "skipped":
+                handled += sample.value
+            elif sample.name == "lahete_hop_seconds_bucket":
+                buckets[float(sample.labels["le"])] += sample.value  # type: ignore[assignment]
+    return handled
+
+
+def _quantile(buckets: Counter[float], share: float) -> float | None:
+    """The upper end, in milliseconds, of the bucket that holds the quantile."""
+    total = max(buckets.values(), default=0)
+    for end in sorted(buckets):
+        if total and buckets[end] >= share * total:
+            return end * 1000
+    return None

@@ -1,0 +1,201 @@
+"""The feedback service's HTTP: intake, links to the form, the form itself, and the reports."""
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Final, Literal
+from uuid import uuid4
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.feedback import reports
+from services.feedback.decide import OWN
+from services.feedback.form import find_link, hash_of, read_body, show_form, take_form
+from services.feedback.model import Feedback, Figures, Phase, has_the_place
+from services.feedback.reports import Filters
+from shared.clock import real_now
+from shared.contracts.envelope import Event, written
+from shared.contracts.errors import Problem
+from shared.contracts.from_services import FormLinkIssued
+from shared.engine.model import Document
+from shared.http import intake
+from shared.http.audit import record_access
+from shared.http.keys import must_be, role_of
+from shared.http.problems import ProblemError
+from shared.http.query import choice
+from shared.reference import MUNICIPALITIES, REGIONS
+from shared.store import Row, Store
+
+_DOCUMENT = msgspec.json.Decoder(Document[Feedback])
+_FIGURES = msgspec.json.Decoder(Figures)
+_QUARTER = re.compile(r"[0-9]{4}-Q[1-4]")
+_MAX_REQUEST: Final = 4 * 1024
+_APPLIED_WITHIN: Final = 2.0
+_LOOK_EVERY: Final = 0.02
+_PAGE: Final = 500
+
+
+class _LinkRequest(msgspec.Struct):
+    phase: Literal["before", "after"]
+
+
+def routes() -> list[BaseRoute]:
+    """The feedback service's routes."""
+    return [
+        Route("/v1/events", intake.post_events, methods=["POST"]),
+        Route("/v1/referrals/{referral_id}/form-links", issue_form_link, methods=["POST"]),
+        Route("/f/{token}", show_form),
+        Route("/f/{token}", take_form, methods=["POST"]),
+        Route("/v1/reports/outcomes", report_outcomes),
+        Route("/v1/reports/loop", report_loop),
+    ]
+
+
+# --- links to the form
+
+
+async def issue_form_link(request: Request) -> Response:
+    """201 `{url, phase, expires}`: a link to the form, for the referral's region or the opisto with the place.
+
+    The token stands in this answer and nowhere else. 403 to others, 404 where the referral is not known here, 422
+    where the consent does not cover feedback or was withdrawn.
+    """
+    who = must_be(request, "region", "opisto")
+    phase = await _phase(request)
+    document = await _document(request)
+    state = document.state
+    assert state is not None
+    await _allowed(request, who, state)
+    if state.issued is None or not state.issued.feedback:
+        raise ProblemError(422, f"the consent of {state.id} does not cover feedback: no link is handed out")
+    intake.must_be_open(request)
+    token = secrets.token_urlsafe(32)
+    expires = real_now() + timedelta(days=request.app.state.settings.form_link_days)
+    data = FormLinkIssued(
+        referral_id=state.id, phase=phase, token_hash=hash_of(token), expires=expires, issued_to=who
+    )
+    now = request.app.state.clock.now()
+    event = Event(str(uuid4()), OWN, now, data, correlation=state.id, synthetic=document.synthetic)
+    await intake.write(request.app.state.publisher, [event])
+    await _applied(request.app.state.store, data.token_hash)
+    url = request.app.state.settings.form_url(token)
+    return JSONResponse({"url": url, "phase": phase, "expires": written(expires)}, 201)
+
+
+async def _phase(request: Request) -> Phase:
+    try:
+        return msgspec.json.decode(await read_body(request, _MAX_REQUEST), type=_LinkRequest).phase
+    except msgspec.ValidationError as error:
+        raise ProblemError(
+            422, 'send {"phase": "before"} or {"phase": "after"}', [Problem("/phase", str(error))]
+        ) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(400, f"no JSON: {error}") from error
+
+
+async def _document(request: Request) -> Document[Feedback]:
+    referral_id = request.path_params["referral_id"]
+    rows = await request.app.state.store.load("feedback", [referral_id])
+    document = _DOCUMENT.decode(rows[referral_id].body) if referral_id in rows else None
+    if document is None or document.state is None:
+        raise ProblemError(404, f"no referral {referral_id[:60]} is applied here yet")
+    return document
+
+
+async def _allowed(request: Request, who: str, state: Feedback) -> None:
+    """Raises 403, and 422 where nothing says any more whose it was; the asking is kept either way."""
+    own = state.issued is not None and who == state.issued.source
+    allowed = own or has_the_place(state, who)
+    await record_access(request, who, "form_link", state.id, "own referral" if own else "place", allowed=allowed)
+    if state.erased:
+        raise ProblemError(422, f"the consent of {state.id} was withdrawn, and what was known of it erased: no link")
+    if not allowed:
+        raise ProblemError(
+            403, f"{who} may not hand out this form; it is for the region that issued it and the opisto with the place"
+        )
+
+
+async def _applied(store: Store, token_hash: str) -> None:
+    """Waits a moment, so that who opens the link at once finds it; it works soon after in any case."""
+    until = time.monotonic() + _APPLIED_WITHIN
+    # Another instance may be the one that applies it: the store is all that both see.
+    while time.monotonic() < until and await find_link(store, token_hash) is None:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+# --- reports
+
+
+async def report_loop(request: Request) -> Response:
+    """What became of the referrals; `reports.loop` says what each count counts."""
+    filters = _filters(request)
+    states = []
+    async for row in _rows(request.app.state.store, "quarter", filters, brief=False):
+        document = _DOCUMENT.decode(row.body)
+        if document.state is not None and not document.synthetic:
+            states.append(document.state)
+    return JSONResponse({**_shown(filters), **reports.loop(states, filters)})
+
+
+async def report_outcomes(request: Request) -> Response:
+    """What changed for those who answered; `reports.outcomes` says what is shown of whom."""
+    filters = _filters(request)
+    everything = Filters()
+    figures = [
+        _FIGURES.decode(row.brief)
+        async for row in _rows(request.app.state.store, "answered_in", everything, brief=True)
+        if row.brief
+    ]
+    return JSONResponse({**_shown(filters), **reports.outcomes(figures, filters)})
+
+
+async def _rows(store: Store, field: str, filters: Filters, *, brief: bool) -> AsyncIterator[Row]:
+    """By quarter, page by page; a document that moves between two pages is given once."""
+    first, last = (field, filters.first or ""), (field, filters.last) if filters.last else None
+    given: set[str] = set()
+    page: list[Row] = []
+    for offset in range(0, 1_000_000_000, _PAGE):
+        page = await store.find(
+            "feedback", at_least=first, at_most=last, order=field, limit=_PAGE, offset=offset, brief=brief
+        )
+        for row in page:
+            if row.id not in given:
+                given.add(row.id)
+                yield row
+        if len(page) < _PAGE:
+            return
+
+
+def _filters(request: Request) -> Filters:
+    """What is asked for. A region sees its own. Raises 401, 403, 422."""
+    who = must_be(request, "ops", "reader", "region")
+    code = choice(request, "region", [code for code, region in REGIONS.items() if region.may_refer])
+    region = f"/region/{code}" if code else None
+    if role_of(who) == "region":
+        if region not in {None, who}:
+            raise ProblemError(403, f"{who} may not read the figures of {region}; leave the filter out to read its own")
+        region = who
+    municipality = choice(request, "municipality", MUNICIPALITIES)
+    first, last = _quarter(request, "from"), _quarter(request, "to")
+    if first and last and first > last:
+        raise ProblemError(422, f"from, {first}, is after to, {last}", [Problem("/from", "is after to")])
+    return Filters(region, municipality, first, last)
+
+
+def _quarter(request: Request, name: str) -> str | None:
+    value = request.query_params.get(name)
+    if value is not None and not _QUARTER.fullmatch(value):
+        problem = Problem(f"/{name}", "is no quarter")
+        raise ProblemError(422, f"{name} is {value[:60]!r}; it is a quarter such as 2026-Q1", [problem])
+    return value
+
+
+def _shown(filters: Filters) -> dict[str, object]:
+    region = filters.region.rpartition("/")[2] if filters.region else None
+    return {"region": region, "municipality": filters.municipality, "from": filters.first, "to": filters.last}

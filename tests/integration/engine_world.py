@@ -1,0 +1,444 @@
+"""A small service to try the engine on, and a world to crash it in.
+
+The service is a tally: an aggregate a referral that remembers, in order, what was applied to it. ReferralIssued opens it,
+ActivityChosen waits until it is open; what an activity's id says decides what becomes of the choice. The world has a
+log in memory to deliver from, as often as one likes, a wire that keeps what was published, and SQLite for real.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from shared.clock import Clock
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as services
+from shared.contracts import topics
+from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.contracts.fields import Data
+from shared.engine.batch import Batch, Processor
+from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutRow, Rejected, Table, Waits
+from shared.engine.publish import BrokerUnavailable, Publisher, Record
+from shared.store import Collection, Index, Journal, Row
+from shared.store.interface import Remembered
+from shared.store.sqlite import SqliteStore
+
+NOW: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
+REGION: Final = "/region/06"
+OPISTO: Final = "/opisto/1.2.246.562.10.00000000001"
+TERM: Final = timedelta(days=14)
+DUE_EARLY: Final = timedelta(days=30)
+STEPS: Final = ("received", "loaded", "recalled", "saved", "published", "cleared")
+COLLECTION: Final = Collection("tallies", (Index(("outbox_since",)), Index(("due_at",))))
+DIARY: Final = Journal("diary")
+
+
+# --- the service
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """What was applied, each as `source id`, in order."""
+
+    applied: tuple[str, ...] = ()
+    open: bool = False
+    awaited: datetime | None = None
+    padding: str = ""
+
+
+@dataclass
+class Given:
+    """What every decision is handed: which activities a bug concerns, and which the domain refuses, for now."""
+
+    broken: set[str] = field(default_factory=lambda: {"broken"})
+    refused: set[str] = field(default_factory=lambda: {"refused"})
+    padding: int = 0
+
+
+def issued(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally]:
+    """Opens the tally, and awaits a choice within the term."""
+    opened = services.ReferralOpened(referral_id=event.data.subject, region="06", referral_code="", deadlines=())
+    return Decision(_counted(state, event, open=True, awaited=event.time + TERM), [Follow(opened)])
+
+
+def chosen(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally] | Waits | Rejected:
+    """Asks for a place at each activity that the id names: `a:b` are two."""
+    if state is None or not state.open:
+        return Waits("ReferralIssued")
+    activity = event.data.activity_id  # type: ignore[attr-defined]
+    if activity in given.broken:
+        raise RuntimeError(f"cannot count {activity}")
+    if activity in given.refused:
+        return Rejected(f"{activity} may not be chosen")
+    size = 70_000 if activity == "too-large" else 0
+    follow = [Follow(_wanted(event, name, size), name) for name in activity.split(":")]
+    padding = "x" * given.padding if activity == "huge" else state.padding
+    return Decision(_counted(state, event, padding=padding), follow)
+
+
+def withdrawn(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally]:
+    """Erases where consent is withdrawn, else writes a page of the diary."""
+    if event.data.reason == "consent_withdrawn":  # type: ignore[attr-defined]
+        return Decision(Tally(), erase=True)
+    page = OutRow(DIARY.name, "06", 1, event.data.subject, msgspec.Raw(b'"withdrawn"'))
+    return Decision(_counted(state, event), also=[page])
+
+
+def attended(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally]:
+    """Counts, in any order; nothing follows."""
+    return Decision(_counted(state, event))
+
+
+def passed(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally]:
+    """Silence counts only where the deadline still stands."""
+    if state is None or state.awaited != event.data.due_at:  # type: ignore[attr-defined]
+        return Decision(state)
+    return Decision(_counted(state, event, awaited=None))
+
+
+def _counted(state: Tally | None, event: Event, **changes: Any) -> Tally:
+    counted = state or Tally()
+    return msgspec.structs.replace(counted, applied=(*counted.applied, f"{event.source} {event.id}"), **changes)
+
+
+def _wanted(event: Event, activity: str, size: int) -> services.PlaceRequested:
+    return services.PlaceRequested(
+        referral_id=event.data.subject,
+        organiser=OPISTO,
+        activity_id=activity,
+        number=1,
+        request=event.id + "x" * size,
+        requested_at=event.time,
+    )
+
+
+def _subject(event: Event) -> str:
+    return event.data.subject
+
+
+TALLIES: Final = Kind(
+    COLLECTION, Tally, deadlines=lambda state: [Due("choice", state.awaited)] if state.awaited else []
+)
+
+
+def table(given: Given, *extra_topics: str) -> Table:
+    """The service's table. It is called `referral`: the owner of a class is a service of the platform."""
+    return Table(
+        service="referral",
+        topics=(topics.INTAKE_HTTP, "intake.region.*", topics.redrive_to("referral"), *extra_topics),
+        handlers={
+            "ReferralIssued": Handler(TALLIES, _subject, issued),
+            "ActivityChosen": Handler(TALLIES, _subject, chosen),
+            "ReferralWithdrawn": Handler(TALLIES, _subject, withdrawn),
+            "ActivityAttended": Handler(TALLIES, _subject, attended),
+            "DeadlinePassed/tallies": Handler(TALLIES, lambda event: event.data.aggregate, passed),  # type: ignore[attr-defined]
+        },
+        kinds=(TALLIES,),
+        given=given,
+        journals=(DIARY,),
+    )
+
+
+# --- what is said to it
+
+
+def referral(number: int) -> str:
+    """The id of a referral."""
+    return f"{number:08x}-0000-4000-8000-000000000000"
+
+
+def issue(number: int = 1, *, municipality: str = "837") -> outside.ReferralIssued:
+    return outside.ReferralIssued.model_validate_json(
+        msgspec.json.encode(
+            {
+                "referral_id": referral(number),
+                "unit_ref": "unit-17",
+                "municipality": municipality,
+                "age_band": "65-74",
+                "languages": ["fi"],
+                "needs": {"friends": 9},
+                "consent": {"recorded_on": "2026-09-01", "scopes": ["referral"]},
+            }
+        )
+    )
+
+
+def choose(activity: str, number: int = 1) -> outside.ActivityChosen:
+    return outside.ActivityChosen(referral_id=referral(number), organiser=OPISTO, activity_id=activity)
+
+
+def withdraw(reason: str, number: int = 1) -> outside.ReferralWithdrawn:
+    return outside.ReferralWithdrawn(referral_id=referral(number), reason=reason)  # type: ignore[arg-type]
+
+
+def attend(session: str, number: int = 1) -> outside.ActivityAttended:
+    return outside.ActivityAttended(referral_id=referral(number), activity_id="choir", session_id=session)
+
+
+def silence(due_at: datetime, number: int = 1, what: str = "choice") -> services.DeadlinePassed:
+    return services.DeadlinePassed(
+        service="referral",
+        collection=COLLECTION.name,
+        aggregate=referral(number),
+        what=what,  # type: ignore[arg-type]
+        due_at=due_at,
+        nth=1,
+    )
+
+
+class Log:
+    """A Kafka log in memory, one partition a topic: a record stays where it was written."""
+
+    def __init__(self) -> None:
+        self.records: list[ConsumerRecord[bytes, bytes]] = []
+        self._ids = 0
+
+    def event(
+        self,
+        data: Data,
+        *,
+        id: str | None = None,  # noqa: A002 - the event's own word
+        source: str | None = None,
+        time: datetime = NOW,
+        topic: str = topics.INTAKE_HTTP,
+        correlation: str | None = None,
+        synthetic: bool = False,
+    ) -> ConsumerRecord[bytes, bytes]:
+        """An event as its sender writes it."""
+        self._ids += 1
+        origin = source or {"ActivityAttended": OPISTO, "DeadlinePassed": "/service/referral"}.get(
+            type(data).__name__, REGION
+        )
+        event = Event(id or f"e{self._ids}", origin, time, data, correlation=correlation, synthetic=synthetic)
+        value = data.model_dump_json(exclude_none=True).encode()
+        return self.raw(topic, data.subject.encode(), value, kafka_headers(attributes_of(event)))
+
+    def redriven(self, letter: "Letter") -> ConsumerRecord[bytes, bytes]:
+        """A dead letter sent again, as the monitor does."""
+        kept = [(name, value) for name, value in letter.record.headers if not name.startswith("dl_")]
+        added = [(name, letter[name].encode()) for name in ("dl_id", "dl_topic", "dl_partition", "dl_offset", "dl_attempts")]
+        return self.raw(topics.redrive_to("referral"), letter.record.key, letter.record.value, [*kept, *added])
+
+    def raw(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] = ()
+    ) -> ConsumerRecord[bytes, bytes]:
+        """Any record."""
+        offset = sum(record.topic == topic for record in self.records)
+        timestamp = int(NOW.timestamp() * 1000) + len(self.records)
+        record: ConsumerRecord[bytes, bytes] = ConsumerRecord(
+            topic, 0, offset, timestamp, 0, key, value, None, len(key or b""), len(value or b""), tuple(headers)  # type: ignore[arg-type]
+        )
+        self.records.append(record)
+        return record
+
+
+# --- what it says
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A record of the dead letters' topic."""
+
+    record: Record
+
+    def __getitem__(self, header: str) -> str:
+        values = [value for name, value in self.record.headers if name == header]
+        assert len(values) == 1, f"{header} stands {len(values)} times"
+        assert values[0] is not None
+        return values[0].decode()
+
+
+def header(record: Record, name: str) -> str:
+    """One header of a record; empty where it lacks."""
+    return next((value.decode() for key, value in record.headers if key == name and value is not None), "")
+
+
+class Wire(Publisher):
+    """Keeps what was published. While it is `down`, nothing gets through."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.down = False
+
+    async def publish(self, records: Iterable[Record], *, within: float = 30.0) -> None:
+        if self.down:
+            raise BrokerUnavailable("the wire is down")
+        self.records += records
+
+    def named(self, name: str) -> list[Record]:
+        """The events of one class, in order."""
+        return [one for one in self.records if header(one, "ce_type").rpartition(".v")[0].endswith(f".{name}")]
+
+    def follow_ups(self) -> dict[str, bytes]:
+        """Every event by its id. The same id must always carry the same content."""
+        told: dict[str, bytes] = {}
+        for record in self.records:
+            if record.topic == topics.events_of("referral"):
+                assert record.value is not None
+                assert told.setdefault(header(record, "ce_id"), record.value) == record.value
+        return told
+
+    def letters(self) -> list[Letter]:
+        """The dead letters, in order."""
+        return [Letter(record) for record in self.records if record.topic == topics.DEAD_LETTERS]
+
+    def reasons(self) -> list[str]:
+        """Why each of them, in order."""
+        return [letter["dl_reason"] for letter in self.letters()]
+
+
+# --- the world
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+class HandClock(Clock):
+    """A platform clock that is set by hand."""
+
+    def __init__(self, at: datetime) -> None:
+        object.__setattr__(self, "at", at)
+
+    def now(self) -> datetime:
+        at: datetime = self.at  # type: ignore[attr-defined]
+        return at
+
+    def set(self, at: datetime) -> None:
+        object.__setattr__(self, "at", at)
+
+
+Step = Callable[[], Awaitable[None]]
+
+
+class WatchedStore(SqliteStore):
+    """A store in which something else may happen once, before or after one of its steps, or that does not answer."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.before: dict[str, Step] = {}
+        self.after: dict[str, Step] = {}
+        self.asked: list[str] = []
+
+    async def _at(self, moments: dict[str, Step], name: str) -> None:
+        if moments is self.before:
+            self.asked.append(name)
+        if step := moments.pop(name, None):
+            await step()
+
+    async def load(self, collection: str, ids: Sequence[str]) -> dict[str, Row]:
+        await self._at(self.before, "load")
+        loaded = await super().load(collection, ids)
+        await self._at(self.after, "load")
+        return loaded
+
+    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
+        await self._at(self.before, "recall")
+        found = await super().recall(keys)
+        await self._at(self.after, "recall")
+        return found
+
+    async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
+        await self._at(self.before, "save")
+        lost = await super().save(collection, rows)
+        await self._at(self.after, "save")
+        return lost
+
+    async def clear(self, collection: str, rows: Sequence[Row]) -> None:
+        await self._at(self.before, "clear")
+        await super().clear(collection, rows)
+
+    async def remember(self, outcomes: Sequence[Remembered]) -> None:
+        await self._at(self.before, "remember")
+        await super().remember(outcomes)
+
+
+class World:
+    """One service's file, log and wire; processors come and go as processes do, each with a store of its own."""
+
+    def __init__(self, folder: Path, ring: int = 64) -> None:
+        self.path = folder / "referral.sqlite"
+        self.ring = ring
+        self.given = Given()
+        self.table = table(self.given)
+        self.log = Log()
+        self.wire = Wire()
+        self.clock = HandClock(NOW)
+        self._stores: list[SqliteStore] = []
+
+    async def __aenter__(self) -> Self:
+        self.main = await self.processor()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        for store in self._stores:
+            await store.close()
+
+    async def processor(
+        self, crash_at: str | None = None, *, ring: int | None = None, failing: Iterable[str] = ()
+    ) -> Processor:
+        """A fresh one, as after a restart; it ends at a step where that is given."""
+
+        def between(step: str) -> None:
+            if step == crash_at:
+                raise Crash(step)
+
+        store = WatchedStore(self.path)
+        await store.open([COLLECTION], [DIARY])
+        self._stores.append(store)
+        return Processor(
+            self.table,
+            store,
+            self.wire,
+            self.clock,
+            ring=self.ring if ring is None else ring,
+            due_early=DUE_EARLY,
+            failing=frozenset(failing),
+            between=between,
+        )
+
+    async def take(self, *records: ConsumerRecord[bytes, bytes], by: Processor | None = None) -> Batch:
+        """One batch from reading to clearing."""
+        processor = by or self.main
+        batch = await processor.process(records)
+        await processor.clear(batch)
+        return batch
+
+    async def crash(self, step: str, *records: ConsumerRecord[bytes, bytes]) -> None:
+        """One batch by a process that ends at the step."""
+        processor = await self.processor(step)
+        try:
+            await self.take(*records, by=processor)
+        except Crash:
+            return
+        raise AssertionError(f"it never came to {step}")
+
+    async def document(self, number: int = 1) -> Document[Tally]:
+        """A tally with what the engine keeps beside it."""
+        row = (await self.main.store.load(COLLECTION.name, [referral(number)])).get(referral(number))
+        return read_document(row) if row else Document()
+
+    async def applied(self, number: int = 1) -> list[str]:
+        """The ids that were applied, in order."""
+        state = (await self.document(number)).state
+        return [one.split()[1] for one in state.applied] if state else []
+
+    async def version(self, number: int = 1) -> int:
+        """The document's version."""
+        row = (await self.main.store.load(COLLECTION.name, [referral(number)])).get(referral(number))
+        return row.version if row else 0
+
+
+def read_document(row: Row) -> Document[Tally]:
+    document: Document[Tally] = msgspec.json.decode(row.body, type=Document[Tally])
+    return document
+
+
+def watched(processor: Processor) -> WatchedStore:
+    """The store of a processor of this world."""
+    assert isinstance(processor.store, WatchedStore)
+    return processor.store

@@ -1,0 +1,160 @@
+"""Events as partners send them, in few words: days since `START`, one region, activities by a letter."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from shared.contracts import from_outside as outside
+from shared.contracts.envelope import Event
+from shared.contracts.fields import Data
+
+START = datetime(2026, 9, 1, 8, tzinfo=UTC)
+REGION = "/region/06"
+OPISTO = "/opisto/tampere"
+TAMPERE = "837"
+ISSUED_ON = "2026-08-31"
+_NAMESPACE = UUID("3b0f6a86-5b62-4d0c-8a4e-0d3c0e5d1c11")
+
+Meeting = tuple[str, float]
+"""A session's id and the day on which it begins; it lasts an hour."""
+
+
+def at(days: float) -> datetime:
+    """So many days after the start."""
+    return START + timedelta(days=days)
+
+
+def a_referral(name: object = "one") -> str:
+    """A referral's id."""
+    return str(uuid5(_NAMESPACE, str(name)))
+
+
+def key(activity: str, organiser: str = OPISTO) -> str:
+    """An activity as the aggregates name it."""
+    return f"{organiser} {activity}"
+
+
+def event(data: Data, days: float, source: str, name: str = "", *, synthetic: bool = False) -> Event:
+    """An event; its id is its class, its day and what else tells it apart."""
+    details = [type(data).__name__, f"{days:g}", getattr(data, "activity_id", ""), getattr(data, "session_id", "")]
+    id_ = name or "-".join(part for part in details if part)
+    return Event(id_, source, at(days), data, digest=id_, synthetic=synthetic)
+
+
+def issued(
+    days: float = 0,
+    referral: str | None = None,
+    *,
+    feedback: bool = True,
+    source: str = REGION,
+    synthetic: bool = False,
+    **fields: Any,
+) -> Event:
+    """ReferralIssued."""
+    said: dict[str, Any] = {
+        "referral_id": referral or a_referral(),
+        "unit_ref": "unit-1",
+        "municipality": TAMPERE,
+        "age_band": "65-74",
+        "languages": ["fi"],
+        "needs": {"friends": 8},
+        "consent": {"recorded_on": ISSUED_ON, "scopes": ["referral", *(["feedback"] if feedback else [])]},
+    }
+    data = outside.ReferralIssued.model_validate(said | fields, strict=False)
+    return event(data, days, source, synthetic=synthetic)
+
+
+def chosen(days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO) -> Event:
+    """ActivityChosen."""
+    data = outside.ActivityChosen(referral_id=referral or a_referral(), organiser=organiser, activity_id=activity)
+    return event(data, days, REGION)
+
+
+def withdrawn(days: float, reason: Any = "client_wish", referral: str | None = None) -> Event:
+    """ReferralWithdrawn."""
+    return event(outside.ReferralWithdrawn(referral_id=referral or a_referral(), reason=reason), days, REGION)
+
+
+def confirmed(days: float, activity: str = "a", referral: str | None = None) -> Event:
+    """EnrolmentConfirmed."""
+    data = outside.EnrolmentConfirmed(referral_id=referral or a_referral(), activity_id=activity)
+    return event(data, days, OPISTO)
+
+
+def off_the_list(days: float, activity: str = "a", referral: str | None = None) -> Event:
+    """EnrolmentCancelled."""
+    data = outside.EnrolmentCancelled(
+        referral_id=referral or a_referral(), activity_id=activity, reason="client_wish"
+    )
+    return event(data, days, OPISTO)
+
+
+def recorded(
+    days: float, session: str = "s1", activity: str = "a", *, came: bool = True, referral: str | None = None
+) -> Event:
+    """ActivityAttended, or ActivityMissed."""
+    kind = outside.ActivityAttended if came else outside.ActivityMissed
+    data = kind(referral_id=referral or a_referral(), activity_id=activity, session_id=session)
+    return event(data, days, OPISTO)
+
+
+def answered(days: float, respondent: Any = "participant", phase: Any = "after") -> Event:
+    """FeedbackSubmitted, about how it was."""
+    data = outside.FeedbackSubmitted(
+        about=outside.About(kind="referral", id=a_referral()),
+        respondent=respondent,
+        phase=phase,
+        instrument="experience_v1",
+        answers={"satisfaction": 5},
+    )
+    return event(data, days, "/service/feedback")
+
+
+def published(
+    days: float = -10,
+    activity: str = "a",
+    *,
+    meetings: Iterable[Meeting] = (("s1", 20), ("s2", 30)),
+    capacity: int = 10,
+    waiting: int = 0,
+    opens: float | None = None,
+    closes: float | None = None,
+    confirm: bool = False,
+    synthetic: bool = False,
+    **fields: Any,
+) -> Event:
+    """ActivityPublished: the whole activity."""
+    said: dict[str, Any] = {
+        "activity_id": activity,
+        "title": {"fi": f"Ryhmä {activity}"},
+        "themes": ["social"],
+        "municipality": TAMPERE,
+        "format": "in_person",
+        "languages": ["fi"],
+        "age": {},
+        "capacity": capacity,
+        "waiting_list": waiting,
+        "price_cents": 0,
+        "enrolment": {
+            "opens": None if opens is None else at(opens),
+            "closes": None if closes is None else at(closes),
+            "confirm": confirm,
+        },
+        "sessions": [
+            {"session_id": session, "starts_at": at(day), "ends_at": at(day) + timedelta(hours=1)}
+            for session, day in meetings
+        ],
+    }
+    return event(outside.ActivityPublished.model_validate(said | fields, strict=False), days, OPISTO, synthetic=synthetic)
+
+
+def called_off(days: float, activity: str = "a", replaced_by: str | None = None) -> Event:
+    """ActivityCancelled."""
+    data = outside.ActivityCancelled(activity_id=activity, reason="merged", replaced_by=replaced_by)
+    return event(data, days, OPISTO)
+
+
+def names(follow: Sequence[Any]) -> list[str]:
+    """The classes of what follows."""
+    return [type(one.data).__name__ for one in follow]

@@ -1,0 +1,230 @@
+"""Events about one referral, as the tests of the feedback service tell them."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+from services.feedback.handlers import table
+from services.feedback.model import Feedback
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as told
+from shared.contracts.envelope import Event
+from shared.contracts.fields import Data
+from shared.contracts.from_services import Outcome
+from shared.engine.model import Decision, Rejected, Waits
+
+REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+REGION = "/region/06"
+OPISTO = "/opisto/valkeakoski"
+OTHER_OPISTO = "/opisto/ylojarvi"
+START = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
+DIMENSIONS = {item: 5 for item in outside.INSTRUMENTS["dimensions_v1"]}
+
+Phase = Literal["before", "after"]
+
+
+def event(data: Data, source: str, day: float = 0, id_: str = "", *, synthetic: bool = False) -> Event:
+    """An event whose id says what it is, `day` days after the start."""
+    id_ = id_ or f"{type(data).__name__}-{source.rpartition('/')[2]}-{day}"
+    return Event(id_, source, START + timedelta(days=day), data, synthetic=synthetic)
+
+
+def issued(
+    day: float = 0,
+    *,
+    scopes: tuple[Literal["referral", "feedback"], ...] = ("referral", "feedback"),
+    source: str = REGION,
+    municipality: str = "908",
+    referral: str = REFERRAL,
+    synthetic: bool = False,
+) -> Event:
+    data = outside.ReferralIssued(
+        referral_id=referral,
+        unit_ref="u1",
+        municipality=municipality,
+        age_band="65-74",
+        languages=("fi",),
+        needs={"friends": 8},
+        consent=outside.Consent(recorded_on=date(2026, 8, 30), scopes=scopes),
+    )
+    return event(data, source, day, f"issued-{source[-2:]}-{day}", synthetic=synthetic)
+
+
+def withdrawn(reason: Any = "consent_withdrawn", day: float = 5, source: str = REGION) -> Event:
+    return event(outside.ReferralWithdrawn(referral_id=REFERRAL, reason=reason), source, day)
+
+
+def proposed(day: float = 1, number: int = 0) -> Event:
+    proposal = told.Proposal(
+        organiser=OPISTO, activity_id="choir", score=90, reasons=("need",), starts_at=START, places_left=2
+    )
+    data = told.ActivitiesProposed(referral_id=REFERRAL, number=number, proposals=(proposal,))
+    return event(data, "/service/catalogue", day)
+
+
+def none_found(day: float = 1, number: int = 0) -> Event:
+    data = told.NoActivityFound(referral_id=REFERRAL, number=number, nearest_misses={})
+    return event(data, "/service/catalogue", day)
+
+
+def _about(organiser: str, answer: int, activity: str, referral: str = REFERRAL) -> dict[str, Any]:
+    return {
+        "referral_id": referral,
+        "organiser": organiser,
+        "activity_id": activity,
+        "number": 1,
+        "answer": answer,
+        "request": "choice",
+    }
+
+
+def reserved(
+    day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir", referral: str = REFERRAL
+) -> Event:
+    about = _about(organiser, answer, activity, referral)
+    data = told.PlaceReserved(**about, given_at=START, promoted=False, confirm=False, sessions=())
+    return event(data, "/service/catalogue", day, f"reserved-{organiser[-4:]}-{answer}")
+
+
+def waitlisted(day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir") -> Event:
+    data = told.PlaceWaitlisted(**_about(organiser, answer, activity), position=1, sessions=())
+    return event(data, "/service/catalogue", day, f"waitlisted-{organiser[-4:]}-{answer}")
+
+
+def refused(
+    reason: Any = "full", day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir"
+) -> Event:
+    data = told.PlaceRefused(**_about(organiser, answer, activity), reason=reason)
+    return event(data, "/service/catalogue", day, f"refused-{organiser[-4:]}-{answer}")
+
+
+def released(day: float = 4, *, organiser: str = OPISTO, answer: int = 2, activity: str = "choir") -> Event:
+    data = told.PlaceReleased(**_about(organiser, answer, activity))
+    return event(data, "/service/catalogue", day, f"released-{organiser[-4:]}-{answer}")
+
+
+def _ending(class_: type[told.Ended], outcome: Outcome, day: float, attended: int, referral: str = REFERRAL) -> Event:
+    counts = told.SessionCounts(attended=attended, missed=1, not_recorded=0)
+    return event(class_(referral_id=referral, outcome=outcome, sessions=counts), "/service/referral", day)
+
+
+def completed(outcome: Outcome = "completed", day: float = 60, referral: str = REFERRAL) -> Event:
+    return _ending(told.ReferralCompleted, outcome, day, 4, referral)
+
+
+def lapsed(outcome: Outcome = "not_chosen", day: float = 30) -> Event:
+    return _ending(told.ReferralLapsed, outcome, day, 0)
+
+
+def closed(outcome: Outcome = "completed", day: float = 70) -> Event:
+    return _ending(told.ReferralClosed, outcome, day, 4 if outcome in {"completed", "discontinued"} else 0)
+
+
+def answered(
+    answers: dict[str, int] | None = None,
+    *,
+    phase: Phase = "before",
+    day: float = 3,
+    respondent: Any = "participant",
+    instrument: Any = "dimensions_v1",
+    source: str = "/service/feedback",
+    id_: str = "",
+    channel: Any = "form",
+    referral: str = REFERRAL,
+) -> Event:
+    data = outside.FeedbackSubmitted(
+        about=outside.About(kind="referral", id=referral),
+        respondent=respondent,
+        phase=phase,
+        instrument=instrument,
+        answers=answers or DIMENSIONS,
+        channel=channel,
+    )
+    return event(data, source, day, id_ or f"{respondent}-{phase}-{instrument}-{source[-4:]}-{day}")
+
+
+def experienced(source: str, respondent: Any, day: float = 61) -> Event:
+    answers = {"satisfaction": 4, "recommend": 9}
+    return answered(
+        answers,
+        phase="after",
+        day=day,
+        respondent=respondent,
+        instrument="experience_v1",
+        source=source,
+        channel=None,
+    )
+
+
+def link(token_hash: str = "a" * 64, phase: Phase = "before", day: float = 2.5) -> Event:
+    data = told.FormLinkIssued(
+        referral_id=REFERRAL,
+        phase=phase,
+        token_hash=token_hash,
+        expires=START + timedelta(days=30),
+        issued_to=REGION,
+    )
+    return event(data, "/service/feedback", day, f"link-{token_hash[:4]}-{phase}")
+
+
+HANDLERS = table().handlers
+
+
+def decide(state: Feedback | None, one: Event) -> Decision[Feedback] | Waits | Rejected:
+    """As the engine calls it, by the service's own table."""
+    return HANDLERS[one.name].decide(state, one, one.time, None)
+
+
+class Told:
+    """What became of a row of events: the state, what followed, what was rejected, what still waits."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.state: Feedback | None = None
+        self.follow: list[Data] = []
+        self.rejected: list[tuple[str, str]] = []
+        self.waiting: list[Event] = []
+        self.erased = False
+        for one in events:
+            self.take(one)
+
+    def take(self, one: Event) -> None:
+        """Takes an event as the engine does: what waits is tried again after each that is applied, in order of time."""
+        if self._decided(one) != "applied":
+            return
+        progress = True
+        while progress:
+            progress = False
+            for early in sorted(self.waiting, key=lambda waiting: waiting.order):
+                self.waiting.remove(early)
+                if self._decided(early) != "waiting":
+                    progress = True
+                    break
+
+    def _decided(self, one: Event) -> str:
+        if self.erased:
+            return "erased"
+        decision = decide(self.state, one)
+        if isinstance(decision, Waits):
+            self.waiting.append(one)
+            return "waiting"
+        if isinstance(decision, Rejected):
+            self.rejected.append((one.id, decision.why))
+            return "rejected"
+        self.state = decision.state
+        self.follow += [follow.data for follow in decision.follow]
+        if decision.erase:
+            self.erased, self.waiting = True, []
+        return "applied"
+
+    def requests(self) -> list[str]:
+        """The phases that were asked, in order."""
+        return [data.phase for data in self.follow if isinstance(data, told.FeedbackRequested)]
+
+    def measured(self) -> list[told.OutcomeMeasured]:
+        """The outcomes that were told, in order."""
+        return [data for data in self.follow if isinstance(data, told.OutcomeMeasured)]
+
+    def known(self) -> Feedback:
+        """The state, which is there."""
+        assert self.state is not None
+        return self.state

@@ -1,0 +1,360 @@
+"""A network between the referral service and the catalogue, in one process, that keeps no order and repeats itself.
+
+The real tables, the real engine's batch with its early events and its ring; only the store and the wire are in memory.
+What the services send each other, and what is sent to both of them from outside, waits in `pending` until somebody
+picks it: one after the other, any first, some of them twice.
+"""
+
+import random
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from services.catalogue import handlers as catalogue
+from services.catalogue.model import Activity, Match
+from services.referral import handlers as referral
+from services.referral.fold import Durations, View, fold
+from services.referral.model import Referral
+from shared.clock import Clock
+from shared.contracts import topics
+from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.contracts.from_services import DeadlinePassed
+from shared.contracts.identity import deadline_id
+from shared.engine.batch import Processor
+from shared.engine.model import Document, Due, Kind, Original, Table
+from shared.engine.publish import Publisher, Record
+from shared.engine.receive import Arrival, read_again, route
+from shared.store import Collection, Row
+from shared.store.interface import Journal, Remembered, Scalar, Written
+
+DURATIONS = Durations(*(timedelta(days=days) for days in (30, 14, 7, 14, 14)))
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class HandClock(Clock):
+    """A clock that a test sets; each look at it is a moment later, so that no two decisions have the same time."""
+
+    def __init__(self, now: datetime) -> None:
+        object.__setattr__(self, "time", [now])
+
+    def now(self) -> datetime:
+        time: list[datetime] = self.time  # type: ignore[attr-defined]
+        time[0] += timedelta(microseconds=1)
+        return time[0]
+
+    def set(self, now: datetime) -> None:
+        """Never backwards."""
+        time: list[datetime] = self.time  # type: ignore[attr-defined]
+        time[0] = max(time[0], now)
+
+
+class MemoryStore:
+    """The store's promises, as far as the two services ask for them, without a disk."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Row]] = {}
+        self.inbox: dict[tuple[str, str, str], list[Remembered]] = {}
+
+    async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
+        self.rows = {collection.name: {} for collection in collections}
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    async def load(self, collection: str, ids: Sequence[str]) -> dict[str, Row]:
+        there = self.rows[collection]
+        return {id_: there[id_] for id_ in ids if id_ in there}
+
+    async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
+        there = self.rows[collection]
+        lost = {row.id for row in rows if (there[row.id].version if row.id in there else 0) != row.version - 1}
+        there.update({row.id: row for row in rows if row.id not in lost})
+        return lost
+
+    async def clear(self, collection: str, rows: Sequence[Row]) -> None:
+        there = self.rows[collection]
+        there.update({row.id: row for row in rows if row.id in there and there[row.id].version == row.version})
+
+    async def find(
+        self,
+        collection: str,
+        *,
+        equal: Mapping[str, Scalar] | None = None,
+        at_most: tuple[str, Scalar] | None = None,
+        at_least: tuple[str, Scalar] | None = None,
+        order: str | None = None,
+        descending: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+        brief: bool = False,
+    ) -> list[Row]:
+        rows = [row for row in self.rows[collection].values() if all(_holds(row, *one) for one in (equal or {}).items())]
+        if at_least is not None:
+            assert at_least == ("unmatched_in", "")
+            rows = [row for row in rows if row.fields.get("unmatched_in") is not None]
+        return sorted(rows, key=lambda row: row.id)[:limit]
+
+    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
+        return [kept for key in keys for kept in self.inbox.get(key, ())]
+
+    async def remember(self, outcomes: Sequence[Remembered]) -> None:
+        for kept in outcomes:
+            self.inbox.setdefault((kept.aggregate, kept.source, kept.id), []).append(kept)
+
+    async def append(self, journal: str, rows: Sequence[Written]) -> None:
+        raise AssertionError("neither service keeps a journal")
+
+    async def read(self, journal: str, owner: str, *, after: int, limit: int) -> list[Written]:
+        raise AssertionError("neither service keeps a journal")
+
+    async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
+        raise AssertionError("neither service keeps a journal")
+
+    async def blank(self, journal: str, owner: str, about: str, body: bytes) -> None:
+        raise AssertionError("neither service keeps a journal")
+
+
+def _holds(row: Row, name: str, value: Scalar) -> bool:
+    kept = row.fields.get(name)
+    return value in kept if isinstance(kept, tuple | list) else kept == value
+
+
+class Wire(Publisher):
+    """Hands on what is published instead of sending it."""
+
+    def __init__(self, take: Callable[[Record], None]) -> None:
+        self._take = take
+
+    async def publish(self, records: Iterable[Record], *, within: float = 0.0) -> None:
+        for record in records:
+            self._take(record)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A record on its way to one service. `lane`: what Kafka keeps in order."""
+
+    to: str
+    record: ConsumerRecord
+
+    @property
+    def lane(self) -> tuple[str, str, bytes | None]:
+        return self.to, self.record.topic, self.record.key
+
+
+class Network:
+    """Both services and what is under way between them."""
+
+    def __init__(self, now: datetime, *, seed: int = 0, in_lanes: bool = False, ring: int = 64) -> None:
+        self.clock = HandClock(now)
+        self.random = random.Random(seed)
+        self.pending: list[Message] = []
+        self.delivered: list[Message] = []
+        self.published: list[Record] = []
+        self.after_each: Callable[[], None] = lambda: None
+        self._in_lanes = in_lanes
+        self._offset = 0
+        self._stores = {"referral": MemoryStore(), "catalogue": MemoryStore()}
+        self._tables: dict[str, Table] = {
+            "referral": replace(referral.table(DURATIONS), receive=self._receive),
+            "catalogue": replace(catalogue.table(timedelta(days=1)), receive=self._receive),
+        }
+        self._read: dict[int, Event] = {}
+        for name, table in self._tables.items():
+            _now(self._stores[name].open(kind.collection for kind in table.kinds))
+        self._processors = {
+            name: Processor(
+                table, self._stores[name], Wire(self._put_on), self.clock, ring=ring, due_early=timedelta(days=3_650)
+            )
+            for name, table in self._tables.items()
+        }
+
+    # --- what is sent
+
+    def send(self, event: Event) -> None:
+        """An event from outside, to both services."""
+        record = Record(
+            topics.INTAKE_HTTP,
+            event.data.subject.encode(),
+            event.data.model_dump_json(exclude_none=True).encode(),
+            kafka_headers(attributes_of(event)),
+        )
+        self._put_on(record)
+
+    def _put_on(self, record: Record) -> None:
+        if record.topic == topics.DEAD_LETTERS:
+            raise AssertionError(f"dead-lettered: {dict(record.headers)} {record.value!r}")
+        self.published.append(record)
+        self._offset += 1
+        for name, table in self._tables.items():
+            if record.topic in table.topics:
+                self.pending.append(Message(name, _consumed(record, self._offset)))
+
+    # --- what arrives
+
+    def deliver(self, message: Message) -> None:
+        """One record, as a batch of its own."""
+        _now(self._process(message))
+        self.delivered.append(message)
+        self.after_each()
+
+    def _receive(self, record: ConsumerRecord, table: Table, now: datetime) -> Arrival | None:
+        """As the engine's own, but what is delivered ten times is read once."""
+        original = Original(record.topic, 0, record.offset, 0, record.key, record.value, list(record.headers))
+        event = self._read.get(record.offset) or read_again(original, table, now)
+        self._read[record.offset] = event
+        routed = route(event, table)
+        return Arrival(event, *routed, original, 0, f"{table.service}-{record.offset}", owned=True) if routed else None
+
+    async def _process(self, message: Message) -> None:
+        processor = self._processors[message.to]
+        await processor.clear(await processor.process([message.record]))
+
+    def drain(self, *, repeat: float = 0.0) -> None:
+        """Delivers until nothing is under way: any first; each again, now or later, with the chance `repeat`."""
+        steps = 0
+        while self.pending:
+            message = self._next()
+            self.deliver(message)
+            if self.random.random() < repeat:
+                self.deliver(self.random.choice(self.delivered[-40:]))
+            steps += 1
+            assert steps < 5_000, f"it never comes to rest: {self.pending[-1]}"
+
+    def replay(self) -> None:
+        """Everything once more, the oldest first."""
+        for message in list(self.delivered):
+            self.deliver(message)
+
+    def in_order(self, events: Iterable[Event]) -> None:
+        """Each event at its own time, all that follows from it before the next."""
+        for event in sorted(events, key=lambda one: one.order):
+            self.clock.set(event.time)
+            self.send(event)
+            while self.pending:
+                self.deliver(self.pending.pop(0))
+
+    def _next(self) -> Message:
+        place = self.random.randrange(len(self.pending))
+        if self._in_lanes:
+            lane = self.pending[place].lane
+            place = next(index for index, one in enumerate(self.pending) if one.lane == lane)
+        return self.pending.pop(place)
+
+    # --- silence
+
+    def let_time_pass(self, days: int) -> None:
+        """A day at a time, the deadlines that are due fire, as the engine's sweeper fires them."""
+        for _ in range(days):
+            self.clock.set(self.clock.now() + timedelta(days=1))
+            while self._fire():
+                self.drain()
+
+    def _fire(self) -> bool:
+        fired = False
+        for name, table in self._tables.items():
+            for kind in table.kinds:
+                for id_, row in list(self._stores[name].rows[kind.collection.name].items()):
+                    for due in _dues(kind, row):
+                        if due.due_at <= self.clock.now():
+                            fired = True
+                            self._put_on(_passed(name, kind, id_, due))
+        return fired
+
+    # --- where it stands
+
+    def referral(self, referral_id: str) -> Referral:
+        """The referral's state."""
+        state = self._state("referral", "referrals", referral_id, Referral)
+        assert state is not None
+        return state
+
+    def view(self, referral_id: str) -> View:
+        """Where the referral stands."""
+        return fold(self.referral(referral_id), DURATIONS)
+
+    def match(self, referral_id: str) -> Match | None:
+        """The matching of the referral."""
+        return self._state("catalogue", "matches", referral_id, Match)
+
+    def activities(self) -> dict[str, Activity]:
+        """Every activity by its key."""
+        rows = self._stores["catalogue"].rows["activities"]
+        found = {id_: self._state("catalogue", "activities", id_, Activity) for id_ in rows}
+        return {id_: state for id_, state in found.items() if state is not None}
+
+    def waiting_early(self) -> list[str]:
+        """What waits in a document for what it depends on."""
+        decoder = msgspec.json.Decoder(Document[Any])
+        return [
+            early.what
+            for store in self._stores.values()
+            for rows in store.rows.values()
+            for row in rows.values()
+            for early in decoder.decode(row.body).early
+        ]
+
+    def told(self, referral_id: str, name: str) -> list[dict[str, Any]]:
+        """What was published about the referral of one class, each event once, in order."""
+        found: dict[bytes, dict[str, Any]] = {}
+        for record in self.published:
+            headers = dict(record.headers)
+            data = msgspec.json.decode(record.value or b"")
+            if headers["ce_type"] == f"fi.kulttuurilahete.{name}.v1".encode() and data.get("referral_id") == referral_id:
+                found.setdefault(headers["ce_id"] or b"", data)
+        return list(found.values())
+
+    def _state(self, service: str, collection: str, id_: str, state: type[S]) -> S | None:
+        row = self._stores[service].rows[collection].get(id_)
+        if row is None:
+            return None
+        document: Any = msgspec.json.decode(row.body, type=Document[state])  # type: ignore[valid-type]
+        kept: S | None = document.state
+        return kept
+
+
+def _now(work: Coroutine[Any, Any, T]) -> T:
+    """Runs what never waits for anything outside the process."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise AssertionError("something in the network waits for the world outside")
+
+
+def _consumed(record: Record, offset: int) -> ConsumerRecord:
+    return ConsumerRecord(record.topic, 0, offset, offset, 0, record.key, record.value, None, 0, 0, tuple(record.headers))
+
+
+def _dues(kind: Kind[Any], row: Row) -> Sequence[Due]:
+    document: Any = msgspec.json.decode(row.body, type=Document[kind.state])  # type: ignore[name-defined]
+    if document.state is None or document.erased:
+        return ()
+    return kind.deadlines(document.state)
+
+
+def _passed(service: Any, kind: Kind[Any], id_: str, due: Due) -> Record:
+    data = DeadlinePassed(
+        service=service,
+        collection=kind.collection.name,
+        aggregate=id_,
+        what=due.what,
+        due_at=due.due_at.astimezone(UTC),
+        nth=due.nth,
+        referral_id=due.referral_id,
+        concerns=due.concerns,
+    )
+    of = deadline_id(service, f"{kind.collection.name}/{id_}", due.what, due.due_at, due.nth)
+    event = Event(of, f"/service/{service}", data.due_at, data, correlation=due.referral_id)
+    return Record(
+        topics.events_of(service),
+        data.subject.encode(),
+        data.model_dump_json(exclude_none=True).encode(),
+        kafka_headers(attributes_of(event)),
+    )

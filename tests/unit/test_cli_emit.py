@@ -1,0 +1,176 @@
+"""Sending lines of events: gathered by source, told apart when refused, sent again when it cannot be now."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.ask import client
+from cli.emitting import MOST_AT_ONCE, Line, Refused, Sender, gathered, numbered, read_line
+from cli.failure import VerbError
+
+KEYS = {"/region/06": "key-06", "/region/08": "key-08"}
+Answer = tuple[int, dict[str, str], object]
+
+
+class Door:
+    """A door that keeps what it is asked, and answers as it is told: by default 422 where an event is bad."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[Any]]] = []
+        self.answers: list[Answer] = []
+        self.url = ""
+
+    def answer(self, key: str, events: list[Any]) -> Answer:
+        self.asked.append((key, [event["id"] for event in events]))
+        if self.answers:
+            return self.answers.pop(0)
+        bad = [event["id"] for event in events if event.get("bad")]
+        if bad:
+            return 422, {}, {"title": "Breaks the contract", "detail": f"/data: {bad[0]} is bad"}
+        return 202, {}, {"accepted": []}
+
+
+def handler(door: Door) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            batch = self.headers["Content-Type"] == "application/cloudevents-batch+json"
+            assert isinstance(body, list) == batch
+            key = self.headers["Authorization"].removeprefix("Bearer ")
+            status, headers, document = door.answer(key, body if batch else [body])
+            content = json.dumps(document).encode()
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    return Handler
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    double = Door()
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler(double)) as server:
+        server.daemon_threads = True
+        double.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield double
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def to_door(door: Door) -> Iterator[httpx.Client]:
+    with client(door.url, None) as connected:
+        yield connected
+
+
+def events(*described: tuple[str, str], bad: Sequence[str] = ()) -> list[bytes]:
+    return [json.dumps({"id": id_, "source": source, "bad": id_ in bad}).encode() for id_, source in described]
+
+
+def ignore(_: Refused) -> None:
+    """What is refused is looked at in the end."""
+
+
+def test_consecutive_lines_of_a_source_go_together_in_their_order(door: Door, to_door: httpx.Client) -> None:
+    lines = events(("1", "/region/06"), ("2", "/region/06"), ("3", "/region/08"), ("4", "/region/06"))
+    told = Sender(to_door, KEYS, ignore).send(lines)
+    assert (told.accepted, told.refused) == (4, [])
+    assert door.asked == [("key-06", ["1", "2"]), ("key-08", ["3"]), ("key-06", ["4"])]
+
+
+def test_no_batch_is_larger_than_a_hundred(door: Door, to_door: httpx.Client) -> None:
+    told = Sender(to_door, KEYS, ignore).send(events(*((str(n), "/region/06") for n in range(250))))
+    assert told.accepted == 250
+    assert [len(ids) for _, ids in door.asked] == [100, 100, 50]
+    assert [id_ for _, ids in door.asked for id_ in ids] == [str(n) for n in range(250)]
+
+
+def test_a_refused_line_is_told_alone_and_does_not_stop_the_rest(door: Door, to_door: httpx.Client) -> None:
+    told_at_once: list[Refused] = []
+    lines = events(("1", "/region/06"), ("2", "/region/06"), ("3", "/region/06"), ("4", "/region/08"), bad=["2"])
+    told = Sender(to_door, KEYS, told_at_once.append).send(lines)
+    assert told.accepted == 3
+    assert told.refused == told_at_once == [Refused(2, "/data: 2 is bad")]
+    assert [ids for _, ids in door.asked] == [["1", "2", "3"], ["1"], ["2"], ["3"], ["4"]]
+
+
+def test_a_source_without_a_key_and_what_is_no_event_are_refused_here(door: Door, to_door: httpx.Client) -> None:
+    lines = [*events(("1", "/region/07")), b"{", b"[1]", b'{"id": "x"}', b"\xff\xfe", *events(("2", "/region/06"))]
+    told = Sender(to_door, KEYS, ignore).send(lines)
+    assert told.accepted == 1
+    assert [refused.line for refused in told.refused] == [1, 2, 3, 4, 5]
+    assert told.refused[0].reason == "no key of '/region/07' in keys.json"
+    assert "a source is needed" in told.refused[2].reason
+    assert door.asked == [("key-06", ["2"])]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_door_that_cannot_now_is_asked_again(door: Door, to_door: httpx.Client, status: int) -> None:
+    door.answers = [(status, {}, {"detail": "later"}), (status, {}, {"detail": "later"})]
+    told = Sender(to_door, KEYS, ignore).send(events(("1", "/region/06"), ("2", "/region/06")))
+    assert (told.accepted, told.refused) == (2, [])
+    assert [ids for _, ids in door.asked] == [["1", "2"]] * 3
+
+
+def test_a_wait_that_would_be_too_long_ends_it_with_the_line_that_was_reached(
+    door: Door, to_door: httpx.Client
+) -> None:
+    door.answers = [(202, {}, {}), (503, {"Retry-After": "31"}, {"detail": "the platform is stopping"})]
+    with pytest.raises(
+        VerbError, match=r"^line 2 and what follows: not sent: the platform is stopping \(1 accepted, 0"
+    ):
+        Sender(to_door, KEYS, ignore).send(events(("1", "/region/06"), ("2", "/region/08")))
+
+
+def test_a_door_where_nobody_answers_ends_it(free_port: Callable[[], int]) -> None:
+    with (
+        client(f"http://127.0.0.1:{free_port()}", None) as nowhere,
+        pytest.raises(VerbError, match="line 1 and what follows: not sent: no answer"),
+    ):
+        Sender(nowhere, KEYS, ignore, retry_seconds=0.3).send(events(("1", "/region/06")))
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    def find() -> int:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+        server.server_close()
+        return int(server.server_address[1])
+
+    return find
+
+
+def test_empty_lines_are_counted_and_left_out() -> None:
+    assert list(numbered([b"\xef\xbb\xbf{}\n", b"\r\n", b"  \n", b"[]\r\n"])) == [(1, b"{}"), (4, b"[]")]
+
+
+def test_a_line_is_sent_byte_for_byte() -> None:
+    text = b'{"source": "/region/06",  "id":1e3, "id": 2}'
+    assert read_line(7, text) == Line(7, "/region/06", text)
+
+
+def test_a_refusal_between_lines_keeps_its_place() -> None:
+    one, two, three = Line(1, "a", b"1"), Refused(2, "no"), Line(3, "a", b"3")
+    assert list(gathered([one, two, three])) == [[one], two, [three]]
+
+
+def test_lines_in_bytes_also_bound_a_batch() -> None:
+    long = [Line(number, "a", b"x" * 1024 * 1024) for number in range(9)]
+    assert [len(batch) for batch in gathered(long) if isinstance(batch, list)] == [4, 4, 1]
+    assert MOST_AT_ONCE == 100

@@ -1,0 +1,202 @@
+"""The `lahete` command without a platform: how it is used, how it fails, what it prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app, main
+from cli.terminal import printable
+from deploy.embedded.state import anchored_clock, claim, open_folder, supervisor_of
+from shared.contracts import topics
+from shared.contracts.registry import CLASSES
+from shared.engine.lag import READS, TOPICS_OF
+from shared.settings import read
+
+COURSE = {
+    "id": "helsinki:abc",
+    "name": {"fi": "Kuoro kaikille"},
+    "keywords": [{"@id": "https://api.hel.fi/linkedevents/v1/keyword/yso:p1808/"}],
+    "location": {
+        "id": "tprek:15417",
+        "name": {"fi": "Sellon kirjasto"},
+        "divisions": [{"type": "muni", "ocd_id": "ocd-division/country:fi/kunta:espoo", "name": {"fi": "Espoo"}}],
+    },
+    "in_language": [{"@id": "https://api.hel.fi/linkedevents/v1/language/fi/"}],
+    "offers": [{"is_free": True}],
+    "event_status": "EventScheduled",
+    "type_id": "Course",
+    "start_time": "2020-09-10T14:30:00Z",
+    "end_time": "2020-09-10T16:00:00Z",
+    "maximum_attendee_capacity": 20,
+    "last_modified_time": "2020-08-20T06:00:00Z",
+}
+VERBS = [
+    *(["run"], ["stop"], ["status"], ["emit"], ["import", "linked-events"], ["trace"], ["lag"], ["contracts"]),
+    *(["dead-letters", verb] for verb in ("list", "show", "redrive", "discard")),
+    *(["key", verb] for verb in ("add", "revoke", "list")),
+    *(["topics", verb] for verb in ("add", "list")),
+]
+
+
+def ended(arguments: list[str]) -> int:
+    """The exit code of the whole command, faults and all."""
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert isinstance(exit_.value.code, int)
+    return exit_.value.code
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_has_help(verb: list[str]) -> None:
+    result = CliRunner().invoke(app, [*verb, "--help"])
+    assert result.exit_code == 0
+    assert "Usage: " in result.stdout
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(["nonsense"], ["run", "--port-base", "0"], ["run", "--port-base", "65535"], ["run", "--engine", "java"]),
+        *(["emit"], ["emit", "missing.jsonl"], ["trace"], ["dead-letters", "redrive"], ["dead-letters", "discard"]),
+        *(["topics", "add", "ops:anna"], ["topics", "add", "/region/91"], ["import", "linked-events", __file__]),
+        ["dead-letters", "redrive", "some-id", "--reason", "rejected"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_ends_with_2(wrong: list[str]) -> None:
+    assert ended(wrong) == 2
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [["status"], ["lag"], ["trace", "x"], ["emit", __file__], ["dead-letters", "list"], ["key", "list"]],
+    ids=" ".join,
+)
+def test_where_nothing_runs_one_line_says_so(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended([*verb, "--dir", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("lahete: ")
+    assert printed.err.count("\n") == 1
+
+
+def test_stopping_what_does_not_run_is_done_already(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["stop", "--dir", str(tmp_path)])
+    assert (result.exit_code, result.stdout) == (0, f"nothing runs in {tmp_path}\n")
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert ended(["key", "add", "ops:anna", "--dir", str(file / "d")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_folder_of_another_version_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "version").write_text("2\n")
+    assert ended(["key", "add", "ops:anna", "--dir", str(tmp_path)]) == 1
+    assert "holds state of version '2'" in capsys.readouterr().err
+
+
+def test_a_folder_has_one_holder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = open_folder(tmp_path)
+    with claim(folder):
+        assert supervisor_of(folder) is not None
+        assert ended(["run", "--dir", str(tmp_path)]) == 1
+        assert "another run, process" in capsys.readouterr().err
+    assert supervisor_of(folder) is None
+
+
+def test_a_bad_setting_stops_the_start_with_a_line_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAHETE_ENV", "nowhere")
+    assert ended(["run", "--dir", str(tmp_path)]) == 1
+    assert "LAHETE_ENV is 'nowhere'" in capsys.readouterr().err
+
+
+def test_the_clock_keeps_its_anchor_as_long_as_its_setting(tmp_path: Path) -> None:
+    folder = open_folder(tmp_path)
+    first = anchored_clock(folder, "2026-09-01T08:00:00+03:00*100")
+    assert first["start"] == "2026-09-01T05:00:00+00:00"
+    assert first["speed"] == 100
+    assert anchored_clock(folder, "2026-09-01T08:00:00+03:00*100") == first
+    assert anchored_clock(folder, "2026-09-01T08:00:00+03:00*200")["anchor"] > first["anchor"]
+    assert anchored_clock(folder, "")["speed"] == 1
+
+
+def test_granted_topics_are_kept_and_listed(tmp_path: Path) -> None:
+    at = ["--dir", str(tmp_path / "d")]
+    for source in ("/region/06", "/opisto/1.2.3", "/region/06"):
+        assert CliRunner().invoke(app, ["topics", "add", source, *at]).exit_code == 0
+    listed = json.loads(CliRunner().invoke(app, ["topics", "list", "--json", *at]).stdout)
+    own = {"intake.region.06": 1, "intake.opisto.1.2.3": 1}
+    assert listed == topics.platform_topics() | own
+    assert json.loads((tmp_path / "d" / "topics.json").read_text()) == ["/opisto/1.2.3", "/region/06"]
+
+
+def test_contracts_are_printed_and_written(tmp_path: Path) -> None:
+    printed = json.loads(CliRunner().invoke(app, ["contracts"]).stdout)
+    assert printed["asyncapi"]["asyncapi"] == "3.0.0"
+    assert printed["schemas"].keys() == CLASSES.keys()
+    assert CliRunner().invoke(app, ["contracts", "--out", str(tmp_path / "c")]).exit_code == 0
+    assert json.loads((tmp_path / "c" / "asyncapi.json").read_text()) == printed["asyncapi"]
+
+
+def test_linked_events_become_lines_and_refusals(tmp_path: Path) -> None:
+    page = tmp_path / "page.json"
+    page.write_text(json.dumps({"data": [COURSE, COURSE | {"id": "helsinki:off", "event_status": "EventCancelled"}]}))
+    arguments = ["import", "linked-events", str(page), "--opisto", "1.2.3", "--dir", str(tmp_path)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    (line,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (line["source"], line["data"]["activity_id"]) == ("/opisto/1.2.3", "helsinki:abc")
+    assert result.stderr.startswith('refused "helsinki:off": event_status: ')
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_import_that_takes_nothing_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.json"
+    page.write_text('{"data": [{"id": "x:1"}]}')
+    assert ended(["import", "linked-events", str(page), "--opisto", "1.2.3", "--dir", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert [line.split(":")[0] for line in printed.err.splitlines()] == ['refused "x', "lahete"]
+
+
+def test_what_comes_from_outside_cannot_steer_the_terminal() -> None:
+    assert printable("a\x1b[31m\r\n") == "a\\x1b[31m\\r\\n"
+    assert printable(["full", "closed"]) == "full closed"
+    assert printable(None) == ""
+
+
+def test_the_lag_counts_what_the_services_read() -> None:
+    """Pattern for pattern, as each service's own table says: a topic missed here would be lost at a stop."""
+    assert {service: set(patterns) for service, patterns in TOPICS_OF.items()} == tables()
+    assert READS["catalogue"]("intake.region.06")
+    assert not READS["monitor"]("redrive.monitor")
+
+
+def tables() -> dict[str, set[str]]:
+    from services.catalogue.app import build_app as catalogue
+    from services.catalogue.settings import CatalogueSettings
+    from services.feedback.app import build_app as feedback
+    from services.feedback.settings import FeedbackSettings
+    from services.monitor.app import build_app as monitor
+    from services.monitor.settings import MonitorSettings
+    from services.notify.app import build_app as notify
+    from services.notify.settings import NotifySettings
+    from services.referral.app import build_app as referral
+    from services.referral.settings import ReferralSettings
+
+    apps = [
+        *(referral(read(ReferralSettings)), catalogue(read(CatalogueSettings)), feedback(read(FeedbackSettings))),
+        *(notify(read(NotifySettings)), monitor(read(MonitorSettings))),
+    ]
+    return {app.table.service: set(app.table.topics) for app in apps}

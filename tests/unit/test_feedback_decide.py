@@ -1,0 +1,390 @@
+"""Every decision of the feedback service: who is asked, whose answers hold, what is measured, what erasure leaves."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.feedback.decide import brief, erased_fields, fields
+from services.feedback.model import Figures, form_event_id, has_the_place, is_used, quarter_of
+from shared.contracts.envelope import Event
+from shared.contracts.from_services import FeedbackRequested
+from shared.engine.model import Decision, Rejected, Waits
+from tests.unit.feedback_facts import (
+    HANDLERS,
+    OPISTO,
+    OTHER_OPISTO,
+    REFERRAL,
+    REGION,
+    START,
+    Told,
+    answered,
+    closed,
+    completed,
+    decide,
+    experienced,
+    issued,
+    lapsed,
+    link,
+    none_found,
+    proposed,
+    refused,
+    released,
+    reserved,
+    waitlisted,
+    withdrawn,
+)
+
+WHO5 = {"q1": 1, "q2": 2, "q3": 3, "q4": 4, "q5": 5}
+
+
+# --- who is asked
+
+
+def test_the_first_place_asks_the_participant_how_things_are_before() -> None:
+    story = Told([issued(), proposed(), reserved()])
+    [request] = story.follow
+    assert request == FeedbackRequested(
+        referral_id=REFERRAL, phase="before", respondents=("participant",), instruments=("dimensions_v1",)
+    )
+
+
+def test_a_second_place_asks_nobody_again() -> None:
+    story = Told([issued(), reserved(), released(), reserved(6, organiser=OTHER_OPISTO)])
+    assert story.requests() == ["before"]
+
+
+def test_completion_asks_the_participant_and_the_partners_once() -> None:
+    story = Told([issued(), reserved(), completed(), completed(day=61), closed()])
+    assert story.requests() == ["before", "after"]
+    request = story.follow[-1]
+    assert isinstance(request, FeedbackRequested)
+    assert request.respondents == ("participant", "region", "opisto")
+    assert request.instruments == ("dimensions_v1", "experience_v1")
+
+
+def test_a_waiting_list_and_a_lapse_ask_nobody() -> None:
+    assert Told([issued(), waitlisted(), lapsed()]).requests() == []
+
+
+def test_nothing_is_asked_where_the_consent_does_not_cover_it() -> None:
+    assert Told([issued(scopes=("referral",)), reserved(), completed()]).follow == []
+
+
+def test_a_later_issue_that_consents_asks_what_is_due() -> None:
+    assert Told([issued(scopes=("referral",)), reserved(), issued(3)]).requests() == ["before"]
+
+
+def test_nobody_is_asked_how_it_was_before_once_it_is_over() -> None:
+    assert Told([issued(), completed(), reserved()]).requests() == ["after"]
+
+
+@pytest.mark.parametrize("early", [proposed(), none_found(), reserved(), completed(), closed(), link(), answered()])
+def test_what_comes_before_its_referral_waits_for_it(early: Event) -> None:
+    assert decide(None, early) == Waits("ReferralIssued")
+
+
+# --- the referral
+
+
+def test_the_latest_issue_holds_and_the_first_gives_the_quarter() -> None:
+    early, late = issued(-70, municipality="980"), issued(5)
+    for order in ([early, late], [late, early]):
+        state = Told(order).known()
+        assert state.issued is not None
+        assert state.issued.municipality == "908"
+        assert fields(state)["quarter"] == "2026-Q2"
+
+
+def test_another_region_changes_nothing() -> None:
+    before = Told([issued()]).known()
+    assert Told([issued(), issued(9, source="/region/07"), withdrawn(source="/region/07")]).known() == before
+
+
+def test_consent_that_ends_removes_answers_and_links() -> None:
+    story = Told([issued(), reserved(), link(), answered(), issued(9, scopes=("referral",))])
+    state = story.known()
+    assert (state.answers, state.measured, state.links, state.spent) == ((), {}, (), ())
+    assert fields(state)["token"] == []
+
+
+@pytest.mark.parametrize("reason", ["client_wish", "moved", "duplicate", "other"])
+def test_any_other_withdrawal_is_left_to_the_closing(reason: str) -> None:
+    before = Told([issued(), answered()]).known()
+    assert Told([issued(), answered(), withdrawn(reason)]).known() == before
+    assert decide(None, withdrawn(reason)).state is None  # type: ignore[union-attr]
+
+
+def test_erasure_leaves_id_status_and_dates_alone() -> None:
+    story = Told([issued(), reserved(), link(), answered(), withdrawn(day=5)])
+    state = story.known()
+    assert story.erased
+    assert msgspec.to_builtins(state) == {
+        "id": REFERRAL,
+        "erased": {
+            "status": "withdrawn",
+            "issued_at": "2026-09-01T08:00:00Z",
+            "closed_at": "2026-09-06T08:00:00Z",
+        },
+    }
+    assert erased_fields(state) == {"quarter": "2026-Q3"}
+
+
+def test_consent_withdrawn_before_anything_is_known_erases_too() -> None:
+    story = Told([withdrawn(), issued(), answered()])
+    assert story.erased
+    assert story.known().erased is not None
+    assert erased_fields(story.known()) == {"quarter": None}
+
+
+@pytest.mark.parametrize(
+    ("endings", "status"),
+    [
+        ([completed(), closed()], "completed"),
+        ([completed("discontinued")], "completed"),
+        ([lapsed(), closed("not_chosen", 31)], "lapsed"),
+        ([closed("withdrawn", 9)], "withdrawn"),
+    ],
+)
+def test_what_had_ended_stays_said_when_it_is_erased(endings: list[Event], status: str) -> None:
+    left = Told([issued(), reserved(), *endings, withdrawn(day=90)]).known().erased
+    assert left is not None
+    assert left.status == status
+
+
+# --- places
+
+
+@given(st.permutations([waitlisted(), reserved(3, answer=2), released(4, answer=3)]))
+def test_the_greatest_answer_holds_and_a_place_once_had_stays_known(order: list[Event]) -> None:
+    [place] = Told([issued(), *order]).known().places.values()
+    assert (place.state, place.had) == ("released", True)
+
+
+def test_the_form_is_for_who_has_the_place_and_afterwards_for_who_had_it() -> None:
+    moved = [issued(), reserved(), released(), reserved(6, organiser=OTHER_OPISTO)]
+    assert not has_the_place(Told(moved).known(), OPISTO)
+    assert has_the_place(Told(moved).known(), OTHER_OPISTO)
+    assert has_the_place(Told([issued(), reserved(), completed(), released(80)]).known(), OPISTO)
+    assert not has_the_place(Told([issued(), waitlisted()]).known(), OPISTO)
+
+
+def test_the_answer_to_the_latest_matching_holds() -> None:
+    state = Told([issued(), none_found(9, number=1), proposed(8, number=0)]).known()
+    assert state.matched is not None
+    assert (state.matched.proposed, state.proposed) == (False, True)
+
+
+# --- whose answers are taken
+
+
+def test_without_the_scope_feedback_is_rejected() -> None:
+    story = Told([issued(scopes=("referral",)), reserved(), answered(), experienced(REGION, "region")])
+    assert [why for _, why in story.rejected] == [
+        f"the consent of {REFERRAL} does not cover feedback; issue it again with the scope feedback"
+    ] * 2
+
+
+def test_another_region_may_not_send_feedback() -> None:
+    decision = decide(Told([issued()]).state, experienced("/region/07", "region"))
+    assert decision == Rejected(f"/region/07 sent feedback on {REFERRAL}, which another region issued")
+
+
+def test_the_own_region_may_send_its_own_and_a_participants_from_paper() -> None:
+    paper = answered(source=REGION, channel="paper")
+    assert len(Told([issued(), experienced(REGION, "region"), paper]).known().answers) == 2
+
+
+def test_an_opistos_feedback_waits_until_it_is_known_who_has_the_place() -> None:
+    sent = experienced(OPISTO, "opisto")
+    assert decide(Told([issued()]).state, sent) == Waits("PlaceReserved")
+    assert decide(Told([issued(), waitlisted()]).state, sent) == Waits("PlaceReserved")
+    assert len(Told([issued(), sent, reserved()]).known().answers) == 1
+
+
+def test_an_opisto_that_had_the_place_may_send_feedback() -> None:
+    story = Told([issued(), reserved(), released(), reserved(6, organiser=OTHER_OPISTO), experienced(OPISTO, "opisto")])
+    assert len(story.known().answers) == 1
+
+
+@pytest.mark.parametrize("places", [[reserved()], [refused(organiser=OTHER_OPISTO)]])
+def test_an_opisto_that_never_had_the_place_is_rejected(places: list[Event]) -> None:
+    [(_, why)] = Told([issued(), *places, experienced(OTHER_OPISTO, "opisto")]).rejected
+    assert why == (
+        f"{OTHER_OPISTO} neither has nor had the place of {REFERRAL}; only who has or had it sends feedback"
+    )
+
+
+# --- what holds, what changed
+
+
+@given(st.permutations([answered({"health": 2}, day=3), answered({"health": 7}, day=5), answered({"health": 4}, day=4)]))
+def test_the_latest_answers_hold(order: list[Event]) -> None:
+    [held] = Told([issued(), *order]).known().answers
+    assert held.answers == {"health": 7}
+
+
+def test_of_two_with_the_same_time_the_greater_id_holds() -> None:
+    one, two = answered({"health": 1}, id_="a"), answered({"health": 2}, id_="b")
+    for order in ([one, two], [two, one]):
+        assert Told([issued(), *order]).known().answers[0].answers == {"health": 2}
+
+
+@pytest.mark.parametrize("respondent", ["participant", "carer"])
+def test_before_and_after_are_measured_an_item(respondent: str) -> None:
+    before = answered({"health": 3, "friends": 2, "family": 5}, respondent=respondent)
+    after = answered({"health": 5, "friends": 1, "finance": 9}, respondent=respondent, phase="after", day=61)
+    for order in ([before, after], [after, before]):
+        [measured] = Told([issued(), *order]).measured()
+        assert (measured.respondent, measured.instrument) == (respondent, "dimensions_v1")
+        assert measured.change == {"health": 2, "friends": -1}
+
+
+def test_who5_is_measured_by_its_score() -> None:
+    before = answered(WHO5, instrument="who5", source=REGION, channel="phone")
+    after = answered(dict.fromkeys(WHO5, 5), instrument="who5", source=REGION, channel="phone", phase="after", day=61)
+    [measured] = Told([issued(), before, after]).measured()
+    assert measured.change == {"score": 40}
+
+
+def test_an_outcome_is_told_again_only_if_it_changed() -> None:
+    before, after = answered({"health": 3}), answered({"health": 5}, phase="after", day=61)
+    same = answered({"health": 5}, phase="after", day=62)
+    other = answered({"health": 6}, phase="after", day=63)
+    changes = [one.change for one in Told([issued(), before, after, same, other]).measured()]
+    assert changes == [{"health": 2}, {"health": 3}]
+
+
+def test_answers_of_different_people_or_of_partners_are_no_pair() -> None:
+    story = Told(
+        [
+            issued(),
+            answered(),
+            answered(respondent="carer", phase="after", day=61),
+            experienced(REGION, "region"),
+        ]
+    )
+    assert story.measured() == []
+
+
+# --- links
+
+
+def test_a_link_is_used_once_an_answer_of_the_form_came_in() -> None:
+    both = {instrument: form_event_id("b" * 64, instrument) for instrument in ("dimensions_v1", "experience_v1")}
+    for instrument, id_ in both.items():
+        answers = {"health": 3} if instrument == "dimensions_v1" else {"satisfaction": 3}
+        sent = answered(answers, phase="after", instrument=instrument, id_=id_, day=61)
+        events = [link("b" * 64, "after"), link("c" * 64, "after"), sent]
+        for order in (events, events[::-1]):
+            state = Told([issued(), *order]).known()
+            assert {one.token_hash[0]: is_used(state, one) for one in state.links} == {"b": True, "c": False}
+
+
+def test_a_partner_cannot_use_up_a_link() -> None:
+    sent = answered(source=REGION, id_=form_event_id("a" * 64, "dimensions_v1"), channel="paper")
+    state = Told([issued(), link(), sent]).known()
+    assert not is_used(state, state.links[0])
+
+
+def test_the_newest_links_stay() -> None:
+    links = [link(f"{number:064x}", day=number) for number in range(40)]
+    assert len(Told([issued(), *links]).known().links) == 32
+
+
+# --- any order, any repetition
+
+STORY = (
+    issued(),
+    issued(0.5, municipality="980"),
+    proposed(),
+    waitlisted(),
+    reserved(3, answer=2),
+    link(),
+    answered({"health": 3, "friends": 2}),
+    answered({"health": 4}, day=4),
+    completed(),
+    link("d" * 64, "after", 60.5),
+    answered({"health": 7}, phase="after", day=61),
+    experienced(OPISTO, "opisto"),
+    experienced(REGION, "region", 62),
+    closed(),
+)
+
+
+@given(st.permutations(STORY))
+def test_any_order_of_the_same_events_ends_in_the_same_state(order: list[Event]) -> None:
+    expected, story = Told(STORY), Told(order)
+    assert not story.waiting
+    assert not story.rejected
+    assert msgspec.structs.replace(story.known(), asked=()) == msgspec.structs.replace(expected.known(), asked=())
+    assert "after" in story.known().asked
+    assert len(story.requests()) == len(set(story.requests()))
+    assert story.measured()[-1] == expected.measured()[-1]
+
+
+@given(st.lists(st.sampled_from(STORY[1:]), max_size=40))
+def test_repetitions_change_nothing_and_tell_nothing(repeated: list[Event]) -> None:
+    story = Told(STORY)
+    state, follow = story.known(), list(story.follow)
+    for one in repeated:
+        story.take(one)
+    assert story.known() == state
+    assert story.follow == follow
+
+
+@given(st.permutations(STORY), st.integers(0, len(STORY)))
+def test_erasure_leaves_nothing_wherever_it_comes(order: list[Event], at: int) -> None:
+    story = Told([*order[:at], withdrawn(day=90), *order[at:]])
+    left = msgspec.to_builtins(story.known())
+    assert left.keys() == {"id", "erased"}
+    assert left["erased"].keys() == {"status", "issued_at", "closed_at"}
+
+
+# --- how it is found
+
+
+@pytest.mark.parametrize(
+    ("time", "quarter"),
+    [
+        ("2025-12-31T21:59:59+00:00", "2025-Q4"),
+        ("2025-12-31T22:00:00+00:00", "2026-Q1"),
+        ("2026-03-31T20:59:59+00:00", "2026-Q1"),
+        ("2026-03-31T21:00:00+00:00", "2026-Q2"),
+        ("2026-06-30T21:00:00+00:00", "2026-Q3"),
+        ("2026-09-30T20:59:59+00:00", "2026-Q3"),
+        ("2026-09-30T21:00:00+00:00", "2026-Q4"),
+    ],
+)
+def test_a_quarter_begins_at_midnight_in_finland(time: str, quarter: str) -> None:
+    assert quarter_of(datetime.fromisoformat(time)) == quarter
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)))  # noqa: DTZ001
+def test_a_quarter_holds_the_month_it_says(time: datetime) -> None:
+    year, _, quarter = quarter_of(time.replace(tzinfo=UTC)).partition("-Q")
+    around = [time + timedelta(hours=hours) for hours in (2, 3)]
+    assert (int(year), int(quarter)) in {(one.year, (one.month - 1) // 3 + 1) for one in around}
+
+
+def test_the_brief_holds_figures_and_nothing_of_a_synthetic_referral() -> None:
+    state = Told([issued(), answered({"health": 3}), answered(WHO5, instrument="who5", source=REGION)]).known()
+    figures = msgspec.json.decode(brief(state), type=Figures)
+    assert figures == Figures(
+        REGION,
+        "908",
+        "2026-Q3",
+        (("participant", "before", "dimensions_v1", {"health": 3}), ("participant", "before", "who5", {"score": 60})),
+    )
+    test = Told([issued(synthetic=True), answered()]).known()
+    assert brief(test) == b""
+    assert fields(test)["answered_in"] is None
+    assert brief(Told([issued()]).known()) == b""
+
+
+def test_a_deadline_of_its_own_changes_nothing() -> None:
+    state = Told([issued()]).state
+    passed = HANDLERS["DeadlinePassed/feedback"].decide(state, issued(), START, None)
+    assert passed == Decision(state)

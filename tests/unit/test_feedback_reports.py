@@ -1,0 +1,268 @@
+"""The reports: every referral counted once, no participant's figure that shows fewer than five."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.feedback.model import Feedback, Figures
+from services.feedback.reports import AT_LEAST, Cell, Filters, groups_of, loop, outcomes, standing
+from shared.contracts.envelope import Event
+from tests.unit.feedback_facts import (
+    OTHER_OPISTO,
+    Told,
+    closed,
+    completed,
+    issued,
+    lapsed,
+    none_found,
+    proposed,
+    refused,
+    released,
+    reserved,
+    waitlisted,
+    withdrawn,
+)
+
+REGIONS = ("/region/06", "/region/07")
+MUNICIPALITIES = ("837", "908")
+QUARTERS = ("2026-Q1", "2026-Q2", "2026-Q3")
+
+
+def _state(*events: Event) -> Feedback:
+    return Told([issued(), *events]).known()
+
+
+# --- the loop
+
+STANDINGS: list[tuple[list[Event], tuple[str, str]]] = [
+    ([], ("open", "matching")),
+    ([none_found()], ("open", "matching")),
+    ([proposed()], ("open", "choice")),
+    ([proposed(), waitlisted()], ("open", "place")),
+    ([proposed(), reserved()], ("open", "attendance")),
+    ([reserved(), completed()], ("completed", "")),
+    ([reserved(), completed("discontinued"), closed("discontinued")], ("completed", "")),
+    ([none_found(), lapsed("no_activity_found"), closed("no_activity_found", 30)], ("matching", "no_activity_found")),
+    ([proposed(), lapsed(), closed("not_chosen", 30)], ("choice", "not_chosen")),
+    ([refused("closed"), refused("full", 3, organiser=OTHER_OPISTO), lapsed()], ("place", "full")),
+    ([refused("unknown"), lapsed("no_activity_found")], ("place", "unknown")),
+    ([refused("cancelled"), lapsed()], ("place", "cancelled")),
+    ([reserved(), released(), lapsed()], ("choice", "not_chosen")),
+    ([reserved(), lapsed("never_attended")], ("attendance", "never_attended")),
+    ([reserved(), lapsed("not_recorded")], ("attendance", "not_recorded")),
+    ([reserved(), lapsed("not_recorded"), completed(day=40)], ("completed", "")),
+    ([proposed(), closed("withdrawn", 9)], ("withdrawn", "")),
+    ([closed("withdrawn", 1), proposed(2)], ("withdrawn", "")),
+    ([lapsed(), closed("not_chosen", 30), reserved(31)], ("open", "attendance")),
+    ([lapsed(), closed("not_chosen", 30), proposed(31, number=1)], ("open", "choice")),
+    ([withdrawn()], ("withdrawn", "")),
+    ([lapsed(), withdrawn(day=50)], ("erased", "lapsed")),
+    ([completed(), withdrawn(day=90)], ("completed", "")),
+]
+
+
+@pytest.mark.parametrize(("events", "expected"), STANDINGS)
+def test_a_referral_stands_in_one_place(events: list[Event], expected: tuple[str, str]) -> None:
+    assert standing(_state(*events)) == expected
+
+
+def _accounted(report: dict[str, Any]) -> int:
+    lost = sum(n for reasons in report["lost"].values() for n in reasons.values())
+    return int(report["completed"] + report["withdrawn"] + lost + sum(report["open"].values()))
+
+
+@given(st.lists(st.sampled_from([events for events, _ in STANDINGS]), max_size=12))
+def test_every_count_adds_up(stories: list[list[Event]]) -> None:
+    report = loop([_state(*events) for events in stories], Filters())
+    assert report["issued"] == len(stories) == _accounted(report)
+
+
+def test_the_loop_counts_who_came_how_far() -> None:
+    report = loop([_state(*events) for events, _ in STANDINGS], Filters())
+    assert report["issued"] == len(STANDINGS)
+    assert report["discontinued"] == 1
+    assert report["lost"] == {
+        "matching": {"no_activity_found": 1},
+        "choice": {"not_chosen": 2},
+        "place": {"full": 1, "closed": 0, "cancelled": 1, "unknown": 1},
+        "attendance": {"never_attended": 1, "not_recorded": 1},
+        "erased": {"lapsed": 1},
+    }
+    assert report["withdrawn"] == 3
+    assert report["attended"] == 3
+
+
+def test_synthetic_referrals_are_in_no_report() -> None:
+    synthetic = Told([issued(synthetic=True), reserved()]).known()
+    assert loop([synthetic], Filters())["issued"] == 0
+
+
+def test_erased_referrals_are_counted_only_where_nothing_asks_where_they_came_from() -> None:
+    erased = _state(withdrawn())
+    assert loop([erased], Filters(first="2026-Q3", last="2026-Q3"))["withdrawn"] == 1
+    assert loop([erased], Filters(first="2026-Q4"))["withdrawn"] == 0
+    assert loop([erased], Filters(region="/region/06"))["withdrawn"] == 0
+    never_issued = Told([withdrawn()]).known()
+    assert loop([never_issued], Filters())["issued"] == 0
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (Filters(), 1),
+        (Filters(region="/region/06", municipality="908", first="2026-Q3", last="2026-Q3"), 1),
+        (Filters(region="/region/07"), 0),
+        (Filters(municipality="837"), 0),
+        (Filters(first="2026-Q4"), 0),
+        (Filters(last="2026-Q2"), 0),
+    ],
+)
+def test_the_loop_takes_what_is_asked_for(filters: Filters, count: int) -> None:
+    assert loop([_state(proposed())], filters)["issued"] == count
+
+
+# --- the outcomes
+
+
+def _person(before: int, after: int, cell: Cell = ("/region/06", "2026-Q3", "908"), **more: Any) -> Figures:
+    region, quarter, municipality = cell
+    respondent = more.get("respondent", "participant")
+    answers = (
+        (respondent, "after", "dimensions_v1", {"health": after}),
+        (respondent, "after", "experience_v1", {"satisfaction": 4}),
+        (respondent, "before", "dimensions_v1", {"health": before}),
+    )
+    return Figures(region, municipality, quarter, answers)
+
+
+def _health(people: Iterable[Figures], filters: Filters) -> Any:
+    return outcomes(list(people), filters)["participants"]["dimensions_v1"]["health"]
+
+
+def test_five_are_shown_with_means_of_the_same_people() -> None:
+    unpaired = Figures("/region/06", "908", "2026-Q3", (("participant", "before", "dimensions_v1", {"health": 0}),))
+    report = outcomes([*(_person(2, 2 + change) for change in range(5)), unpaired], Filters())
+    assert report["participants"]["dimensions_v1"]["health"] == {
+        "n": 5,
+        "mean_before": 2.0,
+        "mean_after": 4.0,
+        "mean_change": 2.0,
+    }
+    assert report["participants"]["experience_v1"]["satisfaction"] == {"n": 5, "mean": 4.0}
+
+
+@pytest.mark.parametrize("n", range(AT_LEAST))
+def test_fewer_than_five_are_not_shown(n: int) -> None:
+    hidden = {"n": "<5", "suppressed": True}
+    report = outcomes([_person(2, 5)] * n, Filters())
+    assert report["participants"]["dimensions_v1"]["health"] == hidden
+    assert report["participants"]["experience_v1"]["satisfaction"] == hidden
+    assert report["participants"]["who5"]["score"] == hidden
+
+
+def test_who5_is_reported_by_its_score() -> None:
+    answers = (("participant", "after", "who5", {"score": 60}), ("participant", "before", "who5", {"score": 40}))
+    report = outcomes([Figures("/region/06", "908", "2026-Q3", answers)] * 5, Filters())
+    assert report["participants"]["who5"] == {
+        "score": {"n": 5, "mean_before": 40.0, "mean_after": 60.0, "mean_change": 20.0}
+    }
+
+
+def test_carers_are_reported_apart() -> None:
+    report = outcomes([_person(1, 3, respondent="carer")] * 5, Filters())
+    assert report["carers"]["dimensions_v1"]["health"]["n"] == 5
+    assert report["participants"]["dimensions_v1"]["health"]["n"] == "<5"
+
+
+def test_partners_experience_is_shown_however_few_they_are() -> None:
+    answers = (
+        ("opisto", "after", "experience_v1", {"satisfaction": 5, "recommend": 9}),
+        ("region", "after", "experience_v1", {"satisfaction": 3}),
+    )
+    figures = Figures("/region/06", "908", "2026-Q3", answers)
+    assert outcomes([figures], Filters())["partners"] == {
+        "region": {"satisfaction": {"n": 1, "mean": 3.0}},
+        "opisto": {"satisfaction": {"n": 1, "mean": 5.0}, "recommend": {"n": 1, "mean": 9.0}},
+    }
+    assert outcomes([figures], Filters(region="/region/07"))["partners"] == {"region": {}, "opisto": {}}
+
+
+def test_a_part_is_hidden_where_it_would_show_a_smaller_rest() -> None:
+    many, few = ("/region/06", "2026-Q3", "908"), ("/region/06", "2026-Q3", "837")
+    people = [_person(2, 5, many)] * 6 + [_person(9, 1, few)] * 2
+    assert _health(people, Filters())["n"] == 8
+    assert _health(people, Filters(municipality="837")) == {"n": "<5", "suppressed": True}
+    # Shown, the 6 of 908 could be subtracted from the 8 of all.
+    assert _health(people, Filters(municipality="908")) == {"suppressed": True}
+
+
+def test_a_part_is_shown_where_the_rest_is_large_enough() -> None:
+    people = [
+        *[_person(2, 5, ("/region/06", "2026-Q3", "908"))] * 5,
+        *[_person(2, 5, ("/region/06", "2026-Q3", "837"))] * 7,
+    ]
+    assert [_health(people, Filters(municipality=code))["n"] for code in ("908", "837")] == [5, 7]
+
+
+def test_small_quarters_are_shown_together() -> None:
+    people = [_person(2, 5, ("/region/06", quarter, "908")) for quarter in ("2026-Q1", "2026-Q2") for _ in range(3)]
+    assert _health(people, Filters(municipality="908"))["n"] == 6
+    assert _health(people, Filters(last="2026-Q1"))["n"] == "<5"
+
+
+cells = st.tuples(st.sampled_from(REGIONS), st.sampled_from(QUARTERS), st.sampled_from(MUNICIPALITIES))
+sizes_of_cells = st.dictionaries(cells, st.integers(1, 9), max_size=12)
+filters_of = st.builds(
+    Filters,
+    st.none() | st.sampled_from(REGIONS),
+    st.none() | st.sampled_from(MUNICIPALITIES),
+    st.none() | st.sampled_from(QUARTERS),
+    st.none() | st.sampled_from(QUARTERS),
+)
+
+
+@given(sizes_of_cells)
+def test_groups_share_no_cell_and_hold_five_or_more(sizes: dict[Cell, int]) -> None:
+    groups = groups_of(sizes)
+    assert all(sum(sizes[cell] for cell in group) >= AT_LEAST for group in groups)
+    in_groups = [cell for group in groups for cell in group]
+    assert len(in_groups) == len(set(in_groups))
+    # Nobody is left out of the report that asks for all, unless there are too few of all.
+    assert set(in_groups) == (set(sizes) if sum(sizes.values()) >= AT_LEAST else set())
+
+
+@given(sizes_of_cells, st.lists(filters_of, min_size=2, max_size=4))
+def test_no_answers_subtracted_from_one_another_show_fewer_than_five(
+    sizes: dict[Cell, int], asked: list[Filters]
+) -> None:
+    # Each person weighs a power of two, so a shown sum says exactly who is in it.
+    people, number = [], 0
+    for cell, size in sizes.items():
+        people += [(cell, 1 << (number + place)) for place in range(size)]
+        number += size
+    groups = groups_of(sizes)
+    shown = [
+        {weight for cell, weight in people for group in groups if cell in group and all(map(one.take, group))}
+        for one in asked
+    ]
+    for first in shown:
+        for second in shown:
+            assert not 0 < len(first - second) < AT_LEAST
+            assert not 0 < len(first & second) < AT_LEAST
+
+
+@given(st.lists(st.tuples(cells, st.integers(0, 10), st.integers(0, 10)), max_size=30), filters_of)
+def test_what_is_shown_is_never_of_fewer_than_five(
+    drawn: list[tuple[Cell, int, int]], filters: Filters
+) -> None:
+    shown = _health([_person(before, after, cell) for cell, before, after in drawn], filters)
+    asked = [one for one in drawn if filters.take(one[0])]
+    if "mean_change" in shown:
+        assert AT_LEAST <= shown["n"] <= len(asked)
+    else:
+        assert shown["suppressed"] is True
+    if filters == Filters() and len(drawn) >= AT_LEAST:
+        assert shown["n"] == len(drawn)
