@@ -39,7 +39,7 @@ _FREE = re.compile(
 )
 
 
-class Unusable(Exception):  # noqa: N818 - the value is unusable, nothing has failed
+class Unusable(Exception):
     """A value from which nothing sure can be read. The message is one line: the field, the value, what is wrong."""
 
     def __init__(self, field: str, value: object, why: str) -> None:

@@ -78,7 +78,7 @@ class Faults:
         await self._post.alone(plan.source, self._event(plan.source, "ReferralIssued", data))
         await self._raw(self._region, self._event(self._region, "ReferralIssued", data))
 
-    async def _unknown_referral(self, plan: Plan) -> None:
+    async def _unknown_referral(self, _: Plan) -> None:
         # Attendance of a referral that nobody issued: it waits for it.
         data = {"referral_id": self._stranger(), "activity_id": "syksy-1", "session_id": "1"}
         await self._post.alone(self._opisto, self._event(self._opisto, "ActivityAttended", data))

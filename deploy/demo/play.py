@@ -223,7 +223,7 @@ class Stage:
             self._plans[plan.referral_id] = plan
             region = self._regions[plan.source]
             self._later(start + timedelta(days=0.4 + plan.issued_at), lambda r=region, p=plan: r.issue(p))  # type: ignore[misc]
-        for number in range(max(18, self._size.referrals // 20)):
+        for _ in range(max(18, self._size.referrals // 20)):
             when = start + timedelta(days=1 + self._rng.random() * 20)
             plan = self._rng.choice(list(self._plans.values()))
             self._later(when, lambda p=plan: self._faults.make_one(p))  # type: ignore[misc]

@@ -113,7 +113,7 @@ def load_library() -> ctypes.CDLL:
     """
     try:
         # Here and not above, so that where it is missing the start ends in one line.
-        from confluent_kafka import cimpl  # noqa: PLC0415
+        from confluent_kafka import cimpl
 
         library = ctypes.CDLL(cimpl.__file__)
     except (ImportError, OSError) as error:
@@ -182,7 +182,7 @@ class MockCluster:
 
     def topics(self) -> dict[str, int]:
         """Every topic there is and its partitions, those that the mock made up among them."""
-        from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+        from confluent_kafka.admin import AdminClient
 
         admin = AdminClient({"bootstrap.servers": self.address, "log_level": 2})
         listed = admin.list_topics(timeout=LISTING_TIMEOUT_SECONDS).topics
@@ -269,7 +269,7 @@ class ControlServer(ThreadingTCPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+    def handle_error(self, request: object, client_address: object) -> None:
         complain(f"control port: {sys.exception()!r}")
 
 
@@ -297,7 +297,7 @@ class ControlHandler(BaseHTTPRequestHandler):
             return refusal(HTTPStatus.UNAUTHORIZED, "the token of the port file is needed")
         try:
             return answer(self.server.cluster, self.command, self.path, body)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the broker must outlive any question
             complain(f"{self.command} {self.path:.100}: {error!r}")
             return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, repr(error))
 
@@ -309,7 +309,7 @@ class ControlHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_: object) -> None:
         """Say nothing: requests are no news."""
 
 
@@ -319,7 +319,7 @@ def write_port_file(path: Path, content: Mapping[str, object]) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "w") as file:
             json.dump(content, file)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except OSError as error:
         raise CannotStart(f"port file {path}: {error.strerror}") from error
 
@@ -361,7 +361,7 @@ async def serve(topics: Mapping[str, int], port_file: Path, parent: int) -> None
     try:
         await until_ended(ended, parent)
     finally:
-        port_file.unlink(missing_ok=True)
+        port_file.unlink(missing_ok=True)  # noqa: ASYNC240 - the loop is ending
         control.shutdown()
         control.server_close()
         cluster.close()

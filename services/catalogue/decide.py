@@ -209,7 +209,9 @@ def activity_fields(state: Activity) -> dict[str, Any]:
     areas = {EVERYWHERE} if data["format"] == "remote" else set(serves(data))
     # The region's others look here for what narrowly missed: what is near, though it serves only its own.
     near = {f"in:{data['municipality']}"}
-    return {"area": tuple(areas | near)}
+    brief = brief_of(state)
+    narrowing = {"age_min": brief.age_min, "age_max": brief.age_max, "opens": brief.opens, "closes": brief.closes}
+    return {"area": tuple(areas | near), **narrowing}
 
 
 def activity_brief(state: Activity) -> bytes:

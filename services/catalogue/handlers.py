@@ -1,6 +1,8 @@
 """Which event concerns which aggregate of the catalogue, what is looked up for it, and which function decides."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -13,9 +15,14 @@ from shared.contracts.from_outside import ActivityPublished
 from shared.contracts.topics import INTAKE_HTTP, events_of, redrive_to
 from shared.engine.model import Handler, Kind, LookUp, Table
 from shared.store import Collection, Index, Store
+from shared.store.interface import Scalar
 
 ACTIVITIES = Kind(
-    Collection("activities", (Index(("outbox_since",)), Index(("due_at",)), Index(("area",), many=True))),
+    Collection(
+        "activities",
+        (Index(("outbox_since",)), Index(("due_at",)), Index(("area",), many=True)),
+        narrowing=("age_min", "age_max", "opens", "closes"),
+    ),
     Activity,
     fields=decide.activity_fields,
     brief=decide.activity_brief,
@@ -114,20 +121,35 @@ def _candidates(rematch: timedelta) -> LookUp:
         wish = decide.wish_of(event) if event.name == "ReferralIssued" else state.wish if state else None
         if wish is None:
             return Found(rematch)
-        found = [*await _in(store, wish.municipality), *await _in(store, EVERYWHERE)]
         filters = Filters(wish, now)
-        if not any(filters.fits(brief) for brief in found):
-            # Nothing fits: then it is worth knowing what is near, though it serves its own municipality alone.
-            for code in decide.region_municipalities(wish.municipality):
-                found += await _in(store, f"in:{code}")
+        at = now.timestamp()
+        fitting = {"age_min": (None, filters.high), "age_max": (filters.low, None), "opens": (None, at), "closes": (at, None)}
+        found = [*await _in(store, wish.municipality, fitting), *await _in(store, EVERYWHERE, fitting)]
+        will_be_told = state is None or state.status != "unmatched" or event.name == "ReferralIssued"
+        if will_be_told and not any(filters.fits(brief) for brief in found):
+            found = await _near(store, wish.municipality)
         return Found(rematch, candidates=found)
 
     return look_up
 
 
-async def _in(store: Store, area: str) -> list[Brief]:
-    rows = await store.find("activities", equal={"area": area}, limit=MAX_CANDIDATES, brief=True)
-    return [_BRIEF.decode(row.brief) for row in rows]
+async def _near(store: Store, municipality: str) -> list[Brief]:
+    """What is worth knowing where nothing fits: all that serves the municipality, and what is held in its region."""
+    found = [*await _in(store, municipality), *await _in(store, EVERYWHERE)]
+    for code in decide.region_municipalities(municipality):
+        found += await _in(store, f"in:{code}")
+    return found
+
+
+async def _in(store: Store, area: str, within: Mapping[str, tuple[Scalar, Scalar]] | None = None) -> list[Brief]:
+    rows = await store.find("activities", equal={"area": area}, within=within, limit=MAX_CANDIDATES, brief=True)
+    return [_brief(row.brief) for row in rows]
+
+
+@lru_cache(maxsize=8_192)
+def _brief(encoded: bytes) -> Brief:
+    # The same remote activities are candidates of nearly every referral; what they say changes with its bytes alone.
+    return _BRIEF.decode(encoded)
 
 
 def _concerned(rematch: timedelta) -> LookUp:

@@ -3,8 +3,9 @@
 Pure and deterministic: the same candidates give the same proposals, whatever their order.
 """
 
+import heapq
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,6 +15,7 @@ from shared.reference import DIMENSIONS
 
 PROPOSALS: Final = 5
 _OLDEST: Final = 200
+_FORMATS: Final = ("in_person", "remote", "hybrid")
 
 
 def age_limits(band: str) -> tuple[int, int]:
@@ -31,36 +33,47 @@ class Filters:
     """The hard filters for one referral, each by its name in `nearest_misses`."""
 
     def __init__(self, wish: Wish, now: datetime) -> None:
-        low, high = age_limits(wish.age_band)
-        at = now.timestamp()
-        languages = {primary(language) for language in wish.languages}
-        needed = set(wish.accessibility)
-        formats = set(wish.formats)
-        funding = set(wish.funding)
-        price = math.inf if wish.max_price_cents is None else wish.max_price_cents
-        self._filters: Mapping[str, Callable[[Brief], bool]] = {
-            "enrolment": lambda brief: brief.opens <= at <= brief.closes,
-            "cancelled": lambda brief: not brief.cancelled,
-            "places": lambda brief: brief.places_left > 0 or brief.waiting_left > 0,
-            "municipality": lambda brief: brief.format == "remote" or wish.municipality in brief.serves,
-            "age": lambda brief: brief.age_min <= high and low <= brief.age_max,
-            "language": lambda brief: not languages.isdisjoint(brief.languages),
-            "accessibility": lambda brief: needed.issubset(brief.accessibility),
-            "price": lambda brief: brief.price_cents <= price or not funding.isdisjoint(brief.accepts),
-            "format": lambda brief: not formats or brief.format in formats,
-        }
+        self.low, self.high = age_limits(wish.age_band)
+        self._now = now.timestamp()
+        self._languages = {primary(language) for language in wish.languages}
+        self._needed = frozenset(wish.accessibility)
+        self._formats = frozenset(wish.formats or _FORMATS)
+        self._funding = frozenset(wish.funding)
+        self._price = math.inf if wish.max_price_cents is None else wish.max_price_cents
+        self._municipality = wish.municipality
         self._synthetic = wish.synthetic
 
     def fits(self, brief: Brief) -> bool:
-        """Whether it passes every filter."""
-        return brief.synthetic == self._synthetic and all(passes(brief) for passes in self._filters.values())
+        """Whether it passes every filter. One expression: it is asked of every candidate."""
+        return (
+            brief.age_min <= self.high
+            and self.low <= brief.age_max
+            and (brief.places_left > 0 or brief.waiting_left > 0)
+            and brief.opens <= self._now <= brief.closes
+            and not brief.cancelled
+            and not self._languages.isdisjoint(brief.languages)
+            and (brief.price_cents <= self._price or not self._funding.isdisjoint(brief.accepts))
+            and brief.format in self._formats
+            and (brief.format == "remote" or self._municipality in brief.serves)
+            and self._needed.issubset(brief.accessibility)
+            and brief.synthetic == self._synthetic
+        )
 
     def only_miss(self, brief: Brief) -> str | None:
         """The name of the one filter that alone refuses it; None where none or several do."""
-        if brief.synthetic != self._synthetic:
-            return None
-        missed = [name for name, passes in self._filters.items() if not passes(brief)]
-        return missed[0] if len(missed) == 1 else None
+        passed = {
+            "enrolment": brief.opens <= self._now <= brief.closes,
+            "cancelled": not brief.cancelled,
+            "places": brief.places_left > 0 or brief.waiting_left > 0,
+            "municipality": brief.format == "remote" or self._municipality in brief.serves,
+            "age": brief.age_min <= self.high and self.low <= brief.age_max,
+            "language": not self._languages.isdisjoint(brief.languages),
+            "accessibility": self._needed.issubset(brief.accessibility),
+            "price": brief.price_cents <= self._price or not self._funding.isdisjoint(brief.accepts),
+            "format": brief.format in self._formats,
+        }
+        missed = [name for name, passes in passed.items() if not passes]
+        return missed[0] if len(missed) == 1 and brief.synthetic == self._synthetic else None
 
 
 def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now: datetime) -> list[Brief]:
@@ -68,14 +81,14 @@ def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now:
     left_out = set(without)
     filters = Filters(wish, now)
     fitting = {brief.key: brief for brief in candidates if brief.key not in left_out and filters.fits(brief)}
-    liked = set(wish.themes)
-    needs = vector(wish.needs)
+    liked = frozenset(wish.themes)
+    closeness = cosine_to(vector(wish.needs))
 
     def order(brief: Brief) -> tuple[float, int, int, float, str]:
         common = len(liked.intersection(brief.themes))
-        return -cosine(needs, brief.needs), -common, brief.price_cents, brief.starts_at, brief.key
+        return -closeness(brief.needs), -common, brief.price_cents, brief.starts_at, brief.key
 
-    return sorted(fitting.values(), key=order)[:PROPOSALS]
+    return heapq.nsmallest(PROPOSALS, fitting.values(), key=order)
 
 
 def nearest_misses(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now: datetime) -> dict[str, int]:
@@ -92,11 +105,26 @@ def nearest_misses(wish: Wish, candidates: Iterable[Brief], without: Iterable[st
     return misses
 
 
+def cosine_to(one: tuple[int, ...]) -> Callable[[tuple[int, ...]], float]:
+    """The cosine to one vector: between 0 and 1, rounded so that equal directions are equal however they were summed."""
+    weights = [(place, weight) for place, weight in enumerate(one) if weight]
+    length = sum(weight * weight for weight in one)
+    known: dict[tuple[int, ...], float] = {}
+
+    def cosine(other: tuple[int, ...]) -> float:
+        # Many activities have the same needs, since themes give them: each vector is reckoned once.
+        if other not in known:
+            product = sum(weight * other[place] for place, weight in weights)
+            lengths = math.sqrt(length * sum(weight * weight for weight in other))
+            known[other] = round(product / lengths, 9) if lengths else 0.0
+        return known[other]
+
+    return cosine
+
+
 def cosine(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    """Between 0 and 1, rounded so that equal directions are equal however they were summed."""
-    product = sum(a * b for a, b in zip(one, other, strict=True))
-    lengths = math.sqrt(sum(a * a for a in one) * sum(b * b for b in other))
-    return round(product / lengths, 9) if lengths else 0.0
+    """The cosine of two vectors of the ten dimensions."""
+    return cosine_to(one)(other)
 
 
 def score(wish: Wish, brief: Brief) -> int:

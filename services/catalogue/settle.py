@@ -6,7 +6,8 @@ never taken away here.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,6 +15,8 @@ from services.catalogue.model import Activity, Claim, Session, Version
 from shared.contracts import from_services as told
 from shared.contracts.fields import Data
 from shared.engine.model import Follow
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 _changed = msgspec.structs.replace
 
@@ -53,7 +56,7 @@ def _judged(activity: Activity, claim: Claim) -> Claim:
     return _changed(claim, state="none", reason="") if claim.state == "refused" else claim
 
 
-def _why_not(activity: Activity, claim: Claim):  # type: ignore[no-untyped-def]
+def _why_not(activity: Activity, claim: Claim) -> Literal["", "closed", "cancelled", "unknown"]:
     requested = claim.requested_at
     if not activity.versions or claim.synthetic != activity.synthetic:
         return "unknown"
@@ -79,7 +82,7 @@ def version_at(versions: Sequence[Version], time: datetime) -> Version:
 def _waiting(claims: dict[str, Claim]) -> list[str]:
     """The waiting list, in order of (time, id) of the choice."""
     waiting = [referral_id for referral_id, claim in claims.items() if claim.state == "waitlisted"]
-    return sorted(waiting, key=lambda one: (claims[one].requested_at or datetime.max, claims[one].request))
+    return sorted(waiting, key=lambda one: (claims[one].requested_at or _NEVER, claims[one].request))
 
 
 def places_left(activity: Activity) -> int:
@@ -186,7 +189,7 @@ def _answer(
     if says == claim.told and not new_listing:
         return claim, None
     answered = _changed(claim, answer=claim.answer + 1, told=says)
-    about = {
+    about: dict[str, Any] = {
         "referral_id": referral_id,
         "organiser": activity.organiser,
         "activity_id": activity.activity_id,
@@ -218,7 +221,7 @@ def _answer(
             return _nothing_held(claim, answered, about)
 
 
-def _nothing_held(claim: Claim, answered: Claim, about: dict[str, object]) -> tuple[Claim, Data | None]:
+def _nothing_held(claim: Claim, answered: Claim, about: dict[str, Any]) -> tuple[Claim, Data | None]:
     # Only who held a place, or one on the waiting list, is told that it is released.
     if claim.told.startswith(("reserved", "waitlisted")):
         return answered, told.PlaceReleased.model_validate(about)

@@ -281,7 +281,7 @@ def _question(instrument: str, item: str, entered: Entered, language: Language) 
         "heading": question.heading[language],
         "text": question.text[language],
         "scale": words["scale"].format(low=low, high=high, **ends),
-        "values": range(low, high + 1),
+        "choices": range(low, high + 1),
         "answer": entered.answers.get(name),
         "declined": name in entered.declined,
         "error": words["not_a_choice"] if name in entered.wrong else "",

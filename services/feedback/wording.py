@@ -27,9 +27,9 @@ _WORDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "who": ("Kuka vastaa?", "Vem svarar?", "Who is answering?"),
     "participant": ("Vastaan omasta puolestani", "Jag svarar för mig själv", "I answer for myself"),
     "carer": (
-        "Vastaan läheiseni puolesta",
-        "Jag svarar för en närstående",
-        "I answer for someone I care for",
+        "Vastaan läheiseni puolesta, hänen elämästään",
+        "Jag svarar för en närstående, om hens liv",
+        "I answer for someone I care for, about their life",
     ),
     "dimensions_v1": ("Elämäsi nyt", "Ditt liv just nu", "Your life now"),
     "experience_v1": (

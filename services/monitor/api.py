@@ -87,15 +87,15 @@ async def _became(request: Request, asked: list[_Named]) -> list[dict[str, Any]]
     answers = []
     for one in asked:
         traced = seen.get(f"{one.source} {one.id}")
-        state = "unknown"
+        became = "unknown"
         if traced:
-            state = known.get((one.source, one.id)) or await _without_owner(request, traced)
+            became = known.get((one.source, one.id)) or await _without_owner(request, traced)
         answers.append(
             {
                 "source": one.source,
                 "id": one.id,
                 "type": traced.type if traced else None,
-                "state": state,
+                "state": became,
                 "repeated": max(0, traced.seen - 1) if traced else 0,
                 "recorded_at": written(traced.first.recorded_at) if traced and traced.first else None,
             }
@@ -126,7 +126,7 @@ async def trace(request: Request) -> Response:
     owners: Owners = request.app.state.owners
     known = await owners.outcomes(traced)
     dead = await store.find("dead_letters", equal={"referral_id": referral_id}, limit=MOST)
-    letters = [state for row in dead if (state := _DEAD.decode(row.body).state)]
+    letters = [letter for row in dead if (letter := _DEAD.decode(row.body).state)]
     refused = {(letter.source, letter.event_id) for letter in letters}
     events = [_shown(one, known, refused) for one in in_causal_order(traced) if not _is_delivery(one)]
     return JSONResponse(

@@ -44,7 +44,7 @@ def _referral(event: Event) -> str:
 
 def _own_referral(event: Event) -> str | None:
     data = event.data
-    return data.referral_id if data.concerns and data.what != "early" else None  # type: ignore[attr-defined,no-any-return]
+    return data.referral_id if data.concerns and data.what != "early" else None  # type: ignore[attr-defined]
 
 
 def _recipient(event: Event) -> str:

@@ -195,21 +195,21 @@ def _answer(known: Answer | None, data: told.PlaceAnswer) -> Answer:
         case told.PlaceReleased():
             answer = _changed(answer, state="released", position=0)
     if isinstance(data, told.PlaceReserved | told.PlaceWaitlisted | told.SessionsChanged):
-        answer = _with_listing(answer, data.sessions, data.cancelled)
+        answer = _with_listing(answer, data)
     return answer
 
 
 def _with_listing(
-    answer: Answer, sessions: tuple[told.ListedSession, ...], cancelled: told.ActivityCall | None
+    answer: Answer, data: told.PlaceReserved | told.PlaceWaitlisted | told.SessionsChanged
 ) -> Answer:
-    listed = tuple(Listed(one.session_id, one.starts_at, one.ends_at, one.called_off) for one in sessions)
+    listed = tuple(Listed(one.session_id, one.starts_at, one.ends_at, one.called_off) for one in data.sessions)
     answer = _changed(answer, sessions=listed)
-    if cancelled is None:
+    if data.cancelled is None:
         return answer
     held = answer.held_when_cancelled or answer.state == "reserved"
-    return _changed(
-        answer, cancelled_at=cancelled.time, replaced_by=cancelled.replaced_by or "", held_when_cancelled=held
-    )
+    # An organiser replaces an activity by another of its own.
+    replacement = activity_key(data.organiser, data.cancelled.replaced_by) if data.cancelled.replaced_by else ""
+    return _changed(answer, cancelled_at=data.cancelled.time, replaced_by=replacement, held_when_cancelled=held)
 
 
 def deadline_passed(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
@@ -396,7 +396,7 @@ def accessed(state: Access | None, event: Event, now: datetime, durations: Durat
 def disclosed(state: Access | None, event: Event, now: datetime, durations: Durations) -> Decision[Access]:
     """Keeps one disclosure: what an opisto was told of a referral."""
     data: told.NotificationDelivered = event.data  # type: ignore[assignment]
-    return Decision(Access(data.subject, event.time, data.recipient, "disclosed", data.channel, True, "notify"))
+    return Decision(Access(data.subject, event.time, data.recipient, "disclosed", data.channel, allowed=True, service="notify"))
 
 
 # --- what the engine asks

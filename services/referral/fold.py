@@ -102,6 +102,8 @@ class _Walk:
     tried: list[str] = field(default_factory=list)
     discontinued: tuple[Choice, datetime] | None = None
     withdrawn: bool = False
+    undecided: bool = False
+    """Withdrawn as far as is known: a place that was not answered for yet would make it a withdrawal after the end."""
     ends_wait: bool = False
     """A withdrawal that came after the end: it only ends the wait for feedback."""
 
@@ -125,7 +127,7 @@ def fold(referral: Referral, durations: Durations) -> View:
     answer = _answer(referral, choice)
     given = _given(answer, choice)
     expired = choice is not None and _confirmation_expired(referral, choice, given)
-    if choice and (expired or _refused(answer)):
+    if choice and not walk.withdrawn and (expired or _refused(answer)):
         walk.tried.append(choice.activity)
         fallen, choice, given = choice, None, None
     else:
@@ -146,7 +148,7 @@ def fold(referral: Referral, durations: Durations) -> View:
         ended=ended,
         closed=closed,
         deadlines=deadlines,
-        wants=_wants(walk, choice, None if expired else fallen, over=ended is not None),
+        wants=_wants(referral, walk, choice, None if expired else fallen, over=ended is not None),
         matching=status in {"issued", "proposed", "unmatched"},
         without=tuple(dict.fromkeys(walk.tried)),
     )
@@ -223,12 +225,12 @@ def _call_off(referral: Referral, walk: _Walk, step: _Step) -> None:
     if current is None or current.activity != step.activity or _is_over(referral, current, step.time):
         return
     # Never twice to the same activity: two that replace each other would be a circle without end.
-    if step.replaced_by and step.replaced_by not in current.activities:
+    if not step.replaced_by or step.replaced_by in current.activities:
+        _cancel(referral, walk, step)
+    elif _moves(referral, current):
         held = referral.answers[step.activity].held_when_cancelled
         moved = replace(current, activity=step.replaced_by, moved=current.moved or held, chain=current.activities)
         _take(walk, moved)
-    else:
-        _cancel(referral, walk, step)
 
 
 _MOVES = {"chosen": _choose, "confirmed": _confirm, "recorded": _record, "cancelled": _cancel, "called_off": _call_off}
@@ -243,7 +245,29 @@ def _withdraw(referral: Referral, walk: _Walk, step: _Step) -> bool:
         walk.ends_wait = True
         return False
     walk.withdrawn = True
+    walk.undecided = walk.choice is not None and _may_yet_be_over(referral, walk.choice, step.time)
     return True
+
+
+def _may_yet_be_over(referral: Referral, choice: Choice, time: datetime) -> bool:
+    """Whether a place that is not answered for, were it given, would have ended, or moved elsewhere, before `time`."""
+    if _is_decided(referral, choice):
+        return False
+    answer = referral.answers.get(choice.activity)
+    replaced = answer is not None and answer.cancelled_at is not None and answer.replaced_by != ""
+    return replaced or _is_over(referral, choice, time)
+
+
+def _is_decided(referral: Referral, choice: Choice) -> bool:
+    """Whether the activity answered this choice; `unknown` and `closed` are judged anew, so they are no answer."""
+    answer = _answer(referral, choice)
+    return answer is not None and (answer.state != "refused" or answer.reason in {"full", "cancelled"})
+
+
+def _moves(referral: Referral, choice: Choice) -> bool:
+    # A place moves, and a place in the queue; not what was refused, and what is not answered yet must be first.
+    answer = _answer(referral, choice)
+    return answer is not None and answer.state != "refused"
 
 
 # --- the place
@@ -256,7 +280,7 @@ def _answer(referral: Referral, choice: Choice | None) -> Answer | None:
 
 def _given(answer: Answer | None, choice: Choice | None) -> Given | None:
     # A release only ever answers this referral's own word, so what was given stays given to the choice it was given to.
-    if answer is None or choice is None or answer.given is None:
+    if answer is None or choice is None or answer.given is None or _refused(answer):
         return None
     return answer.given if answer.given.request == choice.request else None
 
@@ -307,9 +331,8 @@ def _ending(
     referral: Referral, walk: _Walk, choice: Choice | None, given: Given | None
 ) -> tuple[tuple[Session, ...], Ended | None]:
     if walk.withdrawn:
-        held = walk.choice
-        sessions = _counted(referral, held, _given(_answer(referral, held), held), None) if held else ()
-        return sessions, None
+        counted = _counted(referral, walk.choice, None, None) if walk.choice else ()
+        return tuple(session for session in counted if session.state != "upcoming"), None
     if choice is None and walk.discontinued:
         left, at = walk.discontinued
         given_then = _given(referral.answers.get(left.activity), left)
@@ -346,8 +369,7 @@ def _counted(
             counted.append(_recorded(mark, listed))
         elif not listed.called_off and listed.starts_at > since and (until is None or listed.starts_at <= until):
             counted.append(Session(listed.session, listed.starts_at, "upcoming"))
-    for mark in marks.values():
-        counted.append(_recorded(mark, _listing(referral, mark)))
+    counted.extend(_recorded(mark, _listing(referral, mark)) for mark in marks.values())
     return tuple(counted)
 
 
@@ -503,11 +525,14 @@ def _next(
 # --- what the activities are told
 
 
-def _wants(walk: _Walk, choice: Choice | None, refused: Choice | None, *, over: bool) -> dict[str, Want]:
-    wants = {activity: Want("follow") for activity in walk.ever}
+def _wants(
+    referral: Referral, walk: _Walk, choice: Choice | None, refused: Choice | None, *, over: bool
+) -> dict[str, Want]:
+    # What was once asked for and, by a fact that came late, should not have been: its place must be freed too.
+    wants = {activity: Want("follow") for activity in (*referral.registers, *walk.ever)}
     # A refused choice stays registered: `unknown` and `closed` are judged anew when a version of the activity arrives.
     wanted = choice or refused
-    if wanted and not over and not walk.withdrawn:
+    if wanted and not over and (walk.undecided or not walk.withdrawn):
         wants[wanted.activity] = Want("place", wanted.request, wanted.at, wanted.enrolled, wanted.moved)
     return wants
 

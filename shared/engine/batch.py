@@ -62,7 +62,7 @@ class Processor:
         ring: int,
         due_early: timedelta,
         failing: frozenset[str] = frozenset(),
-        between: Callable[[str], None] = lambda step: None,
+        between: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.table = table
         self.store = store

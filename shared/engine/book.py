@@ -61,7 +61,8 @@ class Book:
 
     def remember(self, event: Event, attempt: int, outcome: str) -> None:
         """Every outcome is remembered, refusals too: a repetition next year must be recognised."""
-        self.document.ring = [*self.document.ring, Seen(event.source, event.id, attempt, event.digest, outcome)]
+        digest = "" if self.document.erased else event.digest
+        self.document.ring = [*self.document.ring, Seen(event.source, event.id, attempt, digest, outcome)]
         self.document.synthetic = self.document.synthetic or (event.synthetic and self.kind.marked)
         self.changed = True
 
@@ -77,6 +78,8 @@ class Book:
         if decision.erase:
             self.document.erased = True
             self.document.early = []
+            # A digest of a few answers could be found by trying them all.
+            self.document.ring = [msgspec.structs.replace(seen, digest="") for seen in self.document.ring]
 
     def put_out(self, items: Iterable[Out]) -> None:
         """Joins the outbox, in order, behind what is still in it."""

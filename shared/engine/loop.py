@@ -159,7 +159,7 @@ class Loop:
             metrics.FUSE.labels(self.service).set(1)
             log.critical("the fuse opened: consumption stops until a person restarts the service", why=str(error))
             await self._come_again(records, assignment)
-        except Exception as error:  # noqa: BLE001 - FastStream would swallow it and jump over the batch
+        except Exception as error:
             log.exception("the engine failed; the batch comes again")
             await self._back_off(records, assignment, error)
         else:

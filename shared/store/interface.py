@@ -39,10 +39,11 @@ class Index:
 
 @dataclass(frozen=True)
 class Collection:
-    """Aggregates of one kind, each one document."""
+    """Aggregates of one kind, each one document. `narrowing`: fields that narrow what an index found, without one."""
 
     name: str
     indexes: tuple[Index, ...] = ()
+    narrowing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Store(Protocol):
         equal: Mapping[str, Scalar] | None = None,
         at_most: tuple[str, Scalar] | None = None,
         at_least: tuple[str, Scalar] | None = None,
+        within: Mapping[str, tuple[Scalar, Scalar]] | None = None,
         order: str | None = None,
         descending: bool = False,
         limit: int = 100,
@@ -121,7 +123,7 @@ class Store(Protocol):
     ) -> list[Row]:
         """Documents by declared fields; a `many` field equals each of its strings.
 
-        With `brief`, the rows come with their summary and without body, which is what makes a thousand candidates cheap.
+        `within`: both ends included, None is open. With `brief`, the rows come with their summary and without body, which is what makes a thousand candidates cheap.
         """
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:

@@ -64,6 +64,7 @@ class SqliteStore:
         equal: Mapping[str, Scalar] | None = None,
         at_most: tuple[str, Scalar] | None = None,
         at_least: tuple[str, Scalar] | None = None,
+        within: Mapping[str, tuple[Scalar, Scalar]] | None = None,
         order: str | None = None,
         descending: bool = False,
         limit: int = 100,
@@ -74,7 +75,10 @@ class SqliteStore:
         query.equals(equal or {})
         query.compares("<=", at_most)
         query.compares(">=", at_least)
-        return await self._reader.run(query.run, order, descending, limit, offset, brief)
+        for name, (low, high) in (within or {}).items():
+            query.compares(">=", None if low is None else (name, low))
+            query.compares("<=", None if high is None else (name, high))
+        return await self._reader.run(query.run, order, limit, offset, descending=descending, brief=brief)
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
         return await self._writer.run(_recall, list(keys))
@@ -185,7 +189,8 @@ def _make_collection(connection: sqlite3.Connection, collection: Collection) -> 
 
 
 def _columns(collection: Collection) -> list[str]:
-    return list(dict.fromkeys(field for index in collection.indexes if not index.many for field in index.fields))
+    indexed = [field for index in collection.indexes if not index.many for field in index.fields]
+    return list(dict.fromkeys([*indexed, *collection.narrowing]))
 
 
 def _many(collection: Collection) -> list[Index]:
@@ -281,7 +286,14 @@ class _Query:
             self._values.append(bound[1])
 
     def run(
-        self, connection: sqlite3.Connection, order: str | None, descending: bool, limit: int, offset: int, brief: bool
+        self,
+        connection: sqlite3.Connection,
+        order: str | None,
+        limit: int,
+        offset: int,
+        *,
+        descending: bool,
+        brief: bool,
     ) -> list[Row]:
         name = self._collection.name
         sort = f"{self._declared(order)} {'DESC' if descending else 'ASC'}, " if order else ""

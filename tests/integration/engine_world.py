@@ -1,8 +1,8 @@
 """A small service to try the engine on, and a world to crash it in.
 
-The service is a tally: an aggregate a referral that remembers, in order, what was applied to it. ReferralIssued opens it,
-ActivityChosen waits until it is open; what an activity's id says decides what becomes of the choice. The world has a
-log in memory to deliver from, as often as one likes, a wire that keeps what was published, and SQLite for real.
+The service is a tally: one aggregate a referral, which remembers in order what was applied to it. ReferralIssued opens
+it, ActivityChosen waits until it is open; the activity's id decides what becomes of the choice. The world has a log in
+memory to deliver from as often as one likes, a wire that keeps what was published, and SQLite for real.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -220,7 +220,8 @@ class Log:
     def redriven(self, letter: "Letter") -> ConsumerRecord[bytes, bytes]:
         """A dead letter sent again, as the monitor does."""
         kept = [(name, value) for name, value in letter.record.headers if not name.startswith("dl_")]
-        added = [(name, letter[name].encode()) for name in ("dl_id", "dl_topic", "dl_partition", "dl_offset", "dl_attempts")]
+        names = ("dl_id", "dl_topic", "dl_partition", "dl_offset", "dl_attempts")
+        added = [(name, letter[name].encode()) for name in names]
         return self.raw(topics.redrive_to("referral"), letter.record.key, letter.record.value, [*kept, *added])
 
     def raw(
@@ -230,7 +231,7 @@ class Log:
         offset = sum(record.topic == topic for record in self.records)
         timestamp = int(NOW.timestamp() * 1000) + len(self.records)
         record: ConsumerRecord[bytes, bytes] = ConsumerRecord(
-            topic, 0, offset, timestamp, 0, key, value, None, len(key or b""), len(value or b""), tuple(headers)  # type: ignore[arg-type]
+            topic, 0, offset, timestamp, 0, key, value, None, len(key or b""), len(value or b""), tuple(headers)
         )
         self.records.append(record)
         return record
@@ -323,6 +324,11 @@ class WatchedStore(SqliteStore):
         self.before: dict[str, Step] = {}
         self.after: dict[str, Step] = {}
         self.asked: list[str] = []
+
+    async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
+        # What a crash of the process leaves is the same without fsync; the suite is five times as fast.
+        await self._writer.run(lambda connection: connection.execute("PRAGMA synchronous = OFF"))
+        await super().open(collections, journals)
 
     async def _at(self, moments: dict[str, Step], name: str) -> None:
         if moments is self.before:

@@ -18,7 +18,7 @@ REGION = "/region/06"
 OPISTO = "/opisto/valkeakoski"
 OTHER_OPISTO = "/opisto/ylojarvi"
 START = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
-DIMENSIONS = {item: 5 for item in outside.INSTRUMENTS["dimensions_v1"]}
+DIMENSIONS = dict.fromkeys(outside.INSTRUMENTS["dimensions_v1"], 5)
 
 Phase = Literal["before", "after"]
 

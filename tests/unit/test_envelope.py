@@ -1,6 +1,7 @@
 """Reading and writing events: what is taken, what is refused, by which class of error, and where it points."""
 
 import base64
+import contextlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -337,10 +338,8 @@ def test_data_that_is_no_object_is_invalid(data: str) -> None:
 
 @given(st.binary(max_size=200), st.lists(st.tuples(st.sampled_from(["ce_id", "ce_type", "content-type"]), st.binary())))
 def test_no_bytes_raise_anything_but_an_event_error(value: bytes, headers: list[tuple[str, bytes | None]]) -> None:
-    try:
+    with contextlib.suppress(EventError):
         decode(read_kafka(value, headers), now=NOW)
-    except EventError:
-        pass
 
 
 _json = st.recursive(
@@ -352,10 +351,8 @@ _json = st.recursive(
 
 @given(st.sampled_from(sorted(ISSUED)), _json, st.dictionaries(st.sampled_from(["id", "time", "subject", "x"]), _json))
 def test_no_json_raises_anything_but_an_event_error(field: str, value: Any, attributes: dict[str, Any]) -> None:
-    try:
+    with contextlib.suppress(EventError):
         taken({**document("ReferralIssued", {**ISSUED, field: value}), **attributes})
-    except EventError:
-        pass
 
 
 # --- the data

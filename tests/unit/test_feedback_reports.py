@@ -238,14 +238,10 @@ def test_groups_share_no_cell_and_hold_five_or_more(sizes: dict[Cell, int]) -> N
 def test_no_answers_subtracted_from_one_another_show_fewer_than_five(
     sizes: dict[Cell, int], asked: list[Filters]
 ) -> None:
-    # Each person weighs a power of two, so a shown sum says exactly who is in it.
-    people, number = [], 0
-    for cell, size in sizes.items():
-        people += [(cell, 1 << (number + place)) for place in range(size)]
-        number += size
+    people = [(cell, number) for cell, size in sizes.items() for number in range(size)]
     groups = groups_of(sizes)
     shown = [
-        {weight for cell, weight in people for group in groups if cell in group and all(map(one.take, group))}
+        {(cell, number) for cell, number in people for group in groups if cell in group and all(map(one.take, group))}
         for one in asked
     ]
     for first in shown:

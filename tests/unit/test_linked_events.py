@@ -78,7 +78,7 @@ def taken(row: dict[str, Any], municipality: str | None = None) -> dict[str, Any
 
 
 def data_of(row: dict[str, Any], municipality: str | None = None) -> dict[str, Any]:
-    return cast(dict[str, Any], taken(row, municipality)["data"])
+    return cast("dict[str, Any]", taken(row, municipality)["data"])
 
 
 def reasons_against(row: Any) -> list[str]:

@@ -1,0 +1,32 @@
+# Five verbs. Everything is installed into .venv from the lock file, with hashes; nothing else is touched.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench contracts
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: .venv/installed ## carries 1,000 referrals from regions to opistos and back, in 90 seconds
+	$(BIN)/lahete demo
+
+test: .venv/installed ## every test that this machine can run
+	$(BIN)/python -m pytest --quiet
+
+lint: .venv/installed ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed ## measures a hop's latency, memory and matching; prints, judges nothing
+	$(BIN)/python -m tests.bench
+
+contracts: .venv/installed ## writes the JSON Schemas and AsyncAPI anew after a change of the models
+	$(BIN)/lahete contracts --out docs/contracts

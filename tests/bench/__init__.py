@@ -1,0 +1,1 @@
+"""What the platform costs on this machine: `make bench`. It prints and judges nothing: machines differ, and are noisy."""

@@ -1,0 +1,254 @@
+"""Crashes between every two steps, zombies, sweeps, repetitions: the end is as if nothing of it had happened.
+
+What should be is never computed here: it is what one processor makes of the same log when nobody disturbs it.
+Hypothesis draws what happens; a failing example is printed and is the same on every run.
+"""
+
+import asyncio
+import itertools
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.contracts.fields import Data
+from shared.engine.batch import Processor
+from shared.engine.publish import BrokerUnavailable
+from tests.integration.conftest import RINGS
+from tests.integration.engine_world import (
+    NOW,
+    STEPS,
+    Crash,
+    Log,
+    Tally,
+    World,
+    attend,
+    choose,
+    issue,
+    watched,
+    withdraw,
+)
+
+AGGREGATES = (1, 2)
+
+
+@dataclass(frozen=True)
+class End:
+    """All that can be seen in the end."""
+
+    states: tuple[Tally | None, ...]
+    erased: tuple[bool, ...]
+    waiting: tuple[frozenset[str], ...]
+    told: dict[str, bytes]
+    letters: frozenset[tuple[str, str, str]]
+
+
+async def end_of(world: World) -> End:
+    documents = [await world.document(number) for number in AGGREGATES]
+    for document in documents:
+        assert document.outbox == []
+        assert document.outbox_since is None
+        applied = Counter(document.state.applied if document.state else ())
+        assert max(applied.values(), default=1) == 1, "exactly one effect per event"
+    return End(
+        states=tuple(document.state for document in documents),
+        erased=tuple(document.erased for document in documents),
+        waiting=tuple(frozenset(early.id for early in document.early) for document in documents),
+        told=world.wire.follow_ups(),
+        letters=frozenset((one["dl_id"], one["dl_reason"], one["dl_attempts"]) for one in world.wire.letters()),
+    )
+
+
+async def undisturbed(folder: Path, log: Log, ring: int) -> End:
+    """What becomes of the log where nothing fails."""
+    async with World(folder, ring) as world:
+        await world.take(*log.records)
+        return await end_of(world)
+
+
+# --- a crash at every step, and a second one at every step
+
+
+def eventful() -> Log:
+    """A log in which everything that can become of a record becomes of one."""
+    log = Log()
+    log.event(choose("a", 2))
+    log.event(issue(1))
+    log.event(choose("a:b", 1))
+    log.event(choose("broken", 1), id="same")
+    log.event(choose("refused", 1))
+    log.event(choose("c", 1), id="same")
+    log.raw("intake.http", b"key", b"no event")
+    log.event(issue(2))
+    log.event(choose("early", 1), time=NOW - timedelta(days=1))
+    log.records.append(log.records[2])
+    return log
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("ring", RINGS)
+@pytest.mark.parametrize(("first", "second"), list(itertools.product(STEPS, STEPS)))
+async def test_a_crash_at_any_step_and_another_on_the_second_try_change_nothing(
+    ring: int, first: str, second: str
+) -> None:
+    log = eventful()
+    with tempfile.TemporaryDirectory() as calm, tempfile.TemporaryDirectory() as wild:
+        expected = await undisturbed(Path(calm), log, ring)
+        async with World(Path(wild), ring) as world:
+            for step in (first, second):
+                await world.crash(step, *log.records)
+            await world.take(*log.records)
+            await world.main.sweep(time.time() + 1)
+            assert await end_of(world) == expected
+
+
+# --- anything at all
+
+
+Fact = tuple[str, int, str, int]
+"""Class, aggregate, id, minutes ago."""
+
+FACTS: st.SearchStrategy[Fact] = st.tuples(
+    st.sampled_from(["issue", "a", "b", "a:b", "refused", "broken", "attend", "erase", "garbage", "redrive"]),
+    st.sampled_from(AGGREGATES),
+    st.sampled_from([f"x{number}" for number in range(6)] + [""]),
+    st.integers(0, 5),
+)
+HAPPENINGS = st.lists(
+    st.tuples(
+        st.sampled_from(["consume", "consume", "crash", "zombie", "race", "rewind", "sweep", "down"]),
+        st.integers(1, 5),
+        st.sampled_from(STEPS),
+        st.sampled_from(["load", "recall", "save", "clear", "remember"]),
+    ),
+    max_size=10,
+)
+
+
+def said(facts: Iterable[Fact]) -> Log:
+    """The log that these facts make. Ids meet again, with the same content or another."""
+    log = Log()
+    for what, number, id_, ago in facts:
+        if what == "garbage":
+            log.raw("intake.http", b"key", b"no event")
+        elif what == "redrive":
+            _redrive_the_last(log)
+        else:
+            log.event(_data(what, number), id=id_ or None, time=NOW - timedelta(minutes=ago))
+    return log
+
+
+def _data(what: str, number: int) -> Data:
+    known: dict[str, Data] = {
+        "issue": issue(number),
+        "attend": attend("1", number),
+        "erase": withdraw("consent_withdrawn", number),
+    }
+    return known.get(what) or choose(what, number)
+
+
+def _redrive_the_last(log: Log) -> None:
+    # As if a person had seen it as a dead letter; whether it is one, another part of the draw decides.
+    for record in reversed(log.records):
+        if record.topic == "intake.http":
+            added = {"dl_id": f"of-{record.offset}", "dl_topic": record.topic, "dl_partition": "0", "dl_attempts": "1"}
+            added["dl_offset"] = str(record.offset)
+            headers = [*record.headers, *((name, value.encode()) for name, value in added.items())]
+            log.raw("redrive.referral", record.key, record.value, headers)
+            return
+
+
+class Consumption:
+    """A group that reads the log: where it stands, and what may go wrong with those who read for it."""
+
+    def __init__(self, world: World, log: Log) -> None:
+        self.world = world
+        self.records = log.records
+        self.committed = 0
+
+    async def happens(self, what: str, count: int, step: str, moment: str) -> None:
+        """One happening of the draw."""
+        if what == "rewind":
+            self.committed = max(0, self.committed - count)
+        elif what == "sweep":
+            await (await self.world.processor()).sweep(time.time() + 1)
+        elif what == "down":
+            await self._without_a_wire(count)
+        else:
+            await self._consume(what, count, step, moment)
+
+    async def _consume(self, what: str, count: int, step: str, moment: str) -> None:
+        processor = await self.world.processor(step if what == "crash" else None)
+        batch = self.records[self.committed : self.committed + count]
+        if what in {"zombie", "race"}:
+            # A zombie sleeps while its successor reads on; in a race, the sweeper of another instance passes by.
+            watched(processor).before[moment] = self._reads_on(count) if what == "zombie" else self._sweeps
+            watched(processor).after[moment] = self._sweeps
+        start = self.committed
+        try:
+            await self.world.take(*batch, by=processor)
+        except Crash:
+            return
+        # A zombie's late commit puts the group back: those after it read again what its successor had read.
+        self.committed = start + len(batch)
+
+    def _reads_on(self, count: int) -> Callable[[], Awaitable[None]]:
+        async def read_on() -> None:
+            fresh = await self.world.processor()
+            await self.world.take(*self.records[self.committed : self.committed + count + 2], by=fresh)
+
+        return read_on
+
+    async def _sweeps(self) -> None:
+        await (await self.world.processor()).sweep(time.time() + 1)
+
+    async def _without_a_wire(self, count: int) -> None:
+        self.world.wire.down = True
+        with suppress(BrokerUnavailable):
+            await self.world.take(*self.records[self.committed : self.committed + count])
+        self.world.wire.down = False
+
+    async def finish(self) -> None:
+        """All is read to the end, by one that nobody disturbs."""
+        fresh = await self.world.processor()
+        await self.world.take(*self.records[self.committed :], by=fresh)
+        await fresh.sweep(time.time() + 1)
+
+
+@pytest.mark.parametrize("ring", RINGS)
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(facts=st.lists(FACTS, min_size=1, max_size=12), happenings=HAPPENINGS)
+def test_whatever_happens_the_end_is_the_same(
+    ring: int, facts: list[Fact], happenings: list[tuple[str, int, str, str]]
+) -> None:
+    asyncio.run(_whatever_happens(ring, facts, happenings))
+
+
+async def _whatever_happens(ring: int, facts: list[Fact], happenings: list[tuple[str, int, str, str]]) -> None:
+    log = said(facts)
+    with tempfile.TemporaryDirectory() as calm, tempfile.TemporaryDirectory() as wild:
+        expected = await undisturbed(Path(calm), log, ring)
+        async with World(Path(wild), ring) as world:
+            group = Consumption(world, log)
+            for happening in happenings:
+                await group.happens(*happening)
+            await group.finish()
+            found = await end_of(world)
+            assert found == expected
+            await replayed(world, await world.processor(), log, found)
+
+
+async def replayed(world: World, processor: Processor, log: Log, found: End) -> None:
+    """The whole log once more: nothing new is said and nothing changes."""
+    versions = [await world.version(number) for number in AGGREGATES]
+    await world.take(*log.records, by=processor)
+    assert await end_of(world) == found
+    assert [await world.version(number) for number in AGGREGATES] == versions
