@@ -8,15 +8,15 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
+import uvloop
 from starlette.routing import BaseRoute, Route
 
 from shared import logs
-from shared.clock import Clock
 from shared.engine.batch import Processor
 from shared.engine.loop import Loop
 from shared.engine.model import Table
@@ -45,17 +45,6 @@ class App:
     locate: outcomes.Locate
     """Where an event of outside has its outcome: (source, class, subject) to collection and aggregate."""
     state: dict[str, Any] = field(default_factory=dict)
-    background: Callable[["Parts"], Awaitable[None]] | None = None
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the runner made for the service: routes find the same in `request.app.state`."""
-
-    clock: Clock
-    store: Store
-    publisher: Publisher
-    loop: Loop
 
 
 def run(app: App) -> None:
@@ -64,7 +53,8 @@ def run(app: App) -> None:
     _die_with_the_parent()
     # A service makes few cycles; scanning all of its heap every 700 objects costs a seventh of its time.
     gc.set_threshold(_GC_THRESHOLD, 20, 20)
-    asyncio.run(_run(app))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(app))
 
 
 async def _run(app: App) -> None:
@@ -109,8 +99,6 @@ async def _run(app: App) -> None:
             background.append(asyncio.create_task(sweeper.run()))
             if guard:
                 background.append(asyncio.create_task(guard.run()))
-            if app.background:
-                background.append(asyncio.create_task(_as_task(app.background(Parts(clock, store, publisher, loop)))))
             gc.collect()
             gc.freeze()
         await _until_one_ends(serving, background)
@@ -126,10 +114,6 @@ async def _run(app: App) -> None:
         log.critical("a part of the service ended", exc_info=task.exception())
     if failed:
         raise SystemExit(1)
-
-
-async def _as_task(work: Awaitable[None]) -> None:
-    await work
 
 
 async def _until_one_ends(serving: asyncio.Task[None], background: list[asyncio.Task[None]]) -> None:
@@ -152,15 +136,15 @@ async def _open_store(settings: PlatformSettings, table: Table) -> Store:
 
 async def _connected(publisher: Publisher, loop: Loop, serving: asyncio.Task[None]) -> bool:
     """Waits for Kafka and says so; readiness is false meanwhile. False: the process is to stop."""
-    while not serving.done():
-        try:
-            await publisher.start()
-            await loop.start()
-            return True
-        except BrokerUnavailable as error:
-            log.warning("waiting for Kafka", why=str(error))
-            await asyncio.sleep(1)
-    return False
+    for start in (publisher.start, loop.start):
+        while not serving.done():
+            try:
+                await start()
+                break
+            except BrokerUnavailable as error:
+                log.warning("waiting for Kafka", why=str(error))
+                await asyncio.sleep(1)
+    return not serving.done()
 
 
 def _die_with_the_parent() -> None:

@@ -1,5 +1,6 @@
 """What the demo sees of the platform while it runs: metrics of every service, the loop report, dead letters by reason."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ class Sight:
     """One look. Rates are between two looks, delays over the whole run."""
 
     day: float = 0.0
+    at: float = 0.0
     sent: int = 0
     handled: int = 0
     a_second: float = 0.0
@@ -24,10 +26,9 @@ class Sight:
     p95_ms: float | None = None
     loop: dict[str, Any] = field(default_factory=dict)
     dead: Counter[str] = field(default_factory=Counter)
-    memory_mb: dict[str, float] = field(default_factory=dict)
 
 
-async def look(post: Post, urls: dict[str, str], day: float, before: Sight, seconds: float) -> Sight:
+async def look(post: Post, urls: dict[str, str], day: float, before: Sight) -> Sight:
     """Asks everybody once; who does not answer now is left out."""
     handled, buckets = 0.0, Counter[float]()
     async with httpx.AsyncClient(timeout=5) as client:
@@ -37,13 +38,15 @@ async def look(post: Post, urls: dict[str, str], day: float, before: Sight, seco
             except httpx.TransportError:
                 continue
             handled += _add_metrics(text, buckets)
+    now = time.monotonic()
     loop = await post.ask("feedback", "/v1/reports/loop", OPS)
     letters = await all_dead_letters(post)
     return Sight(
         day=day,
         sent=post.ledger.sent,
         handled=int(handled),
-        a_second=max(0.0, handled - before.handled) / seconds if seconds else 0.0,
+        at=now,
+        a_second=max(0.0, handled - before.handled) / (now - before.at) if before.at else 0.0,
         p50_ms=_quantile(buckets, 0.5),
         p95_ms=_quantile(buckets, 0.95),
         loop=loop.json() if loop is not None and loop.status_code == 200 else before.loop,

@@ -54,7 +54,8 @@ _DUE: Final[Mapping[str, str]] = {
     "LAHETE_LOG_LEVEL": "warning",
 }
 _FLUSH_EVERY: Final = 0.25
-_REGIONS_LOOK_EVERY: Final = 0.5
+_LOOK_EVERY: Final = 2.0
+_REGIONS_LOOK_EVERY: Final = 0.8
 _QUIET_WITHIN: Final = 40.0
 
 
@@ -197,7 +198,7 @@ class Stage:
             self._beat(_FLUSH_EVERY, self._post.flush),
             self._beat(_REGIONS_LOOK_EVERY, self._regions_look),
             self._beat(self._real_seconds(1.0), self._nightly_runs),
-            self._beat(1.0, self._look),
+            self._beat(_LOOK_EVERY, self._look),
         ]
         for beat in beats:
             self._start(beat)
@@ -273,7 +274,7 @@ class Stage:
 
     async def _look(self) -> None:
         day = (self._clock.now() - self._begun) / timedelta(days=1)
-        self._sight = await look(self._post, self._run.urls, day, self._sight, 1.0)
+        self._sight = await look(self._post, self._run.urls, day, self._sight)
         self._show(self._sight, "")
 
     # --- time

@@ -13,7 +13,7 @@ import msgspec
 from services.catalogue.matching import at, nearest_misses, primary, ranked, reasons, score
 from services.catalogue.model import Activity, Brief, Cancelled, Claim, Match, Session, Version, Wish, activity_key
 from services.catalogue.needs import derived, vector
-from services.catalogue.settle import called_off, last_end, places_left, settle, waiting_ends, waiting_left
+from services.catalogue.settle import called_off, kept, last_end, places_left, settle, waiting_ends, waiting_left
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
@@ -44,7 +44,7 @@ def published(state: Activity | None, event: Event, now: datetime, given: Found)
     """Takes a version in; the latest by time holds, each says what held of enrolment while it was in force."""
     data: outside.ActivityPublished = event.data  # type: ignore[assignment]
     state = state or Activity(event.source, data.activity_id)
-    version = Version(event.time, event.id, data.enrolment.opens, data.enrolment.closes)
+    version = Version(event.time, event.id, data.enrolment.opens, data.enrolment.closes, data.enrolment.confirm)
     latest = all(version.order > known.order for known in state.versions)
     versions = sorted([*state.versions, version], key=lambda one: one.order)[-MAX_VERSIONS:]
     state = _changed(state, versions=tuple(versions), sessions=_listed(state.sessions, data.sessions, version))
@@ -92,6 +92,7 @@ def place_requested(state: Activity | None, event: Event, now: datetime, given: 
         claim = _changed(known, number=data.number, enrolled=data.enrolled, moved=data.moved)
     elif known:
         claim = _changed(claim, answer=known.answer, told=known.told, told_listing=known.told_listing)
+        claim = kept(state, known, claim)
     claims = {referral_id: one for referral_id, one in state.claims.items() if referral_id != data.referral_id}
     # A new request stands at the end: places go by arrival at the activity.
     order = state.claims if known and known.request == data.request else claims

@@ -13,6 +13,7 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     id: str
     opens: datetime | None
     closes: datetime | None
+    confirm: bool = True
 
     @property
     def order(self) -> tuple[datetime, str]:

@@ -45,9 +45,10 @@ def _judged(activity: Activity, claim: Claim) -> Claim:
     """What can be said of a claim before places are counted."""
     if claim.want != "place":
         return _changed(claim, state="none", reason="", position=0, given_at=None, promoted=False)
-    if claim.state == "reserved":
-        return claim
     reason = _why_not(activity, claim)
+    # No version takes away what was given; but what was cancelled before it was chosen could never be given.
+    if claim.state == "reserved" and reason != "cancelled":
+        return claim
     if reason:
         return _changed(claim, state="refused", reason=reason, position=0)
     if claim.state == "refused" and claim.reason == "full" and not (claim.enrolled or claim.moved):
@@ -79,6 +80,18 @@ def version_at(versions: Sequence[Version], time: datetime) -> Version:
     return max(earlier, key=lambda one: one.order) if earlier else min(versions, key=lambda one: one.order)
 
 
+def kept(activity: Activity, known: Claim, claim: Claim) -> Claim:
+    """The claim with the place, or the turn, that the referral has here already, where it may have it by this choice too.
+
+    A fact that comes late can make another choice of the same activity the one that counts.
+    """
+    if known.want != "place" or known.state not in {"reserved", "waitlisted"} or _why_not(activity, claim):
+        return claim
+    promoted = known.promoted and known.given_at is not None and known.given_at > (claim.requested_at or known.given_at)
+    given_at = known.given_at if promoted else claim.requested_at
+    return _changed(claim, state=known.state, promoted=promoted, given_at=given_at, position=known.position)
+
+
 def _waiting(claims: dict[str, Claim]) -> list[str]:
     """The waiting list, in order of (time, id) of the choice."""
     waiting = [referral_id for referral_id, claim in claims.items() if claim.state == "waitlisted"]
@@ -99,12 +112,14 @@ def waiting_left(activity: Activity) -> int:
 
 def _promote(activity: Activity, claims: dict[str, Claim], waiting: Sequence[str], freed_at: datetime) -> None:
     free = places_left(_changed(activity, claims=claims))
-    if activity.cancelled:
+    over = waiting_ends(activity)
+    if activity.cancelled or (over and freed_at >= over):
         return
     for referral_id in waiting[: max(0, free)]:
-        claims[referral_id] = _changed(
-            claims[referral_id], state="reserved", given_at=freed_at, promoted=True, position=0
-        )
+        claim = claims[referral_id]
+        # What freed it may have come late, and have happened before the choice.
+        given_at = max(freed_at, claim.requested_at or freed_at)
+        claims[referral_id] = _changed(claim, state="reserved", given_at=given_at, promoted=True, position=0)
 
 
 def _seat_or_refuse(activity: Activity, claims: dict[str, Claim]) -> None:
@@ -169,69 +184,70 @@ def _answered(activity: Activity) -> tuple[Activity, list[Follow]]:
     call = _call(activity)
     listing = _short(msgspec.json.encode([_listing_facts(sessions), call.model_dump(mode="json") if call else None]))
     for referral_id, claim in activity.claims.items():
-        answered, event = _answer(activity, referral_id, claim, sessions, call, listing)
-        claims[referral_id] = answered
-        if event is not None:
-            follow.append(Follow(event, referral_id, claim.synthetic))
+        claims[referral_id], answers = _answers(activity, referral_id, claim, sessions, call, listing)
+        follow += [Follow(answer, referral_id, claim.synthetic) for answer in answers]
     return _changed(activity, claims=claims), follow
 
 
-def _answer(
+def _answers(
     activity: Activity,
     referral_id: str,
     claim: Claim,
     sessions: tuple[told.ListedSession, ...],
     call: told.ActivityCall | None,
     listing: str,
-) -> tuple[Claim, Data | None]:
-    says = _says(claim)
-    new_listing = bool(sessions) and claim.told_listing != listing and claim.want != "none"
-    if says == claim.told and not new_listing:
-        return claim, None
-    answered = _changed(claim, answer=claim.answer + 1, told=says)
-    about: dict[str, Any] = {
-        "referral_id": referral_id,
-        "organiser": activity.organiser,
-        "activity_id": activity.activity_id,
-        "number": claim.number,
-        "answer": answered.answer,
-        "request": claim.request,
-    }
-    if says == claim.told:
-        return _changed(answered, told_listing=listing), told.SessionsChanged(**about, sessions=sessions, cancelled=call)
+) -> tuple[Claim, list[Data]]:
+    """What became of the claim, and the sessions where that does not hold them: each only where it is news."""
+    about = {"referral_id": referral_id, "organiser": activity.organiser, "activity_id": activity.activity_id}
+    answers: list[Data] = []
+    says = _says(activity, claim)
+    if says != claim.told:
+        news = _of_the_place(activity, claim, about | _numbers(claim), sessions, call)
+        listed = listing if claim.state in {"reserved", "waitlisted"} else claim.told_listing
+        claim = _changed(claim, answer=claim.answer + len(news), told=says, told_listing=listed)
+        answers += news
+    if sessions and claim.told_listing != listing and claim.want != "none":
+        answers.append(told.SessionsChanged(**about, **_numbers(claim), sessions=sessions, cancelled=call))
+        claim = _changed(claim, answer=claim.answer + 1, told_listing=listing)
+    return claim, answers
+
+
+def _numbers(claim: Claim) -> dict[str, Any]:
+    return {"number": claim.number, "answer": claim.answer + 1, "request": claim.request}
+
+
+def _of_the_place(
+    activity: Activity,
+    claim: Claim,
+    about: dict[str, Any],
+    sessions: tuple[told.ListedSession, ...],
+    call: told.ActivityCall | None,
+) -> list[Data]:
     match claim.state:
         case "reserved":
-            assert claim.given_at is not None
-            reserved = told.PlaceReserved(
-                **about,
-                given_at=claim.given_at,
-                promoted=claim.promoted,
-                confirm=bool(activity.published["enrolment"].get("confirm", True)),
-                sessions=sessions,
-                cancelled=call,
-            )
-            return _changed(answered, told_listing=listing), reserved
+            confirm, given = _confirms(activity, claim), {"given_at": claim.given_at, "promoted": claim.promoted}
+            return [told.PlaceReserved(**about, **given, confirm=confirm, sessions=sessions, cancelled=call)]
         case "waitlisted":
-            waitlisted = told.PlaceWaitlisted(**about, position=claim.position, sessions=sessions, cancelled=call)
-            return _changed(answered, told_listing=listing), waitlisted
+            return [told.PlaceWaitlisted(**about, position=claim.position, sessions=sessions, cancelled=call)]
         case "refused":
-            assert claim.reason
-            return answered, told.PlaceRefused(**about, reason=claim.reason)
+            return [told.PlaceRefused(**about, reason=claim.reason)]
         case "none":
-            return _nothing_held(claim, answered, about)
+            # Only who held a place, or one on the waiting list, is told that it is released.
+            held = claim.told.startswith(("reserved", "waitlisted"))
+            return [told.PlaceReleased(**about)] if held else []
 
 
-def _nothing_held(claim: Claim, answered: Claim, about: dict[str, Any]) -> tuple[Claim, Data | None]:
-    # Only who held a place, or one on the waiting list, is told that it is released.
-    if claim.told.startswith(("reserved", "waitlisted")):
-        return answered, told.PlaceReleased.model_validate(about)
-    return _changed(claim, told=answered.told), None
+def _confirms(activity: Activity, claim: Claim) -> bool:
+    """Whether the opisto confirms each one, by the version in force at the choice's time, as enrolment is judged."""
+    return claim.requested_at is None or version_at(activity.versions, claim.requested_at).confirm
 
 
-def _says(claim: Claim) -> str:
+def _says(activity: Activity, claim: Claim) -> str:
     if claim.state == "none":
         return "none"
-    given = claim.given_at.isoformat() if claim.given_at and claim.state == "reserved" else ""
+    given = ""
+    if claim.state == "reserved" and claim.given_at:
+        given = f"{claim.given_at.isoformat()} {_confirms(activity, claim):d}"
     return " ".join([claim.state, claim.request, claim.reason, str(claim.position), given])
 
 

@@ -7,7 +7,7 @@ what came of it: the place, the sessions, the ending, the deadlines. CONTRACTS.m
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from services.referral.model import Answer, Ended, Given, Listed, Mark, Matched, Referral, Status
 from shared.contracts.from_services import Outcome
@@ -148,7 +148,7 @@ def fold(referral: Referral, durations: Durations) -> View:
         ended=ended,
         closed=closed,
         deadlines=deadlines,
-        wants=_wants(referral, walk, choice, None if expired else fallen, over=ended is not None),
+        wants=_wants(referral, walk, choice, None if expired else fallen, over=ended is not None and not walk.undecided),
         matching=status in {"issued", "proposed", "unmatched"},
         without=tuple(dict.fromkeys(walk.tried)),
     )
@@ -227,7 +227,8 @@ def _call_off(referral: Referral, walk: _Walk, step: _Step) -> None:
     # Never twice to the same activity: two that replace each other would be a circle without end.
     if not step.replaced_by or step.replaced_by in current.activities:
         _cancel(referral, walk, step)
-    elif _moves(referral, current):
+    # A place moves, and a place in the queue; not what was refused, and what is not answered yet must be first.
+    elif _holds_or_waits(_answer(referral, current), current):
         held = referral.answers[step.activity].held_when_cancelled
         moved = replace(current, activity=step.replaced_by, moved=current.moved or held, chain=current.activities)
         _take(walk, moved)
@@ -261,13 +262,11 @@ def _may_yet_be_over(referral: Referral, choice: Choice, time: datetime) -> bool
 def _is_decided(referral: Referral, choice: Choice) -> bool:
     """Whether the activity answered this choice; `unknown` and `closed` are judged anew, so they are no answer."""
     answer = _answer(referral, choice)
-    return answer is not None and (answer.state != "refused" or answer.reason in {"full", "cancelled"})
+    return _holds_or_waits(answer, choice) or (_refused(answer) and answer.reason in {"full", "cancelled"})
 
 
-def _moves(referral: Referral, choice: Choice) -> bool:
-    # A place moves, and a place in the queue; not what was refused, and what is not answered yet must be first.
-    answer = _answer(referral, choice)
-    return answer is not None and answer.state != "refused"
+def _holds_or_waits(answer: Answer | None, choice: Choice) -> bool:
+    return answer is not None and (answer.state == "waitlisted" or _given(answer, choice) is not None)
 
 
 # --- the place
@@ -285,7 +284,7 @@ def _given(answer: Answer | None, choice: Choice | None) -> Given | None:
     return answer.given if answer.given.request == choice.request else None
 
 
-def _refused(answer: Answer | None) -> bool:
+def _refused(answer: Answer | None) -> TypeGuard[Answer]:
     return answer is not None and answer.state == "refused"
 
 

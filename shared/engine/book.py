@@ -50,8 +50,8 @@ class Book:
         outcomes: list[Seen | Remembered] = [seen for seen in self.document.ring if (seen.source, seen.id) == key]
         outcomes += inbox.get(key, ())
         waiting = [early for early in self.document.early if (early.source, early.id) == key]
-        # A conflict is a conflict under every attempt.
-        if any(one.digest != event.digest for one in (*outcomes, *waiting)):
+        # A conflict is a conflict under every attempt; of what was erased nothing is left to differ from.
+        if not self.document.erased and any(one.digest != event.digest for one in (*outcomes, *waiting)):
             return CONFLICT
         if waiting or any(one.attempt == arrival.attempt for one in outcomes):
             return REPETITION

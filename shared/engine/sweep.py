@@ -38,7 +38,7 @@ class Sweeper:
     """Sweeps one service, every `every` real seconds, until it is stopped."""
 
     def __init__(
-        self, loop: Loop, processor: Processor, publisher: Publisher, clock: Clock, kafka: str, *, every: float = 0.25
+        self, loop: Loop, processor: Processor, publisher: Publisher, clock: Clock, kafka: str, *, every: float = 1.0
     ) -> None:
         self._loop = loop
         self._processor = processor

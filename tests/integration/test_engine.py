@@ -690,6 +690,17 @@ async def test_what_was_not_out_before_the_erasure_goes_out_still(world: World) 
     assert (await world.document()).outbox == []
 
 
+async def test_what_is_erased_keeps_no_digest_and_sees_repetitions_all_the_same(world: World) -> None:
+    """A digest of a few answers could be found by trying them all. Nothing is left that another content differs from."""
+    records = [world.log.event(issue()), world.log.event(withdraw("consent_withdrawn"))]
+    await world.take(*records)
+    assert {seen.digest for seen in (await world.document()).ring} <= {""}
+    version = await world.version()
+    await world.take(*records, world.log.event(issue(municipality="091"), id="e1"))
+    assert await world.version() == version
+    assert world.wire.letters() == []
+
+
 async def test_a_dead_letter_redriven_to_what_was_erased_is_settled(world: World) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("broken")))
     await world.take(world.log.event(withdraw("consent_withdrawn")))

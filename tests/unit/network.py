@@ -32,6 +32,7 @@ from shared.store import Collection, Row
 from shared.store.interface import Journal, Remembered, Scalar, Written
 
 DURATIONS = Durations(*(timedelta(days=days) for days in (30, 14, 7, 14, 14)))
+MAX_STEPS = 2_000
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -87,6 +88,7 @@ class MemoryStore:
         equal: Mapping[str, Scalar] | None = None,
         at_most: tuple[str, Scalar] | None = None,
         at_least: tuple[str, Scalar] | None = None,
+        within: Mapping[str, tuple[Scalar, Scalar]] | None = None,
         order: str | None = None,
         descending: bool = False,
         limit: int = 100,
@@ -94,9 +96,8 @@ class MemoryStore:
         brief: bool = False,
     ) -> list[Row]:
         rows = [row for row in self.rows[collection].values() if all(_holds(row, *one) for one in (equal or {}).items())]
-        if at_least is not None:
-            assert at_least == ("unmatched_in", "")
-            rows = [row for row in rows if row.fields.get("unmatched_in") is not None]
+        bounds = {**(within or {}), **({at_least[0]: (at_least[1], None)} if at_least else {})}
+        rows = [row for row in rows if all(_lies(row.fields.get(name), *one) for name, one in bounds.items())]
         return sorted(rows, key=lambda row: row.id)[:limit]
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
@@ -122,6 +123,10 @@ class MemoryStore:
 def _holds(row: Row, name: str, value: Scalar) -> bool:
     kept = row.fields.get(name)
     return value in kept if isinstance(kept, tuple | list) else kept == value
+
+
+def _lies(kept: Any, low: Any, high: Any) -> bool:
+    return kept is not None and (low is None or low <= kept) and (high is None or kept <= high)
 
 
 class Wire(Publisher):
@@ -188,7 +193,7 @@ class Network:
 
     def _put_on(self, record: Record) -> None:
         if record.topic == topics.DEAD_LETTERS:
-            raise AssertionError(f"dead-lettered: {dict(record.headers)} {record.value!r}")
+            raise AssertionError(f"dead-lettered: {dict(record.headers)['dl_error']!r} {record.value!r}")
         self.published.append(record)
         self._offset += 1
         for name, table in self._tables.items():
@@ -217,14 +222,13 @@ class Network:
 
     def drain(self, *, repeat: float = 0.0) -> None:
         """Delivers until nothing is under way: any first; each again, now or later, with the chance `repeat`."""
-        steps = 0
-        while self.pending:
-            message = self._next()
-            self.deliver(message)
+        for _ in range(MAX_STEPS):
+            if not self.pending:
+                return
+            self.deliver(self._next())
             if self.random.random() < repeat:
                 self.deliver(self.random.choice(self.delivered[-40:]))
-            steps += 1
-            assert steps < 5_000, f"it never comes to rest: {self.pending[-1]}"
+        raise AssertionError(f"it never comes to rest: {self.pending[-1]}")
 
     def replay(self) -> None:
         """Everything once more, the oldest first."""
@@ -236,8 +240,14 @@ class Network:
         for event in sorted(events, key=lambda one: one.order):
             self.clock.set(event.time)
             self.send(event)
-            while self.pending:
-                self.deliver(self.pending.pop(0))
+            self._settle()
+
+    def _settle(self) -> None:
+        for _ in range(MAX_STEPS):
+            if not self.pending:
+                return
+            self.deliver(self.pending.pop(0))
+        raise AssertionError(f"it never comes to rest: {self.pending[-1]}")
 
     def _next(self) -> Message:
         place = self.random.randrange(len(self.pending))
