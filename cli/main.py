@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from cli import contracts, dead_letters, demo, emit, imports, key, run, status, terminal, topics, trace
+from cli import contracts, dead_letters, demo, emit, imports, key, run, settings, status, terminal, topics, trace
 from cli.failure import VerbError
 from deploy.embedded.control import EmbeddedBrokerError
 from deploy.embedded.state import EmbeddedError
@@ -34,6 +34,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(key.app, name="key")
 app.command()(contracts.contracts)
 app.add_typer(topics.app, name="topics")
+app.command()(settings.settings)
 
 _FORESEEN: Final = (VerbError, EmbeddedError, EmbeddedBrokerError, OSError)
 

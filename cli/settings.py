@@ -1,0 +1,45 @@
+"""`lahete settings`: every setting of every service, as the README's table is made from."""
+
+from pydantic_settings import BaseSettings
+
+from cli import terminal
+from cli.options import Json
+from services.catalogue.settings import CatalogueSettings
+from services.feedback.settings import FeedbackSettings
+from services.monitor.settings import MonitorSettings
+from services.notify.settings import NotifySettings
+from services.referral.settings import ReferralSettings
+from shared.settings import PlatformSettings, documented
+
+OF_SERVICE: dict[str, type[BaseSettings]] = {
+    "referral": ReferralSettings,
+    "catalogue": CatalogueSettings,
+    "feedback": FeedbackSettings,
+    "notify": NotifySettings,
+    "monitor": MonitorSettings,
+}
+
+
+def settings(*, as_json: Json = False) -> None:
+    """Prints each setting: its name, its default, who reads it, what it means."""
+    rows = table()
+    if as_json:
+        terminal.as_json([dict(zip(("name", "default", "read_by", "meaning"), row, strict=True)) for row in rows])
+    else:
+        terminal.table(("name", "default", "read by", "meaning"), rows)
+
+
+def table() -> list[tuple[str, str, str, str]]:
+    """Every setting once; what all services read first."""
+    shared = {name for name, _, _ in documented(PlatformSettings)}
+    rows = [(name, default, "all", meaning) for name, default, meaning in documented(PlatformSettings)]
+    for service, own in OF_SERVICE.items():
+        rows += [(name, default, service, meaning) for name, default, meaning in documented(own) if name not in shared]
+    return rows
+
+
+def as_markdown() -> str:
+    """The README's table."""
+    lines = ["| setting | default | read by | meaning |", "|---|---|---|---|"]
+    lines += [f"| `{name}` | `{default}` | {who} | {meaning} |" for name, default, who, meaning in table()]
+    return "\n".join(line.replace("``", "") for line in lines)
