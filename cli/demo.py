@@ -26,7 +26,7 @@ def demo(
     as_json: Json = False,
     referrals: Annotated[int, typer.Option(min=1, max=5_000, help="How many referrals.")] = 1_000,
     opistos: Annotated[int, typer.Option(min=1, max=200, help="How many opistos of the register, at most.")] = 200,
-    seconds: Annotated[float, typer.Option(min=5, max=600, help="How long the partners act.")] = 58.0,
+    seconds: Annotated[float, typer.Option(min=5, max=600, help="How long the partners act.")] = 64.0,
     port_base: Annotated[int, typer.Option(min=1024, max=65_000, help="The monitor's port; the others follow.")] = 8100,
     seed: Annotated[int, typer.Option(help="Another seed, other people.")] = 20260901,
 ) -> None:

@@ -6,6 +6,7 @@ The wiring of what every service has stands here; what is its own, a service han
 import asyncio
 import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -53,6 +54,8 @@ def run(app: App) -> None:
     _die_with_the_parent()
     # A service makes few cycles; scanning all of its heap every 700 objects costs a seventh of its time.
     gc.set_threshold(_GC_THRESHOLD, 20, 20)
+    # The store's threads must not wait 5 ms, the default, for each answer that the event loop is to get.
+    sys.setswitchinterval(0.0005)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(app))
 

@@ -44,7 +44,7 @@ class Published:
 
 
 def programme(opistos: list[Opisto], rng: Random, start: datetime, each: int) -> list[Published]:
-    """`each` activities for every opisto, three sessions each, the first 10 to 13 days after `start`."""
+    """`each` activities for every opisto, three sessions each, the first 14 to 17 days after `start`."""
     return [
         Published(f"/opisto/{opisto.id}", _activity(opisto, number, rng, start))
         for opisto in opistos
@@ -54,7 +54,7 @@ def programme(opistos: list[Opisto], rng: Random, start: datetime, each: int) ->
 
 def _activity(opisto: Opisto, number: int, rng: Random, start: datetime) -> dict[str, Any]:
     fi, sv, en, themes, setting = rng.choice(_COURSES)
-    first = start + (10 + rng.random() * 3) * DAY
+    first = start + (14 + rng.random() * 3) * DAY
     sessions = [_session(index, first + index * 2 * DAY) for index in range(3)]
     remote = rng.random() < 0.06
     languages = [language for language in opisto.languages if language in {"fi", "sv", "en"}] or ["fi"]

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from services.catalogue.decide import EVERYWHERE, brief_of
+from services.catalogue.decide import EVERYWHERE, brief_of, held_in
 from services.catalogue.matching import primary
 from services.catalogue.model import Activity, Brief, Match
 from shared.contracts.fields import Format
@@ -24,6 +24,7 @@ _BRIEF = msgspec.json.Decoder(Brief)
 _ACTIVITY = msgspec.json.Decoder(Document[Activity])
 _MATCH = msgspec.json.Decoder(Document[Match])
 _MOST = 50_000
+_ANYWHERE = tuple(sorted({held_in(code) for code in MUNICIPALITIES}))
 
 
 def routes() -> list[BaseRoute]:
@@ -42,15 +43,13 @@ async def list_activities(request: Request) -> Response:
     page, per_page = number(request, "page", 1, 1, 10_000), number(request, "per_page", 20, 1, 100)
     passes = _filter(request, municipality)
     store = request.app.state.store
-    areas = [municipality, EVERYWHERE] if municipality else [EVERYWHERE, *(f"in:{code}" for code in MUNICIPALITIES)]
-    briefs: dict[str, Brief] = {}
-    for area in areas:
-        for row in await store.find("activities", equal={"area": area}, limit=_MOST, brief=True):
-            briefs[row.id] = _BRIEF.decode(row.brief)
-    found = sorted((brief for brief in briefs.values() if passes(brief)), key=lambda one: (one.starts_at, one.key))
+    areas = (municipality, EVERYWHERE) if municipality else _ANYWHERE
+    rows = await store.find("activities", equal={"area": areas}, limit=_MOST, brief=True)
+    briefs = [_BRIEF.decode(row.brief) for row in rows]
+    found = sorted((brief for brief in briefs if passes(brief)), key=lambda one: (one.starts_at, one.key))
     shown = found[(page - 1) * per_page : page * per_page]
-    rows = await store.load("activities", [brief.key for brief in shown])
-    activities = [_public(_activity(rows[brief.key].body), brief) for brief in shown if brief.key in rows]
+    whole = await store.load("activities", [brief.key for brief in shown])
+    activities = [_public(_activity(whole[brief.key].body), brief) for brief in shown if brief.key in whole]
     return JSONResponse({"activities": activities, "page": page, "per_page": per_page, "total": len(found)})
 
 

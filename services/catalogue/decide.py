@@ -209,7 +209,7 @@ def activity_fields(state: Activity) -> dict[str, Any]:
     data = state.published
     areas = {EVERYWHERE} if data["format"] == "remote" else set(serves(data))
     # The region's others look here for what narrowly missed: what is near, though it serves only its own.
-    near = {f"in:{data['municipality']}"}
+    near = {held_in(data["municipality"])}
     brief = brief_of(state)
     narrowing = {"age_min": brief.age_min, "age_max": brief.age_max, "opens": brief.opens, "closes": brief.closes}
     return {"area": tuple(areas | near), **narrowing}
@@ -381,7 +381,6 @@ def match_deadlines(state: Match) -> list[Due]:
     return [Due("rematch", state.retry_at)] if state.retry_at and state.wanted else []
 
 
-def region_municipalities(municipality: str) -> tuple[str, ...]:
-    """The municipalities of the same region, itself included."""
-    region = MUNICIPALITIES[municipality].region
-    return tuple(code for code, one in MUNICIPALITIES.items() if one.region == region)
+def held_in(municipality: str) -> str:
+    """The area of all that is held in the region of a municipality."""
+    return f"held-in:{MUNICIPALITIES[municipality].region}"

@@ -124,7 +124,7 @@ def _candidates(rematch: timedelta) -> LookUp:
         filters = Filters(wish, now)
         at = now.timestamp()
         fitting = {"age_min": (None, filters.high), "age_max": (filters.low, None), "opens": (None, at), "closes": (at, None)}
-        found = [*await _in(store, wish.municipality, fitting), *await _in(store, EVERYWHERE, fitting)]
+        found = await _in(store, (wish.municipality, EVERYWHERE), fitting)
         will_be_told = state is None or state.status != "unmatched" or event.name == "ReferralIssued"
         if will_be_told and not any(filters.fits(brief) for brief in found):
             found = await _near(store, wish.municipality)
@@ -135,14 +135,13 @@ def _candidates(rematch: timedelta) -> LookUp:
 
 async def _near(store: Store, municipality: str) -> list[Brief]:
     """What is worth knowing where nothing fits: all that serves the municipality, and what is held in its region."""
-    found = [*await _in(store, municipality), *await _in(store, EVERYWHERE)]
-    for code in decide.region_municipalities(municipality):
-        found += await _in(store, f"in:{code}")
-    return found
+    return await _in(store, (municipality, EVERYWHERE, decide.held_in(municipality)))
 
 
-async def _in(store: Store, area: str, within: Mapping[str, tuple[Scalar, Scalar]] | None = None) -> list[Brief]:
-    rows = await store.find("activities", equal={"area": area}, within=within, limit=MAX_CANDIDATES, brief=True)
+async def _in(
+    store: Store, areas: tuple[str, ...], within: Mapping[str, tuple[Scalar, Scalar]] | None = None
+) -> list[Brief]:
+    rows = await store.find("activities", equal={"area": areas}, within=within, limit=MAX_CANDIDATES, brief=True)
     return [_brief(row.brief) for row in rows]
 
 

@@ -198,7 +198,7 @@ def _answers(
     listing: str,
 ) -> tuple[Claim, list[Data]]:
     """What became of the claim, and the sessions where that does not hold them: each only where it is news."""
-    about = {"referral_id": referral_id, "organiser": activity.organiser, "activity_id": activity.activity_id}
+    about: dict[str, Any] = {"referral_id": referral_id, "organiser": activity.organiser, "activity_id": activity.activity_id}
     answers: list[Data] = []
     says = _says(activity, claim)
     if says != claim.told:
@@ -225,11 +225,21 @@ def _of_the_place(
 ) -> list[Data]:
     match claim.state:
         case "reserved":
-            confirm, given = _confirms(activity, claim), {"given_at": claim.given_at, "promoted": claim.promoted}
-            return [told.PlaceReserved(**about, **given, confirm=confirm, sessions=sessions, cancelled=call)]
+            assert claim.given_at is not None
+            reserved = told.PlaceReserved(
+                **about,
+                given_at=claim.given_at,
+                promoted=claim.promoted,
+                confirm=_confirms(activity, claim),
+                by_enrolment=_by_enrolment(activity, claim),
+                sessions=sessions,
+                cancelled=call,
+            )
+            return [reserved]
         case "waitlisted":
             return [told.PlaceWaitlisted(**about, position=claim.position, sessions=sessions, cancelled=call)]
         case "refused":
+            assert claim.reason
             return [told.PlaceRefused(**about, reason=claim.reason)]
         case "none":
             # Only who held a place, or one on the waiting list, is told that it is released.
@@ -242,12 +252,18 @@ def _confirms(activity: Activity, claim: Claim) -> bool:
     return claim.requested_at is None or version_at(activity.versions, claim.requested_at).confirm
 
 
+def _by_enrolment(activity: Activity, claim: Claim) -> bool:
+    """Whether the choice alone would have been refused as closed."""
+    bare = claim.enrolled and not claim.moved and claim.requested_at is not None
+    return bare and not _open_at(activity.versions, claim.requested_at or _NEVER)
+
+
 def _says(activity: Activity, claim: Claim) -> str:
     if claim.state == "none":
         return "none"
     given = ""
     if claim.state == "reserved" and claim.given_at:
-        given = f"{claim.given_at.isoformat()} {_confirms(activity, claim):d}"
+        given = f"{claim.given_at.isoformat()} {_confirms(activity, claim):d}{_by_enrolment(activity, claim):d}"
     return " ".join([claim.state, claim.request, claim.reason, str(claim.position), given])
 
 

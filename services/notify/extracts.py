@@ -29,7 +29,7 @@ OF_THE_REGION: Final = frozenset(
     }
 )
 OF_THE_OPISTO: Final = frozenset({"PlaceReserved", "PlaceWaitlisted", "PlaceReleased"})
-_INSIDE: Final = frozenset({"number", "answer", "request", "given_at", "promoted"})
+_INSIDE: Final = frozenset({"number", "answer", "request", "given_at", "promoted", "by_enrolment"})
 
 
 def extract_for_region(event: Event) -> dict[str, Any]:

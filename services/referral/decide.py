@@ -38,6 +38,7 @@ from shared.engine.model import Decision, Due, Follow, Rejected, Waits
 
 MAX_FACTS: Final = 64
 MAX_MARKS: Final = 400
+MAX_RECORDS: Final = 7
 MAX_FIRED: Final = 64
 
 Decided = Decision[Referral] | Waits | Rejected
@@ -113,9 +114,13 @@ def session_recorded(state: Referral | None, event: Event, now: datetime, durati
         event.time,
         event.id,
         event.source,
+        records=((event.time, event.id),),
     )
     same = [one for one in state.marks if (one.activity, one.session) == (mark.activity, mark.session)]
-    latest = max([*same, mark], key=lambda one: (one.time, one.id, one.source))
+    latest = max([*same, mark], key=lambda one: (one.time, one.id))
+    records = sorted({record for one in [*same, mark] for record in one.records})
+    # The first must stay: it may be what the place was asked for by.
+    latest = _changed(latest, records=tuple(records[:1] + records[1:][-MAX_RECORDS:]))
     others = [one for one in state.marks if one not in same]
     marks = sorted([*others, latest], key=lambda one: (one.time, one.id, one.source))[-MAX_MARKS:]
     return _told(_changed(state, marks=tuple(marks)), event, now, durations)
@@ -158,7 +163,8 @@ def matched(state: Referral | None, event: Event, now: datetime, durations: Dura
     data: told.ActivitiesProposed | told.NoActivityFound = event.data  # type: ignore[assignment]
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
-    if state.matched and data.number < state.matched.number:
+    known = state.matched
+    if known and (data.number, event.time, event.id) < (known.number, known.time, known.id):
         return Decision(state)
     answer = Matched(data.number, event.id, event.time, isinstance(data, told.ActivitiesProposed))
     return _told(_changed(state, matched=answer), event, now, durations)
@@ -170,46 +176,58 @@ def place_answered(state: Referral | None, event: Event, now: datetime, duration
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
     activity = activity_key(data.organiser, data.activity_id)
-    known = state.answers.get(activity)
-    if known and known.answer >= data.answer:
-        return Decision(state)
-    answer = _answer(known, data)
+    known = state.answers.get(activity, Answer())
+    answer = known if known.answer > data.answer else _of_the_place(known, data)
+    if isinstance(data, _Listing) and data.answer > known.listed:
+        answer = _of_the_sessions(answer, data)
     state = _changed(state, answers={**state.answers, activity: answer})
-    if answer.state == "refused" and answer.reason in {"full", "cancelled"}:
-        refused = f"{activity} {answer.request}"
-        state = _changed(state, refused=tuple(dict.fromkeys([*state.refused, refused]))[-MAX_FACTS:])
-    return _told(state, event, now, durations)
+    return _told(_with_verdict(state, f"{activity} {data.request}", data), event, now, durations)
 
 
-def _answer(known: Answer | None, data: told.PlaceAnswer) -> Answer:
-    answer = known or Answer(data.number, data.answer, data.request, "followed")
-    answer = _changed(answer, number=data.number, answer=data.answer, request=data.request)
+_Listing = told.PlaceReserved | told.PlaceWaitlisted | told.SessionsChanged
+
+
+def _of_the_place(answer: Answer, data: told.PlaceAnswer) -> Answer:
+    said = _changed(answer, answer=data.answer, request=data.request, position=0, reason="")
     match data:
         case told.PlaceReserved():
-            given = Given(data.request, data.given_at, data.promoted, data.confirm)
-            answer = _changed(answer, state="reserved", given=given, position=0, reason="")
+            return _changed(said, state="reserved")
         case told.PlaceWaitlisted():
-            answer = _changed(answer, state="waitlisted", position=data.position, reason="")
+            return _changed(said, state="waitlisted", position=data.position)
         case told.PlaceRefused():
-            answer = _changed(answer, state="refused", reason=data.reason, position=0)
+            return _changed(said, state="refused", reason=data.reason)
         case told.PlaceReleased():
-            answer = _changed(answer, state="released", position=0)
-    if isinstance(data, told.PlaceReserved | told.PlaceWaitlisted | told.SessionsChanged):
-        answer = _with_listing(answer, data)
+            return _changed(said, state="released")
     return answer
 
 
-def _with_listing(
-    answer: Answer, data: told.PlaceReserved | told.PlaceWaitlisted | told.SessionsChanged
-) -> Answer:
-    listed = tuple(Listed(one.session_id, one.starts_at, one.ends_at, one.called_off) for one in data.sessions)
-    answer = _changed(answer, sessions=listed)
+def _of_the_sessions(answer: Answer, data: _Listing) -> Answer:
+    sessions = tuple(Listed(one.session_id, one.starts_at, one.ends_at, one.called_off) for one in data.sessions)
+    answer = _changed(answer, listed=data.answer, sessions=sessions)
     if data.cancelled is None:
         return answer
-    held = answer.held_when_cancelled or answer.state == "reserved"
     # An organiser replaces an activity by another of its own.
     replacement = activity_key(data.organiser, data.cancelled.replaced_by) if data.cancelled.replaced_by else ""
-    return _changed(answer, cancelled_at=data.cancelled.time, replaced_by=replacement, held_when_cancelled=held)
+    return _changed(answer, cancelled_at=data.cancelled.time, replaced_by=replacement)
+
+
+def _with_verdict(state: Referral, asked: str, data: told.PlaceAnswer) -> Referral:
+    """Keeps what a choice was answered for good, also where a later answer of the activity came before this one."""
+    match data:
+        case told.PlaceReserved():
+            known = state.given.get(asked)
+            if known is None or known.answer < data.answer:
+                given = Given(data.answer, data.given_at, data.promoted, data.confirm, data.by_enrolment)
+                return _changed(state, given={**state.given, asked: given})
+        case told.PlaceWaitlisted():
+            return _changed(state, waited=_added(state.waited, asked))
+        case told.PlaceRefused() if data.reason in {"full", "cancelled"}:
+            return _changed(state, refused=_added(state.refused, asked))
+    return state
+
+
+def _added(known: tuple[str, ...], asked: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*known, asked]))[-MAX_FACTS:]
 
 
 def deadline_passed(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
@@ -219,7 +237,7 @@ def deadline_passed(state: Referral | None, event: Event, now: datetime, duratio
         return Decision(state)
     for deadline in fold(state, durations).deadlines:
         if (deadline.what, deadline.due_at, deadline.nth) == (data.what, data.due_at, data.nth):
-            fired = (*state.fired, Fired(deadline.what, deadline.awaited, deadline.nth))[-MAX_FIRED:]
+            fired = (*state.fired, Fired(deadline.what, deadline.awaited, deadline.nth, deadline.due_at))[-MAX_FIRED:]
             return _told(_changed(state, fired=fired), event, now, durations)
     return Decision(state)
 

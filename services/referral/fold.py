@@ -7,7 +7,7 @@ what came of it: the place, the sessions, the ending, the deadlines. CONTRACTS.m
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeGuard
+from typing import Literal
 
 from services.referral.model import Answer, Ended, Given, Listed, Mark, Matched, Referral, Status
 from shared.contracts.from_services import Outcome
@@ -101,9 +101,9 @@ class _Walk:
     ever: list[str] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
     discontinued: tuple[Choice, datetime] | None = None
+    open: dict[str, Choice] = field(default_factory=dict)
+    """By activity, choices not answered for good on whose answer the walk depends, though it went on without."""
     withdrawn: bool = False
-    undecided: bool = False
-    """Withdrawn as far as is known: a place that was not answered for yet would make it a withdrawal after the end."""
     ends_wait: bool = False
     """A withdrawal that came after the end: it only ends the wait for feedback."""
 
@@ -125,9 +125,9 @@ def fold(referral: Referral, durations: Durations) -> View:
     walk = _walk(referral)
     choice = walk.choice
     answer = _answer(referral, choice)
-    given = _given(answer, choice)
-    expired = choice is not None and _confirmation_expired(referral, choice, given)
-    if choice and not walk.withdrawn and (expired or _refused(answer)):
+    given = _given(referral, choice)
+    expired = choice is not None and _expired_at(referral, choice) is not None
+    if choice and not walk.withdrawn and (expired or _refused(referral, choice)):
         walk.tried.append(choice.activity)
         fallen, choice, given = choice, None, None
     else:
@@ -148,7 +148,7 @@ def fold(referral: Referral, durations: Durations) -> View:
         ended=ended,
         closed=closed,
         deadlines=deadlines,
-        wants=_wants(referral, walk, choice, None if expired else fallen, over=ended is not None and not walk.undecided),
+        wants=_wants(referral, walk, choice, None if expired else fallen, over=ended is not None),
         matching=status in {"issued", "proposed", "unmatched"},
         without=tuple(dict.fromkeys(walk.tried)),
     )
@@ -172,8 +172,9 @@ def _steps(referral: Referral) -> Iterator[_Step]:
     for fact in referral.facts:
         yield _Step(fact.time, fact.id, fact.source, fact.kind, fact.activity)
     for mark in referral.marks:
-        # A record of attendance confirms too.
-        yield _Step(mark.time, mark.id, mark.source, "recorded", mark.activity)
+        for time, id_ in mark.records:
+            # A record of attendance confirms too.
+            yield _Step(time, id_, mark.source, "recorded", mark.activity)
     for activity, answer in referral.answers.items():
         if answer.cancelled_at:
             yield _Step(answer.cancelled_at, "", "", "called_off", activity, answer.replaced_by)
@@ -181,9 +182,13 @@ def _steps(referral: Referral) -> Iterator[_Step]:
 
 def _choose(referral: Referral, walk: _Walk, step: _Step) -> None:
     current = walk.choice
-    asks_again = current is None or f"{current.activity} {current.request}" in referral.refused
-    if current is None or current.activity != step.activity or asks_again:
+    if current is None or current.activity != step.activity or _asks_again(referral, current, step.time):
         _take(walk, Choice(step.activity, step.time, step.id))
+
+
+def _asks_again(referral: Referral, current: Choice, time: datetime) -> bool:
+    expired_at = _expired_at(referral, current)
+    return _verdict(referral, current) == "refused" or (expired_at is not None and time >= expired_at)
 
 
 def _take(walk: _Walk, choice: Choice) -> None:
@@ -193,13 +198,14 @@ def _take(walk: _Walk, choice: Choice) -> None:
         walk.ever.append(choice.activity)
 
 
-def _confirm(_: Referral, walk: _Walk, step: _Step) -> None:
+def _confirm(referral: Referral, walk: _Walk, step: _Step) -> None:
     current = walk.choice
     if current is None:
         if walk.discontinued is None or step.activity not in walk.discontinued[0].activities:
             _take(walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
     elif step.activity in current.activities:
         walk.choice = replace(current, confirmed_at=current.confirmed_at or step.time, enrolled=True)
+        _follow_replacement(referral, walk, walk.choice, step.time)
     elif step.activity not in walk.ever:
         _take(walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
 
@@ -227,11 +233,21 @@ def _call_off(referral: Referral, walk: _Walk, step: _Step) -> None:
     # Never twice to the same activity: two that replace each other would be a circle without end.
     if not step.replaced_by or step.replaced_by in current.activities:
         _cancel(referral, walk, step)
-    # A place moves, and a place in the queue; not what was refused, and what is not answered yet must be first.
-    elif _holds_or_waits(_answer(referral, current), current):
-        held = referral.answers[step.activity].held_when_cancelled
-        moved = replace(current, activity=step.replaced_by, moved=current.moved or held, chain=current.activities)
-        _take(walk, moved)
+    else:
+        _follow_replacement(referral, walk, current, step.time)
+
+
+def _follow_replacement(referral: Referral, walk: _Walk, current: Choice, time: datetime) -> None:
+    """A place moves, and a place in the queue; not what was refused or has lapsed, unless it is enrolled after all."""
+    answer = referral.answers.get(current.activity)
+    if answer is None or answer.cancelled_at is None or answer.cancelled_at > time or not answer.replaced_by:
+        return
+    verdict = _verdict(referral, current)
+    if verdict is None:
+        walk.open[current.activity] = current
+    elif verdict in {"held", "waited"} and _expired_at(referral, current) is None:
+        held = current.moved or verdict == "held"
+        _take(walk, replace(current, activity=answer.replaced_by, moved=held, chain=current.activities))
 
 
 _MOVES = {"chosen": _choose, "confirmed": _confirm, "recorded": _record, "cancelled": _cancel, "called_off": _call_off}
@@ -242,54 +258,61 @@ def _withdraw(referral: Referral, walk: _Walk, step: _Step) -> bool:
     if walk.discontinued and walk.choice is None:
         walk.ends_wait = True
         return False
-    if walk.choice and _is_placed(referral, walk.choice) and _is_over(referral, walk.choice, step.time):
-        walk.ends_wait = True
-        return False
+    if walk.choice and _is_over(referral, walk.choice, step.time):
+        if _is_placed(referral, walk.choice):
+            walk.ends_wait = True
+            return False
+        if _verdict(referral, walk.choice) in {None, "held"} and _asked(walk.choice) not in referral.given:
+            walk.open[walk.choice.activity] = walk.choice
     walk.withdrawn = True
-    walk.undecided = walk.choice is not None and _may_yet_be_over(referral, walk.choice, step.time)
     return True
-
-
-def _may_yet_be_over(referral: Referral, choice: Choice, time: datetime) -> bool:
-    """Whether a place that is not answered for, were it given, would have ended, or moved elsewhere, before `time`."""
-    if _is_decided(referral, choice):
-        return False
-    answer = referral.answers.get(choice.activity)
-    replaced = answer is not None and answer.cancelled_at is not None and answer.replaced_by != ""
-    return replaced or _is_over(referral, choice, time)
-
-
-def _is_decided(referral: Referral, choice: Choice) -> bool:
-    """Whether the activity answered this choice; `unknown` and `closed` are judged anew, so they are no answer."""
-    answer = _answer(referral, choice)
-    return _holds_or_waits(answer, choice) or (_refused(answer) and answer.reason in {"full", "cancelled"})
-
-
-def _holds_or_waits(answer: Answer | None, choice: Choice) -> bool:
-    return answer is not None and (answer.state == "waitlisted" or _given(answer, choice) is not None)
 
 
 # --- the place
 
 
+def _asked(choice: Choice) -> str:
+    return f"{choice.activity} {choice.request}"
+
+
 def _answer(referral: Referral, choice: Choice | None) -> Answer | None:
     answer = referral.answers.get(choice.activity) if choice else None
-    return answer if answer and choice and (answer.request == choice.request or _given(answer, choice)) else None
+    return answer if answer and choice and answer.request == choice.request else None
 
 
-def _given(answer: Answer | None, choice: Choice | None) -> Given | None:
-    # A release only ever answers this referral's own word, so what was given stays given to the choice it was given to.
-    if answer is None or choice is None or answer.given is None or _refused(answer):
-        return None
-    return answer.given if answer.given.request == choice.request else None
+def _given(referral: Referral, choice: Choice | None) -> Given | None:
+    given = None if choice is None or _refused(referral, choice) else referral.given.get(_asked(choice))
+    return given if given and choice and (choice.enrolled or not given.by_enrolment) else None
 
 
-def _refused(answer: Answer | None) -> TypeGuard[Answer]:
-    return answer is not None and answer.state == "refused"
+def _refused(referral: Referral, choice: Choice) -> bool:
+    """Refused as far as is known; `unknown` and `closed` are judged anew."""
+    answer = _answer(referral, choice)
+    return _was_cancelled_before(referral, choice) or (answer is not None and answer.state == "refused")
+
+
+def _was_cancelled_before(referral: Referral, choice: Choice) -> bool:
+    answer = referral.answers.get(choice.activity)
+    cancelled_at = answer.cancelled_at if answer else None
+    return cancelled_at is not None and choice.at >= cancelled_at and not choice.moved
+
+
+def _verdict(referral: Referral, choice: Choice) -> Literal["held", "waited", "refused", "closed"] | None:
+    """What the choice was answered for good, whatever the activity was asked since."""
+    asked = _asked(choice)
+    if _was_cancelled_before(referral, choice):
+        return "refused"
+    if choice.enrolled:
+        return "held"
+    if given := referral.given.get(asked):
+        return "closed" if given.by_enrolment else "held"
+    if asked in referral.refused:
+        return "refused"
+    return "waited" if asked in referral.waited else None
 
 
 def _is_placed(referral: Referral, choice: Choice) -> bool:
-    given = _given(referral.answers.get(choice.activity), choice)
+    given = _given(referral, choice)
     return given is not None and (not given.confirm or choice.confirmed_at is not None)
 
 
@@ -303,10 +326,13 @@ def _is_over(referral: Referral, choice: Choice, time: datetime) -> bool:
     return end is not None and time >= end
 
 
-def _confirmation_expired(referral: Referral, choice: Choice, given: Given | None) -> bool:
+def _expired_at(referral: Referral, choice: Choice) -> datetime | None:
+    """When the confirmation that the choice needs was overdue for the second time; its place is released then."""
+    given = referral.given.get(_asked(choice))
     if given is None or not given.confirm or choice.confirmed_at:
-        return False
-    return _fired(referral, "confirmation", f"{choice.activity} {choice.request}") >= 2
+        return None
+    awaited = ("confirmation", _asked(choice))
+    return next((one.due_at for one in referral.fired if (one.what, one.awaited) == awaited and one.nth >= 2), None)
 
 
 def _place_state(
@@ -334,7 +360,7 @@ def _ending(
         return tuple(session for session in counted if session.state != "upcoming"), None
     if choice is None and walk.discontinued:
         left, at = walk.discontinued
-        given_then = _given(referral.answers.get(left.activity), left)
+        given_then = _given(referral, left)
         sessions = tuple(
             session if session.state != "upcoming" else replace(session, state="not_recorded")
             for session in _counted(referral, left, given_then, at)
@@ -373,11 +399,9 @@ def _counted(
 
 
 def _given_since(choice: Choice, given: Given | None) -> datetime:
-    if given and given.promoted:
-        return given.given_at
     if given and given.confirm and choice.confirmed_at:
         return choice.confirmed_at
-    return choice.at
+    return given.given_at if given and given.promoted else choice.at
 
 
 def _recorded(mark: Mark, listed: Listed | None) -> Session:
@@ -498,7 +522,7 @@ def _deadlines(
     elif status == "requested" and choice and given:
         asked = referral.registers.get(choice.activity)
         since = max(given.given_at, asked.asked_at if asked and asked.asked_at else given.given_at)
-        awaited = f"{choice.activity} {choice.request}"
+        awaited = _asked(choice)
         opisto = choice.activity.partition(" ")[0]
         yield _next(referral, "confirmation", since, durations.confirmation, awaited, opisto)
     elif status in {"placed", "attending"} and choice and (end := _last_end(referral, choice)):
@@ -531,7 +555,10 @@ def _wants(
     wants = {activity: Want("follow") for activity in (*referral.registers, *walk.ever)}
     # A refused choice stays registered: `unknown` and `closed` are judged anew when a version of the activity arrives.
     wanted = choice or refused
-    if wanted and not over and (walk.undecided or not walk.withdrawn):
-        wants[wanted.activity] = Want("place", wanted.request, wanted.at, wanted.enrolled, wanted.moved)
+    asked = [*walk.open.values()]
+    if wanted and not over and not walk.withdrawn:
+        asked.append(wanted)
+    for one in asked:
+        wants[one.activity] = Want("place", one.request, one.at, one.enrolled, one.moved)
     return wants
 

@@ -54,6 +54,8 @@ class Mark(msgspec.Struct, frozen=True):
     time: datetime
     id: str
     source: str
+    records: tuple[tuple[datetime, str], ...]
+    """(time, id) of the records of the session, what they corrected included: each of them confirms the place."""
 
 
 class Feedback(msgspec.Struct, frozen=True):
@@ -74,28 +76,28 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """A place was given to the choice `request`."""
+    """A place was given to a choice. It stays known after the place was released, for only the referral releases it."""
 
-    request: str
+    answer: int
     given_at: datetime
     promoted: bool
     confirm: bool
+    by_enrolment: bool = False
+    """Enrolment was closed at the choice's time: without the opisto's confirmation there would be no place."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What one activity answered last, and what it gave, which stays known after the place was released."""
+    """What one activity answered last: of the place by the answer `answer`, of its sessions by the answer `listed`."""
 
-    number: int
-    answer: int
-    request: str
-    state: Literal["reserved", "waitlisted", "refused", "released", "followed"]
+    answer: int = 0
+    request: str = ""
+    state: Literal["reserved", "waitlisted", "refused", "released", "followed"] = "followed"
     position: int = 0
     reason: str = ""
-    given: Given | None = None
+    listed: int = 0
     sessions: tuple[Listed, ...] = ()
     cancelled_at: datetime | None = None
     replaced_by: str = ""
-    held_when_cancelled: bool = False
 
 
 class Matched(msgspec.Struct, frozen=True):
@@ -154,6 +156,7 @@ class Fired(msgspec.Struct, frozen=True):
     what: str
     awaited: str
     nth: int
+    due_at: datetime
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -172,6 +175,10 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     first_issued_at: datetime | None = None
     issued: Issued | None = None
     facts: tuple[Fact, ...] = ()
+    given: dict[str, Given] = {}
+    """The places that were given, by `<activity> <request>`."""
+    waited: tuple[str, ...] = ()
+    """`<activity> <request>` of choices that were put on a waiting list."""
     refused: tuple[str, ...] = ()
     """`<activity> <request>` of choices that were refused for good: choosing the same again asks again."""
     marks: tuple[Mark, ...] = ()

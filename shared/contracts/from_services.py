@@ -183,11 +183,15 @@ class PlaceAnswer(AboutPlace):
 
 
 class PlaceReserved(PlaceAnswer):
-    """A place is held. `given_at`: the time of the fact that gave it."""
+    """A place is held. `given_at`: the time of the fact that gave it.
+
+    `by_enrolment`: enrolment was closed at the choice's time; the place is there because the opisto enrolled all the same.
+    """
 
     given_at: Time
     promoted: bool
     confirm: bool
+    by_enrolment: bool = False
     sessions: tuple[ListedSession, ...]
     cancelled: ActivityCall | None = None
 

@@ -229,6 +229,8 @@ class Processor:
             # Under another attempt: the redriven letter is resolved all the same.
             book.remember(arrival.event, arrival.attempt, "applied")
             book.settle(arrival, now)
+        if known == books.REPETITION and arrival.attempt:
+            book.redrive_early(arrival)
         if known:
             return books.CONFLICT if known == books.CONFLICT else books.REPETITION
         outcome = await self._decided(book, arrival, now, doomed=doomed)

@@ -44,7 +44,7 @@ class Book:
     # --- what is known
 
     def known_as(self, arrival: Arrival, inbox: Known) -> str | None:
-        """`repetition`, `applied before` under another attempt, `conflict`, or None: new here under its attempt."""
+        """`repetition`, `applied before` under another attempt, `conflict`, or None: new under its attempt."""
         event = arrival.event
         key = (event.source, event.id)
         outcomes: list[Seen | Remembered] = [seen for seen in self.document.ring if (seen.source, seen.id) == key]
@@ -53,7 +53,8 @@ class Book:
         # A conflict is a conflict under every attempt; of what was erased nothing is left to differ from.
         if not self.document.erased and any(one.digest != event.digest for one in (*outcomes, *waiting)):
             return CONFLICT
-        if waiting or any(one.attempt == arrival.attempt for one in outcomes):
+        # A later attempt answers for the earlier ones: it began as the dead letter of theirs.
+        if waiting or any(one.attempt >= arrival.attempt for one in outcomes):
             return REPETITION
         return APPLIED_BEFORE if any(one.outcome == "applied" for one in outcomes) else None
 
@@ -77,9 +78,18 @@ class Book:
         self.put_out([*events, *decision.also])
         if decision.erase:
             self.document.erased = True
-            self.document.early = []
+            self._let_go_of_early(now)
             # A digest of a few answers could be found by trying them all.
             self.document.ring = [msgspec.structs.replace(seen, digest="") for seen in self.document.ring]
+
+    def _let_go_of_early(self, now: datetime) -> None:
+        # They will have done nothing, which is remembered like any other outcome.
+        for early in self.document.early:
+            seen = Seen(early.source, early.id, early.attempt, early.digest, "applied")
+            self.document.ring = [*self.document.ring, seen]
+            if early.attempt:
+                self.settle(early, now)
+        self.document.early = []
 
     def put_out(self, items: Iterable[Out]) -> None:
         """Joins the outbox, in order, behind what is still in it."""
@@ -113,12 +123,12 @@ class Book:
         self.remember(event, attempt, letter.reason)
         self.put_out([dead_letters.record_of(letter), *told(letter, now)])
 
-    def settle(self, arrival: Arrival, now: datetime) -> None:
+    def settle(self, redriven: Arrival | Early, now: datetime) -> None:
         """A redriven dead letter is done: the monitor is told."""
         settled = DeadLetterSettled(
-            dl_id=arrival.dl_id, service=self.service, attempt=arrival.attempt, outcome="resolved"  # type: ignore[arg-type]
+            dl_id=redriven.dl_id, service=self.service, attempt=redriven.attempt, outcome="resolved"  # type: ignore[arg-type]
         )
-        self.put_out([own_event(self.service, settled, now, "settled", arrival.dl_id, arrival.attempt)])
+        self.put_out([own_event(self.service, settled, now, "settled", redriven.dl_id, redriven.attempt)])
 
     # --- what waits
 
@@ -144,6 +154,14 @@ class Book:
         self.document.synthetic = self.document.synthetic or (event.synthetic and self.kind.marked)
         self.changed = True
         return None
+
+    def redrive_early(self, arrival: Arrival) -> None:
+        """A redriven event that waits here already: its dead letter is settled once its turn comes."""
+        for early in self.document.early:
+            if (early.source, early.id) == (arrival.event.source, arrival.event.id) and early.attempt < arrival.attempt:
+                redriven = msgspec.structs.replace(early, attempt=arrival.attempt, dl_id=arrival.dl_id)
+                self.document.early = [redriven if one is early else one for one in self.document.early]
+                self.changed = True
 
     def drop_early(self, early: Early) -> None:
         """Its turn has come, or its time is up."""

@@ -68,7 +68,10 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
 
 def _is_nothing_to(record: ConsumerRecord, table: Table) -> bool:
     """The cheap look: most of what a service reads is for others, and costs it no more than a glance at the class."""
-    type_ = next((value for name, value in record.headers if name == "ce_type"), None)
+    headers = dict(record.headers)  # of a name that stands twice the last counts, as for who reads it whole
+    if headers.get("content-type", b"").lower().startswith(b"application/cloudevents"):
+        return False
+    type_ = headers.get("ce_type")
     known = CLASSES.get(_class_name(type_)) if type_ else None
     if known is None or known.owner == table.service or record.topic == topics.redrive_to(table.service):
         return False

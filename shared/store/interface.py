@@ -111,7 +111,7 @@ class Store(Protocol):
         self,
         collection: str,
         *,
-        equal: Mapping[str, Scalar] | None = None,
+        equal: Mapping[str, Scalar | Sequence[str]] | None = None,
         at_most: tuple[str, Scalar] | None = None,
         at_least: tuple[str, Scalar] | None = None,
         within: Mapping[str, tuple[Scalar, Scalar]] | None = None,
@@ -121,7 +121,8 @@ class Store(Protocol):
         offset: int = 0,
         brief: bool = False,
     ) -> list[Row]:
-        """Documents by declared fields; a `many` field equals each of its strings.
+        """Documents by declared fields; a `many` field equals each of its strings, and may be
+        given several of which it has any.
 
         `within`: both ends included, None is open. With `brief`, the rows come with their summary and without body, which is what makes a thousand candidates cheap.
         """

@@ -1,4 +1,7 @@
-"""The embedded engine: one SQLite file a service, WAL, durable at each commit, never on the event loop.
+"""The embedded engine: one SQLite file a service, WAL, never on the event loop.
+
+A save is on the disk before it returns. What follows from it (journals, the inbox, clearing) is not forced there: the log
+is written in order, so whatever a power cut takes of it, the outbox that was saved before still holds.
 
 Two connections, each on a thread of its own: one writes, one reads, so that a question over HTTP does not wait for a
 batch. Everything that SQLite raises about the disk or a lock becomes `StoreUnavailable`.
@@ -61,7 +64,7 @@ class SqliteStore:
         self,
         collection: str,
         *,
-        equal: Mapping[str, Scalar] | None = None,
+        equal: Mapping[str, Scalar | Sequence[str]] | None = None,
         at_most: tuple[str, Scalar] | None = None,
         at_least: tuple[str, Scalar] | None = None,
         within: Mapping[str, tuple[Scalar, Scalar]] | None = None,
@@ -107,6 +110,7 @@ class _Connection:
         self._path = path
         self._threads = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     async def run(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
@@ -116,12 +120,16 @@ class _Connection:
         try:
             if self._connection is None:
                 self._connection = _connect(self._path)
+            self._connection.execute("PRAGMA synchronous = NORMAL")
             with self._connection:
                 return work(self._connection, *args, **kwargs)
         except sqlite3.OperationalError as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
     async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._threads, self._close)
         self._threads.shutdown()
@@ -135,7 +143,7 @@ class _Connection:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
     return connection
 
@@ -218,6 +226,7 @@ def _save(connection: sqlite3.Connection, collection: Collection, rows: Sequence
         " ON CONFLICT (id) DO NOTHING"
     )
     lost: set[str] = set()
+    connection.execute("PRAGMA synchronous = FULL")
     for row in rows:
         if row.version == 1:
             values = [row.id, row.version, row.body, row.brief, *(row.fields.get(column) for column in columns)]
@@ -270,15 +279,25 @@ class _Query:
         self._where: list[str] = []
         self._values: list[Scalar] = []
 
-    def equals(self, equal: Mapping[str, Scalar]) -> None:
+    def equals(self, equal: Mapping[str, Scalar | Sequence[str]]) -> None:
         for name, value in equal.items():
+            values: list[Scalar] = list(value) if isinstance(value, list | tuple) else [value]  # type: ignore[list-item]
             if any(index.name == name for index in _many(self._collection)):
-                side = f"{self._collection.name}__{name}"
-                self._tables += f" JOIN {side} ON {side}.id = {self._collection.name}.id"
-                self._where.append(f"{side}.value = ?")
+                self._has_any(f"{self._collection.name}__{name}", len(values))
             else:
+                assert len(values) == 1, f"{name} holds one value"
                 self._where.append(f"{self._declared(name)} = ?")
-            self._values.append(value)
+            self._values += values
+
+    def _has_any(self, side: str, count: int) -> None:
+        name = self._collection.name
+        if count == 1:
+            self._tables += f" JOIN {side} ON {side}.id = {name}.id"
+            self._where.append(f"{side}.value = ?")
+        else:
+            # Several may name the same document; it comes once.
+            marks = ",".join("?" * count)
+            self._where.append(f"{name}.id IN (SELECT id FROM {side} WHERE value IN ({marks}))")
 
     def compares(self, sign: str, bound: tuple[str, Scalar] | None) -> None:
         if bound is not None:

@@ -640,6 +640,22 @@ async def test_a_redriven_event_that_waits_is_settled_once_it_is_applied_and_not
     assert len(world.wire.named("DeadLetterSettled")) == 1
 
 
+async def test_a_redrive_of_what_waits_already_is_settled_in_its_turn(world: World) -> None:
+    """A dead letter of a record nobody could read then, sent anew by its sender meanwhile, then redriven."""
+    record = world.log.event(choose("a"))
+    await world.take(record)
+    added = {"dl_id": "letter", "dl_topic": "intake.http", "dl_partition": "0", "dl_offset": "7", "dl_attempts": "1"}
+    headers = [*record.headers, *((name, value.encode()) for name, value in added.items())]
+    again = world.log.raw("redrive.referral", record.key, record.value, headers)
+    await world.take(again)
+    await world.take(again)
+    assert len((await world.document()).early) == 1
+    await world.take(world.log.event(issue()))
+    await world.take(record, again)
+    assert await world.applied() == ["e2", "e1"]
+    assert [one.key for one in world.wire.named("DeadLetterSettled")] == [b"letter"]
+
+
 # --- erasure
 
 
@@ -675,12 +691,16 @@ async def test_a_late_save_does_not_bring_the_erased_back(world: World) -> None:
     assert world.wire.named("ReferralOpened") == []
 
 
-async def test_erasure_drops_what_waits(world: World) -> None:
-    await world.take(world.log.event(choose("a")))
+async def test_erasure_drops_what_waits_and_remembers_it(world: World) -> None:
+    waiting = world.log.event(choose("a"))
+    await world.take(waiting)
     await world.take(world.log.event(withdraw("consent_withdrawn")))
     document = await world.document()
     assert document.early == []
     assert await world.main.store.find(COLLECTION.name, at_least=("due_at", 0.0)) == []
+    version = await world.version()
+    await world.take(waiting)
+    assert await world.version() == version
 
 
 async def test_what_was_not_out_before_the_erasure_goes_out_still(world: World) -> None:

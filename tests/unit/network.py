@@ -120,9 +120,10 @@ class MemoryStore:
         raise AssertionError("neither service keeps a journal")
 
 
-def _holds(row: Row, name: str, value: Scalar) -> bool:
-    kept = row.fields.get(name)
-    return value in kept if isinstance(kept, tuple | list) else kept == value
+def _holds(row: Row, name: str, wanted: Any) -> bool:
+    kept: Any = row.fields.get(name)
+    values = set(wanted) if isinstance(wanted, tuple) else {wanted}
+    return not values.isdisjoint(kept if isinstance(kept, tuple | list) else [kept])
 
 
 def _lies(kept: Any, low: Any, high: Any) -> bool:

@@ -1,0 +1,239 @@
+"""One document in hand: what it knows, what follows from it under which id, and as what it is kept."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import ConsumerRecord
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.contracts import from_services as services
+from shared.contracts.identity import following_id
+from shared.engine.book import APPLIED_BEFORE, CONFLICT, MAX_EARLY, REPETITION, Book, told
+from shared.engine.dead_letters import DeadLetter
+from shared.engine.model import Decision, Document, Follow, OutEvent, Rejected, Seen, Waits
+from shared.engine.receive import Arrival, receive
+from shared.store.interface import Remembered
+from tests.integration.engine_world import (
+    NOW,
+    OPISTO,
+    REGION,
+    TALLIES,
+    TERM,
+    Given,
+    Log,
+    Tally,
+    choose,
+    issue,
+    read_document,
+    referral,
+    table,
+    withdraw,
+)
+
+TABLE = table(Given())
+LEAVES = NOW + timedelta(days=30)
+
+
+def book(**parts: Any) -> Book:
+    return Book("referral", TALLIES, referral(1), 3, Document(**parts))
+
+
+def arrival(record: ConsumerRecord[bytes, bytes] | None = None, attempt: int = 0) -> Arrival:
+    received = receive(record or Log().event(choose("a"), id="x"), TABLE, NOW)
+    assert isinstance(received, Arrival)
+    return replace(received, attempt=attempt)
+
+
+def seen(attempt: int = 0, outcome: str = "applied", *, of: Arrival | None = None) -> Seen:
+    event = (of or arrival()).event
+    return Seen(event.source, event.id, attempt, event.digest, outcome)
+
+
+def wanted(activity: str, number: int = 1) -> services.PlaceRequested:
+    return services.PlaceRequested(
+        referral_id=referral(number), organiser=OPISTO, activity_id=activity, number=1, request="x", requested_at=NOW
+    )
+
+
+def published(of: Book) -> list[OutEvent]:
+    return [out for out in of.document.outbox if isinstance(out, OutEvent)]
+
+
+# --- what is known
+
+
+@pytest.mark.parametrize(
+    ("remembered", "attempt", "known"),
+    [
+        ([], 0, None),
+        ([(0, "applied")], 0, REPETITION),
+        ([(0, "rejected")], 0, REPETITION),
+        ([(0, "handler_failed")], 0, REPETITION),
+        ([(0, "rejected")], 1, None),
+        ([(0, "applied")], 1, APPLIED_BEFORE),
+        ([(0, "rejected"), (1, "applied")], 2, APPLIED_BEFORE),
+        ([(0, "rejected"), (1, "handler_failed")], 1, REPETITION),
+        ([(1, "rejected")], 0, REPETITION),
+    ],
+)
+def test_an_event_is_known_under_its_attempt_or_a_later_one_and_under_any_that_was_applied(
+    remembered: list[tuple[int, str]], attempt: int, known: str | None
+) -> None:
+    in_ring = book(ring=[seen(*one) for one in remembered])
+    assert in_ring.known_as(arrival(attempt=attempt), {}) == known
+    kept = [Remembered("tallies/1", one.source, one.id, one.attempt, one.digest, one.outcome) for one in in_ring.document.ring]
+    assert book().known_as(arrival(attempt=attempt), {(REGION, "x"): kept}) == known
+
+
+@pytest.mark.parametrize("attempt", [0, 1, 2])
+def test_another_content_under_the_same_id_is_a_conflict_under_every_attempt(attempt: int) -> None:
+    other = arrival(Log().event(choose("b"), id="x"), attempt)
+    assert book(ring=[seen()]).known_as(other, {}) == CONFLICT
+    assert book(ring=[seen(1, "rejected")]).known_as(other, {}) == CONFLICT
+
+
+def test_the_same_id_of_another_source_or_another_event_is_not_known() -> None:
+    others = [msgspec.structs.replace(seen(), source="/region/02"), msgspec.structs.replace(seen(), id="y")]
+    assert book(ring=others).known_as(arrival(), {}) is None
+
+
+# --- what follows
+
+
+def test_what_follows_has_an_id_from_its_cause_its_aggregate_and_its_natural_key() -> None:
+    cause = arrival().event
+    one = book()
+    one.apply(Decision(Tally(), [Follow(wanted("a"), "a"), Follow(wanted("b"), "b")]), cause, NOW)
+    aggregate = f"tallies/{referral(1)}"
+    assert [out.attributes["id"] for out in published(one)] == [
+        following_id("referral", aggregate, (REGION, "x"), "PlaceRequested", key) for key in ("a", "b")
+    ]
+
+
+def test_its_place_in_the_list_does_not_change_its_id() -> None:
+    cause = arrival().event
+    one, other = book(), book()
+    one.apply(Decision(Tally(), [Follow(wanted("a"), "a"), Follow(wanted("b"), "b")]), cause, NOW)
+    other.apply(Decision(Tally(), [Follow(wanted("b"), "b")]), cause, NOW)
+    assert published(one)[1].attributes["id"] == published(other)[0].attributes["id"]
+
+
+@settings(derandomize=True)
+@given(st.lists(st.tuples(*[st.text("ab/\x1f", max_size=3)] * 4), min_size=2, max_size=6, unique=True))
+def test_other_causes_give_other_ids(causes: list[tuple[str, str, str, str]]) -> None:
+    plain = [cause for cause in causes if not any("\x1f" in part for part in cause)]
+    ids = {following_id("referral", one, (two, three), "PlaceRequested", four) for one, two, three, four in plain}
+    assert len(ids) == len(plain)
+
+
+def test_it_carries_cause_correlation_trace_and_synthetic_on() -> None:
+    cause = replace(arrival().event, traceparent="00-trace", synthetic=True)
+    one = book()
+    one.apply(Decision(Tally(), [Follow(wanted("a"))]), cause, NOW)
+    [out] = published(one)
+    assert out.attributes["causationid"] == "x"
+    assert out.attributes["correlationid"] == referral(1)
+    assert out.attributes["traceparent"] == "00-trace"
+    assert out.attributes["synthetic"] == "true"
+    assert (out.topic, out.key) == ("referral.events", referral(1))
+
+
+def test_it_joins_the_outbox_behind_what_is_still_in_it() -> None:
+    one = book()
+    for activity in ("a", "b", "c"):
+        one.apply(Decision(Tally(), [Follow(wanted(activity), activity)]), arrival().event, NOW)
+    assert [msgspec.json.decode(out.data)["activity_id"] for out in published(one)] == ["a", "b", "c"]
+
+
+def test_a_decision_whose_follow_up_is_too_large_changes_nothing() -> None:
+    one = book()
+    large = wanted("a").model_copy(update={"request": "x" * 70_000})
+    with pytest.raises(ValueError, match="65536 are allowed"):
+        one.apply(Decision(Tally(open=True), [Follow(wanted("b"), "b"), Follow(large, "a")]), arrival().event, NOW)
+    assert one.document == Document()
+
+
+def test_the_partner_is_told_what_was_refused_and_never_what_it_said() -> None:
+    record = Log().event(issue(), id="x")
+    letter = DeadLetter("letter", "referral", "rejected", "no", arrival(record).original, 1)
+    [out] = told(letter, NOW)
+    assert isinstance(out, OutEvent)
+    data = services.EventRefused.model_validate_json(bytes(out.data))
+    assert (data.sender, data.event_id, data.reason, data.errors) == (REGION, "x", "rejected", ("no",))
+    assert b"unit-17" not in bytes(out.data)
+
+
+# --- what waits
+
+
+def test_what_waits_is_bounded_in_count() -> None:
+    one, log = book(), Log()
+    answers = [one.keep_early(arrival(log.event(choose("a"))), Waits("ReferralIssued"), LEAVES) for _ in range(66)]
+    assert answers[:MAX_EARLY] == [None] * MAX_EARLY
+    assert all(isinstance(answer, Rejected) for answer in answers[MAX_EARLY:])
+    assert len(one.document.early) == MAX_EARLY
+
+
+def test_what_waits_survives_being_kept() -> None:
+    record = Log().raw("intake.http", b"\xff\x00", b"\x00\xff", [("binary", b"\xfe"), ("none", None)])
+    odd = replace(arrival(), original=replace_original(arrival(), record))
+    one = book()
+    one.keep_early(odd, Waits("ReferralIssued"), LEAVES)
+    [early] = read_document(one.row(1.0)).early
+    assert early.original == odd.original
+
+
+def replace_original(of: Arrival, record: ConsumerRecord[bytes, bytes]) -> Any:
+    parts = {"key": record.key, "value": record.value, "headers": list(record.headers)}
+    return msgspec.structs.replace(of.original, **parts)
+
+
+# --- as it is kept
+
+
+@pytest.mark.parametrize("ring", [0, 1, 64])
+def test_the_ring_is_trimmed_when_it_is_cleared_and_not_when_it_is_saved(ring: int) -> None:
+    one = book(ring=[seen(number) for number in range(70)], spilled=5)
+    assert len(read_document(one.row(1.0)).ring) == 70
+    cleared = read_document(one.cleared_row(ring))
+    assert [kept.attempt for kept in cleared.ring] == list(range(70 - ring, 70))
+    assert cleared.spilled == 75 - ring
+    assert [kept.attempt for kept in one.remembered_overflow(ring)] == list(range(70 - ring))
+
+
+def test_a_save_makes_the_next_version_and_a_clearing_none() -> None:
+    assert book().row(1.0).version == 4
+    assert book().cleared_row(64).version == 3
+
+
+def test_the_age_of_the_outbox_is_that_of_its_oldest_entry() -> None:
+    one = book()
+    assert one.row(1.0).fields["outbox_since"] is None
+    one.apply(Decision(Tally(), [Follow(wanted("a"))]), arrival().event, NOW)
+    assert one.row(1.0).fields["outbox_since"] == 1.0
+    assert one.row(2.0).fields["outbox_since"] == 1.0
+    assert one.cleared_row(64).fields["outbox_since"] is None
+
+
+def test_it_is_due_at_the_first_of_its_deadlines_or_when_the_first_that_waits_leaves() -> None:
+    one = book(state=Tally(awaited=NOW + TERM))
+    one.keep_early(arrival(), Waits("ReferralIssued"), NOW + timedelta(days=1))
+    assert one.row(1.0).fields["due_at"] == (NOW + timedelta(days=1)).timestamp()
+    assert book(state=Tally(awaited=NOW + TERM)).row(1.0).fields["due_at"] == (NOW + TERM).timestamp()
+    assert book(state=Tally()).row(1.0).fields["due_at"] is None
+
+
+def test_what_is_erased_is_due_never_and_keeps_no_digest_nor_what_waited() -> None:
+    one = book(state=Tally(awaited=NOW + TERM), ring=[seen()])
+    one.keep_early(arrival(Log().event(choose("b"))), Waits("ReferralIssued"), LEAVES)
+    erasure = arrival(Log().event(withdraw("consent_withdrawn"), id="w")).event
+    one.apply(Decision(Tally(awaited=NOW), erase=True), erasure, NOW)
+    one.remember(erasure, 0, "applied")
+    kept = read_document(one.row(1.0))
+    assert (kept.erased, kept.early, {outcome.digest for outcome in kept.ring}) == (True, [], {""})
+    assert [outcome.id for outcome in kept.ring] == ["x", "e1", "w"]
+    assert one.row(1.0).fields["due_at"] is None

@@ -1,0 +1,229 @@
+"""Who may import whom, and who may touch what: DESIGN.md's rules, read from the source."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SERVICES = sorted(path.parent.name for path in (REPOSITORY / "services").glob("*/__main__.py"))
+HOUSES = ("shared", "services", "deploy", "cli")
+
+IMPURE = frozenset(
+    ["asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil", "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid"]
+)
+"""What of the standard library has a clock, I/O or chance in it."""
+IMPURE_CALLS = frozenset({"now", "utcnow", "today", "open", "print", "input"})
+PURE_OF_SHARED = ("shared.contracts", "shared.reference", "shared.engine.model")
+"""`shared.engine.model` is the words in which a decision answers."""
+NOT_PURE_YET = {"services.monitor.decide": {"services.monitor.seen"}}
+"""`seen` reads raw records for the monitor and holds the models of what it read; those belong into its model.py."""
+
+
+def modules(under: str) -> list[Path]:
+    found = sorted((REPOSITORY / under).rglob("*.py"))
+    assert found, f"nothing stands under {under}"
+    return found
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Every module that it imports, at any depth of the code; `from a import b` is a.b where that is a module."""
+    names = set[str]()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module
+            names |= {_deepest(node.module, alias.name) for alias in node.names}
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
+            names.add("importlib")
+    return frozenset(names)
+
+
+def _deepest(module: str, name: str) -> str:
+    below = REPOSITORY / Path(*module.split("."), name)
+    return f"{module}.{name}" if below.is_dir() or below.with_suffix(".py").is_file() else module
+
+
+def is_in(module: str, houses: tuple[str, ...]) -> bool:
+    return any(module == house or module.startswith(f"{house}.") for house in houses)
+
+
+def offences(under: str, forbidden: tuple[str, ...], allowed: tuple[str, ...] = ()) -> list[str]:
+    return [
+        f"{name_of(path)} imports {name}"
+        for path in modules(under)
+        for name in sorted(imported(path))
+        if is_in(name, forbidden) and not is_in(name, allowed)
+    ]
+
+
+def test_there_are_the_five_services() -> None:
+    assert SERVICES == ["catalogue", "feedback", "monitor", "notify", "referral"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_imports_shared_and_itself_and_no_other_service(service: str) -> None:
+    assert offences(f"services/{service}", HOUSES, ("shared", f"services.{service}")) == []
+
+
+def test_shared_imports_no_service_nor_what_runs_them() -> None:
+    assert offences("shared", ("services", "deploy", "cli")) == []
+
+
+@pytest.mark.parametrize(
+    ("room", "may_import"),
+    [
+        ("contracts", ("shared.contracts", "shared.reference")),
+        ("engine", ("shared.engine", "shared.contracts", "shared.store", "shared.clock")),
+        ("store", ("shared.store",)),
+        ("reference", ("shared.reference",)),
+    ],
+)
+def test_inside_shared_each_room_imports_what_lies_below_it(room: str, may_import: tuple[str, ...]) -> None:
+    assert offences(f"shared/{room}", HOUSES, may_import) == []
+
+
+# --- decisions are pure
+
+
+def what_decides() -> Iterator[tuple[str, Path]]:
+    """Every decide.py and, since its purity is worth no more than theirs, each sibling it stands on."""
+    for service in SERVICES:
+        waiting = [f"services.{service}.decide"]
+        done = set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name in done:
+                continue
+            done.add(name)
+            path = REPOSITORY / Path(*name.split(".")).with_suffix(".py")
+            if not path.is_file():
+                continue
+            yield name, path
+            siblings = {one for one in imported(path) if one.startswith(f"services.{service}.")}
+            waiting += siblings - NOT_PURE_YET.get(name, set())
+
+
+DECIDING = list(what_decides())
+
+
+def may_stand_in_a_decision(service: str, module: str) -> bool:
+    top = module.partition(".")[0]
+    return (
+        (top in sys.stdlib_module_names and top not in IMPURE)
+        or top == "msgspec"
+        or module.startswith(f"services.{service}.")
+        or is_in(module, PURE_OF_SHARED)
+    )
+
+
+@pytest.mark.parametrize(("name", "path"), DECIDING, ids=[name for name, _ in DECIDING])
+def test_a_decision_imports_models_contracts_and_the_pure_part_of_the_standard_library(name: str, path: Path) -> None:
+    service = name.split(".")[1]
+    assert [one for one in sorted(imported(path)) if not may_stand_in_a_decision(service, one)] == []
+
+
+@pytest.mark.parametrize(("name", "path"), DECIDING, ids=[name for name, _ in DECIDING])
+def test_a_decision_asks_no_clock_and_reads_and_writes_nothing(name: str, path: Path) -> None:
+    called = [
+        f"{name}:{node.lineno} calls {_called(node)}"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and _called(node) in IMPURE_CALLS
+    ]
+    assert called == []
+    assert not any(isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.Global) for node in ast.walk(tree(path)))
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+
+
+def test_what_is_not_pure_yet_is_named_only_while_it_is_not() -> None:
+    for name, siblings in NOT_PURE_YET.items():
+        path = REPOSITORY / Path(*name.split(".")).with_suffix(".py")
+        for sibling in siblings & imported(path):
+            below = REPOSITORY / Path(*sibling.split(".")).with_suffix(".py")
+            service = sibling.split(".")[1]
+            assert any(not may_stand_in_a_decision(service, one) for one in imported(below)), f"{sibling} is pure now"
+        assert siblings <= imported(path), f"{name} no longer imports {siblings}"
+
+
+# --- one place for each thing that bites
+
+
+def everything() -> list[Path]:
+    return [path for house in HOUSES for path in modules(house)]
+
+
+def test_only_the_store_knows_a_database() -> None:
+    knowing = {
+        name_of(path)
+        for path in everything()
+        if any(is_in(name, ("sqlite3", "motor", "pymongo", "aiosqlite")) for name in imported(path))
+    }
+    assert {name for name in knowing if not is_in(name, ("shared.store",))} == set()
+    assert "shared.store.sqlite" in knowing
+
+
+MOVES_OFFSETS = frozenset({"commit", "seek", "seek_to_beginning", "seek_to_end", "seek_to_committed", "getone", "getmany"})
+
+
+def test_only_the_engine_reads_records_and_moves_offsets() -> None:
+    """Looking at offsets is free to all; who imports a Kafka client outside the engine must not do more."""
+    for path in everything():
+        if is_in(name_of(path), ("shared.engine",)):
+            continue
+        if not any(is_in(name, ("aiokafka", "faststream", "confluent_kafka")) for name in imported(path)):
+            continue
+        moves = [_called(node) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+        assert [name for name in moves if name in MOVES_OFFSETS] == [], name_of(path)
+
+
+def test_in_the_engine_only_the_loop_moves_the_groups_offsets() -> None:
+    for path in modules("shared/engine"):
+        if path.name in {"loop.py", "lag.py"}:  # lag.py seeks with a consumer that never joins the group
+            continue
+        called = {_called(node) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)}
+        assert called & MOVES_OFFSETS == set(), path.name
+    lag = {_called(node) for node in ast.walk(tree(REPOSITORY / "shared/engine/lag.py")) if isinstance(node, ast.Call)}
+    assert "commit" not in lag
+    assert "subscribe" not in lag
+
+
+def test_only_the_engine_and_the_guard_of_the_log_have_a_consumer() -> None:
+    having = {
+        name_of(path)
+        for path in everything()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and _called(node) == "AIOKafkaConsumer"
+    }
+    assert {name for name in having if not is_in(name, ("shared.engine", "shared.http.guard"))} == set()
+
+
+def test_every_loop_reads_from_the_earliest_record_and_sees_new_topics_within_seconds() -> None:
+    """With the defaults a new sender's first events vanish."""
+    source = (REPOSITORY / "shared/engine/loop.py").read_text()
+    options = {
+        keyword.arg: ast.literal_eval(keyword.value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg in {"auto_offset_reset", "metadata_max_age_ms"}
+    }
+    assert options["auto_offset_reset"] == "earliest"
+    assert options["metadata_max_age_ms"] <= 5_000

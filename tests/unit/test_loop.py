@@ -1,0 +1,275 @@
+"""Which offsets the loop commits, and when it goes back: with a consumer that only remembers what it was told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
+
+from shared.engine.batch import Batch
+from shared.engine.fuse import Fuse, FuseOpen
+from shared.engine.loop import Loop
+from shared.engine.publish import BrokerUnavailable
+from shared.store import StoreUnavailable
+from tests.integration.engine_world import Given, table
+
+pytestmark = pytest.mark.asyncio
+A, B = TopicPartition("intake.http", 0), TopicPartition("intake.http", 1)
+
+
+class Consumer:
+    """Holds A and B, and stands behind what was read."""
+
+    def __init__(self) -> None:
+        self.held = {A, B}
+        self.at = {A: 8, B: 4}
+        self.commits: list[dict[TopicPartition, int]] = []
+        self.seeks: list[tuple[TopicPartition, int]] = []
+        self.beginnings = {A: 0, B: 0}
+        self.refuses_commits = False
+
+    def assignment(self) -> set[TopicPartition]:
+        return self.held
+
+    async def position(self, partition: TopicPartition) -> int:
+        if partition not in self.held:
+            raise IllegalStateError(partition)
+        return self.at[partition]
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if self.refuses_commits:
+            raise CommitFailedError("a rebalance is under way")
+        self.commits.append(offsets)
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.seeks.append((partition, offset))
+
+    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        return {partition: self.beginnings[partition] for partition in partitions}
+
+    async def committed(self, partition: TopicPartition) -> int | None:
+        return 5 if partition == A else None
+
+
+class Processing:
+    """Stands in for the processor: `during` happens in the middle of each batch."""
+
+    def __init__(self) -> None:
+        self.table = table(Given())
+        self.fuse = Fuse()
+        self.steps: list[str] = []
+        self.during: Callable[[], Awaitable[None]] | None = None
+
+    async def process(self, records: Sequence[Any]) -> Batch:
+        self.steps.append("process")
+        if self.during:
+            await self.during()
+        return Batch()
+
+    async def clear(self, batch: Batch) -> None:
+        self.steps.append("clear")
+
+
+class World:
+    def __init__(self) -> None:
+        made: Any = Processing()
+        self.processing = made
+        self.loop = Loop(made, "127.0.0.1:1")
+        self.loop._pause = 0.001
+        self.consumer = Consumer()
+        self.loop._subscriber.consumer = self.consumer
+        self.loop._held.assigned = True
+
+    async def take(self) -> None:
+        await self.loop._take(BATCH)
+        await self.loop._finish_clearing()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def record(partition: TopicPartition, offset: int) -> ConsumerRecord[bytes, bytes]:
+    return ConsumerRecord(partition.topic, partition.partition, offset, 1, 0, b"k", b"v", None, 1, 1, ())
+
+
+BATCH = (record(A, 5), record(A, 7), record(B, 3), record(A, 6))
+
+
+def raises(error: Exception) -> Callable[[], Awaitable[None]]:
+    async def fail() -> None:
+        raise error
+
+    return fail
+
+
+async def test_a_batch_commits_its_partitions_by_name_and_is_cleared_after(world: World) -> None:
+    await world.take()
+    assert world.consumer.commits == [{A: 8, B: 4}]
+    assert world.loop.committed == {A: 8, B: 4}
+    assert world.processing.steps == ["process", "clear"]
+
+
+async def test_a_partition_that_stands_elsewhere_was_taken_away_meanwhile_and_is_not_committed(world: World) -> None:
+    """It went and came back between reading and here: its position is where its other holder committed."""
+    world.consumer.at[A] = 5
+    await world.take()
+    assert world.consumer.commits == [{B: 4}]
+
+
+async def test_a_partition_that_is_held_no_more_is_not_committed(world: World) -> None:
+    world.consumer.held = {B}
+    await world.take()
+    assert world.consumer.commits == [{B: 4}]
+
+
+@pytest.mark.parametrize("what", ["on_partitions_revoked", "on_partitions_assigned"])
+async def test_after_a_rebalance_in_the_middle_of_a_batch_nothing_is_committed(world: World, what: str) -> None:
+    async def rebalance() -> None:
+        await getattr(world.loop._held, what)([])
+
+    world.processing.during = rebalance
+    await world.take()
+    assert world.consumer.commits == []
+    assert world.loop.committed == {}
+
+
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable("no answer"), BrokerUnavailable("no answer"), RuntimeError("a bug in the engine")]
+)
+async def test_a_batch_that_failed_comes_again_and_no_exception_gets_out(world: World, error: Exception) -> None:
+    """What got out would be swallowed by the framework, and the batch jumped over."""
+    world.processing.during = raises(error)
+    await world.take()
+    assert world.consumer.commits == []
+    assert world.consumer.seeks == [(A, 5), (B, 3)]
+    assert "clear" not in world.processing.steps
+    world.processing.during = None
+    await world.take()
+    assert world.consumer.commits == [{A: 8, B: 4}]
+
+
+async def test_the_pauses_grow_while_it_fails_and_shrink_when_it_works(world: World) -> None:
+    first = world.loop._pause
+    world.processing.during = raises(StoreUnavailable("no answer"))
+    await world.take()
+    await world.take()
+    assert world.loop._pause == 4 * first
+    world.processing.during = None
+    await world.take()
+    assert world.loop._pause == 0.1
+
+
+async def test_after_a_rebalance_a_failed_batch_is_left_to_the_new_holders(world: World) -> None:
+    async def rebalance_and_fail() -> None:
+        await world.loop._held.on_partitions_revoked([])
+        raise StoreUnavailable("no answer")
+
+    world.processing.during = rebalance_and_fail
+    await world.take()
+    assert world.consumer.seeks == []
+
+
+async def test_a_commit_that_is_refused_brings_the_batch_back_and_clears_nothing(world: World) -> None:
+    world.consumer.refuses_commits = True
+    await world.take()
+    assert world.consumer.seeks == [(A, 5), (B, 3)]
+    assert world.processing.steps == ["process"]
+
+
+async def test_a_clearing_that_fails_in_an_unforeseen_way_stops_one_batch_and_not_all(world: World) -> None:
+    async def fail(batch: Batch) -> None:
+        raise RuntimeError("unforeseen")
+
+    world.processing.clear = fail
+    await world.loop._take(BATCH)
+    assert world.loop._clearing
+    await asyncio.wait([world.loop._clearing])
+    del world.processing.clear
+    await world.take()
+    await world.take()
+    assert world.consumer.commits == [{A: 8, B: 4}] * 2
+    assert world.consumer.seeks == [(A, 5), (B, 3)]
+
+
+async def test_an_open_fuse_stops_consumption_and_is_said(world: World) -> None:
+    async def open_it() -> None:
+        world.processing.fuse.open = True
+        raise FuseOpen("20 of the last 20 events failed")
+
+    assert world.loop.lacks() is None
+    world.processing.during = open_it
+    await world.take()
+    assert "the fuse is open" in (world.loop.lacks() or "")
+    await world.take()
+    assert world.processing.steps == ["process"], "what comes after is not even looked at"
+    assert world.consumer.commits == []
+    assert world.consumer.seeks == [(A, 5), (B, 3)] * 2
+
+
+async def test_records_that_fell_out_unread_stop_the_service_with_an_alarm(world: World) -> None:
+    await world.loop.check_nothing_fell_out([A, B])
+    assert world.loop.lacks() is None
+    world.consumer.beginnings = {A: 5, B: 9}
+    await world.loop.check_nothing_fell_out([A, B])
+    assert world.loop.lacks() is None, "B was never committed: it begins where the log begins"
+    world.consumer.beginnings = {A: 9, B: 0}
+    await world.loop.check_nothing_fell_out([A, B])
+    assert "4 events fell out unread" in (world.loop.lacks() or "")
+    await world.take()
+    assert world.processing.steps == []
+
+
+async def test_before_anything_is_assigned_it_is_not_ready(world: World) -> None:
+    world.loop._held.assigned = False
+    assert world.loop.lacks() == "no partitions assigned yet"
+
+
+async def test_stopping_finishes_the_batch_in_hand_and_takes_no_other(world: World) -> None:
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        reached.set()
+        await go_on.wait()
+
+    world.processing.during = wait
+    world.loop._broker = SimpleNamespace(stop=broker_stops(world))  # type: ignore[assignment]
+    taking = asyncio.create_task(world.loop._take(BATCH))
+    await reached.wait()
+    stopping = asyncio.create_task(world.loop.stop())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not stopping.done()
+    go_on.set()
+    await asyncio.gather(taking, stopping)
+    assert world.consumer.commits == [{A: 8, B: 4}]
+    assert world.processing.steps == ["process", "clear", "broker stops"]
+    await world.loop._take(BATCH)
+    assert world.processing.steps == ["process", "clear", "broker stops"]
+
+
+def broker_stops(world: World) -> Callable[[], Awaitable[None]]:
+    async def stop() -> None:
+        world.processing.steps.append("broker stops")
+
+    return stop
+
+
+@pytest.mark.parametrize(
+    ("topic", "reads"),
+    [
+        ("intake.http", True),
+        ("intake.region.06", True),
+        ("intake.region.", False),
+        ("intakexhttp", False),
+        ("redrive.referral", True),
+        ("redrive.catalogue", False),
+        ("dead-letters", False),
+    ],
+)
+async def test_the_group_reads_the_topics_of_its_table_and_no_others(world: World, topic: str, *, reads: bool) -> None:
+    assert world.loop.reads(topic) is reads
