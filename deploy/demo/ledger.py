@@ -63,6 +63,8 @@ def balance(ledger: Ledger, became: Iterable[Mapping[str, Any]], dead_letters: I
             faults.append(f"{named[0]} {named[1]}: accepted {sent} times, seen {seen} times")
         landed += max(0, seen - sent)
         counts += _records(str(one["state"]), seen, letters[named])
+        if one["state"] == "dead_lettered" and not letters[named]:
+            faults.append(f"{named[0]} {named[1]} is dead-lettered, and no dead letter of it is there")
         if one["state"] in {"unknown", "in_flight"}:
             faults.append(f"{named[0]} {named[1]} is {one['state']}")
     strangers = [named for named in letters if named not in ledger.accepted]

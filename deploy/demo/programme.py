@@ -70,7 +70,7 @@ def _activity(opisto: Opisto, number: int, rng: Random, start: datetime) -> dict
         "accessibility": sorted(feature for feature in _FEATURES if rng.random() < 0.7),
         "languages": languages,
         "age": _AGES[(number + rng.randrange(2)) % len(_AGES)],
-        "capacity": rng.randint(2, 6),
+        "capacity": rng.randint(3, 9),
         "waiting_list": rng.choice((0, 2, 4)),
         "price_cents": rng.choice((0, 0, 1500, 3000, 4500)),
         "accepts": rng.choice(([], ["kaikukortti"], ["kaikukortti", "opintoseteli"])),

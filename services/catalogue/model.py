@@ -52,6 +52,8 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: Literal["", "full", "closed", "cancelled", "unknown"] = ""
     given_at: datetime | None = None
     promoted: bool = False
+    by_enrolment: bool = False
+    """Enrolment was closed at the choice's time, and the place was given to one on the opisto's list all the same."""
     position: int = 0
     answer: int = 0
     told: str = ""

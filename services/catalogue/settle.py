@@ -44,11 +44,11 @@ def _in_order_of_arrival(claims: dict[str, Claim]) -> list[str]:
 def _judged(activity: Activity, claim: Claim) -> Claim:
     """What can be said of a claim before places are counted."""
     if claim.want != "place":
-        return _changed(claim, state="none", reason="", position=0, given_at=None, promoted=False)
+        return _changed(claim, state="none", reason="", position=0, given_at=None, promoted=False, by_enrolment=False)
     reason = _why_not(activity, claim)
     # No version takes away what was given; but what was cancelled before it was chosen could never be given.
     if claim.state == "reserved" and reason != "cancelled":
-        return claim
+        return _changed(claim, by_enrolment=claim.by_enrolment and _is_closed(activity, claim))
     if reason:
         return _changed(claim, state="refused", reason=reason, position=0)
     if claim.state == "refused" and claim.reason == "full" and not (claim.enrolled or claim.moved):
@@ -63,9 +63,13 @@ def _why_not(activity: Activity, claim: Claim) -> Literal["", "closed", "cancell
         return "unknown"
     if activity.cancelled and requested and requested >= activity.cancelled.time and not claim.moved:
         return "cancelled"
-    if claim.enrolled or claim.moved or requested is None:
-        return ""
-    return "" if _open_at(activity.versions, requested) else "closed"
+    return "closed" if _is_closed(activity, claim) and not claim.enrolled else ""
+
+
+def _is_closed(activity: Activity, claim: Claim) -> bool:
+    """Whether the choice by itself came when enrolment was closed. What moves here was enrolled for elsewhere."""
+    requested = claim.requested_at
+    return requested is not None and not claim.moved and not _open_at(activity.versions, requested)
 
 
 def _open_at(versions: Sequence[Version], time: datetime) -> bool:
@@ -89,7 +93,15 @@ def kept(activity: Activity, known: Claim, claim: Claim) -> Claim:
         return claim
     promoted = known.promoted and known.given_at is not None and known.given_at > (claim.requested_at or known.given_at)
     given_at = known.given_at if promoted else claim.requested_at
-    return _changed(claim, state=known.state, promoted=promoted, given_at=given_at, position=known.position)
+    by_enrolment = known.state == "reserved" and _is_closed(activity, claim)
+    return _changed(
+        claim,
+        state=known.state,
+        promoted=promoted,
+        given_at=given_at,
+        by_enrolment=by_enrolment,
+        position=known.position,
+    )
 
 
 def _waiting(claims: dict[str, Claim]) -> list[str]:
@@ -129,20 +141,28 @@ def _seat_or_refuse(activity: Activity, claims: dict[str, Claim]) -> None:
             continue
         beyond = claim.enrolled or claim.moved
         if claim.state == "waitlisted" and beyond:
-            claims[referral_id] = _seated(claim)
+            claims[referral_id] = _seated(activity, claim)
         if claim.state != "none":
             continue
         now_there = _changed(activity, claims=claims)
         if beyond or places_left(now_there) > 0:
-            claims[referral_id] = _seated(claim)
+            claims[referral_id] = _seated(activity, claim)
         elif waiting_left(now_there) > 0:
             claims[referral_id] = _changed(claim, state="waitlisted")
         else:
             claims[referral_id] = _changed(claim, state="refused", reason="full")
 
 
-def _seated(claim: Claim) -> Claim:
-    return _changed(claim, state="reserved", given_at=claim.requested_at, promoted=False, position=0, reason="")
+def _seated(activity: Activity, claim: Claim) -> Claim:
+    return _changed(
+        claim,
+        state="reserved",
+        given_at=claim.requested_at,
+        promoted=False,
+        by_enrolment=_is_closed(activity, claim),
+        position=0,
+        reason="",
+    )
 
 
 def _number_the_waiting(activity: Activity, claims: dict[str, Claim], now: datetime) -> None:
@@ -201,13 +221,16 @@ def _answers(
     about: dict[str, Any] = {"referral_id": referral_id, "organiser": activity.organiser, "activity_id": activity.activity_id}
     answers: list[Data] = []
     says = _says(activity, claim)
+    terms = _terms(activity, claim)
+    listing = f"{listing} {terms}"
     if says != claim.told:
         news = _of_the_place(activity, claim, about | _numbers(claim), sessions, call)
         listed = listing if claim.state in {"reserved", "waitlisted"} else claim.told_listing
         claim = _changed(claim, answer=claim.answer + len(news), told=says, told_listing=listed)
         answers += news
     if sessions and claim.told_listing != listing and claim.want != "none":
-        answers.append(told.SessionsChanged(**about, **_numbers(claim), sessions=sessions, cancelled=call))
+        numbers = _numbers(claim)
+        answers.append(told.SessionsChanged(**about, **numbers, sessions=sessions, cancelled=call, **terms))
         claim = _changed(claim, answer=claim.answer + 1, told_listing=listing)
     return claim, answers
 
@@ -231,7 +254,7 @@ def _of_the_place(
                 given_at=claim.given_at,
                 promoted=claim.promoted,
                 confirm=_confirms(activity, claim),
-                by_enrolment=_by_enrolment(activity, claim),
+                by_enrolment=claim.by_enrolment,
                 sessions=sessions,
                 cancelled=call,
             )
@@ -252,10 +275,10 @@ def _confirms(activity: Activity, claim: Claim) -> bool:
     return claim.requested_at is None or version_at(activity.versions, claim.requested_at).confirm
 
 
-def _by_enrolment(activity: Activity, claim: Claim) -> bool:
-    """Whether the choice alone would have been refused as closed."""
-    bare = claim.enrolled and not claim.moved and claim.requested_at is not None
-    return bare and not _open_at(activity.versions, claim.requested_at or _NEVER)
+def _terms(activity: Activity, claim: Claim) -> dict[str, Any]:
+    if claim.requested_at is None or not activity.versions:
+        return {}
+    return {"confirm": _confirms(activity, claim), "closed": _is_closed(activity, claim)}
 
 
 def _says(activity: Activity, claim: Claim) -> str:
@@ -263,7 +286,7 @@ def _says(activity: Activity, claim: Claim) -> str:
         return "none"
     given = ""
     if claim.state == "reserved" and claim.given_at:
-        given = f"{claim.given_at.isoformat()} {_confirms(activity, claim):d}{_by_enrolment(activity, claim):d}"
+        given = f"{claim.given_at.isoformat()} {_confirms(activity, claim):d}{claim.by_enrolment:d}"
     return " ".join([claim.state, claim.request, claim.reason, str(claim.position), given])
 
 

@@ -219,11 +219,21 @@ def _with_verdict(state: Referral, asked: str, data: told.PlaceAnswer) -> Referr
             if known is None or known.answer < data.answer:
                 given = Given(data.answer, data.given_at, data.promoted, data.confirm, data.by_enrolment)
                 return _changed(state, given={**state.given, asked: given})
+        case told.SessionsChanged() if asked in state.given and data.confirm is not None:
+            return _changed(state, given={**state.given, asked: _by_newer_terms(state.given[asked], data)})
         case told.PlaceWaitlisted():
             return _changed(state, waited=_added(state.waited, asked))
         case told.PlaceRefused() if data.reason in {"full", "cancelled"}:
             return _changed(state, refused=_added(state.refused, asked))
     return state
+
+
+def _by_newer_terms(given: Given, data: told.SessionsChanged) -> Given:
+    # A version that came late was in force at the choice's time, though the place is long released.
+    if given.answer > data.answer:
+        return given
+    by_enrolment = given.by_enrolment and bool(data.closed)
+    return _changed(given, answer=data.answer, confirm=bool(data.confirm), by_enrolment=by_enrolment)
 
 
 def _added(known: tuple[str, ...], asked: str) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ class _Walk:
     tried: list[str] = field(default_factory=list)
     discontinued: tuple[Choice, datetime] | None = None
     open: dict[str, Choice] = field(default_factory=dict)
-    """By activity, choices not answered for good on whose answer the walk depends, though it went on without."""
+    """By activity, choices on whose answer the end depends though the walk went on: they are asked for all the same."""
     withdrawn: bool = False
     ends_wait: bool = False
     """A withdrawal that came after the end: it only ends the wait for feedback."""
@@ -205,7 +205,7 @@ def _confirm(referral: Referral, walk: _Walk, step: _Step) -> None:
             _take(walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
     elif step.activity in current.activities:
         walk.choice = replace(current, confirmed_at=current.confirmed_at or step.time, enrolled=True)
-        _follow_replacement(referral, walk, walk.choice, step.time)
+        _meet_cancellation(referral, walk, step.time)
     elif step.activity not in walk.ever:
         _take(walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
 
@@ -224,6 +224,7 @@ def _cancel(referral: Referral, walk: _Walk, step: _Step) -> None:
     walk.tried.append(current.activity)
     if any(mark.attended for mark in _marks(referral, current)):
         walk.discontinued = (current, step.time)
+        _ask_all_the_same(referral, walk, current)
 
 
 def _call_off(referral: Referral, walk: _Walk, step: _Step) -> None:
@@ -233,21 +234,27 @@ def _call_off(referral: Referral, walk: _Walk, step: _Step) -> None:
     # Never twice to the same activity: two that replace each other would be a circle without end.
     if not step.replaced_by or step.replaced_by in current.activities:
         _cancel(referral, walk, step)
-    else:
-        _follow_replacement(referral, walk, current, step.time)
-
-
-def _follow_replacement(referral: Referral, walk: _Walk, current: Choice, time: datetime) -> None:
-    """A place moves, and a place in the queue; not what was refused or has lapsed, unless it is enrolled after all."""
-    answer = referral.answers.get(current.activity)
-    if answer is None or answer.cancelled_at is None or answer.cancelled_at > time or not answer.replaced_by:
         return
     verdict = _verdict(referral, current)
     if verdict is None:
-        walk.open[current.activity] = current
+        _ask_all_the_same(referral, walk, current)
+    # A place moves, and a place in the queue; not what was refused or has lapsed.
     elif verdict in {"held", "waited"} and _expired_at(referral, current) is None:
         held = current.moved or verdict == "held"
-        _take(walk, replace(current, activity=answer.replaced_by, moved=held, chain=current.activities))
+        _take(walk, replace(current, activity=step.replaced_by, moved=held, chain=current.activities))
+        _meet_cancellation(referral, walk, step.time)
+
+
+def _meet_cancellation(referral: Referral, walk: _Walk, time: datetime) -> None:
+    """What came to an activity that was called off before: a place that moved, a confirmation of what was refused."""
+    answer = referral.answers.get(walk.choice.activity) if walk.choice else None
+    if walk.choice and answer and answer.cancelled_at and answer.cancelled_at <= time:
+        _call_off(referral, walk, _Step(time, "", "", "called_off", walk.choice.activity, answer.replaced_by))
+
+
+def _ask_all_the_same(referral: Referral, walk: _Walk, choice: Choice) -> None:
+    if _verdict(referral, choice) in {None, "held"} and _asked(choice) not in referral.given:
+        walk.open[choice.activity] = choice
 
 
 _MOVES = {"chosen": _choose, "confirmed": _confirm, "recorded": _record, "cancelled": _cancel, "called_off": _call_off}
@@ -262,8 +269,7 @@ def _withdraw(referral: Referral, walk: _Walk, step: _Step) -> bool:
         if _is_placed(referral, walk.choice):
             walk.ends_wait = True
             return False
-        if _verdict(referral, walk.choice) in {None, "held"} and _asked(walk.choice) not in referral.given:
-            walk.open[walk.choice.activity] = walk.choice
+        _ask_all_the_same(referral, walk, walk.choice)
     walk.withdrawn = True
     return True
 

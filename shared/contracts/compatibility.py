@@ -38,7 +38,8 @@ class _Comparison:
         if isinstance(old, bool) or isinstance(new, bool):
             yield from _boolean(where, old, new)
             return
-        assert isinstance(old, Mapping) and isinstance(new, Mapping), where
+        assert isinstance(old, Mapping), where
+        assert isinstance(new, Mapping), where
         pair = (str(old.get("$ref")), str(new.get("$ref")))
         if "$ref" in old and "$ref" in new:
             if pair in self._met:

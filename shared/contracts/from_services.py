@@ -215,10 +215,15 @@ class PlaceReleased(PlaceAnswer):
 
 
 class SessionsChanged(PlaceAnswer):
-    """The sessions or the fate of an activity that the referral holds or follows."""
+    """The sessions or the fate of an activity that the referral holds or follows.
+
+    `confirm` and `closed`: how its latest request is judged by the versions known now, also after the place was released.
+    """
 
     sessions: tuple[ListedSession, ...]
     cancelled: ActivityCall | None = None
+    confirm: bool | None = None
+    closed: bool | None = None
 
 
 class ActivityToMatch(AboutReferral):

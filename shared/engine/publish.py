@@ -6,6 +6,7 @@ batches are what makes half the speed. Order within a partition is the order giv
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from shared.engine.model import Out, OutBlank, OutDead, OutEvent, OutRow
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 _BATCH_BYTES: Final = 256 * 1024
 _ACKNOWLEDGED_WITHIN: Final = 30.0
+_LAST_WORDS_WITHIN: Final = 5.0
 
 
 class BrokerUnavailable(Exception):
@@ -78,8 +80,11 @@ class Publisher:
             raise BrokerUnavailable(f"Kafka does not answer: {error}") from error
 
     async def stop(self) -> None:
-        """Sends what is left and disconnects."""
-        await self._producer.stop()
+        """Sends what is left and disconnects. Without Kafka it waits a moment only: an outbox holds what is not out."""
+        # An idempotent producer never gives up what it once took.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_WITHIN):
+                await self._producer.stop()
 
     async def publish(self, records: Iterable[Record], *, within: float = _ACKNOWLEDGED_WITHIN) -> None:
         """Writes the records in order and returns once all are acknowledged. Raises `BrokerUnavailable`."""

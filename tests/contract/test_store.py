@@ -204,6 +204,13 @@ async def test_documents_are_found_by_each_string_of_a_many_field(shelf: Store) 
     assert await found(shelf, equal={"tags": "red", "kind": "even"}, at_most=("at", 3.0)) == ["t2"]
 
 
+async def test_of_several_strings_a_document_needs_any_and_comes_once(shelf: Store) -> None:
+    assert await found(shelf, equal={"tags": ["red", "round"]}, order="at") == ["t1", "t2", "t3", "t4", "t5", "t6"]
+    assert await found(shelf, equal={"tags": ["red", "blue"], "areas": ["south"]}, order="at") == ["t2", "t4"]
+    assert await found(shelf, equal={"tags": ["blue", "green"]}) == []
+    assert await found(shelf, equal={"tags": []}) == []
+
+
 async def test_a_string_that_left_a_many_field_finds_it_no_more(shelf: Store) -> None:
     await shelf.save("things", [row("t2", 2, b"body", {"tags": ["blue", "blue"]})])
     assert await found(shelf, equal={"tags": "red"}, order="id") == ["t4", "t6"]
@@ -446,9 +453,10 @@ async def test_sqlite_asks_what_find_promises(tmp_path: Path) -> None:
     await found(store, at_most=("at", 1.0), order="at")
     await found(store, equal={"kind": "k"}, at_least=("at", 1.0))
     await found(store, equal={"tags": "x", "areas": "y"}, within={"price": (1, 2)})
+    await found(store, equal={"tags": ["x", "y"]})
     questions = [statement for statement in sent if statement.startswith("SELECT")]
     await store.close()
-    assert len(questions) == 3
+    assert len(questions) == 4
     with closing(sqlite3.connect(path)) as connection:
         for question in questions:
             plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {question}"))

@@ -325,11 +325,6 @@ class WatchedStore(SqliteStore):
         self.after: dict[str, Step] = {}
         self.asked: list[str] = []
 
-    async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
-        # What a crash of the process leaves is the same without fsync; the suite is five times as fast.
-        await self._writer.run(lambda connection: connection.execute("PRAGMA synchronous = OFF"))
-        await super().open(collections, journals)
-
     async def _at(self, moments: dict[str, Step], name: str) -> None:
         if moments is self.before:
             self.asked.append(name)

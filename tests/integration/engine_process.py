@@ -1,0 +1,54 @@
+"""The tally service as a process of its own, which kills itself at a step: `python -m tests.integration.engine_process`.
+
+Arguments: Kafka's address, the folder of its SQLite file, the ring, and the step at which it ends (or `-`).
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from shared.clock import Clock
+from shared.engine.batch import Processor
+from shared.engine.loop import Loop
+from shared.engine.publish import Publisher
+from shared.engine.sweep import Sweeper
+from shared.store.sqlite import SqliteStore
+from tests.integration.engine_world import COLLECTION, DIARY, NOW, Given, table
+
+OPTIONS = {"session_timeout_ms": 2_000, "heartbeat_interval_ms": 300, "fetch_max_wait_ms": 10}
+
+
+async def run(kafka: str, folder: Path, ring: int, fatal: str) -> None:
+    """Serves until SIGTERM, or until the fatal step."""
+
+    def between(step: str) -> None:
+        if step == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    store = SqliteStore(folder / "referral.sqlite")
+    await store.open([COLLECTION], [DIARY])
+    publisher = Publisher.to(kafka)
+    # Its platform's time stands still, before every deadline.
+    clock = Clock(NOW, 0.0, 0.0)
+    processor = Processor(
+        table(Given()), store, publisher, clock, ring=ring, due_early=timedelta(days=30), between=between
+    )
+    loop = Loop(processor, kafka, OPTIONS)
+    await publisher.start()
+    await loop.start()
+    sweeping = asyncio.create_task(Sweeper(loop, processor, publisher, clock, kafka).run())
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    await told.wait()
+    sweeping.cancel()
+    await asyncio.gather(sweeping, return_exceptions=True)
+    await loop.stop()
+    await publisher.stop()
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]))

@@ -1,0 +1,201 @@
+"""A platform of real processes that a test walks the road on, as the partners' systems would: HTTP, Kafka, the feed."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from deploy.embedded.keys import read_keys
+from deploy.embedded.state import grant, open_folder, read_run
+from deploy.embedded.supervisor import Supervisor
+from shared.contracts import topics
+from shared.contracts.envelope import kafka_headers
+from shared.engine.publish import Publisher, Record
+from tests.integration.test_run import free_base
+
+REGION = "/region/06"
+OPISTO = "/opisto/1.2.246.562.10.12810669445"
+OWN_TOPIC = "/region/08"
+"""A region that writes to Kafka itself."""
+
+
+@dataclass
+class Road:
+    """One platform, with keys for everybody."""
+
+    supervisor: Supervisor
+    folder: Path
+    keys: Mapping[str, str]
+
+    @property
+    def run(self) -> Any:
+        run = read_run(open_folder(self.folder))
+        assert run is not None
+        return run
+
+    def ask(self, service: str, path: str, who: str = "ops:first", method: str = "GET", **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.keys[who]}", **options.pop("headers", {})}
+        url = self.run.urls[service] + path
+        return httpx.request(method, url, headers=headers, timeout=20, **options)
+
+    def send(self, event: Mapping[str, Any], who: str | None = None) -> httpx.Response:
+        headers = {"Content-Type": "application/cloudevents+json"}
+        return self.ask("referral", "/v1/events", who or event["source"], "POST", headers=headers, content=json.dumps(event))
+
+    def accepted(self, event: Mapping[str, Any]) -> None:
+        response = self.send(event)
+        assert response.status_code == 202, response.text
+
+    def referral(self, referral_id: str, who: str = REGION) -> dict[str, Any]:
+        response = self.ask("referral", f"/v1/referrals/{referral_id}", who)
+        return dict(response.json()) if response.status_code == 200 else {}
+
+    def comes_to(self, referral_id: str, status: str) -> dict[str, Any]:
+        return self.until(lambda: self._in(referral_id, status), f"{referral_id} comes to {status}")
+
+    def _in(self, referral_id: str, status: str) -> dict[str, Any] | None:
+        found = self.referral(referral_id)
+        return found if found.get("status") == status else None
+
+    def comes_to_erased(self, referral_id: str) -> dict[str, Any]:
+        def erased() -> dict[str, Any] | None:
+            found = self.referral(referral_id, "ops:first")
+            return found if found and found["referral_code"] is None else None
+
+        return dict(self.until(erased, f"{referral_id} is erased"))
+
+    def until_taken(self, event: Mapping[str, Any]) -> None:
+        """As a region system would: sends it again with the same id until a door has taken it."""
+
+        def taken() -> bool:
+            try:
+                return self.send(event).status_code == 202
+            except httpx.TransportError:
+                return False
+
+        self.until(taken, f"{event['id']} is taken")
+
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+        """What the condition gives once it gives something."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            # A service that was killed is asked again until it is back.
+            with suppress(httpx.TransportError):
+                if found := condition():
+                    return found
+            self.supervisor.look_after()
+            time.sleep(0.05)
+        raise AssertionError(f"not within {seconds} s: {what}")
+
+    def feed(self, who: str, after: str = "0") -> list[dict[str, Any]]:
+        return list(self.ask("notify", f"/v1/feed?after={after}&limit=500", who).json()["events"])
+
+    def told(self, who: str, name: str, referral_id: str) -> dict[str, Any]:
+        """The recipient's entry of one class about one referral, awaited."""
+
+        def found() -> dict[str, Any] | None:
+            about = [event for event in self.feed(who) if event["data"].get("referral_id") == referral_id]
+            return next((event for event in reversed(about) if event["type"].split(".")[2] == name), None)
+
+        return dict(self.until(found, f"{who} is told {name}"))
+
+    def to_kafka(self, source: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]) -> None:
+        async def publish() -> None:
+            publisher = Publisher.to(self.run.kafka)
+            await publisher.start()
+            await publisher.publish([Record(topics.intake_of(source), key, value, headers)])
+            await publisher.stop()
+
+        asyncio.run(publish())
+
+    def dead_letters(self, **filters: str) -> list[dict[str, Any]]:
+        return list(self.ask("monitor", "/v1/dead-letters?limit=500", params=filters).json()["dead_letters"])
+
+
+@contextmanager
+def road(folder: Path, **environment: str) -> Iterator[Road]:
+    """A platform that runs meanwhile, in an orderly way to the end."""
+    opened = open_folder(folder)
+    grant(opened, OWN_TOPIC)
+    extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning", **environment}
+    with Supervisor(folder, free_base(), "", extra, say=lambda _: None) as supervisor:
+        yield Road(supervisor, folder, read_keys(opened))
+        assert supervisor.stop() == []
+
+
+# --- events
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def event(source: str, name: str, data: Mapping[str, Any], **attributes: Any) -> dict[str, Any]:
+    subject = data.get("referral_id") or data.get("activity_id") or data.get("about", {}).get("id")
+    return {
+        "specversion": "1.0",
+        "id": str(uuid4()),
+        "source": source,
+        "type": f"fi.kulttuurilahete.{name}.v1",
+        "subject": subject,
+        "time": now().isoformat(),
+        "data": dict(data),
+        **attributes,
+    }
+
+
+def issued(referral_id: str, source: str = REGION, **changes: Any) -> dict[str, Any]:
+    data = {
+        "referral_id": referral_id,
+        "unit_ref": "unit-17",
+        "municipality": "434",
+        "age_band": "65-74",
+        "languages": ["sv", "fi"],
+        "needs": {"friends": 9, "self_esteem": 4},
+        "themes": ["singing"],
+        "accessibility": ["step_free"],
+        "consent": {"recorded_on": "2026-09-01", "scopes": ["referral", "feedback"]},
+        **changes,
+    }
+    return event(source, "ReferralIssued", data)
+
+
+def published(activity_id: str, *, capacity: int = 5, ended: bool = False, **changes: Any) -> dict[str, Any]:
+    """An activity of the opisto; `ended`: its two sessions are over already, and enrolment was open before them."""
+    first = now() - timedelta(days=2) if ended else now() + timedelta(days=2)
+    data = {
+        "activity_id": activity_id,
+        "title": {"sv": "Kör för alla", "fi": "Kuoro kaikille"},
+        "themes": ["singing", "social"],
+        "municipality": "434",
+        "format": "in_person",
+        "accessibility": ["step_free"],
+        "languages": ["sv"],
+        "age": {"min": 18},
+        "capacity": capacity,
+        "waiting_list": 2,
+        "price_cents": 0,
+        "enrolment": {"confirm": True},
+        "sessions": [
+            {
+                "session_id": str(number + 1),
+                "starts_at": (first + timedelta(hours=3 * number)).isoformat(),
+                "ends_at": (first + timedelta(hours=3 * number + 1)).isoformat(),
+            }
+            for number in range(2)
+        ],
+        **changes,
+    }
+    return event(OPISTO, "ActivityPublished", data)
+
+
+def kafka_headers_of(event: Mapping[str, Any]) -> list[tuple[str, bytes | None]]:
+    return list(kafka_headers({name: str(value) for name, value in event.items() if name != "data"}))

@@ -1,0 +1,364 @@
+"""The engine on a broker that speaks Kafka: the loop, the publisher and the sweeper, with real processes that die."""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from deploy.embedded.control import REPOSITORY, BrokerProcess, start_broker
+from shared.engine.batch import Processor
+from shared.engine.lag import lags
+from shared.engine.loop import Loop
+from shared.engine.model import Table
+from shared.engine.publish import BrokerUnavailable, Publisher, Record
+from shared.engine.sweep import Sweeper
+from shared.store import StoreUnavailable
+from tests.integration.engine_process import OPTIONS
+from tests.integration.engine_world import (
+    DUE_EARLY,
+    NOW,
+    STEPS,
+    TERM,
+    Log,
+    World,
+    attend,
+    choose,
+    issue,
+    referral,
+    watched,
+)
+
+pytestmark = pytest.mark.asyncio
+TOPICS = {"intake.http": 4, "intake.region.06": 1, "redrive.referral": 1, "referral.events": 4, "dead-letters": 1}
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[BrokerProcess]:
+    with start_broker(tmp_path / "broker", TOPICS) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def publisher_to(broker: BrokerProcess) -> AsyncIterator[Publisher]:
+    publisher = Publisher.to(broker.kafka)
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+
+
+def sent(record: ConsumerRecord[bytes, bytes]) -> Record:
+    return Record(record.topic, record.key, record.value, record.headers)
+
+
+async def everything_on(broker: BrokerProcess, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
+    """Every record of a topic, read by nobody's group."""
+    async with AIOKafkaConsumer(bootstrap_servers=broker.kafka, fetch_max_wait_ms=10) as reader:
+        partitions = [TopicPartition(topic, number) for number in range(TOPICS[topic])]
+        reader.assign(partitions)
+        await reader.seek_to_beginning()
+        left = sum((await reader.end_offsets(partitions)).values())
+        found: list[ConsumerRecord[bytes, bytes]] = []
+        async with asyncio.timeout(15):
+            while len(found) < left:
+                for records in (await reader.getmany(timeout_ms=100)).values():
+                    found += records
+        return found
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def all_is_read(broker: BrokerProcess, table: Table) -> None:
+    """Waits until the group has committed all there is."""
+    reads = {"referral": lambda topic: any(fnmatchcase(topic, pattern) for pattern in table.topics)}
+
+    async def no_lag() -> bool:
+        return not any(one.lag for one in await lags(broker.kafka, reads))
+
+    await until(no_lag, "all is read and committed")
+
+
+def header(record: ConsumerRecord[bytes, bytes], name: str) -> str:
+    headers: dict[str, bytes] = dict(record.headers)
+    return headers.get(name, b"").decode()
+
+
+# --- processes that die
+
+
+def process(broker: BrokerProcess, folder: Path, ring: int, step: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.integration.engine_process", broker.kafka, str(folder), str(ring), step]
+    with (folder / "process.log").open("ab") as log:
+        return subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, env={**os.environ, "LC_ALL": "C"})
+
+
+async def ended(running: subprocess.Popen[bytes], folder: Path) -> int:
+    try:
+        return await asyncio.to_thread(running.wait, 25)
+    except subprocess.TimeoutExpired as error:
+        running.kill()
+        raise AssertionError(f"it goes on: {(folder / 'process.log').read_text()[-3000:]}") from error
+
+
+class Sending:
+    """What is sent, wave by wave, and what must become of it."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.applied: Counter[int] = Counter()
+        self.follow_ups = 0
+        self.refused = 0
+
+    def wave(self, number: int) -> list[Record]:
+        """Six referrals each: the choice before its referral, two follow-ups, a refusal, a repetition, garbage."""
+        start = len(self.log.records)
+        for one in range(number * 6, number * 6 + 6):
+            self.log.event(choose("a:b", one))
+            self.log.event(issue(one))
+            self.log.event(attend("1", one))
+            self.log.event(choose("refused", one))
+            self.log.records.append(self.log.records[-4])
+            self.log.raw("intake.http", b"k", b"no event")
+            self.applied[one] = 3
+        self.follow_ups += 6 * 3
+        self.refused += 6 * 2
+        return [sent(record) for record in self.log.records[start:]]
+
+
+async def test_killed_at_every_step_it_loses_nothing_and_doubles_nothing(broker: BrokerProcess, tmp_path: Path) -> None:
+    """A process a step, killed there by SIGKILL while events keep coming; then one that lives, reads all, and stops.
+
+    With a ring of 0, so that every outcome goes the long way by the inbox.
+    """
+    ring, sending = 0, Sending()
+    async with publisher_to(broker) as publisher:
+        await publisher.publish(sending.wave(0))
+        for number, step in enumerate(STEPS, 1):
+            dying = process(broker, tmp_path, ring, step)
+            await publisher.publish(sending.wave(number))
+            assert await ended(dying, tmp_path) == -signal.SIGKILL
+        living = process(broker, tmp_path, ring, "-")
+        try:
+            async with World(tmp_path, ring) as world:
+                await all_is_read(broker, world.table)
+                living.terminate()
+                assert await ended(living, tmp_path) == 0
+                for one, count in sending.applied.items():
+                    document = await world.document(one)
+                    assert document.state is not None
+                    assert len(document.state.applied) == len(set(document.state.applied)) == count
+                    assert (document.outbox, document.early) == ([], [])
+                    assert (document.ring, document.spilled) == ([], 4)
+        finally:
+            living.kill()
+            living.wait()
+    told: dict[str, ConsumerRecord[bytes, bytes]] = {}
+    for record in await everything_on(broker, "referral.events"):
+        assert told.setdefault(header(record, "ce_id"), record).value == record.value
+    by_class = Counter(header(record, "ce_type").split(".")[2] for record in told.values())
+    assert by_class["ReferralOpened"] + by_class["PlaceRequested"] == sending.follow_ups
+    letters = await everything_on(broker, "dead-letters")
+    assert len({header(record, "dl_id") for record in letters}) == sending.refused
+    assert {header(record, "dl_reason") for record in letters} == {"rejected", "undecodable"}
+
+
+# --- one process, looked at from inside
+
+
+class Running:
+    """The loop, the publisher and the sweeper in this process, on a world's store."""
+
+    def __init__(self, world: World, broker: BrokerProcess, processor: Processor, publisher: Publisher) -> None:
+        self.world = world
+        self.processor = processor
+        self.loop = Loop(processor, broker.kafka, OPTIONS)
+        self.sweeper = Sweeper(self.loop, processor, publisher, world.clock, broker.kafka, every=0.1)
+
+    async def holds(self, number: int, count: int) -> None:
+        """Waits until a referral has so many events applied."""
+
+        async def there() -> bool:
+            return len(await self.world.applied(number)) >= count
+
+        await until(there, f"referral {number} has {count} applied")
+
+
+@contextlib.asynccontextmanager
+async def running(
+    world: World, broker: BrokerProcess, publisher: Publisher, *, sweeps: bool = False
+) -> AsyncIterator[Running]:
+    store = watched(await world.processor())
+    processor = Processor(world.table, store, publisher, world.clock, ring=world.ring, due_early=DUE_EARLY)
+    one = Running(world, broker, processor, publisher)
+    await one.loop.start()
+    sweeping = asyncio.create_task(one.sweeper.run()) if sweeps else None
+    try:
+        yield one
+    finally:
+        if sweeping:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+        await one.loop.stop()
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Callable[[], World]:
+    return lambda: World(tmp_path)
+
+
+async def test_what_was_committed_before_a_clean_stop_is_not_read_again(
+    broker: BrokerProcess, setting: Callable[[], World]
+) -> None:
+    async with setting() as world, publisher_to(broker) as publisher:
+        await publisher.publish([sent(world.log.event(issue(one))) for one in range(20)])
+        async with running(world, broker, publisher) as first:
+            for one in range(20):
+                await first.holds(one, 1)
+        assert sum(first.loop.committed.values()) == 20
+        await publisher.publish([sent(world.log.event(choose("a")))])
+        async with running(world, broker, publisher) as second:
+            await second.holds(1, 2)
+            loaded = watched(second.processor).asked.count("load")
+        assert loaded == 1, "one batch, of the one event that was new"
+
+
+async def test_while_the_store_does_not_answer_the_batch_comes_again_and_nothing_is_dead_lettered(
+    broker: BrokerProcess, setting: Callable[[], World]
+) -> None:
+    async with setting() as world, publisher_to(broker) as publisher:
+        async with running(world, broker, publisher) as one:
+            failures = 0
+
+            async def no_answer() -> None:
+                nonlocal failures
+                failures += 1
+                if failures < 3:
+                    watched(one.processor).before["save"] = no_answer
+                raise StoreUnavailable("no answer")
+
+            watched(one.processor).before["save"] = no_answer
+            await publisher.publish([sent(world.log.event(issue())), sent(world.log.event(choose("a")))])
+            await one.holds(1, 2)
+        assert failures == 3
+    assert await everything_on(broker, "dead-letters") == []
+    assert len(await everything_on(broker, "referral.events")) == 2
+
+
+async def test_an_open_fuse_commits_nothing_and_a_restart_reads_it_all(
+    broker: BrokerProcess, setting: Callable[[], World]
+) -> None:
+    async with setting() as world, publisher_to(broker) as publisher:
+        opening = [sent(world.log.event(issue(one))) for one in range(25)]
+        await publisher.publish([*opening, *(sent(world.log.event(choose("broken", one))) for one in range(25))])
+        async with running(world, broker, publisher) as one:
+
+            async def the_fuse_is_open() -> bool:
+                return "fuse" in (one.loop.lacks() or "")
+
+            await until(the_fuse_is_open, "the fuse is open")
+        assert await everything_on(broker, "dead-letters") == []
+        world.given.broken.clear()
+        async with running(world, broker, publisher) as mended:
+            for number in range(25):
+                await mended.holds(number, 2)
+    assert await everything_on(broker, "dead-letters") == []
+
+
+async def test_the_first_events_of_a_new_senders_topic_are_read(
+    broker: BrokerProcess, setting: Callable[[], World]
+) -> None:
+    async with setting() as world, publisher_to(broker) as publisher, running(world, broker, publisher) as one:
+        await publisher.publish([sent(world.log.event(issue(1)))])
+        await one.holds(1, 1)
+        await asyncio.to_thread(broker.control.create_topic, "intake.region.02", 1)
+        early = world.log.event(issue(2), source="/region/02", topic="intake.region.02")
+        await publisher.publish([sent(early)])
+        await one.holds(2, 1)
+
+
+async def test_a_record_of_a_megabyte_is_dead_lettered_and_the_batch_is_committed(
+    broker: BrokerProcess, setting: Callable[[], World]
+) -> None:
+    """With the client's default the dead letter would not fit, and the batch would come again for ever."""
+    large = Record("intake.http", referral(1).encode(), b"x" * 1_000_000, [(f"h{n}", b"y" * 1_000) for n in range(90)])
+    async with setting() as world, publisher_to(broker) as publisher:
+        await publisher.publish([large, sent(world.log.event(issue()))])
+        async with running(world, broker, publisher) as one:
+            await one.holds(1, 1)
+            await all_is_read(broker, world.table)
+    [letter] = await everything_on(broker, "dead-letters")
+    assert letter.value == large.value
+    assert header(letter, "dl_reason") == "undecodable"
+
+
+async def test_deadlines_fire_when_all_before_them_is_consumed(
+    broker: BrokerProcess, setting: Callable[[], World]
+) -> None:
+    async with setting() as world, publisher_to(broker) as publisher:
+        world.table = with_own_events(world.table)
+        await publisher.publish([sent(world.log.event(issue(1))), sent(world.log.event(choose("a", 2)))])
+        async with running(world, broker, publisher, sweeps=True) as one:
+            await one.holds(1, 1)
+            world.clock.set(NOW + TERM)
+            await one.holds(1, 2)
+            world.clock.set(NOW + timedelta(days=40))
+
+            async def it_left() -> bool:
+                return (await world.document(2)).early == [] and await world.version(2) > 1
+
+            await until(it_left, "what waited left")
+            await all_is_read(broker, world.table)
+        assert (await world.document(1)).state is not None
+    events = await everything_on(broker, "referral.events")
+    passed = [record for record in events if b'"due_at"' in (record.value or b"")]
+    assert len({header(record, "ce_id") for record in passed}) == 2
+    [letter] = await everything_on(broker, "dead-letters")
+    assert header(letter, "dl_reason") == "rejected"
+
+
+def with_own_events(table: Table) -> Table:
+    return dataclasses.replace(table, topics=(*table.topics, "referral.events"))
+
+
+async def test_a_broker_that_is_gone_is_an_outage_and_no_error_and_keeps_nobody_from_ending(
+    broker: BrokerProcess,
+) -> None:
+    async with asyncio.timeout(15), publisher_to(broker) as publisher:
+        await publisher.publish([Record("dead-letters", None, b"1", [])])
+        broker.stop()
+        with pytest.raises(BrokerUnavailable):
+            await publisher.publish([Record("dead-letters", None, b"2", [])], within=1.0)
+    with pytest.raises(BrokerUnavailable):
+        await Publisher.to("127.0.0.1:1").start()
+
+
+async def test_records_keep_their_order_key_and_headers_however_many_there_are(broker: BrokerProcess) -> None:
+    headers: list[tuple[str, bytes | None]] = [("a", b"1"), ("a", b"2"), ("none", b"")]
+    records = [Record("intake.http", referral(n % 7).encode(), b"%d" % n + b" " * 900, headers) for n in range(2_000)]
+    async with publisher_to(broker) as publisher:
+        await publisher.publish(records)
+    found = await everything_on(broker, "intake.http")
+    assert len(found) == 2_000
+    for key in {record.key for record in records}:
+        mine = [record for record in found if record.key == key]
+        assert [record.value for record in mine] == [record.value for record in records if record.key == key]
+        assert len({record.partition for record in mine}) == 1
+    assert {tuple(record.headers) for record in found} == {tuple(headers)}

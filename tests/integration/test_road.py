@@ -1,0 +1,353 @@
+"""The whole road on real processes: from ReferralIssued to ReferralClosed, over HTTP and Kafka, with faults and kills.
+
+One platform for all of the module; every test walks with referrals and activities of its own.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from shared.contracts.referral_code import referral_code
+from tests.integration.road import (
+    OPISTO,
+    OWN_TOPIC,
+    REGION,
+    Road,
+    event,
+    issued,
+    kafka_headers_of,
+    now,
+    published,
+    road,
+)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+    folder: Path = tmp_path_factory.mktemp("road")
+    with road(folder) as made:
+        yield made
+
+
+def _about(referral_id: str, activity_id: str) -> dict[str, str]:
+    return {"referral_id": referral_id, "activity_id": activity_id}
+
+
+def _chosen(referral_id: str, activity_id: str, **attributes: object) -> dict[str, object]:
+    return event(REGION, "ActivityChosen", {**_about(referral_id, activity_id), "organiser": OPISTO}, **attributes)
+
+
+def _placed(platform: Road, activity_id: str, **changes: object) -> str:
+    """A referral with a confirmed place."""
+    referral_id = str(uuid4())
+    platform.accepted(issued(referral_id, **changes))
+    platform.accepted(_chosen(referral_id, activity_id))
+    platform.accepted(event(OPISTO, "EnrolmentConfirmed", _about(referral_id, activity_id)))
+    platform.comes_to(referral_id, "placed")
+    return referral_id
+
+
+def test_a_referral_goes_from_its_region_to_the_opisto_and_back(platform: Road) -> None:
+    # The course is over already and the choice was made before it: each session is recorded as the nightly run would.
+    course = published(f"kuoro-{uuid4().hex[:6]}", ended=True)
+    course["time"] = (now() - timedelta(days=9)).isoformat()
+    activity = course["data"]["activity_id"]
+    referral_id = str(uuid4())
+    platform.accepted(course)
+    platform.accepted(issued(referral_id) | {"time": (now() - timedelta(days=8)).isoformat()})
+    platform.accepted(_chosen(referral_id, activity, time=(now() - timedelta(days=7)).isoformat()))
+    platform.told(OPISTO, "PlaceReserved", referral_id)
+    confirmed = event(OPISTO, "EnrolmentConfirmed", _about(referral_id, activity))
+    platform.accepted(confirmed | {"time": (now() - timedelta(days=6)).isoformat()})
+    platform.comes_to(referral_id, "placed")
+    for session, name in (("1", "ActivityAttended"), ("2", "ActivityMissed")):
+        platform.accepted(event(OPISTO, name, {**_about(referral_id, activity), "session_id": session}))
+    completed = platform.comes_to(referral_id, "completed")
+    assert completed["outcome"] == "completed"
+    assert completed["session_counts"] == {"attended": 1, "missed": 1, "not_recorded": 0}
+    assert completed["closed_at"] is None
+
+    _answer_the_form(platform, referral_id, "before", 3)
+    _answer_the_form(platform, referral_id, "after", 7)
+    closed = platform.told(REGION, "ReferralClosed", referral_id)
+    assert closed["data"]["outcome"] == "completed"
+    assert closed["data"]["sessions"] == {"attended": 1, "missed": 1, "not_recorded": 0}
+    told = platform.told(OPISTO, "PlaceReserved", referral_id)
+    assert set(told["data"]) == {"referral_id", "referral_code", "activity_id", "languages", "accessibility"}
+
+
+def _answer_the_form(platform: Road, referral_id: str, phase: str, answer: int) -> None:
+    link = platform.ask("feedback", f"/v1/referrals/{referral_id}/form-links", REGION, "POST", json={"phase": phase})
+    assert link.status_code == 201, link.text
+    token = link.json()["url"].rpartition("/")[2]
+    page = platform.ask("feedback", f"/f/{token}", REGION)
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    sent = platform.ask("feedback", f"/f/{token}", REGION, "POST", data={"respondent": "participant", "dimensions_v1-friends": answer})
+    assert sent.status_code == 200
+    platform.until(
+        lambda: platform.ask("feedback", f"/f/{token}", REGION).status_code == 410, "the link is used up"
+    )
+
+
+def test_proposals_come_to_the_region_with_reasons(platform: Road) -> None:
+    course = published(f"kudonta-{uuid4().hex[:6]}", themes=["crafts"], needs_supported={"finance": 10})
+    platform.accepted(course)
+    referral_id = str(uuid4())
+    platform.until(
+        lambda: platform.ask("catalogue", f"/v1/activities{OPISTO}/{course['data']['activity_id']}").status_code == 200,
+        "the activity is public",
+    )
+    platform.accepted(issued(referral_id, needs={"finance": 10}, themes=["crafts"]))
+    told = platform.told(REGION, "ActivitiesProposed", referral_id)
+    first = told["data"]["proposals"][0]
+    assert (first["organiser"], first["activity_id"]) == (OPISTO, course["data"]["activity_id"])
+    assert first["score"] == 100
+    assert {"need:finance", "theme:crafts", "municipality:434", "free"} <= set(first["reasons"])
+    platform.comes_to(referral_id, "proposed")
+
+
+def test_an_unmatched_referral_is_matched_when_an_activity_appears(platform: Road) -> None:
+    referral_id = str(uuid4())
+    platform.accepted(issued(referral_id, municipality="261", age_band="7-12", needs={"housing": 10}))
+    platform.comes_to(referral_id, "unmatched")
+    course = published(f"lapset-{uuid4().hex[:6]}", municipality="261", age={"min": 6, "max": 12})
+    platform.accepted(course)
+    platform.comes_to(referral_id, "proposed")
+
+
+def test_the_last_place_goes_to_one_and_falls_free_to_the_next(platform: Road) -> None:
+    course = published(f"pieni-{uuid4().hex[:6]}", capacity=1)
+    activity = course["data"]["activity_id"]
+    platform.accepted(course)
+    first = _placed(platform, activity)
+    second = str(uuid4())
+    platform.accepted(issued(second))
+    platform.accepted(_chosen(second, activity))
+    assert platform.comes_to(second, "waitlisted")["place"]["position"] == 1
+    platform.accepted(event(REGION, "ReferralWithdrawn", {"referral_id": first, "reason": "client_wish"}))
+    assert platform.comes_to(first, "withdrawn")["outcome"] == "withdrawn"
+    promoted = platform.comes_to(second, "requested")
+    assert promoted["place"]["activity_id"] == activity
+    platform.told(OPISTO, "PlaceReserved", second)
+
+
+def test_events_in_the_wrong_order_end_the_same(platform: Road) -> None:
+    course = published(f"nurin-{uuid4().hex[:6]}")
+    activity = course["data"]["activity_id"]
+    referral_id = str(uuid4())
+    facts = [
+        issued(referral_id),
+        _chosen(referral_id, activity),
+        event(OPISTO, "EnrolmentConfirmed", _about(referral_id, activity)),
+        event(OPISTO, "ActivityAttended", {**_about(referral_id, activity), "session_id": "1"}),
+    ]
+    for fact in reversed([course, *facts]):
+        platform.accepted(fact)
+    found = platform.comes_to(referral_id, "attending")
+    assert found["session_counts"] == {"attended": 1, "missed": 0, "not_recorded": 0}
+
+
+def test_a_repetition_is_recognised_and_counted(platform: Road) -> None:
+    referral_id = str(uuid4())
+    first = issued(referral_id)
+    for _ in range(5):
+        platform.accepted(first)
+
+    def counted() -> bool:
+        answer = platform.ask("monitor", f"/v1/events/{first['id']}", REGION).json()
+        return answer["state"] == "applied" and answer["repeated"] == 4
+
+    platform.until(counted, "four repetitions are counted")
+    opened = [one for one in platform.feed(REGION) if one["type"].endswith("ReferralOpened.v1")]
+    assert sum(one["data"]["referral_id"] == referral_id for one in opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "path"),
+    [
+        ({"municipality": "999"}, 422, "/data/municipality"),
+        ({"needs": {"friends": "9"}}, 422, "/data/needs/friends"),
+        ({"unit_ref": "131052-308T"}, 422, "/data/unit_ref"),
+        ({"consent": {"recorded_on": "2026-09-01", "scopes": ["feedback"]}}, 422, "/data/consent"),
+    ],
+)
+def test_the_door_names_the_field_that_is_wrong(platform: Road, change: dict[str, object], status: int, path: str) -> None:
+    response = platform.send(issued(str(uuid4()), **change))
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["errors"][0]["path"].startswith(path)
+    assert "131052-308T" not in response.text
+
+
+def test_the_door_refuses_anothers_source_and_what_the_sender_may_not_send(platform: Road) -> None:
+    assert platform.send(issued(str(uuid4()), source="/region/07"), who=REGION).status_code == 403
+    assert platform.send(event(REGION, "ActivityCancelled", {"activity_id": "x", "reason": "other"})).status_code == 403
+    assert platform.send(issued(str(uuid4())) | {"type": "fi.kulttuurilahete.ReferralIssued.v2"}).status_code == 422
+    assert platform.send(issued(str(uuid4())) | {"time": (now() + timedelta(hours=1)).isoformat()}).status_code == 422
+
+
+def test_a_batch_is_taken_whole_or_refused_whole(platform: Road) -> None:
+    good, bad = issued(str(uuid4())), issued(str(uuid4()), municipality="999")
+    headers = {"Content-Type": "application/cloudevents-batch+json"}
+    refused = platform.ask("referral", "/v1/events", REGION, "POST", headers=headers, content=json.dumps([good, bad]))
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["path"] == "/1/data/municipality"
+    assert platform.ask("monitor", f"/v1/events/{good['id']}", REGION).json()["state"] == "unknown"
+    taken = platform.ask("catalogue", "/v1/events", REGION, "POST", headers=headers, content=json.dumps([good]))
+    assert taken.status_code == 202
+    assert taken.json() == {"accepted": [{"id": good["id"], "source": REGION}]}
+
+
+def test_what_is_wrong_on_kafka_becomes_a_dead_letter_with_its_bytes(platform: Road) -> None:
+    forged = issued(str(uuid4()), source=REGION)
+    platform.to_kafka(OWN_TOPIC, forged["subject"].encode(), json.dumps(forged["data"]).encode(), kafka_headers_of(forged))
+    platform.to_kafka(OWN_TOPIC, b"k", b"{no json", [("x", b"\xff"), ("y", None)])
+    for reason in ("forged_sender", "undecodable"):
+        (letter,) = platform.until(lambda reason=reason: platform.dead_letters(reason=reason), f"a {reason} dead letter")  # type: ignore[misc]
+        assert letter["service"] == "referral"
+        assert letter["sender"] == OWN_TOPIC
+        assert letter["state"] == "open"
+    shown = platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}").json()
+    assert shown["original"]["value"] == "{no json"
+    assert shown["original"]["headers"] == [["x", {"base64": "/w=="}], ["y", None]]
+    refused = platform.until(
+        lambda: [one for one in platform.feed(OWN_TOPIC) if one["type"].endswith("EventRefused.v1")], "the sender is told"
+    )
+    assert {one["data"]["reason"] for one in refused} <= {"forged_sender", "undecodable"}
+
+
+def test_a_dead_letter_is_sent_again_once_its_cause_is_mended(platform: Road) -> None:
+    referral_id = str(uuid4())
+    platform.accepted(issued(referral_id, consent={"recorded_on": "2026-09-01", "scopes": ["referral"]}))
+    answers = {
+        "about": {"kind": "referral", "id": referral_id},
+        "respondent": "participant",
+        "phase": "before",
+        "instrument": "dimensions_v1",
+        "answers": {"friends": 3},
+        "channel": "paper",
+    }
+    platform.accepted(event(REGION, "FeedbackSubmitted", answers))
+
+    def mine() -> dict[str, object] | None:
+        return next((one for one in platform.dead_letters(reason="rejected") if one["service"] == "feedback"), None)
+
+    letter = platform.until(mine, "it is rejected without consent")
+    platform.accepted(issued(referral_id))
+    again = platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}/redrive", method="POST")
+    assert again.status_code == 202
+    assert again.json() == {"dl_id": letter["dl_id"], "attempt": 1}
+
+    def settled() -> bool:
+        return platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}").json()["state"] == "resolved"
+
+    platform.until(settled, "the dead letter is resolved")
+    assert platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}/redrive", method="POST").status_code == 409
+
+
+def test_withdrawn_consent_erases_everywhere(platform: Road) -> None:
+    course = published(f"unohda-{uuid4().hex[:6]}")
+    platform.accepted(course)
+    referral_id = _placed(platform, course["data"]["activity_id"], unit_ref="unit-to-forget")
+    platform.told(REGION, "EnrolmentConfirmed", referral_id)
+    platform.accepted(event(REGION, "ReferralWithdrawn", {"referral_id": referral_id, "reason": "consent_withdrawn"}))
+    left = platform.comes_to_erased(referral_id)
+    assert left["history"] == []
+    assert left["referral_code"] is None
+    platform.until(
+        lambda: all("languages" not in one["data"] for one in platform.feed(OPISTO) if one["data"].get("referral_id") == referral_id),
+        "the opisto's feed is blank",
+    )
+    platform.told(OPISTO, "PlaceReleased", referral_id)
+    code = referral_code(referral_id).encode()
+    platform.until(lambda: not _found_in_stores(platform, [code, b"unit-to-forget"]), "no store holds it any more")
+
+
+def _found_in_stores(platform: Road, needles: list[bytes]) -> list[str]:
+    found = []
+    for path in platform.folder.glob("*.sqlite"):
+        connection = sqlite3.connect(path)
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            for row in connection.execute(f"SELECT * FROM {table}"):
+                text = b" ".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in row)
+                found += [f"{path.name} {table}" for needle in needles if needle in text]
+        connection.close()
+    return found
+
+
+def test_every_look_is_kept_and_shown_to_the_region(platform: Road) -> None:
+    referral_id = str(uuid4())
+    platform.accepted(issued(referral_id))
+    platform.comes_to(referral_id, "proposed")
+    assert platform.ask("referral", f"/v1/referrals/{referral_id}", "/region/07").status_code == 403
+    desk = platform.ask("referral", f"/v1/codes/{referral_code(referral_id).lower()}", OPISTO)
+    assert desk.json() == {"referral_id": referral_id}
+
+    def looks() -> list[dict[str, object]]:
+        accesses = platform.ask("referral", f"/v1/referrals/{referral_id}/accesses", REGION).json()["accesses"]
+        return [one for one in accesses if one["who"] in {"/region/07", OPISTO}]
+
+    found = platform.until(lambda: looks() if len(looks()) == 2 else None, "both looks are kept")
+    assert {(one["who"], one["action"], one["allowed"]) for one in found} == {
+        ("/region/07", "read", False),
+        (OPISTO, "look_up_code", True),
+    }
+
+
+def test_a_trace_shows_the_way_and_nothing_of_the_person(platform: Road) -> None:
+    course = published(f"jalki-{uuid4().hex[:6]}")
+    platform.accepted(course)
+    referral_id = _placed(platform, course["data"]["activity_id"])
+    trace = platform.until(
+        lambda: _with(platform, referral_id, "PlaceReserved"), "the trace has the place"
+    )
+    names = [one["type"].split(".")[2] for one in trace["events"]]
+    assert names.index("ReferralIssued") < names.index("ReferralOpened")
+    assert names.index("PlaceRequested") < names.index("PlaceReserved")
+    outcomes = {one["type"].split(".")[2]: one["outcome"] for one in trace["events"]}
+    assert outcomes["ReferralIssued"] == outcomes["ActivityChosen"] == "applied"
+    for secret in ("needs", "unit-17", "answers", "friends"):
+        assert secret not in json.dumps(trace)
+
+
+def _with(platform: Road, referral_id: str, name: str) -> dict[str, object] | None:
+    response = platform.ask("monitor", f"/v1/traces/{referral_id}")
+    found = response.status_code == 200 and any(name in one["type"] for one in response.json()["events"])
+    return dict(response.json()) if found else None
+
+
+@pytest.mark.parametrize("service", ["referral", "catalogue", "notify"])
+def test_a_service_killed_in_the_middle_loses_nothing(platform: Road, service: str) -> None:
+    course = published(f"kova-{uuid4().hex[:6]}", capacity=40)
+    activity = course["data"]["activity_id"]
+    platform.accepted(course)
+    referrals = [str(uuid4()) for _ in range(30)]
+    for number, referral_id in enumerate(referrals):
+        platform.until_taken(issued(referral_id))
+        platform.until_taken(_chosen(referral_id, activity))
+        if number == 15:
+            os.kill(platform.run.pids[service], signal.SIGKILL)
+    for referral_id in referrals:
+        platform.comes_to(referral_id, "requested")
+        platform.told(OPISTO, "PlaceReserved", referral_id)
+    reserved = [one for one in platform.feed(OPISTO) if one["type"].endswith("PlaceReserved.v1")]
+    assert len({one["id"] for one in reserved}) == len(reserved)
+    assert sum(one["data"]["referral_id"] in referrals for one in reserved) == len(referrals)
+
+
+def test_no_log_holds_a_personal_identity_code(platform: Road) -> None:
+    coded = issued(str(uuid4()), unit_ref="010594Y9021", source=OWN_TOPIC)
+    platform.to_kafka(OWN_TOPIC, coded["subject"].encode(), json.dumps(coded["data"]).encode(), kafka_headers_of(coded))
+    platform.until(lambda: platform.dead_letters(reason="personal_data"), "it is dead-lettered masked")
+    files = [*platform.folder.glob("logs/*.log"), *platform.folder.glob("*.sqlite*")]
+    assert files
+    assert [file.name for file in files if b"010594Y9021" in file.read_bytes()] == []
