@@ -312,12 +312,13 @@ def _tell_matching(state: Referral, view: View, now: datetime) -> _Telling:
     without = view.without if view.matching else known.without
     if (known.wanted, known.without) == (view.matching, without):
         return state, []
-    matching = Matching(known.number + 1, view.matching, without, now)
-    state = _changed(state, matching=matching)
+    number = known.number + 1
     if not view.matching:
-        return state, [Follow(told.MatchingEnded(referral_id=state.id, number=matching.number))]
+        state = _changed(state, matching=_changed(known, number=number, wanted=False))
+        return state, [Follow(told.MatchingEnded(referral_id=state.id, number=number))]
+    state = _changed(state, matching=Matching(number, number, wanted=True, without=without, asked_at=now))
     left_out = tuple(_key_model(activity) for activity in without)
-    return state, [Follow(told.RematchRequested(referral_id=state.id, number=matching.number, without=left_out))]
+    return state, [Follow(told.RematchRequested(referral_id=state.id, number=number, without=left_out))]
 
 
 def _key_model(activity: str) -> told.ActivityKey:

@@ -469,7 +469,7 @@ def _matching_status(referral: Referral) -> Status:
 
 def _current_match(referral: Referral) -> Matched | None:
     matched = referral.matched
-    return matched if matched and matched.number >= referral.matching.number else None
+    return matched if matched and matched.number >= referral.matching.asked else None
 
 
 def _silence(referral: Referral, what: Literal["match", "choice"]) -> bool:
@@ -504,7 +504,7 @@ def _awaited(referral: Referral, what: Literal["match", "choice"]) -> str:
     assert referral.issued is not None
     matched = _current_match(referral)
     round_ = matched.id if what == "choice" and matched else ""
-    return f"{referral.issued.id} {referral.matching.number} {round_}"
+    return f"{referral.issued.id} {referral.matching.asked} {round_}"
 
 
 def _awaited_records(choice: Choice, end: datetime) -> str:

@@ -123,9 +123,14 @@ class Register(msgspec.Struct, frozen=True):
 
 
 class Matching(msgspec.Struct, frozen=True):
-    """What the catalogue was last told about matching. Number 0 is ReferralIssued itself."""
+    """What the catalogue was last told about matching. Number 0 is ReferralIssued itself.
+
+    `asked`: the number of the last question, which stays the same when the referral says that it wants no answer any more:
+    a lapse is such a word, and must not end the wait that it lapsed by.
+    """
 
     number: int = 0
+    asked: int = 0
     wanted: bool = True
     without: tuple[str, ...] = ()
     asked_at: datetime | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -308,6 +309,15 @@ async def test_a_conflict_is_a_conflict_under_every_attempt(world: World) -> Non
     assert {letter["dl_id"] for letter in letters} == {letters[0]["dl_id"]}
     assert await world.applied() == ["e1", "chosen"]
     assert world.wire.named("DeadLetterSettled") == []
+
+
+async def test_a_reader_that_does_not_own_the_class_ignores_a_conflict_of_it(world: World) -> None:
+    world.table = replace(world.table, service="feedback")
+    reader = await world.processor()
+    await world.take(world.log.event(issue()), world.log.event(choose("a"), id="chosen"), by=reader)
+    await world.take(world.log.event(choose("b"), id="chosen"), by=reader)
+    assert await world.applied() == ["e1", "chosen"]
+    assert world.wire.letters() == []
 
 
 # --- refusals
@@ -821,6 +831,26 @@ async def test_while_the_store_does_not_answer_nothing_is_dead_lettered_and_noth
     assert await world.applied() == ["e1", "e2", "e3"]
     assert world.wire.reasons() == ["rejected"]
     assert len(world.wire.follow_ups()) == 3
+
+
+async def test_a_store_that_does_not_answer_a_look_up_is_no_failure_of_the_handler(world: World) -> None:
+    answers = [StoreUnavailable("no answer"), None]
+
+    async def look_up(*_: object) -> object:
+        if error := answers.pop(0):
+            raise error
+        return world.given
+
+    looking = replace(world.table.handlers["ReferralIssued"], look_up=look_up)
+    world.table = replace(world.table, handlers={"ReferralIssued": looking})
+    processor = await world.processor()
+    record = world.log.event(issue())
+    with pytest.raises(StoreUnavailable):
+        await world.take(record, by=processor)
+    assert await world.version() == 0
+    await world.take(record, by=processor)
+    assert await world.applied() == ["e1"]
+    assert world.wire.letters() == []
 
 
 async def test_the_fuse_opens_when_handlers_fail_in_numbers_and_nothing_of_the_batch_is_kept(world: World) -> None:

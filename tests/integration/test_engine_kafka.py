@@ -297,7 +297,7 @@ async def test_the_first_events_of_a_new_senders_topic_are_read(
 async def test_a_record_of_a_megabyte_is_dead_lettered_and_the_batch_is_committed(
     broker: BrokerProcess, setting: Callable[[], World]
 ) -> None:
-    """With the client's default the dead letter would not fit, and the batch would come again for ever."""
+    """A dead letter is larger than its record: where it did not fit, the batch would come again for ever."""
     large = Record("intake.http", referral(1).encode(), b"x" * 1_000_000, [(f"h{n}", b"y" * 1_000) for n in range(90)])
     async with setting() as world, publisher_to(broker) as publisher:
         await publisher.publish([large, sent(world.log.event(issue()))])

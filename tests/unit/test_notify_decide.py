@@ -1,0 +1,217 @@
+"""Who is told what, once, in which order; and what erasure leaves of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from services.notify import decide
+from services.notify.handlers import table
+from services.notify.model import Recipient, Told
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as services
+from shared.contracts.envelope import Event
+from shared.contracts.referral_code import referral_code
+from shared.engine.model import Decision, OutBlank, OutRow, Waits
+
+NOW = datetime(2026, 9, 1, tzinfo=UTC)
+REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+REGION, OPISTO = "/region/08", "/opisto/x"
+HANDLERS = table().handlers
+
+
+def happened(data: Any, source: str = "/service/catalogue", id_: str = "e1", hours: int = 0) -> Event:
+    return Event(id_, source, NOW + timedelta(hours=hours), data)
+
+
+def issued(**changes: Any) -> Event:
+    data = outside.ReferralIssued.model_validate(
+        {
+            "referral_id": REFERRAL,
+            "unit_ref": "unit-17",
+            "municipality": "837",
+            "age_band": "65-74",
+            "languages": ["sv", "fi"],
+            "needs": {"friends": 9},
+            "accessibility": ["step_free"],
+            "consent": {"recorded_on": "2026-09-01", "scopes": ["referral"]},
+            **changes,
+        },
+        strict=False,
+    )
+    return happened(data, REGION)
+
+
+def reserved(**changes: Any) -> Event:
+    about: dict[str, Any] = {"referral_id": REFERRAL, "organiser": OPISTO, "activity_id": "kuoro", "number": 1}
+    about |= {"answer": 1, "request": "c1", "given_at": NOW, "promoted": False, "confirm": True, "sessions": ()}
+    return happened(services.PlaceReserved(**{**about, **changes}))
+
+
+def step(state: Any, event: Event) -> Decision[Any]:
+    decision = HANDLERS[event.name].decide(state, event, NOW, None)
+    assert isinstance(decision, Decision)
+    return decision
+
+
+def referral(**changes: Any) -> Told:
+    state: Told = step(None, issued(**changes)).state  # type: ignore[assignment]
+    return state
+
+
+def extracts(decision: Decision[Any]) -> dict[str, Any]:
+    found = {}
+    for follow in decision.follow:
+        assert isinstance(follow.data, services.NotificationQueued)
+        told = follow.data.notification
+        found[follow.data.recipient] = msgspec.json.decode(told.data) if told else None
+    return found
+
+
+def withdrawn(reason: str = "consent_withdrawn") -> Event:
+    data = outside.ReferralWithdrawn(referral_id=REFERRAL, reason=reason)  # type: ignore[arg-type]
+    return happened(data, REGION, "w")
+
+
+def test_a_place_is_told_to_the_region_and_of_it_to_the_opisto_only_what_it_needs() -> None:
+    told = extracts(step(referral(), reserved()))
+    assert told[OPISTO] == {
+        "referral_id": REFERRAL,
+        "referral_code": referral_code(REFERRAL),
+        "activity_id": "kuoro",
+        "languages": ["sv", "fi"],
+        "accessibility": ["step_free"],
+    }
+    assert told[REGION]["organiser"] == OPISTO
+    assert not {"number", "answer", "request", "given_at", "promoted"} & told[REGION].keys()
+
+
+def test_an_opisto_is_not_told_twice_of_the_same_place() -> None:
+    first = step(referral(), reserved())
+    again = step(first.state, reserved(number=2, answer=2))
+    assert set(extracts(again)) == {REGION}
+    assert OPISTO in extracts(step(first.state, reserved(given_at=NOW + timedelta(days=1))))
+
+
+def test_what_comes_before_its_referral_waits() -> None:
+    decided = HANDLERS["PlaceReserved"].decide(None, reserved(), NOW, None)
+    assert isinstance(decided, Waits)
+
+
+def test_a_region_is_told_of_enrolment_with_the_opisto_that_sent_it() -> None:
+    event = happened(outside.EnrolmentConfirmed(referral_id=REFERRAL, activity_id="kuoro"), OPISTO)
+    assert extracts(step(referral(), event))[REGION]["organiser"] == OPISTO
+
+
+def test_nobody_is_told_of_attendance_or_outcomes() -> None:
+    assert not {"ActivityAttended", "ActivityMissed", "OutcomeMeasured"} & HANDLERS.keys()
+
+
+def test_each_is_told_of_its_own_deadlines() -> None:
+    passed = services.DeadlinePassed(
+        service="referral",
+        collection="referrals",
+        aggregate=REFERRAL,
+        what="confirmation",
+        due_at=NOW,
+        nth=1,
+        referral_id=REFERRAL,
+        concerns=OPISTO,
+    )
+    assert set(extracts(step(referral(), happened(passed, "/service/referral")))) == {OPISTO}
+
+
+def test_after_erasure_only_the_last_word_is_told_and_it_says_nothing() -> None:
+    state = step(referral(), reserved()).state
+    decision = step(state, withdrawn())
+    assert {follow.data.recipient for follow in decision.follow} == {REGION, OPISTO}  # type: ignore[attr-defined]
+    assert all(follow.data.erase for follow in decision.follow)  # type: ignore[attr-defined]
+    erased = decision.state
+    assert erased == Told(REFERRAL, region=REGION, erased=True)
+    assert step(erased, reserved(answer=5)).follow == ()
+    counts = services.SessionCounts(attended=0, missed=0, not_recorded=0)
+    closed = services.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts)
+    assert extracts(step(erased, happened(closed))) == {REGION: {"referral_id": REFERRAL, "outcome": "withdrawn"}}
+    assert step(erased, issued()).state == erased
+
+
+def test_any_other_withdrawal_erases_nothing() -> None:
+    state = referral()
+    assert step(state, withdrawn("moved")).state == state
+
+
+def test_another_regions_withdrawal_of_consent_does_nothing() -> None:
+    state = referral()
+    stranger = happened(withdrawn().data, "/region/01")
+    assert step(state, stranger).state == state
+
+
+# --- feeds
+
+
+def queued(recipient: str = OPISTO, id_: str = "n1", *, erase: bool = False, type_: str = "PlaceReserved") -> Event:
+    told = services.Notification(
+        id=id_,
+        source="/service/catalogue",
+        type=f"fi.kulttuurilahete.{type_}.v1",
+        time=NOW,
+        subject=REFERRAL,
+        data='{"referral_id":"x"}',
+    )
+    data = services.NotificationQueued(
+        recipient=recipient, referral_id=REFERRAL, notification=None if erase else told, erase=erase
+    )
+    return happened(data, "/service/notify", f"q-{id_}")
+
+
+def test_a_feed_counts_its_entries_one_by_one() -> None:
+    state: Recipient | None = None
+    numbers = []
+    for id_ in ("a", "b", "c"):
+        decision = step(state, queued(id_=id_))
+        state = decision.state
+        (row,) = decision.also
+        assert isinstance(row, OutRow)
+        numbers.append(row.number)
+        assert msgspec.json.decode(row.body)["id"] == id_
+    assert numbers == [1, 2, 3]
+
+
+def test_what_is_told_keeps_the_events_id_source_and_time_and_its_delivery_is_an_event() -> None:
+    decision = step(None, queued())
+    row = decision.also[0]
+    assert isinstance(row, OutRow)
+    entry = msgspec.json.decode(row.body)
+    assert (entry["id"], entry["source"], entry["time"]) == ("n1", "/service/catalogue", "2026-09-01T00:00:00Z")
+    (delivered,) = decision.follow
+    assert isinstance(delivered.data, services.NotificationDelivered)
+    assert (delivered.data.recipient, delivered.data.event_id, delivered.data.channel) == (OPISTO, "n1", "feed")
+
+
+def test_erasure_blanks_the_feed_and_a_late_entry_goes_in_blank() -> None:
+    decision = step(step(None, queued()).state, queued(erase=True))
+    (blank,) = decision.also
+    assert isinstance(blank, OutBlank)
+    assert (blank.owner, blank.about) == (OPISTO, REFERRAL)
+    late = step(decision.state, queued(id_="late")).also[0]
+    assert isinstance(late, OutRow)
+    assert msgspec.json.decode(late.body) == {"erased": True, "data": {"referral_id": REFERRAL, "erased": True}}
+    last = step(decision.state, queued(id_="last", type_="PlaceReleased")).also[0]
+    assert isinstance(last, OutRow)
+    assert msgspec.json.decode(last.body)["id"] == "last"
+
+
+def test_a_sender_is_told_of_its_refused_events_without_what_they_said() -> None:
+    data = services.EventRefused(
+        sender=REGION,
+        service="referral",
+        event_id="e9",
+        event_type="fi.kulttuurilahete.ReferralIssued.v1",
+        reason="conflict",
+        errors=("sent before",),
+    )
+    decision = decide.refused(None, happened(data, "/service/referral"), NOW, None)
+    row = decision.also[0]
+    assert isinstance(row, OutRow)
+    assert row.owner == REGION
+    assert msgspec.json.decode(row.body)["data"]["reason"] == "conflict"
