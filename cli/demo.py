@@ -125,7 +125,9 @@ def _print(told: Told) -> None:
     terminal.line("")
     terminal.line("The loop")
     terminal.table(("step", "referrals"), [(name, told.sight.loop.get(name)) for name in _LOOP])
-    lost = [(where, why, count) for where, whys in told.sight.loop.get("lost", {}).items() for why, count in whys.items()]
+    lost = [
+        (where, why, count) for where, whys in told.sight.loop.get("lost", {}).items() for why, count in whys.items()
+    ]
     terminal.table(("lost where", "why", "referrals"), lost)
     terminal.line("")
     terminal.line(f"One referral's trace: {told.trace.get('referral_id', '')}")

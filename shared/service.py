@@ -65,7 +65,9 @@ async def _run(app: App) -> None:
     try:
         listening = bind(settings.host, settings.port)
     except OSError as error:
-        stop_start(f"{table.service}: port {settings.port} on {settings.host}: {error.strerror}; choose another --port-base")
+        stop_start(
+            f"{table.service}: port {settings.port} on {settings.host}: {error.strerror}; choose another --port-base"
+        )
     store = await _open_store(settings, table)
     publisher = Publisher.to(settings.kafka)
     clock = settings.platform_clock()

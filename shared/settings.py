@@ -33,13 +33,19 @@ class PlatformSettings(BaseSettings):
 
     env: Literal["production", "demo", "test"] = Field("production", description="what runs here")
     kafka: str = Field("127.0.0.1:9092", description="Kafka's bootstrap address")
-    kafka_session_timeout_ms: int = Field(10_000, ge=500, le=300_000, description="after which a silent instance is out")
-    kafka_fetch_wait_ms: int = Field(50, ge=1, le=5_000, description="how long an empty fetch is parked (10 on the mock)")
+    kafka_session_timeout_ms: int = Field(
+        10_000, ge=500, le=300_000, description="after which a silent instance is out"
+    )
+    kafka_fetch_wait_ms: int = Field(
+        50, ge=1, le=5_000, description="how long an empty fetch is parked (10 on the mock)"
+    )
     log_bytes: int = Field(
         0, ge=0, description="bytes of unread events a partition may hold before intake answers 503; 0: no bound"
     )
     state: Path = Field(Path(".lahete"), description="the folder of the SQLite files")
-    keys_file: Path = Field(Path(".lahete/key-hashes.json"), description="hashes of the keys, as `lahete key` writes it")
+    keys_file: Path = Field(
+        Path(".lahete/key-hashes.json"), description="hashes of the keys, as `lahete key` writes it"
+    )
     host: str = Field("127.0.0.1", description="the address HTTP listens on")
     port: int = Field(0, ge=0, le=65_535, description="the port of this service")
     ring: int = Field(64, ge=0, le=10_000, description="outcomes remembered in a document; older ones are in the inbox")

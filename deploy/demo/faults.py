@@ -60,7 +60,9 @@ class Faults:
         await self._raw(self._region, event)
 
     async def _personal_data_over_http(self, plan: Plan) -> None:
-        await self._post.alone(plan.source, self._event(plan.source, "ReferralIssued", {**_issued(plan), "unit_ref": TEST_CODE}))
+        await self._post.alone(
+            plan.source, self._event(plan.source, "ReferralIssued", {**_issued(plan), "unit_ref": TEST_CODE})
+        )
 
     async def _personal_data_on_kafka(self, plan: Plan) -> None:
         data = {"referral_id": plan.referral_id, "activity_id": TEST_CODE}
@@ -90,7 +92,9 @@ class Faults:
         return self._post.event(source, name, data, self._now(), data["referral_id"])
 
     async def _raw(self, topic_of: str, event: Mapping[str, Any]) -> None:
-        headers = {f"ce_{name}": str(event[name]) for name in ("specversion", "id", "source", "type", "subject", "time")}
+        headers = {
+            f"ce_{name}": str(event[name]) for name in ("specversion", "id", "source", "type", "subject", "time")
+        }
         value = json.dumps(event["data"]).encode()
         await self._post.raw_to_kafka(topic_of, event["subject"].encode(), value, headers)
 

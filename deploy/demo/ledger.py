@@ -52,7 +52,9 @@ def balance(ledger: Ledger, became: Iterable[Mapping[str, Any]], dead_letters: I
     """Holds the ledger against the monitor's answers about each id (`state`, `repeated`) and its dead letters."""
     letters = Counter((str(one["source"]), str(one["event_id"])) for one in dead_letters if one["event_id"])
     nameless = sum(1 for one in dead_letters if not one["event_id"])
-    faults = [] if nameless == ledger.nameless else [f"{ledger.nameless} records without an id, {nameless} dead letters"]
+    faults = (
+        [] if nameless == ledger.nameless else [f"{ledger.nameless} records without an id, {nameless} dead letters"]
+    )
     counts: Counter[str] = Counter(dead_lettered=nameless)
     landed = 0
     known = {(str(one["source"]), str(one["id"])): one for one in became}

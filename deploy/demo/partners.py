@@ -89,8 +89,7 @@ class Region:
             return
         token = issued.json()["url"].rpartition("/")[2]
         fields = {
-            f"dimensions_v1-{item}": str(answer)
-            for item, answer in answers(self.rng, after=phase == "after").items()
+            f"dimensions_v1-{item}": str(answer) for item, answer in answers(self.rng, after=phase == "after").items()
         }
         fields["respondent"] = "participant"
         sent = await self.post.ask("feedback", f"/f/{token}", self.source, method="POST", data=fields)

@@ -26,7 +26,12 @@ class Post:
     """Sends events of many senders and writes down what the doors said."""
 
     def __init__(
-        self, urls: Mapping[str, str], keys: Mapping[str, str], publisher: Publisher, own_topics: Sequence[str], rng: Random
+        self,
+        urls: Mapping[str, str],
+        keys: Mapping[str, str],
+        publisher: Publisher,
+        own_topics: Sequence[str],
+        rng: Random,
     ) -> None:
         self.ledger = Ledger()
         self._urls = urls

@@ -117,9 +117,7 @@ def load_library() -> ctypes.CDLL:
 
         library = ctypes.CDLL(cimpl.__file__)
     except (ImportError, OSError) as error:
-        raise CannotStart(
-            f"librdkafka not found: {error}; install confluent-kafka~=2.16.1"
-        ) from error
+        raise CannotStart(f"librdkafka not found: {error}; install confluent-kafka~=2.16.1") from error
     for name, (returns, takes) in SYMBOLS.items():
         declare(library, name, returns, takes)
     return library
@@ -130,8 +128,7 @@ def declare(library: ctypes.CDLL, name: str, returns: Any, takes: Sequence[Any])
         symbol = getattr(library, name)
     except AttributeError as error:
         raise CannotStart(
-            f"librdkafka has no {name}: another version than this needs;"
-            " install the wheel of confluent-kafka~=2.16.1"
+            f"librdkafka has no {name}: another version than this needs; install the wheel of confluent-kafka~=2.16.1"
         ) from error
     symbol.restype, symbol.argtypes = returns, list(takes)
 
@@ -167,9 +164,7 @@ class MockCluster:
                 asked for by name before it was created: the mock made it up, with four.
         """
         with self._kept_awake():
-            error = self._library.rd_kafka_mock_topic_create(
-                self._cluster, name.encode(), partitions, 1
-            )
+            error = self._library.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1)
         if not error:
             return True
         if error != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:
@@ -335,9 +330,7 @@ def watch_for_end(parent: int) -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     if sys.platform == "linux":
-        loop.add_signal_handler(
-            signal.SIGUSR1, lambda: ended.set() if os.getppid() != parent else None
-        )
+        loop.add_signal_handler(signal.SIGUSR1, lambda: ended.set() if os.getppid() != parent else None)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGUSR1, 0, 0, 0)
     return ended
 

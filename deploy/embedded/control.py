@@ -78,9 +78,7 @@ class BrokerControl:
         """Every topic and its partitions."""
         return {name: int(count) for name, count in self._request("GET", "/topics").items()}
 
-    def _request(
-        self, method: str, path: str, content: Mapping[str, object] | None = None
-    ) -> dict[str, Any]:
+    def _request(self, method: str, path: str, content: Mapping[str, object] | None = None) -> dict[str, Any]:
         # Not urllib or httpx: those would send it through a proxy named in the environment.
         connection = http.client.HTTPConnection(self._address, timeout=REQUEST_SECONDS)
         try:
@@ -93,9 +91,7 @@ class BrokerControl:
             response = connection.getresponse()
             answer: dict[str, Any] = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ControlUnreachable(
-                f"no answer from the embedded broker at {self.url}: {error!r}"
-            ) from error
+            raise ControlUnreachable(f"no answer from the embedded broker at {self.url}: {error!r}") from error
         finally:
             connection.close()
         if response.status >= 400:

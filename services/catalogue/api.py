@@ -87,7 +87,9 @@ async def one_activity(request: Request) -> Response:
     rows = await request.app.state.store.load("activities", [key])
     state = _activity(rows[key].body) if key in rows else None
     if state is None or not state.versions or state.synthetic:
-        raise ProblemError(404, f"no activity {path['activity_id']} of /{path['kind']}/{path['organiser']} was published")
+        raise ProblemError(
+            404, f"no activity {path['activity_id']} of /{path['kind']}/{path['organiser']} was published"
+        )
     return JSONResponse(_public(state, brief_of(state)))
 
 

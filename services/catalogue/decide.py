@@ -131,9 +131,7 @@ def activity_deadline(state: Activity | None, event: Event, now: datetime, given
     return _settled(state, event, max(now, data.due_at), given)
 
 
-def _listed(
-    known: dict[str, Session], listed: Sequence[outside.Session], version: Version
-) -> dict[str, Session]:
+def _listed(known: dict[str, Session], listed: Sequence[outside.Session], version: Version) -> dict[str, Session]:
     sessions = dict(known)
     for one in listed:
         there = sessions.get(one.session_id)
@@ -154,9 +152,7 @@ def _settled(
     state, follow = settle(state, freed_at or event.time, now)
     to_match = [
         Follow(
-            told.ActivityToMatch(
-                referral_id=referral_id, organiser=state.organiser, activity_id=state.activity_id
-            ),
+            told.ActivityToMatch(referral_id=referral_id, organiser=state.organiser, activity_id=state.activity_id),
             referral_id,
             state.synthetic,
         )

@@ -123,7 +123,12 @@ def _candidates(rematch: timedelta) -> LookUp:
             return Found(rematch)
         filters = Filters(wish, now)
         at = now.timestamp()
-        fitting = {"age_min": (None, filters.high), "age_max": (filters.low, None), "opens": (None, at), "closes": (at, None)}
+        fitting = {
+            "age_min": (None, filters.high),
+            "age_max": (filters.low, None),
+            "opens": (None, at),
+            "closes": (at, None),
+        }
         found = await _in(store, (wish.municipality, EVERYWHERE), fitting)
         will_be_told = state is None or state.status != "unmatched" or event.name == "ReferralIssued"
         if will_be_told and not any(filters.fits(brief) for brief in found):
@@ -179,9 +184,5 @@ async def _unmatched(store: Store, brief: Brief, now: datetime) -> list[str]:
     else:
         rows = []
         for municipality in brief.serves:
-            rows += await store.find(
-                "matches", equal={"unmatched_in": municipality}, limit=MAX_CONCERNED, brief=True
-            )
+            rows += await store.find("matches", equal={"unmatched_in": municipality}, limit=MAX_CONCERNED, brief=True)
     return [row.id for row in rows[:MAX_CONCERNED] if Filters(_WISH.decode(row.brief), now).fits(brief)]
-
-

@@ -218,7 +218,11 @@ def _answers(
     listing: str,
 ) -> tuple[Claim, list[Data]]:
     """What became of the claim, and the sessions where that does not hold them: each only where it is news."""
-    about: dict[str, Any] = {"referral_id": referral_id, "organiser": activity.organiser, "activity_id": activity.activity_id}
+    about: dict[str, Any] = {
+        "referral_id": referral_id,
+        "organiser": activity.organiser,
+        "activity_id": activity.activity_id,
+    }
     answers: list[Data] = []
     says = _says(activity, claim)
     terms = _terms(activity, claim)

@@ -77,9 +77,7 @@ async def issue_form_link(request: Request) -> Response:
     intake.must_be_open(request)
     token = secrets.token_urlsafe(32)
     expires = real_now() + timedelta(days=request.app.state.settings.form_link_days)
-    data = FormLinkIssued(
-        referral_id=state.id, phase=phase, token_hash=hash_of(token), expires=expires, issued_to=who
-    )
+    data = FormLinkIssued(referral_id=state.id, phase=phase, token_hash=hash_of(token), expires=expires, issued_to=who)
     now = request.app.state.clock.now()
     event = Event(str(uuid4()), OWN, now, data, correlation=state.id, synthetic=document.synthetic)
     await intake.write(request.app.state.publisher, [event])

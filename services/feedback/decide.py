@@ -202,9 +202,7 @@ def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: An
         return Waits("ReferralIssued")
     if (no := _may_not(state, event)) is not None:
         return no
-    answers = Answers(
-        data.respondent, data.phase, data.instrument, data.answers, event.time, event.id, event.source
-    )
+    answers = Answers(data.respondent, data.phase, data.instrument, data.answers, event.time, event.id, event.source)
     state = _changed(state, answers=_latest(state.answers, answers))
     if event.source == OWN:
         spent = tuple(dict.fromkeys(sorted([*state.spent, event.id])))

@@ -17,9 +17,7 @@ COLLECTION = Collection(
         Index(("token",), many=True),
     ),
 )
-FEEDBACK = Kind(
-    COLLECTION, Feedback, fields=decide.fields, erased_fields=decide.erased_fields, brief=decide.brief
-)
+FEEDBACK = Kind(COLLECTION, Feedback, fields=decide.fields, erased_fields=decide.erased_fields, brief=decide.brief)
 
 
 def table() -> Table:

@@ -123,9 +123,7 @@ def standing(state: Feedback) -> tuple[str, str]:
 def _goes_on(state: Feedback) -> bool:
     """A lapse is silence: what comes after it undoes it, and no event says so but what comes."""
     lapsed_at = max(end.time for end in (state.ended, state.closed) if end)
-    alive = any(
-        place.state in {"reserved", "waitlisted"} and place.time > lapsed_at for place in state.places.values()
-    )
+    alive = any(place.state in {"reserved", "waitlisted"} and place.time > lapsed_at for place in state.places.values())
     return alive or (state.matched is not None and state.matched.proposed and state.matched.time > lapsed_at)
 
 

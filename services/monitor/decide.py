@@ -9,8 +9,7 @@ from typing import Final
 
 import msgspec
 
-from services.monitor.model import Dead, DeadState, Partner, Traced
-from services.monitor.seen import DeadLetterSeen, RecordSeen
+from services.monitor.model import Dead, DeadLetterSeen, DeadState, Partner, RecordSeen, Traced
 from shared.contracts import from_services as services
 from shared.contracts import topics
 from shared.contracts.envelope import Event

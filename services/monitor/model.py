@@ -1,9 +1,11 @@
 """What the monitor keeps: each event's envelope and where it was seen, each dead letter, each partner."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+
+from shared.contracts.fields import Data
 
 
 class Sighting(msgspec.Struct, frozen=True, array_like=True):
@@ -67,3 +69,34 @@ class Partner(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str
     time: datetime
     id: str
+
+
+class RecordSeen(Data):
+    """A record of any topic but the dead letters'."""
+
+    source: str
+    event_id: str
+    type: str
+    time: str
+    about: str
+    correlation: str
+    causation: str
+    codes: dict[str, str]
+    sighting: Any
+
+    @property
+    def subject(self) -> str:
+        return self.about
+
+
+class DeadLetterSeen(Data):
+    """A record of the dead letters' topic."""
+
+    added: dict[str, str]
+    original: Any
+    attributes: dict[str, str]
+    sighting: Any
+
+    @property
+    def subject(self) -> str:
+        return self.added.get("dl_id", "")

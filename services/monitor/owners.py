@@ -45,7 +45,9 @@ class Owners:
             )
             response.raise_for_status()
         except (httpx.HTTPError, KeyError) as error:
-            raise ProblemError(503, f"{owner} does not answer what became of its events: {error}", retry_after=5) from error
+            raise ProblemError(
+                503, f"{owner} does not answer what became of its events: {error}", retry_after=5
+            ) from error
         outcomes: list[str | None] = response.json()["outcomes"]
         return outcomes
 

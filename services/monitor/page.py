@@ -52,14 +52,48 @@ TEXTS = {
 }
 
 LINKS = (
-    ("/v1/lag", {"fi": "mikä palvelu on jäljessä, tapahtumina ja sekunteina", "sv": "vilken tjänst som släpar efter, i händelser och sekunder", "en": "which service is behind, in events and seconds"}),
-    ("/v1/dead-letters", {"fi": "tapahtumat, joita ei voitu käsitellä, ja miksi", "sv": "händelser som inte kunde behandlas, och varför", "en": "events that could not be taken, and why"}),
-    ("/v1/traces/{referral_id}", {"fi": "yhden lähetteen koko matka syyjärjestyksessä", "sv": "en remiss hela väg i orsaksordning", "en": "one referral's whole way, causes first"}),
-    ("/v1/events/{id}?source=", {"fi": "mitä yhdelle tapahtumalle kävi", "sv": "vad som blev av en händelse", "en": "what became of one event"}),
+    (
+        "/v1/lag",
+        {
+            "fi": "mikä palvelu on jäljessä, tapahtumina ja sekunteina",
+            "sv": "vilken tjänst som släpar efter, i händelser och sekunder",
+            "en": "which service is behind, in events and seconds",
+        },
+    ),
+    (
+        "/v1/dead-letters",
+        {
+            "fi": "tapahtumat, joita ei voitu käsitellä, ja miksi",
+            "sv": "händelser som inte kunde behandlas, och varför",
+            "en": "events that could not be taken, and why",
+        },
+    ),
+    (
+        "/v1/traces/{referral_id}",
+        {
+            "fi": "yhden lähetteen koko matka syyjärjestyksessä",
+            "sv": "en remiss hela väg i orsaksordning",
+            "en": "one referral's whole way, causes first",
+        },
+    ),
+    (
+        "/v1/events/{id}?source=",
+        {"fi": "mitä yhdelle tapahtumalle kävi", "sv": "vad som blev av en händelse", "en": "what became of one event"},
+    ),
 )
 OPEN_LINKS = (
-    ("/health/ready", {"fi": "onko valvonta toiminnassa ja mitä puuttuu", "sv": "om övervakningen fungerar och vad som saknas", "en": "whether the monitor works, and what it lacks"}),
-    ("/metrics", {"fi": "mittarit Prometheusta varten", "sv": "mätvärden för Prometheus", "en": "metrics for Prometheus"}),
+    (
+        "/health/ready",
+        {
+            "fi": "onko valvonta toiminnassa ja mitä puuttuu",
+            "sv": "om övervakningen fungerar och vad som saknas",
+            "en": "whether the monitor works, and what it lacks",
+        },
+    ),
+    (
+        "/metrics",
+        {"fi": "mittarit Prometheusta varten", "sv": "mätvärden för Prometheus", "en": "metrics for Prometheus"},
+    ),
 )
 
 
@@ -69,6 +103,8 @@ async def start(request: Request) -> Response:
     html = _TEMPLATE.render(
         language=language, languages=LANGUAGES, text=TEXTS[language], links=LINKS, open_links=OPEN_LINKS
     )
-    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
     headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
     return HTMLResponse(html, headers=headers)

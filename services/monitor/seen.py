@@ -5,12 +5,12 @@ is how a repetition is counted. Only what the monitor itself acts on is read by 
 """
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiokafka import ConsumerRecord
 
-from services.monitor.model import Sighting
+from services.monitor.model import DeadLetterSeen, RecordSeen, Sighting
 from shared.contracts import topics
 from shared.contracts.envelope import Event, Raw, decode, read_kafka
 from shared.contracts.errors import EventError
@@ -21,41 +21,17 @@ from shared.engine.model import Original, Table
 from shared.engine.receive import Arrival, route
 
 ACTED_ON: Final = frozenset(
-    {"PartnerRegistered", "RedriveRequested", "DiscardRequested", "DeadLetterSettled", "DeadLetterToErase"}
+    {
+        "PartnerRegistered",
+        "RedriveRequested",
+        "DiscardRequested",
+        "DeadLetterSettled",
+        "DeadLetterToErase",
+        "DeadlinePassed",
+    }
 )
 _CODES: Final = ("reason", "outcome", "what", "nth", "position", "phase", "number", "action", "allowed")
 _UUID_LENGTH: Final = 36
-
-
-class RecordSeen(Data):
-    """A record of any topic but the dead letters'."""
-
-    source: str
-    event_id: str
-    type: str
-    time: str
-    about: str
-    correlation: str
-    causation: str
-    codes: dict[str, str]
-    sighting: Any
-
-    @property
-    def subject(self) -> str:
-        return self.about
-
-
-class DeadLetterSeen(Data):
-    """A record of the dead letters' topic."""
-
-    added: dict[str, str]
-    original: Any
-    attributes: dict[str, str]
-    sighting: Any
-
-    @property
-    def subject(self) -> str:
-        return self.added.get("dl_id", "")
 
 
 def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | None:
@@ -68,7 +44,9 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | No
     else:
         raw = _read(original)
         if (event := _acted_on(raw, record.topic, now)) and (routed := route(event, table)):
-            return Arrival(event, *routed, original, 0, dead_letter_id("monitor", *place, record.timestamp), owned=False)
+            return Arrival(
+                event, *routed, original, 0, dead_letter_id("monitor", *place, record.timestamp), owned=False
+            )
         data = _seen(raw, original)
     seen = Event(f"{record.offset}-{record.timestamp}", f"/record/{record.topic}/{record.partition}", now, data)
     routed = route(seen, table)

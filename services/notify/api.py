@@ -33,7 +33,9 @@ async def feed(request: Request) -> Response:
     who = must_be(request, "region", "opisto")
     after = request.query_params.get("after", "0") or "0"
     if not _CURSOR.fullmatch(after):
-        raise ProblemError(422, f"after is {after[:40]!r}; it is a cursor that a feed gave", [Problem("/after", "no cursor")])
+        raise ProblemError(
+            422, f"after is {after[:40]!r}; it is a cursor that a feed gave", [Problem("/after", "no cursor")]
+        )
     limit = number(request, "limit", 100, 1, 500)
     rows = _unbroken(int(after), await request.app.state.store.read(FEED, who, after=int(after), limit=limit))
     entries = [msgspec.json.decode(row.body) for row in rows]

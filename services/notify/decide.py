@@ -47,7 +47,9 @@ def issued(state: Told | None, event: Event, now: datetime, given: object) -> De
     )
 
 
-def concerns_region_and_opisto(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told] | Waits:
+def concerns_region_and_opisto(
+    state: Told | None, event: Event, now: datetime, given: object
+) -> Decision[Told] | Waits:
     """Tells whom CONTRACTS.md's list names."""
     if state is not None and state.erased:
         return _last_word(state, event)

@@ -46,7 +46,9 @@ class RateLimit:
         while asked and asked[0] < now - 60:
             asked.popleft()
         if len(asked) >= self._a_minute:
-            raise ProblemError(429, f"more than {self._a_minute} codes a minute; wait", retry_after=int(61 - now + asked[0]))
+            raise ProblemError(
+                429, f"more than {self._a_minute} codes a minute; wait", retry_after=int(61 - now + asked[0])
+            )
         asked.append(now)
 
 
@@ -81,7 +83,9 @@ async def look_up_code(request: Request) -> Response:
     request.app.state.code_limit.check(who)
     code = read_code(request.path_params["code"])
     if code is None:
-        raise ProblemError(422, "that is no referral code: 12 characters, the last one checks the others; read it again")
+        raise ProblemError(
+            422, "that is no referral code: 12 characters, the last one checks the others; read it again"
+        )
     rows = await request.app.state.store.find("referrals", equal={"code": code}, limit=1)
     found = rows[0].id if rows else None
     await record_access(
@@ -187,7 +191,8 @@ def _history(state: Referral) -> list[dict[str, Any]]:
     if state.feedback:
         facts.append((state.feedback.time, state.feedback.id, state.feedback.source, "FeedbackSubmitted"))
     return [
-        {"time": written(time_), "type": name, "source": source, "id": id_} for time_, id_, source, name in sorted(facts)
+        {"time": written(time_), "type": name, "source": source, "id": id_}
+        for time_, id_, source, name in sorted(facts)
     ]
 
 

@@ -255,7 +255,9 @@ def deadline_passed(state: Referral | None, event: Event, now: datetime, duratio
 # --- telling what is different
 
 
-def _told(state: Referral, event: Event, now: datetime, durations: Durations, *, opened: bool = False) -> Decision[Referral]:
+def _told(
+    state: Referral, event: Event, now: datetime, durations: Durations, *, opened: bool = False
+) -> Decision[Referral]:
     view = fold(state, durations)
     follow: list[Follow] = []
     for tell in (_tell_ending, _tell_matching):
@@ -425,7 +427,9 @@ def accessed(state: Access | None, event: Event, now: datetime, durations: Durat
 def disclosed(state: Access | None, event: Event, now: datetime, durations: Durations) -> Decision[Access]:
     """Keeps one disclosure: what an opisto was told of a referral."""
     data: told.NotificationDelivered = event.data  # type: ignore[assignment]
-    return Decision(Access(data.subject, event.time, data.recipient, "disclosed", data.channel, allowed=True, service="notify"))
+    return Decision(
+        Access(data.subject, event.time, data.recipient, "disclosed", data.channel, allowed=True, service="notify")
+    )
 
 
 # --- what the engine asks
@@ -437,8 +441,6 @@ def deadlines_of(durations: Durations) -> Callable[[Referral], list[Due]]:
     def deadlines(state: Referral) -> list[Due]:
         if state.issued is None:
             return []
-        return [
-            Due(one.what, one.due_at, one.nth, state.id, one.concerns) for one in fold(state, durations).deadlines
-        ]
+        return [Due(one.what, one.due_at, one.nth, state.id, one.concerns) for one in fold(state, durations).deadlines]
 
     return deadlines

@@ -148,7 +148,7 @@ def fold(referral: Referral, durations: Durations) -> View:
         ended=ended,
         closed=closed,
         deadlines=deadlines,
-        wants=_wants(referral, walk, choice, None if expired else fallen, over=ended is not None),
+        wants=_wants(referral, walk, choice, None if expired else fallen, closed=closed),
         matching=status in {"issued", "proposed", "unmatched"},
         without=tuple(dict.fromkeys(walk.tried)),
     )
@@ -165,6 +165,9 @@ def _walk(referral: Referral) -> _Walk:
                 break
         else:
             _MOVES[step.kind](referral, walk, step)
+    if walk.discontinued and not walk.withdrawn:
+        # Which sessions count depends on when the place was given, and that on whether a confirmation is needed.
+        _ask_all_the_same(referral, walk, walk.discontinued[0])
     return walk
 
 
@@ -194,6 +197,8 @@ def _asks_again(referral: Referral, current: Choice, time: datetime) -> bool:
 def _take(walk: _Walk, choice: Choice) -> None:
     walk.choice = choice
     walk.discontinued = None
+    # An activity is asked one thing at a time, and what counts now goes before what might have counted.
+    walk.open.pop(choice.activity, None)
     if choice.activity not in walk.ever:
         walk.ever.append(choice.activity)
 
@@ -224,7 +229,6 @@ def _cancel(referral: Referral, walk: _Walk, step: _Step) -> None:
     walk.tried.append(current.activity)
     if any(mark.attended for mark in _marks(referral, current)):
         walk.discontinued = (current, step.time)
-        _ask_all_the_same(referral, walk, current)
 
 
 def _call_off(referral: Referral, walk: _Walk, step: _Step) -> None:
@@ -324,7 +328,9 @@ def _is_placed(referral: Referral, choice: Choice) -> bool:
 
 def _last_end(referral: Referral, choice: Choice) -> datetime | None:
     answer = referral.answers.get(choice.activity)
-    return max((listed.ends_at for listed in answer.sessions if not listed.called_off), default=None) if answer else None
+    return (
+        max((listed.ends_at for listed in answer.sessions if not listed.called_off), default=None) if answer else None
+    )
 
 
 def _is_over(referral: Referral, choice: Choice, time: datetime) -> bool:
@@ -386,9 +392,7 @@ def _ending(
     return sessions, _ended(_outcome(sessions), sessions)
 
 
-def _counted(
-    referral: Referral, choice: Choice, given: Given | None, until: datetime | None
-) -> tuple[Session, ...]:
+def _counted(referral: Referral, choice: Choice, given: Given | None, until: datetime | None) -> tuple[Session, ...]:
     """The sessions that count: every recorded one, and of the others those that begin after the place was given."""
     marks: dict[tuple[str, str], Mark] = {(mark.activity, mark.session): mark for mark in _marks(referral, choice)}
     answer = referral.answers.get(choice.activity)
@@ -555,16 +559,15 @@ def _next(
 
 
 def _wants(
-    referral: Referral, walk: _Walk, choice: Choice | None, refused: Choice | None, *, over: bool
+    referral: Referral, walk: _Walk, choice: Choice | None, refused: Choice | None, *, closed: bool
 ) -> dict[str, Want]:
     # What was once asked for and, by a fact that came late, should not have been: its place must be freed too.
     wants = {activity: Want("follow") for activity in (*referral.registers, *walk.ever)}
     # A refused choice stays registered: `unknown` and `closed` are judged anew when a version of the activity arrives.
     wanted = choice or refused
     asked = [*walk.open.values()]
-    if wanted and not over and not walk.withdrawn:
+    if wanted and not closed and not walk.withdrawn:
         asked.append(wanted)
     for one in asked:
         wants[one.activity] = Want("place", one.request, one.at, one.enrolled, one.moved)
     return wants
-

@@ -9,9 +9,7 @@ from shared.contracts.topics import AUDIT, INTAKE_HTTP, events_of, redrive_to
 from shared.engine.model import Decide, Handler, Kind, Table
 from shared.store import Collection, Index
 
-COLLECTION = Collection(
-    "referrals", (Index(("outbox_since",)), Index(("due_at",)), Index(("code",)))
-)
+COLLECTION = Collection("referrals", (Index(("outbox_since",)), Index(("due_at",)), Index(("code",))))
 
 ACCESSES = Kind(
     Collection("accesses", (Index(("outbox_since",)), Index(("due_at",)), Index(("referral_id", "at")))),

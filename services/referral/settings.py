@@ -14,12 +14,14 @@ class ReferralSettings(PlatformSettings):
     due_match: Duration = Field(timedelta(days=30), description="from ReferralIssued until something must fit")
     due_choice: Duration = Field(timedelta(days=14), description="from ActivitiesProposed until a choice")
     due_confirmation: Duration = Field(timedelta(days=7), description="from the request until the opisto confirms")
-    due_attendance: Duration = Field(timedelta(days=14), description="from the last session's end until all is recorded")
-    due_feedback: Duration = Field(timedelta(days=14), description="from ReferralCompleted until the participant answers")
+    due_attendance: Duration = Field(
+        timedelta(days=14), description="from the last session's end until all is recorded"
+    )
+    due_feedback: Duration = Field(
+        timedelta(days=14), description="from ReferralCompleted until the participant answers"
+    )
     code_lookups_a_minute: int = Field(30, ge=1, le=10_000, description="codes an opisto may look up a minute")
 
     def durations(self) -> Durations:
         """As the fold takes them."""
-        return Durations(
-            self.due_match, self.due_choice, self.due_confirmation, self.due_attendance, self.due_feedback
-        )
+        return Durations(self.due_match, self.due_choice, self.due_confirmation, self.due_attendance, self.due_feedback)

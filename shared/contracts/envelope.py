@@ -186,7 +186,9 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
         raise _broken("/data", "an object is needed")
     source, time = _checked_attributes(raw.id, raw.source, raw.attributes["time"])
     if time > now + AHEAD:
-        raise _broken("/time", f"{time.isoformat()} is more than 5 minutes ahead of the platform's clock, {now.isoformat()}")
+        raise _broken(
+            "/time", f"{time.isoformat()} is more than 5 minutes ahead of the platform's clock, {now.isoformat()}"
+        )
     data = _validated(event_class, raw.data)
     subject = raw.attributes.get("subject")
     if subject is not None and subject != data.subject:

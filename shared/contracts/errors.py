@@ -1,11 +1,11 @@
 """What can be wrong with an event, by class: the class decides what happens to it.
 
-    EventError                  never an outage: the same bytes fail the same way again
-    ├── Undecodable             no JSON, no CloudEvent
-    ├── UnknownType             a class or a major version that nobody knows
-    ├── Invalid                 breaks the contract; `problems` points at the fields
-    ├── PersonalData            a personal identity code stands in it; the message never repeats it
-    └── Forged                  not from whom it says
+EventError                  never an outage: the same bytes fail the same way again
+├── Undecodable             no JSON, no CloudEvent
+├── UnknownType             a class or a major version that nobody knows
+├── Invalid                 breaks the contract; `problems` points at the fields
+├── PersonalData            a personal identity code stands in it; the message never repeats it
+└── Forged                  not from whom it says
 """
 
 from collections.abc import Sequence

@@ -108,7 +108,9 @@ RegionCode = Annotated[
     Field(json_schema_extra={"pattern": "^[0-9]{2}$"}),
 ]
 # In the schema the shape alone: the list of codes changes every January, the contract does not.
-Municipality = Annotated[str, _known(MUNICIPALITIES, "municipality"), Field(json_schema_extra={"pattern": "^[0-9]{3}$"})]
+Municipality = Annotated[
+    str, _known(MUNICIPALITIES, "municipality"), Field(json_schema_extra={"pattern": "^[0-9]{3}$"})
+]
 Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$", max_length=35)]
 
 Theme = Annotated[str, _known(frozenset(THEMES), "theme"), Field(json_schema_extra={"enum": list(THEMES)})]

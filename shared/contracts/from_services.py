@@ -411,7 +411,9 @@ class AccessRecorded(Data):
     """Who looked at what, on what ground, and whether it was allowed."""
 
     who: str
-    action: Literal["read", "read_accesses", "look_up_code", "form_link", "trace", "dead_letter", "redrive", "discard", "key"]
+    action: Literal[
+        "read", "read_accesses", "look_up_code", "form_link", "trace", "dead_letter", "redrive", "discard", "key"
+    ]
     what: str
     ground: str
     allowed: bool

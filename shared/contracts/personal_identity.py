@@ -26,14 +26,7 @@ _HARMLESS = re.compile(
 )
 
 # One class of byte each: digits become 0, century signs that are no letters or digits stay apart by -, all else x.
-_CLASSES = bytes(
-    0x30
-    if 0x30 <= byte <= 0x39
-    else 0x2D
-    if chr(byte) in CENTURY_SIGNS
-    else 0x78
-    for byte in range(256)
-)
+_CLASSES = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x2D if chr(byte) in CENTURY_SIGNS else 0x78 for byte in range(256))
 _SHAPE = b"000000-000"
 
 

@@ -78,7 +78,9 @@ def class_of(type_: str) -> EventClass:
     name, _, version = type_.removeprefix(TYPE_PREFIX).rpartition(".v")
     found = CLASSES.get(name) if type_.startswith(TYPE_PREFIX) and version == "1" else None
     if found is None:
-        raise UnknownType(f"no event has the type {type_[:120]!r}; version 1 of {', '.join(public_names())} can be sent")
+        raise UnknownType(
+            f"no event has the type {type_[:120]!r}; version 1 of {', '.join(public_names())} can be sent"
+        )
     return found
 
 

@@ -75,7 +75,8 @@ class Processor:
         self._between = between
         self._receive = table.receive or receive
         self._decoders = {
-            kind.collection.name: msgspec.json.Decoder(Document[kind.state]) for kind in table.kinds  # type: ignore[name-defined]
+            kind.collection.name: msgspec.json.Decoder(Document[kind.state])
+            for kind in table.kinds  # type: ignore[name-defined]
         }
         self._kinds = {kind.collection.name: kind for kind in table.kinds}
 
@@ -280,7 +281,9 @@ class Processor:
         return handler.decide(book.document.state, event, now, given)
 
     def _failed(self, book: Book, arrival: Arrival, error: Exception, now: datetime) -> str:
-        log.error("handler failed", type=arrival.event.name, id=arrival.event.id, error=type(error).__name__, exc_info=error)
+        log.error(
+            "handler failed", type=arrival.event.name, id=arrival.event.id, error=type(error).__name__, exc_info=error
+        )
         self.fuse.saw((arrival.event.source, arrival.event.id), failed=True)
         return self._refused(book, arrival, "handler_failed", f"{type(error).__name__}: {error}", now)
 
@@ -310,7 +313,9 @@ class Processor:
         try:
             event = read_again(early.original, self.table, now)
         except EventError as error:
-            letter = DeadLetter(early.dl_id, self.table.service, error.reason, str(error), early.original, early.attempt + 1)
+            letter = DeadLetter(
+                early.dl_id, self.table.service, error.reason, str(error), early.original, early.attempt + 1
+            )
             book.drop_early(early)
             book.put_out([record_of(letter), *books.told(letter, now)])
             return True

@@ -112,7 +112,7 @@ class Book:
                 correlation=getattr(follow.data, "referral_id", None) or cause.correlation,
                 causation=cause.id,
                 traceparent=cause.traceparent,
-                    synthetic=synthetic if follow.synthetic is None else follow.synthetic,
+                synthetic=synthetic if follow.synthetic is None else follow.synthetic,
             ),
         )
 
@@ -126,7 +126,10 @@ class Book:
     def settle(self, redriven: Arrival | Early, now: datetime) -> None:
         """A redriven dead letter is done: the monitor is told."""
         settled = DeadLetterSettled(
-            dl_id=redriven.dl_id, service=self.service, attempt=redriven.attempt, outcome="resolved"  # type: ignore[arg-type]
+            dl_id=redriven.dl_id,
+            service=self.service,
+            attempt=redriven.attempt,
+            outcome="resolved",  # type: ignore[arg-type]
         )
         self.put_out([own_event(self.service, settled, now, "settled", redriven.dl_id, redriven.attempt)])
 
@@ -137,7 +140,9 @@ class Book:
         size = sum(len(early.original.value or b"") for early in self.document.early)
         size += len(arrival.original.value or b"")
         if len(self.document.early) >= MAX_EARLY or size > MAX_EARLY_BYTES:
-            return Rejected(f"{len(self.document.early)} events wait for {waits.what} already; send it when that is there")
+            return Rejected(
+                f"{len(self.document.early)} events wait for {waits.what} already; send it when that is there"
+            )
         event = arrival.event
         early = Early(
             source=event.source,
@@ -197,7 +202,8 @@ class Book:
         """The overflow as the inbox keeps it."""
         at = f"{self.kind.collection.name}/{self.id}"
         return [
-            Remembered(at, seen.source, seen.id, seen.attempt, seen.digest, seen.outcome) for seen in self.overflow(ring)
+            Remembered(at, seen.source, seen.id, seen.attempt, seen.digest, seen.outcome)
+            for seen in self.overflow(ring)
         ]
 
     def _row(self, document: Document[Any], version: int) -> Row:
@@ -249,7 +255,9 @@ def outgoing(service: str, event: Event) -> OutEvent:
     """The event as the outbox keeps it. Raises `ValueError` where it is too large."""
     body = event.data.model_dump_json(exclude_none=True).encode()
     if len(body) > MAX_EVENT_BYTES:
-        raise ValueError(f"{event.name} about {event.data.subject} would have {len(body)} bytes; {MAX_EVENT_BYTES} are allowed")
+        raise ValueError(
+            f"{event.name} about {event.data.subject} would have {len(body)} bytes; {MAX_EVENT_BYTES} are allowed"
+        )
     return OutEvent(topics.events_of(service), event.data.subject, attributes_of(event), msgspec.Raw(body))
 
 
@@ -257,4 +265,3 @@ def expired(early: Early, service: str) -> DeadLetter:
     """The dead letter of an event that waited too long."""
     why = f"waited for {early.what} until {early.leaves_at.isoformat()}; redrive it when that is there"
     return DeadLetter(early.dl_id, service, "rejected", why, early.original, early.attempt + 1)
-

@@ -183,9 +183,7 @@ class Loop:
         """Named offsets, only of partitions held without interruption since they were read, else an offset goes back."""
         if assignment != self._held.assignment or self.consumer is None:
             return
-        offsets = {
-            partition: last + 1 for partition, last in _last_offsets(records).items() if partition in unbroken
-        }
+        offsets = {partition: last + 1 for partition, last in _last_offsets(records).items() if partition in unbroken}
         if offsets:
             await self.consumer.commit(offsets)
             self.committed.update(offsets)

@@ -81,10 +81,16 @@ class Sweeper:
         now = time.time()
         await self._processor.sweep(now - OUTBOX_AGE)
         oldest = [
-            await self._processor.store.find(kind.collection.name, at_most=("outbox_since", now), order="outbox_since", limit=1)
+            await self._processor.store.find(
+                kind.collection.name, at_most=("outbox_since", now), order="outbox_since", limit=1
+            )
             for kind in self._table.kinds
         ]
-        since = [self._document(kind, rows[0]).outbox_since for kind, rows in zip(self._table.kinds, oldest, strict=True) if rows]
+        since = [
+            self._document(kind, rows[0]).outbox_since
+            for kind, rows in zip(self._table.kinds, oldest, strict=True)
+            if rows
+        ]
         age = max((now - began for began in since if began), default=0.0)
         metrics.OLDEST_OUTBOX_SECONDS.labels(self._table.service).set(age)
 

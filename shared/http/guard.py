@@ -73,4 +73,3 @@ class LogGuard:
                 if behind > self._max_events:
                     return f"{service} has {behind} events of {partition.topic} still to read"
         return None
-

@@ -70,6 +70,12 @@ class Server(uvicorn.Server):
 def server(app: Starlette) -> Server:
     """A server without an access log: URLs hold tokens and ids."""
     config = uvicorn.Config(
-        app, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=5, server_header=False, proxy_headers=False
+        app,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+        proxy_headers=False,
     )
     return Server(config)

@@ -1,8 +1,8 @@
 """What a store promises, whichever engine keeps it.
 
-    StoreError
-    ├── StoreUnavailable    it does not answer now: back off and try again; nothing is lost, nothing dead-lettered
-    └── StoreVersionError   the data was written by a newer program: the service must not start
+StoreError
+├── StoreUnavailable    it does not answer now: back off and try again; nothing is lost, nothing dead-lettered
+└── StoreVersionError   the data was written by a newer program: the service must not start
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -256,7 +256,9 @@ def _list_many(connection: sqlite3.Connection, collection: Collection, row: Row,
         wanted = row.fields.get(index.name) or ()
         values = {wanted} if isinstance(wanted, str) else set(wanted)  # type: ignore[arg-type]
         there = (
-            set() if is_new else {value for (value,) in connection.execute(f"SELECT value FROM {side} WHERE id = ?", [row.id])}
+            set()
+            if is_new
+            else {value for (value,) in connection.execute(f"SELECT value FROM {side} WHERE id = ?", [row.id])}
         )
         connection.executemany(
             f"DELETE FROM {side} WHERE value = ? AND id = ?", [(value, row.id) for value in there - values]

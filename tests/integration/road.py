@@ -41,14 +41,18 @@ class Road:
         assert run is not None
         return run
 
-    def ask(self, service: str, path: str, who: str = "ops:first", method: str = "GET", **options: Any) -> httpx.Response:
+    def ask(
+        self, service: str, path: str, who: str = "ops:first", method: str = "GET", **options: Any
+    ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.keys[who]}", **options.pop("headers", {})}
         url = self.run.urls[service] + path
         return httpx.request(method, url, headers=headers, timeout=20, **options)
 
     def send(self, event: Mapping[str, Any], who: str | None = None) -> httpx.Response:
         headers = {"Content-Type": "application/cloudevents+json"}
-        return self.ask("referral", "/v1/events", who or event["source"], "POST", headers=headers, content=json.dumps(event))
+        return self.ask(
+            "referral", "/v1/events", who or event["source"], "POST", headers=headers, content=json.dumps(event)
+        )
 
     def accepted(self, event: Mapping[str, Any]) -> None:
         response = self.send(event)
@@ -59,7 +63,7 @@ class Road:
         return dict(response.json()) if response.status_code == 200 else {}
 
     def comes_to(self, referral_id: str, status: str) -> dict[str, Any]:
-        return self.until(lambda: self._in(referral_id, status), f"{referral_id} comes to {status}")
+        return dict(self.until(lambda: self._in(referral_id, status), f"{referral_id} comes to {status}"))
 
     def _in(self, referral_id: str, status: str) -> dict[str, Any] | None:
         found = self.referral(referral_id)
@@ -107,7 +111,9 @@ class Road:
 
         return dict(self.until(found, f"{who} is told {name}"))
 
-    def to_kafka(self, source: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]) -> None:
+    def to_kafka(
+        self, source: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]
+    ) -> None:
         async def publish() -> None:
             publisher = Publisher.to(self.run.kafka)
             await publisher.start()

@@ -31,5 +31,7 @@ def test_the_demo_balances_and_leaves_nothing_running() -> None:
     assert told["loop"]["issued"] == 60
     assert told["loop"]["proposed"] > 30
     assert told["killed"]["back_after_seconds"] < 30
-    assert {"conflict", "forged_sender", "invalid", "personal_data", "undecodable", "unknown_type"} <= told["dead_letters"].keys()
+    assert {"conflict", "forged_sender", "invalid", "personal_data", "undecodable", "unknown_type"} <= told[
+        "dead_letters"
+    ].keys()
     assert told["register_faults"]["nameless"] == 4

@@ -87,9 +87,7 @@ def is_running(pid: int) -> bool:
     return False
 
 
-def ask(
-    broker: BrokerProcess, method: str, path: str, token: str | None, body: str | None = None
-) -> int:
+def ask(broker: BrokerProcess, method: str, path: str, token: str | None, body: str | None = None) -> int:
     connection = http.client.HTTPConnection(urlsplit(broker.control.url).netloc, timeout=5)
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     with contextlib.closing(connection):
@@ -198,17 +196,13 @@ def test_bad_topics_are_refused(broker: BrokerProcess, name: str, partitions: in
 
 @pytest.mark.parametrize("path", ["/topics", "/health", "/elsewhere"])
 @pytest.mark.parametrize("token", [None, "", "wrong"])
-def test_without_the_token_the_control_port_says_nothing(
-    broker: BrokerProcess, path: str, token: str | None
-) -> None:
+def test_without_the_token_the_control_port_says_nothing(broker: BrokerProcess, path: str, token: str | None) -> None:
     assert ask(broker, "GET", path, token) == 401
     assert ask(broker, "POST", path, token, '{"name": "sneaked", "partitions": 1}') == 401
     assert "sneaked" not in broker.control.topics()
 
 
-def test_what_is_no_request_for_a_topic_is_refused(
-    own_broker: BrokerProcess, tmp_path: Path
-) -> None:
+def test_what_is_no_request_for_a_topic_is_refused(own_broker: BrokerProcess, tmp_path: Path) -> None:
     token = json.loads((tmp_path / "broker.json").read_text())["token"]
     answers = [ask(own_broker, "POST", "/topics", token, body) for body in ("", "[]", "{}", "{")]
     assert answers == [400] * 4
@@ -216,9 +210,7 @@ def test_what_is_no_request_for_a_topic_is_refused(
     assert ask(own_broker, "GET", "/health", token) == 200
 
 
-def test_the_port_file_is_the_owners_alone_and_names_the_process(
-    own_broker: BrokerProcess, tmp_path: Path
-) -> None:
+def test_the_port_file_is_the_owners_alone_and_names_the_process(own_broker: BrokerProcess, tmp_path: Path) -> None:
     port_file = tmp_path / "broker.json"
     announced = json.loads(port_file.read_text())
     assert port_file.stat().st_mode & 0o777 == 0o600
@@ -229,9 +221,7 @@ def test_the_port_file_is_the_owners_alone_and_names_the_process(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_cleanly_when_told(
-    own_broker: BrokerProcess, tmp_path: Path, number: signal.Signals
-) -> None:
+def test_it_ends_cleanly_when_told(own_broker: BrokerProcess, tmp_path: Path, number: signal.Signals) -> None:
     os.kill(own_broker.pid, number)
     assert wait_for(lambda: own_broker.exit_code is not None)
     assert own_broker.exit_code == 0
@@ -278,9 +268,7 @@ def test_it_lives_on_when_only_the_thread_that_started_it_ends(tmp_path: Path) -
         ('{"a": "8"}', "topics in --topics: topic a: partitions '8' is not 1..64"),
     ],
 )
-def test_bad_topics_stop_the_start_with_one_line(
-    tmp_path: Path, topics: str, complaint: str
-) -> None:
+def test_bad_topics_stop_the_start_with_one_line(tmp_path: Path, topics: str, complaint: str) -> None:
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "deploy.embedded.broker"),

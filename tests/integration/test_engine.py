@@ -399,9 +399,7 @@ async def test_what_fails_by_itself_has_the_same_dead_letter_each_time_it_is_rea
 
 async def test_a_bad_record_blocks_neither_its_neighbours_nor_its_key(world: World) -> None:
     key = referral(1).encode()
-    await world.take(
-        world.log.event(issue()), world.log.raw("intake.http", key, b"\xff"), world.log.event(choose("a"))
-    )
+    await world.take(world.log.event(issue()), world.log.raw("intake.http", key, b"\xff"), world.log.event(choose("a")))
     assert await world.applied() == ["e1", "e2"]
     assert world.wire.reasons() == ["undecodable"]
 
@@ -661,6 +659,7 @@ async def test_a_redrive_of_what_waits_already_is_settled_in_its_turn(world: Wor
     await world.take(again)
     assert len((await world.document()).early) == 1
     await world.take(world.log.event(issue()))
+    assert len(world.wire.named("DeadLetterSettled")) == 1
     await world.take(record, again)
     assert await world.applied() == ["e2", "e1"]
     assert [one.key for one in world.wire.named("DeadLetterSettled")] == [b"letter"]
@@ -766,9 +765,7 @@ async def test_of_two_hundred_first_events_at_two_processors_none_is_lost(world:
     assert sorted(await world.applied()) == sorted(f"e{number}" for number in range(1, 201))
 
 
-async def test_a_race_that_nobody_won_is_an_error_and_no_loop(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_race_that_nobody_won_is_an_error_and_no_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when another unique index refuses the document: the version after the reload is the same."""
     saves = 0
 

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -44,7 +45,7 @@ def _chosen(referral_id: str, activity_id: str, **attributes: object) -> dict[st
     return event(REGION, "ActivityChosen", {**_about(referral_id, activity_id), "organiser": OPISTO}, **attributes)
 
 
-def _placed(platform: Road, activity_id: str, **changes: object) -> str:
+def _placed(platform: Road, activity_id: str, **changes: Any) -> str:
     """A referral with a confirmed place."""
     referral_id = str(uuid4())
     platform.accepted(issued(referral_id, **changes))
@@ -90,11 +91,11 @@ def _answer_the_form(platform: Road, referral_id: str, phase: str, answer: int) 
     page = platform.ask("feedback", f"/f/{token}", REGION)
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
-    sent = platform.ask("feedback", f"/f/{token}", REGION, "POST", data={"respondent": "participant", "dimensions_v1-friends": answer})
-    assert sent.status_code == 200
-    platform.until(
-        lambda: platform.ask("feedback", f"/f/{token}", REGION).status_code == 410, "the link is used up"
+    sent = platform.ask(
+        "feedback", f"/f/{token}", REGION, "POST", data={"respondent": "participant", "dimensions_v1-friends": answer}
     )
+    assert sent.status_code == 200
+    platform.until(lambda: platform.ask("feedback", f"/f/{token}", REGION).status_code == 410, "the link is used up")
 
 
 def test_proposals_come_to_the_region_with_reasons(platform: Road) -> None:
@@ -163,7 +164,7 @@ def test_a_repetition_is_recognised_and_counted(platform: Road) -> None:
 
     def counted() -> bool:
         answer = platform.ask("monitor", f"/v1/events/{first['id']}", REGION).json()
-        return answer["state"] == "applied" and answer["repeated"] == 4
+        return (answer["state"], answer["repeated"]) == ("applied", 4)
 
     platform.until(counted, "four repetitions are counted")
     opened = [one for one in platform.feed(REGION) if one["type"].endswith("ReferralOpened.v1")]
@@ -179,7 +180,7 @@ def test_a_repetition_is_recognised_and_counted(platform: Road) -> None:
         ({"consent": {"recorded_on": "2026-09-01", "scopes": ["feedback"]}}, 422, "/data/consent"),
     ],
 )
-def test_the_door_names_the_field_that_is_wrong(platform: Road, change: dict[str, object], status: int, path: str) -> None:
+def test_the_door_names_the_field_that_is_wrong(platform: Road, change: dict[str, Any], status: int, path: str) -> None:
     response = platform.send(issued(str(uuid4()), **change))
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
@@ -208,10 +209,14 @@ def test_a_batch_is_taken_whole_or_refused_whole(platform: Road) -> None:
 
 def test_what_is_wrong_on_kafka_becomes_a_dead_letter_with_its_bytes(platform: Road) -> None:
     forged = issued(str(uuid4()), source=REGION)
-    platform.to_kafka(OWN_TOPIC, forged["subject"].encode(), json.dumps(forged["data"]).encode(), kafka_headers_of(forged))
+    platform.to_kafka(
+        OWN_TOPIC, forged["subject"].encode(), json.dumps(forged["data"]).encode(), kafka_headers_of(forged)
+    )
     platform.to_kafka(OWN_TOPIC, b"k", b"{no json", [("x", b"\xff"), ("y", None)])
     for reason in ("forged_sender", "undecodable"):
-        (letter,) = platform.until(lambda reason=reason: platform.dead_letters(reason=reason), f"a {reason} dead letter")  # type: ignore[misc]
+        (letter,) = platform.until(
+            lambda reason=reason: platform.dead_letters(reason=reason), f"a {reason} dead letter"
+        )  # type: ignore[misc]
         assert letter["service"] == "referral"
         assert letter["sender"] == OWN_TOPIC
         assert letter["state"] == "open"
@@ -219,7 +224,8 @@ def test_what_is_wrong_on_kafka_becomes_a_dead_letter_with_its_bytes(platform: R
     assert shown["original"]["value"] == "{no json"
     assert shown["original"]["headers"] == [["x", {"base64": "/w=="}], ["y", None]]
     refused = platform.until(
-        lambda: [one for one in platform.feed(OWN_TOPIC) if one["type"].endswith("EventRefused.v1")], "the sender is told"
+        lambda: [one for one in platform.feed(OWN_TOPIC) if one["type"].endswith("EventRefused.v1")],
+        "the sender is told",
     )
     assert {one["data"]["reason"] for one in refused} <= {"forged_sender", "undecodable"}
 
@@ -247,7 +253,7 @@ def test_a_dead_letter_is_sent_again_once_its_cause_is_mended(platform: Road) ->
     assert again.json() == {"dl_id": letter["dl_id"], "attempt": 1}
 
     def settled() -> bool:
-        return platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}").json()["state"] == "resolved"
+        return bool(platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}").json()["state"] == "resolved")
 
     platform.until(settled, "the dead letter is resolved")
     assert platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}/redrive", method="POST").status_code == 409
@@ -263,7 +269,11 @@ def test_withdrawn_consent_erases_everywhere(platform: Road) -> None:
     assert left["history"] == []
     assert left["referral_code"] is None
     platform.until(
-        lambda: all("languages" not in one["data"] for one in platform.feed(OPISTO) if one["data"].get("referral_id") == referral_id),
+        lambda: all(
+            "languages" not in one["data"]
+            for one in platform.feed(OPISTO)
+            if one["data"].get("referral_id") == referral_id
+        ),
         "the opisto's feed is blank",
     )
     platform.told(OPISTO, "PlaceReleased", referral_id)
@@ -307,9 +317,7 @@ def test_a_trace_shows_the_way_and_nothing_of_the_person(platform: Road) -> None
     course = published(f"jalki-{uuid4().hex[:6]}")
     platform.accepted(course)
     referral_id = _placed(platform, course["data"]["activity_id"])
-    trace = platform.until(
-        lambda: _with(platform, referral_id, "PlaceReserved"), "the trace has the place"
-    )
+    trace = platform.until(lambda: _with(platform, referral_id, "PlaceReserved"), "the trace has the place")
     names = [one["type"].split(".")[2] for one in trace["events"]]
     assert names.index("ReferralIssued") < names.index("ReferralOpened")
     assert names.index("PlaceRequested") < names.index("PlaceReserved")

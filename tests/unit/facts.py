@@ -84,9 +84,7 @@ def confirmed(days: float, activity: str = "a", referral: str | None = None) -> 
 
 def off_the_list(days: float, activity: str = "a", referral: str | None = None) -> Event:
     """EnrolmentCancelled."""
-    data = outside.EnrolmentCancelled(
-        referral_id=referral or a_referral(), activity_id=activity, reason="client_wish"
-    )
+    data = outside.EnrolmentCancelled(referral_id=referral or a_referral(), activity_id=activity, reason="client_wish")
     return event(data, days, OPISTO)
 
 
@@ -146,7 +144,9 @@ def published(
             for session, day in meetings
         ],
     }
-    return event(outside.ActivityPublished.model_validate(said | fields, strict=False), days, OPISTO, synthetic=synthetic)
+    return event(
+        outside.ActivityPublished.model_validate(said | fields, strict=False), days, OPISTO, synthetic=synthetic
+    )
 
 
 def called_off(days: float, activity: str = "a", replaced_by: str | None = None) -> Event:

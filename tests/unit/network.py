@@ -85,7 +85,7 @@ class MemoryStore:
         self,
         collection: str,
         *,
-        equal: Mapping[str, Scalar] | None = None,
+        equal: Mapping[str, Scalar | Sequence[str]] | None = None,
         at_most: tuple[str, Scalar] | None = None,
         at_least: tuple[str, Scalar] | None = None,
         within: Mapping[str, tuple[Scalar, Scalar]] | None = None,
@@ -95,7 +95,9 @@ class MemoryStore:
         offset: int = 0,
         brief: bool = False,
     ) -> list[Row]:
-        rows = [row for row in self.rows[collection].values() if all(_holds(row, *one) for one in (equal or {}).items())]
+        rows = [
+            row for row in self.rows[collection].values() if all(_holds(row, *one) for one in (equal or {}).items())
+        ]
         bounds = {**(within or {}), **({at_least[0]: (at_least[1], None)} if at_least else {})}
         rows = [row for row in rows if all(_lies(row.fields.get(name), *one) for name, one in bounds.items())]
         return sorted(rows, key=lambda row: row.id)[:limit]
@@ -316,7 +318,10 @@ class Network:
         for record in self.published:
             headers = dict(record.headers)
             data = msgspec.json.decode(record.value or b"")
-            if headers["ce_type"] == f"fi.kulttuurilahete.{name}.v1".encode() and data.get("referral_id") == referral_id:
+            if (
+                headers["ce_type"] == f"fi.kulttuurilahete.{name}.v1".encode()
+                and data.get("referral_id") == referral_id
+            ):
                 found.setdefault(headers["ce_id"] or b"", data)
         return list(found.values())
 
@@ -340,7 +345,9 @@ def _now(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _consumed(record: Record, offset: int) -> ConsumerRecord:
-    return ConsumerRecord(record.topic, 0, offset, offset, 0, record.key, record.value, None, 0, 0, tuple(record.headers))
+    return ConsumerRecord(
+        record.topic, 0, offset, offset, 0, record.key, record.value, None, 0, 0, tuple(record.headers)
+    )
 
 
 def _dues(kind: Kind[Any], row: Row) -> Sequence[Due]:

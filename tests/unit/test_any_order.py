@@ -36,7 +36,10 @@ AFTER_IT_ALL = 60
 SILENCE = ("no_activity_found", "not_chosen")
 
 quick = settings(
-    derandomize=True, deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    derandomize=True,
+    deadline=None,
+    max_examples=120,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 seeds = st.integers(0, 2**16)
 days = st.integers(0, 45)
@@ -58,13 +61,22 @@ def _versions(draw: st.DrawFn, activity: str, *, ample: bool = True) -> list[Eve
     later = draw(st.lists(st.integers(-1, 30), max_size=2, unique=True))
     events = []
     for number, day in enumerate([first, *sorted(later)]):
-        meetings = {session: draw(st.integers(6, 35)) for session in draw(st.sets(st.sampled_from(SESSIONS), min_size=1))}
+        meetings = {
+            session: draw(st.integers(6, 35)) for session in draw(st.sets(st.sampled_from(SESSIONS), min_size=1))
+        }
         closes = first - 1 if window == "closed" or (window != "open" and number == 0) else None
         when = -1.5 if window == "opened before any choice" and number == 1 else day
-        places = {"capacity": 50} if ample else {"capacity": draw(st.integers(0, 3)), "waiting": draw(st.integers(0, 3))}
+        places = (
+            {"capacity": 50} if ample else {"capacity": draw(st.integers(0, 3)), "waiting": draw(st.integers(0, 3))}
+        )
         events.append(
             published(
-                when, activity, meetings=meetings.items(), closes=closes, confirm=draw(st.booleans()), **places  # type: ignore[arg-type]
+                when,
+                activity,
+                meetings=meetings.items(),
+                closes=closes,
+                confirm=draw(st.booleans()),
+                **places,  # type: ignore[arg-type]
             )
         )
     return events
@@ -229,7 +241,8 @@ def test_a_closed_referral_holds_no_place(world: list[Event], seed: int) -> None
 @settings(quick, max_examples=60)
 @given(worlds(), seeds, days)
 def test_withdrawn_consent_leaves_nothing_behind_wherever_it_arrives(world: list[Event], seed: int, day: int) -> None:
-    network = shuffled([*world, withdrawn(day, "consent_withdrawn")], seed)
+    others = [event for event in world if event.name != "ReferralWithdrawn"]
+    network = shuffled([*others, withdrawn(day, "consent_withdrawn")], seed)
     state, match = network.referral(a_referral()), network.match(a_referral())
     assert state.erased is not None
     assert (state.issued, state.facts, state.marks, state.answers, state.registers) == (None, (), (), {}, {})
@@ -238,7 +251,7 @@ def test_withdrawn_consent_leaves_nothing_behind_wherever_it_arrives(world: list
     for activity in network.activities().values():
         claim = activity.claims.get(a_referral())
         assert claim is None or (claim.want, claim.state, claim.request) == ("none", "none", "")
-    assert not network.waiting_early()
+    assert "ReferralIssued" not in network.waiting_early()
 
 
 # --- many referrals, hardly any room
@@ -297,7 +310,7 @@ def _wants_a_place(view: View, key: str) -> bool:
 
 @settings(quick, max_examples=80)
 @given(crowded(), seeds, st.booleans())
-def test_scarce_places_are_never_given_twice_nor_held_for_nobody(world: list[Event], seed: int, *, lanes: bool) -> None:
+def test_scarce_places_are_never_given_twice_nor_held_for_nobody(world: list[Event], seed: int, lanes: bool) -> None:
     network = Network(at(AFTER_IT_ALL), seed=seed, in_lanes=lanes)
     network.after_each = Watch(network)
     for event in world:

@@ -85,7 +85,10 @@ def test_an_event_is_known_under_its_attempt_or_a_later_one_and_under_any_that_w
 ) -> None:
     in_ring = book(ring=[seen(*one) for one in remembered])
     assert in_ring.known_as(arrival(attempt=attempt), {}) == known
-    kept = [Remembered("tallies/1", one.source, one.id, one.attempt, one.digest, one.outcome) for one in in_ring.document.ring]
+    kept = [
+        Remembered("tallies/1", one.source, one.id, one.attempt, one.digest, one.outcome)
+        for one in in_ring.document.ring
+    ]
     assert book().known_as(arrival(attempt=attempt), {(REGION, "x"): kept}) == known
 
 

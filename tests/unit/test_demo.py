@@ -36,7 +36,12 @@ def test_it_balances_when_every_send_is_found_again() -> None:
     ledger.refused["422"] = 2
     ledger.nameless = 1
     # c: one content applied, the other a conflict.
-    became = [_became("a", "applied", 2), _became("b", "waiting"), _became("c", "applied", 1), _became("d", "dead_lettered")]
+    became = [
+        _became("a", "applied", 2),
+        _became("b", "waiting"),
+        _became("c", "applied", 1),
+        _became("d", "dead_lettered"),
+    ]
     found = balance(ledger, became, [_letter("c"), _letter("d"), _letter(None)])
     assert (found.applied, found.repeated, found.refused, found.dead_lettered, found.waiting) == (2, 2, 2, 3, 1)
     assert found.sent == 10

@@ -212,9 +212,7 @@ def test_an_opisto_that_had_the_place_may_send_feedback() -> None:
 @pytest.mark.parametrize("places", [[reserved()], [refused(organiser=OTHER_OPISTO)]])
 def test_an_opisto_that_never_had_the_place_is_rejected(places: list[Event]) -> None:
     [(_, why)] = Told([issued(), *places, experienced(OTHER_OPISTO, "opisto")]).rejected
-    assert why == (
-        f"{OTHER_OPISTO} neither has nor had the place of {REFERRAL}; only who has or had it sends feedback"
-    )
+    assert why == (f"{OTHER_OPISTO} neither has nor had the place of {REFERRAL}; only who has or had it sends feedback")
 
 
 # --- what holds, what changed

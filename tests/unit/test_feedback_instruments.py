@@ -25,9 +25,7 @@ def test_the_dimensions_are_the_ten_of_the_code_list() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("instrument", sorted(QUESTIONS))
-def test_every_question_and_both_ends_of_its_scale_have_words_of_their_own(
-    instrument: str, language: Language
-) -> None:
+def test_every_question_and_both_ends_of_its_scale_have_words_of_their_own(instrument: str, language: Language) -> None:
     questions = QUESTIONS[instrument].values()
     texts = [question.text[language] for question in questions]
     assert len(set(texts)) == len(texts)

@@ -251,9 +251,7 @@ def test_no_answers_subtracted_from_one_another_show_fewer_than_five(
 
 
 @given(st.lists(st.tuples(cells, st.integers(0, 10), st.integers(0, 10)), max_size=30), filters_of)
-def test_what_is_shown_is_never_of_fewer_than_five(
-    drawn: list[tuple[Cell, int, int]], filters: Filters
-) -> None:
+def test_what_is_shown_is_never_of_fewer_than_five(drawn: list[tuple[Cell, int, int]], filters: Filters) -> None:
     shown = _health([_person(before, after, cell) for cell, before, after in drawn], filters)
     asked = [one for one in drawn if filters.take(one[0])]
     if "mean_change" in shown:

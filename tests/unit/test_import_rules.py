@@ -13,14 +13,33 @@ SERVICES = sorted(path.parent.name for path in (REPOSITORY / "services").glob("*
 HOUSES = ("shared", "services", "deploy", "cli")
 
 IMPURE = frozenset(
-    ["asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil", "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid"]
+    [
+        "asyncio",
+        "http",
+        "io",
+        "logging",
+        "multiprocessing",
+        "os",
+        "pathlib",
+        "random",
+        "secrets",
+        "shutil",
+        "signal",
+        "socket",
+        "sqlite3",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "time",
+        "urllib",
+        "uuid",
+    ]
 )
 """What of the standard library has a clock, I/O or chance in it."""
 IMPURE_CALLS = frozenset({"now", "utcnow", "today", "open", "print", "input"})
 PURE_OF_SHARED = ("shared.contracts", "shared.reference", "shared.engine.model")
 """`shared.engine.model` is the words in which a decision answers."""
-NOT_PURE_YET = {"services.monitor.decide": {"services.monitor.seen"}}
-"""`seen` reads raw records for the monitor and holds the models of what it read; those belong into its model.py."""
 
 
 def modules(under: str) -> list[Path]:
@@ -116,7 +135,7 @@ def what_decides() -> Iterator[tuple[str, Path]]:
                 continue
             yield name, path
             siblings = {one for one in imported(path) if one.startswith(f"services.{service}.")}
-            waiting += siblings - NOT_PURE_YET.get(name, set())
+            waiting += siblings
 
 
 DECIDING = list(what_decides())
@@ -153,16 +172,6 @@ def _called(node: ast.Call) -> str:
     return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
 
 
-def test_what_is_not_pure_yet_is_named_only_while_it_is_not() -> None:
-    for name, siblings in NOT_PURE_YET.items():
-        path = REPOSITORY / Path(*name.split(".")).with_suffix(".py")
-        for sibling in siblings & imported(path):
-            below = REPOSITORY / Path(*sibling.split(".")).with_suffix(".py")
-            service = sibling.split(".")[1]
-            assert any(not may_stand_in_a_decision(service, one) for one in imported(below)), f"{sibling} is pure now"
-        assert siblings <= imported(path), f"{name} no longer imports {siblings}"
-
-
 # --- one place for each thing that bites
 
 
@@ -180,7 +189,9 @@ def test_only_the_store_knows_a_database() -> None:
     assert "shared.store.sqlite" in knowing
 
 
-MOVES_OFFSETS = frozenset({"commit", "seek", "seek_to_beginning", "seek_to_end", "seek_to_committed", "getone", "getmany"})
+MOVES_OFFSETS = frozenset(
+    {"commit", "seek", "seek_to_beginning", "seek_to_end", "seek_to_committed", "getone", "getmany"}
+)
 
 
 def test_only_the_engine_reads_records_and_moves_offsets() -> None:

@@ -19,9 +19,9 @@ REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 TABLE = table()
 
 
-def record(topic: str, value: bytes | None, offset: int = 0, key: bytes = b"k", **headers: str) -> ConsumerRecord:
-    pairs = tuple((name, text.encode()) for name, text in headers.items())
-    return ConsumerRecord(topic, 0, offset, 1_790_000_000_000, 0, key, value, None, 0, 0, pairs)
+def record(topic: str, value: bytes | None, headers: dict[str, str] | None = None, offset: int = 0) -> ConsumerRecord:
+    pairs = tuple((name, text.encode()) for name, text in (headers or {}).items())
+    return ConsumerRecord(topic, 0, offset, 1_790_000_000_000, 0, b"k", value, None, 0, 0, pairs)
 
 
 def letter(**added: str) -> ConsumerRecord:
@@ -39,7 +39,7 @@ def letter(**added: str) -> ConsumerRecord:
         "dl_offset": "7",
         "dl_attempts": "1",
     }
-    return record("dead-letters", b'{"referral_id": 5}', **{**headers, **added})
+    return record("dead-letters", b'{"referral_id": 5}', {**headers, **added})
 
 
 def take(state: Any, came: ConsumerRecord, given: Any = ()) -> Any:
@@ -64,18 +64,18 @@ def test_a_record_that_nobody_can_read_is_traced_by_where_it_stands(value: bytes
 
 def test_each_record_of_an_event_is_counted() -> None:
     headers = {"ce_id": "e1", "ce_source": "/region/06", "ce_type": "x", "ce_subject": REFERRAL}
-    state = None
+    state: Any = None
     for offset in range(3):
-        state = take(state, record("intake.http", b"{}", offset, **headers))
+        state = take(state, record("intake.http", b"{}", headers, offset))
     assert (state.seen, state.id, state.source, state.correlation) == (3, "e1", "/region/06", REFERRAL)
 
 
 def test_nothing_of_what_an_event_says_is_kept_but_codes() -> None:
     headers = {"ce_id": "e1", "ce_source": "/region/06", "ce_type": "fi.kulttuurilahete.ReferralIssued.v1"}
     secret = b'{"needs": {"friends": 9}, "unit_ref": "unit-17", "reason": "x"}'
-    assert take(None, record("intake.http", secret, **headers)).codes == {}
+    assert take(None, record("intake.http", secret, headers)).codes == {}
     headers = {"ce_id": "e2", "ce_source": "/service/catalogue", "ce_type": "fi.kulttuurilahete.PlaceRefused.v1"}
-    refused = take(None, record("catalogue.events", b'{"reason": "full", "referral_id": "x"}', **headers))
+    refused = take(None, record("catalogue.events", b'{"reason": "full", "referral_id": "x"}', headers))
     assert refused.codes == {"reason": "full"}
 
 
@@ -133,10 +133,12 @@ def test_withdrawn_consent_reaches_each_dead_letter_of_the_referral() -> None:
     }
     receive = TABLE.receive
     assert receive is not None
-    arrival = receive(record("intake.http", b'{"reason": "consent_withdrawn"}', **headers), TABLE, NOW)
+    arrival = receive(record("intake.http", b'{"reason": "consent_withdrawn"}', headers), TABLE, NOW)
     decision = arrival.handler.decide(None, arrival.event, NOW, ["d1", "d2"])
     assert [follow.data.dl_id for follow in decision.follow] == ["d1", "d2"]
-    erased = decide.erase(take(None, letter()), Event("x", "/service/monitor", NOW, DeadLetterToErase(dl_id="d1")), NOW, None)
+    erased = decide.erase(
+        take(None, letter()), Event("x", "/service/monitor", NOW, DeadLetterToErase(dl_id="d1")), NOW, None
+    )
     assert isinstance(erased, Decision)
     assert erased.state is not None
     assert (erased.state.value, erased.state.headers, erased.state.erased) == (None, [], True)
@@ -151,7 +153,7 @@ def test_what_a_stranger_says_in_the_monitors_name_is_only_traced() -> None:
         "ce_time": "2026-09-01T00:00:00Z",
     }
     value = b'{"dl_id": "d1", "attempt": 1, "by": "x"}'
-    state = take(None, record("intake.region.06", value, **headers))
+    state = take(None, record("intake.region.06", value, headers))
     assert isinstance(state, Traced)
 
 
@@ -160,5 +162,11 @@ def test_a_trace_is_in_order_of_record_and_causes_come_first() -> None:
         at = Sighting("t", 0, 0, NOW + timedelta(seconds=seconds))
         return Traced("/service/referral", id_, "T", "", REFERRAL, causation=cause, first=at, seen=1)
 
-    events = [traced("c", "b", 5), traced("b", "a", 5), traced("a", "", 5), traced("z", "loop", 1), traced("loop", "z", 1)]
+    events = [
+        traced("c", "b", 5),
+        traced("b", "a", 5),
+        traced("a", "", 5),
+        traced("z", "loop", 1),
+        traced("loop", "z", 1),
+    ]
     assert [one.id for one in in_causal_order(events)][2:] == ["a", "b", "c"]

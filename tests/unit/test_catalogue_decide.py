@@ -1,0 +1,240 @@
+"""Places: who gets one, who waits, who is refused, and who is told. Incremental, by an idempotent settle."""
+
+from datetime import datetime
+from typing import Any
+
+from services.catalogue import decide
+from services.catalogue.model import Activity, Match
+from services.catalogue.settle import places_left, settle
+from shared.contracts import from_services as told
+from shared.contracts.envelope import Event
+from shared.engine.model import Decision, Waits
+from tests.unit.facts import OPISTO, a_referral, at, called_off, issued, names, published, withdrawn
+
+NOTHING = decide.Found()
+
+
+def asks(name: str, days: float, *, number: int = 1, synthetic: bool = False, **fields: Any) -> Event:
+    said = {
+        "referral_id": a_referral(name),
+        "organiser": OPISTO,
+        "activity_id": "a",
+        "number": number,
+        "request": f"choice-of-{name}-{days:g}",
+        "requested_at": at(days),
+    }
+    data = told.PlaceRequested(**{**said, **fields})
+    return Event(f"p-{name}-{number}", "/service/referral", at(days), data, synthetic=synthetic)
+
+
+def gives_up(name: str, days: float, *, number: int = 2, follow: bool = True) -> Event:
+    data = told.PlaceGivenUp(
+        referral_id=a_referral(name), organiser=OPISTO, activity_id="a", number=number, follow=follow, freed_at=at(days)
+    )
+    return Event(f"g-{name}-{number}", "/service/referral", at(days), data)
+
+
+_DECIDE = {
+    "ActivityPublished": decide.published,
+    "ActivityCancelled": decide.cancelled,
+    "PlaceRequested": decide.place_requested,
+    "PlaceGivenUp": decide.place_given_up,
+}
+
+
+def after(*events: Event, now: datetime | None = None) -> tuple[Activity, list[Any]]:
+    """The activity after the events, and what followed from the last."""
+    state: Activity | None = None
+    follow: list[Any] = []
+    for event in events:
+        decision = _DECIDE[event.name](state, event, now or event.time, NOTHING)
+        assert isinstance(decision, Decision)
+        state, follow = decision.state, [one.data for one in decision.follow]
+    assert state is not None
+    return state, follow
+
+
+def held(state: Activity) -> dict[str, str]:
+    return {referral: claim.state for referral, claim in state.claims.items()}
+
+
+def test_places_go_by_arrival_then_the_waiting_list_then_full() -> None:
+    state, follow = after(published(capacity=1, waiting=1), asks("one", 1), asks("two", 2), asks("three", 3))
+    assert list(held(state).values()) == ["reserved", "waitlisted", "refused"]
+    assert [type(one).__name__ for one in follow] == ["PlaceRefused", "SessionsChanged"]
+    assert follow[0].reason == "full"
+
+
+def test_a_place_that_falls_free_goes_to_the_first_on_the_waiting_list_as_of_then() -> None:
+    state, follow = after(
+        published(capacity=1, waiting=5), asks("one", 1), asks("late", 3), asks("early", 2), gives_up("one", 5)
+    )
+    assert held(state)[a_referral("early")] == "reserved"
+    reserved = next(one for one in follow if isinstance(one, told.PlaceReserved))
+    assert (reserved.referral_id, reserved.promoted, reserved.given_at) == (a_referral("early"), True, at(5))
+    assert any(isinstance(one, told.PlaceReleased) for one in follow)
+
+
+def test_a_capacity_that_is_lowered_takes_no_place_away_and_raised_gives_more() -> None:
+    state, _ = after(published(capacity=2), asks("one", 1), asks("two", 1), published(2, capacity=1))
+    assert list(held(state).values()) == ["reserved", "reserved"]
+    assert places_left(state) == -1
+    state, follow = after(published(capacity=0, waiting=1), asks("one", 1), published(2, capacity=1, waiting=1))
+    assert held(state) == {a_referral("one"): "reserved"}
+    assert any(isinstance(one, told.PlaceReserved) for one in follow)
+
+
+def test_the_enrolled_and_the_moved_come_beyond_the_capacity() -> None:
+    state, _ = after(published(capacity=0), asks("one", 1, enrolled=True), asks("two", 1, moved=True))
+    assert list(held(state).values()) == ["reserved", "reserved"]
+
+
+def test_the_greatest_number_holds() -> None:
+    state, follow = after(published(), asks("one", 1, number=3), gives_up("one", 2, number=2))
+    assert (held(state), follow) == ({a_referral("one"): "reserved"}, [])
+    state, _ = after(published(), gives_up("one", 2, number=2), asks("one", 1, number=1))
+    assert state.claims[a_referral("one")].want == "follow"
+
+
+def test_nobody_is_forgotten_whose_activity_is_not_known_yet() -> None:
+    _, follow = after(asks("one", 1))
+    assert follow[0].reason == "unknown"
+    _, follow = after(asks("one", 1), published(0))
+    assert any(isinstance(one, told.PlaceReserved) for one in follow)
+
+
+def test_enrolment_is_judged_at_the_choices_time_by_the_version_then_in_force() -> None:
+    closed_later = published(3, closes=2)
+    _, follow = after(published(0), closed_later, asks("one", 2.5))
+    assert isinstance(follow[0], told.PlaceReserved)
+    _, follow = after(published(0), closed_later, asks("one", 4))
+    assert follow[0].reason == "closed"
+
+
+def test_a_closed_one_is_judged_anew_and_full_is_final_for_that_asking() -> None:
+    _, follow = after(published(0, closes=1), asks("one", 2), published(1.5, closes=9))
+    assert any(isinstance(one, told.PlaceReserved) for one in follow)
+    state, _ = after(published(capacity=0), asks("one", 1), published(2, capacity=5))
+    assert held(state) == {a_referral("one"): "refused"}
+    state, _ = after(published(capacity=0), asks("one", 1), published(2, capacity=5), asks("one", 3, number=2))
+    assert held(state) == {a_referral("one"): "reserved"}
+
+
+def test_a_session_left_out_before_it_begins_is_called_off_and_who_holds_is_told() -> None:
+    _, follow = after(
+        published(meetings=[("s1", 20), ("s2", 30)]), asks("one", 1), published(25, meetings=[("s2", 31)])
+    )
+    (changed,) = follow
+    assert isinstance(changed, told.SessionsChanged)
+    assert [(one.session_id, one.called_off) for one in changed.sessions] == [("s1", False), ("s2", False)]
+    assert changed.sessions[1].starts_at == at(31)
+    _, follow = after(
+        published(meetings=[("s1", 20), ("s2", 30)]), asks("one", 1), published(15, meetings=[("s2", 30)])
+    )
+    assert [one.called_off for one in follow[0].sessions] == [True, False]
+
+
+def test_versions_in_any_order_list_the_same_sessions() -> None:
+    versions = [published(0), published(5, meetings=[("s1", 21)]), published(9, meetings=[("s1", 22), ("s3", 40)])]
+    states = [after(*order)[0] for order in (versions, versions[::-1], [versions[1], versions[2], versions[0]])]
+    assert states[0].sessions == states[1].sessions == states[2].sessions
+    assert states[0].published == states[1].published == states[2].published
+
+
+def test_the_first_cancellation_by_time_holds_and_all_are_told() -> None:
+    state, follow = after(published(), asks("one", 1), called_off(5, replaced_by="b"), called_off(3))
+    assert state.cancelled is not None
+    assert state.cancelled.replaced_by is None
+    assert follow[0].cancelled.time == at(3)
+    _, follow = after(published(), called_off(3), asks("one", 4))
+    assert follow[0].reason == "cancelled"
+    assert isinstance(decide.cancelled(None, called_off(3), at(3), NOTHING), Waits)
+
+
+def test_waiting_ends_when_enrolment_closes() -> None:
+    state, _ = after(published(capacity=0, waiting=1, closes=10), asks("one", 1))
+    (due, _) = decide.activity_deadlines(state)
+    assert (due.what, due.due_at) == ("waiting_list", at(10))
+    passed = told.DeadlinePassed(
+        service="catalogue", collection="activities", aggregate=state.key, what="waiting_list", due_at=at(10), nth=1
+    )
+    decision = decide.activity_deadline(state, Event("d", "/service/catalogue", at(10), passed), at(11), NOTHING)
+    assert names(decision.follow) == ["PlaceRefused"]
+
+
+def test_settling_twice_changes_nothing_and_tells_nobody() -> None:
+    state, _ = after(published(capacity=1, waiting=1), asks("one", 1), asks("two", 2), asks("three", 3))
+    again, follow = settle(state, at(9), at(9))
+    assert (again, follow) == (state, [])
+
+
+def test_erasure_leaves_no_more_than_the_number_that_guards() -> None:
+    state, follow = after(published(), asks("one", 1), gives_up("one", 2, follow=False))
+    claim = state.claims[a_referral("one")]
+    assert (claim.want, claim.number, claim.request, claim.requested_at) == ("none", 2, "", None)
+    assert any(isinstance(one, told.PlaceReleased) for one in follow)
+    assert after(published(), asks("one", 1), gives_up("one", 2, follow=False), asks("one", 1))[1] == []
+
+
+def test_a_synthetic_referral_finds_no_place_at_a_real_activity() -> None:
+    _, follow = after(published(), asks("one", 1, synthetic=True))
+    assert follow[0].reason == "unknown"
+
+
+def test_a_large_activity_settles_whole() -> None:
+    events = [asks(str(number), 1 + number / 1000) for number in range(300)]
+    state, _ = after(published(capacity=100, waiting=150), *events)
+    states = list(held(state).values())
+    assert [states.count(one) for one in ("reserved", "waitlisted", "refused")] == [100, 150, 50]
+
+
+# --- the matching of a referral
+
+
+def rematch(number: int, *without: str) -> Event:
+    left_out = tuple(told.ActivityKey(organiser=OPISTO, activity_id=one) for one in without)
+    data = told.RematchRequested(referral_id=a_referral(), number=number, without=left_out)
+    return Event(f"r{number}", "/service/referral", at(1), data)
+
+
+def candidates(*activities: str) -> decide.Found:
+    states = [after(published(activity=one))[0] for one in activities]
+    return decide.Found(candidates=tuple(decide.brief_of(state) for state in states))
+
+
+def test_what_fits_is_proposed_and_what_does_not_is_told_once() -> None:
+    proposed = decide.issued(None, issued(), at(0), candidates("a", "b"))
+    assert names(proposed.follow) == ["ActivitiesProposed"]
+    nothing = decide.issued(None, issued(), at(0), NOTHING)
+    assert names(nothing.follow) == ["NoActivityFound"]
+    again = decide.match_deadline(nothing.state, rematch(0), at(2), NOTHING)
+    assert again.follow == ()
+    found = decide.activity_to_match(nothing.state, rematch(0), at(2), candidates("a"))
+    assert names(found.follow) == ["ActivitiesProposed"]
+
+
+def test_a_rematch_leaves_out_what_was_tried_and_an_old_one_counts_for_nothing() -> None:
+    state = decide.issued(None, issued(), at(0), candidates("a")).state
+    decision = decide.rematch_requested(state, rematch(2, "a"), at(1), candidates("a", "b"))
+    assert isinstance(decision, Decision)
+    data = decision.follow[0].data
+    assert isinstance(data, told.ActivitiesProposed)
+    assert [one.activity_id for one in data.proposals] == ["b"]
+    stale = decide.rematch_requested(decision.state, rematch(1), at(1), candidates("a"))
+    assert isinstance(stale, Decision)
+    assert stale.follow == ()
+
+
+def test_who_wants_no_proposals_gets_none() -> None:
+    state = decide.issued(None, issued(), at(0), NOTHING).state
+    ended = told.MatchingEnded(referral_id=a_referral(), number=1)
+    over = decide.matching_ended(state, Event("m", "/service/referral", at(1), ended), at(1), NOTHING).state
+    assert decide.activity_to_match(over, rematch(0), at(2), candidates("a")).follow == ()
+    assert decide.issued(over, issued(3), at(3), candidates("a")).follow == ()
+
+
+def test_withdrawn_consent_erases_the_wish_also_where_nothing_was_yet() -> None:
+    for state in (None, decide.issued(None, issued(), at(0), NOTHING).state):
+        decision = decide.withdrawn(state, withdrawn(1, "consent_withdrawn"), at(1), NOTHING)
+        assert decision.erase
+        assert decision.state == Match(a_referral(), wanted=False, status="ended", erased=True)
