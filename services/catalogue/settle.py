@@ -45,10 +45,11 @@ def _judged(activity: Activity, claim: Claim) -> Claim:
     """What can be said of a claim before places are counted."""
     if claim.want != "place":
         return _changed(claim, state="none", reason="", position=0, given_at=None, promoted=False, by_enrolment=False)
-    reason = _why_not(activity, claim)
     # No version takes away what was given; but what was cancelled before it was chosen could never be given.
-    if claim.state == "reserved" and reason != "cancelled":
-        return _changed(claim, by_enrolment=claim.by_enrolment and _is_closed(activity, claim))
+    if claim.state == "reserved" and not _was_cancelled_before(activity, claim):
+        still = claim.by_enrolment and _is_closed(activity, claim)
+        return claim if still == claim.by_enrolment else _changed(claim, by_enrolment=still)
+    reason = _why_not(activity, claim)
     if reason:
         return _changed(claim, state="refused", reason=reason, position=0)
     if claim.state == "refused" and claim.reason == "full" and not (claim.enrolled or claim.moved):
@@ -58,12 +59,16 @@ def _judged(activity: Activity, claim: Claim) -> Claim:
 
 
 def _why_not(activity: Activity, claim: Claim) -> Literal["", "closed", "cancelled", "unknown"]:
-    requested = claim.requested_at
     if not activity.versions or claim.synthetic != activity.synthetic:
         return "unknown"
-    if activity.cancelled and requested and requested >= activity.cancelled.time and not claim.moved:
+    if _was_cancelled_before(activity, claim):
         return "cancelled"
-    return "closed" if _is_closed(activity, claim) and not claim.enrolled else ""
+    return "closed" if not claim.enrolled and _is_closed(activity, claim) else ""
+
+
+def _was_cancelled_before(activity: Activity, claim: Claim) -> bool:
+    called, requested = activity.cancelled, claim.requested_at
+    return called is not None and requested is not None and requested >= called.time and not claim.moved
 
 
 def _is_closed(activity: Activity, claim: Claim) -> bool:
@@ -79,9 +84,11 @@ def _open_at(versions: Sequence[Version], time: datetime) -> bool:
 
 
 def version_at(versions: Sequence[Version], time: datetime) -> Version:
-    """The version in force at a time."""
-    earlier = [version for version in versions if version.time <= time]
-    return max(earlier, key=lambda one: one.order) if earlier else min(versions, key=lambda one: one.order)
+    """The version in force at a time. `versions` are in order, the oldest first."""
+    for version in reversed(versions):
+        if version.time <= time:
+            return version
+    return versions[0]
 
 
 def kept(activity: Activity, known: Claim, claim: Claim) -> Claim:
@@ -218,23 +225,25 @@ def _answers(
     listing: str,
 ) -> tuple[Claim, list[Data]]:
     """What became of the claim, and the sessions where that does not hold them: each only where it is news."""
+    says, terms = _says(activity, claim), _terms(activity, claim)
+    listing = " ".join([listing, *(name for name, holds in terms.items() if holds)])
+    is_news = bool(sessions) and claim.told_listing != listing and claim.want != "none"
+    if says == claim.told and not is_news:
+        return claim, []
     about: dict[str, Any] = {
         "referral_id": referral_id,
         "organiser": activity.organiser,
         "activity_id": activity.activity_id,
     }
     answers: list[Data] = []
-    says = _says(activity, claim)
-    terms = _terms(activity, claim)
-    listing = f"{listing} {terms}"
     if says != claim.told:
         news = _of_the_place(activity, claim, about | _numbers(claim), sessions, call)
         listed = listing if claim.state in {"reserved", "waitlisted"} else claim.told_listing
         claim = _changed(claim, answer=claim.answer + len(news), told=says, told_listing=listed)
         answers += news
-    if sessions and claim.told_listing != listing and claim.want != "none":
-        numbers = _numbers(claim)
-        answers.append(told.SessionsChanged(**about, **numbers, sessions=sessions, cancelled=call, **terms))
+    if is_news and claim.told_listing != listing:
+        of_the_sessions = about | _numbers(claim) | terms
+        answers.append(told.SessionsChanged(**of_the_sessions, sessions=sessions, cancelled=call))
         claim = _changed(claim, answer=claim.answer + 1, told_listing=listing)
     return claim, answers
 

@@ -75,8 +75,8 @@ class Processor:
         self._between = between
         self._receive = table.receive or receive
         self._decoders = {
-            kind.collection.name: msgspec.json.Decoder(Document[kind.state])
-            for kind in table.kinds  # type: ignore[name-defined]
+            kind.collection.name: msgspec.json.Decoder(Document[kind.state])  # type: ignore[name-defined]
+            for kind in table.kinds
         }
         self._kinds = {kind.collection.name: kind for kind in table.kinds}
 

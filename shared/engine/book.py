@@ -127,9 +127,9 @@ class Book:
         """A redriven dead letter is done: the monitor is told."""
         settled = DeadLetterSettled(
             dl_id=redriven.dl_id,
-            service=self.service,
+            service=self.service,  # type: ignore[arg-type]
             attempt=redriven.attempt,
-            outcome="resolved",  # type: ignore[arg-type]
+            outcome="resolved",
         )
         self.put_out([own_event(self.service, settled, now, "settled", redriven.dl_id, redriven.attempt)])
 

@@ -78,7 +78,7 @@ class Loop:
             no_reply=True,
             auto_offset_reset="earliest",
             max_records=MAX_RECORDS,
-            batch_timeout_ms=10,
+            batch_timeout_ms=2,
             listener=self._held,
             parser=self._untouched,
             decoder=_raw_records,

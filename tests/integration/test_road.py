@@ -9,6 +9,7 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -214,9 +215,7 @@ def test_what_is_wrong_on_kafka_becomes_a_dead_letter_with_its_bytes(platform: R
     )
     platform.to_kafka(OWN_TOPIC, b"k", b"{no json", [("x", b"\xff"), ("y", None)])
     for reason in ("forged_sender", "undecodable"):
-        (letter,) = platform.until(
-            lambda reason=reason: platform.dead_letters(reason=reason), f"a {reason} dead letter"
-        )  # type: ignore[misc]
+        (letter,) = platform.until(partial(platform.dead_letters, reason=reason), f"a {reason} dead letter")
         assert letter["service"] == "referral"
         assert letter["sender"] == OWN_TOPIC
         assert letter["state"] == "open"

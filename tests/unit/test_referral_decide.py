@@ -1,0 +1,306 @@
+"""The life of a referral, a test a sentence of CONTRACTS.md. Whatever their order: `test_any_order.py`."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.referral import decide
+from services.referral.fold import Durations, View, fold
+from services.referral.handlers import table
+from services.referral.model import Referral
+from shared.contracts import from_services as told
+from shared.contracts.envelope import Event
+from shared.contracts.referral_code import referral_code
+from shared.engine.model import Decision, Rejected, Waits
+from tests.unit.facts import (
+    OPISTO,
+    a_referral,
+    answered,
+    at,
+    chosen,
+    confirmed,
+    issued,
+    names,
+    off_the_list,
+    recorded,
+    withdrawn,
+)
+
+DAYS = timedelta(days=1)
+DURATIONS = Durations(30 * DAYS, 14 * DAYS, 7 * DAYS, 14 * DAYS, 14 * DAYS)
+HANDLERS = table(DURATIONS).handlers
+SESSIONS = (("s1", 20.0), ("s2", 30.0))
+
+
+def listed(*sessions: tuple[str, float]) -> tuple[told.ListedSession, ...]:
+    return tuple(
+        told.ListedSession(session_id=name, starts_at=at(day), ends_at=at(day) + timedelta(hours=1))
+        for name, day in sessions
+    )
+
+
+class Life:
+    """A referral and what it tells, a step an event."""
+
+    def __init__(self, *events: Event) -> None:
+        self.state: Referral | None = None
+        self.follow: list[Any] = []
+        self.count = 0
+        for event in events:
+            self.step(event)
+
+    def step(self, event: Event) -> "Life":
+        name = event.name if event.name != "DeadlinePassed" else "DeadlinePassed/referrals"
+        decision = HANDLERS[name].decide(self.state, event, event.time, DURATIONS)
+        assert isinstance(decision, Decision), decision
+        self.state, self.follow = decision.state, list(decision.follow)
+        return self
+
+    def answer(
+        self, days: float, kind: type[told.PlaceAnswer] = told.PlaceReserved, activity: str = "a", **said: Any
+    ) -> "Life":
+        """What the activity answers to what it was last asked."""
+        assert self.state is not None
+        register = self.state.registers[f"{OPISTO} {activity}"]
+        self.count += 1
+        about = {
+            "referral_id": self.state.id,
+            "organiser": OPISTO,
+            "activity_id": activity,
+            "number": register.number,
+            "answer": self.count,
+            "request": register.request,
+        }
+        given = {"given_at": register.requested_at, "promoted": False, "confirm": False, "sessions": listed(*SESSIONS)}
+        fields = {**about, **(given if kind is told.PlaceReserved else {}), **said}
+        return self.step(Event(f"answer-{self.count}", "/service/catalogue", at(days), kind(**fields)))
+
+    def silence(self, nth: int = 1) -> "Life":
+        """The next deadline passes."""
+        deadline = self.view.deadlines[0]
+        assert deadline.nth == nth
+        data = told.DeadlinePassed(
+            service="referral",
+            collection="referrals",
+            aggregate=a_referral(),
+            what=deadline.what,
+            due_at=deadline.due_at,
+            nth=nth,
+            referral_id=a_referral(),
+        )
+        return self.step(Event(f"silence-{deadline.what}-{nth}", "/service/referral", deadline.due_at, data))
+
+    def matched(self, days: float, *, found: bool = True) -> "Life":
+        assert self.state is not None
+        number = self.state.matching.number
+        proposal = told.Proposal(
+            organiser=OPISTO, activity_id="a", score=90, reasons=(), starts_at=at(20), places_left=1
+        )
+        data: Any = (
+            told.ActivitiesProposed(referral_id=a_referral(), number=number, proposals=(proposal,))
+            if found
+            else told.NoActivityFound(referral_id=a_referral(), number=number, nearest_misses={})
+        )
+        return self.step(Event(f"matched-{days:g}", "/service/catalogue", at(days), data))
+
+    @property
+    def view(self) -> View:
+        assert self.state is not None
+        return fold(self.state, DURATIONS)
+
+    @property
+    def told(self) -> list[str]:
+        return names(self.follow)
+
+
+def placed() -> Life:
+    return Life(issued(), chosen(1)).answer(1)
+
+
+def test_issuing_opens_it_with_its_code_and_its_deadline() -> None:
+    life = Life(issued())
+    opened = life.follow[0].data
+    assert isinstance(opened, told.ReferralOpened)
+    assert opened.referral_code == referral_code(a_referral())
+    assert [(one.what, one.due_at) for one in opened.deadlines] == [("match", at(30))]
+    assert life.view.status == "issued"
+
+
+def test_what_comes_before_the_referral_waits_for_it() -> None:
+    for event in (chosen(1), confirmed(1), off_the_list(1), recorded(21), withdrawn(1), answered(40)):
+        assert isinstance(HANDLERS[event.name].decide(None, event, event.time, DURATIONS), Waits)
+
+
+def test_another_region_may_not_touch_it() -> None:
+    state = Life(issued()).state
+    for event in (issued(1, source="/region/01"), Event("x", "/region/01", at(1), chosen(1).data)):
+        assert isinstance(HANDLERS[event.name].decide(state, event, at(1), DURATIONS), Rejected)
+
+
+def test_a_choice_asks_for_the_place_and_ends_the_matching() -> None:
+    life = Life(issued()).matched(0.1).step(chosen(1))
+    assert sorted(life.told) == ["MatchingEnded", "PlaceRequested"]
+    assert life.view.status == "requested"
+    life.answer(1)
+    assert (life.view.status, life.view.place) == ("placed", "placed")
+
+
+def test_a_later_choice_releases_the_former_place_and_follows_it() -> None:
+    life = placed().step(chosen(2, "b"))
+    wants = {one.data.activity_id: one.data for one in life.follow}
+    assert isinstance(wants["a"], told.PlaceGivenUp)
+    assert wants["a"].follow
+    assert isinstance(wants["b"], told.PlaceRequested)
+
+
+def test_where_the_opisto_confirms_the_place_is_requested_until_then() -> None:
+    life = Life(issued(), chosen(1)).answer(1, confirm=True)
+    assert (life.view.status, [one.what for one in life.view.deadlines]) == ("requested", ["confirmation"])
+    assert life.step(confirmed(2)).view.status == "placed"
+
+
+def test_enrolled_at_the_desk_is_choice_and_place_in_one() -> None:
+    life = Life(issued(), confirmed(3))
+    request = next(one.data for one in life.follow if isinstance(one.data, told.PlaceRequested))
+    assert request.enrolled
+    assert life.answer(3, confirm=True).view.status == "placed"
+
+
+def test_a_confirmation_of_what_was_left_for_a_later_choice_counts_for_nothing() -> None:
+    life = placed().step(chosen(2, "b")).answer(2, activity="b", confirm=True).step(confirmed(3, "a"))
+    assert life.view.choice is not None
+    assert (life.view.choice.activity, life.view.status) == (f"{OPISTO} b", "requested")
+
+
+def test_it_completes_when_every_counted_session_is_recorded_with_one_attended() -> None:
+    life = placed().step(recorded(21, "s1"))
+    assert life.view.status == "attending"
+    life.step(recorded(31, "s2", came=False))
+    assert life.view.status in {"completed"}
+    completed = next(one.data for one in life.follow if isinstance(one.data, told.ReferralCompleted))
+    assert (completed.outcome, completed.sessions.attended, completed.sessions.missed) == ("completed", 1, 1)
+
+
+def test_of_several_records_of_one_session_the_latest_holds_also_after_closing() -> None:
+    life = placed().step(recorded(21, "s1", came=False)).step(recorded(31, "s2", came=False))
+    assert (life.view.status, life.view.closed) == ("lapsed", True)
+    life.step(recorded(32, "s1"))
+    assert life.view.status == "completed"
+    assert "ReferralCompleted" in life.told
+
+
+@pytest.mark.parametrize(("came", "outcome"), [(None, "not_recorded"), (False, "never_attended"), (True, "completed")])
+def test_the_attendance_deadline_settles_what_was_not_recorded(came: bool | None, outcome: str) -> None:
+    life = placed()
+    if came is not None:
+        life.step(recorded(21, "s1", came=came))
+    life.silence()
+    assert life.view.ended is not None
+    assert life.view.ended.outcome == outcome
+    assert life.view.ended.not_recorded == (2 if came is None else 1)
+
+
+def test_a_closed_referral_sends_its_closing_again_only_when_it_says_something_new() -> None:
+    life = placed().silence()
+    assert "ReferralClosed" in life.told
+    life.step(recorded(21, "s1", came=False))
+    assert "ReferralClosed" in life.told
+    assert "ReferralClosed" not in life.step(recorded(21, "s1", came=False)).told
+
+
+def test_it_closes_when_the_participants_answer_is_in_or_overdue_or_not_consented_to() -> None:
+    done = [recorded(21, "s1"), recorded(31, "s2")]
+    waiting = placed()
+    for event in done:
+        waiting.step(event)
+    assert not waiting.view.closed
+    assert placed().step(done[0]).step(done[1]).step(answered(33)).view.closed
+    assert waiting.silence().view.closed
+    without = Life(issued(feedback=False), chosen(1)).answer(1)
+    assert without.step(done[0]).step(done[1]).view.closed
+
+
+def test_silence_reminds_first_and_acts_the_second_time() -> None:
+    life = Life(issued()).matched(1).silence()
+    assert life.view.status == "proposed"
+    life.silence(2)
+    assert (life.view.status, life.view.closed) == ("lapsed", True)
+    assert life.view.ended is not None
+    assert life.view.ended.outcome == "not_chosen"
+    unmatched = Life(issued()).matched(1, found=False).silence().silence(2)
+    assert unmatched.view.ended is not None
+    assert unmatched.view.ended.outcome == "no_activity_found"
+
+
+def test_a_lapse_is_silence_and_a_late_choice_undoes_it() -> None:
+    life = Life(issued()).matched(1).silence().silence(2).step(chosen(60))
+    assert (life.view.status, life.view.closed) == ("requested", False)
+
+
+def test_an_unconfirmed_place_is_released_and_matched_again_without_it() -> None:
+    life = Life(issued(), chosen(1)).answer(1, confirm=True).silence().silence(2)
+    assert sorted(life.told) == ["PlaceGivenUp", "RematchRequested"]
+    rematch = next(one.data for one in life.follow if isinstance(one.data, told.RematchRequested))
+    assert [one.activity_id for one in rematch.without] == ["a"]
+
+
+def test_a_deadline_that_stands_no_more_does_nothing() -> None:
+    life = Life(issued()).matched(1)
+    deadline = life.view.deadlines[0]
+    life.step(chosen(2))
+    stale = told.DeadlinePassed(
+        service="referral",
+        collection="referrals",
+        aggregate=a_referral(),
+        what=deadline.what,
+        due_at=deadline.due_at,
+        nth=1,
+    )
+    before = life.state
+    assert life.step(Event("stale", "/service/referral", deadline.due_at, stale)).state == before
+
+
+def test_the_opisto_takes_it_off_its_list() -> None:
+    assert "RematchRequested" in placed().step(off_the_list(5)).told
+    discontinued = placed().step(recorded(21, "s1")).step(off_the_list(25))
+    assert discontinued.view.ended is not None
+    assert discontinued.view.ended.outcome == "discontinued"
+    over = placed().step(recorded(21, "s1")).step(recorded(31, "s2")).step(off_the_list(40))
+    assert over.view.ended is not None
+    assert over.view.ended.outcome == "completed"
+
+
+def test_withdrawal_wins_before_the_end_whenever_it_arrives() -> None:
+    life = placed().step(recorded(21, "s1")).step(recorded(31, "s2")).step(withdrawn(25))
+    assert (life.view.status, life.view.closed) == ("withdrawn", True)
+    late = placed().step(recorded(21, "s1")).step(recorded(31, "s2")).step(withdrawn(40))
+    assert (late.view.status, late.view.closed) == ("completed", True)
+
+
+def test_withdrawn_consent_erases_at_once_and_leaves_id_status_and_dates() -> None:
+    life = placed().step(withdrawn(5, "consent_withdrawn"))
+    assert life.state == Referral(a_referral(), erased=life.state.erased if life.state else None)
+    assert life.state is not None
+    assert life.state.erased is not None
+    assert (life.state.erased.status, life.state.erased.issued_at) == ("withdrawn", at(0))
+    given_up = next(one.data for one in life.follow if isinstance(one.data, told.PlaceGivenUp))
+    assert not given_up.follow
+    before = decide.withdrawn(None, withdrawn(1, "consent_withdrawn"), at(1), DURATIONS)
+    assert isinstance(before, Decision)
+    assert before.erase
+
+
+def test_a_stale_answer_changes_nothing() -> None:
+    life = placed()
+    state = life.state
+    life.count = -1
+    life.answer(2, told.PlaceReleased)
+    assert life.state == state
+
+
+def test_a_refused_choice_goes_back_to_matching_and_choosing_it_again_asks_again() -> None:
+    life = Life(issued(), chosen(1)).answer(1, told.PlaceRefused, reason="full")
+    assert "RematchRequested" in life.told
+    again = life.step(chosen(2))
+    assert "PlaceRequested" in again.told
