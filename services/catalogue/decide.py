@@ -13,7 +13,16 @@ import msgspec
 from services.catalogue.matching import at, nearest_misses, primary, ranked, reasons, score
 from services.catalogue.model import Activity, Brief, Cancelled, Claim, Match, Session, Version, Wish, activity_key
 from services.catalogue.needs import derived, vector
-from services.catalogue.settle import called_off, kept, last_end, places_left, settle, waiting_ends, waiting_left
+from services.catalogue.settle import (
+    asked_before,
+    called_off,
+    kept,
+    last_end,
+    places_left,
+    settle,
+    waiting_ends,
+    waiting_left,
+)
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
@@ -92,6 +101,7 @@ def place_requested(state: Activity | None, event: Event, now: datetime, given: 
         claim = _changed(known, number=data.number, enrolled=data.enrolled, moved=data.moved)
     elif known:
         claim = _changed(claim, answer=known.answer, told=known.told, told_listing=known.told_listing)
+        claim = _changed(claim, earlier=asked_before(known, data.requested_at))
         claim = kept(state, known, claim)
     claims = {referral_id: one for referral_id, one in state.claims.items() if referral_id != data.referral_id}
     # A new request stands at the end: places go by arrival at the activity.

@@ -45,6 +45,8 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     want: Literal["place", "follow", "none"]
     request: str = ""
     requested_at: datetime | None = None
+    earlier: tuple[tuple[datetime, str], ...] = ()
+    """(time, request) of choices of this activity before that one, refused as closed: versions may yet open them."""
     enrolled: bool = False
     moved: bool = False
     synthetic: bool = False

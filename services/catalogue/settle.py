@@ -45,6 +45,7 @@ def _judged(activity: Activity, claim: Claim) -> Claim:
     """What can be said of a claim before places are counted."""
     if claim.want != "place":
         return _changed(claim, state="none", reason="", position=0, given_at=None, promoted=False, by_enrolment=False)
+    claim = _by_the_first_open(activity, claim)
     # No version takes away what was given; but what was cancelled before it was chosen could never be given.
     if claim.state == "reserved" and not _was_cancelled_before(activity, claim):
         still = claim.by_enrolment and _is_closed(activity, claim)
@@ -89,6 +90,24 @@ def version_at(versions: Sequence[Version], time: datetime) -> Version:
         if version.time <= time:
             return version
     return versions[0]
+
+
+def asked_before(known: Claim, requested_at: datetime) -> tuple[tuple[datetime, str], ...]:
+    """What stays asked for when the same activity is chosen again: the choices before that were refused as closed."""
+    if known.want != "place" or known.requested_at is None:
+        return ()
+    closed = known.state == "refused" and known.reason == "closed"
+    asked = [*known.earlier, (known.requested_at, known.request)] if closed else known.earlier
+    return tuple(one for one in asked if one[0] <= requested_at)
+
+
+def _by_the_first_open(activity: Activity, claim: Claim) -> Claim:
+    """The claim by the first of its choices that enrolment was open for: a version that came late may have opened it."""
+    for position, (time, request) in enumerate(claim.earlier if activity.versions else ()):
+        before = _changed(claim, request=request, requested_at=time, earlier=claim.earlier[:position])
+        if not _is_closed(activity, before):
+            return kept(activity, claim, _changed(before, state="none", reason=""))
+    return claim
 
 
 def kept(activity: Activity, known: Claim, claim: Claim) -> Claim:

@@ -225,6 +225,8 @@ def _with_verdict(state: Referral, asked: str, data: told.PlaceAnswer) -> Referr
             return _changed(state, waited=_added(state.waited, asked))
         case told.PlaceRefused() if data.reason in {"full", "cancelled"}:
             return _changed(state, refused=_added(state.refused, asked))
+        case told.PlaceRefused() if data.reason == "closed":
+            return _changed(state, closed=_added(state.closed, asked))
     return state
 
 

@@ -190,8 +190,11 @@ def _choose(referral: Referral, walk: _Walk, step: _Step) -> None:
 
 
 def _asks_again(referral: Referral, current: Choice, time: datetime) -> bool:
-    expired_at = _expired_at(referral, current)
-    return _verdict(referral, current) == "refused" or (expired_at is not None and time >= expired_at)
+    if expired_at := _expired_at(referral, current):
+        return time >= expired_at
+    asked = _asked(current)
+    closed = asked in referral.closed and asked not in referral.given and not current.enrolled
+    return closed or _verdict(referral, current) == "refused"
 
 
 def _take(walk: _Walk, choice: Choice) -> None:

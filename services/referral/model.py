@@ -186,6 +186,8 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     """`<activity> <request>` of choices that were put on a waiting list."""
     refused: tuple[str, ...] = ()
     """`<activity> <request>` of choices that were refused for good: choosing the same again asks again."""
+    closed: tuple[str, ...] = ()
+    """`<activity> <request>` of choices that came when enrolment was closed, as far as was known then: so does this."""
     marks: tuple[Mark, ...] = ()
     feedback: Feedback | None = None
     answers: dict[str, Answer] = {}

@@ -91,12 +91,25 @@ def test_choosing_the_same_again_asks_for_nothing_new() -> None:
     assert (found.choice.request, found.status) == (A1, "placed")
 
 
-def test_choosing_the_same_again_asks_again_if_it_was_refused() -> None:
-    full = (issued(), chosen(1), refused(1, A1))
-    assert stands(*full).status == "issued"
-    again = stands(*full, chosen(3))
+@pytest.mark.parametrize("reason", ["full", "closed", "cancelled"])
+def test_choosing_the_same_again_asks_again_if_it_was_refused(reason: str) -> None:
+    no = (issued(), chosen(1), refused(1, A1, reason))
+    assert stands(*no).status == "issued"
+    again = stands(*no, chosen(3))
     assert again.choice is not None
     assert (again.choice.request, again.status) == ("ActivityChosen-3-a", "requested")
+
+
+def test_choosing_again_what_is_unknown_asks_nothing_new_for_it_will_be_judged() -> None:
+    again = stands(issued(), chosen(1), refused(1, A1, "unknown"), chosen(3))
+    assert again.wants[key("a")].request == A1
+
+
+def test_a_first_choice_that_turns_out_to_have_been_open_counts_again() -> None:
+    twice = (issued(), chosen(1), refused(1, A1, "closed"), chosen(3), reserved(3, "ActivityChosen-3-a", answer=2))
+    found = stands(*twice, reserved(1, A1, answer=3))
+    assert found.choice is not None
+    assert (found.choice.request, found.status) == (A1, "placed")
 
 
 def test_a_confirmation_of_the_current_choice_confirms_it() -> None:
