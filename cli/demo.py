@@ -1,6 +1,7 @@
 """`lahete demo`: the main job, start to end. A live view on a terminal, plain lines elsewhere; a summary at the end."""
 
 import dataclasses
+import logging
 import sys
 import time
 from collections import Counter
@@ -31,6 +32,8 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed, other people.")] = 20260901,
 ) -> None:
     """Carries referrals from regions to opistos and back, on the embedded engines; exit 0 only if all is accounted for."""
+    # What the Kafka client has to say of a broker that is gone, the demo says in one line itself.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     size = Size(referrals=referrals, opistos=opistos, seconds=seconds, seed=seed)
     live = sys.stdout.isatty() and not as_json
     view = _LiveView() if live else _PlainView(quiet=as_json)

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from cli.linked_events import convert
 from deploy.demo.faults import Faults
@@ -30,7 +30,7 @@ from deploy.demo.programme import programme
 from deploy.demo.register import Fault, load_opistos
 from deploy.embedded.drain import until_drained
 from deploy.embedded.keys import read_keys
-from deploy.embedded.state import Folder, Run, grant, open_folder, read_run
+from deploy.embedded.state import EmbeddedError, Folder, Run, grant, open_folder, read_run
 from deploy.embedded.supervisor import Supervisor
 from shared.clock import Clock
 from shared.engine.lag import READS
@@ -109,8 +109,8 @@ def play(size: Size, port_base: int, show: Show, say: Callable[[str], None]) -> 
             grant(folder, source)
         clock = f"{START}*{size.speed}"
         with Supervisor(folder.path, port_base, clock, _DUE, say=say) as supervisor:
-            with _looked_after(supervisor):
-                told = asyncio.run(_played(size, folder, own_opisto, show))
+            with _looked_after(supervisor) as platform:
+                told = asyncio.run(_played(size, folder, own_opisto, show, platform.check))
             run = read_run(folder)
             told.left += supervisor.stop()
         told.left += [] if run is None else still_running(run)
@@ -119,8 +119,8 @@ def play(size: Size, port_base: int, show: Show, say: Callable[[str], None]) -> 
     return told
 
 
-async def _played(size: Size, folder: Folder, own_opisto: str, show: Show) -> Told:
-    return await Stage(size, folder, own_opisto, show).play()
+async def _played(size: Size, folder: Folder, own_opisto: str, show: Show, check: Callable[[], None]) -> Told:
+    return await Stage(size, folder, own_opisto, show).play(check)
 
 
 def still_running(run: Run) -> list[str]:
@@ -143,16 +143,28 @@ class _looked_after:  # noqa: N801 - reads as a phrase: with a supervisor looked
         self._supervisor = supervisor
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._fault: EmbeddedError | None = None
 
     def _run(self) -> None:
-        self._supervisor.run_until(self._over.is_set)
+        try:
+            self._supervisor.run_until(self._over.is_set)
+        except EmbeddedError as error:
+            self._fault = error
 
-    def __enter__(self) -> None:
+    def check(self) -> None:
+        """Raises what ended the looking after: a broker that died ends the demo, and at once."""
+        if self._fault is not None:
+            raise self._fault
+
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        # Whatever else failed meanwhile failed because of it.
+        self.check()
 
 
 class Stage:
@@ -186,31 +198,45 @@ class Stage:
         self._faults = Faults(self._post, self._clock.now, OWN_REGION, own_opisto, self._rng)
         self._sight = Sight()
         self._running: set[asyncio.Task[Any]] = set()
+        self._over = False
         self._begun = self._clock.now()
         self._back_after: float | None = None
         self._imports_refused: list[tuple[str, list[str]]] = []
 
-    async def play(self) -> Told:
-        """Everything between the start and the stop of the platform."""
+    async def play(self, check: Callable[[], None]) -> Told:
+        """Everything between the start and the stop of the platform. `check` raises where that has ended."""
         await self._publisher.start()
+        try:
+            await self._act_it_out(check)
+            return await self._end()
+        finally:
+            await self._curtain()
+            await self._post.close()
+            await self._publisher.stop()
+
+    async def _act_it_out(self, check: Callable[[], None]) -> None:
         self._begun = self._clock.now()
         self._write_the_play()
         ends = time.monotonic() + self._size.seconds
-        beats = [
-            self._beat(_FLUSH_EVERY, self._post.flush),
-            self._beat(_REGIONS_LOOK_EVERY, self._regions_look),
-            self._beat(self._real_seconds(1.5), self._nightly_runs),
-            self._beat(_LOOK_EVERY, self._look),
-        ]
-        for beat in beats:
-            self._start(beat)
+        for every, work in (
+            (_FLUSH_EVERY, self._post.flush),
+            (_REGIONS_LOOK_EVERY, self._regions_look),
+            (self._real_seconds(1.5), self._nightly_runs),
+            (_LOOK_EVERY, self._look),
+        ):
+            self._start(self._beat(every, work))
         while time.monotonic() < ends:
             await asyncio.sleep(0.2)
+            check()
             self._raise_what_failed()
-        for task in list(self._running):
+        await self._curtain()
+
+    async def _curtain(self) -> None:
+        """Nobody acts any more, whatever was planned: what is sent must stand still to be reckoned."""
+        self._over = True
+        for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        return await self._end()
 
     # --- what happens when
 
@@ -289,7 +315,7 @@ class Stage:
         asyncio.get_running_loop().call_later(delay, self._act, action)
 
     def _act(self, action: Callable[[], Any]) -> None:
-        result = action()
+        result = None if self._over else action()
         if result is not None:
             self._start(result)
 
@@ -317,7 +343,7 @@ class Stage:
         await self._look()
         letters = await all_dead_letters(self._post) or []
         became = await self._what_became()
-        told = Told(
+        return Told(
             balance=balance(self._post.ledger, became, letters),
             sight=self._sight,
             register_faults=[],
@@ -330,9 +356,6 @@ class Stage:
             seconds=0.0,
             left=list(left),
         )
-        await self._post.close()
-        await self._publisher.stop()
-        return told
 
     async def _what_became(self) -> list[dict[str, Any]]:
         named = list(self._post.ledger.accepted)

@@ -44,8 +44,7 @@ class Post:
         self._flushing = asyncio.Lock()
 
     async def close(self) -> None:
-        """Sends what waits and lets go of the connections."""
-        await self.flush()
+        """Lets go of the connections; what was not flushed is not sent."""
         await self._http.aclose()
 
     def event(self, source: str, name: str, data: Mapping[str, Any], time: datetime, subject: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _changed = msgspec.structs.replace
 def settle(activity: Activity, freed_at: datetime, now: datetime) -> tuple[Activity, list[Follow]]:
     """Places are given, the waiting ordered, and what follows is told. `freed_at`: the time of what happened."""
     claims = dict(activity.claims)
-    for referral_id in _in_order_of_arrival(claims):
+    for referral_id in list(claims):
         claims[referral_id] = _judged(activity, claims[referral_id])
     waiting = _waiting(claims)
     _promote(activity, claims, waiting, freed_at)
@@ -35,10 +35,6 @@ def settle(activity: Activity, freed_at: datetime, now: datetime) -> tuple[Activ
 
 
 # --- who gets what
-
-
-def _in_order_of_arrival(claims: dict[str, Claim]) -> list[str]:
-    return list(claims)
 
 
 def _judged(activity: Activity, claim: Claim) -> Claim:
@@ -341,11 +337,7 @@ def _listing_facts(sessions: Iterable[told.ListedSession]) -> list[object]:
 def _call(activity: Activity) -> told.ActivityCall | None:
     if activity.cancelled is None:
         return None
-    return told.ActivityCall(time=activity.cancelled.time, replaced_by=_replacement(activity))
-
-
-def _replacement(activity: Activity) -> str | None:
-    return activity.cancelled.replaced_by if activity.cancelled else None
+    return told.ActivityCall(time=activity.cancelled.time, replaced_by=activity.cancelled.replaced_by)
 
 
 def _short(text: bytes) -> str:

@@ -18,7 +18,7 @@ from shared.contracts.identity import derived_id
 from shared.engine.lag import lags
 from shared.engine.model import Document
 from shared.http.audit import record_access
-from shared.http.intake import write
+from shared.http.intake import must_be_open, write
 from shared.http.keys import must_be, role_of, who_asks
 from shared.http.problems import ProblemError, problem_of
 
@@ -206,6 +206,7 @@ async def put_partner(request: Request) -> Response:
     partner = f"/{request.path_params['kind']}/{request.path_params['id']}"
     if who != partner and role_of(who) != "ops":
         raise ProblemError(403, f"{who} may not speak for {partner[:80]}")
+    must_be_open(request)
     event = await _partner_event(request, partner)
     await write(request.app.state.publisher, [event])
     return JSONResponse({"accepted": [{"id": event.id, "source": event.source}]}, 202)

@@ -16,7 +16,7 @@ from shared.contracts.from_services import DiscardRequested, RedriveRequested
 from shared.contracts.identity import derived_id
 from shared.engine.model import Document
 from shared.http.audit import record_access
-from shared.http.intake import write
+from shared.http.intake import must_be_open, write
 from shared.http.keys import must_be
 from shared.http.problems import ProblemError
 from shared.http.query import number
@@ -83,8 +83,9 @@ async def one(request: Request) -> Response:
 async def redrive(request: Request) -> Response:
     """202 `{dl_id, attempt}`; 409 while one is under way, or where nothing is open."""
     who = must_be(request, "ops")
+    must_be_open(request)
     letter = await _letter(request)
-    _must_be_open(letter)
+    _must_be_unsettled(letter)
     await record_access(request, who, "redrive", letter.dl_id, "operations", allowed=True, about_referral=False)
     # The id is derived, so two people who ask at once ask the same thing.
     data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who)
@@ -95,8 +96,9 @@ async def redrive(request: Request) -> Response:
 async def discard(request: Request) -> Response:
     """202 `{dl_id, state}`; 409 where nothing is open."""
     who = must_be(request, "ops")
+    must_be_open(request)
     letter = await _letter(request)
-    _must_be_open(letter)
+    _must_be_unsettled(letter)
     await record_access(request, who, "discard", letter.dl_id, "operations", allowed=True, about_referral=False)
     data = DiscardRequested(dl_id=letter.dl_id, by=who)
     await _append(request, data, derived_id("discard", letter.dl_id, letter.attempts))
@@ -108,7 +110,7 @@ async def _append(request: Request, data: Data, id_: str) -> None:
     await write(state.publisher, [Event(id_, "/service/monitor", state.clock.now(), data)])
 
 
-def _must_be_open(letter: Dead) -> None:
+def _must_be_unsettled(letter: Dead) -> None:
     if letter.state == "redriven":
         raise ProblemError(409, f"{letter.dl_id} is being sent again already, by {letter.by}")
     if letter.state != "open":

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.test_run import free_base
+import psutil
+
+from tests.integration.test_run import free_base, wait_for
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -35,3 +37,28 @@ def test_the_demo_balances_and_leaves_nothing_running() -> None:
         "dead_letters"
     ].keys()
     assert told["register_faults"]["nameless"] == 4
+
+
+def test_a_broker_that_dies_ends_the_demo_in_one_line_and_leaves_nothing_running() -> None:
+    arguments = ["--referrals", "10", "--opistos", "5", "--seconds", "60", "--port-base", str(free_base())]
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "demo", *arguments],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert demo.stdout is not None
+        # Its first line of news says that the partners act: the start has its own test.
+        assert any(line.startswith("day") for line in iter(demo.stdout.readline, ""))
+        left = psutil.Process(demo.pid).children()
+        broker = next(one for one in left if "deploy.embedded.broker" in one.cmdline())
+        broker.kill()
+        _, complaint = demo.communicate(timeout=40)
+    finally:
+        demo.kill()
+    assert demo.returncode == 1
+    assert complaint.startswith("lahete: the broker ended by SIGKILL")
+    assert len(complaint.splitlines()) == 1
+    assert wait_for(lambda: not any(one.is_running() for one in left), 10)

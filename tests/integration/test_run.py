@@ -241,8 +241,15 @@ def test_while_the_platform_stops_the_door_says_when_to_come_again(platform: Run
     closed.touch()
     try:
         answer = platform.send(referral(), platform.key("/region/06"))
+        partner = httpx.put(
+            platform.run["urls"]["monitor"] + "/v1/partners/region/06",
+            json={"name": "Pirkanmaa"},
+            headers={"Authorization": f"Bearer {platform.key('/region/06')}"},
+            trust_env=False,
+        )
     finally:
         closed.unlink()
+    assert partner.status_code == 503
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "stopping" in answer.json()["detail"]
     assert platform.send(referral(), platform.key("/region/06")).status_code == 202
