@@ -114,13 +114,7 @@ class LagReader:
         return [lag for lags in found for lag in lags]
 
     async def _partitions(self) -> list[TopicPartition]:
-        cluster = await self._client.fetch_all_metadata()
-        return sorted(
-            TopicPartition(topic, number)
-            for topic in cluster.topics()
-            if any(reads(topic) for reads in self._reads.values())
-            for number in cluster.partitions_for_topic(topic) or ()
-        )
+        return await partitions_read(self._client, lambda topic: any(reads(topic) for reads in self._reads.values()))
 
     async def _committed(
         self, service: str, beginnings: Mapping[TopicPartition, int], written: Iterable[TopicPartition]
@@ -161,6 +155,21 @@ class LagReader:
             return first
         finally:
             consumer.unsubscribe()
+
+
+async def partitions_read(client: AIOKafkaClient, reads: Callable[[str], bool]) -> list[TopicPartition]:
+    """Every partition of the topics that are read, as the broker names them now. Raises `KafkaError`.
+
+    A consumer that never subscribes must not be asked: it knows no topic's partitions until its first refresh, and of
+    an empty list everything is true.
+    """
+    cluster = await client.fetch_all_metadata()
+    return sorted(
+        TopicPartition(topic, number)
+        for topic in cluster.topics()
+        if reads(topic)
+        for number in cluster.partitions_for_topic(topic) or ()
+    )
 
 
 async def lags(kafka: str, reads: Reads = READS) -> list[Lag]:

@@ -8,11 +8,12 @@ import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from shared.clock import Clock
@@ -22,6 +23,7 @@ from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.identity import deadline_id
 from shared.engine import metrics
 from shared.engine.batch import Processor
+from shared.engine.lag import partitions_read
 from shared.engine.loop import Loop
 from shared.engine.model import Document, Due, Kind
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
@@ -52,27 +54,39 @@ class Sweeper:
         self._aim: tuple[datetime, Mapping[TopicPartition, int]] | None = None
         # A second consumer that never subscribes: it may ask for offsets while the first is in a rebalance.
         self._offsets = AIOKafkaConsumer(
-            bootstrap_servers=kafka, group_id=self._table.service, enable_auto_commit=False, metadata_max_age_ms=1_000
+            bootstrap_servers=kafka, group_id=self._table.service, enable_auto_commit=False
         )
+        self._client = AIOKafkaClient(bootstrap_servers=kafka)
         self._decoders = {
             kind.collection.name: msgspec.json.Decoder(Document[kind.state])  # type: ignore[name-defined]
             for kind in self._table.kinds
         }
 
+    async def __aenter__(self) -> Self:
+        """Connects. Raises `KafkaError` where Kafka does not answer."""
+        await self._client.bootstrap()
+        await self._offsets.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._offsets.stop()
+        await self._client.close()
+
     async def run(self) -> None:
         """Sweeps until cancelled. An outage is waited out."""
-        await self._offsets.start()
-        try:
+        async with self:
             while True:
                 await self._once()
                 await asyncio.sleep(self._every)
-        finally:
-            await self._offsets.stop()
+
+    async def look(self) -> None:
+        """One sweep. Raises `StoreUnavailable`, `BrokerUnavailable`, `KafkaError`."""
+        await self._sweep_outboxes()
+        await self._fire_deadlines()
 
     async def _once(self) -> None:
         try:
-            await self._sweep_outboxes()
-            await self._fire_deadlines()
+            await self.look()
         except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
             log.warning("the sweep tries again", why=str(error))
             await asyncio.sleep(1)
@@ -118,6 +132,10 @@ class Sweeper:
             at = self._clock.now()
             self._aim = (at, await self._end_offsets())
         at, ends = self._aim
+        if not ends:
+            # No topic is there yet: nothing can be known to be consumed.
+            self._aim = None
+            return
         for partition, end in ends.items():
             if end and await self._committed(partition, end) < end:
                 return
@@ -135,17 +153,9 @@ class Sweeper:
 
     async def _end_offsets(self) -> Mapping[TopicPartition, int]:
         """Of all partitions of all topics that the group reads, whoever holds them now."""
-        partitions = [
-            TopicPartition(topic, partition)
-            for topic in await self._offsets.topics()
-            if self._loop.reads(topic)
-            for partition in await self._partitions(topic)
-        ]
+        partitions = await partitions_read(self._client, self._loop.reads)
         ends: Mapping[TopicPartition, int] = await self._offsets.end_offsets(partitions)
         return ends
-
-    async def _partitions(self, topic: str) -> set[int]:
-        return self._offsets.partitions_for_topic(topic) or set()
 
     def _due_records(self, kind: Kind[Any], row: Row, until: datetime) -> list[Record]:
         document = self._document(kind, row)

@@ -6,7 +6,7 @@ import time
 
 from shared.engine.lag import LagReader
 from shared.engine.publish import Publisher
-from tests.bench.platform import Running, platform
+from tests.bench.platform import Running, platform, written
 from tests.bench.referrals import referral_issued
 
 REFERRALS = int(os.environ.get("BENCH_REFERRALS", "20000"))
@@ -14,7 +14,7 @@ AT_ONCE = 1_000
 
 
 def measure() -> None:
-    """Prints memory after each tenth, and the rate over all. A referral makes about seven events besides its own."""
+    """Prints memory after each tenth, and the rate over all."""
     with platform() as running:
         asyncio.run(_pass(running))
 
@@ -31,6 +31,9 @@ async def _pass(running: Running) -> None:
                 await asyncio.sleep(0.05)
             if sent % (REFERRALS // 10) == 0:
                 memory = ", ".join(f"{name} {mb:.0f}" for name, mb in running.memory_mb().items())
-                print(f"after {sent} referrals, {time.monotonic() - began:.0f} s: MB resident: {memory}")
+                events = await written(running.run.kafka)
+                print(
+                    f"after {sent} referrals, {events} events, {time.monotonic() - began:.0f} s: MB resident: {memory}"
+                )
     await publisher.stop()
     print(f"{REFERRALS / (time.monotonic() - began):.0f} referrals a second through all five services")

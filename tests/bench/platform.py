@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
 
 from deploy.embedded.keys import read_keys
 from deploy.embedded.state import Run, open_folder, read_run
 from deploy.embedded.supervisor import Supervisor
 from shared.contracts.topics import SERVICES
+from shared.engine.lag import partitions_read
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,18 @@ class Running:
         """Processor time that each service has used."""
         times = {name: psutil.Process(self.run.pids[name]).cpu_times() for name in SERVICES}
         return {name: one.user + one.system for name, one in times.items()}
+
+
+async def written(kafka: str) -> int:
+    """How many events stand on the log, or have stood there, in all topics."""
+    client = AIOKafkaClient(bootstrap_servers=kafka)
+    await client.bootstrap()
+    try:
+        async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
+            partitions = await partitions_read(client, lambda _: True)
+            return sum((await consumer.end_offsets(partitions)).values())
+    finally:
+        await client.close()
 
 
 @contextmanager

@@ -334,6 +334,28 @@ async def test_deadlines_fire_when_all_before_them_is_consumed(
     assert header(letter, "dl_reason") == "rejected"
 
 
+async def test_a_deadline_waits_for_the_backlog_from_the_first_look_after_a_start(
+    broker: BrokerProcess, setting: Callable[[], World]
+) -> None:
+    """A service was away, the answer came meanwhile and stands on the log, and the deadline is long past."""
+    async with setting() as world, publisher_to(broker) as publisher:
+        world.table = with_own_events(world.table)
+        await world.take(world.log.event(issue(1)))
+        await publisher.publish([sent(world.log.event(attend("a", 1)))])
+        world.clock.set(NOW + TERM + TERM)
+        loop = Loop(world.main, broker.kafka)
+        async with Sweeper(loop, world.main, publisher, world.clock, broker.kafka) as sweeper:
+            for _ in range(3):
+                await sweeper.look()
+            assert await everything_on(broker, "referral.events") == []
+        async with running(world, broker, publisher, sweeps=True):
+            await until(lambda: _passed(broker), "the deadline fires once the backlog is consumed")
+
+
+async def _passed(broker: BrokerProcess) -> bool:
+    return any(b'"due_at"' in (record.value or b"") for record in await everything_on(broker, "referral.events"))
+
+
 def with_own_events(table: Table) -> Table:
     return dataclasses.replace(table, topics=(*table.topics, "referral.events"))
 

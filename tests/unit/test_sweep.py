@@ -29,7 +29,10 @@ class Offsets:
         self.ends = {A: 10, B: 0, FOREIGN: 99}
         self.commits: dict[TopicPartition, int] = {A: 10}
 
-    async def topics(self) -> set[str]:
+    async def fetch_all_metadata(self) -> "Offsets":
+        return self
+
+    def topics(self) -> set[str]:
         return {partition.topic for partition in self.ends}
 
     def partitions_for_topic(self, topic: str) -> set[int]:
@@ -64,7 +67,7 @@ class Sweep:
     def _made(self) -> Sweeper:
         loop: Any = self.loop
         made = Sweeper(loop, self.world.main, self.world.wire, self.world.clock, "127.0.0.1:1")
-        made._offsets = self.offsets
+        made._offsets = made._client = self.offsets
         return made
 
     async def fired(self) -> list[Record]:
@@ -130,6 +133,12 @@ async def test_every_partition_counts_whoever_holds_it_and_no_topic_that_is_not_
     assert await sweep.fired() == []
     sweep.offsets.commits[B] = 3
     assert len(await sweep.fired()) == 1
+
+
+async def test_where_no_topic_is_there_nothing_is_known_to_be_consumed(sweep: Sweep) -> None:
+    sweep.offsets.ends = {}
+    sweep.world.clock.set(DUE + TERM)
+    assert [await sweep.fired() for _ in range(3)] == [[], [], []]
 
 
 async def test_what_this_instance_committed_is_known_without_a_question(sweep: Sweep) -> None:
