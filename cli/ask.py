@@ -1,5 +1,6 @@
 """Asking the services of a run over HTTP, with a key of the folder."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -9,6 +10,8 @@ import httpx
 from cli.failure import VerbError
 from deploy.embedded.keys import OPS, read_keys
 from deploy.embedded.state import Folder, Run, read_run
+from shared.cluster import Cluster
+from shared.settings import PlatformSettings, read
 
 _SECONDS: Final = 15.0
 
@@ -20,6 +23,11 @@ def running(path: Path) -> tuple[Folder, Run]:
     if run is None:
         raise VerbError(f"nothing runs in {folder.path}; start it with `lahete run`, or name its folder with --dir")
     return folder, run
+
+
+def cluster_of(run: Run) -> Cluster:
+    """The run's Kafka, with the login that the environment names where it is one of ours."""
+    return replace(read(PlatformSettings).cluster("ops"), bootstrap=run.kafka)
 
 
 def client(url: str, key: str | None) -> httpx.Client:

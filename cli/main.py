@@ -9,10 +9,12 @@ from typing import Final
 
 import typer
 
-from cli import contracts, dead_letters, demo, emit, imports, key, run, settings, status, terminal, topics, trace
+from cli import acls, contracts, dead_letters, demo, emit, imports, key, run, settings, status, terminal, topics, trace
 from cli.failure import VerbError
 from deploy.embedded.control import EmbeddedBrokerError
 from deploy.embedded.state import EmbeddedError
+from deploy.java.jars import JavaError
+from deploy.kafka.topics import TopicsError
 
 app = typer.Typer(
     name="lahete",
@@ -32,11 +34,12 @@ app.command()(trace.trace)
 app.command()(status.lag)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(key.app, name="key")
+app.command()(acls.acls)
 app.command()(contracts.contracts)
 app.add_typer(topics.app, name="topics")
 app.command()(settings.settings)
 
-_FORESEEN: Final = (VerbError, EmbeddedError, EmbeddedBrokerError, OSError)
+_FORESEEN: Final = (VerbError, EmbeddedError, EmbeddedBrokerError, JavaError, TopicsError, OSError)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

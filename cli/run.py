@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,16 +15,13 @@ from cli.options import DEFAULT_DIR, Dir
 from deploy.embedded import foreground
 from deploy.embedded.control import REPOSITORY
 from deploy.embedded.state import Folder, Run, open_folder, read_run
+from deploy.engines import Engine
+from shared.contracts.topics import SERVICES
 from shared.settings import PlatformSettings, read
 
 HIGHEST_BASE = 65_531
+MOST_INSTANCES = 32
 _DETACHED_WITHIN = 60.0
-
-
-class Engine(StrEnum):
-    """What Kafka and the store are."""
-
-    EMBEDDED = "embedded"
 
 
 def run(
@@ -33,19 +30,37 @@ def run(
         int, typer.Option(min=1, max=HIGHEST_BASE, help="The monitor's port; four more follow.")
     ] = 8100,
     directory: Dir = DEFAULT_DIR,
+    instances: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How many of a service: referral=3. May be given several times; not for the embedded engine."
+        ),
+    ] = None,
     *,
     detach: Annotated[bool, typer.Option("--detach", help="In the background; returns once all is ready.")] = False,
 ) -> None:
     """Run the whole platform until Ctrl-C. What it keeps stays in the folder; run it again to go on."""
     settings = read(PlatformSettings)
+    counts = dict(_counted(one) for one in instances or [])
+    if engine is Engine.EMBEDDED and any(count > 1 for count in counts.values()):
+        raise typer.BadParameter("librdkafka's broker serves one consumer a group; several need --engine java or env")
     if detach:
-        _detach(engine, port_base, directory)
+        _detach(engine, port_base, directory, instances or [])
         return
-    if not foreground.run(directory, port_base, settings.clock, {}, terminal.line):
+    if not foreground.run(directory, port_base, settings.clock, terminal.line, engine, counts):
         raise typer.Exit(1)
 
 
-def _detach(engine: Engine, port_base: int, path: Path) -> None:
+def _counted(text: str) -> tuple[str, int]:
+    service, _, count = text.partition("=")
+    if service not in SERVICES or not count.isdecimal() or not 1 <= int(count) <= MOST_INSTANCES:
+        raise typer.BadParameter(
+            f"--instances {text!r}: it is <service>=<1 to {MOST_INSTANCES}>, the service one of {', '.join(SERVICES)}"
+        )
+    return service, int(count)
+
+
+def _detach(engine: Engine, port_base: int, path: Path, instances: Sequence[str]) -> None:
     folder = open_folder(path)
     log = folder.log("supervisor")
     with log.open("ab") as output:
@@ -54,6 +69,7 @@ def _detach(engine: Engine, port_base: int, path: Path) -> None:
             [
                 *(sys.executable, "-m", "cli.main", "run", "--engine", engine.value),
                 *("--port-base", str(port_base), "--dir", str(folder.path)),
+                *(argument for one in instances for argument in ("--instances", one)),
             ],
             cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ from pydantic_settings import BaseSettings
 
 from cli import terminal
 from cli.options import Json
+from deploy.kafka.topics import TopicSettings
 from services.catalogue.settings import CatalogueSettings
 from services.feedback.settings import FeedbackSettings
 from services.monitor.settings import MonitorSettings
@@ -35,7 +36,7 @@ def table() -> list[tuple[str, str, str, str]]:
     rows = [(name, default, "all", meaning) for name, default, meaning in documented(PlatformSettings)]
     for service, own in OF_SERVICE.items():
         rows += [(name, default, service, meaning) for name, default, meaning in documented(own) if name not in shared]
-    return rows
+    return [*rows, *((name, default, "lahete topics", meaning) for name, default, meaning in documented(TopicSettings))]
 
 
 def as_markdown() -> str:

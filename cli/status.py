@@ -7,7 +7,7 @@ import typer
 from aiokafka.errors import KafkaError
 
 from cli import terminal
-from cli.ask import ask_monitor, running
+from cli.ask import ask_monitor, cluster_of, running
 from cli.options import DEFAULT_DIR, Dir, Json
 from deploy.embedded.processes import is_alive, is_ready
 from deploy.embedded.state import Run
@@ -44,7 +44,7 @@ def _behind(run: Run) -> dict[str, int]:
     """The lag of each service, from Kafka itself: it is wanted most when a service does not answer."""
     reads = {service: reads for service, reads in READS.items() if service in run.urls}
     try:
-        found = asyncio.run(lags(run.kafka, reads))
+        found = asyncio.run(lags(cluster_of(run), reads))
     except KafkaError as error:
         terminal.complain(f"the lag cannot be asked: {error}")
         return {}

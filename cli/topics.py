@@ -1,15 +1,21 @@
 """`lahete topics`: topics of senders that write to Kafka themselves."""
 
+import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import terminal
+from cli.ask import cluster_of
 from cli.options import DEFAULT_DIR, Dir, Json
-from deploy.embedded.control import BrokerControl
 from deploy.embedded.keys import check_holder
 from deploy.embedded.state import Folder, grant, granted, open_folder, read_run
-from shared.contracts.topics import intake_of, platform_topics
+from deploy.engines import make_topic
+from deploy.kafka import topics as kafka_topics
+from deploy.kafka.topics import TopicSettings, wanted
+from shared.contracts.topics import intake_of
+from shared.settings import PlatformSettings, read
 
 app = typer.Typer(no_args_is_help=True, help="The topics, and who writes to one of his own.")
 
@@ -27,8 +33,9 @@ def add(
         raise typer.BadParameter(str(error)) from error
     folder = open_folder(directory)
     grant(folder, source)
-    if read_run(folder) is not None:
-        BrokerControl.from_port_file(folder.broker).create_topic(intake_of(source), 1)
+    run = read_run(folder)
+    if run is not None:
+        make_topic(run, cluster_of(run), folder, source)
         terminal.line(f"{intake_of(source)}: there")
     else:
         terminal.line(f"{intake_of(source)}: there from the next run on")
@@ -37,8 +44,32 @@ def add(
 @app.command("list")
 def list_(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """List the platform's topics and those that were granted, with their partitions."""
-    found = platform_topics() | {intake_of(source): 1 for source in granted(Folder(directory.resolve()))}
+    found = {topic.name: topic.partitions for topic in _wanted(directory)}
     if json:
         terminal.as_json(found)
     else:
         terminal.table(("topic", "partitions"), found.items())
+
+
+@app.command()
+def apply(
+    directory: Dir = DEFAULT_DIR,
+    *,
+    dry: Annotated[bool, typer.Option("--dry", help="Make nothing, only say.")] = False,
+    json: Json = False,
+) -> None:
+    """Make the topics that lack on the Kafka of LAHETE_KAFKA; what is there is left as it is, and differences are said.
+
+    How they are to be, LAHETE_TOPIC_… and LAHETE_TOPICS say. Exit code 1 where one differs, or lacks with --dry.
+    """
+    findings = asyncio.run(kafka_topics.apply(read(PlatformSettings).cluster("ops"), _wanted(directory), make=not dry))
+    if json:
+        terminal.as_json({finding.topic: finding.found for finding in findings})
+    else:
+        terminal.table(("topic", "found"), [(finding.topic, finding.found) for finding in findings])
+    if any(finding.differs for finding in findings):
+        raise typer.Exit(1)
+
+
+def _wanted(directory: Path) -> list[kafka_topics.Topic]:
+    return wanted(read(TopicSettings), granted(Folder(directory.resolve())))

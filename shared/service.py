@@ -9,8 +9,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -19,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from shared import logs
 from shared.engine.batch import Processor
+from shared.engine.ground import GROUND, Ground
 from shared.engine.loop import Loop
 from shared.engine.model import Table
 from shared.engine.publish import BrokerUnavailable, Publisher
@@ -68,8 +70,10 @@ async def _run(app: App) -> None:
         stop_start(
             f"{table.service}: port {settings.port} on {settings.host}: {error.strerror}; choose another --port-base"
         )
-    store = await _open_store(settings, table)
-    publisher = Publisher.to(settings.kafka)
+    cluster = settings.cluster(table.service)
+    store = await open_store(settings, table)
+    ground = Ground(cluster, store, table, keeps_log=not settings.log_bytes)
+    publisher = Publisher.to(cluster)
     clock = settings.platform_clock()
     processor = Processor(
         table, store, publisher, clock, ring=settings.ring, due_early=settings.due_early, failing=settings.failing()
@@ -78,12 +82,14 @@ async def _run(app: App) -> None:
         "session_timeout_ms": settings.kafka_session_timeout_ms,
         "heartbeat_interval_ms": settings.kafka_session_timeout_ms // 6,
         "fetch_max_wait_ms": settings.kafka_fetch_wait_ms,
+        "group_instance_id": f"{table.service}-{settings.instance}" if settings.instance else None,
     }
-    loop = Loop(processor, settings.kafka, options)
-    guard = LogGuard(settings.kafka, settings.log_bytes) if settings.log_bytes else None
+    loop = Loop(processor, cluster, options, ground=ground)
+    guard = LogGuard(cluster, settings.log_bytes) if settings.log_bytes else None
     starting = ["Kafka has not answered yet"]
     state = {
         "clock": clock,
+        "cluster": cluster,
         "store": store,
         "publisher": publisher,
         "keyring": Keyring(settings.keys_file),
@@ -94,14 +100,14 @@ async def _run(app: App) -> None:
         **app.state,
     }
     routes = [*app.routes, Route("/v1/outcomes", outcomes.post_outcomes, methods=["POST"])]
-    http = server(application(routes, lambda: [*starting, *([line] if (line := loop.lacks()) else [])], state))
+    http = server(application(routes, lambda: [*starting, *([line] if (line := loop.waits_for()) else [])], state))
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:
-        if await _connected(publisher, loop, serving):
+        if await _connected((publisher.start, partial(_stand_on, ground), loop.start), serving, starting):
             starting.clear()
-            sweeper = Sweeper(loop, processor, publisher, clock, settings.kafka)
-            background.append(asyncio.create_task(sweeper.run()))
+            sweeper = Sweeper(loop, processor, publisher, clock, cluster)
+            background += [asyncio.create_task(sweeper.run()), asyncio.create_task(ground.run())]
             if guard:
                 background.append(asyncio.create_task(guard.run()))
             gc.collect()
@@ -112,6 +118,7 @@ async def _run(app: App) -> None:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await loop.stop()
+        await ground.close()
         await publisher.stop()
         await store.close()
     failed = [task for task in background if not task.cancelled() and task.exception()]
@@ -129,27 +136,38 @@ async def _until_one_ends(serving: asyncio.Task[None], background: list[asyncio.
         await asyncio.gather(serving, return_exceptions=True)
 
 
-async def _open_store(settings: PlatformSettings, table: Table) -> Store:
+async def open_store(settings: PlatformSettings, table: Table) -> Store:
+    """A service's store, with its indexes. Ends the start with one line where it cannot be."""
     settings.state.mkdir(parents=True, exist_ok=True)
     store = SqliteStore(settings.state / f"{table.service}.sqlite")
     try:
-        await store.open([kind.collection for kind in table.kinds], table.journals)
+        await store.open([*(kind.collection for kind in table.kinds), GROUND], table.journals)
     except (StoreUnavailable, StoreVersionError) as error:
         stop_start(f"{table.service}: {error}")
     return store
 
 
-async def _connected(publisher: Publisher, loop: Loop, serving: asyncio.Task[None]) -> bool:
+async def _connected(
+    starts: Iterable[Callable[[], Awaitable[None]]], serving: asyncio.Task[None], starting: list[str]
+) -> bool:
     """Waits for Kafka and says so; readiness is false meanwhile. False: the process is to stop."""
-    for start in (publisher.start, loop.start):
+    for start in starts:
         while not serving.done():
             try:
                 await start()
                 break
             except BrokerUnavailable as error:
                 log.warning("waiting for Kafka", why=str(error))
+                starting[:] = [str(error)]
                 await asyncio.sleep(1)
     return not serving.done()
+
+
+async def _stand_on(ground: Ground) -> None:
+    """Raises `BrokerUnavailable` until Kafka is the right one, with the topics that are needed."""
+    await ground.look()
+    if line := ground.lacks():
+        raise BrokerUnavailable(line)
 
 
 def _die_with_the_parent() -> None:

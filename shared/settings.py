@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.clock import Clock
+from shared.cluster import Cluster, Mechanism, Security
 
 PREFIX = "LAHETE_"
 T = TypeVar("T", bound=BaseSettings)
@@ -32,7 +33,17 @@ class PlatformSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     env: Literal["production", "demo", "test"] = Field("production", description="what runs here")
-    kafka: str = Field("127.0.0.1:9092", description="Kafka's bootstrap address")
+    kafka: str = Field("127.0.0.1:9092", description="Kafka's bootstrap addresses, comma-separated")
+    kafka_security: Security = Field("plaintext", description="how Kafka is spoken to")
+    kafka_mechanism: Mechanism = Field("SCRAM-SHA-512", description="how the login is proven, where there is one")
+    kafka_user: str = Field("", description="the login, where security is one of sasl; {service} is filled in")
+    kafka_password_file: Path | None = Field(None, description="the file of its password; {service} is filled in")
+    kafka_ca_file: Path | None = Field(None, description="who signs Kafka's certificate; the system's list if empty")
+    instance: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description="a name that stays over restarts: Kafka then waits for it instead of sharing out its partitions",
+    )
     kafka_session_timeout_ms: int = Field(
         10_000, ge=500, le=300_000, description="after which a silent instance is out"
     )
@@ -42,6 +53,13 @@ class PlatformSettings(BaseSettings):
     log_bytes: int = Field(
         0, ge=0, description="bytes of unread events a partition may hold before intake answers 503; 0: no bound"
     )
+    mongodb: str = Field("", description="MongoDB's address, mongodb://host:port; empty: SQLite in LAHETE_STATE")
+    mongodb_database: str = Field(
+        "lahete_{service}", pattern=r"^[A-Za-z0-9_{}-]{1,38}$", description="the service's own database"
+    )
+    mongodb_user: str = Field("", description="the login, made in that database; {service} is filled in")
+    mongodb_password_file: Path | None = Field(None, description="the file of its password; {service} is filled in")
+    mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="which client asks MongoDB")
     state: Path = Field(Path(".lahete"), description="the folder of the SQLite files")
     keys_file: Path = Field(
         Path(".lahete/key-hashes.json"), description="hashes of the keys, as `lahete key` writes it"
@@ -56,6 +74,16 @@ class PlatformSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
 
     @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        if self.kafka_security.startswith("sasl") and not (self.kafka_user and self.kafka_password_file):
+            raise ValueError(
+                f"{PREFIX}KAFKA_SECURITY {self.kafka_security} needs {PREFIX}KAFKA_USER and {PREFIX}KAFKA_PASSWORD_FILE"
+            )
+        if self.mongodb_user and not self.mongodb_password_file:
+            raise ValueError(f"{PREFIX}MONGODB_USER needs {PREFIX}MONGODB_PASSWORD_FILE")
+        return self
+
+    @model_validator(mode="after")
     def _only_in_tests(self) -> Self:
         for name in ("clock", "fail_on"):
             if getattr(self, name) and self.env == "production":
@@ -63,6 +91,17 @@ class PlatformSettings(BaseSettings):
         if self.clock:
             Clock.read(self.clock, self.clock_anchor)
         return self
+
+    def cluster(self, service: str) -> Cluster:
+        """Kafka, and as whom. Ends the start where the password's file cannot be read."""
+        return Cluster(
+            self.kafka,
+            self.kafka_security,
+            self.kafka_mechanism,
+            self.kafka_user.format(service=service),
+            _secret("KAFKA_PASSWORD_FILE", self.kafka_password_file, service),
+            self.kafka_ca_file,
+        )
 
     def platform_clock(self) -> Clock:
         """The clock that judges times and deadlines."""
@@ -86,6 +125,16 @@ def _line(fault: object) -> str:
     name = PREFIX + "_".join(str(part) for part in fault["loc"]).upper() if fault["loc"] else ""
     given = f" is {str(fault['input'])[:80]!r}" if fault["loc"] else ""
     return f"{name}{given}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+
+
+def _secret(name: str, template: Path | None, service: str) -> str:
+    if template is None:
+        return ""
+    file = str(template).format(service=service)
+    try:
+        return Path(file).read_text().strip()
+    except OSError as error:
+        stop_start(f"{PREFIX}{name}: {file} cannot be read: {error.strerror}")
 
 
 def stop_start(line: str) -> NoReturn:

@@ -33,6 +33,7 @@ from deploy.embedded.keys import read_keys
 from deploy.embedded.state import EmbeddedError, Folder, Run, grant, open_folder, read_run
 from deploy.embedded.supervisor import Supervisor
 from shared.clock import Clock
+from shared.cluster import Cluster
 from shared.engine.lag import READS
 from shared.engine.publish import Publisher
 from shared.reference import MUNICIPALITIES, REGIONS
@@ -179,7 +180,7 @@ class Stage:
         self._show = show
         self._rng = Random(size.seed)  # noqa: S311 - a seeded play, no secret
         self._clock: Clock = run.platform_clock()
-        self._publisher = Publisher.to(run.kafka)
+        self._publisher = Publisher.to(Cluster(run.kafka))
         self._post = Post(run.urls, read_keys(folder), self._publisher, (OWN_REGION, own_opisto), self._rng)
         self._regions = {
             f"/region/{code}": Region(f"/region/{code}", self._post, self._clock.now, self._later, self._rng)
@@ -339,7 +340,7 @@ class Stage:
     async def _end(self) -> Told:
         await self._post.flush()
         self._show(self._sight, "waiting until all is quiet")
-        left = await until_drained(self._run.kafka, READS, _QUIET_WITHIN, lambda: True)
+        left = await until_drained(Cluster(self._run.kafka), READS, _QUIET_WITHIN, lambda: True)
         await self._look()
         letters = await all_dead_letters(self._post) or []
         became = await self._what_became()

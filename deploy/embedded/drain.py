@@ -7,6 +7,7 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
+from shared.cluster import Cluster
 from shared.engine.lag import Lag, LagReader, Reads
 
 Left = Sequence[str]
@@ -17,7 +18,7 @@ _LOOK_EVERY: Final = 0.25
 _LOOKS: Final = 2
 
 
-async def until_drained(kafka: str, reads: Reads, seconds: float, goes_on: Callable[[], bool]) -> Left:
+async def until_drained(kafka: Cluster, reads: Reads, seconds: float, goes_on: Callable[[], bool]) -> Left:
     """Returns once all lag has ended, the time is over, or `goes_on`, asked every quarter of a second, says no."""
     deadline = time.monotonic() + seconds
     try:

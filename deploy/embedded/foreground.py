@@ -13,6 +13,13 @@ from typing import Final
 from deploy.embedded.processes import is_alive
 from deploy.embedded.state import Folder, StartError, supervisor_of
 from deploy.embedded.supervisor import DRAINED_WITHIN, ENDED_WITHIN, Supervisor
+from deploy.engines import Engine
+
+_FATE: Final[Mapping[Engine, str]] = {
+    Engine.EMBEDDED: "what was left on the log is lost with it",
+    Engine.JAVA: "what was left stands on the log and is dealt with at the next start",
+    Engine.ENV: "what was left stands on the log and is dealt with at the next start",
+}
 
 _STOPPED_WITHIN: Final = DRAINED_WITHIN + ENDED_WITHIN + 10
 
@@ -53,16 +60,25 @@ def listening() -> Iterator[Asked]:
             signal.signal(number, handler)
 
 
-def run(path: Path, port_base: int, clock: str, extra: Mapping[str, str], say: Callable[[str], None]) -> bool:
+def run(
+    path: Path,
+    port_base: int,
+    clock: str,
+    say: Callable[[str], None],
+    engine: Engine = Engine.EMBEDDED,
+    instances: Mapping[str, int] | None = None,
+) -> bool:
     """Runs until asked to stop. Whether it ended well: nothing was left undone.
 
     Raises:
-        EmbeddedError, EmbeddedBrokerError: it could not start.
+        EmbeddedError, EmbeddedBrokerError, JavaError, TopicsError: it could not start.
         BrokerDiedError: the broker ended by itself.
     """
     with listening() as asked:
         try:
-            with Supervisor(path, port_base, clock, extra, say=say, given_up=asked.to_stop) as supervisor:
+            with Supervisor(
+                path, port_base, clock, engine=engine, instances=instances, say=say, given_up=asked.to_stop
+            ) as supervisor:
                 say(f"all is ready; {supervisor.folder.run} says where. Ctrl-C stops it")
                 supervisor.run_until(asked.to_stop)
                 left = supervisor.stop(asked.at_once)
@@ -73,7 +89,7 @@ def run(path: Path, port_base: int, clock: str, extra: Mapping[str, str], say: C
             raise
     for line in left:
         say(f"left: {line}")
-    say("stopped" if not left else "stopped; what was left on the log is lost with it")
+    say("stopped" if not left else f"stopped; {_FATE[engine]}")
     return not left
 
 

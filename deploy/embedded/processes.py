@@ -21,17 +21,50 @@ PORT_OFFSETS: Final[Mapping[str, int]] = {"monitor": 0, "referral": 1, "catalogu
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 10.0
 _GOOD_LIFE: Final = 30.0
+"""Seconds after which a process counts as well again."""
 _HEALTH_SECONDS: Final = 2.0
 _PORTS_FREE_WITHIN: Final = 2.0
 
 
+class Patience:
+    """When what died is started anew: after a pause that grows while it keeps dying."""
+
+    def __init__(self) -> None:
+        self._pause = _FIRST_PAUSE
+        self._started_at = 0.0
+        self._start_at: float | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is dead, and that is known."""
+        return self._start_at is not None
+
+    def started(self) -> None:
+        """It lives."""
+        self._started_at, self._start_at = time.monotonic(), None
+
+    def died(self) -> float:
+        """It is dead; the pause in seconds before it may be started."""
+        now = time.monotonic()
+        if now - self._started_at > _GOOD_LIFE:
+            self._pause = _FIRST_PAUSE
+        pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
+        self._start_at = now + pause
+        return pause
+
+    def over(self) -> bool:
+        """Whether the pause is over."""
+        return self._start_at is not None and time.monotonic() >= self._start_at
+
+
 class ServiceProcess:
-    """A service that is kept running, with what it writes going to one file."""
+    """One instance of a service that is kept running, with what it writes going to one file."""
 
     def __init__(
-        self, name: str, port: int, environment: Mapping[str, str], log: Path, say: Callable[[str], None]
+        self, name: str, service: str, port: int, environment: Mapping[str, str], log: Path, say: Callable[[str], None]
     ) -> None:
         self.name = name
+        self.service = service
         self.port = port
         self.url = f"http://{HOST}:{port}"
         self._environment = environment
@@ -39,14 +72,12 @@ class ServiceProcess:
         self._said_from = 0
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
-        self._started_at = 0.0
-        self._start_at: float | None = None
-        self._pause = _FIRST_PAUSE
+        self._patience = Patience()
 
     @property
     def pid(self) -> int:
         """The process; 0 while there is none."""
-        return self._process.pid if self._process is not None and self._start_at is None else 0
+        return self._process.pid if self._process is not None and not self._patience.waits else 0
 
     @property
     def running(self) -> bool:
@@ -58,7 +89,7 @@ class ServiceProcess:
         with self._log.open("ab") as log:
             self._said_from = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", f"services.{self.name}"],
+                [sys.executable, "-m", f"services.{self.service}"],
                 cwd=REPOSITORY,
                 env=dict(self._environment),
                 stdin=subprocess.DEVNULL,
@@ -66,7 +97,7 @@ class ServiceProcess:
                 stderr=log,
                 start_new_session=True,
             )
-        self._started_at, self._start_at = time.monotonic(), None
+        self._patience.started()
 
     def ready(self) -> bool:
         """Whether it says it is ready. Raises `StartError` where it has ended."""
@@ -78,14 +109,9 @@ class ServiceProcess:
         """Starts it anew if it died, after a pause that grows while it keeps dying. True when it was started."""
         if self.running:
             return False
-        now = time.monotonic()
-        if self._start_at is None:
-            if now - self._started_at > _GOOD_LIFE:
-                self._pause = _FIRST_PAUSE
-            self._start_at = now + self._pause
-            self._say(f"{self.name} {self._how_it_ended()}; started again in {self._pause:g} s")
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        if now < self._start_at:
+        if not self._patience.waits:
+            self._say(f"{self.name} {self._how_it_ended()}; started again in {self._patience.died():g} s")
+        if not self._patience.over():
             return False
         self.start()
         return True
@@ -142,6 +168,12 @@ def is_ready(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with bind(HOST, 0) as listening:
+        return int(listening.getsockname()[1])
 
 
 def check_ports(ports: Mapping[str, int]) -> None:

@@ -50,6 +50,11 @@ class Run(msgspec.Struct, frozen=True):
     pids: dict[str, int]
     clock: dict[str, Any]
 
+    @property
+    def embedded(self) -> bool:
+        """Whether Kafka is the embedded broker, which makes topics by its control port alone."""
+        return "broker" in self.pids and "mongodb" not in self.pids
+
     def platform_clock(self) -> Clock:
         """The clock of the run."""
         return Clock(datetime.fromisoformat(self.clock["start"]), self.clock["anchor"], self.clock["speed"])

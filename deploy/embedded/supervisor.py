@@ -9,26 +9,24 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
 
-from deploy.embedded.control import BrokerProcess, start_broker
 from deploy.embedded.drain import Left, until_drained
 from deploy.embedded.keys import make_keys
-from deploy.embedded.processes import HOST, PORT_OFFSETS, ServiceProcess, check_ports, how_it_ended
+from deploy.embedded.processes import HOST, PORT_OFFSETS, ServiceProcess, check_ports, free_port
 from deploy.embedded.state import (
-    EmbeddedError,
     Run,
     StartError,
     anchored_clock,
     claim,
-    granted,
     open_folder,
     write_run,
     writing,
 )
+from deploy.engines import Engine, engines
 from shared.contracts import topics
 from shared.engine.lag import READS
 from shared.http.keys import write_private
@@ -37,17 +35,6 @@ READY_WITHIN: Final = 30.0
 DRAINED_WITHIN: Final = 30.0
 ENDED_WITHIN: Final = 15.0
 _LOOK_EVERY: Final = 0.1
-
-_TUNING: Final[Mapping[str, str]] = {
-    "LAHETE_KAFKA_SESSION_TIMEOUT_MS": "3000",
-    "LAHETE_KAFKA_FETCH_WAIT_MS": "10",
-    "LAHETE_LOG_BYTES": "2500000",
-}
-"""What librdkafka's mock needs where the environment says nothing else; ENGINES.md says why."""
-
-
-class BrokerDiedError(EmbeddedError):
-    """The broker's process ended by itself. The message says what is lost and what to do."""
 
 
 class Supervisor:
@@ -61,6 +48,8 @@ class Supervisor:
         port_base: the monitor's port; the other services' follow.
         clock: `<start>*<speed>`, or empty.
         extra: environment of the services beside this process's own.
+        engine: what Kafka and the store are.
+        instances: how many of a service, where more than one; the others listen on free ports.
         say: takes one line for a person.
         given_up: asked while starting; True ends the start.
     """
@@ -72,12 +61,16 @@ class Supervisor:
         clock: str = "",
         extra: Mapping[str, str] | None = None,
         *,
+        engine: Engine = Engine.EMBEDDED,
         services: Sequence[str] = topics.SERVICES,
+        instances: Mapping[str, int] | None = None,
         say: Callable[[str], None] = print,
         given_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self._path = path
         self._ports = {service: port_base + PORT_OFFSETS[service] for service in services}
+        self._engine = engine
+        self._instances = dict(instances or {})
         self._clock_setting = clock
         self._extra = dict(extra or {})
         self._say = say
@@ -86,7 +79,7 @@ class Supervisor:
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
-        """Starts all and waits until all are ready. Raises `EmbeddedError`, `EmbeddedBrokerError`."""
+        """Starts all and waits until all are ready. Raises `EmbeddedError` and what `Engines` raise."""
         with ExitStack() as stack:
             self.folder = open_folder(self._path)
             stack.enter_context(claim(self.folder))
@@ -95,7 +88,7 @@ class Supervisor:
             check_ports(self._ports)
             make_keys(self.folder)
             self.clock = anchored_clock(self.folder, self._clock_setting)
-            self._broker = stack.enter_context(self._started_broker())
+            self._engines = stack.enter_context(engines(self._engine, self.folder, self._say, self._check_given_up))
             stack.callback(self._kill_services)
             self._start_services()
             self._wait_until_ready()
@@ -112,22 +105,24 @@ class Supervisor:
         for file in (self.folder.run, self.folder.closed):
             file.unlink(missing_ok=True)
 
-    def _started_broker(self) -> BrokerProcess:
-        own = {topics.intake_of(source): 1 for source in granted(self.folder)}
-        with writing(self.folder):
-            return start_broker(self.folder.path, topics.platform_topics() | own)
-
     def _start_services(self) -> None:
-        for name, port in self._ports.items():
-            log = self.folder.log(name)
-            self._services[name] = ServiceProcess(name, port, self._environment(name, port), log, self._say)
-        for service in self._services.values():
+        for service, name, port in self._all_instances():
+            environment = self._environment(service, name, port)
+            self._services[name] = ServiceProcess(name, service, port, environment, self.folder.log(name), self._say)
+        for process in self._services.values():
             with writing(self.folder):
-                service.start()
+                process.start()
 
-    def _environment(self, name: str, port: int) -> dict[str, str]:
+    def _all_instances(self) -> Iterator[tuple[str, str, int]]:
+        """Service, name and port of each process; the first of a service has its name."""
+        for service, port in self._ports.items():
+            yield service, service, port
+            for number in range(2, self._instances.get(service, 1) + 1):
+                yield service, f"{service}-{number}", free_port()
+
+    def _environment(self, service: str, name: str, port: int) -> dict[str, str]:
         settings = {
-            "LAHETE_KAFKA": self._broker.kafka,
+            **self._engines.environment,
             "LAHETE_STATE": str(self.folder.path),
             "LAHETE_KEYS_FILE": str(self.folder.hashes),
             "LAHETE_HOST": HOST,
@@ -136,10 +131,11 @@ class Supervisor:
             "LAHETE_CLOCK_ANCHOR": repr(self.clock["anchor"]),
             "LAHETE_SUPERVISED": str(os.getpid()),
         }
-        if name == "monitor":
-            settings["LAHETE_SERVICE_URLS"] = json.dumps(self._urls())
+        if service == "monitor":
+            urls = {service: f"http://{HOST}:{port}" for service, port in self._ports.items()}
+            settings["LAHETE_SERVICE_URLS"] = json.dumps(urls)
             settings["LAHETE_SERVICE_KEY_FILE"] = str(self.folder.service_key)
-        return {**_TUNING, **os.environ, **self._extra, **settings}
+        return {**self._engines.tuning, **os.environ, **self._extra, **settings}
 
     def _urls(self) -> dict[str, str]:
         return {name: service.url for name, service in self._services.items()}
@@ -158,33 +154,27 @@ class Supervisor:
             time.sleep(0.05)
 
     def _check_start(self) -> None:
+        self._check_given_up()
+        self._engines.look_after()
+
+    def _check_given_up(self) -> None:
         if self._given_up():
             raise StartError("the start was interrupted")
-        self._check_broker()
 
     def _write_run(self) -> None:
         pids = {name: service.pid for name, service in self._services.items()}
-        own = {"broker": self._broker.pid, "supervisor": os.getpid()}
-        store = f"sqlite:{self.folder.path}"
-        write_run(self.folder, Run(self._broker.kafka, store, self._urls(), pids | own, self.clock))
+        own = {**self._engines.pids, "supervisor": os.getpid()}
+        kafka, store = self._engines.cluster.bootstrap, self._engines.store
+        write_run(self.folder, Run(kafka, store, self._urls(), pids | own, self.clock))
 
     # --- running
 
     def look_after(self) -> None:
         """Starts services anew that died. To be called often. Raises `BrokerDiedError`."""
-        self._check_broker()
+        anew = self._engines.look_after()
         started = [name for name, service in self._services.items() if service.look_after()]
-        if started:
+        if started or anew:
             self._write_run()
-
-    def _check_broker(self) -> None:
-        if self._broker.exit_code is not None:
-            raise BrokerDiedError(
-                f"the broker {how_it_ended(self._broker.exit_code)}. Its log was in memory: events that were taken and "
-                "not yet dealt with by every service are lost; what the services have decided is kept in "
-                f"{self.folder.path}. Everything stops. Start it again with `lahete run` and send again what was sent "
-                "lately: what was dealt with is recognised as a repetition"
-            )
 
     def run_until(self, asked: Callable[[], bool]) -> None:
         """Looks after all until asked to stop. Raises `BrokerDiedError`."""
@@ -204,7 +194,7 @@ class Supervisor:
             self.folder.closed.touch()
         left = self._drain(at_once)
         left += self._end_services(at_once)
-        self._broker.stop()
+        self._engines.stop()
         with writing(self.folder):
             write_private(self.folder.stopped, json.dumps({"supervisor": os.getpid(), "left": left}, indent=1))
         return left
@@ -214,8 +204,8 @@ class Supervisor:
             self.look_after()
             return not at_once()
 
-        reads = {name: READS[name] for name in self._services}
-        left: Left = asyncio.run(until_drained(self._broker.kafka, reads, DRAINED_WITHIN, goes_on))
+        reads = {service: READS[service] for service in self._ports}
+        left: Left = asyncio.run(until_drained(self._engines.cluster, reads, DRAINED_WITHIN, goes_on))
         return list(left)
 
     def _end_services(self, at_once: Callable[[], bool]) -> list[str]:

@@ -196,7 +196,7 @@ def _delivery(one: Traced) -> dict[str, Any]:
 async def lag(request: Request) -> Response:
     """`{groups: [{service, topic, partition, lag, seconds}]}`; ops and reader."""
     must_be(request, "ops", "reader")
-    found = await lags(request.app.state.settings.kafka)
+    found = await lags(request.app.state.cluster)
     return JSONResponse({"groups": [asdict(one) for one in found]})
 
 

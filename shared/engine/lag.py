@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 
+from shared.cluster import Cluster
 from shared.contracts import topics
 
 _INTAKE: Final = (topics.INTAKE_HTTP, "intake.region.*", "intake.opisto.*")
@@ -71,9 +72,9 @@ class Lag:
 class LagReader:
     """Asks for the lag of services; keeps its connections between questions. A context manager."""
 
-    def __init__(self, kafka: str, reads: Reads = READS) -> None:
+    def __init__(self, kafka: Cluster, reads: Reads = READS) -> None:
         self._reads = reads
-        self._client = AIOKafkaClient(bootstrap_servers=kafka)
+        self._client = AIOKafkaClient(**kafka.options())
         self._consumers = {service: _consumer(kafka, service) for service in reads}
         self._stack = AsyncExitStack()
 
@@ -172,15 +173,15 @@ async def partitions_read(client: AIOKafkaClient, reads: Callable[[str], bool]) 
     )
 
 
-async def lags(kafka: str, reads: Reads = READS) -> list[Lag]:
+async def lags(kafka: Cluster, reads: Reads = READS) -> list[Lag]:
     """The lag of each service in each partition it reads, asked once. Raises `KafkaError`."""
     async with LagReader(kafka, reads) as reader:
         return await reader.lags()
 
 
-def _consumer(kafka: str, service: str) -> Any:
+def _consumer(kafka: Cluster, service: str) -> Any:
     return AIOKafkaConsumer(
-        bootstrap_servers=kafka,
+        **kafka.options(),
         group_id=service,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -18,9 +18,11 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
+from shared.cluster import Cluster
 from shared.engine import metrics
 from shared.engine.batch import Batch, Processor
 from shared.engine.fuse import FuseOpen
+from shared.engine.ground import Ground
 from shared.engine.publish import BrokerUnavailable
 from shared.store import StoreUnavailable
 
@@ -51,10 +53,18 @@ class Held(ConsumerRebalanceListener):  # type: ignore[misc]
 class Loop:
     """One service's consumption."""
 
-    def __init__(self, processor: Processor, kafka: str, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        processor: Processor,
+        kafka: Cluster,
+        options: Mapping[str, Any] | None = None,
+        *,
+        ground: Ground | None = None,
+    ) -> None:
         self.processor = processor
         self.service = processor.table.service
         self.lost: str | None = None
+        self._ground = ground
         self.committed: dict[TopicPartition, int] = {}
         self._held = Held(self)
         self._clearing: asyncio.Task[None] | None = None
@@ -62,7 +72,8 @@ class Loop:
         self._stopping = False
         self._busy = asyncio.Lock()
         self._broker = KafkaBroker(
-            kafka,
+            kafka.bootstrap,
+            security=kafka.for_faststream(),
             apply_types=False,
             graceful_timeout=10,
             logger=None,
@@ -107,13 +118,17 @@ class Loop:
 
     def lacks(self) -> str | None:
         """What keeps the loop from working, in one line; None when it works."""
-        if self.lost:
-            return self.lost
+        if fault := self.lost or (self._ground and self._ground.fault):
+            return fault
         if self.processor.fuse.open:
             return "the fuse is open: too many handlers failed; mend the cause, then restart the service"
         if self.consumer is None or not self._held.assigned:
             return "no partitions assigned yet"
         return None
+
+    def waits_for(self) -> str | None:
+        """What the loop lacks, or what does not answer at the moment; None when it is ready."""
+        return self.lacks() or (self._ground.away if self._ground else None)
 
     def reads(self, topic: str) -> bool:
         """Whether the group subscribes to the topic."""

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
+from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.contracts.envelope import kafka_headers
 from shared.engine.model import Out, OutBlank, OutDead, OutEvent, OutRow
@@ -57,18 +58,17 @@ class Publisher:
         self._partition = DefaultPartitioner()
 
     @classmethod
-    def to(cls, kafka: str, **security: Any) -> "Publisher":
-        """A publisher to a bootstrap address; `start` connects it."""
+    def to(cls, kafka: Cluster) -> "Publisher":
+        """A publisher to a cluster; `start` connects it."""
         return cls(
             AIOKafkaProducer(
-                bootstrap_servers=kafka,
+                **kafka.options(),
                 enable_idempotence=True,
                 acks="all",
                 linger_ms=0,
                 max_batch_size=_BATCH_BYTES,
                 max_request_size=MAX_REQUEST_BYTES,
                 request_timeout_ms=10_000,
-                **security,
             )
         )
 

@@ -17,6 +17,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from shared.clock import Clock
+from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.from_services import DeadlinePassed
@@ -40,7 +41,14 @@ class Sweeper:
     """Sweeps one service, every `every` real seconds, until it is stopped."""
 
     def __init__(
-        self, loop: Loop, processor: Processor, publisher: Publisher, clock: Clock, kafka: str, *, every: float = 1.0
+        self,
+        loop: Loop,
+        processor: Processor,
+        publisher: Publisher,
+        clock: Clock,
+        kafka: Cluster,
+        *,
+        every: float = 1.0,
     ) -> None:
         self._loop = loop
         self._processor = processor
@@ -53,10 +61,8 @@ class Sweeper:
         self._consumed_to: datetime | None = None
         self._aim: tuple[datetime, Mapping[TopicPartition, int]] | None = None
         # A second consumer that never subscribes: it may ask for offsets while the first is in a rebalance.
-        self._offsets = AIOKafkaConsumer(
-            bootstrap_servers=kafka, group_id=self._table.service, enable_auto_commit=False
-        )
-        self._client = AIOKafkaClient(bootstrap_servers=kafka)
+        self._offsets = AIOKafkaConsumer(**kafka.options(), group_id=self._table.service, enable_auto_commit=False)
+        self._client = AIOKafkaClient(**kafka.options())
         self._decoders = {
             kind.collection.name: msgspec.json.Decoder(Document[kind.state])  # type: ignore[name-defined]
             for kind in self._table.kinds

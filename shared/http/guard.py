@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared.cluster import Cluster
 from shared.contracts import topics
 
 _READERS: Final = {
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 class LogGuard:
     """Says when the log is too full to take more."""
 
-    def __init__(self, kafka: str, max_bytes: int) -> None:
+    def __init__(self, kafka: Cluster, max_bytes: int) -> None:
         self._kafka = kafka
         self._max_events = max(1, max_bytes // _BYTES_AN_EVENT)
         self._full: str | None = None
@@ -41,7 +42,7 @@ class LogGuard:
     async def run(self) -> None:
         """Looks every second, until cancelled."""
         consumers = {
-            service: AIOKafkaConsumer(bootstrap_servers=self._kafka, group_id=service, enable_auto_commit=False)
+            service: AIOKafkaConsumer(**self._kafka.options(), group_id=service, enable_auto_commit=False)
             for service in topics.SERVICES
         }
         try:

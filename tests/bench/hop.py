@@ -6,6 +6,7 @@ import time
 
 from aiokafka import AIOKafkaConsumer
 
+from shared.cluster import Cluster
 from shared.contracts.topics import events_of
 from shared.engine.publish import Publisher
 from tests.bench.platform import platform, written
@@ -31,7 +32,7 @@ def measure() -> None:
 
 
 async def _delays(kafka: str, rate: int) -> list[float]:
-    publisher = Publisher.to(kafka)
+    publisher = Publisher.to(Cluster(kafka))
     await publisher.start()
     consumer = AIOKafkaConsumer(events_of("referral"), bootstrap_servers=kafka, fetch_max_wait_ms=10)
     await consumer.start()

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 
+from shared.cluster import Cluster
 from shared.engine.lag import LagReader
 from shared.engine.publish import Publisher
 from tests.bench.platform import Running, platform, written
@@ -20,10 +21,10 @@ def measure() -> None:
 
 
 async def _pass(running: Running) -> None:
-    publisher = Publisher.to(running.run.kafka)
+    publisher = Publisher.to(Cluster(running.run.kafka))
     await publisher.start()
     began = time.monotonic()
-    async with LagReader(running.run.kafka) as reader:
+    async with LagReader(Cluster(running.run.kafka)) as reader:
         for sent in range(AT_ONCE, REFERRALS + 1, AT_ONCE):
             await publisher.publish([referral_issued()[1] for _ in range(AT_ONCE)])
             # The embedded broker keeps 5 MiB a partition: no more than it can hold is ever under way.

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from shared.clock import Clock
+from shared.cluster import Cluster
 from shared.engine.batch import Processor
 from shared.engine.loop import Loop
 from shared.engine.publish import Publisher
@@ -21,8 +22,9 @@ from tests.integration.engine_world import COLLECTION, DIARY, NOW, Given, table
 OPTIONS = {"session_timeout_ms": 2_000, "heartbeat_interval_ms": 300, "fetch_max_wait_ms": 10}
 
 
-async def run(kafka: str, folder: Path, ring: int, fatal: str) -> None:
+async def run(address: str, folder: Path, ring: int, fatal: str) -> None:
     """Serves until SIGTERM, or until the fatal step."""
+    kafka = Cluster(address)
 
     def between(step: str) -> None:
         if step == fatal:

@@ -16,6 +16,7 @@ import httpx
 from deploy.embedded.keys import read_keys
 from deploy.embedded.state import grant, open_folder, read_run
 from deploy.embedded.supervisor import Supervisor
+from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.contracts.envelope import kafka_headers
 from shared.engine.publish import Publisher, Record
@@ -115,7 +116,7 @@ class Road:
         self, source: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]
     ) -> None:
         async def publish() -> None:
-            publisher = Publisher.to(self.run.kafka)
+            publisher = Publisher.to(Cluster(self.run.kafka))
             await publisher.start()
             await publisher.publish([Record(topics.intake_of(source), key, value, headers)])
             await publisher.stop()

@@ -18,6 +18,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy.embedded.control import REPOSITORY, BrokerProcess, start_broker
+from shared.cluster import Cluster
 from shared.engine.batch import Processor
 from shared.engine.lag import lags
 from shared.engine.loop import Loop
@@ -52,7 +53,7 @@ def broker(tmp_path: Path) -> Iterator[BrokerProcess]:
 
 @contextlib.asynccontextmanager
 async def publisher_to(broker: BrokerProcess) -> AsyncIterator[Publisher]:
-    publisher = Publisher.to(broker.kafka)
+    publisher = Publisher.to(Cluster(broker.kafka))
     await publisher.start()
     try:
         yield publisher
@@ -91,7 +92,7 @@ async def all_is_read(broker: BrokerProcess, table: Table) -> None:
     reads = {"referral": lambda topic: any(fnmatchcase(topic, pattern) for pattern in table.topics)}
 
     async def no_lag() -> bool:
-        return not any(one.lag for one in await lags(broker.kafka, reads))
+        return not any(one.lag for one in await lags(Cluster(broker.kafka), reads))
 
     await until(no_lag, "all is read and committed")
 
@@ -189,8 +190,8 @@ class Running:
     def __init__(self, world: World, broker: BrokerProcess, processor: Processor, publisher: Publisher) -> None:
         self.world = world
         self.processor = processor
-        self.loop = Loop(processor, broker.kafka, OPTIONS)
-        self.sweeper = Sweeper(self.loop, processor, publisher, world.clock, broker.kafka, every=0.1)
+        self.loop = Loop(processor, Cluster(broker.kafka), OPTIONS)
+        self.sweeper = Sweeper(self.loop, processor, publisher, world.clock, Cluster(broker.kafka), every=0.1)
 
     async def holds(self, number: int, count: int) -> None:
         """Waits until a referral has so many events applied."""
@@ -343,8 +344,8 @@ async def test_a_deadline_waits_for_the_backlog_from_the_first_look_after_a_star
         await world.take(world.log.event(issue(1)))
         await publisher.publish([sent(world.log.event(attend("a", 1)))])
         world.clock.set(NOW + TERM + TERM)
-        loop = Loop(world.main, broker.kafka)
-        async with Sweeper(loop, world.main, publisher, world.clock, broker.kafka) as sweeper:
+        loop = Loop(world.main, Cluster(broker.kafka))
+        async with Sweeper(loop, world.main, publisher, world.clock, Cluster(broker.kafka)) as sweeper:
             for _ in range(3):
                 await sweeper.look()
             assert await everything_on(broker, "referral.events") == []
@@ -369,7 +370,7 @@ async def test_a_broker_that_is_gone_is_an_outage_and_no_error_and_keeps_nobody_
         with pytest.raises(BrokerUnavailable):
             await publisher.publish([Record("dead-letters", None, b"2", [])], within=1.0)
     with pytest.raises(BrokerUnavailable):
-        await Publisher.to("127.0.0.1:1").start()
+        await Publisher.to(Cluster("127.0.0.1:1")).start()
 
 
 async def test_records_keep_their_order_key_and_headers_however_many_there_are(broker: BrokerProcess) -> None:

@@ -29,6 +29,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from deploy.embedded.control import REPOSITORY, BrokerControl
+from shared.cluster import Cluster
 from shared.contracts.topics import SERVICES
 from shared.engine.lag import LagReader
 
@@ -225,7 +226,7 @@ async def test_lag_counts_what_nobody_has_read_and_how_long_it_waits(platform: R
     kafka = platform.run["kafka"]
     BrokerControl.from_port_file(platform.folder / "broker.json").create_topic("lag.test", 2)
     reads = {"nobody": lambda topic: topic == "lag.test", "reads-nothing": lambda topic: topic == ""}
-    async with LagReader(kafka, reads) as reader, AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+    async with LagReader(Cluster(kafka), reads) as reader, AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         assert [lag.lag for lag in await reader.lags()] == [0, 0]
         long_ago = int((time.time() - 60) * 1000)
         await producer.send_and_wait("lag.test", b"1", partition=1, timestamp_ms=long_ago)

@@ -60,7 +60,13 @@ def test_every_verb_has_help(verb: list[str]) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *(["nonsense"], ["run", "--port-base", "0"], ["run", "--port-base", "65535"], ["run", "--engine", "java"]),
+        *(
+            ["nonsense"],
+            ["run", "--port-base", "0"],
+            ["run", "--port-base", "65535"],
+            ["run", "--engine", "oracle"],
+            ["run", "--instances", "referral=2"],
+        ),
         *(["emit"], ["emit", "missing.jsonl"], ["trace"], ["dead-letters", "redrive"], ["dead-letters", "discard"]),
         *(["topics", "add", "ops:anna"], ["topics", "add", "/region/91"], ["import", "linked-events", __file__]),
         ["dead-letters", "redrive", "some-id", "--reason", "rejected"],

@@ -108,7 +108,7 @@ def test_shared_imports_no_service_nor_what_runs_them() -> None:
     ("room", "may_import"),
     [
         ("contracts", ("shared.contracts", "shared.reference")),
-        ("engine", ("shared.engine", "shared.contracts", "shared.store", "shared.clock")),
+        ("engine", ("shared.engine", "shared.contracts", "shared.store", "shared.clock", "shared.cluster")),
         ("store", ("shared.store",)),
         ("reference", ("shared.reference",)),
     ],

@@ -9,6 +9,7 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
+from shared.cluster import Cluster
 from shared.engine.batch import Batch
 from shared.engine.fuse import Fuse, FuseOpen
 from shared.engine.loop import Loop
@@ -77,7 +78,7 @@ class World:
     def __init__(self) -> None:
         made: Any = Processing()
         self.processing = made
-        self.loop = Loop(made, "127.0.0.1:1")
+        self.loop = Loop(made, Cluster("127.0.0.1:1"))
         self.loop._pause = 0.001
         self.consumer = Consumer()
         self.loop._subscriber.consumer = self.consumer

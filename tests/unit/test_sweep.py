@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import TopicPartition
 
+from shared.cluster import Cluster
 from shared.contracts.envelope import read_kafka
 from shared.contracts.identity import deadline_id
 from shared.engine.publish import Record
@@ -66,7 +67,7 @@ class Sweep:
 
     def _made(self) -> Sweeper:
         loop: Any = self.loop
-        made = Sweeper(loop, self.world.main, self.world.wire, self.world.clock, "127.0.0.1:1")
+        made = Sweeper(loop, self.world.main, self.world.wire, self.world.clock, Cluster("127.0.0.1:1"))
         made._offsets = made._client = self.offsets
         return made
 

@@ -1,0 +1,258 @@
+"""What Kafka and the store are for one run: the embedded ones, local servers in Java, or what the environment names.
+
+The supervisor knows nothing but `Engines`: it enters one, looks after it, and leaves it last.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from enum import StrEnum
+from typing import Protocol, Self
+
+from deploy.embedded.control import BrokerControl, BrokerProcess, start_broker
+from deploy.embedded.processes import Patience, how_it_ended
+from deploy.embedded.state import EmbeddedError, Folder, Run, granted, writing
+from deploy.java.jars import classpath
+from deploy.java.servers import JavaServer, KafkaServer, MongoServer
+from deploy.kafka.topics import TopicSettings, apply, wanted
+from shared.cluster import Cluster
+from shared.contracts import topics
+from shared.settings import PlatformSettings, read
+
+Say = Callable[[str], None]
+GoesOn = Callable[[], None]
+
+
+class Engine(StrEnum):
+    """What Kafka and the store are."""
+
+    EMBEDDED = "embedded"
+    JAVA = "java"
+    ENV = "env"
+
+
+class BrokerDiedError(EmbeddedError):
+    """The broker's process ended by itself. The message says what is lost and what to do."""
+
+
+class Engines(Protocol):
+    """Kafka and the store of a run. Entered, both answer and the topics are there."""
+
+    @property
+    def cluster(self) -> Cluster:
+        """How Kafka is reached."""
+
+    @property
+    def store(self) -> str:
+        """Where state is kept, for run.json."""
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """The processes, by name."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The settings that lead the services there."""
+
+    @property
+    def tuning(self) -> Mapping[str, str]:
+        """Settings that serve where the environment says nothing else."""
+
+    def look_after(self) -> bool:
+        """Starts anew what ended, where that can be; whether it did. Raises `BrokerDiedError` where it cannot be."""
+
+    def stop(self) -> None:
+        """Ends what was started, in order."""
+
+    def __enter__(self) -> Self:
+        """Starts all. Raises `EmbeddedError`, `EmbeddedBrokerError`, `JavaError`, `TopicsError`."""
+
+    def __exit__(self, *_: object) -> None:
+        """Leaves nothing running."""
+
+
+def engines(engine: Engine, folder: Folder, say: Say, goes_on: GoesOn) -> Engines:
+    """The engines of a run in a folder. While they start `goes_on` is asked, which may raise."""
+    if engine is Engine.JAVA:
+        return Java(folder, say, goes_on)
+    return Embedded(folder) if engine is Engine.EMBEDDED else Env(folder)
+
+
+def make_topic(run: Run, kafka: Cluster, folder: Folder, source: str) -> None:
+    """The topic that a sender was granted, on the Kafka of a run. Raises `TopicsError`, `EmbeddedBrokerError`."""
+    if run.embedded:
+        BrokerControl.from_port_file(folder.broker).create_topic(topics.intake_of(source), 1)
+        return
+    own = [topic for topic in wanted(read(TopicSettings), [source]) if topic.name == topics.intake_of(source)]
+    asyncio.run(apply(kafka, own))
+
+
+class Embedded:
+    """librdkafka's broker, its log in memory, and a file of SQLite a service."""
+
+    tuning: Mapping[str, str] = {
+        "LAHETE_KAFKA_SESSION_TIMEOUT_MS": "3000",
+        "LAHETE_KAFKA_FETCH_WAIT_MS": "10",
+        "LAHETE_LOG_BYTES": "2500000",
+    }
+    """What librdkafka's mock needs; ENGINES.md says why."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self.store = f"sqlite:{folder.path}"
+        self._broker: BrokerProcess | None = None
+
+    def __enter__(self) -> Self:
+        own = {topics.intake_of(source): 1 for source in granted(self._folder)}
+        with writing(self._folder):
+            self._broker = start_broker(self._folder.path, topics.platform_topics() | own)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def _running(self) -> BrokerProcess:
+        assert self._broker is not None, "entered"
+        return self._broker
+
+    @property
+    def cluster(self) -> Cluster:
+        """How Kafka is reached."""
+        return Cluster(self._running.kafka)
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """The broker."""
+        return {"broker": self._running.pid}
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """No login, no MongoDB, whatever the shell's environment says."""
+        return {"LAHETE_KAFKA": self._running.kafka, "LAHETE_KAFKA_SECURITY": "plaintext", "LAHETE_MONGODB": ""}
+
+    def look_after(self) -> bool:
+        """Its log was in memory: a broker that ended cannot be started anew. Raises `BrokerDiedError`."""
+        if self._running.exit_code is not None:
+            raise BrokerDiedError(
+                f"the broker {how_it_ended(self._running.exit_code)}. Its log was in memory: events that were taken and "
+                "not yet dealt with by every service are lost; what the services have decided is kept in "
+                f"{self._folder.path}. Everything stops. Start it again with `lahete run` and send again what was sent "
+                "lately: what was dealt with is recognised as a repetition"
+            )
+        return False
+
+    def stop(self) -> None:
+        """Ends the broker."""
+        if self._broker is not None:
+            self._broker.stop()
+
+
+class Java:
+    """Apache Kafka and a server that speaks MongoDB's protocol; both keep what they have in the folder."""
+
+    tuning: Mapping[str, str] = {}
+
+    def __init__(self, folder: Folder, say: Say, goes_on: GoesOn) -> None:
+        self._folder = folder
+        self._say = say
+        self._goes_on = goes_on
+        self._patience: dict[str, Patience] = {}
+
+    def __enter__(self) -> Self:
+        classpath(self._say)
+        with writing(self._folder), ExitStack() as stack:
+            self.mongodb = MongoServer(self._folder.path / "mongodb")
+            self.kafka = KafkaServer(self._folder.path / "kafka")
+            for server in self._servers:
+                stack.callback(server.stop)
+                server.start()
+            for server in self._servers:
+                server.wait_until_ready(self._goes_on)
+                self._say(f"{server.name} answers on {server.address}")
+            for finding in asyncio.run(apply(self.cluster, wanted(read(TopicSettings), granted(self._folder)))):
+                if finding.differs:
+                    self._say(f"topic {finding.topic}: {finding.found}")
+            stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def _servers(self) -> Sequence[JavaServer]:
+        return (self.mongodb, self.kafka)
+
+    @property
+    def cluster(self) -> Cluster:
+        """How Kafka is reached."""
+        return self.kafka.cluster
+
+    @property
+    def store(self) -> str:
+        """MongoDB's address."""
+        return f"mongodb://{self.mongodb.address}"
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """Both servers."""
+        return {"broker": self.kafka.pid, "mongodb": self.mongodb.pid}
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """No login, whatever the shell's environment says."""
+        return {
+            "LAHETE_KAFKA": self.kafka.address,
+            "LAHETE_KAFKA_SECURITY": "plaintext",
+            "LAHETE_MONGODB": self.store,
+            "LAHETE_MONGODB_USER": "",
+        }
+
+    def look_after(self) -> bool:
+        """Starts a server anew that ended: its data is on disk. After a pause that grows while it keeps ending."""
+        anew = [self._look_after(server) for server in self._servers]
+        return any(anew)
+
+    def _look_after(self, server: JavaServer) -> bool:
+        if server.exit_code is None:
+            return False
+        patience = self._patience.setdefault(server.name, Patience())
+        if not patience.waits:
+            why = f"{server.name} {how_it_ended(server.exit_code)}: {server.last_words()}"
+            self._say(f"{why}; started again in {patience.died():g} s")
+        if not patience.over():
+            return False
+        server.start()
+        patience.started()
+        return True
+
+    def stop(self) -> None:
+        """Ends both in order: each writes down what it has."""
+        for server in reversed(self._servers):
+            server.stop()
+
+
+class Env:
+    """What the environment names, run by others: nothing is started, looked after or stopped."""
+
+    tuning: Mapping[str, str] = {}
+    pids: Mapping[str, int] = {}
+    environment: Mapping[str, str] = {}
+
+    def __init__(self, folder: Folder) -> None:
+        settings = read(PlatformSettings)
+        self.cluster = settings.cluster("ops")
+        self.store = settings.mongodb or f"sqlite:{folder.path}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def look_after(self) -> bool:
+        """Others do."""
+        return False
+
+    def stop(self) -> None:
+        """Others do."""

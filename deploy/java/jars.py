@@ -1,0 +1,85 @@
+"""The jars of the local servers: fetched once by Maven from what pom.xml pins, into target/jars.
+
+Errors, each one line for a person:
+
+    JavaError           something is wrong with a local server
+        JavaMissing     Java or Maven is not there, or the jars cannot be fetched
+        ServerFailed    a server ended, or was not ready in time: servers.py
+"""
+
+import fcntl
+import hashlib
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+HERE: Final = Path(__file__).resolve().parent
+TARGET: Final = HERE / "target"
+JARS: Final = TARGET / "jars"
+
+_OLDEST_JAVA: Final = 17
+_FETCHED_WITHIN: Final = 900
+_INSTALL: Final = "install a JDK of 17 or newer and Maven (Debian: apt install openjdk-17-jdk-headless maven)"
+
+
+class JavaError(Exception):
+    """A local server cannot do what was asked."""
+
+
+class JavaMissing(JavaError):
+    """What the local servers need is not on this machine."""
+
+
+def java() -> str:
+    """The `java` command. Raises `JavaMissing`."""
+    found = shutil.which("java")
+    if found is None:
+        raise JavaMissing(f"`java` is not on the path; {_INSTALL}")
+    said = subprocess.run([found, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
+    version = re.search(r'version "(\d+)', said)
+    if version is None or int(version[1]) < _OLDEST_JAVA:
+        what = said.strip().splitlines()
+        raise JavaMissing(f"{found} is {what[0] if what else 'silent about its version'}; {_INSTALL}")
+    return found
+
+
+def classpath(say: Callable[[str], None] = lambda _: None) -> str:
+    """Java's classpath of all jars, fetched if they are not there. Raises `JavaMissing`."""
+    java()
+    TARGET.mkdir(exist_ok=True)
+    pinned = hashlib.sha256((HERE / "pom.xml").read_bytes()).hexdigest()
+    done = TARGET / "fetched"
+    # Several test runs may come here at once.
+    with (TARGET / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists() or done.read_text() != pinned:
+            say("fetching Kafka's and the database's jars with Maven, once")
+            shutil.rmtree(JARS, ignore_errors=True)
+            _fetch()
+            done.write_text(pinned)
+    return f"{JARS}/*"
+
+
+def _fetch() -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise JavaMissing(f"`mvn` is not on the path; {_INSTALL}")
+    command = [maven, "--batch-mode", "--quiet", "dependency:copy-dependencies"]
+    try:
+        ended = subprocess.run(
+            command,
+            cwd=HERE,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_FETCHED_WITHIN,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise JavaMissing(f"`mvn dependency:copy-dependencies` has not ended in {_FETCHED_WITHIN} s") from error
+    if ended.returncode:
+        faults = [line for line in ended.stdout.splitlines() if "ERROR" in line] or ["it said nothing"]
+        raise JavaMissing(f"the jars cannot be fetched: {faults[0][:300]}; is Maven's repository within reach?")

@@ -1,0 +1,73 @@
+"""Who may do what on Kafka: each sender writes its own topic and nothing else, each service what it needs.
+
+What `lahete acls` prints are arguments of Kafka's own `kafka-acls` command; operators that make access lists from
+resources of their own take the same list.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from shared.contracts import topics
+from shared.engine.lag import TOPICS_OF
+
+Kind = Literal["topic", "group"]
+Operation = Literal["Read", "Write", "Describe"]
+
+_DOORS: Final = ("referral", "catalogue", "feedback", "monitor")
+"""Who takes events over HTTP and writes them to `intake.http`."""
+
+
+@dataclass(frozen=True)
+class Acl:
+    """One permission. A name that ends in `*` stands for every name that begins so."""
+
+    principal: str
+    operation: Operation
+    kind: Kind
+    name: str
+
+    def arguments(self) -> list[str]:
+        """Of `kafka-acls --bootstrap-server …`."""
+        pattern = "prefixed" if self.name.endswith("*") else "literal"
+        return [
+            *("--add", "--allow-principal", f"User:{self.principal}", "--operation", self.operation),
+            *(f"--{self.kind}", self.name.removesuffix("*"), "--resource-pattern-type", pattern),
+        ]
+
+
+def user_of(source: str) -> str:
+    """The Kafka login of a sender: `/region/06` is region-06."""
+    return source.removeprefix("/").replace("/", "-", 1)
+
+
+def of_senders(granted: Iterable[str]) -> list[Acl]:
+    """A sender with a topic of its own writes there, and nowhere else."""
+    return [Acl(user_of(source), "Write", "topic", topics.intake_of(source)) for source in granted]
+
+
+def of_services() -> list[Acl]:
+    """What each service needs, by the topics it subscribes to and those it writes."""
+    return [acl for service in topics.SERVICES for acl in _of_service(service)]
+
+
+def _of_service(service: str) -> Iterator[Acl]:
+    yield Acl(service, "Read", "group", service)
+    for topic in TOPICS_OF[service]:
+        yield Acl(service, "Read", "topic", topic)
+    for topic in written_by(service):
+        yield Acl(service, "Write", "topic", topic)
+    if service == "monitor":
+        # It says how far the others are behind.
+        for other in topics.SERVICES:
+            yield Acl(service, "Describe", "group", other)
+
+
+def written_by(service: str) -> list[str]:
+    """The topics a service writes: DESIGN.md's table."""
+    written = [topics.events_of(service), topics.AUDIT, topics.DEAD_LETTERS]
+    if service in _DOORS:
+        written.append(topics.INTAKE_HTTP)
+    if service == "monitor":
+        written += [topics.redrive_to(other) for other in topics.SERVICES]
+    return written

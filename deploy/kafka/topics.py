@@ -1,0 +1,158 @@
+"""The topics on a Kafka of one's own: what they are to be, made where they lack, and what is otherwise, said.
+
+What is there is never changed: more partitions would move keys, a shorter retention would delete. A person decides that.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.cluster import Cluster
+from shared.contracts import topics
+from shared.settings import PREFIX, Duration
+
+_MAX_MESSAGE: Final = 4 * 1024 * 1024
+_DAY: Final = timedelta(days=1)
+_RETENTION: Final[Mapping[str, timedelta]] = {topics.DEAD_LETTERS: 90 * _DAY, topics.AUDIT: 365 * _DAY}
+_ALREADY_THERE: Final = 36
+
+
+class TopicsError(Exception):
+    """Topics cannot be made or looked at; one line that says which and why."""
+
+
+class Override(BaseModel):
+    """What one topic is to be instead."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    partitions: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    retention: Duration | None = None
+    compact: bool = False
+
+
+class TopicSettings(BaseSettings):
+    """How the topics are made. Read by `lahete topics` and `lahete setup` alone."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    topic_replication: int = Field(1, ge=1, le=10, description="copies of each topic; 3 in production")
+    topic_min_insync: int = Field(
+        1, ge=1, le=10, description="copies that must have a record before it counts; 2 in production"
+    )
+    topic_retention: Duration = Field(30 * _DAY, description="how long events stay on the log: longer than any outage")
+    topics: dict[str, Override] = Field(
+        {}, description='JSON: topic to what differs, {"intake.http": {"partitions": 16, "retention": "P60D"}}'
+    )
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What a topic is to be."""
+
+    name: str
+    partitions: int
+    replication: int
+    configs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one topic: `created`, `there`, or the differences in words."""
+
+    topic: str
+    found: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether a person has to decide."""
+        return self.found not in {"created", "there"}
+
+
+def wanted(settings: TopicSettings, granted: Iterable[str] = ()) -> list[Topic]:
+    """Every topic of the platform, and of the senders that were granted one of their own. Raises `TopicsError`."""
+    known = topics.platform_topics() | {topics.intake_of(source): 1 for source in granted}
+    strangers = sorted(set(settings.topics) - set(known))
+    if strangers:
+        raise TopicsError(f"{PREFIX}TOPICS names {strangers[0]!r}, which is no topic; it is one of {', '.join(known)}")
+    return [_topic(name, partitions, settings) for name, partitions in known.items()]
+
+
+def _topic(name: str, partitions: int, settings: TopicSettings) -> Topic:
+    own = settings.topics.get(name, Override())
+    retention = own.retention or max(_RETENTION.get(name, settings.topic_retention), settings.topic_retention)
+    configs = {
+        "cleanup.policy": "compact,delete" if own.compact else "delete",
+        "retention.ms": str(int(retention.total_seconds() * 1000)),
+        "min.insync.replicas": str(settings.topic_min_insync),
+        # A record of 1 MB becomes a dead letter with its headers around it.
+        "max.message.bytes": str(_MAX_MESSAGE),
+    }
+    return Topic(name, own.partitions or partitions, settings.topic_replication, configs)
+
+
+async def apply(cluster: Cluster, specs: Sequence[Topic], *, make: bool = True) -> list[Finding]:
+    """Makes what lacks (only says so unless `make`), leaves what is there, and says how it differs.
+
+    Raises:
+        TopicsError: Kafka does not answer, or refuses to make one.
+    """
+    admin = AIOKafkaAdminClient(**cluster.options())
+    try:
+        await admin.start()
+        there = await _described(admin)
+        lacking = [spec for spec in specs if spec.name not in there]
+        if make and lacking:
+            await _create(admin, lacking)
+        configs = await _configs(admin, [spec.name for spec in specs if spec.name in there])
+    except (KafkaError, OSError) as error:
+        raise TopicsError(f"Kafka at {cluster.bootstrap}: {error!r}") from error
+    finally:
+        await admin.close()
+    return [
+        Finding(spec.name, _compared(spec, there[spec.name], configs[spec.name]))
+        if spec.name in there
+        else Finding(spec.name, "created" if make else "lacks")
+        for spec in specs
+    ]
+
+
+async def _described(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
+    """Topic to its partitions."""
+    names = await admin.list_topics()
+    return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(names)} if names else {}
+
+
+async def _create(admin: AIOKafkaAdminClient, specs: Sequence[Topic]) -> None:
+    new = [NewTopic(spec.name, spec.partitions, spec.replication, topic_configs=dict(spec.configs)) for spec in specs]
+    answer = await admin.create_topics(new, timeout_ms=30_000)
+    for name, code, *why in answer.topic_errors:
+        if code not in {0, _ALREADY_THERE}:  # another may have made it this instant
+            raise TopicsError(f"{name} cannot be made: {for_code(code).__name__} {(why or [''])[0] or ''}".strip())
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    answers = await admin.describe_configs(resources) if resources else []
+    return {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+        for answer in answers
+        for resource in answer.resources
+    }
+
+
+def _compared(spec: Topic, partitions: Sequence[Mapping[str, Any]], configs: Mapping[str, str]) -> str:
+    copies = min(len(partition["replicas"]) for partition in partitions)
+    is_to_be = {"partitions": str(spec.partitions), "replication": str(spec.replication), **spec.configs}
+    found = {"partitions": str(len(partitions)), "replication": str(copies), **configs}
+    differences = [
+        f"{name} is {found.get(name)}, wanted {value}" for name, value in is_to_be.items() if found.get(name) != value
+    ]
+    return "; ".join(differences) or "there"

@@ -1,0 +1,134 @@
+"""What a service stands on: the Kafka that its state belongs to, with the topics it needs, and its store.
+
+Looked at before the first event is read and every few seconds after. What is wrong with the ground itself (another
+cluster, a topic that lacks, fewer partitions than there were) stops consumption until a person mends it; a Kafka or a
+store that does not answer is waited for. Both are told by readiness, in one line that says what to do.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from shared.cluster import Cluster
+from shared.contracts import topics
+from shared.engine.model import Table
+from shared.store import Collection, Row, Store, StoreUnavailable
+
+GROUND: Final = Collection("ground", ())
+"""The one document in which a service keeps what it stood on: kept in its own store, so that both stay together."""
+
+_KEY: Final = "kafka"
+_EVERY: Final = 2.0
+
+log = structlog.get_logger()
+
+
+class Known(msgspec.Struct, frozen=True):
+    """The cluster, and how many partitions each topic had."""
+
+    cluster: str
+    partitions: dict[str, int]
+
+
+class Ground:
+    """Looks at what one service stands on. `keeps_log` is False where Kafka's log is in memory: each start is new."""
+
+    def __init__(self, kafka: Cluster, store: Store, table: Table, *, keeps_log: bool) -> None:
+        self.fault: str | None = "Kafka has not been looked at yet"
+        """What forbids to consume."""
+        self.away: str | None = None
+        """What does not answer now."""
+        self._kafka = kafka
+        self._store = store
+        self._keeps_log = keeps_log
+        self._needed = needed(table)
+        self._admin = AIOKafkaAdminClient(**kafka.options())
+        self._connected = False
+
+    def lacks(self) -> str | None:
+        """What keeps the service from working, in one line; None where all is firm."""
+        return self.fault or self.away
+
+    async def close(self) -> None:
+        """Disconnects."""
+        await self._admin.close()
+
+    async def run(self) -> None:
+        """Looks until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY)
+            await self.look()
+
+    async def look(self) -> None:
+        """Looks once, and says in the log when what it finds has changed."""
+        before = (self.fault, self.away)
+        try:
+            self.fault = await self._found()
+            self.away = None
+        except StoreUnavailable as error:
+            self.away = str(error)
+        except (KafkaError, OSError) as error:
+            self.away = f"Kafka at {self._kafka.bootstrap} does not answer: {error}"
+        if (self.fault, self.away) != before:
+            now = self.fault or self.away
+            log.warning("the ground is not as it must be" if now else "the ground is firm again", what=now)
+
+    async def _found(self) -> str | None:
+        if not self._connected:
+            await self._admin.start()
+            self._connected = True
+        cluster = str((await self._admin.describe_cluster())["cluster_id"])
+        there = {
+            topic["topic"]: len(topic["partitions"])
+            for topic in await self._admin.describe_topics(sorted(self._needed))
+            if not topic["error_code"]
+        }
+        row = (await self._store.load(GROUND.name, [_KEY])).get(_KEY)
+        known = msgspec.json.decode(row.body, type=Known) if row and self._keeps_log else None
+        fault = compare(self._kafka.bootstrap, cluster, there, self._needed, known)
+        now = Known(cluster, there)
+        if fault is None and now != known:
+            await self._store.save(GROUND.name, [Row(_KEY, row.version + 1 if row else 1, msgspec.json.encode(now))])
+        return fault
+
+
+def needed(table: Table) -> frozenset[str]:
+    """The topics a service reads and writes by name; those of senders come as they are granted."""
+    written = (topics.events_of(table.service), topics.DEAD_LETTERS, topics.AUDIT)
+    return frozenset(topic for topic in (*table.topics, *written) if "*" not in topic)
+
+
+def compare(
+    bootstrap: str, cluster: str, there: Mapping[str, int], needed: Iterable[str], known: Known | None
+) -> str | None:
+    """What is wrong, in one line; None where all is as it was."""
+    if known is not None and known.cluster not in {"", cluster}:
+        return (
+            f"Kafka at {bootstrap} is cluster {cluster}, but this service's state belongs to cluster {known.cluster}: "
+            "point LAHETE_KAFKA there; if the log was moved on purpose, run `lahete setup --accept-cluster`"
+        )
+    lacking = sorted(set(needed) - set(there))
+    if lacking:
+        return f"Kafka at {bootstrap} lacks the topics {', '.join(lacking)}: run `lahete topics apply`"
+    fewer = [
+        f"{topic} has {there[topic]} partitions and had {count}"
+        for topic, count in sorted((known.partitions if known else {}).items())
+        if there.get(topic, count) < count
+    ]
+    if fewer:
+        return f"{fewer[0]}: events may be lost; restore the topic, or run `lahete setup --accept-cluster`"
+    return None
+
+
+async def forget(store: Store) -> bool:
+    """Takes whatever cluster is found next for the right one; whether one was known."""
+    row: Any = (await store.load(GROUND.name, [_KEY])).get(_KEY)
+    if row is None:
+        return False
+    await store.save(GROUND.name, [Row(_KEY, row.version + 1, msgspec.json.encode(Known("", {})))])
+    return True
