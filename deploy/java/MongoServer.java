@@ -1,0 +1,34 @@
+import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import java.util.List;
+
+/**
+ * A server that speaks MongoDB's wire protocol, for a machine that has Java and no MongoDB. For trying and testing.
+ *
+ * <p>Run from source: {@code java -cp 'target/jars/*' MongoServer.java 127.0.0.1 0 data.h2}. Port 0 takes a free one; a file
+ * called {@code memory} is none. The port it listens on is the one line that it prints.
+ */
+class MongoServer {
+  /** Without it pymongo 4 takes the server for one that is too old. */
+  static final MongoVersion VERSION = new MongoVersion() {
+    @Override
+    public List<Integer> getVersionArray() {
+      return List.of(6, 0, 0);
+    }
+
+    @Override
+    public int getWireVersion() {
+      return 17;
+    }
+  };
+
+  public static void main(String[] arguments) {
+    String file = arguments[2];
+    H2Backend backend = file.equals("memory") ? H2Backend.inMemory() : new H2Backend(file);
+    backend.version(VERSION);
+    var server = new de.bwaldvogel.mongo.MongoServer(backend);
+    Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow)); // which closes the file
+    server.bind(arguments[0], Integer.parseInt(arguments[1]));
+    System.out.println(server.getLocalAddress().getPort());
+  }
+}
