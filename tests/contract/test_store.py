@@ -15,6 +15,7 @@ import pytest_asyncio
 from shared.store import Collection, Index, Journal, Row, Store, StoreUnavailable, StoreVersionError, Written
 from shared.store.interface import Fields, Remembered
 from shared.store.sqlite import SqliteStore
+from tests.engines import STORES, drop_store, open_store
 
 pytestmark = pytest.mark.asyncio
 
@@ -30,19 +31,20 @@ Opener = Callable[[], Awaitable[Store]]
 """Opens the same data once more, as another process would."""
 
 
-@pytest_asyncio.fixture(params=["sqlite"])
+@pytest_asyncio.fixture(params=STORES)
 async def another(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
     opened: list[Store] = []
 
-    async def open_sqlite() -> Store:
-        store = SqliteStore(tmp_path / "service.sqlite")
-        await store.open([THINGS, OTHERS], [DIARY])
+    async def one_more() -> Store:
+        store = open_store(request.param, tmp_path)
         opened.append(store)
+        await store.open([THINGS, OTHERS], [DIARY])
         return store
 
-    yield {"sqlite": open_sqlite}[request.param]
+    yield one_more
     for store in opened:
         await store.close()
+    drop_store(request.param, tmp_path)
 
 
 @pytest_asyncio.fixture
