@@ -130,7 +130,7 @@ class Store(Protocol):
         offset: int = 0,
         brief: bool = False,
     ) -> list[Row]:
-        """Documents by declared fields; a `many` field equals each of its strings, and may be
+        """Documents by declared fields, in `order`, then by id; `descending` is exactly the other way round. A `many` field equals each of its strings, and may be
         given several of which it has any.
 
         `within`: both ends included, None is open. With `brief`, the rows come with their summary and without body, which is what makes a thousand candidates cheap.
