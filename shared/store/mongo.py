@@ -81,8 +81,13 @@ class MongoStore:
 
     async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
         self._collections = {collection.name: collection for collection in collections}
-        with self._telling():
+        try:
             self._client = _client(self._driver, self._address, self._options)
+        except (ConfigurationError, ValueError) as error:
+            # Without what it says: it may quote the address, and that may hold a password.
+            what = type(error).__name__
+            raise StoreUnavailable(f"{self._place}: the address or an option in it cannot be used ({what})") from None
+        with self._telling():
             await self._migrate(tuple(journals))
 
     async def close(self) -> None:
@@ -325,6 +330,10 @@ class MongoStore:
     def _telling(self) -> Iterator[None]:
         try:
             yield
+        except BulkWriteError as error:
+            # Not from it: it holds the documents, and a traceback is logged.
+            errors = error.details["writeConcernErrors"] or error.details["writeErrors"]
+            raise StoreUnavailable(f"{self._place}: {_short(errors[0]['errmsg'])}") from None
         except PyMongoError as error:
             raise StoreUnavailable(f"{self._place}: {self._why(error)}") from error
 
@@ -334,12 +343,7 @@ class MongoStore:
         return f"MongoDB at {hosts}, database {self._name}"
 
     def _why(self, error: PyMongoError) -> str:
-        """One line. Never what an error says whole: some hold the documents, and one of the address may hold a password."""
-        if isinstance(error, ConfigurationError):
-            return f"the address or an option in it cannot be used ({type(error).__name__})"
-        if isinstance(error, BulkWriteError):
-            errors = error.details["writeConcernErrors"] or error.details["writeErrors"]
-            return _short(errors[0]["errmsg"])
+        """One line."""
         if isinstance(error, OperationFailure):
             if error.code in _REFUSED:
                 return f"it refuses the user {self._user or 'that the address names, if any'} (code {error.code})"
