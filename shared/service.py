@@ -31,6 +31,7 @@ from shared.http.keys import Keyring
 from shared.http.server import application, bind, server
 from shared.settings import PlatformSettings, stop_start
 from shared.store import Store, StoreUnavailable, StoreVersionError
+from shared.store.mongo import MongoStore
 from shared.store.sqlite import SqliteStore
 
 log = structlog.get_logger()
@@ -138,13 +139,27 @@ async def _until_one_ends(serving: asyncio.Task[None], background: list[asyncio.
 
 async def open_store(settings: PlatformSettings, table: Table) -> Store:
     """A service's store, with its indexes. Ends the start with one line where it cannot be."""
-    settings.state.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore(settings.state / f"{table.service}.sqlite")
+    store = _mongo(settings, table.service) if settings.mongodb else _sqlite(settings, table.service)
     try:
         await store.open([*(kind.collection for kind in table.kinds), GROUND], table.journals)
     except (StoreUnavailable, StoreVersionError) as error:
         stop_start(f"{table.service}: {error}")
     return store
+
+
+def _mongo(settings: PlatformSettings, service: str) -> Store:
+    return MongoStore(
+        settings.mongodb,
+        settings.mongodb_database.format(service=service),
+        user=settings.mongodb_user.format(service=service),
+        password=settings.mongodb_password(service),
+        driver=settings.mongodb_driver,
+    )
+
+
+def _sqlite(settings: PlatformSettings, service: str) -> Store:
+    settings.state.mkdir(parents=True, exist_ok=True)
+    return SqliteStore(settings.state / f"{service}.sqlite")
 
 
 async def _connected(

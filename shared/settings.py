@@ -103,6 +103,10 @@ class PlatformSettings(BaseSettings):
             self.kafka_ca_file,
         )
 
+    def mongodb_password(self, service: str) -> str:
+        """Ends the start where the file cannot be read."""
+        return _secret("MONGODB_PASSWORD_FILE", self.mongodb_password_file, service)
+
     def platform_clock(self) -> Clock:
         """The clock that judges times and deadlines."""
         return Clock.read(self.clock, self.clock_anchor) if self.clock else Clock()

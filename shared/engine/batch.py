@@ -25,7 +25,7 @@ from shared.engine.model import Decision, Document, Handler, Kind, Out, OutBlank
 from shared.engine.publish import Publisher
 from shared.engine.publish import record_of as kafka_record
 from shared.engine.receive import Arrival, read_again, receive, route
-from shared.store import Row, Store, StoreUnavailable, Written
+from shared.store import Row, Store, StoreUnavailable, Unsaveable, Written
 
 At = tuple[str, str]
 """Collection and id of an aggregate."""
@@ -135,7 +135,7 @@ class Processor:
 
     async def _decide_and_save(self, groups: dict[At, list[Arrival]], batch: Batch) -> None:
         pending = groups
-        doomed: set[At] = set()
+        doomed: dict[At, str] = {}
         versions: dict[At, int] = {}
         for _ in range(_RACES):
             if not pending:
@@ -144,23 +144,30 @@ class Processor:
             since = time.time()
             rows = {at: book.row(since) for at, book in decided.items() if book.changed}
             # One whose events were refused already is saved all the same: the bound leaves room for its dead letters.
-            too_large = {at for at, row in rows.items() if len(row.body) > MAX_DOCUMENT_BYTES} - doomed
-            lost = await self._save({at: row for at, row in rows.items() if at not in too_large})
+            too_large = {
+                at: f"its document would have more than {MAX_DOCUMENT_BYTES} bytes"
+                for at, row in rows.items()
+                if len(row.body) > MAX_DOCUMENT_BYTES and at not in doomed
+            }
+            lost, unsaveable = await self._save({at: row for at, row in rows.items() if at not in too_large})
+            for at in unsaveable.keys() & doomed.keys():
+                raise StoreUnavailable(f"{at[0]} {at[1]} cannot even keep what it refuses: {unsaveable[at]}")
+            refused = too_large | unsaveable
             for at, book in decided.items():
                 if at in lost and versions.get(at) == book.version:
                     raise StoreUnavailable(f"{at[0]} {at[1]} lost a race at version {book.version} that nobody won")
                 versions[at] = book.version
-                if at not in lost and at not in too_large:
+                if at not in lost and at not in refused:
                     book.version += at in rows
                     batch.books[at] = book
                     batch.letters += letters.get(at, [])
                     batch.outcomes += outcomes[at]
-            doomed |= too_large
-            pending = {at: groups[at] for at in lost | too_large}
+            doomed |= refused
+            pending = {at: groups[at] for at in lost | refused.keys()}
         raise StoreUnavailable(f"{len(pending)} documents lost {_RACES} races; the first is {next(iter(pending))}")
 
     async def _decide(
-        self, groups: dict[At, list[Arrival]], doomed: set[At]
+        self, groups: dict[At, list[Arrival]], doomed: dict[At, str]
     ) -> tuple[dict[At, Book], dict[At, list[DeadLetter]], dict[At, Counter[tuple[str, str]]]]:
         decided = await self._load(groups)
         self._between("loaded")
@@ -171,7 +178,7 @@ class Processor:
         for at, arrivals in groups.items():
             outcomes[at] = Counter()
             for arrival in arrivals:
-                outcome = await self._take(decided[at], arrival, inbox.get(at, {}), doomed=at in doomed)
+                outcome = await self._take(decided[at], arrival, inbox.get(at, {}), doomed.get(at))
                 outcomes[at][arrival.event.name, outcome] += 1
                 if outcome == books.CONFLICT and arrival.owned:
                     letters.setdefault(at, []).append(self._conflict(arrival))
@@ -214,16 +221,25 @@ class Processor:
             known.setdefault((kept.source, kept.id), []).append(kept)
         return dict(found)
 
-    async def _save(self, rows: dict[At, Row]) -> set[At]:
+    async def _save(self, rows: dict[At, Row]) -> tuple[set[At], dict[At, str]]:
+        """Steps 8 and 9: those that lost their race, and those that can never be saved, with why."""
         lost: set[At] = set()
+        unsaveable: dict[At, str] = {}
         for name in {at[0] for at in rows}:
-            ids = await self.store.save(name, [row for at, row in rows.items() if at[0] == name])
-            lost |= {(name, id_) for id_ in ids}
-        return lost
+            wanted = [row for at, row in rows.items() if at[0] == name]
+            while wanted:
+                try:
+                    lost |= {(name, id_) for id_ in await self.store.save(name, wanted)}
+                    break
+                except Unsaveable as error:
+                    # Of the others it is unknown what was saved: who was will lose its race, and be a repetition.
+                    unsaveable |= {(name, id_): why for id_, why in error.why.items()}
+                    wanted = [row for row in wanted if row.id not in error.why]
+        return lost, unsaveable
 
     # --- steps 6 and 7
 
-    async def _take(self, book: Book, arrival: Arrival, inbox: Known, *, doomed: bool) -> str:
+    async def _take(self, book: Book, arrival: Arrival, inbox: Known, doomed: str | None) -> str:
         now = self._clock.now()
         known = book.known_as(arrival, inbox)
         if known == books.APPLIED_BEFORE and arrival.attempt:
@@ -234,12 +250,12 @@ class Processor:
             book.redrive_early(arrival)
         if known:
             return books.CONFLICT if known == books.CONFLICT else books.REPETITION
-        outcome = await self._decided(book, arrival, now, doomed=doomed)
+        outcome = await self._decided(book, arrival, now, doomed)
         if outcome == "applied":
             await self._take_early(book, now)
         return outcome
 
-    async def _decided(self, book: Book, arrival: Arrival, now: datetime, *, doomed: bool) -> str:
+    async def _decided(self, book: Book, arrival: Arrival, now: datetime, doomed: str | None = None) -> str:
         event = arrival.event
         if book.document.erased:
             book.remember(event, arrival.attempt, "applied")
@@ -247,7 +263,7 @@ class Processor:
                 book.settle(arrival, now)
             return "erased"
         try:
-            decided = await self._judge(book, arrival.handler, event, now, doomed=doomed)
+            decided = await self._judge(book, arrival.handler, event, now, doomed)
             if isinstance(decided, Waits):
                 decided = book.keep_early(arrival, decided, now + self._due_early) or decided
             if isinstance(decided, Waits):
@@ -267,12 +283,12 @@ class Processor:
         return "applied"
 
     async def _judge(
-        self, book: Book, handler: Handler, event: Event, now: datetime, *, doomed: bool = False
+        self, book: Book, handler: Handler, event: Event, now: datetime, doomed: str | None
     ) -> "Decision[Any] | Waits | Rejected":
         if event.name in self._failing:
             raise HandlerFault(f"LAHETE_FAIL_ON holds {event.name}")
         if doomed:
-            raise ValueError(f"its document would have more than {MAX_DOCUMENT_BYTES} bytes")
+            raise ValueError(doomed)
         if self._is_time_of_early(event):
             return self._let_early_leave(book, event, now)
         given = self.table.given
@@ -325,7 +341,7 @@ class Processor:
         arrival = Arrival(event, routed[0], routed[1], early.original, early.attempt, early.dl_id, owned=True)
         waiting = book.document.early
         book.drop_early(early)
-        if await self._decided(book, arrival, now, doomed=False) == "waiting":
+        if await self._decided(book, arrival, now) == "waiting":
             book.document.early = waiting
             return False
         return True

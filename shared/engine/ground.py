@@ -24,6 +24,7 @@ GROUND: Final = Collection("ground", ())
 
 _KEY: Final = "kafka"
 _EVERY: Final = 2.0
+_NOT_LOOKED_AT: Final = "Kafka has not been looked at yet"
 
 log = structlog.get_logger()
 
@@ -39,7 +40,7 @@ class Ground:
     """Looks at what one service stands on. `keeps_log` is False where Kafka's log is in memory: each start is new."""
 
     def __init__(self, kafka: Cluster, store: Store, table: Table, *, keeps_log: bool) -> None:
-        self.fault: str | None = "Kafka has not been looked at yet"
+        self.fault: str | None = _NOT_LOOKED_AT
         """What forbids to consume."""
         self.away: str | None = None
         """What does not answer now."""
@@ -74,9 +75,12 @@ class Ground:
             self.away = str(error)
         except (KafkaError, OSError) as error:
             self.away = f"Kafka at {self._kafka.bootstrap} does not answer: {error}"
-        if (self.fault, self.away) != before:
-            now = self.fault or self.away
-            log.warning("the ground is not as it must be" if now else "the ground is firm again", what=now)
+        if (self.fault, self.away) == before or before[0] == _NOT_LOOKED_AT:
+            return
+        if line := self.lacks():
+            log.warning("the ground gives way", what=line)
+        else:
+            log.info("the ground is firm again")
 
     async def _found(self) -> str | None:
         if not self._connected:

@@ -1,9 +1,29 @@
-"""The aggregates' store: one interface, one contract suite, an engine each for SQLite and (next) MongoDB.
+"""The aggregates' store: one interface, one contract suite, an engine each for SQLite and MongoDB.
 
 An aggregate is one JSON document with an integer version, replaced whole. What can be asked of a collection is declared
 beside it, and each engine builds its indexes from that, before the first event is read. Journals are insert-only.
 """
 
-from shared.store.interface import Collection, Index, Journal, Row, Store, StoreUnavailable, StoreVersionError, Written
+from shared.store.interface import (
+    Collection,
+    Index,
+    Journal,
+    Row,
+    Store,
+    StoreUnavailable,
+    StoreVersionError,
+    Unsaveable,
+    Written,
+)
 
-__all__ = ["Collection", "Index", "Journal", "Row", "Store", "StoreUnavailable", "StoreVersionError", "Written"]
+__all__ = [
+    "Collection",
+    "Index",
+    "Journal",
+    "Row",
+    "Store",
+    "StoreUnavailable",
+    "StoreVersionError",
+    "Unsaveable",
+    "Written",
+]

@@ -2,7 +2,8 @@
 
 StoreError
 ├── StoreUnavailable    it does not answer now: back off and try again; nothing is lost, nothing dead-lettered
-└── StoreVersionError   the data was written by a newer program: the service must not start
+├── StoreVersionError   the data was written by a newer program: the service must not start
+└── Unsaveable          this engine can never keep these documents: too large, or a number that it does not know
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,14 @@ class StoreUnavailable(StoreError):
 
 class StoreVersionError(StoreError):
     """The data was written by a newer version of the program."""
+
+
+class Unsaveable(StoreError):
+    """This engine can never keep some documents; `why`, by id. Whether the others of the same call were saved is unknown."""
+
+    def __init__(self, collection: str, why: Mapping[str, str]) -> None:
+        self.why = dict(why)
+        super().__init__("; ".join(f"{collection} {id_}: {one}" for id_, one in why.items()))
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ class Store(Protocol):
     async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
         """Replaces each document whole where it has version `row.version - 1` (0: where there is none).
 
-        One lost race does not stop the others. Returns the ids that lost theirs.
+        One lost race does not stop the others. Returns the ids that lost theirs. Raises `Unsaveable`.
         """
 
     async def clear(self, collection: str, rows: Sequence[Row]) -> None:
@@ -121,7 +130,7 @@ class Store(Protocol):
         offset: int = 0,
         brief: bool = False,
     ) -> list[Row]:
-        """Documents by declared fields; a `many` field equals each of its strings, and may be
+        """Documents by declared fields, in `order`, then by id; `descending` is exactly the other way round. A `many` field equals each of its strings, and may be
         given several of which it has any.
 
         `within`: both ends included, None is open. With `brief`, the rows come with their summary and without body, which is what makes a thousand candidates cheap.

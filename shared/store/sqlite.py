@@ -23,6 +23,7 @@ from shared.store.interface import (
     Scalar,
     StoreUnavailable,
     StoreVersionError,
+    Unsaveable,
     Written,
 )
 
@@ -220,24 +221,30 @@ def _load(connection: sqlite3.Connection, name: str, ids: Sequence[str]) -> dict
 
 def _save(connection: sqlite3.Connection, collection: Collection, rows: Sequence[Row]) -> set[str]:
     columns = _columns(collection)
-    named = "".join(f", {column}" for column in columns)
-    insert = (
-        f"INSERT INTO {collection.name} (id, version, body, brief{named}) VALUES (?, ?, ?, ?{', ?' * len(columns)})"
-        " ON CONFLICT (id) DO NOTHING"
-    )
     lost: set[str] = set()
     connection.execute("PRAGMA synchronous = FULL")
     for row in rows:
-        if row.version == 1:
-            values = [row.id, row.version, row.body, row.brief, *(row.fields.get(column) for column in columns)]
-            changed = connection.execute(insert, values).rowcount
-        else:
-            changed = _replace(connection, collection, columns, row, row.version - 1)
+        try:
+            if row.version == 1:
+                changed = _insert(connection, collection, columns, row)
+            else:
+                changed = _replace(connection, collection, columns, row, row.version - 1)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise Unsaveable(collection.name, {row.id: str(error)}) from error
         if not changed:
             lost.add(row.id)
         else:
             _list_many(connection, collection, row, is_new=row.version == 1)
     return lost
+
+
+def _insert(connection: sqlite3.Connection, collection: Collection, columns: Sequence[str], row: Row) -> int:
+    named = "".join(f", {column}" for column in columns)
+    return connection.execute(
+        f"INSERT INTO {collection.name} (id, version, body, brief{named}) VALUES (?, ?, ?, ?{', ?' * len(columns)})"
+        " ON CONFLICT (id) DO NOTHING",
+        [row.id, row.version, row.body, row.brief, *(row.fields.get(column) for column in columns)],
+    ).rowcount
 
 
 def _replace(
@@ -317,10 +324,11 @@ class _Query:
         brief: bool,
     ) -> list[Row]:
         name = self._collection.name
-        sort = f"{self._declared(order)} {'DESC' if descending else 'ASC'}, " if order else ""
+        way = "DESC" if descending else "ASC"
+        sort = f"{self._declared(order)} {way}, " if order else ""
         statement = (
             f"SELECT {name}.id, version, {'brief' if brief else 'body'} FROM {self._tables} WHERE {' AND '.join(self._where) or '1'}"
-            f" ORDER BY {sort}{name}.id LIMIT ? OFFSET ?"
+            f" ORDER BY {sort}{name}.id {way} LIMIT ? OFFSET ?"
         )
         rows = connection.execute(statement, [*self._values, limit, offset])
         return [Row(id_, version, b"", brief=what) if brief else Row(id_, version, what) for id_, version, what in rows]

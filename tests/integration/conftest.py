@@ -1,4 +1,6 @@
-"""The world of engine_world, once with each ring: outcomes beyond it are in the inbox, and nobody may notice."""
+"""The world of engine_world, with each ring and each store: outcomes beyond the ring are in the inbox, and nobody may
+notice. On MongoDB the ring of one alone, which both remembers and spills: a store of its own for each process takes time.
+"""
 
 import logging
 from collections.abc import AsyncIterator
@@ -11,12 +13,14 @@ import structlog
 from tests.integration.engine_world import World
 
 RINGS = (0, 1, 64)
+WORLDS = (*(("sqlite", ring) for ring in RINGS), ("mongodb", 1))
 
 # Handlers fail here by the hundred and on purpose; a traceback of each with all its locals is what would take the time.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-@pytest_asyncio.fixture(params=RINGS, ids=lambda ring: f"ring{ring}")
+@pytest_asyncio.fixture(params=WORLDS, ids=lambda one: f"{one[0]}-ring{one[1]}")
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    async with World(tmp_path, request.param) as made:
+    store, ring = request.param
+    async with World(tmp_path, ring, store) as made:
         yield made

@@ -2,7 +2,7 @@
 
 The service is a tally: one aggregate a referral, which remembers in order what was applied to it. ReferralIssued opens
 it, ActivityChosen waits until it is open; the activity's id decides what becomes of the choice. The world has a log in
-memory to deliver from as often as one likes, a wire that keeps what was published, and SQLite for real.
+memory to deliver from as often as one likes, a wire that keeps what was published, and a store for real.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -24,9 +24,9 @@ from shared.contracts.fields import Data
 from shared.engine.batch import Batch, Processor
 from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutRow, Rejected, Table, Waits
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
-from shared.store import Collection, Index, Journal, Row
+from shared.store import Collection, Index, Journal, Row, Store
 from shared.store.interface import Remembered
-from shared.store.sqlite import SqliteStore
+from tests.engines import drop_store, open_store
 
 NOW: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
 REGION: Final = "/region/06"
@@ -34,7 +34,7 @@ OPISTO: Final = "/opisto/1.2.246.562.10.00000000001"
 TERM: Final = timedelta(days=14)
 DUE_EARLY: Final = timedelta(days=30)
 STEPS: Final = ("received", "loaded", "recalled", "saved", "published", "cleared")
-COLLECTION: Final = Collection("tallies", (Index(("outbox_since",)), Index(("due_at",))))
+COLLECTION: Final = Collection("tallies", (Index(("outbox_since",)), Index(("due_at",))), narrowing=("weight",))
 DIARY: Final = Journal("diary")
 
 
@@ -316,11 +316,13 @@ class HandClock(Clock):
 Step = Callable[[], Awaitable[None]]
 
 
-class WatchedStore(SqliteStore):
+class WatchedStore:
     """A store in which something else may happen once, before or after one of its steps, or that does not answer."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.open, self.close, self.find = store.open, store.close, store.find
+        self.append, self.read, self.about, self.blank = store.append, store.read, store.about, store.blank
         self.before: dict[str, Step] = {}
         self.after: dict[str, Step] = {}
         self.asked: list[str] = []
@@ -333,43 +335,44 @@ class WatchedStore(SqliteStore):
 
     async def load(self, collection: str, ids: Sequence[str]) -> dict[str, Row]:
         await self._at(self.before, "load")
-        loaded = await super().load(collection, ids)
+        loaded = await self._store.load(collection, ids)
         await self._at(self.after, "load")
         return loaded
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
         await self._at(self.before, "recall")
-        found = await super().recall(keys)
+        found = await self._store.recall(keys)
         await self._at(self.after, "recall")
         return found
 
     async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
         await self._at(self.before, "save")
-        lost = await super().save(collection, rows)
+        lost = await self._store.save(collection, rows)
         await self._at(self.after, "save")
         return lost
 
     async def clear(self, collection: str, rows: Sequence[Row]) -> None:
         await self._at(self.before, "clear")
-        await super().clear(collection, rows)
+        await self._store.clear(collection, rows)
 
     async def remember(self, outcomes: Sequence[Remembered]) -> None:
         await self._at(self.before, "remember")
-        await super().remember(outcomes)
+        await self._store.remember(outcomes)
 
 
 class World:
-    """One service's file, log and wire; processors come and go as processes do, each with a store of its own."""
+    """One service's data, log and wire; processors come and go as processes do, each with a store of its own."""
 
-    def __init__(self, folder: Path, ring: int = 64) -> None:
-        self.path = folder / "referral.sqlite"
+    def __init__(self, folder: Path, ring: int = 64, store: str = "sqlite") -> None:
+        self._folder = folder
+        self._kind = store
         self.ring = ring
         self.given = Given()
         self.table = table(self.given)
         self.log = Log()
         self.wire = Wire()
         self.clock = HandClock(NOW)
-        self._stores: list[SqliteStore] = []
+        self._stores: list[WatchedStore] = []
 
     async def __aenter__(self) -> Self:
         self.main = await self.processor()
@@ -378,6 +381,7 @@ class World:
     async def __aexit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
         for store in self._stores:
             await store.close()
+        drop_store(self._kind, self._folder)
 
     async def processor(
         self, crash_at: str | None = None, *, ring: int | None = None, failing: Iterable[str] = ()
@@ -388,9 +392,9 @@ class World:
             if step == crash_at:
                 raise Crash(step)
 
-        store = WatchedStore(self.path)
-        await store.open([COLLECTION], [DIARY])
+        store = WatchedStore(open_store(self._kind, self._folder))
         self._stores.append(store)
+        await store.open([COLLECTION], [DIARY])
         return Processor(
             self.table,
             store,

@@ -1,4 +1,4 @@
-"""PROTOCOL.md, rule by rule, on SQLite and a wire in memory. Each test fails where its rule is left out."""
+"""PROTOCOL.md, rule by rule, on every store and a wire in memory. Each test fails where its rule is left out."""
 
 import asyncio
 import time
@@ -18,6 +18,7 @@ from tests.integration.engine_world import (
     COLLECTION,
     NOW,
     REGION,
+    TALLIES,
     TERM,
     World,
     attend,
@@ -792,6 +793,23 @@ async def test_a_document_that_grows_too_large_fails_alone(world: World, monkeyp
     assert await world.applied(2) == ["e2", "e4"]
     await world.take(world.log.event(choose("a")))
     assert await world.applied() == ["e1", "e5"]
+
+
+async def test_a_document_that_the_store_can_never_keep_fails_alone(world: World) -> None:
+    """A number that neither SQLite nor BSON can hold would fail the whole save, now and on every repetition."""
+    heavy = replace(TALLIES, fields=lambda state: {"weight": 2**70 if state.padding else 1})
+    handlers = {name: replace(handler, kind=heavy) for name, handler in world.table.handlers.items()}
+    world.table = replace(world.table, kinds=(heavy,), handlers=handlers)
+    world.given.padding = 1
+    processor = await world.processor()
+    records = [world.log.event(data) for data in (issue(), issue(2), choose("huge"), choose("a", 2))]
+    await world.take(*records[:2], by=processor)
+    await world.take(*records[2:], by=processor)
+    assert world.wire.reasons() == ["handler_failed"]
+    assert await world.applied() == ["e1"]
+    assert await world.applied(2) == ["e2", "e4"]
+    await world.take(*records, by=processor)
+    assert len(world.wire.letters()) == 1
 
 
 async def test_a_document_at_its_bound_still_takes_the_dead_letters_of_what_it_refuses(

@@ -1,0 +1,476 @@
+"""The engine for production: MongoDB, one database and one user a service. The only module that imports a driver.
+
+A document is `{_id, version, body, brief, …}`: the body as JSON text, beside it the declared fields to find it by. Motor is
+the driver, or PyMongo's own async client, by one setting; both answer to the same names (docs/decisions/0005). Everything
+is read from the primary with majority concern, and written to a majority's journals before a call returns.
+
+Everything that a driver raises about a server becomes `StoreUnavailable`, with the host and never with a password.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from inspect import isawaitable
+from typing import Any, Final, Literal, cast
+
+import bson
+import structlog
+from bson.errors import BSONError
+from bson.max_key import MaxKey
+from bson.raw_bson import RawBSONDocument
+from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReplaceOne
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError, ConfigurationError, OperationFailure, PyMongoError
+
+from shared.store.interface import (
+    Collection,
+    Journal,
+    Remembered,
+    Row,
+    Scalar,
+    StoreUnavailable,
+    StoreVersionError,
+    Unsaveable,
+    Written,
+)
+
+VERSION: Final = 1
+Driver = Literal["motor", "pymongo"]
+Json = dict[str, Any]
+_Database = AsyncDatabase[Json]
+
+_OPTIONS: Final[Mapping[str, Any]] = {
+    "w": "majority",
+    "journal": True,
+    "readConcernLevel": "majority",
+    "readPreference": "primary",
+    "wTimeoutMS": 10_000,
+    # An outage is to be noticed in seconds: the loop backs off by itself, and HTTP has someone waiting.
+    "serverSelectionTimeoutMS": 3_000,
+    "connectTimeoutMS": 3_000,
+    "waitQueueTimeoutMS": 5_000,
+    "socketTimeoutMS": 15_000,
+}
+_MAX_BSON: Final = 16 * 1024 * 1024
+_IN_ONE_ANSWER: Final = 10_000  # documents; the drivers' default is 101 and another round trip for the rest
+_RESERVED: Final = frozenset({"_id", "id", "version", "body", "brief"})
+
+_DUPLICATE: Final = 11000
+_EXISTS: Final = 48
+_NO_SUCH_COMMAND: Final = 59
+_REFUSED: Final = frozenset({13, 18, 8000})  # unauthorized, authentication failed, the same of a hosted one
+_OF_THE_DOCUMENT: Final = frozenset({121, 10334, 17280})  # its validator, its size, the length of a key
+
+log = structlog.get_logger()
+
+
+class MongoStore:
+    """The store of one service in one database. The address may name several hosts and carry options of its own."""
+
+    def __init__(
+        self, address: str, database: str, *, user: str = "", password: str = "", driver: Driver = "motor"
+    ) -> None:
+        self._address = address
+        self._name = database
+        self._user = user
+        self._password = password
+        self._driver = driver
+        self._client: AsyncMongoClient[Json] | None = None
+        self._collections: dict[str, Collection] = {}
+
+    async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
+        self._collections = {collection.name: collection for collection in collections}
+        try:
+            self._client = _client(self._driver, self._address, self._options)
+        except (ConfigurationError, ValueError) as error:
+            # Without what it says: it may quote the address, and that may hold a password.
+            what = type(error).__name__
+            raise StoreUnavailable(f"{self._place}: the address or an option in it cannot be used ({what})") from None
+        with self._telling():
+            await self._migrate(tuple(journals))
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        closing: object = client.close() if client is not None else None
+        if isawaitable(closing):  # PyMongo's is awaited, Motor's is not
+            await closing
+
+    async def load(self, collection: str, ids: Sequence[str]) -> dict[str, Row]:
+        documents = await self._read(collection, {"_id": {"$in": list(ids)}}, {"version": 1, "body": 1})
+        return {document["_id"]: _row(document) for document in documents}
+
+    async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
+        wanted = self._encoded(collection, rows)
+        # A version that is not there is not matched, inserted instead, and refused by the _id that is taken.
+        details = await self._write(
+            collection,
+            [
+                ReplaceOne({"_id": row.id, "version": row.version - 1}, document, upsert=True)
+                for row, document in zip(rows, wanted, strict=True)
+            ],
+        )
+        refused = {rows[error["index"]].id: error for error in details["writeErrors"]}
+        never = {id_: _short(error["errmsg"]) for id_, error in refused.items() if error["code"] in _OF_THE_DOCUMENT}
+        if never:
+            raise Unsaveable(collection, never)
+        inserted = [rows[one["index"]] for one in details["upserted"]]
+        astray = [row for row in inserted if row.version > 1]
+        await self._take_back(collection, astray)
+        return set(refused) | {row.id for row in astray}
+
+    async def clear(self, collection: str, rows: Sequence[Row]) -> None:
+        wanted = self._encoded(collection, rows)
+        await self._write(
+            collection,
+            [
+                ReplaceOne({"_id": row.id, "version": row.version}, document)
+                for row, document in zip(rows, wanted, strict=True)
+            ],
+        )
+
+    async def find(
+        self,
+        collection: str,
+        *,
+        equal: Mapping[str, Scalar | Sequence[str]] | None = None,
+        at_most: tuple[str, Scalar] | None = None,
+        at_least: tuple[str, Scalar] | None = None,
+        within: Mapping[str, tuple[Scalar, Scalar]] | None = None,
+        order: str | None = None,
+        descending: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+        brief: bool = False,
+    ) -> list[Row]:
+        query = _Query(self._collections[collection])
+        query.equals(equal or {})
+        query.compares("$lte", at_most)
+        query.compares("$gte", at_least)
+        for name, (low, high) in (within or {}).items():
+            query.compares("$gte", None if low is None else (name, low))
+            query.compares("$lte", None if high is None else (name, high))
+        sort = query.sort(order, descending=descending)
+        what = {"version": 1, "brief": 1} if brief else {"version": 1, "body": 1}
+        documents = await self._read(collection, query.filter, what, sort, limit, offset)
+        return [_row(document) for document in documents]
+
+    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
+        asked = {_event(*key): key for key in keys}
+        documents = await self._read("inbox", {"_id.event": {"$in": list(asked)}})
+        return [
+            Remembered(
+                *asked[document["_id"]["event"]], document["_id"]["attempt"], document["digest"], document["outcome"]
+            )
+            for document in documents
+        ]
+
+    async def remember(self, outcomes: Sequence[Remembered]) -> None:
+        await self._insert(
+            "inbox",
+            [
+                {
+                    "_id": {"event": _event(kept.aggregate, kept.source, kept.id), "attempt": kept.attempt},
+                    "digest": kept.digest,
+                    "outcome": kept.outcome,
+                }
+                for kept in outcomes
+            ],
+        )
+
+    async def append(self, journal: str, rows: Sequence[Written]) -> None:
+        await self._insert(
+            journal,
+            [
+                {"_id": {"owner": row.owner, "number": row.number}, "about": row.about, "body": row.body.decode()}
+                for row in rows
+            ],
+        )
+
+    async def read(self, journal: str, owner: str, *, after: int, limit: int) -> list[Written]:
+        # A document as _id is compared field by field, so that the index on it answers in order.
+        beyond, end = {"owner": owner, "number": after}, {"owner": owner, "number": MaxKey()}
+        documents = await self._read(journal, {"_id": {"$gt": beyond, "$lt": end}}, None, [("_id", 1)], limit)
+        return [_written(document) for document in documents]
+
+    async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
+        documents = await self._read(journal, {"about": about}, None, [("_id", 1)], limit)
+        return [_written(document) for document in documents]
+
+    async def blank(self, journal: str, owner: str, about: str, body: bytes) -> None:
+        with self._telling():
+            await self._database[journal].update_many(
+                {"about": about, "_id.owner": owner}, {"$set": {"body": body.decode()}}
+            )
+
+    # --- what is asked of the driver
+
+    @property
+    def _database(self) -> _Database:
+        if self._client is None:
+            raise StoreUnavailable(f"{self._place} is not open")
+        return self._client[self._name]
+
+    async def _read(
+        self,
+        name: str,
+        query: Json,
+        what: Mapping[str, int] | None = None,
+        sort: Sequence[tuple[str, int]] = (),
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Json]:
+        if limit == 0:
+            return []  # to MongoDB a limit of 0 is none
+        with self._telling():
+            cursor = self._database[name].find(query, what, batch_size=_IN_ONE_ANSWER, limit=limit or 0, skip=offset)
+            return await (cursor.sort(list(sort)) if sort else cursor).to_list(None)
+
+    async def _write(self, name: str, operations: Sequence[ReplaceOne[Any]]) -> Json:
+        """One unordered bulk; what became of it, errors of single documents too."""
+        if not operations:
+            return {"writeErrors": [], "upserted": []}
+        with self._telling():
+            try:
+                return (await self._database[name].bulk_write(operations, ordered=False)).bulk_api_result
+            except BulkWriteError as error:
+                known = {_DUPLICATE, *_OF_THE_DOCUMENT}
+                if error.details["writeConcernErrors"] or _codes(error) - known:
+                    raise
+                return cast("Json", error.details)
+
+    async def _insert(self, name: str, documents: Sequence[Json]) -> None:
+        """What is there already stays as it is."""
+        if not documents:
+            return
+        with self._telling():
+            try:
+                await self._database[name].bulk_write([InsertOne(one) for one in documents], ordered=False)
+            except BulkWriteError as error:
+                if error.details["writeConcernErrors"] or _codes(error) != {_DUPLICATE}:
+                    raise
+
+    async def _take_back(self, name: str, rows: Sequence[Row]) -> None:
+        """A replace found no document at all and inserted one. None is ever removed, so somebody emptied the database."""
+        for row in rows:
+            log.error("a document is gone that was there before", collection=name, id=row.id, version=row.version - 1)
+            with self._telling():
+                await self._database[name].delete_one({"_id": row.id, "version": row.version})
+
+    def _encoded(self, name: str, rows: Sequence[Row]) -> list[RawBSONDocument]:
+        """Each by itself, before anything is sent: one that no server can keep would fail the bulk with all the others."""
+        columns = _columns(self._collections[name])
+        encoded: list[RawBSONDocument] = []
+        never: dict[str, str] = {}
+        for row in rows:
+            try:
+                encoded.append(_document(row, columns))
+            except (BSONError, OverflowError, ValueError) as error:
+                never[row.id] = _short(str(error))
+        if never:
+            raise Unsaveable(name, never)
+        return encoded
+
+    # --- the migration
+
+    async def _migrate(self, journals: Sequence[Journal]) -> None:
+        """Makes what is missing; run again, it changes nothing. Forward only: the version is never set back."""
+        meta = self._database["meta"]
+        recorded = ((await meta.find_one({"_id": "schema"})) or {}).get("version", 0)
+        if recorded > VERSION:
+            raise StoreVersionError(
+                f"{self._place} has version {recorded}, this program knows {VERSION}: run the newer program,"
+                " or another database"
+            )
+        shapes = dict.fromkeys(self._collections, _AGGREGATE) | {one.name: _PAGE for one in journals}
+        is_stand_in = not await self._make_collections(shapes | {"inbox": _OUTCOME})
+        for collection in self._collections.values():
+            # The guard of a replace: a stand-in searches all documents for it, MongoDB takes the index on _id.
+            guard = [IndexModel([("_id", 1), ("version", 1)], name="guard")] if is_stand_in else []
+            await self._make_indexes(collection.name, [*_indexes(collection), *guard])
+        for journal in journals:
+            await self._make_indexes(journal.name, [IndexModel([("about", 1), ("_id", 1)], name="about")])
+        await self._make_indexes("inbox", [IndexModel([("_id.event", 1)], name="event")])
+        await meta.update_one({"_id": "schema"}, {"$max": {"version": VERSION}}, upsert=True)
+
+    async def _make_collections(self, shapes: Mapping[str, Json]) -> bool:
+        """Each with its validator. False: the server knows no validators, which is said in a line of the log."""
+        for name, shape in shapes.items():
+            await self._make(name, shape)
+        options = {one["name"]: one["options"] for one in await self._listed()}
+        for name, shape in shapes.items():
+            if options[name].get("validator") != shape:
+                try:
+                    await self._database.command("collMod", name, validator=shape)
+                except OperationFailure as error:
+                    if error.code != _NO_SUCH_COMMAND:
+                        raise
+                    log.warning("this server stands in for MongoDB: it checks no documents", database=self._name)
+                    return False
+        return True
+
+    async def _make(self, name: str, shape: Json) -> None:
+        try:
+            await self._database.create_collection(name, check_exists=False, validator=shape)
+        except OperationFailure as error:
+            if error.code != _EXISTS:  # another instance of the service starts beside this one, or did before
+                raise
+
+    async def _listed(self) -> list[Json]:
+        listed = await self._database.list_collections()
+        return cast("list[Json]", await listed.to_list(None))
+
+    async def _make_indexes(self, name: str, indexes: Sequence[IndexModel]) -> None:
+        if indexes:
+            await self._database[name].create_indexes(indexes)
+
+    # --- what went wrong
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except BulkWriteError as error:
+            # Not from it: it holds the documents, and a traceback is logged.
+            errors = error.details["writeConcernErrors"] or error.details["writeErrors"]
+            raise StoreUnavailable(f"{self._place}: {_short(errors[0]['errmsg'])}") from None
+        except PyMongoError as error:
+            raise StoreUnavailable(f"{self._place}: {self._why(error)}") from error
+
+    @property
+    def _place(self) -> str:
+        hosts = self._address.partition("?")[0].rpartition("@")[2].rpartition("//")[2].partition("/")[0]
+        return f"MongoDB at {hosts}, database {self._name}"
+
+    def _why(self, error: PyMongoError) -> str:
+        """One line."""
+        if isinstance(error, OperationFailure):
+            if error.code in _REFUSED:
+                return f"it refuses the user {self._user or 'that the address names, if any'} (code {error.code})"
+            return _short((error.details or {}).get("errmsg", ""))
+        return _short(str(error))
+
+    @property
+    def _options(self) -> Json:
+        # A service's user belongs to its database, and is known there alone.
+        known = {"username": self._user, "password": self._password, "authSource": self._name} if self._user else {}
+        return {**_OPTIONS, **known}
+
+
+def _client(driver: Driver, address: str, options: Mapping[str, Any]) -> AsyncMongoClient[Json]:
+    if driver == "pymongo":
+        return AsyncMongoClient(address, **options)
+    # Not at the top: once Motor is gone, these two lines are.
+    from motor.motor_asyncio import AsyncIOMotorClient
+
+    return cast("AsyncMongoClient[Json]", AsyncIOMotorClient(address, **options))
+
+
+def _short(message: str) -> str:
+    """The first line, without the drivers' account of all hosts and time limits."""
+    line = re.split(r" \(configured timeouts|, Timeout:|, full error:|\n", message)[0]
+    return line if len(line) <= 200 else f"{line[:200]}…"
+
+
+def _codes(error: BulkWriteError) -> set[int]:
+    return {one["code"] for one in error.details["writeErrors"]}
+
+
+# --- documents
+
+
+def _shape(**properties: Json) -> Json:
+    """A validator: each of these fields is there, and of this type."""
+    return {"$jsonSchema": {"bsonType": "object", "required": list(properties), "properties": properties}}
+
+
+_TEXT: Final[Json] = {"bsonType": "string"}
+_WHOLE: Final[Json] = {"bsonType": ["int", "long"]}
+_AGGREGATE: Final = _shape(_id=_TEXT, version={**_WHOLE, "minimum": 1}, body=_TEXT)
+_PAGE: Final = _shape(_id=_shape(owner=_TEXT, number=_WHOLE)["$jsonSchema"], about=_TEXT, body=_TEXT)
+_OUTCOME: Final = _shape(_id=_shape(event=_TEXT, attempt=_WHOLE)["$jsonSchema"], digest=_TEXT, outcome=_TEXT)
+
+
+def _document(row: Row, columns: Iterable[str]) -> RawBSONDocument:
+    """Raises `ValueError` and the like where it cannot be kept."""
+    fields = {name: value for name in columns if (value := row.fields.get(name)) is not None}
+    brief = {"brief": row.brief.decode()} if row.brief else {}
+    document = {"_id": row.id, "version": row.version, "body": row.body.decode(), **brief, **fields}
+    encoded = bson.encode(document)
+    if len(encoded) > _MAX_BSON:
+        raise ValueError(f"it would have {len(encoded)} bytes; MongoDB keeps {_MAX_BSON}")
+    return RawBSONDocument(encoded)
+
+
+def _row(document: Json) -> Row:
+    brief = document.get("brief", "").encode()
+    return Row(document["_id"], document["version"], document.get("body", "").encode(), brief=brief)
+
+
+def _written(document: Json) -> Written:
+    known = document["_id"]
+    return Written(known["owner"], known["number"], document["body"].encode(), document["about"])
+
+
+def _event(aggregate: str, source: str, id_: str) -> str:
+    """One string that no other three make."""
+    return json.dumps([aggregate, source, id_], separators=(",", ":"))
+
+
+# --- what is declared
+
+
+def _columns(collection: Collection) -> list[str]:
+    indexed = [field for index in collection.indexes for field in index.fields]
+    columns = list(dict.fromkeys([*indexed, *collection.narrowing]))
+    assert not _RESERVED & set(columns), f"{collection.name} declares a field that every document has"
+    return columns
+
+
+def _indexes(collection: Collection) -> list[IndexModel]:
+    # The id at the end: what is found comes in order, ties too, without being sorted.
+    return [
+        IndexModel([*((field, 1) for field in index.fields), ("_id", 1)], name=index.name)
+        for index in collection.indexes
+    ]
+
+
+class _Query:
+    """A filter over declared fields."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._many = {index.name for index in collection.indexes if index.many}
+        self._declared = {*_columns(collection), "id"}
+        self.filter: Json = {}
+
+    def equals(self, equal: Mapping[str, Scalar | Sequence[str]]) -> None:
+        for name, value in equal.items():
+            values = list(value) if isinstance(value, list | tuple) else [value]
+            assert name in self._many or len(values) == 1, f"{name} holds one value"
+            field = self._field(name, may_be_many=True)
+            self._clauses(field)["$in"] = [one for one in values if one is not None]
+
+    def compares(self, sign: Literal["$lte", "$gte"], bound: tuple[str, Scalar] | None) -> None:
+        if bound is None:
+            return
+        clauses = self._clauses(self._field(bound[0]))
+        value: Any = bound[1]
+        if value is None:
+            clauses["$in"] = []  # nothing compares with no value
+        else:
+            tighter = min if sign == "$lte" else max
+            clauses[sign] = tighter(value, clauses.get(sign, value))
+
+    def sort(self, order: str | None, *, descending: bool) -> list[tuple[str, int]]:
+        sign = -1 if descending else 1
+        return [*([(self._field(order), sign)] if order else []), ("_id", sign)]
+
+    def _clauses(self, field: str) -> Json:
+        clauses: Json = self.filter.setdefault(field, {})
+        return clauses
+
+    def _field(self, name: str, *, may_be_many: bool = False) -> str:
+        if name not in self._declared or (name in self._many and not may_be_many):
+            raise ValueError(f"{self._collection.name} declares no index with {name}")
+        return "_id" if name == "id" else name
