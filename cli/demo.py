@@ -17,6 +17,7 @@ from cli import terminal
 from cli.options import Json
 from deploy.demo.look import Sight
 from deploy.demo.play import DAYS, Size, Told, play
+from deploy.engines import Engine
 
 _LOOP = ("issued", "proposed", "placed", "attended", "completed", "closed")
 _PLAIN_EVERY = 5.0
@@ -29,16 +30,19 @@ def demo(
     opistos: Annotated[int, typer.Option(min=1, max=200, help="How many opistos of the register, at most.")] = 200,
     seconds: Annotated[float, typer.Option(min=5, max=600, help="How long the partners act.")] = 64.0,
     port_base: Annotated[int, typer.Option(min=1024, max=65_000, help="The monitor's port; the others follow.")] = 8100,
+    engine: Annotated[Engine, typer.Option(help="What Kafka and the store are.")] = Engine.EMBEDDED,
     seed: Annotated[int, typer.Option(help="Another seed, other people.")] = 20260901,
 ) -> None:
-    """Carries referrals from regions to opistos and back, on the embedded engines; exit 0 only if all is accounted for."""
+    """Carries referrals from regions to opistos and back, on engines of its own; exit 0 only if all is accounted for."""
     # What the Kafka client has to say of a broker that is gone, the demo says in one line itself.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    if engine is Engine.ENV:
+        raise typer.BadParameter("the demo's people are made up and its clock runs fast: it brings its own engines")
     size = Size(referrals=referrals, opistos=opistos, seconds=seconds, seed=seed)
     live = sys.stdout.isatty() and not as_json
     view = _LiveView() if live else _PlainView(quiet=as_json)
     with view:
-        told = play(size, port_base, view.show, view.say)
+        told = play(size, port_base, view.show, view.say, engine)
     if as_json:
         terminal.as_json(_summary(told))
     else:

@@ -218,8 +218,8 @@ class Java:
             return False
         patience = self._patience.setdefault(server.name, Patience())
         if not patience.waits:
-            why = f"{server.name} {how_it_ended(server.exit_code)}: {server.last_words()}"
-            self._say(f"{why}; started again in {patience.died():g} s")
+            said = f": {server.last_words()}" if server.exit_code > 0 else ""
+            self._say(f"{server.name} {how_it_ended(server.exit_code)}{said}; started again in {patience.died():g} s")
         if not patience.over():
             return False
         server.start()

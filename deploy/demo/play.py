@@ -32,6 +32,7 @@ from deploy.embedded.drain import until_drained
 from deploy.embedded.keys import read_keys
 from deploy.embedded.state import EmbeddedError, Folder, Run, grant, open_folder, read_run
 from deploy.embedded.supervisor import Supervisor
+from deploy.engines import Engine
 from shared.clock import Clock
 from shared.cluster import Cluster
 from shared.engine.lag import READS
@@ -99,8 +100,8 @@ Show = Callable[[Sight, str], None]
 """Shows one look, and a line about what goes on."""
 
 
-def play(size: Size, port_base: int, show: Show, say: Callable[[str], None]) -> Told:
-    """The whole demo, in a folder that is gone afterwards. Raises `EmbeddedError` where it cannot start."""
+def play(size: Size, port_base: int, show: Show, say: Callable[[str], None], engine: Engine = Engine.EMBEDDED) -> Told:
+    """The whole demo, in a folder that is gone afterwards. Raises what `Supervisor` raises where it cannot start."""
     began = time.monotonic()
     opistos, faults = load_opistos()
     own_opisto = f"/opisto/{opistos[0].id}"
@@ -109,7 +110,7 @@ def play(size: Size, port_base: int, show: Show, say: Callable[[str], None]) -> 
         for source in (OWN_REGION, own_opisto):
             grant(folder, source)
         clock = f"{START}*{size.speed}"
-        with Supervisor(folder.path, port_base, clock, _DUE, say=say) as supervisor:
+        with Supervisor(folder.path, port_base, clock, _DUE, engine=engine, say=say) as supervisor:
             with _looked_after(supervisor) as platform:
                 told = asyncio.run(_played(size, folder, own_opisto, show, platform.check))
             run = read_run(folder)

@@ -74,7 +74,8 @@ class Ground:
         except StoreUnavailable as error:
             self.away = str(error)
         except (KafkaError, OSError) as error:
-            self.away = f"Kafka at {self._kafka.bootstrap} does not answer: {error}"
+            log.debug("Kafka does not answer", why=repr(error))
+            self.away = f"Kafka at {self._kafka.bootstrap} does not answer"
         if (self.fault, self.away) == before or before[0] == _NOT_LOOKED_AT:
             return
         if line := self.lacks():
