@@ -1,8 +1,10 @@
-# Five verbs. Everything is installed into .venv from the lock file, with hashes; nothing else is touched.
+# Few verbs. Everything is installed into .venv from the lock file, with hashes; nothing else is touched.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench contracts
+.PHONY: help demo test lint bench up down contracts
 PYTHON ?= python3
 BIN := .venv/bin
+NEEDS_DOCKER = docker compose version >/dev/null 2>&1 || \
+	{ echo 'Docker with Compose 2.24 or newer is needed; without it there is: make demo, .venv/bin/lahete run' >&2; exit 1; }
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -27,6 +29,15 @@ lint: .venv/installed ## ruff and mypy --strict
 
 bench: .venv/installed ## measures a hop's latency, memory and matching; prints, judges nothing
 	$(BIN)/python -m tests.bench
+
+up: ## the whole platform in Docker, on this machine's ports 8100 to 8104; docs/compose.md
+	@$(NEEDS_DOCKER)
+	@$(PYTHON) deploy/make_secrets.py
+	docker compose up --build --wait
+
+down: ## ends what make up started; all that it keeps stays in its volumes
+	@$(NEEDS_DOCKER)
+	docker compose --profile '*' down
 
 contracts: .venv/installed ## writes the JSON Schemas and AsyncAPI anew after a change of the models
 	$(BIN)/lahete contracts --out docs/contracts

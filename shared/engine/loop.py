@@ -47,6 +47,7 @@ class Held(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self.assignment += 1
         self.assigned = True
+        self._loop.let_go()
         await self._loop.check_nothing_fell_out(list(assigned))
 
 
@@ -70,7 +71,10 @@ class Loop:
         self._clearing: asyncio.Task[None] | None = None
         self._pause = _FIRST_PAUSE
         self._stopping = False
+        self._in_hand_since: float | None = None
         self._busy = asyncio.Lock()
+        # Asked when it is scraped: a loop that stands still would never say so by itself.
+        metrics.LAG_SECONDS.labels(self.service).set_function(self.lag_seconds)
         self._broker = KafkaBroker(
             kafka.bootstrap,
             security=kafka.for_faststream(),
@@ -116,6 +120,14 @@ class Loop:
             await self._finish_clearing()
         await self._broker.stop()
 
+    def lag_seconds(self) -> float:
+        """How long ago the oldest record in hand, read and not yet committed, came to Kafka, in real seconds."""
+        return max(0.0, time.time() - self._in_hand_since) if self._in_hand_since is not None else 0.0
+
+    def let_go(self) -> None:
+        """Nothing is in hand: the partitions were shared out anew, and what was read comes again to who holds them."""
+        self._in_hand_since = None
+
     def lacks(self) -> str | None:
         """What keeps the loop from working, in one line; None when it works."""
         if fault := self.lost or (self._ground and self._ground.fault):
@@ -142,6 +154,7 @@ class Loop:
         for partition in partitions:
             committed = await self.consumer.committed(partition)
             if committed is not None and committed < beginnings[partition]:
+                metrics.FELL_OUT.labels(self.service).inc(beginnings[partition] - committed)
                 self.lost = (
                     f"{partition.topic}[{partition.partition}] begins at {beginnings[partition]}, after the committed "
                     f"{committed}: {beginnings[partition] - committed} events fell out unread; restore them, then reset"
@@ -155,6 +168,7 @@ class Loop:
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
         async with self._busy:
+            self._in_hand_since = min(record.timestamp for record in records) / 1000
             if self._stopping or self.lacks():
                 await self._come_again(records, self._held.assignment)
                 return
@@ -179,6 +193,7 @@ class Loop:
             await self._back_off(records, assignment, error)
         else:
             self._pause = _FIRST_PAUSE
+            self.let_go()
             self._count(batch, records, time.monotonic() - began)
             self._clearing = asyncio.create_task(self._clear(batch))
 

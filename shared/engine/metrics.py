@@ -13,3 +13,9 @@ HOP_SECONDS = Histogram(
     ["service"],
     buckets=(0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
 )
+LAG_SECONDS = Gauge(
+    "lahete_lag_seconds",
+    "real seconds since the oldest event in hand came to Kafka; 0 with nothing in hand",
+    ["service"],
+)
+FELL_OUT = Gauge("lahete_events_fell_out", "events that left the log before they were read", ["service"])

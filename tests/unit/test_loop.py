@@ -1,6 +1,7 @@
 """Which offsets the loop commits, and when it goes back: with a consumer that only remembers what it was told."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from shared.cluster import Cluster
+from shared.engine import metrics
 from shared.engine.batch import Batch
 from shared.engine.fuse import Fuse, FuseOpen
 from shared.engine.loop import Loop
@@ -223,6 +225,34 @@ async def test_records_that_fell_out_unread_stop_the_service_with_an_alarm(world
     assert "4 events fell out unread" in (world.loop.lacks() or "")
     await world.take()
     assert world.processing.steps == []
+
+
+async def test_what_fell_out_is_counted_where_an_alarm_sees_it(world: World) -> None:
+    fell_out = metrics.FELL_OUT.labels(world.loop.service)
+    before = fell_out._value.get()
+    world.consumer.beginnings = {A: 9, B: 0}
+    await world.loop.check_nothing_fell_out([A, B])
+    assert fell_out._value.get() == before + 4
+
+
+async def test_the_lag_is_the_age_of_the_oldest_event_in_hand_and_grows_while_it_cannot_be_dealt_with(
+    world: World,
+) -> None:
+    assert world.loop.lag_seconds() == 0
+    world.processing.during = raises(StoreUnavailable("the disk is full"))
+    await world.take()
+    assert world.loop.lag_seconds() == pytest.approx(time.time() - 0.001, abs=5), "the records are of 1970"
+    world.processing.during = None
+    await world.take()
+    assert world.loop.lag_seconds() == 0
+
+
+async def test_an_open_fuse_and_a_shared_out_partition_do_not_hide_or_invent_a_lag(world: World) -> None:
+    world.processing.fuse.open = True
+    await world.take()
+    assert world.loop.lag_seconds() > 0
+    await world.loop._held.on_partitions_assigned([])
+    assert world.loop.lag_seconds() == 0, "what is held now comes again and is then in hand"
 
 
 async def test_before_anything_is_assigned_it_is_not_ready(world: World) -> None:
