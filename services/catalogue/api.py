@@ -44,7 +44,7 @@ async def list_activities(request: Request) -> Response:
     passes = _filter(request, municipality)
     store = request.app.state.store
     areas = (municipality, EVERYWHERE) if municipality else _ANYWHERE
-    rows = await store.find("activities", equal={"area": areas}, limit=_MOST, brief=True)
+    rows = await store.find("activities", equal={"area": areas}, limit=_MOST, what="brief")
     briefs = [_BRIEF.decode(row.brief) for row in rows]
     found = sorted((brief for brief in briefs if passes(brief)), key=lambda one: (one.starts_at, one.key))
     shown = found[(page - 1) * per_page : page * per_page]

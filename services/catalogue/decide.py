@@ -39,10 +39,14 @@ _changed = msgspec.structs.replace
 
 @dataclass(frozen=True)
 class Found:
-    """What a decision was handed: how often to try again, candidates, the unmatched whom an activity may concern."""
+    """What a decision was handed: how often to try again, candidates, the unmatched whom an activity may concern.
+
+    `near`: where no candidate fits, all that may narrowly have missed.
+    """
 
     rematch: timedelta = timedelta(days=1)
     candidates: Sequence[Brief] = field(default_factory=tuple)
+    near: Sequence[Brief] = field(default_factory=tuple)
     concerned: Sequence[str] = field(default_factory=tuple)
 
 
@@ -339,7 +343,7 @@ def _matched(state: Match, now: datetime, given: Found) -> Decision[Match]:
     retry = _changed(state, status="unmatched", proposals=(), proposed=(), retry_at=now + given.rematch)
     if state.status == "unmatched":
         return Decision(retry)
-    misses = nearest_misses(state.wish, given.candidates, state.without, now)
+    misses = nearest_misses(state.wish, given.near or given.candidates, state.without, now)
     nothing = told.NoActivityFound(referral_id=state.referral_id, number=state.number, nearest_misses=misses)
     return Decision(retry, [Follow(nothing, synthetic=state.wish.synthetic)])
 

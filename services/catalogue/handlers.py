@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 import msgspec
 
 from services.catalogue import decide
+from services.catalogue.briefs import Briefs
 from services.catalogue.decide import EVERYWHERE, Found
 from services.catalogue.matching import Filters
 from services.catalogue.model import Activity, Brief, Match, Wish, activity_key
@@ -45,11 +45,11 @@ MATCHES = Kind(
     deadlines=decide.match_deadlines,
 )
 
-MAX_CANDIDATES = 3_000
 MAX_CONCERNED = 500
 
-_BRIEF = msgspec.json.Decoder(Brief)
 _WISH = msgspec.json.Decoder(Wish)
+
+Within = Mapping[str, tuple[Scalar, Scalar]]
 
 
 def table(rematch: timedelta) -> Table:
@@ -117,43 +117,36 @@ def _nothing(rematch: timedelta) -> LookUp:
 
 
 def _candidates(rematch: timedelta) -> LookUp:
+    briefs = Briefs()
+
     async def look_up(state: Match | None, event: Event, store: Store, now: datetime) -> Found:
         wish = decide.wish_of(event) if event.name == "ReferralIssued" else state.wish if state else None
         if wish is None:
             return Found(rematch)
         filters = Filters(wish, now)
         at = now.timestamp()
-        fitting = {
+        fitting: Within = {
             "age_min": (None, filters.high),
             "age_max": (filters.low, None),
             "opens": (None, at),
             "closes": (at, None),
         }
-        found = await _in(store, (wish.municipality, EVERYWHERE), fitting)
-        will_be_told = state is None or state.status != "unmatched" or event.name == "ReferralIssued"
-        if will_be_told and not any(filters.fits(brief) for brief in found):
-            found = await _near(store, wish.municipality)
-        return Found(rematch, candidates=found)
+        found = await briefs.find(store, (wish.municipality, EVERYWHERE), fitting)
+        if any(filters.fits(brief) for brief in found):
+            return Found(rematch, candidates=found)
+        will_be_told = (
+            state is None or state.status != "unmatched" or event.name in {"ReferralIssued", "RematchRequested"}
+        )
+        return Found(rematch, near=await _near(briefs, store, wish.municipality, fitting) if will_be_told else ())
 
     return look_up
 
 
-async def _near(store: Store, municipality: str) -> list[Brief]:
+async def _near(briefs: Briefs, store: Store, municipality: str, fitting: Within) -> list[Brief]:
     """What is worth knowing where nothing fits: all that serves the municipality, and what is held in its region."""
-    return await _in(store, (municipality, EVERYWHERE, decide.held_in(municipality)))
-
-
-async def _in(
-    store: Store, areas: tuple[str, ...], within: Mapping[str, tuple[Scalar, Scalar]] | None = None
-) -> list[Brief]:
-    rows = await store.find("activities", equal={"area": areas}, within=within, limit=MAX_CANDIDATES, brief=True)
-    return [_brief(row.brief) for row in rows]
-
-
-@lru_cache(maxsize=8_192)
-def _brief(encoded: bytes) -> Brief:
-    # The same remote activities are candidates of nearly every referral; what they say changes with its bytes alone.
-    return _BRIEF.decode(encoded)
+    serving = await briefs.find(store, (municipality, EVERYWHERE))
+    # What is held near but serves others has missed by that: if it misses by age or enrolment too, it is not narrow.
+    return serving + await briefs.find(store, (decide.held_in(municipality),), fitting)
 
 
 def _concerned(rematch: timedelta) -> LookUp:
@@ -162,7 +155,7 @@ def _concerned(rematch: timedelta) -> LookUp:
     async def look_up(state: Activity | None, event: Event, store: Store, now: datetime) -> Found:
         data = event.data
         key = _own_activity(event)
-        rows = await store.find("matches", equal={"proposed": key}, limit=MAX_CONCERNED)
+        rows = await store.find("matches", equal={"proposed": key}, limit=MAX_CONCERNED, what="version")
         concerned = [row.id for row in rows]
         if isinstance(data, ActivityPublished):
             brief = _brief_of_data(state, event, now)
@@ -180,9 +173,9 @@ def _brief_of_data(state: Activity | None, event: Event, now: datetime) -> Brief
 
 async def _unmatched(store: Store, brief: Brief, now: datetime) -> list[str]:
     if brief.format == "remote":
-        rows = await store.find("matches", at_least=("unmatched_in", ""), limit=MAX_CONCERNED, brief=True)
+        rows = await store.find("matches", at_least=("unmatched_in", ""), limit=MAX_CONCERNED, what="brief")
     else:
         rows = []
         for municipality in brief.serves:
-            rows += await store.find("matches", equal={"unmatched_in": municipality}, limit=MAX_CONCERNED, brief=True)
+            rows += await store.find("matches", equal={"unmatched_in": municipality}, limit=MAX_CONCERNED, what="brief")
     return [row.id for row in rows[:MAX_CONCERNED] if Filters(_WISH.decode(row.brief), now).fits(brief)]

@@ -5,7 +5,8 @@ Pure and deterministic: the same candidates give the same proposals, whatever th
 
 import heapq
 import math
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -61,48 +62,65 @@ class Filters:
 
     def only_miss(self, brief: Brief) -> str | None:
         """The name of the one filter that alone refuses it; None where none or several do."""
-        passed = {
-            "enrolment": brief.opens <= self._now <= brief.closes,
-            "cancelled": not brief.cancelled,
-            "places": brief.places_left > 0 or brief.waiting_left > 0,
-            "municipality": brief.format == "remote" or self._municipality in brief.serves,
-            "age": brief.age_min <= self.high and self.low <= brief.age_max,
-            "language": not self._languages.isdisjoint(brief.languages),
-            "accessibility": self._needed.issubset(brief.accessibility),
-            "price": brief.price_cents <= self._price or not self._funding.isdisjoint(brief.accepts),
-            "format": brief.format in self._formats,
-        }
-        missed = [name for name, passes in passed.items() if not passes]
-        return missed[0] if len(missed) == 1 and brief.synthetic == self._synthetic else None
+        missed = None
+        for name, passes in self._each(brief):
+            if not passes:
+                if missed:
+                    return None
+                missed = name
+        return missed if brief.synthetic == self._synthetic else None
+
+    def _each(self, brief: Brief) -> Iterator[tuple[str, bool]]:
+        # What refuses most comes first: most of what is near is refused twice soon, and no further filter is asked.
+        yield "municipality", brief.format == "remote" or self._municipality in brief.serves
+        yield "age", brief.age_min <= self.high and self.low <= brief.age_max
+        yield "price", brief.price_cents <= self._price or not self._funding.isdisjoint(brief.accepts)
+        yield "language", not self._languages.isdisjoint(brief.languages)
+        yield "accessibility", self._needed.issubset(brief.accessibility)
+        yield "places", brief.places_left > 0 or brief.waiting_left > 0
+        yield "format", brief.format in self._formats
+        yield "enrolment", brief.opens <= self._now <= brief.closes
+        yield "cancelled", not brief.cancelled
 
 
 def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now: datetime) -> list[Brief]:
     """The best that fit: cosine over all ten dimensions, then liked themes, price, earlier start, id."""
     left_out = set(without)
-    filters = Filters(wish, now)
-    fitting = {brief.key: brief for brief in candidates if brief.key not in left_out and filters.fits(brief)}
     liked = frozenset(wish.themes)
+    fits = Filters(wish, now).fits
+
+    def order(brief: Brief) -> tuple[int, int, float, str]:
+        return -len(liked.intersection(brief.themes)), brief.price_cents, brief.starts_at, brief.key
+
+    best: list[Brief] = []
+    for alike in _closest_first(wish, candidates):
+        fitting = {brief.key: brief for brief in filter(fits, alike) if brief.key not in left_out}
+        best += heapq.nsmallest(PROPOSALS - len(best), fitting.values(), key=order)
+        if len(best) == PROPOSALS:
+            break
+    return best
+
+
+def _closest_first(wish: Wish, briefs: Iterable[Brief]) -> list[list[Brief]]:
+    """Those of equal cosine together: of a thousand, only the closest few have to be judged and put in order."""
     closeness = cosine_to(vector(wish.needs))
-
-    def order(brief: Brief) -> tuple[float, int, int, float, str]:
-        common = len(liked.intersection(brief.themes))
-        return -closeness(brief.needs), -common, brief.price_cents, brief.starts_at, brief.key
-
-    return heapq.nsmallest(PROPOSALS, fitting.values(), key=order)
+    alike: dict[float, list[Brief]] = {}
+    for brief in briefs:
+        alike.setdefault(closeness(brief.needs), []).append(brief)
+    return [alike[cosine] for cosine in sorted(alike, reverse=True)]
 
 
 def nearest_misses(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now: datetime) -> dict[str, int]:
     """How many activities each filter alone refused; `tried` are those that were left out though they fit."""
     left_out = set(without)
     filters = Filters(wish, now)
-    misses: dict[str, int] = {}
-    for brief in {candidate.key: candidate for candidate in candidates}.values():
-        missed = filters.only_miss(brief)
-        if missed is None and brief.key in left_out and filters.fits(brief):
-            missed = "tried"
-        if missed:
-            misses[missed] = misses.get(missed, 0) + 1
-    return misses
+    missed: dict[str, str] = {}
+    for brief in candidates:
+        if name := filters.only_miss(brief):
+            missed[brief.key] = name
+        elif left_out and brief.key in left_out and filters.fits(brief):
+            missed[brief.key] = "tried"
+    return dict(sorted(Counter(missed.values()).items()))
 
 
 def cosine_to(one: tuple[int, ...]) -> Callable[[tuple[int, ...]], float]:

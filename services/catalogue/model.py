@@ -82,8 +82,8 @@ class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.organiser} {self.activity_id}"
 
 
-class Brief(msgspec.Struct, frozen=True, array_like=True):
-    """An activity as matching sees it: small, so that a thousand candidates are cheap."""
+class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An activity as matching sees it: small, so that a thousand candidates are cheap. It can be in no cycle of references."""
 
     organiser: str
     activity_id: str

@@ -31,6 +31,7 @@ from shared.http.problems import ProblemError
 from shared.http.query import choice
 from shared.reference import MUNICIPALITIES, REGIONS
 from shared.store import Row, Store
+from shared.store.interface import What
 
 _DOCUMENT = msgspec.json.Decoder(Document[Feedback])
 _FIGURES = msgspec.json.Decoder(Figures)
@@ -134,7 +135,7 @@ async def report_loop(request: Request) -> Response:
     """What became of the referrals; `reports.loop` says what each count counts."""
     filters = _filters(request)
     states = []
-    async for row in _rows(request.app.state.store, "quarter", filters, brief=False):
+    async for row in _rows(request.app.state.store, "quarter", filters, what="body"):
         document = _DOCUMENT.decode(row.body)
         if document.state is not None and not document.synthetic:
             states.append(document.state)
@@ -147,20 +148,20 @@ async def report_outcomes(request: Request) -> Response:
     everything = Filters()
     figures = [
         _FIGURES.decode(row.brief)
-        async for row in _rows(request.app.state.store, "answered_in", everything, brief=True)
+        async for row in _rows(request.app.state.store, "answered_in", everything, what="brief")
         if row.brief
     ]
     return JSONResponse({**_shown(filters), **reports.outcomes(figures, filters)})
 
 
-async def _rows(store: Store, field: str, filters: Filters, *, brief: bool) -> AsyncIterator[Row]:
+async def _rows(store: Store, field: str, filters: Filters, *, what: What) -> AsyncIterator[Row]:
     """By quarter, page by page; a document that moves between two pages is given once."""
     first, last = (field, filters.first or ""), (field, filters.last) if filters.last else None
     given: set[str] = set()
     page: list[Row] = []
     for offset in range(0, 1_000_000_000, _PAGE):
         page = await store.find(
-            "feedback", at_least=first, at_most=last, order=field, limit=_PAGE, offset=offset, brief=brief
+            "feedback", at_least=first, at_most=last, order=field, limit=_PAGE, offset=offset, what=what
         )
         for row in page:
             if row.id not in given:

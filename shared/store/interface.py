@@ -7,11 +7,15 @@ StoreError
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import msgspec
 
 Scalar = str | int | float | bool | None
 Fields = Mapping[str, Scalar | Sequence[str]]
+What = Literal["body", "brief", "version"]
+"""What rows come with: the document, its summary, or neither."""
 
 
 class StoreError(Exception):
@@ -62,14 +66,16 @@ class Journal:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A document as it is kept: `body` is JSON; `fields` what it can be found by; `brief` a summary, JSON too."""
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """A document as it is kept: `body` is JSON; `fields` what it can be found by; `brief` a summary, JSON too.
+
+    A Struct, since a thousand are made for each referral that is matched: a frozen dataclass takes eight times as long.
+    """
 
     id: str
     version: int
-    body: bytes
-    fields: Fields = field(default_factory=dict)
+    body: bytes = b""
+    fields: Fields = {}
     brief: bytes = b""
 
 
@@ -104,8 +110,8 @@ class Store(Protocol):
     async def close(self) -> None:
         """Lets go of the engine; what was saved stays."""
 
-    async def load(self, collection: str, ids: Sequence[str]) -> dict[str, Row]:
-        """The documents there are, by id, as the primary has them."""
+    async def load(self, collection: str, ids: Sequence[str], *, what: What = "body") -> dict[str, Row]:
+        """The documents there are, by id, as the primary has them, each with `what` alone."""
 
     async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
         """Replaces each document whole where it has version `row.version - 1` (0: where there is none).
@@ -128,12 +134,14 @@ class Store(Protocol):
         descending: bool = False,
         limit: int = 100,
         offset: int = 0,
-        brief: bool = False,
+        what: What = "body",
     ) -> list[Row]:
         """Documents by declared fields, in `order`, then by id; `descending` is exactly the other way round. A `many` field equals each of its strings, and may be
         given several of which it has any.
 
-        `within`: both ends included, None is open. With `brief`, the rows come with their summary and without body, which is what makes a thousand candidates cheap.
+        `within`: both ends included, None is open. The rows come with `what` alone. With `version`, by one `many`
+        field and narrowing fields, a thousand rows cost about a millisecond: who keeps what he decoded by id and
+        version loads no more than what has changed.
         """
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:

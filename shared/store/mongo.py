@@ -32,6 +32,7 @@ from shared.store.interface import (
     StoreUnavailable,
     StoreVersionError,
     Unsaveable,
+    What,
     Written,
 )
 
@@ -96,8 +97,8 @@ class MongoStore:
         if isawaitable(closing):  # PyMongo's is awaited, Motor's is not
             await closing
 
-    async def load(self, collection: str, ids: Sequence[str]) -> dict[str, Row]:
-        documents = await self._read(collection, {"_id": {"$in": list(ids)}}, {"version": 1, "body": 1})
+    async def load(self, collection: str, ids: Sequence[str], *, what: What = "body") -> dict[str, Row]:
+        documents = await self._read(collection, {"_id": {"$in": list(ids)}}, _asked(what))
         return {document["_id"]: _row(document) for document in documents}
 
     async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
@@ -141,7 +142,7 @@ class MongoStore:
         descending: bool = False,
         limit: int = 100,
         offset: int = 0,
-        brief: bool = False,
+        what: What = "body",
     ) -> list[Row]:
         query = _Query(self._collections[collection])
         query.equals(equal or {})
@@ -151,8 +152,7 @@ class MongoStore:
             query.compares("$gte", None if low is None else (name, low))
             query.compares("$lte", None if high is None else (name, high))
         sort = query.sort(order, descending=descending)
-        what = {"version": 1, "brief": 1} if brief else {"version": 1, "body": 1}
-        documents = await self._read(collection, query.filter, what, sort, limit, offset)
+        documents = await self._read(collection, query.filter, _asked(what), sort, limit, offset)
         return [_row(document) for document in documents]
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
@@ -400,6 +400,10 @@ def _document(row: Row, columns: Iterable[str]) -> RawBSONDocument:
     if len(encoded) > _MAX_BSON:
         raise ValueError(f"it would have {len(encoded)} bytes; MongoDB keeps {_MAX_BSON}")
     return RawBSONDocument(encoded)
+
+
+def _asked(what: What) -> Json:
+    return {"version": 1} | ({} if what == "version" else {what: 1})
 
 
 def _row(document: Json) -> Row:

@@ -284,10 +284,56 @@ async def test_limit_and_offset_page_through_all(shelf: Store) -> None:
 
 
 async def test_a_brief_answer_carries_the_summary_and_no_body(shelf: Store) -> None:
-    [brief] = await shelf.find("things", equal={"at": 3.0}, brief=True)
+    [brief] = await shelf.find("things", equal={"at": 3.0}, what="brief")
     [whole] = await shelf.find("things", equal={"at": 3.0})
     assert (brief.id, brief.version, brief.body, brief.brief) == ("t3", 1, b"", b'"3"')
     assert (whole.id, whole.version, whole.body) == ("t3", 1, b"body")
+
+
+async def test_an_answer_of_versions_carries_neither(shelf: Store) -> None:
+    await shelf.save("things", [row("t3", 2, b"body", {"at": 3.0, "tags": ["round"]}, b"brief")])
+    for question in (
+        {"equal": {"at": 3.0}},
+        {"equal": {"tags": "round"}, "at_most": ("at", 3.0), "at_least": ("at", 3.0)},
+    ):
+        [bare] = await shelf.find("things", **question, what="version")
+        assert (bare.id, bare.version, bare.body, bare.brief) == ("t3", 2, b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("question", "ids"),
+    [
+        ({"equal": {"tags": "red"}}, ["t2", "t4", "t6"]),
+        ({"equal": {"tags": ["red", "round"]}}, ["t1", "t2", "t3", "t4", "t5", "t6"]),
+        ({"equal": {"tags": ["red", "round"]}, "limit": 2, "offset": 1}, ["t2", "t3"]),
+        ({"equal": {"tags": ["red", "round"]}, "within": {"price": (20, 40)}}, ["t2", "t3", "t4"]),
+        ({"equal": {"tags": "round"}, "within": {"price": (None, 20)}, "limit": 1}, ["t1"]),
+        ({"equal": {"tags": ["blue", "green"]}}, []),
+        ({"equal": {"tags": []}}, []),
+        ({"equal": {"tags": [f"of-many-{number}" for number in range(40)] + ["red"]}}, ["t2", "t4", "t6"]),
+        ({"equal": {"tags": "red", "areas": "north"}}, ["t2", "t4"]),
+        ({"equal": {"tags": "red"}, "order": "at", "descending": True}, ["t6", "t4", "t2"]),
+    ],
+)
+async def test_versions_are_found_as_bodies_are(shelf: Store, question: dict[str, object], ids: list[str]) -> None:
+    assert await found(shelf, **question) == ids
+    assert await found(shelf, **question, what="version") == ids
+
+
+async def test_versions_are_those_of_the_last_save_and_so_is_what_narrows_them(shelf: Store) -> None:
+    await shelf.save("things", [row("t2", 2, b"body", {"tags": ["red", "new"], "price": 900})])
+    versions = await shelf.find("things", equal={"tags": ["red", "new"]}, within={"price": (50, None)}, what="version")
+    assert [(one.id, one.version) for one in versions] == [("t2", 2), ("t6", 1)]
+    assert await found(shelf, equal={"tags": "round"}, within={"price": (20, 20)}, what="version") == []
+
+
+async def test_summaries_are_loaded_by_id_with_the_version_they_are_of(shelf: Store) -> None:
+    await shelf.save("things", [row("t1", 2, b"body", brief=b"new")])
+    loaded = await shelf.load("things", ["t1", "t2", "none"], what="brief")
+    assert {id_: (one.version, one.body, one.brief) for id_, one in loaded.items()} == {
+        "t1": (2, b"", b"new"),
+        "t2": (1, b"", b'"2"'),
+    }
 
 
 @pytest.mark.parametrize(
@@ -420,7 +466,7 @@ async def test_sqlite_refuses_a_file_of_a_newer_program(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     store = SqliteStore(path)
-    with pytest.raises(StoreVersionError, match=r"service\.sqlite has version 99, this program knows 1"):
+    with pytest.raises(StoreVersionError, match=r"service\.sqlite has version 99, this program knows 2"):
         await store.open([THINGS])
     await store.close()
 
@@ -437,6 +483,30 @@ async def test_sqlite_takes_a_new_index_on_an_old_file_and_keeps_what_is_there(t
     await new.save("things", [row("a", 2, b"2", {"at": 1.0, "kind": "k", "tags": ["x"]})])
     assert await found(new, equal={"kind": "k", "tags": "x"}) == ["a"]
     await new.close()
+
+
+async def test_sqlite_opens_a_file_of_version_1_and_finds_what_it_lists(tmp_path: Path) -> None:
+    """There, a side table held value and id alone."""
+    path = tmp_path / "service.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("""
+            CREATE TABLE things (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL, brief BLOB NOT NULL,
+                at, kind, price);
+            CREATE TABLE things__tags (value TEXT, id TEXT, PRIMARY KEY (value, id)) WITHOUT ROWID;
+            CREATE INDEX things__tags_id ON things__tags (id);
+            INSERT INTO things VALUES ('a', 7, x'31', x'32', 1.0, 'k', 10), ('b', 1, x'31', x'32', 1.0, 'k', 90);
+            INSERT INTO things__tags VALUES ('x', 'a'), ('y', 'a'), ('x', 'b');
+            PRAGMA user_version = 1;
+        """)
+    for _ in range(2):
+        store = SqliteStore(path)
+        await store.open([THINGS])
+        [only] = await store.find("things", equal={"tags": ["x", "y"]}, within={"price": (5, 20)}, what="version")
+        assert (only.id, only.version) == ("a", 7)
+        assert await found(store, equal={"tags": "x"}) == ["a", "b"]
+        await store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 async def test_sqlite_says_that_it_is_unavailable_where_its_file_cannot_be_opened(tmp_path: Path) -> None:
@@ -482,13 +552,15 @@ async def test_sqlite_asks_what_find_promises(tmp_path: Path) -> None:
     await found(store, equal={"kind": "k"}, at_least=("at", 1.0))
     await found(store, equal={"tags": "x", "areas": "y"}, within={"price": (1, 2)})
     await found(store, equal={"tags": ["x", "y"]})
+    await found(store, equal={"tags": ["x", "y"]}, within={"price": (1, 2)}, what="version")
     questions = [statement for statement in sent if statement.startswith("SELECT")]
     await store.close()
-    assert len(questions) == 4
+    assert len(questions) == 5
+    assert "body" not in questions[-1]
     with closing(sqlite3.connect(path)) as connection:
         for question in questions:
             plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {question}"))
-            assert "SCAN" not in plan, f"{question}: {plan}"
+            assert "SCAN things" not in plan, f"{question}: {plan}"
 
 
 # --- MongoDB alone, by either driver

@@ -25,7 +25,7 @@ from shared.engine.batch import Batch, Processor
 from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutRow, Rejected, Table, Waits
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
 from shared.store import Collection, Index, Journal, Row, Store
-from shared.store.interface import Remembered
+from shared.store.interface import Remembered, What
 from tests.engines import drop_store, open_store
 
 NOW: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -333,9 +333,9 @@ class WatchedStore:
         if step := moments.pop(name, None):
             await step()
 
-    async def load(self, collection: str, ids: Sequence[str]) -> dict[str, Row]:
+    async def load(self, collection: str, ids: Sequence[str], *, what: What = "body") -> dict[str, Row]:
         await self._at(self.before, "load")
-        loaded = await self._store.load(collection, ids)
+        loaded = await self._store.load(collection, ids, what=what)
         await self._at(self.after, "load")
         return loaded
 

@@ -1,0 +1,76 @@
+"""Activities as matching sees them, kept decoded between referrals.
+
+The store says each time which there are and at which version; only what is missing here, or changed, is loaded. So what
+is kept never decides what is true, however many instances write.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from services.catalogue.model import Brief
+from shared.store import Row, Store
+from shared.store.interface import Scalar
+
+MAX_CANDIDATES: Final = 3_000
+MAX_KEPT: Final = 40_000
+"""About 1 kB each. A half holds the 20,000 activities that the platform is measured with, so that none is decoded twice."""
+_REPEATED: Final = ("organiser", "needs", "themes", "municipality", "serves", "accessibility", "languages", "search")
+
+_BRIEF = msgspec.json.Decoder(Brief)
+
+
+class Briefs:
+    """Keeps what was asked for lately, in two halves: a full one ages, and what is not asked for until the next is full goes."""
+
+    def __init__(self, bound: int = MAX_KEPT) -> None:
+        self._half = bound // 2
+        self._store: Store | None = None
+        self._young: dict[str, tuple[int, Brief]] = {}
+        self._old: dict[str, tuple[int, Brief]] = {}
+        self._same: dict[Any, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    async def find(
+        self, store: Store, areas: Sequence[str], within: Mapping[str, tuple[Scalar, Scalar]] | None = None
+    ) -> list[Brief]:
+        """The activities of these areas, in no order."""
+        self._belong_to(store)
+        rows = await store.find(
+            "activities", equal={"area": areas}, within=within, limit=MAX_CANDIDATES, what="version"
+        )
+        kept = [self._kept(row) for row in rows]
+        changed = [row.id for row, brief in zip(rows, kept, strict=True) if brief is None]
+        loaded = await store.load("activities", changed, what="brief") if changed else {}
+        return [*filter(None, kept), *(self._decoded(row) for row in loaded.values() if row.brief)]
+
+    def _belong_to(self, store: Store) -> None:
+        # Another store's versions say nothing about what this one holds.
+        if store is not self._store:
+            self._store, self._young, self._old, self._same = store, {}, {}, {}
+
+    def _kept(self, row: Row) -> Brief | None:
+        known = self._young.get(row.id)
+        if known is None and (known := self._old.pop(row.id, None)):
+            self._keep(row.id, known)
+        return known[1] if known and known[0] == row.version else None
+
+    def _decoded(self, row: Row) -> Brief:
+        brief = self._sharing(_BRIEF.decode(row.brief))
+        self._keep(row.id, (row.version, brief))
+        return brief
+
+    def _sharing(self, brief: Brief) -> Brief:
+        """Most of what a brief says, others say too: kept once, it takes a third of the memory."""
+        repeated = {name: getattr(brief, name) for name in _REPEATED}
+        return msgspec.structs.replace(
+            brief, **{name: self._same.setdefault(value, value) for name, value in repeated.items()}
+        )
+
+    def _keep(self, id_: str, known: tuple[int, Brief]) -> None:
+        if len(self._young) >= self._half:
+            self._old, self._young, self._same = self._young, {}, {}
+        self._young[id_] = known
