@@ -9,7 +9,22 @@ from typing import Final
 
 import typer
 
-from cli import acls, contracts, dead_letters, demo, emit, imports, key, run, settings, status, terminal, topics, trace
+from cli import (
+    acls,
+    contracts,
+    dead_letters,
+    demo,
+    emit,
+    imports,
+    key,
+    run,
+    settings,
+    setup,
+    status,
+    terminal,
+    topics,
+    trace,
+)
 from cli.failure import VerbError
 from deploy.embedded.control import EmbeddedBrokerError
 from deploy.embedded.state import EmbeddedError
@@ -38,6 +53,7 @@ app.command()(acls.acls)
 app.command()(contracts.contracts)
 app.add_typer(topics.app, name="topics")
 app.command()(settings.settings)
+app.command()(setup.setup)
 
 _FORESEEN: Final = (VerbError, EmbeddedError, EmbeddedBrokerError, JavaError, TopicsError, OSError)
 

@@ -58,9 +58,10 @@ def _of_service(service: str) -> Iterator[Acl]:
     for topic in written_by(service):
         yield Acl(service, "Write", "topic", topic)
     if service == "monitor":
-        # It says how far the others are behind.
+        # It says how far the others are behind, and since when: that it reads from what they have still to read.
         for other in topics.SERVICES:
             yield Acl(service, "Describe", "group", other)
+            yield Acl(service, "Read", "topic", topics.redrive_to(other))
 
 
 def written_by(service: str) -> list[str]:

@@ -45,10 +45,6 @@ def _of_service(service: str) -> list[Right]:
     for acl in of_services():
         if acl.principal == service:
             may.setdefault((acl.kind, acl.name), set()).add(acl.operation)
-    if service == "monitor":
-        # It says how long the oldest record waits that another has still to read, and looks at that record.
-        for other in topics.SERVICES:
-            may.setdefault(("topic", topics.redrive_to(other)), set()).add("Read")
     return sorted(Right(kind, name, tuple(sorted(operations))) for (kind, name), operations in may.items())
 
 

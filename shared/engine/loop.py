@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -95,6 +96,8 @@ class Loop:
             max_records=MAX_RECORDS,
             batch_timeout_ms=2,
             listener=self._held,
+            # One instance has the same partition of each topic, so that what concerns one referral does not race.
+            partition_assignment_strategy=(RangePartitionAssignor,),
             parser=self._untouched,
             decoder=_raw_records,
             **(options or {}),

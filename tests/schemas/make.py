@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 HERE: Final = Path(__file__).parent
 KUBERNETES: Final = "1.35"

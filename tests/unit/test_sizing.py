@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from deploy.kafka.topics import TopicSettings
 from shared.contracts.topics import PARTITIONS
