@@ -111,13 +111,12 @@ class MongoStore:
                 for row, document in zip(rows, wanted, strict=True)
             ],
         )
+        astray = [row for one in details["upserted"] if (row := rows[one["index"]]).version > 1]
+        await self._take_back(collection, astray)
         refused = {rows[error["index"]].id: error for error in details["writeErrors"]}
         never = {id_: _short(error["errmsg"]) for id_, error in refused.items() if error["code"] in _OF_THE_DOCUMENT}
         if never:
             raise Unsaveable(collection, never)
-        inserted = [rows[one["index"]] for one in details["upserted"]]
-        astray = [row for row in inserted if row.version > 1]
-        await self._take_back(collection, astray)
         return set(refused) | {row.id for row in astray}
 
     async def clear(self, collection: str, rows: Sequence[Row]) -> None:
@@ -177,6 +176,13 @@ class MongoStore:
                 for kept in outcomes
             ],
         )
+
+    async def forget(self, aggregates: Sequence[str]) -> None:
+        for aggregate in aggregates:
+            with self._telling():
+                await self._database["inbox"].update_many(
+                    {"_id.event": _events_of(aggregate)}, {"$set": {"digest": ""}}
+                )
 
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
         await self._insert(
@@ -285,8 +291,9 @@ class MongoStore:
         shapes = dict.fromkeys(self._collections, _AGGREGATE) | {one.name: _PAGE for one in journals}
         is_stand_in = not await self._make_collections(shapes | {"inbox": _OUTCOME})
         for collection in self._collections.values():
-            # The guard of a replace: a stand-in searches all documents for it, MongoDB takes the index on _id.
-            guard = [IndexModel([("_id", 1), ("version", 1)], name="guard")] if is_stand_in else []
+            # The guard of a replace: a stand-in searches all documents for it, and takes no index but a unique one.
+            # MongoDB takes the index on _id.
+            guard = [IndexModel([("_id", 1), ("version", 1)], name="guard", unique=True)] if is_stand_in else []
             await self._make_indexes(collection.name, [*_indexes(collection), *guard])
         for journal in journals:
             await self._make_indexes(journal.name, [IndexModel([("about", 1), ("_id", 1)], name="about")])
@@ -295,9 +302,9 @@ class MongoStore:
 
     async def _make_collections(self, shapes: Mapping[str, Json]) -> bool:
         """Each with its validator. False: the server knows no validators, which is said in a line of the log."""
-        for name, shape in shapes.items():
-            await self._make(name, shape)
-        options = {one["name"]: one["options"] for one in await self._listed()}
+        for name in shapes.keys() - (await self._listed()).keys():
+            await self._make(name, shapes[name])
+        options = await self._listed()
         for name, shape in shapes.items():
             if options[name].get("validator") != shape:
                 try:
@@ -313,12 +320,14 @@ class MongoStore:
         try:
             await self._database.create_collection(name, check_exists=False, validator=shape)
         except OperationFailure as error:
-            if error.code != _EXISTS:  # another instance of the service starts beside this one, or did before
+            # Another instance of the service, which starts beside this one, may have made it at this moment.
+            if error.code != _EXISTS:
                 raise
 
-    async def _listed(self) -> list[Json]:
+    async def _listed(self) -> dict[str, Json]:
+        """The options of each collection there is, by its name."""
         listed = await self._database.list_collections()
-        return cast("list[Json]", await listed.to_list(None))
+        return {one["name"]: one["options"] for one in await listed.to_list(None)}
 
     async def _make_indexes(self, name: str, indexes: Sequence[IndexModel]) -> None:
         if indexes:
@@ -419,6 +428,12 @@ def _written(document: Json) -> Written:
 def _event(aggregate: str, source: str, id_: str) -> str:
     """One string that no other three make."""
     return json.dumps([aggregate, source, id_], separators=(",", ":"))
+
+
+def _events_of(aggregate: str) -> Json:
+    """What `_event` begins with for every event of one aggregate, as a range of the index."""
+    beginning = json.dumps([aggregate]).removesuffix("]")
+    return {"$gte": f"{beginning},", "$lt": f"{beginning}{chr(ord(',') + 1)}"}
 
 
 # --- what is declared

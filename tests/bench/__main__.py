@@ -1,10 +1,10 @@
-"""python -m tests.bench [hop] [memory] [matching]: all three without arguments."""
+"""python -m tests.bench [matching] [stores] [hop] [memory]: all four without arguments."""
 
 import sys
 
-from tests.bench import hop, matching, memory
+from tests.bench import hop, matching, memory, stores
 
-_BENCHES = {"matching": matching.measure, "hop": hop.measure, "memory": memory.measure}
+_BENCHES = {"matching": matching.measure, "stores": stores.measure, "hop": hop.measure, "memory": memory.measure}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or list(_BENCHES):
