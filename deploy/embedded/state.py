@@ -107,6 +107,11 @@ class Folder:
         return self.path / "service-key"
 
     @property
+    def key_changes(self) -> Path:
+        """Changes of keys that `audit.events` has not been told yet."""
+        return self.path / "key-changes.json"
+
+    @property
     def topics(self) -> Path:
         """The sources that were granted a topic of their own."""
         return self.path / "topics.json"

@@ -16,6 +16,7 @@ from typing import Final, Self
 
 from deploy.embedded.control import BrokerProcess, start_broker
 from deploy.embedded.drain import Left, until_drained
+from deploy.embedded.key_changes import tell_changes
 from deploy.embedded.keys import make_keys
 from deploy.embedded.processes import HOST, PORT_OFFSETS, ServiceProcess, check_ports, how_it_ended
 from deploy.embedded.state import (
@@ -31,6 +32,7 @@ from deploy.embedded.state import (
 )
 from shared.contracts import topics
 from shared.engine.lag import READS
+from shared.engine.publish import BrokerUnavailable
 from shared.http.keys import write_private
 
 READY_WITHIN: Final = 30.0
@@ -100,6 +102,7 @@ class Supervisor:
             self._start_services()
             self._wait_until_ready()
             self._write_run()
+            self._tell_key_changes()
             self._held = stack.pop_all()
         return self
 
@@ -167,6 +170,13 @@ class Supervisor:
         own = {"broker": self._broker.pid, "supervisor": os.getpid()}
         store = f"sqlite:{self.folder.path}"
         write_run(self.folder, Run(self._broker.kafka, store, self._urls(), pids | own, self.clock))
+
+    def _tell_key_changes(self) -> None:
+        # After run.json is there: a verb that found none has kept its change by now, one that found it tells it itself.
+        try:
+            tell_changes(self.folder, self._broker.kafka)
+        except BrokerUnavailable as error:
+            self._say(f"audit.events is told of changed keys at the next start: {error}")
 
     # --- running
 
