@@ -295,6 +295,27 @@ async def test_many_are_recalled_at_once(store: Store) -> None:
     assert await store.recall([]) == []
 
 
+async def test_of_what_is_forgotten_the_outcomes_stay_without_their_digests(store: Store) -> None:
+    await store.remember([outcome(0, "rejected"), outcome(1), outcome(id_="e2"), outcome(aggregate="things/b")])
+    for _ in range(2):
+        await store.forget(["things/a", "things/nowhere"])
+    kept = await store.recall([("things/a", "/region/06", "e1"), ("things/a", "/region/06", "e2")])
+    assert sorted((one.id, one.attempt, one.outcome, one.digest) for one in kept) == [
+        ("e1", 0, "rejected", ""),
+        ("e1", 1, "applied", ""),
+        ("e2", 0, "applied", ""),
+    ]
+    assert await store.recall([("things/b", "/region/06", "e1")]) == [outcome(aggregate="things/b")]
+
+
+async def test_a_digest_that_comes_late_to_what_is_forgotten_stays_out(store: Store) -> None:
+    await store.remember([outcome()])
+    await store.forget(["things/a"])
+    await store.remember([outcome()])
+    assert [one.digest for one in await store.recall([("things/a", "/region/06", "e1")])] == [""]
+    await store.forget([])
+
+
 # --- journals
 
 
@@ -429,6 +450,7 @@ async def test_sqlite_keeps_a_save_whole(tmp_path: Path) -> None:
         ),
         ("SELECT body FROM diary WHERE owner = 'o' AND number > 1 ORDER BY owner, number", "PRIMARY KEY (owner=?"),
         ("SELECT body FROM diary WHERE about = 'r'", "diary_about"),
+        ("UPDATE inbox SET digest = '' WHERE aggregate = 'a'", "PRIMARY KEY (aggregate=?"),
         ("SELECT digest FROM inbox WHERE aggregate = 'a' AND source = 's' AND id = 'i'", "PRIMARY KEY (aggregate=?"),
     ],
 )
