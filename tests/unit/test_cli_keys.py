@@ -61,6 +61,14 @@ def test_a_later_run_keeps_the_keys(folder: Folder) -> None:
     assert Keyring(folder.hashes).holder(added) == "ops:anna"
 
 
+def test_keys_that_were_copied_to_a_new_folder_go_on(folder: Folder, tmp_path: Path) -> None:
+    make_keys(folder)
+    other = open_folder(tmp_path / "other")
+    other.keys.write_bytes(folder.keys.read_bytes())
+    make_keys(other)
+    assert Keyring(other.hashes).holder(read_keys(folder)["/region/06"]) == "/region/06"
+
+
 def test_lost_hashes_are_made_again_from_the_keys(folder: Folder) -> None:
     make_keys(folder)
     folder.hashes.unlink()
