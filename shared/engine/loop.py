@@ -45,6 +45,7 @@ class Held(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self.assignment += 1
         self.assigned = True
+        self._loop.waits_for = None  # what this instance could not do may be another's now
         await self._loop.check_nothing_fell_out(list(assigned))
 
 
@@ -55,6 +56,7 @@ class Loop:
         self.processor = processor
         self.service = processor.table.service
         self.lost: str | None = None
+        self.waits_for: str | None = None
         self.committed: dict[TopicPartition, int] = {}
         self._held = Held(self)
         self._clearing: asyncio.Task[None] | None = None
@@ -107,6 +109,9 @@ class Loop:
 
     def lacks(self) -> str | None:
         """What keeps the loop from working, in one line; None when it works."""
+        return self._stopped_by() or self.waits_for
+
+    def _stopped_by(self) -> str | None:
         if self.lost:
             return self.lost
         if self.processor.fuse.open:
@@ -140,7 +145,7 @@ class Loop:
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
         async with self._busy:
-            if self._stopping or self.lacks():
+            if self._stopping or self._stopped_by():
                 await self._come_again(records, self._held.assignment)
                 return
             await self._process(records)
@@ -163,7 +168,7 @@ class Loop:
             log.exception("the engine failed; the batch comes again")
             await self._back_off(records, assignment, error)
         else:
-            self._pause = _FIRST_PAUSE
+            self._pause, self.waits_for = _FIRST_PAUSE, None
             self._count(batch, records, time.monotonic() - began)
             self._clearing = asyncio.create_task(self._clear(batch))
 
@@ -190,6 +195,8 @@ class Loop:
 
     async def _back_off(self, records: Sequence[ConsumerRecord], assignment: int, error: Exception) -> None:
         metrics.RETRIES.labels(self.service, type(error).__name__).inc()
+        if self._pause > _FIRST_PAUSE:  # the second failure in a row: one hiccup is no outage
+            self.waits_for = f"a batch comes again: {error}"
         log.warning("the batch comes again", why=str(error), pause=round(self._pause, 2))
         await asyncio.sleep(self._pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
@@ -197,7 +204,7 @@ class Loop:
 
     async def _come_again(self, records: Sequence[ConsumerRecord], assignment: int) -> None:
         """Seeks back every partition of the batch that is still held; what is not held, its new holder reads."""
-        if self.lacks() or self._stopping:
+        if self._stopped_by() or self._stopping:
             await asyncio.sleep(0.2)
         if self.consumer is None or assignment != self._held.assignment:
             return

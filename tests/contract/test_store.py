@@ -483,3 +483,21 @@ async def test_sqlite_asks_what_find_promises(tmp_path: Path) -> None:
         for question in questions:
             plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {question}"))
             assert "SCAN" not in plan, f"{question}: {plan}"
+
+
+async def test_sqlite_that_finds_the_disk_full_is_unavailable_keeps_nothing_and_goes_on_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(tmp_path / "service.sqlite")
+    await store.open([THINGS], [DIARY])
+    await store.save("things", [row("a")])
+    room = await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count").fetchone()[0])
+    await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone())
+    large = [row("b"), row("c", body=b"x" * 100_000)]
+    with pytest.raises(StoreUnavailable, match="full"):
+        await store.save("things", large)
+    assert await bodies(store, "a", "b", "c") == {"a": (1, b"{}")}
+    await store._writer.run(lambda connection: connection.execute(f"PRAGMA max_page_count = {room}").fetchone())
+    assert await store.save("things", large) == set()
+    assert (await bodies(store, "b", "c")).keys() == {"b", "c"}
+    await store.close()
