@@ -5,10 +5,13 @@ from typing import Annotated
 import typer
 
 from cli import terminal
+from cli.ask import cluster_of
 from cli.failure import VerbError
 from cli.options import DEFAULT_DIR, Dir, Json
 from deploy.embedded import keys
-from deploy.embedded.state import Folder, open_folder
+from deploy.embedded.key_changes import tell_changes
+from deploy.embedded.state import Folder, open_folder, read_run
+from shared.engine.publish import BrokerUnavailable
 
 app = typer.Typer(no_args_is_help=True, help="Who may send and ask.")
 
@@ -18,23 +21,27 @@ Holder = Annotated[str, typer.Argument(help="/region/<code>, /opisto/<id>, ops:<
 @app.command()
 def add(holder: Holder, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """Make a key and print it, this once. Older keys of the holder go on until they are revoked."""
+    folder = open_folder(directory)
     try:
-        key = keys.add_key(open_folder(directory), holder)
+        key = keys.add_key(folder, holder)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     if json:
         terminal.as_json({"holder": holder, "key": key})
     else:
         terminal.line(key)
+    _tell(folder)
 
 
 @app.command()
 def revoke(holder: Holder, directory: Dir = DEFAULT_DIR) -> None:
     """Take every key of a holder away; what runs refuses them from the next request on."""
-    count = keys.revoke_keys(_folder(directory), holder)
+    folder = _folder(directory)
+    count = keys.revoke_keys(folder, holder)
     if not count:
         raise VerbError(f"{holder} has no key")
     terminal.line(f"{holder}: {count} revoked")
+    _tell(folder)
 
 
 @app.command("list")
@@ -45,6 +52,17 @@ def list_(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
         terminal.as_json([{"holder": holder, "keys": count} for holder, count in holders.items()])
     else:
         terminal.table(("holder", "keys"), holders.items())
+
+
+def _tell(folder: Folder) -> None:
+    """Tells `audit.events` where a run is there; else the next start does."""
+    running = read_run(folder)
+    if running is None:
+        return
+    try:
+        tell_changes(folder, cluster_of(running))
+    except BrokerUnavailable as error:
+        terminal.complain(f"the change is made; audit.events is told of it at the next start: {error}")
 
 
 def _folder(directory: Dir) -> Folder:

@@ -101,7 +101,7 @@ async def _run(app: App) -> None:
         **app.state,
     }
     routes = [*app.routes, Route("/v1/outcomes", outcomes.post_outcomes, methods=["POST"])]
-    http = server(application(routes, lambda: [*starting, *([line] if (line := loop.waits_for()) else [])], state))
+    http = server(application(routes, lambda: [*starting, *([line] if (line := loop.lacks()) else [])], state))
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:

@@ -4,7 +4,6 @@ keys.json holds them in plain text for its owner, one a holder, the newest; key-
 know. A holder may have several keys there, so that an old one goes on while its user takes up the new.
 """
 
-import fcntl
 import json
 import re
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from deploy.demo.register import load_opistos
-from deploy.embedded.state import Folder, FolderError, writing
+from deploy.embedded.key_changes import keep, one_editor
+from deploy.embedded.state import Folder, FolderError
 from shared.contracts.fields import Sender
 from shared.http.keys import hash_of, new_key, read_hashes, role_of, write_hashes, write_private
 from shared.reference import REGIONS
@@ -72,6 +72,7 @@ def add_key(folder: Folder, holder: str) -> str:
     check_holder(holder)
     key = new_key()
     with _editing(folder) as (keys, hashes):
+        keep(folder, holder, "added")
         keys[holder] = key
         hashes[hash_of(key)] = holder
     return key
@@ -81,7 +82,10 @@ def revoke_keys(folder: Folder, holder: str) -> int:
     """Takes every key of a holder away; how many there were. Raises `FolderError`."""
     with _editing(folder) as (keys, hashes):
         keys.pop(holder, None)
-        return _forget(hashes, holder)
+        revoked = _forget(hashes, holder)
+        if revoked:
+            keep(folder, holder, "revoked")
+    return revoked
 
 
 def _forget(hashes: dict[str, str], holder: str) -> int:
@@ -113,8 +117,7 @@ def holders(folder: Folder) -> dict[str, int]:
 @contextmanager
 def _editing(folder: Folder) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
     """Both files, to be changed in place; written at the end, one editor at a time."""
-    with writing(folder), (folder.path / "keys.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_editor(folder):
         keys, hashes = read_keys(folder), read_hashes(folder.hashes)
         yield keys, hashes
         write_private(folder.keys, json.dumps(keys, indent=1) + "\n")

@@ -25,7 +25,7 @@ from shared.clock import Clock
 from shared.http.intake import CLOSED
 from shared.http.keys import write_private
 
-VERSION: Final = "1"
+VERSION: Final = "2"  # raised where a state of before can no longer be read
 _LOCKED_WITHIN: Final = 1.0
 
 
@@ -112,6 +112,11 @@ class Folder:
         return self.path / "service-key"
 
     @property
+    def key_changes(self) -> Path:
+        """Changes of keys that `audit.events` has not been told yet."""
+        return self.path / "key-changes.json"
+
+    @property
     def topics(self) -> Path:
         """The sources that were granted a topic of their own."""
         return self.path / "topics.json"
@@ -137,7 +142,8 @@ def open_folder(path: Path) -> Folder:
         found = folder.version.read_text().strip()
     if found != VERSION:
         raise FolderError(
-            f"{folder.path} holds state of version {found[:20]!r}, this program knows {VERSION!r}; choose another --dir"
+            f"{folder.path} holds state of version {found[:20]!r}, this program reads {VERSION!r} alone; choose another "
+            "--dir, to which keys.json may be copied, or run the program that wrote it"
         )
     return folder
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from deploy.embedded.drain import Left, until_drained
+from deploy.embedded.key_changes import tell_changes
 from deploy.embedded.keys import make_keys
 from deploy.embedded.processes import HOST, PORT_OFFSETS, ServiceProcess, check_ports, free_port
 from deploy.embedded.state import (
@@ -27,8 +28,10 @@ from deploy.embedded.state import (
     writing,
 )
 from deploy.engines import Engine, engines
+from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.engine.lag import READS
+from shared.engine.publish import BrokerUnavailable
 from shared.http.keys import write_private
 
 READY_WITHIN: Final = 30.0
@@ -93,6 +96,7 @@ class Supervisor:
             self._start_services()
             self._wait_until_ready()
             self._write_run()
+            self._tell_key_changes()
             self._held = stack.pop_all()
         return self
 
@@ -137,6 +141,11 @@ class Supervisor:
             settings["LAHETE_SERVICE_KEY_FILE"] = str(self.folder.service_key)
         return {**self._engines.tuning, **os.environ, **self._extra, **settings}
 
+    @property
+    def cluster(self) -> Cluster:
+        """The run's Kafka."""
+        return self._engines.cluster
+
     def _urls(self) -> dict[str, str]:
         return {name: service.url for name, service in self._services.items()}
 
@@ -166,6 +175,13 @@ class Supervisor:
         own = {**self._engines.pids, "supervisor": os.getpid()}
         kafka, store = self._engines.cluster.bootstrap, self._engines.store
         write_run(self.folder, Run(kafka, store, self._urls(), pids | own, self.clock))
+
+    def _tell_key_changes(self) -> None:
+        # After run.json is there: a verb that found none has kept its change by now, one that found it tells it itself.
+        try:
+            tell_changes(self.folder, self.cluster)
+        except BrokerUnavailable as error:
+            self._say(f"audit.events is told of changed keys at the next start: {error}")
 
     # --- running
 

@@ -1,9 +1,7 @@
 """The feedback service's HTTP: intake, links to the form, the form itself, and the reports."""
 
-import asyncio
 import re
 import secrets
-import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Final, Literal
@@ -16,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from services.feedback import reports
 from services.feedback.decide import OWN
-from services.feedback.form import find_link, hash_of, read_body, show_form, take_form
+from services.feedback.form import hash_of, link_becomes, read_body, show_form, take_form
 from services.feedback.model import Feedback, Figures, Phase, has_the_place
 from services.feedback.reports import Filters
 from shared.clock import real_now
@@ -37,8 +35,6 @@ _DOCUMENT = msgspec.json.Decoder(Document[Feedback])
 _FIGURES = msgspec.json.Decoder(Figures)
 _QUARTER = re.compile(r"[0-9]{4}-Q[1-4]")
 _MAX_REQUEST: Final = 4 * 1024
-_APPLIED_WITHIN: Final = 2.0
-_LOOK_EVERY: Final = 0.02
 _PAGE: Final = 500
 
 
@@ -82,7 +78,8 @@ async def issue_form_link(request: Request) -> Response:
     now = request.app.state.clock.now()
     event = Event(str(uuid4()), OWN, now, data, correlation=state.id, synthetic=document.synthetic)
     await intake.write(request.app.state.publisher, [event])
-    await _applied(request.app.state.store, data.token_hash)
+    # Who opens the link at once shall find it.
+    await link_becomes(request.app.state.store, data.token_hash, lambda opened: opened is not None)
     url = request.app.state.settings.form_url(token)
     return JSONResponse({"url": url, "phase": phase, "expires": written(expires)}, 201)
 
@@ -118,14 +115,6 @@ async def _allowed(request: Request, who: str, state: Feedback) -> None:
         raise ProblemError(
             403, f"{who} may not hand out this form; it is for the region that issued it and the opisto with the place"
         )
-
-
-async def _applied(store: Store, token_hash: str) -> None:
-    """Waits a moment, so that who opens the link at once finds it; it works soon after in any case."""
-    until = time.monotonic() + _APPLIED_WITHIN
-    # Another instance may be the one that applies it: the store is all that both see.
-    while time.monotonic() < until and await find_link(store, token_hash) is None:  # noqa: ASYNC110
-        await asyncio.sleep(_LOOK_EVERY)
 
 
 # --- reports

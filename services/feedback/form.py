@@ -4,8 +4,11 @@ GET shows it and uses nothing up; POST writes what was answered to `intake.http`
 that the form does not have is dropped, a value that it does not offer is refused.
 """
 
+import asyncio
 import secrets
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -29,10 +32,12 @@ from shared.http import intake
 from shared.http.language import LANGUAGES as NAMES
 from shared.http.language import negotiated
 from shared.http.problems import ProblemError
-from shared.store import Store
+from shared.store import Store, StoreUnavailable
 
 MAX_FORM_BYTES: Final = 16 * 1024
 _MAX_FIELDS: Final = 60
+_APPLIED_WITHIN: Final = 2.0
+_LOOK_EVERY: Final = 0.02
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _LANGUAGE: Final[dict[str, Language]] = {language: language for language in LANGUAGES}
 
@@ -110,6 +115,10 @@ async def take_form(request: Request) -> Response:
         await intake.write(request.app.state.publisher, events_of_form(request, opened, entered))
     except ProblemError as error:
         return _form_page(request, opened, entered, [Fault("", "", words["not_now"])], error.status)
+    # Who goes back and sends other answers shall be told that the form was used: the same id would be a conflict.
+    await link_becomes(
+        request.app.state.store, opened.link.token_hash, lambda now: now is None or is_used(now.state, now.link)
+    )
     return _message_page("thanks", 200, [language_of(request)])
 
 
@@ -130,6 +139,15 @@ async def find_link(store: Store, token_hash: str) -> Opened | None:
             if document.state and link.token_hash == token_hash:
                 return Opened(document.state, link, document.synthetic)
     return None
+
+
+async def link_becomes(store: Store, token_hash: str, done: Callable[[Opened | None], bool]) -> None:
+    """Waits a moment until what was written about a link is applied; it will be soon after in any case."""
+    until = time.monotonic() + _APPLIED_WITHIN
+    # Another instance may be the one that applies it: the store is all that both see.
+    with suppress(StoreUnavailable):
+        while time.monotonic() < until and not done(await find_link(store, token_hash)):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_EVERY)
 
 
 async def _opened(request: Request) -> Opened | Refusal:

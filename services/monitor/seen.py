@@ -30,7 +30,7 @@ ACTED_ON: Final = frozenset(
         "DeadlinePassed",
     }
 )
-_CODES: Final = ("reason", "outcome", "what", "nth", "position", "phase", "number", "action", "allowed")
+_CODES: Final = ("reason", "outcome", "what", "nth", "position", "phase", "number", "action", "allowed", "change")
 _UUID_LENGTH: Final = 36
 
 

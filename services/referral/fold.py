@@ -103,7 +103,7 @@ class _Walk:
     discontinued: tuple[Choice, datetime] | None = None
     open: dict[str, Choice] = field(default_factory=dict)
     """By activity, choices on whose answer the end depends though the walk went on: they are asked for all the same."""
-    withdrawn: bool = False
+    withdrawn: "_Step | None" = None
     ends_wait: bool = False
     """A withdrawal that came after the end: it only ends the wait for feedback."""
 
@@ -118,6 +118,11 @@ class _Step:
     kind: str
     activity: str = ""
     replaced_by: str = ""
+
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        """Where it stands among the facts."""
+        return self.time, self.id, self.source
 
 
 def fold(referral: Referral, durations: Durations) -> View:
@@ -136,7 +141,6 @@ def fold(referral: Referral, durations: Durations) -> View:
     status = _status(referral, walk, choice, answer, given, ended)
     if status == "lapsed" and ended is None:
         ended = _ended(_silent_outcome(referral), ())
-    ended = _as_withdrawn(ended, walk, status)
     closed = _closed(referral, walk, status)
     deadlines = () if closed else tuple(_deadlines(referral, status, choice, given, durations))
     return View(
@@ -159,7 +163,7 @@ def fold(referral: Referral, durations: Durations) -> View:
 
 def _walk(referral: Referral) -> _Walk:
     walk = _Walk()
-    for step in sorted(_steps(referral), key=lambda one: (one.time, one.id, one.source)):
+    for step in sorted(_steps(referral), key=lambda one: one.order):
         if step.kind == "withdrawn":
             if _withdraw(referral, walk, step):
                 break
@@ -277,7 +281,7 @@ def _withdraw(referral: Referral, walk: _Walk, step: _Step) -> bool:
             walk.ends_wait = True
             return False
         _ask_all_the_same(referral, walk, walk.choice)
-    walk.withdrawn = True
+    walk.withdrawn = step
     return True
 
 
@@ -371,8 +375,8 @@ def _ending(
     referral: Referral, walk: _Walk, choice: Choice | None, given: Given | None
 ) -> tuple[tuple[Session, ...], Ended | None]:
     if walk.withdrawn:
-        counted = _counted(referral, walk.choice, None, None) if walk.choice else ()
-        return tuple(session for session in counted if session.state != "upcoming"), None
+        sessions = _recorded_until(referral, walk.choice, walk.withdrawn) if walk.choice else ()
+        return sessions, _ended("withdrawn", sessions)
     if choice is None and walk.discontinued:
         left, at = walk.discontinued
         given_then = _given(referral, left)
@@ -411,6 +415,12 @@ def _counted(referral: Referral, choice: Choice, given: Given | None, until: dat
     return tuple(counted)
 
 
+def _recorded_until(referral: Referral, choice: Choice, step: _Step) -> tuple[Session, ...]:
+    """The sessions that were recorded when the place was given up; a later correction of one of them holds."""
+    marks = [mark for mark in _marks(referral, choice) if (*mark.records[0], mark.source) < step.order]
+    return tuple(_recorded(mark, _listing(referral, mark)) for mark in marks)
+
+
 def _given_since(choice: Choice, given: Given | None) -> datetime:
     if given and given.confirm and choice.confirmed_at:
         return choice.confirmed_at
@@ -436,11 +446,6 @@ def _outcome(sessions: Sequence[Session]) -> Outcome:
 def _ended(outcome: Outcome, sessions: Iterable[Session]) -> Ended:
     states = [session.state for session in sessions]
     return Ended(outcome, states.count("attended"), states.count("missed"), states.count("not_recorded"))
-
-
-def _as_withdrawn(ended: Ended | None, walk: _Walk, status: Status) -> Ended | None:
-    """A withdrawal ends whatever was: no sessions are reported of it."""
-    return Ended("withdrawn", 0, 0, 0) if walk.withdrawn and status == "withdrawn" else ended
 
 
 # --- the status

@@ -5,7 +5,7 @@ from services.referral.fold import Durations
 from services.referral.model import Access, Referral
 from shared.contracts.envelope import Event
 from shared.contracts.referral_code import referral_code
-from shared.contracts.topics import AUDIT, INTAKE_HTTP, events_of, redrive_to
+from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of, redrive_to
 from shared.engine.model import Decide, Handler, Kind, Table
 from shared.store import Collection, Index
 
@@ -31,9 +31,8 @@ def table(durations: Durations) -> Table:
             INTAKE_HTTP,
             "intake.region.*",
             "intake.opisto.*",
-            events_of("referral"),
-            events_of("catalogue"),
-            events_of("notify"),
+            # Of feedback and monitor nothing concerns a referral, but what nobody can read is dead-lettered here.
+            *(events_of(service) for service in SERVICES),
             AUDIT,
             redrive_to("referral"),
         ),

@@ -408,7 +408,7 @@ class DeadLetterToErase(Data):
 
 
 class AccessRecorded(Data):
-    """Who looked at what, on what ground, and whether it was allowed."""
+    """Who looked at what, on what ground, and whether it was allowed; of a key: whose it is, and the `change`."""
 
     who: str
     action: Literal[
@@ -418,6 +418,7 @@ class AccessRecorded(Data):
     ground: str
     allowed: bool
     referral_id: ReferralId | None = None
+    change: Literal["added", "revoked"] | None = None
 
     @property
     def subject(self) -> str:

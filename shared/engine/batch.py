@@ -374,6 +374,9 @@ class Processor:
         overflow = [kept for book in touched for kept in book.remembered_overflow(self._ring)]
         if overflow:
             await self.store.remember(overflow)
+        # Before the commit, so that a crash leads here again; behind the overflow, which an earlier save may have begun.
+        if erased := [book.aggregate for book in touched if book.has_digests_to_forget(self._ring)]:
+            await self.store.forget(erased)
         if records:
             await self._publisher.publish(records)
 

@@ -41,6 +41,11 @@ class Book:
         self.document = document
         self.changed = False
 
+    @property
+    def aggregate(self) -> str:
+        """Its name in the inbox and in the ids of what follows."""
+        return f"{self.kind.collection.name}/{self.id}"
+
     # --- what is known
 
     def known_as(self, arrival: Arrival, inbox: Known) -> str | None:
@@ -100,8 +105,7 @@ class Book:
 
     def _following(self, follow: Follow, cause: Event, now: datetime, *, synthetic: bool) -> OutEvent:
         name = type(follow.data).__name__
-        aggregate = f"{self.kind.collection.name}/{self.id}"
-        event_id = following_id(self.service, aggregate, (cause.source, cause.id), name, follow.key)
+        event_id = following_id(self.service, self.aggregate, (cause.source, cause.id), name, follow.key)
         return outgoing(
             self.service,
             Event(
@@ -200,11 +204,14 @@ class Book:
 
     def remembered_overflow(self, ring: int) -> list[Remembered]:
         """The overflow as the inbox keeps it."""
-        at = f"{self.kind.collection.name}/{self.id}"
         return [
-            Remembered(at, seen.source, seen.id, seen.attempt, seen.digest, seen.outcome)
+            Remembered(self.aggregate, seen.source, seen.id, seen.attempt, seen.digest, seen.outcome)
             for seen in self.overflow(ring)
         ]
+
+    def has_digests_to_forget(self, ring: int) -> bool:
+        """Whether the inbox may hold digests of what is erased: what spilled, or began to before a crash."""
+        return self.document.erased and bool(self.document.spilled or self.overflow(ring))
 
     def _row(self, document: Document[Any], version: int) -> Row:
         state = document.state

@@ -33,9 +33,7 @@ def _reads(patterns: Iterable[str], topic: str) -> bool:
 TOPICS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "referral": (
         *_INTAKE,
-        topics.events_of("referral"),
-        topics.events_of("catalogue"),
-        topics.events_of("notify"),
+        *map(topics.events_of, topics.SERVICES),
         topics.AUDIT,
         topics.redrive_to("referral"),
     ),

@@ -49,6 +49,7 @@ class Held(ConsumerRebalanceListener):  # type: ignore[misc]
         self.assignment += 1
         self.assigned = True
         self._loop.let_go()
+        self._loop.waits_for = None  # what this instance could not do may be another's now
         await self._loop.check_nothing_fell_out(list(assigned))
 
 
@@ -66,6 +67,7 @@ class Loop:
         self.processor = processor
         self.service = processor.table.service
         self.lost: str | None = None
+        self.waits_for: str | None = None
         self._ground = ground
         self.committed: dict[TopicPartition, int] = {}
         self._held = Held(self)
@@ -133,6 +135,9 @@ class Loop:
 
     def lacks(self) -> str | None:
         """What keeps the loop from working, in one line; None when it works."""
+        return self._stopped_by() or self.waits_for or (self._ground.away if self._ground else None)
+
+    def _stopped_by(self) -> str | None:
         if fault := self.lost or (self._ground and self._ground.fault):
             return fault
         if self.processor.fuse.open:
@@ -140,10 +145,6 @@ class Loop:
         if self.consumer is None or not self._held.assigned:
             return "no partitions assigned yet"
         return None
-
-    def waits_for(self) -> str | None:
-        """What the loop lacks, or what does not answer at the moment; None when it is ready."""
-        return self.lacks() or (self._ground.away if self._ground else None)
 
     def reads(self, topic: str) -> bool:
         """Whether the group subscribes to the topic."""
@@ -172,7 +173,7 @@ class Loop:
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
         async with self._busy:
             self._in_hand_since = min(record.timestamp for record in records) / 1000
-            if self._stopping or self.lacks():
+            if self._stopping or self._stopped_by():
                 await self._come_again(records, self._held.assignment)
                 return
             await self._process(records)
@@ -195,7 +196,7 @@ class Loop:
             log.exception("the engine failed; the batch comes again")
             await self._back_off(records, assignment, error)
         else:
-            self._pause = _FIRST_PAUSE
+            self._pause, self.waits_for = _FIRST_PAUSE, None
             self.let_go()
             self._count(batch, records, time.monotonic() - began)
             self._clearing = asyncio.create_task(self._clear(batch))
@@ -223,6 +224,8 @@ class Loop:
 
     async def _back_off(self, records: Sequence[ConsumerRecord], assignment: int, error: Exception) -> None:
         metrics.RETRIES.labels(self.service, type(error).__name__).inc()
+        if self._pause > _FIRST_PAUSE:  # the second failure in a row: one hiccup is no outage
+            self.waits_for = f"a batch comes again: {error}"
         log.warning("the batch comes again", why=str(error), pause=round(self._pause, 2))
         await asyncio.sleep(self._pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
@@ -230,7 +233,7 @@ class Loop:
 
     async def _come_again(self, records: Sequence[ConsumerRecord], assignment: int) -> None:
         """Seeks back every partition of the batch that is still held; what is not held, its new holder reads."""
-        if self.lacks() or self._stopping:
+        if self._stopped_by() or self._stopping:
             await asyncio.sleep(0.2)
         if self.consumer is None or assignment != self._held.assignment:
             return

@@ -13,14 +13,13 @@ from aiokafka.errors import KafkaError
 
 from shared.cluster import Cluster
 from shared.contracts import topics
+from shared.engine.lag import READS
 
-_READERS: Final = {
-    topics.INTAKE_HTTP: topics.SERVICES,
-    topics.events_of("referral"): topics.SERVICES,
-    topics.events_of("catalogue"): topics.SERVICES,
-    topics.events_of("feedback"): ("feedback", "notify", "monitor"),
-    topics.events_of("notify"): ("notify", "monitor"),
-}
+_GUARDED: Final = (
+    topics.INTAKE_HTTP,
+    *(topics.events_of(service) for service in ("referral", "catalogue", "feedback", "notify")),
+)
+_READERS: Final = {topic: [service for service, reads in READS.items() if reads(topic)] for topic in _GUARDED}
 _EVERY: Final = 1.0
 _BYTES_AN_EVENT: Final = 1_500  # measured on the demo: 600 to 1,300 with headers
 

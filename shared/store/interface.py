@@ -150,6 +150,9 @@ class Store(Protocol):
     async def remember(self, outcomes: Sequence[Remembered]) -> None:
         """Inserts into the inbox; what is there already stays as it is."""
 
+    async def forget(self, aggregates: Sequence[str]) -> None:
+        """Blanks the digests that the inbox holds of these aggregates; what became of their events stays."""
+
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
         """Inserts; what is there already stays as it is."""
 

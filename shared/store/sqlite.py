@@ -98,6 +98,9 @@ class SqliteStore:
     async def remember(self, outcomes: Sequence[Remembered]) -> None:
         await self._writer.run(_remember, outcomes)
 
+    async def forget(self, aggregates: Sequence[str]) -> None:
+        await self._writer.run(_forget, aggregates)
+
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
         await self._writer.run(_append, journal, rows)
 
@@ -419,6 +422,12 @@ def _remember(connection: sqlite3.Connection, outcomes: Sequence[Remembered]) ->
     connection.executemany(
         "INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?, ?, ?)",
         [(kept.aggregate, kept.source, kept.id, kept.attempt, kept.digest, kept.outcome) for kept in outcomes],
+    )
+
+
+def _forget(connection: sqlite3.Connection, aggregates: Sequence[str]) -> None:
+    connection.executemany(
+        "UPDATE inbox SET digest = '' WHERE aggregate = ?", [(aggregate,) for aggregate in aggregates]
     )
 
 

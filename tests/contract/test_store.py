@@ -379,6 +379,27 @@ async def test_many_are_recalled_at_once(store: Store) -> None:
     assert await store.recall([]) == []
 
 
+async def test_of_what_is_forgotten_the_outcomes_stay_without_their_digests(store: Store) -> None:
+    await store.remember([outcome(0, "rejected"), outcome(1), outcome(id_="e2"), outcome(aggregate="things/b")])
+    for _ in range(2):
+        await store.forget(["things/a", "things/nowhere"])
+    kept = await store.recall([("things/a", "/region/06", "e1"), ("things/a", "/region/06", "e2")])
+    assert sorted((one.id, one.attempt, one.outcome, one.digest) for one in kept) == [
+        ("e1", 0, "rejected", ""),
+        ("e1", 1, "applied", ""),
+        ("e2", 0, "applied", ""),
+    ]
+    assert await store.recall([("things/b", "/region/06", "e1")]) == [outcome(aggregate="things/b")]
+
+
+async def test_a_digest_that_comes_late_to_what_is_forgotten_stays_out(store: Store) -> None:
+    await store.remember([outcome()])
+    await store.forget(["things/a"])
+    await store.remember([outcome()])
+    assert [one.digest for one in await store.recall([("things/a", "/region/06", "e1")])] == [""]
+    await store.forget([])
+
+
 # --- journals
 
 
@@ -527,6 +548,7 @@ async def test_sqlite_says_that_it_is_unavailable_where_its_file_cannot_be_opene
         ),
         ("SELECT body FROM diary WHERE owner = 'o' AND number > 1 ORDER BY owner, number", "PRIMARY KEY (owner=?"),
         ("SELECT body FROM diary WHERE about = 'r'", "diary_about"),
+        ("UPDATE inbox SET digest = '' WHERE aggregate = 'a'", "PRIMARY KEY (aggregate=?"),
         ("SELECT digest FROM inbox WHERE aggregate = 'a' AND source = 's' AND id = 'i'", "PRIMARY KEY (aggregate=?"),
     ],
 )
@@ -561,6 +583,24 @@ async def test_sqlite_asks_what_find_promises(tmp_path: Path) -> None:
         for question in questions:
             plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {question}"))
             assert "SCAN things" not in plan, f"{question}: {plan}"
+
+
+async def test_sqlite_that_finds_the_disk_full_is_unavailable_keeps_nothing_and_goes_on_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(tmp_path / "service.sqlite")
+    await store.open([THINGS], [DIARY])
+    await store.save("things", [row("a")])
+    room = await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count").fetchone()[0])
+    await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone())
+    large = [row("b"), row("c", body=b"x" * 100_000)]
+    with pytest.raises(StoreUnavailable, match="full"):
+        await store.save("things", large)
+    assert await bodies(store, "a", "b", "c") == {"a": (1, b"{}")}
+    await store._writer.run(lambda connection: connection.execute(f"PRAGMA max_page_count = {room}").fetchone())
+    assert await store.save("things", large) == set()
+    assert (await bodies(store, "b", "c")).keys() == {"b", "c"}
+    await store.close()
 
 
 # --- MongoDB alone, by either driver

@@ -359,6 +359,9 @@ class WatchedStore:
         await self._at(self.before, "remember")
         await self._store.remember(outcomes)
 
+    async def forget(self, aggregates: Sequence[str]) -> None:
+        await self._store.forget(aggregates)
+
 
 class World:
     """One service's data, log and wire; processors come and go as processes do, each with a store of its own."""

@@ -109,6 +109,11 @@ class MemoryStore:
         for kept in outcomes:
             self.inbox.setdefault((kept.aggregate, kept.source, kept.id), []).append(kept)
 
+    async def forget(self, aggregates: Sequence[str]) -> None:
+        for key, kept in self.inbox.items():
+            if key[0] in aggregates:
+                self.inbox[key] = [replace(one, digest="") for one in kept]
+
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
         raise AssertionError("neither service keeps a journal")
 

@@ -11,9 +11,12 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from deploy.demo.register import load_opistos
+from deploy.embedded.key_changes import pending_changes, record_of
 from deploy.embedded.keys import MONITOR, add_key, check_holder, make_keys, read_keys, revoke_keys
 from deploy.embedded.state import Folder, open_folder
-from shared.http.keys import Keyring
+from shared.contracts.envelope import check_class, decode, read_kafka
+from shared.contracts.from_services import AccessRecorded
+from shared.http.keys import Keyring, hash_of
 
 
 @pytest.fixture
@@ -58,6 +61,14 @@ def test_a_later_run_keeps_the_keys(folder: Folder) -> None:
     assert Keyring(folder.hashes).holder(added) == "ops:anna"
 
 
+def test_keys_that_were_copied_to_a_new_folder_go_on(folder: Folder, tmp_path: Path) -> None:
+    make_keys(folder)
+    other = open_folder(tmp_path / "other")
+    other.keys.write_bytes(folder.keys.read_bytes())
+    make_keys(other)
+    assert Keyring(other.hashes).holder(read_keys(folder)["/region/06"]) == "/region/06"
+
+
 def test_lost_hashes_are_made_again_from_the_keys(folder: Folder) -> None:
     make_keys(folder)
     folder.hashes.unlink()
@@ -75,6 +86,37 @@ def test_a_new_key_leaves_the_old_one_until_both_are_revoked(folder: Folder) -> 
     assert revoke_keys(folder, "/opisto/1.2.3") == 2
     assert keyring.holder(old) is keyring.holder(new) is None
     assert read_keys(folder) == {}
+
+
+def test_what_changed_waits_to_be_told_without_the_key_or_its_hash(folder: Folder) -> None:
+    key = add_key(folder, "/region/06")
+    add_key(folder, "ops:anna")
+    revoke_keys(folder, "/region/06")
+    revoke_keys(folder, "/region/08")  # has none: nothing changes
+    pending = pending_changes(folder)
+    assert [(one.holder, one.change) for one in pending] == [
+        ("/region/06", "added"),
+        ("ops:anna", "added"),
+        ("/region/06", "revoked"),
+    ]
+    assert all(one.who.startswith("shell:") for one in pending)
+    kept = folder.key_changes.read_text()
+    assert key not in kept
+    assert hash_of(key) not in kept
+    assert mode(folder.key_changes) == 0o600
+
+
+def test_a_change_is_told_as_an_access_whose_id_stays_the_same(folder: Folder) -> None:
+    add_key(folder, "/region/06")
+    (change,) = pending_changes(folder)
+    record = record_of(change)
+    assert record == record_of(change)
+    assert (record.topic, record.key) == ("audit.events", b"/region/06")
+    event = decode(read_kafka(record.value, record.headers), now=change.time)
+    check_class(event)
+    assert event.data == AccessRecorded(
+        who=change.who, action="key", what="/region/06", ground="command line", allowed=True, change="added"
+    )
 
 
 @pytest.mark.parametrize("holder", ["/region/06", "/opisto/1.2.246.562.10.1", "ops:anna", "reader:a.b-c_1"])

@@ -104,10 +104,16 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pyt
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_folder_of_another_version_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "version").write_text("2\n")
+@pytest.mark.parametrize("version", ["1", "3"])
+def test_a_folder_of_another_version_is_refused_with_what_to_do(
+    version: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of version 1 the referrals have another shape."""
+    (tmp_path / "version").write_text(f"{version}\n")
     assert ended(["key", "add", "ops:anna", "--dir", str(tmp_path)]) == 1
-    assert "holds state of version '2'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"holds state of version '{version}', this program reads '2' alone; choose another --dir" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_a_folder_has_one_holder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

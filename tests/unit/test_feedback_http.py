@@ -4,6 +4,7 @@ Kafka is a double: what is written to `intake.http` is kept and, as a broker wou
 `Processor`, so that a link works because its event was applied.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
@@ -82,6 +83,10 @@ class Door:
         self.written += records
         if self.applies:
             await self._apply([record for record in records if record.topic == "intake.http"])
+
+    async def catch_up(self) -> None:
+        """Applies what was written last."""
+        await self._apply([self.written[-1]])
 
     async def given(self, *events: Event) -> None:
         """Applies events as they come from Kafka."""
@@ -238,7 +243,7 @@ async def test_a_link_is_handed_out_though_its_event_is_slow(
     door: Door, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await door.given(issued())
-    monkeypatch.setattr(api, "_APPLIED_WITHIN", 0.05)
+    monkeypatch.setattr(form, "_APPLIED_WITHIN", 0.05)
     door.applies = False
     path = await _path(client)
     assert (await client.get(path)).status_code == 404
@@ -372,7 +377,31 @@ async def test_looking_does_not_use_the_form_up_and_sending_does(door: Door, cli
 
 
 @pytest.mark.asyncio
-async def test_a_double_post_is_one_event(door: Door, client: httpx.AsyncClient) -> None:
+async def test_other_answers_sent_right_after_the_first_are_told_that_the_form_was_used(
+    door: Door, client: httpx.AsyncClient
+) -> None:
+    """The thanks come when the answers are in: until then the second event would be a conflict of the first."""
+    await door.given(issued())
+    path = await _path(client)
+    door.applies = False
+    before = len(door.written)
+    sending = asyncio.create_task(client.post(path, data={"dimensions_v1-health": "7"}))
+    while len(door.written) == before:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    assert not sending.done()
+    await door.catch_up()
+    assert (await sending).status_code == 200
+    assert (await client.post(path, data={"dimensions_v1-health": "1"})).status_code == 410
+    said = [one["data"] for one in door.on("intake.http") if one["ce_type"].endswith("FeedbackSubmitted.v1")]
+    assert [one["answers"] for one in said] == [{"health": 7}]
+
+
+@pytest.mark.asyncio
+async def test_a_double_post_is_one_event(
+    door: Door, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(form, "_APPLIED_WITHIN", 0.05)
     await door.given(issued())
     path = await _path(client)
     door.applies = False

@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from shared.cluster import Cluster
+from shared.engine import loop as loops
 from shared.engine import metrics
 from shared.engine.batch import Batch
 from shared.engine.fuse import Fuse, FuseOpen
@@ -258,6 +259,26 @@ async def test_an_open_fuse_and_a_shared_out_partition_do_not_hide_or_invent_a_l
 async def test_before_anything_is_assigned_it_is_not_ready(world: World) -> None:
     world.loop._held.assigned = False
     assert world.loop.lacks() == "no partitions assigned yet"
+
+
+async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_is_through(world: World) -> None:
+    """It is no reason to stop trying."""
+    world.loop._pause = loops._FIRST_PAUSE
+    world.processing.during = raises(StoreUnavailable("disk I/O error"))
+    await world.take()
+    assert world.loop.lacks() is None
+    await world.take()
+    assert world.loop.lacks() == "a batch comes again: disk I/O error"
+    world.processing.during = None
+    await world.take()
+    assert world.loop.lacks() is None
+    assert world.consumer.commits == [{A: 8, B: 4}]
+
+
+async def test_what_is_not_held_any_more_keeps_nobody_from_being_ready(world: World) -> None:
+    world.loop.waits_for = "a batch comes again: disk I/O error"
+    await world.loop._held.on_partitions_assigned([])
+    assert world.loop.lacks() is None
 
 
 async def test_stopping_finishes_the_batch_in_hand_and_takes_no_other(world: World) -> None:

@@ -278,6 +278,23 @@ def test_withdrawal_wins_before_the_end_whenever_it_arrives() -> None:
     assert (late.view.status, late.view.closed) == ("completed", True)
 
 
+def test_what_is_told_of_a_withdrawal_is_what_is_shown_until_it_is_erased() -> None:
+    life = placed().step(recorded(21, "s1")).step(withdrawn(25))
+    assert [(session.session, session.state) for session in life.view.sessions] == [("s1", "attended")]
+    assert closing(life) == {"attended": 1, "missed": 0, "not_recorded": 0}
+    # Recorded before, it came late: the end is told anew, with the new figures.
+    assert closing(life.step(recorded(24, "s2", came=False))) == {"attended": 1, "missed": 1, "not_recorded": 0}
+    assert "ReferralClosed" not in life.step(recorded(26, "s3")).told
+    assert closing(life.step(withdrawn(27, "consent_withdrawn"))) == {"attended": 0, "missed": 0, "not_recorded": 0}
+
+
+def closing(life: "Life") -> dict[str, int]:
+    """The figures of the one ReferralClosed that followed."""
+    (closed,) = [one.data for one in life.follow if isinstance(one.data, told.ReferralClosed)]
+    assert closed.outcome == "withdrawn"
+    return closed.sessions.model_dump()
+
+
 def test_withdrawn_consent_erases_at_once_and_leaves_id_status_and_dates() -> None:
     life = placed().step(withdrawn(5, "consent_withdrawn"))
     assert life.state == Referral(a_referral(), erased=life.state.erased if life.state else None)

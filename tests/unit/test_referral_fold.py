@@ -461,6 +461,23 @@ def test_withdrawal_wins_before_the_last_sessions_end_and_frees_the_place() -> N
     assert found.wants[key("a")].want == "follow"
 
 
+@pytest.mark.parametrize("late", [(), (recorded(30, "s2"),), (recorded(26, "s2", came=False),)])
+def test_of_what_was_withdrawn_the_sessions_count_that_were_recorded_before(late: tuple[Event, ...]) -> None:
+    found = stands(*CAME, withdrawn(25), *late)
+    assert counts(found) == ("withdrawn", 1, 0, 0)
+    assert states(found) == {"s1": "attended"}
+    assert counts(stands(*PLACED, withdrawn(25))) == ("withdrawn", 0, 0, 0)
+
+
+def test_a_correction_of_what_was_recorded_before_a_withdrawal_counts_however_late() -> None:
+    found = stands(*CAME, withdrawn(25), recorded(26, "s1", came=False))
+    assert counts(found) == ("withdrawn", 0, 1, 0)
+
+
+def test_sessions_of_a_place_that_was_left_before_do_not_count_when_it_is_withdrawn() -> None:
+    assert counts(stands(*CAME, chosen(22, "b"), withdrawn(25))) == ("withdrawn", 0, 0, 0)
+
+
 def test_withdrawal_wins_whenever_it_arrives() -> None:
     assert stands(*COMPLETED, withdrawn(25)).status == "withdrawn"
 

@@ -1,0 +1,97 @@
+"""Changed keys on `audit.events`: a supervisor with its broker and no service, verbs beside it, and what stands on the log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from typer.testing import CliRunner
+
+from cli.main import app
+from deploy.embedded.keys import read_keys
+from deploy.embedded.state import Folder, open_folder
+from deploy.embedded.supervisor import Supervisor
+from shared.contracts.topics import AUDIT
+from shared.http.keys import hash_of
+
+
+async def audited(kafka: str) -> list[Any]:
+    """Every record of `audit.events`."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partition = TopicPartition(AUDIT, 0)
+        consumer.assign([partition])
+        await consumer.seek_to_beginning(partition)
+        end = (await consumer.end_offsets([partition]))[partition]
+        found: list[Any] = []
+        while len(found) < end:
+            found += (await consumer.getmany(partition, timeout_ms=500)).get(partition, [])
+        return found
+    finally:
+        await consumer.stop()
+
+
+def key(*arguments: str, folder: Folder) -> None:
+    result = CliRunner().invoke(app, ["key", *arguments, "--dir", str(folder.path)])
+    assert result.exit_code == 0, result.output
+    assert not result.stderr
+
+
+def changes(records: list[Any]) -> list[tuple[str, str]]:
+    told = [json.loads(record.value) for record in records]
+    return [(one["what"], one["change"]) for one in told if one["action"] == "key"]
+
+
+def test_changed_keys_are_told_by_the_next_start_and_by_the_verb_where_all_runs(tmp_path: Path) -> None:
+    folder = open_folder(tmp_path / "lahete")
+    key("add", "ops:anna", folder=folder)
+    secret = read_keys(folder)["ops:anna"]
+    assert folder.key_changes.exists()
+    with Supervisor(folder.path, services=(), say=lambda _: None) as supervisor:
+        kafka = supervisor.cluster.bootstrap
+        assert changes(asyncio.run(audited(kafka))) == [("ops:anna", "added")]
+        assert not folder.key_changes.exists()
+        key("revoke", "ops:anna", folder=folder)
+        records = asyncio.run(audited(kafka))
+    assert changes(records) == [("ops:anna", "added"), ("ops:anna", "revoked")]
+    assert not folder.key_changes.exists()
+    for record in records:
+        whole = repr((record.key, record.value, record.headers))
+        assert secret not in whole
+        assert hash_of(secret) not in whole
+
+
+def test_a_change_that_was_told_before_a_crash_is_told_again_under_the_same_id(tmp_path: Path) -> None:
+    folder = open_folder(tmp_path / "lahete")
+    key("add", "/region/06", folder=folder)
+    pending = folder.key_changes.read_bytes()
+    with Supervisor(folder.path, services=(), say=lambda _: None) as supervisor:
+        folder.key_changes.write_bytes(pending)
+        key("add", "/region/08", folder=folder)
+        records = asyncio.run(audited(supervisor.cluster.bootstrap))
+    ids = [dict(record.headers)["ce_id"] for record in records]
+    assert changes(records) == [("/region/06", "added"), ("/region/06", "added"), ("/region/08", "added")]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize("verb", ["add", "revoke"])
+def test_without_kafka_the_change_is_made_and_waits_to_be_told(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_folder(tmp_path / "lahete")
+    key("add", "ops:anna", folder=folder)
+
+    class Gone:
+        kafka = "127.0.0.1:1"
+
+    monkeypatch.setattr("cli.key.read_run", lambda _: Gone)
+    result = CliRunner().invoke(app, ["key", verb, "ops:anna", "--dir", str(folder.path)])
+    assert result.exit_code == 0
+    assert "at the next start" in result.stderr
+    waiting = [one["change"] for one in json.loads(folder.key_changes.read_text())]
+    assert waiting == ["added", {"add": "added", "revoke": "revoked"}[verb]]
