@@ -1,35 +1,45 @@
 """The engines that a test run meets on this machine: where they are, or why they are not there.
 
-In this order: an address in the environment, a server of the run's own in Java. A server is started at its first use, once
-a run, and ended with it. What is not met skips, with the reason; with LAHETE_REQUIRE_ENGINES it fails.
+In this order: an address in the environment, Docker, servers of the run's own in Java; the embedded ones always. One is
+started at its first use, once a run, and ended with it. What is not met skips, with the reason; where
+LAHETE_REQUIRE_ENGINES is set it fails. At its end the run prints what it met.
 """
 
+import asyncio
 import atexit
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pymongo
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from deploy.embedded.control import PORT_FILE, BrokerControl, start_broker
+from deploy.java.jars import JavaError
+from deploy.java.servers import JavaServer, KafkaServer, MongoServer
+from shared.cluster import Cluster
 from shared.store import Store
 from shared.store.mongo import Driver, MongoStore
 from shared.store.sqlite import SqliteStore
+from tests.docker_engines import DockerMissing, kafka_in_docker, mongodb_in_docker
 
-JAVA = Path(__file__).resolve().parents[1] / "deploy" / "java"
 STORES = ("sqlite", "mongodb", "mongodb-pymongo")
 """What keeps the aggregates: the second and third are one server, by Motor and by PyMongo's own async client."""
+REQUIRED = "LAHETE_REQUIRE_ENGINES"
 
 
 @dataclass(frozen=True)
 class Met:
-    """An engine, and where it answers."""
+    """An engine, what it is, and where it answers."""
 
+    what: str
     address: str
 
 
@@ -40,26 +50,115 @@ class Missed:
     why: str
 
 
+FOUND: dict[str, Met | Missed] = {}
+"""What this run has looked for."""
+
+
 def address_of(found: Met | Missed) -> str:
     """Skips the test where there is none, or fails it where one is required."""
     if isinstance(found, Met):
         return found.address
-    if os.environ.get("LAHETE_REQUIRE_ENGINES"):
-        pytest.fail(f"an engine is required: {found.why}")
+    if os.environ.get(REQUIRED):
+        pytest.fail(f"an engine is required by {REQUIRED}: {found.why}")
     pytest.skip(found.why)
+
+
+@cache
+def kafka() -> Met | Missed:
+    """Apache Kafka. One that LAHETE_TEST_KAFKA names is for tests alone: they remove the platform's topics."""
+    return _found("Kafka", "LAHETE_TEST_KAFKA", kafka_in_docker, lambda: _started(KafkaServer(_folder())))
 
 
 @cache
 def mongodb() -> Met | Missed:
     """A server that speaks MongoDB's wire protocol."""
-    if address := os.environ.get("LAHETE_TEST_MONGODB"):
-        return Met(address)
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            return Missed(f"no MongoDB: LAHETE_TEST_MONGODB names none, and there is no {program} to start one with")
-    if not _jars():
-        return Missed("no MongoDB: LAHETE_TEST_MONGODB names none, and Maven did not bring the jars to start one")
-    return Met(f"mongodb://127.0.0.1:{_start_mongodb()}")
+    return _found("MongoDB", "LAHETE_TEST_MONGODB", mongodb_in_docker, _java_mongodb)
+
+
+def java() -> Met | Missed:
+    """Both servers in Java, as `lahete run --engine java` starts them itself."""
+    for one in (kafka(), mongodb()):
+        if isinstance(one, Missed):
+            return one
+    return Met("Java", "")
+
+
+def _found(name: str, variable: str, in_docker: Callable[[], str], in_java: Callable[[], str]) -> Met | Missed:
+    if address := os.environ.get(variable):
+        FOUND[name] = Met(variable, address)
+        return FOUND[name]
+    reasons = [f"{variable} is not set"]
+    for what, start in (("Docker", in_docker), ("Java", in_java)):
+        try:
+            FOUND[name] = Met(what, start())
+            return FOUND[name]
+        except (DockerMissing, JavaError) as error:
+            reasons.append(f"{what}: {error}")
+    FOUND[name] = Missed(f"no {name}: {'; '.join(reasons)}")
+    return FOUND[name]
+
+
+def _java_mongodb() -> str:
+    return f"mongodb://{_started(MongoServer(_folder()))}"
+
+
+def _started(server: JavaServer) -> str:
+    atexit.register(server.__exit__)
+    return server.__enter__().address
+
+
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="lahete-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+# --- a broker with the topics of one test
+
+
+@contextmanager
+def broker_with(kind: str, folder: Path, topics: Mapping[str, int]) -> Iterator[Cluster]:
+    """A Kafka that holds these topics, empty, and no other of ours."""
+    if kind == "embedded":
+        with start_broker(folder, topics) as running:
+            yield Cluster(running.kafka)
+        return
+    cluster = Cluster(address_of(kafka()))
+    asyncio.run(_only(cluster, topics))
+    yield cluster
+
+
+def make_topic(kind: str, folder: Path, name: str) -> None:
+    """One more topic, of one partition."""
+    if kind == "embedded":
+        BrokerControl.from_port_file(folder / PORT_FILE).create_topic(name, 1)
+    else:
+        asyncio.run(_make(Cluster(address_of(kafka())), {name: 1}))
+
+
+async def _make(cluster: Cluster, topics: Mapping[str, int]) -> None:
+    admin = AIOKafkaAdminClient(**cluster.options())
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, count, 1) for name, count in topics.items()], timeout_ms=20_000)
+    finally:
+        await admin.close()
+
+
+async def _only(cluster: Cluster, topics: Mapping[str, int]) -> None:
+    """With a topic go its groups' offsets: the next test's groups begin anew."""
+    admin = AIOKafkaAdminClient(**cluster.options())
+    await admin.start()
+    try:
+        there = [name for name in await admin.list_topics() if not name.startswith("_")]
+        if there:
+            await admin.delete_topics(there, timeout_ms=20_000)
+    finally:
+        await admin.close()
+    await _make(cluster, topics)
+
+
+# --- a store
 
 
 def open_store(kind: str, folder: Path) -> Store:
@@ -80,33 +179,3 @@ def drop_store(kind: str, folder: Path) -> None:
     if kind != "sqlite":
         with pymongo.MongoClient[dict[str, object]](address_of(mongodb())) as client:
             client.drop_database(database_of(folder))
-
-
-def _jars() -> bool:
-    jars = JAVA / "target" / "jars"
-    if not any(jars.glob("mongo-java-server-h2*")):
-        fetch = ["mvn", "-q", "-B", "-f", str(JAVA / "pom.xml"), "dependency:copy-dependencies"]
-        subprocess.run(fetch, check=False, timeout=150)
-    return any(jars.glob("mongo-java-server-h2*"))
-
-
-def _start_mongodb() -> int:
-    folder = tempfile.mkdtemp()
-    server = subprocess.Popen(
-        [
-            *("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m", "-cp", f"{JAVA}/target/jars/*"),
-            *(str(JAVA / "MongoServer.java"), "127.0.0.1", "0", f"{folder}/data.h2"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-    def end() -> None:
-        server.terminate()
-        server.communicate(timeout=20)
-        shutil.rmtree(folder)
-
-    atexit.register(end)
-    assert server.stdout is not None
-    return int(server.stdout.readline())

@@ -1,12 +1,14 @@
 import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import java.io.IOException;
 import java.util.List;
 
 /**
  * A server that speaks MongoDB's wire protocol, for a machine that has Java and no MongoDB. For trying and testing.
  *
  * <p>Run from source: {@code java -cp 'target/jars/*' MongoServer.java 127.0.0.1 0 data.h2}. Port 0 takes a free one; a file
- * called {@code memory} is none. The port it listens on is the one line that it prints.
+ * called {@code memory} is none. The port it listens on is the one line that it prints. It ends when standard input does, as
+ * Launcher.java says why.
  */
 class MongoServer {
   /** Without it pymongo 4 takes the server for one that is too old. */
@@ -30,5 +32,17 @@ class MongoServer {
     Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow)); // which closes the file
     server.bind(arguments[0], Integer.parseInt(arguments[1]));
     System.out.println(server.getLocalAddress().getPort());
+    endWithTheInput();
+  }
+
+  private static void endWithTheInput() {
+    try {
+      while (System.in.read() >= 0) {
+        // What is written to it means nothing.
+      }
+    } catch (IOException gone) {
+      // A broken pipe is an end as well.
+    }
+    System.exit(0);
   }
 }

@@ -1,6 +1,6 @@
 """The tally service as a process of its own, which kills itself at a step: `python -m tests.integration.engine_process`.
 
-Arguments: Kafka's address, the folder of its SQLite file, the ring, and the step at which it ends (or `-`).
+Arguments: Kafka's address, what the store is, the folder it belongs to, the ring, and the step at which it ends (or `-`).
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from shared.engine.batch import Processor
 from shared.engine.loop import Loop
 from shared.engine.publish import Publisher
 from shared.engine.sweep import Sweeper
-from shared.store.sqlite import SqliteStore
+from tests.engines import open_store
 from tests.integration.engine_world import COLLECTION, DIARY, NOW, Given, table
 
 OPTIONS = {"session_timeout_ms": 2_000, "heartbeat_interval_ms": 300, "fetch_max_wait_ms": 10}
 
 
-async def run(address: str, folder: Path, ring: int, fatal: str) -> None:
+async def run(address: str, kind: str, folder: Path, ring: int, fatal: str) -> None:
     """Serves until SIGTERM, or until the fatal step."""
     kafka = Cluster(address)
 
@@ -30,7 +30,7 @@ async def run(address: str, folder: Path, ring: int, fatal: str) -> None:
         if step == fatal:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    store = SqliteStore(folder / "referral.sqlite")
+    store = open_store(kind, folder)
     await store.open([COLLECTION], [DIARY])
     publisher = Publisher.to(kafka)
     # Its platform's time stands still, before every deadline.
@@ -53,4 +53,4 @@ async def run(address: str, folder: Path, ring: int, fatal: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]))
+    asyncio.run(run(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]), sys.argv[5]))

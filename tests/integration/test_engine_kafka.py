@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from deploy.embedded.control import REPOSITORY, BrokerProcess, start_broker
+from deploy.embedded.control import REPOSITORY, start_broker
 from shared.cluster import Cluster
 from shared.engine.batch import Processor
 from shared.engine.lag import lags
@@ -26,6 +26,7 @@ from shared.engine.model import Table
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
 from shared.engine.sweep import Sweeper
 from shared.store import StoreUnavailable
+from tests.engines import address_of, broker_with, make_topic, mongodb
 from tests.integration.engine_process import OPTIONS
 from tests.integration.engine_world import (
     DUE_EARLY,
@@ -42,18 +43,26 @@ from tests.integration.engine_world import (
 )
 
 pytestmark = pytest.mark.asyncio
+ENGINES = (("embedded", "sqlite"), ("kafka", "mongodb"))
 TOPICS = {"intake.http": 4, "intake.region.06": 1, "redrive.referral": 1, "referral.events": 4, "dead-letters": 1}
 
 
+@pytest.fixture(params=ENGINES, ids="-".join)
+def engines(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """What Kafka is, and what the store."""
+    kinds: tuple[str, str] = request.param
+    return kinds
+
+
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[BrokerProcess]:
-    with start_broker(tmp_path / "broker", TOPICS) as running:
+def broker(engines: tuple[str, str], tmp_path: Path) -> Iterator[Cluster]:
+    with broker_with(engines[0], tmp_path / "broker", TOPICS) as running:
         yield running
 
 
 @contextlib.asynccontextmanager
-async def publisher_to(broker: BrokerProcess) -> AsyncIterator[Publisher]:
-    publisher = Publisher.to(Cluster(broker.kafka))
+async def publisher_to(broker: Cluster) -> AsyncIterator[Publisher]:
+    publisher = Publisher.to(broker)
     await publisher.start()
     try:
         yield publisher
@@ -65,9 +74,9 @@ def sent(record: ConsumerRecord[bytes, bytes]) -> Record:
     return Record(record.topic, record.key, record.value, record.headers)
 
 
-async def everything_on(broker: BrokerProcess, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
+async def everything_on(broker: Cluster, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
     """Every record of a topic, read by nobody's group."""
-    async with AIOKafkaConsumer(bootstrap_servers=broker.kafka, fetch_max_wait_ms=10) as reader:
+    async with AIOKafkaConsumer(bootstrap_servers=broker.bootstrap, fetch_max_wait_ms=10) as reader:
         partitions = [TopicPartition(topic, number) for number in range(TOPICS[topic])]
         reader.assign(partitions)
         await reader.seek_to_beginning()
@@ -87,12 +96,12 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: fl
         await asyncio.sleep(0.05)
 
 
-async def all_is_read(broker: BrokerProcess, table: Table) -> None:
+async def all_is_read(broker: Cluster, table: Table) -> None:
     """Waits until the group has committed all there is."""
     reads = {"referral": lambda topic: any(fnmatchcase(topic, pattern) for pattern in table.topics)}
 
     async def no_lag() -> bool:
-        return not any(one.lag for one in await lags(Cluster(broker.kafka), reads))
+        return not any(one.lag for one in await lags(broker, reads))
 
     await until(no_lag, "all is read and committed")
 
@@ -105,10 +114,14 @@ def header(record: ConsumerRecord[bytes, bytes], name: str) -> str:
 # --- processes that die
 
 
-def process(broker: BrokerProcess, folder: Path, ring: int, step: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.integration.engine_process", broker.kafka, str(folder), str(ring), step]
+def process(broker: Cluster, store: str, folder: Path, ring: int, step: str) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-m", "tests.integration.engine_process"]
+    command = [*program, broker.bootstrap, store, str(folder), str(ring), step]
+    address = {"LAHETE_TEST_MONGODB": address_of(mongodb())} if store != "sqlite" else {}
     with (folder / "process.log").open("ab") as log:
-        return subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, env={**os.environ, "LC_ALL": "C"})
+        return subprocess.Popen(
+            command, cwd=REPOSITORY, stdout=log, stderr=log, env={**os.environ, **address, "LC_ALL": "C"}
+        )
 
 
 async def ended(running: subprocess.Popen[bytes], folder: Path) -> int:
@@ -144,21 +157,23 @@ class Sending:
         return [sent(record) for record in self.log.records[start:]]
 
 
-async def test_killed_at_every_step_it_loses_nothing_and_doubles_nothing(broker: BrokerProcess, tmp_path: Path) -> None:
+async def test_killed_at_every_step_it_loses_nothing_and_doubles_nothing(
+    broker: Cluster, engines: tuple[str, str], tmp_path: Path
+) -> None:
     """A process a step, killed there by SIGKILL while events keep coming; then one that lives, reads all, and stops.
 
     With a ring of 0, so that every outcome goes the long way by the inbox.
     """
-    ring, sending = 0, Sending()
+    ring, sending, store = 0, Sending(), engines[1]
     async with publisher_to(broker) as publisher:
         await publisher.publish(sending.wave(0))
         for number, step in enumerate(STEPS, 1):
-            dying = process(broker, tmp_path, ring, step)
+            dying = process(broker, store, tmp_path, ring, step)
             await publisher.publish(sending.wave(number))
             assert await ended(dying, tmp_path) == -signal.SIGKILL
-        living = process(broker, tmp_path, ring, "-")
+        living = process(broker, store, tmp_path, ring, "-")
         try:
-            async with World(tmp_path, ring) as world:
+            async with World(tmp_path, ring, store) as world:
                 await all_is_read(broker, world.table)
                 living.terminate()
                 assert await ended(living, tmp_path) == 0
@@ -187,11 +202,11 @@ async def test_killed_at_every_step_it_loses_nothing_and_doubles_nothing(broker:
 class Running:
     """The loop, the publisher and the sweeper in this process, on a world's store."""
 
-    def __init__(self, world: World, broker: BrokerProcess, processor: Processor, publisher: Publisher) -> None:
+    def __init__(self, world: World, broker: Cluster, processor: Processor, publisher: Publisher) -> None:
         self.world = world
         self.processor = processor
-        self.loop = Loop(processor, Cluster(broker.kafka), OPTIONS)
-        self.sweeper = Sweeper(self.loop, processor, publisher, world.clock, Cluster(broker.kafka), every=0.1)
+        self.loop = Loop(processor, broker, OPTIONS)
+        self.sweeper = Sweeper(self.loop, processor, publisher, world.clock, broker, every=0.1)
 
     async def holds(self, number: int, count: int) -> None:
         """Waits until a referral has so many events applied."""
@@ -204,7 +219,7 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    world: World, broker: BrokerProcess, publisher: Publisher, *, sweeps: bool = False
+    world: World, broker: Cluster, publisher: Publisher, *, sweeps: bool = False
 ) -> AsyncIterator[Running]:
     store = watched(await world.processor())
     processor = Processor(world.table, store, publisher, world.clock, ring=world.ring, due_early=DUE_EARLY)
@@ -221,12 +236,12 @@ async def running(
 
 
 @pytest.fixture
-def setting(tmp_path: Path) -> Callable[[], World]:
-    return lambda: World(tmp_path)
+def setting(engines: tuple[str, str], tmp_path: Path) -> Callable[[], World]:
+    return lambda: World(tmp_path, store=engines[1])
 
 
 async def test_what_was_committed_before_a_clean_stop_is_not_read_again(
-    broker: BrokerProcess, setting: Callable[[], World]
+    broker: Cluster, setting: Callable[[], World]
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
         await publisher.publish([sent(world.log.event(issue(one))) for one in range(20)])
@@ -242,7 +257,7 @@ async def test_what_was_committed_before_a_clean_stop_is_not_read_again(
 
 
 async def test_while_the_store_does_not_answer_the_batch_comes_again_and_nothing_is_dead_lettered(
-    broker: BrokerProcess, setting: Callable[[], World]
+    broker: Cluster, setting: Callable[[], World]
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
         async with running(world, broker, publisher) as one:
@@ -264,7 +279,7 @@ async def test_while_the_store_does_not_answer_the_batch_comes_again_and_nothing
 
 
 async def test_an_open_fuse_commits_nothing_and_a_restart_reads_it_all(
-    broker: BrokerProcess, setting: Callable[[], World]
+    broker: Cluster, setting: Callable[[], World]
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
         opening = [sent(world.log.event(issue(one))) for one in range(25)]
@@ -284,19 +299,19 @@ async def test_an_open_fuse_commits_nothing_and_a_restart_reads_it_all(
 
 
 async def test_the_first_events_of_a_new_senders_topic_are_read(
-    broker: BrokerProcess, setting: Callable[[], World]
+    broker: Cluster, engines: tuple[str, str], setting: Callable[[], World], tmp_path: Path
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher, running(world, broker, publisher) as one:
         await publisher.publish([sent(world.log.event(issue(1)))])
         await one.holds(1, 1)
-        await asyncio.to_thread(broker.control.create_topic, "intake.region.02", 1)
+        await asyncio.to_thread(make_topic, engines[0], tmp_path / "broker", "intake.region.02")
         early = world.log.event(issue(2), source="/region/02", topic="intake.region.02")
         await publisher.publish([sent(early)])
         await one.holds(2, 1)
 
 
 async def test_a_record_of_a_megabyte_is_dead_lettered_and_the_batch_is_committed(
-    broker: BrokerProcess, setting: Callable[[], World]
+    broker: Cluster, setting: Callable[[], World]
 ) -> None:
     """A dead letter is larger than its record: where it did not fit, the batch would come again for ever."""
     large = Record("intake.http", referral(1).encode(), b"x" * 1_000_000, [(f"h{n}", b"y" * 1_000) for n in range(90)])
@@ -310,9 +325,7 @@ async def test_a_record_of_a_megabyte_is_dead_lettered_and_the_batch_is_committe
     assert header(letter, "dl_reason") == "undecodable"
 
 
-async def test_deadlines_fire_when_all_before_them_is_consumed(
-    broker: BrokerProcess, setting: Callable[[], World]
-) -> None:
+async def test_deadlines_fire_when_all_before_them_is_consumed(broker: Cluster, setting: Callable[[], World]) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
         world.table = with_own_events(world.table)
         await publisher.publish([sent(world.log.event(issue(1))), sent(world.log.event(choose("a", 2)))])
@@ -336,7 +349,7 @@ async def test_deadlines_fire_when_all_before_them_is_consumed(
 
 
 async def test_a_deadline_waits_for_the_backlog_from_the_first_look_after_a_start(
-    broker: BrokerProcess, setting: Callable[[], World]
+    broker: Cluster, setting: Callable[[], World]
 ) -> None:
     """A service was away, the answer came meanwhile and stands on the log, and the deadline is long past."""
     async with setting() as world, publisher_to(broker) as publisher:
@@ -344,8 +357,8 @@ async def test_a_deadline_waits_for_the_backlog_from_the_first_look_after_a_star
         await world.take(world.log.event(issue(1)))
         await publisher.publish([sent(world.log.event(attend("a", 1)))])
         world.clock.set(NOW + TERM + TERM)
-        loop = Loop(world.main, Cluster(broker.kafka))
-        async with Sweeper(loop, world.main, publisher, world.clock, Cluster(broker.kafka)) as sweeper:
+        loop = Loop(world.main, broker)
+        async with Sweeper(loop, world.main, publisher, world.clock, broker) as sweeper:
             for _ in range(3):
                 await sweeper.look()
             assert await everything_on(broker, "referral.events") == []
@@ -353,7 +366,7 @@ async def test_a_deadline_waits_for_the_backlog_from_the_first_look_after_a_star
             await until(lambda: _passed(broker), "the deadline fires once the backlog is consumed")
 
 
-async def _passed(broker: BrokerProcess) -> bool:
+async def _passed(broker: Cluster) -> bool:
     return any(b'"due_at"' in (record.value or b"") for record in await everything_on(broker, "referral.events"))
 
 
@@ -362,18 +375,19 @@ def with_own_events(table: Table) -> Table:
 
 
 async def test_a_broker_that_is_gone_is_an_outage_and_no_error_and_keeps_nobody_from_ending(
-    broker: BrokerProcess,
+    tmp_path: Path,
 ) -> None:
-    async with asyncio.timeout(15), publisher_to(broker) as publisher:
-        await publisher.publish([Record("dead-letters", None, b"1", [])])
-        broker.stop()
-        with pytest.raises(BrokerUnavailable):
-            await publisher.publish([Record("dead-letters", None, b"2", [])], within=1.0)
+    with start_broker(tmp_path, TOPICS) as broker:
+        async with asyncio.timeout(15), publisher_to(Cluster(broker.kafka)) as publisher:
+            await publisher.publish([Record("dead-letters", None, b"1", [])])
+            broker.stop()
+            with pytest.raises(BrokerUnavailable):
+                await publisher.publish([Record("dead-letters", None, b"2", [])], within=1.0)
     with pytest.raises(BrokerUnavailable):
         await Publisher.to(Cluster("127.0.0.1:1")).start()
 
 
-async def test_records_keep_their_order_key_and_headers_however_many_there_are(broker: BrokerProcess) -> None:
+async def test_records_keep_their_order_key_and_headers_however_many_there_are(broker: Cluster) -> None:
     headers: list[tuple[str, bytes | None]] = [("a", b"1"), ("a", b"2"), ("none", b"")]
     records = [Record("intake.http", referral(n % 7).encode(), b"%d" % n + b" " * 900, headers) for n in range(2_000)]
     async with publisher_to(broker) as publisher:
