@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pymongo
 
 from deploy.embedded.keys import read_keys
 from deploy.embedded.state import grant, open_folder, read_run
 from deploy.embedded.supervisor import Supervisor
+from deploy.engines import Engine
 from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.contracts.envelope import kafka_headers
@@ -77,6 +80,13 @@ class Road:
 
         return dict(self.until(erased, f"{referral_id} is erased"))
 
+    def kept(self) -> Iterator[tuple[str, bytes]]:
+        """Everything that the services' stores hold, and where it stands."""
+        if self.run.store.startswith("mongodb:"):
+            yield from _in_mongodb(self.run.store)
+        for path in self.folder.glob("*.sqlite"):
+            yield from _in_sqlite(path)
+
     def until_taken(self, event: Mapping[str, Any]) -> None:
         """As a region system would: sends it again with the same id until a door has taken it."""
 
@@ -128,14 +138,34 @@ class Road:
 
 
 @contextmanager
-def road(folder: Path, **environment: str) -> Iterator[Road]:
+def road(folder: Path, engine: Engine = Engine.EMBEDDED, **environment: str) -> Iterator[Road]:
     """A platform that runs meanwhile, in an orderly way to the end."""
     opened = open_folder(folder)
     grant(opened, OWN_TOPIC)
     extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning", **environment}
-    with Supervisor(folder, free_base(), "", extra, say=lambda _: None) as supervisor:
+    with Supervisor(folder, free_base(), "", extra, engine=engine, say=lambda _: None) as supervisor:
         yield Road(supervisor, folder, read_keys(opened))
         assert supervisor.stop() == []
+
+
+def _in_sqlite(path: Path) -> Iterator[tuple[str, bytes]]:
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            for row in connection.execute(f"SELECT * FROM {table}"):
+                yield f"{path.name} {table}", b" ".join(_bytes(cell) for cell in row)
+
+
+def _bytes(cell: object) -> bytes:
+    return cell if isinstance(cell, bytes) else str(cell).encode()
+
+
+def _in_mongodb(address: str) -> Iterator[tuple[str, bytes]]:
+    with pymongo.MongoClient[dict[str, object]](address) as client:
+        for name in client.list_database_names():
+            for collection in client[name].list_collection_names():
+                for document in client[name][collection].find():
+                    yield f"{name} {collection}", str(document).encode()
 
 
 # --- events

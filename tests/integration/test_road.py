@@ -6,7 +6,6 @@ One platform for all of the module; every test walks with referrals and activiti
 import json
 import os
 import signal
-import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -16,7 +15,9 @@ from uuid import uuid4
 
 import pytest
 
+from deploy.engines import Engine
 from shared.contracts.referral_code import referral_code
+from tests.engines import address_of, java
 from tests.integration.road import (
     OPISTO,
     OWN_TOPIC,
@@ -31,10 +32,12 @@ from tests.integration.road import (
 )
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+@pytest.fixture(scope="module", params=[Engine.EMBEDDED, Engine.JAVA])
+def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+    if request.param is Engine.JAVA:
+        address_of(java())
     folder: Path = tmp_path_factory.mktemp("road")
-    with road(folder) as made:
+    with road(folder, request.param) as made:
         yield made
 
 
@@ -281,16 +284,7 @@ def test_withdrawn_consent_erases_everywhere(platform: Road) -> None:
 
 
 def _found_in_stores(platform: Road, needles: list[bytes]) -> list[str]:
-    found = []
-    for path in platform.folder.glob("*.sqlite"):
-        connection = sqlite3.connect(path)
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            for row in connection.execute(f"SELECT * FROM {table}"):
-                text = b" ".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in row)
-                found += [f"{path.name} {table}" for needle in needles if needle in text]
-        connection.close()
-    return found
+    return [where for where, text in platform.kept() if any(needle in text for needle in needles)]
 
 
 def test_every_look_is_kept_and_shown_to_the_region(platform: Road) -> None:
@@ -355,6 +349,10 @@ def test_no_log_holds_a_personal_identity_code(platform: Road) -> None:
     coded = issued(str(uuid4()), unit_ref="010594Y9021", source=OWN_TOPIC)
     platform.to_kafka(OWN_TOPIC, coded["subject"].encode(), json.dumps(coded["data"]).encode(), kafka_headers_of(coded))
     platform.until(lambda: platform.dead_letters(reason="personal_data"), "it is dead-lettered masked")
-    files = [*platform.folder.glob("logs/*.log"), *platform.folder.glob("*.sqlite*")]
+    files = [
+        *platform.folder.glob("logs/*.log"),
+        *platform.folder.glob("*.sqlite*"),
+        *platform.folder.glob("mongodb/data*"),
+    ]
     assert files
     assert [file.name for file in files if b"010594Y9021" in file.read_bytes()] == []
