@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from deploy.embedded.control import REPOSITORY, start_broker
 from shared.cluster import Cluster
@@ -57,6 +60,13 @@ def engines(request: pytest.FixtureRequest) -> tuple[str, str]:
 @pytest.fixture
 def broker(engines: tuple[str, str], tmp_path: Path) -> Iterator[Cluster]:
     with broker_with(engines[0], tmp_path / "broker", TOPICS) as running:
+        yield running
+
+
+@pytest.fixture
+def real_broker(tmp_path: Path) -> Iterator[Cluster]:
+    """One that shares out partitions among several of a group."""
+    with broker_with("kafka", tmp_path / "broker", TOPICS) as running:
         yield running
 
 
@@ -186,6 +196,59 @@ async def test_killed_at_every_step_it_loses_nothing_and_doubles_nothing(
         finally:
             living.kill()
             living.wait()
+    await all_is_told_once(broker, sending)
+
+
+async def test_instances_share_the_work_and_take_over_what_a_killed_one_held(
+    real_broker: Cluster, tmp_path: Path
+) -> None:
+    """Three instances join one after the other under load, one is killed and does not come back.
+
+    Prints how long it took until what had been its partitions was read again: the group waits for it until its session
+    times out, 2 s here.
+    """
+    sending, started = Sending(), list[subprocess.Popen[bytes]]()
+    async with publisher_to(real_broker) as publisher, World(tmp_path, 1, "mongodb") as world:
+        try:
+            for number in range(3):
+                started.append(process(real_broker, "mongodb", tmp_path, 1, "-"))
+                await publisher.publish(sending.wave(number))
+                await until(partial(has_members, real_broker, number + 1), f"{number + 1} are in the group")
+            await all_is_read(real_broker, world.table)
+            started[1].kill()
+            killed_at = time.monotonic()
+            for number in range(3, 8):
+                await publisher.publish(sending.wave(number))
+            await all_is_read(real_broker, world.table)
+            print(f"read on {time.monotonic() - killed_at:.1f} s after the kill")
+            for living in (started[0], started[2]):
+                living.terminate()
+                assert await ended(living, tmp_path) == 0
+            for one, count in sending.applied.items():
+                assert len(await world.applied(one)) == len(set(await world.applied(one))) == count
+        finally:
+            for left in started:
+                left.kill()
+                left.wait()
+    await all_is_told_once(real_broker, sending)
+
+
+async def has_members(broker: Cluster, count: int) -> bool:
+    """Whether the group has so many, each with its partitions."""
+    admin = AIOKafkaAdminClient(**broker.options())
+    await admin.start()
+    try:
+        [answer] = await admin.describe_consumer_groups(["referral"])
+    except GroupCoordinatorNotAvailableError:
+        return False
+    finally:
+        await admin.close()
+    [(_, _, state, _, _, members, *_)] = answer.groups
+    return state == "Stable" and len(members) == count
+
+
+async def all_is_told_once(broker: Cluster, sending: Sending) -> None:
+    """What follows is on the wire, each under one id with one content however often, and what was refused as well."""
     told: dict[str, ConsumerRecord[bytes, bytes]] = {}
     for record in await everything_on(broker, "referral.events"):
         assert told.setdefault(header(record, "ce_id"), record).value == record.value
