@@ -83,7 +83,7 @@ async def _run(app: App) -> None:
         "session_timeout_ms": settings.kafka_session_timeout_ms,
         "heartbeat_interval_ms": settings.kafka_session_timeout_ms // 6,
         "fetch_max_wait_ms": settings.kafka_fetch_wait_ms,
-        "group_instance_id": f"{table.service}-{settings.instance}" if settings.instance else None,
+        "group_instance_id": settings.instance or None,
     }
     loop = Loop(processor, cluster, options, ground=ground)
     guard = LogGuard(cluster, settings.log_bytes) if settings.log_bytes else None

@@ -61,6 +61,9 @@ _FLUSH_EVERY: Final = 0.25
 _LOOK_EVERY: Final = 2.0
 _REGIONS_LOOK_EVERY: Final = 0.8
 _QUIET_WITHIN: Final = 40.0
+_QUIET_WITHIN_JAVA: Final = (
+    300.0  # the server that stands in for MongoDB writes some thousand documents a second, no more
+)
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,7 @@ class Stage:
         self._folder = folder
         self._run = run
         self._show = show
+        self._quiet_within = _QUIET_WITHIN if run.embedded else _QUIET_WITHIN_JAVA
         self._rng = Random(size.seed)  # noqa: S311 - a seeded play, no secret
         self._clock: Clock = run.platform_clock()
         self._publisher = Publisher.to(Cluster(run.kafka))
@@ -341,7 +345,7 @@ class Stage:
     async def _end(self) -> Told:
         await self._post.flush()
         self._show(self._sight, "waiting until all is quiet")
-        left = await until_drained(Cluster(self._run.kafka), READS, _QUIET_WITHIN, lambda: True)
+        left = await until_drained(Cluster(self._run.kafka), READS, self._quiet_within, lambda: True)
         await self._look()
         letters = await all_dead_letters(self._post) or []
         became = await self._what_became()

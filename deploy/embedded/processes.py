@@ -118,8 +118,9 @@ class ServiceProcess:
 
     def _how_it_ended(self) -> str:
         assert self._process is not None
-        said = self.last_line()
-        return how_it_ended(self._process.poll()) + (f": {said}" if said else "")
+        code = self._process.poll()
+        said = self.last_line() if code and code > 0 else ""
+        return how_it_ended(code) + (f": {said}" if said else "")
 
     def last_line(self) -> str:
         """The last line it wrote since it was started."""

@@ -127,6 +127,8 @@ class Supervisor:
     def _environment(self, service: str, name: str, port: int) -> dict[str, str]:
         settings = {
             **self._engines.environment,
+            # Kafka keeps its partitions for it while it is started anew; librdkafka's broker knows no such members.
+            "LAHETE_INSTANCE": name if self._engine is Engine.JAVA else "",
             "LAHETE_STATE": str(self.folder.path),
             "LAHETE_KEYS_FILE": str(self.folder.hashes),
             "LAHETE_HOST": HOST,

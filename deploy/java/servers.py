@@ -28,7 +28,6 @@ _KAFKA_OPTIONS: Final = ("-Xms128m", "-Xmx512m")
 _MONGO_OPTIONS: Final = ("-Xms32m", "-Xmx512m")
 _JAVA_OPTIONS: Final = (
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
     f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}",
 )
 
