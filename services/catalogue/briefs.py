@@ -42,21 +42,26 @@ class Briefs:
         rows = await store.find(
             "activities", equal={"area": areas}, within=within, limit=MAX_CANDIDATES, what="version"
         )
-        kept = [self._kept(row) for row in rows]
-        changed = [row.id for row, brief in zip(rows, kept, strict=True) if brief is None]
+        found: list[Brief] = []
+        changed: list[str] = []
+        for row in rows:
+            known = self._young.get(row.id) or self._taken_up(row.id)
+            if known and known[0] == row.version:
+                found.append(known[1])
+            else:
+                changed.append(row.id)
         loaded = await store.load("activities", changed, what="brief") if changed else {}
-        return [*filter(None, kept), *(self._decoded(row) for row in loaded.values() if row.brief)]
+        return [*found, *(self._decoded(row) for row in loaded.values() if row.brief)]
 
     def _belong_to(self, store: Store) -> None:
         # Another store's versions say nothing about what this one holds.
         if store is not self._store:
             self._store, self._young, self._old, self._same = store, {}, {}, {}
 
-    def _kept(self, row: Row) -> Brief | None:
-        known = self._young.get(row.id)
-        if known is None and (known := self._old.pop(row.id, None)):
-            self._keep(row.id, known)
-        return known[1] if known and known[0] == row.version else None
+    def _taken_up(self, id_: str) -> tuple[int, Brief] | None:
+        if known := self._old.pop(id_, None):
+            self._keep(id_, known)
+        return known
 
     def _decoded(self, row: Row) -> Brief:
         brief = self._sharing(_BRIEF.decode(row.brief))

@@ -5,7 +5,7 @@ Pure and deterministic: the same candidates give the same proposals, whatever th
 
 import heapq
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
@@ -103,10 +103,14 @@ def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now:
 
 def _closest_first(wish: Wish, briefs: Iterable[Brief]) -> list[list[Brief]]:
     """Those of equal cosine together: of a thousand, only the closest few have to be judged and put in order."""
-    closeness = cosine_to(vector(wish.needs))
-    alike: dict[float, list[Brief]] = {}
+    # Many activities have the same needs, since themes give them: each vector is reckoned once.
+    same_needs: defaultdict[tuple[int, ...], list[Brief]] = defaultdict(list)
     for brief in briefs:
-        alike.setdefault(closeness(brief.needs), []).append(brief)
+        same_needs[brief.needs].append(brief)
+    closeness = cosine_to(vector(wish.needs))
+    alike: defaultdict[float, list[Brief]] = defaultdict(list)
+    for needs, some in same_needs.items():
+        alike[closeness(needs)] += some
     return [alike[cosine] for cosine in sorted(alike, reverse=True)]
 
 
@@ -127,15 +131,11 @@ def cosine_to(one: tuple[int, ...]) -> Callable[[tuple[int, ...]], float]:
     """The cosine to one vector: between 0 and 1, rounded so that equal directions are equal however they were summed."""
     weights = [(place, weight) for place, weight in enumerate(one) if weight]
     length = sum(weight * weight for weight in one)
-    known: dict[tuple[int, ...], float] = {}
 
     def cosine(other: tuple[int, ...]) -> float:
-        # Many activities have the same needs, since themes give them: each vector is reckoned once.
-        if other not in known:
-            product = sum(weight * other[place] for place, weight in weights)
-            lengths = math.sqrt(length * sum(weight * weight for weight in other))
-            known[other] = round(product / lengths, 9) if lengths else 0.0
-        return known[other]
+        product = sum(weight * other[place] for place, weight in weights)
+        lengths = math.sqrt(length * sum(weight * weight for weight in other))
+        return round(product / lengths, 9) if lengths else 0.0
 
     return cosine
 
