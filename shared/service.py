@@ -77,7 +77,14 @@ async def _run(app: App) -> None:
     publisher = Publisher.to(cluster)
     clock = settings.platform_clock()
     processor = Processor(
-        table, store, publisher, clock, ring=settings.ring, due_early=settings.due_early, failing=settings.failing()
+        table,
+        store,
+        publisher,
+        clock,
+        ring=settings.ring,
+        due_early=settings.due_early,
+        failing=settings.failing(),
+        between=settings.between(),
     )
     options = {
         "session_timeout_ms": settings.kafka_session_timeout_ms,

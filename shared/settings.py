@@ -4,6 +4,7 @@ Each service's own settings extend these. `documented` lists them all for the RE
 """
 
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, Self, TypeVar
@@ -11,6 +12,7 @@ from typing import Annotated, Literal, NoReturn, Self, TypeVar
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared import faults
 from shared.clock import Clock
 from shared.cluster import Cluster, Mechanism, Security
 
@@ -70,7 +72,11 @@ class PlatformSettings(BaseSettings):
     due_early: Duration = Field(timedelta(days=30), description="how long an event may wait for what it depends on")
     clock: str = Field("", description="<start>*<speed>: the platform's clock; only where LAHETE_ENV is demo or test")
     clock_anchor: float = Field(0.0, description="the real second of the clock's start; the supervisor sets it")
-    fail_on: str = Field("", description="classes whose handler fails, comma-separated; only in demo or test")
+    fault_fail_on: str = Field(
+        "", description="classes whose handler fails, comma-separated; only where LAHETE_ENV is test"
+    )
+    fault_crash_at: faults.Step | None = Field(None, description="the step after which it kills itself; only in test")
+    fault_pause_at: str = Field("", description="<step>=<seconds>: it stands still once after a step; only in test")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
 
     @model_validator(mode="after")
@@ -85,9 +91,12 @@ class PlatformSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _only_in_tests(self) -> Self:
-        for name in ("clock", "fail_on"):
-            if getattr(self, name) and self.env == "production":
-                raise ValueError(f"{PREFIX}{name.upper()} is refused unless {PREFIX}ENV is demo or test")
+        if self.clock and self.env == "production":
+            raise ValueError(f"{PREFIX}CLOCK is refused unless {PREFIX}ENV is demo or test")
+        for name in type(self).model_fields:
+            if name.startswith("fault_") and getattr(self, name) and self.env != "test":
+                raise ValueError(f"{PREFIX}{name.upper()} is refused unless {PREFIX}ENV is test")
+        faults.pause(self.fault_pause_at)
         if self.clock:
             Clock.read(self.clock, self.clock_anchor)
         return self
@@ -111,9 +120,13 @@ class PlatformSettings(BaseSettings):
         """The clock that judges times and deadlines."""
         return Clock.read(self.clock, self.clock_anchor) if self.clock else Clock()
 
+    def between(self) -> Callable[[str], None]:
+        """What is to happen between the engine's steps: nothing, but in tests."""
+        return faults.between(self.fault_crash_at, faults.pause(self.fault_pause_at))
+
     def failing(self) -> frozenset[str]:
         """The classes whose handlers fail on purpose."""
-        return frozenset(name.strip() for name in self.fail_on.split(",") if name.strip())
+        return frozenset(name.strip() for name in self.fault_fail_on.split(",") if name.strip())
 
 
 def read(settings: type[T]) -> T:

@@ -286,7 +286,7 @@ class Processor:
         self, book: Book, handler: Handler, event: Event, now: datetime, doomed: str | None
     ) -> "Decision[Any] | Waits | Rejected":
         if event.name in self._failing:
-            raise HandlerFault(f"LAHETE_FAIL_ON holds {event.name}")
+            raise HandlerFault(f"LAHETE_FAULT_FAIL_ON holds {event.name}")
         if doomed:
             raise ValueError(doomed)
         if self._is_time_of_early(event):
