@@ -25,6 +25,7 @@ from deploy.embedded.control import PORT_FILE, BrokerControl, start_broker
 from deploy.java.jars import JavaError
 from deploy.java.servers import JavaServer, KafkaServer, MongoServer
 from shared.cluster import Cluster
+from shared.engine.publish import MAX_REQUEST_BYTES
 from shared.store import Store
 from shared.store.mongo import Driver, MongoStore
 from shared.store.sqlite import SqliteStore
@@ -140,7 +141,10 @@ async def _make(cluster: Cluster, topics: Mapping[str, int]) -> None:
     admin = AIOKafkaAdminClient(**cluster.options())
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(name, count, 1) for name, count in topics.items()], timeout_ms=20_000)
+        # As `lahete setup` makes them, since a server that was not started here refuses more than 1 MiB.
+        size = {"max.message.bytes": str(MAX_REQUEST_BYTES)}
+        made = [NewTopic(name, count, 1, topic_configs=size) for name, count in topics.items()]
+        await admin.create_topics(made, timeout_ms=20_000)
     finally:
         await admin.close()
 
