@@ -1,10 +1,10 @@
-"""python -m tests.bench [matching] [stores] [hop] [memory]: all four without arguments."""
+"""python -m tests.bench [ways] [matching] [stores] [hop] [memory]: all of them without arguments."""
 
 import sys
 
-from tests.bench import hop, matching, memory, stores
+from tests.bench import hop, matching, memory, stores, ways
 
-_BENCHES = {"matching": matching.measure, "stores": stores.measure, "hop": hop.measure, "memory": memory.measure}
+_BENCHES = {"ways": ways.measure, "matching": matching.measure, "stores": stores.measure, "hop": hop.measure, "memory": memory.measure}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or list(_BENCHES):
