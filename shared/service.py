@@ -98,6 +98,7 @@ async def _run(app: App) -> None:
         "table": table,
         "locate": app.locate,
         "log_guard": guard,
+        "fault": lambda: ground.fault,
         **app.state,
     }
     routes = [*app.routes, Route("/v1/outcomes", outcomes.post_outcomes, methods=["POST"])]
@@ -108,7 +109,7 @@ async def _run(app: App) -> None:
         starts = (partial(_open, store, settings, table), partial(_stand_on, ground), publisher.start, loop.start)
         if await _connected(starts, serving, starting):
             starting.clear()
-            sweeper = Sweeper(loop, processor, publisher, clock, cluster)
+            sweeper = Sweeper(loop, processor, publisher, clock, cluster, fault=lambda: ground.fault)
             background += [asyncio.create_task(sweeper.run()), asyncio.create_task(ground.run())]
             if guard:
                 background.append(asyncio.create_task(guard.run()))

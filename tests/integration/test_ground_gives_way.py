@@ -149,10 +149,14 @@ def test_fewer_partitions_than_before_stop_the_service_until_a_person_accepts_th
         "catalogue.events has 4 partitions and had 8: events may be lost; restore the topic, or run "
         "`lahete setup --accept-cluster`"
     )
-    meanwhile = send(kafka)
+    meanwhile, over_http = send(kafka), issued(str(uuid4()))
+    refused = one.take(over_http)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5"), "nobody may ever read it there"
     accept(monkeypatch, one, kafka)
     one.becomes_ready()
-    one.comes_to_hold(meanwhile)
+    assert one.take(over_http).status_code == 202
+    for referral in (meanwhile, over_http["subject"]):
+        one.comes_to_hold(referral)
 
 
 def accept(monkeypatch: pytest.MonkeyPatch, one: Service, kafka: Cluster) -> None:
