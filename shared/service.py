@@ -109,7 +109,7 @@ async def _run(app: App) -> None:
         starts = (partial(_open, store, settings, table), partial(_stand_on, ground), publisher.start, loop.start)
         if await _connected(starts, serving, starting):
             starting.clear()
-            sweeper = Sweeper(loop, processor, publisher, clock, cluster, fault=lambda: ground.fault)
+            sweeper = Sweeper(loop, processor, publisher, clock, cluster, lacks=ground.lacks)
             background += [asyncio.create_task(sweeper.run()), asyncio.create_task(ground.run())]
             if guard:
                 background.append(asyncio.create_task(guard.run()))

@@ -32,6 +32,7 @@ GROUND: Final = Collection("ground", ())
 
 _KEY: Final = "kafka"
 _EVERY: Final = 2.0
+_ANSWERS_WITHIN: Final = 5.0
 _NOT_LOOKED_AT: Final = "Kafka has not been looked at yet"
 
 log = structlog.get_logger()
@@ -93,7 +94,9 @@ class Ground:
             log.info("the ground is firm again")
 
     async def _found(self) -> str | None:
-        cluster, there, refused = await self._seen()
+        # A broker that stands still would be noticed by its clients after 40 s only.
+        async with asyncio.timeout(_ANSWERS_WITHIN):
+            cluster, there, refused = await self._seen()
         row = (await self._store.load(GROUND.name, [_KEY])).get(_KEY)
         known = msgspec.json.decode(row.body, type=Known) if row and self._keeps_log else None
         fault = compare(self._kafka, cluster, there, refused, self._needed, known)

@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 
 class Sweeper:
-    """Sweeps one service, every `every` real seconds, until it is stopped; not while `fault` names one of the ground."""
+    """Sweeps one service, every `every` real seconds, until it is stopped; not while the ground `lacks` something."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class Sweeper:
         kafka: Cluster,
         *,
         every: float = 1.0,
-        fault: Callable[[], str | None] = lambda: None,
+        lacks: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._loop = loop
         self._processor = processor
         self._publisher = publisher
         self._clock = clock
         self._every = every
-        self._fault = fault
+        self._lacks = lacks
         self._table = processor.table
         self._fired: dict[str, float] = {}
         self._known: dict[TopicPartition, int] = {}
@@ -93,8 +93,8 @@ class Sweeper:
         await self._fire_deadlines()
 
     async def _once(self) -> None:
-        if self._fault():
-            return  # what went out to another cluster would be cleared from its outbox, and lost
+        if self._lacks():
+            return  # in an outage it is said once, by the ground; what went out to another cluster would be lost
         try:
             await self.look()
         except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:

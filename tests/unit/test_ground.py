@@ -1,5 +1,6 @@
 """What a service stands on: which cluster, which topics, how many partitions; what is said of each that is wrong."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -73,6 +74,7 @@ class Answering:
         self.topics = dict(topics)
         self.codes = dict(codes or {})
         self.gone: Exception | None = None
+        self.stands_still = False
         self.connected = 0
 
     async def bootstrap(self) -> None:
@@ -84,6 +86,8 @@ class Answering:
 
     async def send(self, node: int, request: Any) -> "Answering":
         self._must_be_there()
+        if self.stands_still:
+            await asyncio.sleep(60)
         assert request._allow_auto_topic_creation is False, "looking must make no topic"
         self.asked = request._topics
         return self
@@ -197,6 +201,17 @@ async def test_an_outage_is_no_fault_and_takes_none_away(tmp_path: Path) -> None
         kafka.gone = KafkaConnectionError()
         assert "is cluster B" in (await one.look() or "")
         assert kafka.connected == 1
+
+
+@pytest.mark.asyncio
+async def test_a_broker_that_stands_still_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka = Answering("A", EVERY)
+    monkeypatch.setattr(ground, "_ANSWERS_WITHIN", 0.05)
+    async with Looking(tmp_path, kafka) as one:
+        kafka.stands_still = True
+        assert await one.look() == "Kafka at 127.0.0.1:1 does not answer"
+        kafka.stands_still = False
+        assert await one.look() is None
 
 
 @pytest.mark.asyncio

@@ -98,7 +98,7 @@ async def test_a_deadline_fires_once_its_time_is_up_and_all_before_is_consumed(s
 async def test_nothing_goes_out_while_the_ground_is_at_fault(sweep: Sweep) -> None:
     """What was published to another cluster would be cleared from its outbox, and lost."""
     fault = ["it is another cluster"]
-    sweep.sweeper._fault = lambda: fault[0] if fault else None
+    sweep.sweeper._lacks = lambda: fault[0] if fault else None
     sweep.world.clock.set(DUE)
     await sweep.sweeper._once()
     assert sweep.world.wire.named("DeadlinePassed") == []
