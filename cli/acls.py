@@ -6,7 +6,7 @@ from dataclasses import asdict
 from cli import terminal
 from cli.options import DEFAULT_DIR, Dir, Json
 from deploy.embedded.state import Folder, granted
-from deploy.kafka.acls import of_senders, of_services
+from deploy.kafka.acls import commands, of_senders, of_services
 
 
 def acls(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
@@ -19,5 +19,5 @@ def acls(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     if json:
         terminal.as_json([asdict(acl) for acl in found])
         return
-    for acl in found:
-        terminal.line(f"kafka-acls.sh --bootstrap-server $KAFKA --command-config $ADMIN {shlex.join(acl.arguments())}")
+    for arguments in commands(found):
+        terminal.line(f"kafka-acls.sh --bootstrap-server $KAFKA --command-config $ADMIN {shlex.join(arguments)}")

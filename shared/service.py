@@ -30,7 +30,7 @@ from shared.http.guard import LogGuard
 from shared.http.keys import Keyring
 from shared.http.server import application, bind, server
 from shared.settings import PlatformSettings, stop_start
-from shared.store import Store, StoreUnavailable, StoreVersionError
+from shared.store import Store, StoreAddressError, StoreUnavailable, StoreVersionError
 from shared.store.mongo import MongoStore
 from shared.store.sqlite import SqliteStore
 
@@ -72,7 +72,7 @@ async def _run(app: App) -> None:
             f"{table.service}: port {settings.port} on {settings.host}: {error.strerror}; choose another --port-base"
         )
     cluster = settings.cluster(table.service)
-    store = await open_store(settings, table)
+    store = store_of(settings, table.service)
     ground = Ground(cluster, store, table, keeps_log=not settings.log_bytes)
     publisher = Publisher.to(cluster)
     clock = settings.platform_clock()
@@ -94,7 +94,7 @@ async def _run(app: App) -> None:
     }
     loop = Loop(processor, cluster, options, ground=ground)
     guard = LogGuard(cluster, settings.log_bytes) if settings.log_bytes else None
-    starting = ["Kafka has not answered yet"]
+    starting = ["it starts: the database and Kafka have not answered yet"]
     state = {
         "clock": clock,
         "cluster": cluster,
@@ -105,6 +105,7 @@ async def _run(app: App) -> None:
         "table": table,
         "locate": app.locate,
         "log_guard": guard,
+        "fault": lambda: ground.fault,
         **app.state,
     }
     routes = [*app.routes, Route("/v1/outcomes", outcomes.post_outcomes, methods=["POST"])]
@@ -112,9 +113,10 @@ async def _run(app: App) -> None:
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:
-        if await _connected((publisher.start, partial(_stand_on, ground), loop.start), serving, starting):
+        starts = (partial(_open, store, settings, table), partial(_stand_on, ground), publisher.start, loop.start)
+        if await _connected(starts, serving, starting):
             starting.clear()
-            sweeper = Sweeper(loop, processor, publisher, clock, cluster)
+            sweeper = Sweeper(loop, processor, publisher, clock, cluster, lacks=ground.lacks)
             background += [asyncio.create_task(sweeper.run()), asyncio.create_task(ground.run())]
             if guard:
                 background.append(asyncio.create_task(guard.run()))
@@ -145,13 +147,31 @@ async def _until_one_ends(serving: asyncio.Task[None], background: list[asyncio.
 
 
 async def open_store(settings: PlatformSettings, table: Table) -> Store:
-    """A service's store, with its indexes. Ends the start with one line where it cannot be."""
-    store = _mongo(settings, table.service) if settings.mongodb else _sqlite(settings, table.service)
+    """A service's store, with its indexes. Ends the process with one line where it cannot be, or does not answer."""
+    store = store_of(settings, table.service)
     try:
-        await store.open([*(kind.collection for kind in table.kinds), GROUND], table.journals)
-    except (StoreUnavailable, StoreVersionError) as error:
+        await _open(store, settings, table)
+    except StoreUnavailable as error:
         stop_start(f"{table.service}: {error}")
     return store
+
+
+async def _open(store: Store, settings: PlatformSettings, table: Table) -> None:
+    """Raises `StoreUnavailable` where waiting may help. Ends the start with one line where it does not."""
+    try:
+        await store.open([*(kind.collection for kind in table.kinds), GROUND], table.journals)
+    except (StoreAddressError, StoreVersionError) as error:
+        stop_start(f"{table.service}: {error}")
+    except StoreUnavailable as error:
+        # A file on this machine does not come back by itself, as a server does.
+        if not settings.mongodb:
+            stop_start(f"{table.service}: {error}")
+        raise
+
+
+def store_of(settings: PlatformSettings, service: str) -> Store:
+    """A service's store, not opened yet."""
+    return _mongo(settings, service) if settings.mongodb else _sqlite(settings, service)
 
 
 def _mongo(settings: PlatformSettings, service: str) -> Store:
@@ -172,14 +192,15 @@ def _sqlite(settings: PlatformSettings, service: str) -> Store:
 async def _connected(
     starts: Iterable[Callable[[], Awaitable[None]]], serving: asyncio.Task[None], starting: list[str]
 ) -> bool:
-    """Waits for Kafka and says so; readiness is false meanwhile. False: the process is to stop."""
+    """Waits for the database and for Kafka, and says so; readiness is false meanwhile. False: the process is to stop."""
     for start in starts:
         while not serving.done():
             try:
                 await start()
                 break
-            except BrokerUnavailable as error:
-                log.warning("waiting for Kafka", why=str(error))
+            except (BrokerUnavailable, StoreUnavailable) as error:
+                if starting != [str(error)]:
+                    log.warning("waiting", why=str(error))
                 starting[:] = [str(error)]
                 await asyncio.sleep(1)
     return not serving.done()

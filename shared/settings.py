@@ -3,14 +3,15 @@
 Each service's own settings extend these. `documented` lists them all for the README's generated table.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, Self, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared import faults
 from shared.clock import Clock
@@ -79,6 +80,24 @@ class PlatformSettings(BaseSettings):
     fault_pause_at: str = Field("", description="<step>=<seconds>: it stands still once after a step; only in test")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
 
+    @field_validator("kafka_user", "kafka_password_file", "mongodb_database", "mongodb_user", "mongodb_password_file")
+    @classmethod
+    def _only_the_service_is_filled_in(cls, template: str | Path | None) -> str | Path | None:
+        try:
+            str(template).format(service="")
+        except (LookupError, ValueError, AttributeError) as error:
+            raise ValueError("{service} is all that is filled in; another brace cannot be in it") from error
+        return template
+
+    @field_validator("kafka")
+    @classmethod
+    def _addresses(cls, bootstrap: str) -> str:
+        for address in bootstrap.split(","):
+            host, _, port = address.strip().rpartition(":")
+            if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+                raise ValueError(f"{address.strip()!r} is no host:port")
+        return bootstrap
+
     @model_validator(mode="after")
     def _login_is_whole(self) -> Self:
         if self.kafka_security.startswith("sasl") and not (self.kafka_user and self.kafka_password_file):
@@ -102,8 +121,8 @@ class PlatformSettings(BaseSettings):
         return self
 
     def cluster(self, service: str) -> Cluster:
-        """Kafka, and as whom. Ends the start where the password's file cannot be read."""
-        return Cluster(
+        """Kafka, and as whom. Ends the start where the file of the password or of the signers cannot be read."""
+        cluster = Cluster(
             self.kafka,
             self.kafka_security,
             self.kafka_mechanism,
@@ -111,6 +130,14 @@ class PlatformSettings(BaseSettings):
             _secret("KAFKA_PASSWORD_FILE", self.kafka_password_file, service),
             self.kafka_ca_file,
         )
+        try:
+            cluster.options()
+        except OSError as error:  # of the file itself, or SSL's: what is in it
+            stop_start(
+                f"{PREFIX}KAFKA_CA_FILE: {self.kafka_ca_file} cannot be used: {error.strerror or error}; "
+                "name a file of certificates in PEM"
+            )
+        return cluster
 
     def mongodb_password(self, service: str) -> str:
         """Ends the start where the file cannot be read."""
@@ -135,11 +162,15 @@ def read(settings: type[T]) -> T:
         return settings()
     except ValidationError as error:
         stop_start("; ".join(_line(fault) for fault in error.errors(include_url=False)))
+    except SettingsError as error:  # what is to be JSON and is none; the field stands in the message alone
+        name = str(error).split('"')[1].upper()
+        stop_start(f"{PREFIX}{name} is {os.environ.get(PREFIX + name, '')[:80]!r}: {error.__cause__}")
 
 
 def _line(fault: object) -> str:
     assert isinstance(fault, dict)
-    name = PREFIX + "_".join(str(part) for part in fault["loc"]).upper() if fault["loc"] else ""
+    setting, *inner = [str(part) for part in fault["loc"]] or [""]
+    name = " ".join([PREFIX + setting.upper(), *inner]) if setting else ""
     given = f" is {str(fault['input'])[:80]!r}" if fault["loc"] else ""
     return f"{name}{given}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
 
@@ -149,9 +180,14 @@ def _secret(name: str, template: Path | None, service: str) -> str:
         return ""
     file = str(template).format(service=service)
     try:
-        return Path(file).read_text().strip()
+        secret = Path(file).read_text().strip()
     except OSError as error:
-        stop_start(f"{PREFIX}{name}: {file} cannot be read: {error.strerror}")
+        stop_start(f"{PREFIX}{name}: {file} cannot be read: {error.strerror}; it is to hold the password of {service}")
+    except UnicodeDecodeError:
+        stop_start(f"{PREFIX}{name}: {file} is no text; it is to hold the password of {service}")
+    if not secret:
+        stop_start(f"{PREFIX}{name}: {file} is empty; it is to hold the password of {service}")
+    return secret
 
 
 def stop_start(line: str) -> NoReturn:

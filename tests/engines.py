@@ -22,7 +22,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.embedded.control import PORT_FILE, BrokerControl, start_broker
-from deploy.java.jars import JavaError
+from deploy.java.jars import JavaError, classpath
 from deploy.java.servers import JavaServer, KafkaServer, MongoServer
 from shared.cluster import Cluster
 from shared.engine.publish import MAX_REQUEST_BYTES
@@ -82,6 +82,14 @@ def java() -> Met | Missed:
         if isinstance(one, Missed):
             return one
     return Met("Java", "")
+
+
+def own_java() -> None:
+    """For a test that starts a server of its own in Java: skips it, or fails it, where there is no Java."""
+    try:
+        classpath()
+    except JavaError as error:
+        address_of(Missed(f"no server of the test's own: {error}"))
 
 
 def _found(name: str, variable: str, in_docker: Callable[[], str], in_java: Callable[[], str]) -> Met | Missed:

@@ -2,6 +2,7 @@ import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import java.io.IOException;
 import java.util.List;
+import org.h2.mvstore.MVStore;
 
 /**
  * A server that speaks MongoDB's wire protocol, for a machine that has Java and no MongoDB. For trying and testing.
@@ -24,15 +25,24 @@ class MongoServer {
     }
   };
 
+  private static final int WRITTEN_WITHIN_MS = 5;
+
   public static void main(String[] arguments) {
     String file = arguments[2];
-    H2Backend backend = file.equals("memory") ? H2Backend.inMemory() : new H2Backend(file);
+    H2Backend backend = file.equals("memory") ? H2Backend.inMemory() : new H2Backend(opened(file));
     backend.version(VERSION);
     var server = new de.bwaldvogel.mongo.MongoServer(backend);
     Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow)); // which closes the file
     server.bind(arguments[0], Integer.parseInt(arguments[1]));
     System.out.println(server.getLocalAddress().getPort());
     endWithTheInput();
+  }
+
+  /** By itself it writes what it has taken once a second: whoever kills it meanwhile would lose what was acknowledged. */
+  private static MVStore opened(String file) {
+    MVStore store = MVStore.open(file);
+    store.setAutoCommitDelay(WRITTEN_WITHIN_MS);
+    return store;
   }
 
   private static void endWithTheInput() {

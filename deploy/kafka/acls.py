@@ -27,14 +27,6 @@ class Acl:
     kind: Kind
     name: str
 
-    def arguments(self) -> list[str]:
-        """Of `kafka-acls --bootstrap-server …`."""
-        pattern = "prefixed" if self.name.endswith("*") else "literal"
-        return [
-            *("--add", "--allow-principal", f"User:{self.principal}", "--operation", self.operation),
-            *(f"--{self.kind}", self.name.removesuffix("*"), "--resource-pattern-type", pattern),
-        ]
-
 
 def user_of(source: str) -> str:
     """The Kafka login of a sender: `/region/06` is region-06."""
@@ -62,6 +54,22 @@ def _of_service(service: str) -> Iterator[Acl]:
         for other in topics.SERVICES:
             yield Acl(service, "Describe", "group", other)
             yield Acl(service, "Read", "topic", topics.redrive_to(other))
+
+
+def commands(acls: Iterable[Acl]) -> list[list[str]]:
+    """The arguments of `kafka-acls --bootstrap-server …`, a list a call: what goes into one call is in one."""
+    calls: dict[tuple[str, Operation, str], list[str]] = {}
+    for acl in acls:
+        pattern = "prefixed" if acl.name.endswith("*") else "literal"
+        call = calls.setdefault((acl.principal, acl.operation, pattern), [])
+        call += [f"--{acl.kind}", acl.name.removesuffix("*")]
+    return [
+        [
+            *("--add", "--allow-principal", f"User:{principal}", "--operation", operation),
+            *("--resource-pattern-type", pattern, *resources),
+        ]
+        for (principal, operation, pattern), resources in calls.items()
+    ]
 
 
 def written_by(service: str) -> list[str]:

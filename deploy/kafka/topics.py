@@ -6,16 +6,17 @@ What is there is never changed: more partitions would move keys, a shorter reten
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.cluster import Cluster
 from shared.contracts import topics
+from shared.reach import why_not
 from shared.settings import PREFIX, Duration
 
 _MAX_MESSAGE: Final = 4 * 1024 * 1024
@@ -51,6 +52,15 @@ class TopicSettings(BaseSettings):
     topics: dict[str, Override] = Field(
         {}, description='JSON: topic to what differs, {"intake.http": {"partitions": 16, "retention": "P60D"}}'
     )
+
+    @model_validator(mode="after")
+    def _enough_copies(self) -> Self:
+        if self.topic_min_insync > self.topic_replication:
+            raise ValueError(
+                f"{PREFIX}TOPIC_MIN_INSYNC {self.topic_min_insync} is more than {PREFIX}TOPIC_REPLICATION "
+                f"{self.topic_replication}: nothing could be written"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ async def apply(cluster: Cluster, specs: Sequence[Topic], *, make: bool = True) 
             await _create(admin, lacking)
         configs = await _configs(admin, [spec.name for spec in specs if spec.name in there])
     except (KafkaError, OSError) as error:
-        raise TopicsError(f"Kafka at {cluster.bootstrap}: {error!r}") from error
+        raise TopicsError(await why_not(cluster, error)) from error
     finally:
         await admin.close()
     return [

@@ -11,12 +11,20 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import (
+    KafkaError,
+    NoError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.engine.model import Table
+from shared.reach import why_not
 from shared.store import Collection, Row, Store, StoreUnavailable
 
 GROUND: Final = Collection("ground", ())
@@ -24,6 +32,7 @@ GROUND: Final = Collection("ground", ())
 
 _KEY: Final = "kafka"
 _EVERY: Final = 2.0
+_ANSWERS_WITHIN: Final = 5.0
 _NOT_LOOKED_AT: Final = "Kafka has not been looked at yet"
 
 log = structlog.get_logger()
@@ -48,16 +57,18 @@ class Ground:
         self._store = store
         self._keeps_log = keeps_log
         self._needed = needed(table)
-        self._admin = AIOKafkaAdminClient(**kafka.options())
+        self._client = AIOKafkaClient(**kafka.options())
         self._connected = False
 
     def lacks(self) -> str | None:
         """What keeps the service from working, in one line; None where all is firm."""
+        if self.fault == _NOT_LOOKED_AT:
+            return self.away or self.fault
         return self.fault or self.away
 
     async def close(self) -> None:
         """Disconnects."""
-        await self._admin.close()
+        await self._client.close()
 
     async def run(self) -> None:
         """Looks until cancelled."""
@@ -74,8 +85,7 @@ class Ground:
         except StoreUnavailable as error:
             self.away = str(error)
         except (KafkaError, OSError) as error:
-            log.debug("Kafka does not answer", why=repr(error))
-            self.away = f"Kafka at {self._kafka.bootstrap} does not answer"
+            self.away = await why_not(self._kafka, error)
         if (self.fault, self.away) == before or before[0] == _NOT_LOOKED_AT:
             return
         if line := self.lacks():
@@ -84,22 +94,36 @@ class Ground:
             log.info("the ground is firm again")
 
     async def _found(self) -> str | None:
-        if not self._connected:
-            await self._admin.start()
-            self._connected = True
-        cluster = str((await self._admin.describe_cluster())["cluster_id"])
-        there = {
-            topic["topic"]: len(topic["partitions"])
-            for topic in await self._admin.describe_topics(sorted(self._needed))
-            if not topic["error_code"]
-        }
+        # A broker that stands still would be noticed by its clients after 40 s only.
+        async with asyncio.timeout(_ANSWERS_WITHIN):
+            cluster, there, refused = await self._seen()
         row = (await self._store.load(GROUND.name, [_KEY])).get(_KEY)
         known = msgspec.json.decode(row.body, type=Known) if row and self._keeps_log else None
-        fault = compare(self._kafka.bootstrap, cluster, there, self._needed, known)
+        fault = compare(self._kafka, cluster, there, refused, self._needed, known)
         now = Known(cluster, there)
         if fault is None and now != known:
             await self._store.save(GROUND.name, [Row(_KEY, row.version + 1 if row else 1, msgspec.json.encode(now))])
         return fault
+
+    async def _seen(self) -> tuple[str, dict[str, int], list[str]]:
+        """The cluster's id, the partitions of each topic that is needed and there, and those that it refuses."""
+        if not self._connected:
+            await self._client.bootstrap()
+            self._connected = True
+        # Not by a client's describe_topics: that makes what lacks, with one partition, where a broker lets it.
+        request = MetadataRequest(sorted(self._needed), allow_auto_topic_creation=False)
+        answer = (await self._client.send(self._client.get_random_node(), request)).to_object()
+        there: dict[str, int] = {}
+        refused: list[str] = []
+        for topic in answer["topics"]:
+            error = for_code(topic["error_code"])
+            if error is NoError:
+                there[topic["topic"]] = len(topic["partitions"])
+            elif error is TopicAuthorizationFailedError:
+                refused.append(topic["topic"])
+            elif error is not UnknownTopicOrPartitionError:
+                raise error(topic["topic"])
+        return str(answer["cluster_id"]), there, refused
 
 
 def needed(table: Table) -> frozenset[str]:
@@ -109,13 +133,24 @@ def needed(table: Table) -> frozenset[str]:
 
 
 def compare(
-    bootstrap: str, cluster: str, there: Mapping[str, int], needed: Iterable[str], known: Known | None
+    kafka: Cluster,
+    cluster: str,
+    there: Mapping[str, int],
+    refused: Iterable[str],
+    needed: Iterable[str],
+    known: Known | None,
 ) -> str | None:
     """What is wrong, in one line; None where all is as it was."""
+    bootstrap = kafka.bootstrap
     if known is not None and known.cluster not in {"", cluster}:
         return (
             f"Kafka at {bootstrap} is cluster {cluster}, but this service's state belongs to cluster {known.cluster}: "
             "point LAHETE_KAFKA there; if the log was moved on purpose, run `lahete setup --accept-cluster`"
+        )
+    if refused := sorted(refused):
+        return (
+            f"Kafka at {bootstrap} refuses {kafka.user or 'whoever has no login'} the topics {', '.join(refused)}: "
+            "let it do what `lahete acls` prints"
         )
     lacking = sorted(set(needed) - set(there))
     if lacking:

@@ -6,7 +6,7 @@ sweeper would otherwise beat the backlog and lapse what was answered long ago.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 
 class Sweeper:
-    """Sweeps one service, every `every` real seconds, until it is stopped."""
+    """Sweeps one service, every `every` real seconds, until it is stopped; not while the ground `lacks` something."""
 
     def __init__(
         self,
@@ -49,12 +49,14 @@ class Sweeper:
         kafka: Cluster,
         *,
         every: float = 1.0,
+        lacks: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._loop = loop
         self._processor = processor
         self._publisher = publisher
         self._clock = clock
         self._every = every
+        self._lacks = lacks
         self._table = processor.table
         self._fired: dict[str, float] = {}
         self._known: dict[TopicPartition, int] = {}
@@ -91,6 +93,8 @@ class Sweeper:
         await self._fire_deadlines()
 
     async def _once(self) -> None:
+        if self._lacks():
+            return  # in an outage it is said once, by the ground; what went out to another cluster would be lost
         try:
             await self.look()
         except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:

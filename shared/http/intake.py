@@ -53,10 +53,13 @@ async def post_events(request: Request) -> Response:
 
 
 def must_be_open(request: Request) -> None:
-    """For whatever writes to `intake.http`. Raises 503 while the platform is stopping, or the log is too full."""
+    """For whatever writes to `intake.http`. Raises 503 while the platform stops, stands on nothing, or the log is full."""
     state = request.app.state
     if (state.settings.state / CLOSED).exists():
         raise ProblemError(503, "the platform is stopping; send it again with the same id", retry_after=5)
+    if state.fault():
+        # Of another cluster nobody may ever read it. What exactly is wrong is for ops: GET /health/ready.
+        raise ProblemError(503, "Kafka is not as it must be; send it again with the same id", retry_after=5)
     if state.log_guard is not None and (full := state.log_guard.full()):
         raise ProblemError(503, f"{full}; send it again with the same id", retry_after=5)
 

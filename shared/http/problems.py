@@ -74,6 +74,11 @@ async def on_http(_: Request, error: Exception) -> Response:
     return respond(ProblemError(error.status_code, str(error.detail)))
 
 
+async def on_outage(_: Request, error: Exception) -> Response:
+    """Starlette's handler for a store that does not answer: its address is nobody's business outside."""
+    return respond(ProblemError(503, "the database does not answer now; ask again", retry_after=5))
+
+
 async def on_fault(_: Request, error: Exception) -> Response:
     """Starlette's handler for what nobody foresaw: logged by the server, told without its inside."""
     return respond(ProblemError(500, "the request failed here; it is logged; send it again with the same ids"))

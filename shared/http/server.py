@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from shared.http import problems
+from shared.store import StoreUnavailable
 
 
 def application(routes: Sequence[BaseRoute], lacks: Callable[[], Sequence[str]], state: dict[str, Any]) -> Starlette:
@@ -36,6 +37,7 @@ def application(routes: Sequence[BaseRoute], lacks: Callable[[], Sequence[str]],
         exception_handlers={
             problems.ProblemError: problems.on_problem,
             HTTPException: problems.on_http,
+            StoreUnavailable: problems.on_outage,
             Exception: problems.on_fault,
         },
     )

@@ -2,6 +2,7 @@
 
 StoreError
 ├── StoreUnavailable    it does not answer now: back off and try again; nothing is lost, nothing dead-lettered
+├── StoreAddressError   nothing can be at this address: the service must not start
 ├── StoreVersionError   the data was written by a newer program: the service must not start
 └── Unsaveable          this engine can never keep these documents: too large, or a number that it does not know
 """
@@ -24,6 +25,10 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The store does not answer now."""
+
+
+class StoreAddressError(StoreError):
+    """The address, or an option in it, is none."""
 
 
 class StoreVersionError(StoreError):

@@ -29,6 +29,7 @@ from shared.store.interface import (
     Remembered,
     Row,
     Scalar,
+    StoreAddressError,
     StoreUnavailable,
     StoreVersionError,
     Unsaveable,
@@ -83,11 +84,12 @@ class MongoStore:
     async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
         self._collections = {collection.name: collection for collection in collections}
         try:
-            self._client = _client(self._driver, self._address, self._options)
+            # Opened again after an outage: one client finds its server by itself, a second would stay behind.
+            self._client = self._client or _client(self._driver, self._address, self._options)
         except (ConfigurationError, ValueError) as error:
             # Without what it says: it may quote the address, and that may hold a password.
             what = type(error).__name__
-            raise StoreUnavailable(f"{self._place}: the address or an option in it cannot be used ({what})") from None
+            raise StoreAddressError(f"{self._place}: the address or an option in it cannot be used ({what})") from None
         with self._telling():
             await self._migrate(tuple(journals))
 

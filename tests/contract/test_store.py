@@ -22,6 +22,7 @@ from shared.store import (
     Journal,
     Row,
     Store,
+    StoreAddressError,
     StoreUnavailable,
     StoreVersionError,
     Unsaveable,
@@ -742,7 +743,7 @@ async def test_mongodb_is_unavailable_within_seconds_where_nothing_listens(mongo
     "address", ["mongodb://me:do-not-tell@127.0.0.1:27017:x/", "me:do-not-tell@127.0.0.1", "mongodb://"]
 )
 async def test_an_address_that_is_none_is_said_without_what_it_holds(mongo: Maker, address: str) -> None:
-    with pytest.raises(StoreUnavailable, match="cannot be used") as refused:
+    with pytest.raises(StoreAddressError, match="cannot be used") as refused:
         await mongo(address).open([THINGS])
     assert "do-not-tell" not in str(refused.value)
 

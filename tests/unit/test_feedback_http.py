@@ -73,6 +73,7 @@ class Door:
             "settings": settings,
             "table": self.table,
             "log_guard": None,
+            "fault": lambda: None,
         }
         self.app = application(api.routes(), list, state)
 

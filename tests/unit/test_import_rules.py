@@ -108,7 +108,10 @@ def test_shared_imports_no_service_nor_what_runs_them() -> None:
     ("room", "may_import"),
     [
         ("contracts", ("shared.contracts", "shared.reference")),
-        ("engine", ("shared.engine", "shared.contracts", "shared.store", "shared.clock", "shared.cluster")),
+        (
+            "engine",
+            ("shared.engine", "shared.contracts", "shared.store", "shared.clock", "shared.cluster", "shared.reach"),
+        ),
         ("store", ("shared.store",)),
         ("reference", ("shared.reference",)),
     ],

@@ -95,6 +95,18 @@ async def test_a_deadline_fires_once_its_time_is_up_and_all_before_is_consumed(s
     assert len(await sweep.fired()) == 1
 
 
+async def test_nothing_goes_out_while_the_ground_is_at_fault(sweep: Sweep) -> None:
+    """What was published to another cluster would be cleared from its outbox, and lost."""
+    fault = ["it is another cluster"]
+    sweep.sweeper._lacks = lambda: fault[0] if fault else None
+    sweep.world.clock.set(DUE)
+    await sweep.sweeper._once()
+    assert sweep.world.wire.named("DeadlinePassed") == []
+    fault.clear()
+    await sweep.sweeper._once()
+    assert len(sweep.world.wire.named("DeadlinePassed")) == 1
+
+
 async def test_a_deadline_does_not_fire_while_the_backlog_may_hold_the_answer(sweep: Sweep) -> None:
     """After an outage: the clock is past it, and what was answered in time is still to be read."""
     sweep.offsets.ends[A] = 12
