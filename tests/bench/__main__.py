@@ -4,7 +4,13 @@ import sys
 
 from tests.bench import hop, matching, memory, stores, ways
 
-_BENCHES = {"ways": ways.measure, "matching": matching.measure, "stores": stores.measure, "hop": hop.measure, "memory": memory.measure}
+_BENCHES = {
+    "ways": ways.measure,
+    "matching": matching.measure,
+    "stores": stores.measure,
+    "hop": hop.measure,
+    "memory": memory.measure,
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or list(_BENCHES):
