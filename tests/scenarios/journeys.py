@@ -22,7 +22,8 @@ FIRST_ACTIVITIES: Final = 12
 _JOURNEYS_AN_ACTIVITY: Final = 30
 _SESSIONS: Final = ("1", "2")
 _CHOSEN: Final = {"PlaceRequested": 1}
-_ISSUED: Final = {"ReferralOpened": 1, "ActivitiesProposed|NoActivityFound": 1}
+_ISSUED: Final = {"ReferralOpened": 1}
+"""Proposals follow too, unless the choice overtook them."""
 
 
 @dataclass(frozen=True)

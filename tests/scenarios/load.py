@@ -20,8 +20,7 @@ from tests.scenarios.journeys import Journey, Step
 from tests.scenarios.oracle import Declared
 from tests.scenarios.sight import Place
 
-AT_ONCE: Final = 40
-"""Journeys under way."""
+_SECONDS_BETWEEN_STEPS: Final = 1.3
 _ANSWERED_WITHIN: Final = 8.0
 _PAUSE: Final = 0.3
 _TAKEN_WITHIN: Final = 120.0
@@ -40,6 +39,7 @@ class Load:
         self._declared = declared
         self._journeys = journeys
         self._rate = rate
+        self._at_once = max(8, round(rate * _SECONDS_BETWEEN_STEPS))
         self._rng = rng
         self._doors = [url for name, url in place.urls.items() if name.partition("-")[0] in _DOORS]
         self._idle: list[Journey] = []
@@ -75,7 +75,7 @@ class Load:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     def _begin_journeys(self, *, more: bool) -> None:
-        free = AT_ONCE - len(self._idle) - len(self._sending)
+        free = self._at_once - len(self._idle) - len(self._sending)
         if more and free > 0:
             self._idle += islice(self._journeys, free)
 

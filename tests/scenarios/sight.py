@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.contracts.topics import SERVICES
@@ -147,7 +148,7 @@ class Sight:
     histories: Mapping[str, Sequence[Named]] = field(default_factory=dict)
     """Referrals that were asked for, and the events in their history."""
     feeds: Mapping[str, Sequence[Named]] = field(default_factory=dict)
-    """Recipients and what they were told."""
+    """The senders of these events and what they were told."""
 
     @cached_property
     def intake(self) -> Sequence[Record]:
@@ -174,7 +175,7 @@ async def look(place: Place, named: Iterable[Named], referrals: Iterable[str]) -
     async with httpx.AsyncClient(timeout=30) as http:
         became = await _became(http, place, list(named))
         histories = await _histories(http, place, list(referrals))
-        feeds = await _feeds(http, place)
+        feeds = await _feeds(http, place, {source for source, _ in became})
     unquiet = await until_quiet(place, 60)
     records, fell_out = await read_all(place.kafka)
     return Sight(records, fell_out, became, unquiet, histories, feeds)
@@ -192,8 +193,7 @@ async def read_all(kafka: str) -> tuple[list[Record], dict[str, int]]:
         fetch_max_wait_ms=20,
         max_partition_fetch_bytes=4 * 1024 * 1024,
     ) as consumer:
-        topics = sorted(name for name in await consumer.topics() if not name.startswith("_"))
-        at = [TopicPartition(name, one) for name in topics for one in consumer.partitions_for_topic(name) or ()]
+        at = await _partitions(kafka)
         beginnings = await consumer.beginning_offsets(at)
         ends = {one: end for one, end in (await consumer.end_offsets(at)).items() if end > beginnings[one]}
         records: list[Record] = []
@@ -208,6 +208,22 @@ async def read_all(kafka: str) -> tuple[list[Record], dict[str, int]]:
                 del ends[one]
     records.sort(key=lambda one: (one.topic, one.partition, one.offset))
     return records, {f"{one.topic}[{one.partition}]": begin for one, begin in beginnings.items() if begin}
+
+
+async def _partitions(kafka: str) -> list[TopicPartition]:
+    # Not asked of a consumer: one that does not subscribe knows no topic's partitions until its first refresh.
+    client = AIOKafkaClient(bootstrap_servers=kafka)
+    await client.bootstrap()
+    try:
+        cluster = await client.fetch_all_metadata()
+    finally:
+        await client.close()
+    return [
+        TopicPartition(topic, number)
+        for topic in sorted(cluster.topics())
+        if not topic.startswith("_")
+        for number in cluster.partitions_for_topic(topic) or ()
+    ]
 
 
 def _record(record: Any) -> Record:
@@ -293,8 +309,9 @@ async def _histories(http: httpx.AsyncClient, place: Place, referrals: Sequence[
     return dict(zip(referrals, await asyncio.gather(*map(history, referrals)), strict=True))
 
 
-async def _feeds(http: httpx.AsyncClient, place: Place) -> dict[str, list[Named]]:
-    return {who: told for who in place.keys if who.startswith("/") and (told := await _feed(http, place, who))}
+async def _feeds(http: httpx.AsyncClient, place: Place, senders: Iterable[str]) -> dict[str, list[Named]]:
+    asked = sorted(place.keys.keys() & set(senders))
+    return dict(zip(asked, await asyncio.gather(*(_feed(http, place, who) for who in asked)), strict=True))
 
 
 async def _feed(http: httpx.AsyncClient, place: Place, who: str) -> list[Named]:
