@@ -1,4 +1,7 @@
-"""The soak's picture: memory of each process, disk of the folder, and when something was done to them. Pure."""
+"""The soak's picture: memory of each process, disk of the folder, and when something was done to them. Pure.
+
+Services and servers have axes of their own: beside a Java server a service's memory would be a straight line.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,9 +10,10 @@ from xml.sax.saxutils import escape
 
 WIDTH: Final = 860
 _LEFT, _RIGHT = 62, 190
-_TOPS: Final = (64, 364)
-_HEIGHTS: Final = (240, 110)
-_HEIGHT: Final = 560
+_TOPS: Final = (76, 326, 496)
+_HEIGHTS: Final = (190, 110, 110)
+_HEIGHT: Final = 650
+_SERVERS: Final = ("broker", "mongodb")
 _COLOURS: Final = ("#0b6e99", "#b3541e", "#2f7d32", "#8e2a8b", "#a37b00", "#c2185b", "#455a64", "#5d4037", "#1a237e")
 _DASHES: Final = ("", "7 3", "2 3")
 _STEPS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
@@ -28,27 +32,35 @@ def drawing(title: str, summary: str, samples: Sequence[Sample], faults: Sequenc
     """The picture as SVG, with its text alternative."""
     end = max(samples[-1].at, 1.0)
     names = sorted({name for sample in samples for name in sample.memory_mb})
-    memory = _Panel("Memory, MB resident", _TOPS[0], _HEIGHTS[0], end, _most(samples, names))
-    disk = _Panel("Disk of the folder, MB", _TOPS[1], _HEIGHTS[1], end, max(sample.disk_mb for sample in samples))
+    servers = [name for name in names if name in _SERVERS]
+    services = [name for name in names if name not in _SERVERS]
+    panels = (
+        _Panel("Memory of each service, MB resident", _TOPS[0], _HEIGHTS[0], end, _most(samples, services)),
+        _Panel("Memory of the servers, MB resident", _TOPS[1], _HEIGHTS[1], end, _most(samples, servers)),
+        _Panel("Disk of the folder, MB", _TOPS[2], _HEIGHTS[2], end, max(sample.disk_mb for sample in samples)),
+    )
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" '
+        'aria-labelledby="title desc" font-family="sans-serif" font-size="12" fill="#222">'
+    )
     parts = [
-        (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" '
-            'aria-labelledby="title desc" font-family="sans-serif" font-size="12" fill="#222">'
-        ),
+        opening,
         f'<title id="title">{escape(title)}</title>',
         f'<desc id="desc">{escape(_in_words(summary, samples, names, faults))}</desc>',
         f'<rect width="{WIDTH}" height="{_HEIGHT}" fill="#fff"/>',
         f'<text x="{_LEFT}" y="24" font-size="16">{escape(title)}</text>',
-        f'<text x="{_LEFT}" y="42" fill="#555">{escape(summary)}</text>',
-        *_fault_lines(memory, disk, faults),
-        *memory.axes(),
-        *disk.axes(),
+        f'<text x="{_LEFT}" y="44" fill="#555">{escape(summary)}</text>',
+        *_fault_lines(panels, faults),
+        *(line for panel in panels for line in panel.axes()),
     ]
-    for number, name in enumerate(names):
-        style = _style(number)
-        parts.append(memory.line([(one.at, one.memory_mb[name]) for one in samples if name in one.memory_mb], style))
-        parts += _legend(number, name, samples, style)
-    parts.append(disk.line([(one.at, one.disk_mb) for one in samples], _style(0)))
+    for panel, shown in zip(panels, (services, servers), strict=False):
+        for number, name in enumerate(shown):
+            points = [(one.at, one.memory_mb[name]) for one in samples if name in one.memory_mb]
+            parts += [
+                panel.line(points, _style(number)),
+                *_legend(panel.top, number, f"{name}, {points[-1][1]:.0f} MB"),
+            ]
+    parts.append(panels[-1].line([(one.at, one.disk_mb) for one in samples], _style(0)))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -57,7 +69,8 @@ def _most(samples: Sequence[Sample], names: Sequence[str]) -> float:
 
 
 def _style(number: int) -> str:
-    dash = _DASHES[number // len(_COLOURS) % len(_DASHES)]
+    # Not by colour alone.
+    dash = _DASHES[number % len(_DASHES)]
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
     return f'stroke="{_COLOURS[number % len(_COLOURS)]}" stroke-width="1.6" fill="none"{dashed}'
 
@@ -108,23 +121,21 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _fault_lines(memory: _Panel, disk: _Panel, faults: Sequence[tuple[float, str]]) -> Iterator[str]:
+def _fault_lines(panels: Sequence[_Panel], faults: Sequence[tuple[float, str]]) -> Iterator[str]:
+    style = 'stroke="#d32f2f" stroke-width="0.8" stroke-dasharray="1 2"'
     for at, what in faults:
-        x = memory.x(at)
-        yield (
-            f'<path d="M{x:.1f} {memory.top}V{memory.top + memory.height}M{x:.1f} {disk.top}V{disk.top + disk.height}" '
-            f'stroke="#d32f2f" stroke-width="0.8" stroke-dasharray="1 2"><title>{_clock(at)} {escape(what)}</title></path>'
-        )
+        x = panels[0].x(at)
+        path = "".join(f"M{x:.1f} {panel.top}V{panel.top + panel.height}" for panel in panels)
+        yield f'<path d="{path}" {style}><title>{_clock(at)} {escape(what)}</title></path>'
     if faults:
-        yield f'<path d="M{WIDTH - _RIGHT + 14} 394h24" stroke="#d32f2f" stroke-width="1.2" stroke-dasharray="1 2"/>'
-        yield f'<text x="{WIDTH - _RIGHT + 44}" y="398">a kill, stop or freeze</text>'
+        yield f'<path d="M{WIDTH - _RIGHT + 14} {_TOPS[-1] + 10}h24" {style}/>'
+        yield f'<text x="{WIDTH - _RIGHT + 44}" y="{_TOPS[-1] + 14}">a kill, stop or freeze</text>'
 
 
-def _legend(number: int, name: str, samples: Sequence[Sample], style: str) -> Iterator[str]:
-    y = _TOPS[0] + 10 + number * 20
-    last = next((sample.memory_mb[name] for sample in reversed(samples) if name in sample.memory_mb), 0.0)
-    yield f'<path d="M{WIDTH - _RIGHT + 14} {y}h24" {style}/>'
-    yield f'<text x="{WIDTH - _RIGHT + 44}" y="{y + 4}">{escape(name)}, {last:.0f} MB</text>'
+def _legend(top: int, number: int, text: str) -> Iterator[str]:
+    y = top + 10 + number * 20
+    yield f'<path d="M{WIDTH - _RIGHT + 14} {y}h24" {_style(number)}/>'
+    yield f'<text x="{WIDTH - _RIGHT + 44}" y="{y + 4}">{escape(text)}</text>'
 
 
 def _in_words(

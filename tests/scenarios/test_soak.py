@@ -26,5 +26,5 @@ def test_a_small_load_with_a_kill_leaves_the_oracle_content_and_a_picture(tmp_pa
     assert description is not None
     assert "kill -9" in str(description.text)
     named = {text.text for text in picture.iter(f"{SVG}text")}
-    assert {"Memory, MB resident", "Disk of the folder, MB", "a kill, stop or freeze"} <= named
+    assert {"Memory of each service, MB resident", "Disk of the folder, MB", "a kill, stop or freeze"} <= named
     assert len(list(picture.iter(f"{SVG}polyline"))) == len(soaked.samples[0].memory_mb) + 1
