@@ -1,6 +1,6 @@
 # Few verbs. Everything is installed into .venv from the lock file, with hashes; nothing else is touched.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench up down contracts
+.PHONY: help demo test lint bench soak up down contracts
 PYTHON ?= python3
 BIN := .venv/bin
 NEEDS_DOCKER = docker compose version >/dev/null 2>&1 || \
@@ -29,6 +29,10 @@ lint: .venv/installed ## ruff and mypy --strict
 
 bench: .venv/installed ## measures a hop's latency, memory and matching; prints, judges nothing
 	$(BIN)/python -m tests.bench
+
+MINUTES ?= 10
+soak: .venv/installed ## steady load with kills on the Java engines; MINUTES=10
+	$(BIN)/python -m tests.scenarios.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 up: ## the whole platform in Docker, on this machine's ports 8100 to 8104; docs/compose.md
 	@$(NEEDS_DOCKER)

@@ -2,13 +2,17 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
-from typing import Any, TextIO, cast
+from dataclasses import dataclass
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
 from shared.contracts.personal_identity import mask
+
+_TEXTS: Final = 1_000
 
 
 class Unfailing:
@@ -29,6 +33,43 @@ class Unfailing:
         """Writes out what can be."""
         with suppress(OSError):
             self._stream.flush()
+
+
+class Sparing(logging.Filter):
+    """Lets what a library repeats through a few times, then once in `every` seconds, with how many were left out.
+
+    While a broker is away aiokafka says so over a hundred times a second, in each process: an outage must not fill disks.
+    """
+
+    def __init__(self, few: int = 5, every: float = 10.0, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._few = few
+        self._every = every
+        self._now = now
+        self._said: dict[tuple[str, str], _Said] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """By the text before its arguments are filled in, of which a library has not many."""
+        now = self._now()
+        if len(self._said) >= _TEXTS:  # a library that fills its texts in beforehand
+            self._said.clear()
+        said = self._said.setdefault((record.name, str(record.msg)), _Said(now))
+        if now - said.since >= self._every:
+            if said.left_out:
+                record.msg, record.args = f"{record.getMessage()} ({said.left_out} more like it)", ()
+            said.since, said.times, said.left_out = now, 0 if said.times < self._few else self._few - 1, 0
+        said.times += 1
+        if said.times > self._few:
+            said.left_out += 1
+            return False
+        return True
+
+
+@dataclass
+class _Said:
+    since: float
+    times: int = 0
+    left_out: int = 0
 
 
 def configure(service: str, level: str) -> None:
@@ -52,6 +93,7 @@ def configure(service: str, level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(Sparing())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # While Kafka is away each of its clients says so several times a second; what is wrong we say ourselves, once.
     logging.getLogger("aiokafka").setLevel(logging.WARNING if level == "debug" else logging.CRITICAL)

@@ -18,7 +18,7 @@ import structlog
 import uvloop
 from starlette.routing import BaseRoute, Route
 
-from shared import logs
+from shared import kafka_on_uvloop, logs
 from shared.engine.batch import Processor
 from shared.engine.ground import GROUND, Ground
 from shared.engine.loop import Loop
@@ -59,6 +59,7 @@ def run(app: App) -> None:
     gc.set_threshold(_GC_THRESHOLD, 20, 20)
     # The store's threads must not wait 5 ms, the default, for each answer that the event loop is to get.
     sys.setswitchinterval(0.0005)
+    kafka_on_uvloop.mend()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(app))
 

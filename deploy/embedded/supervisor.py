@@ -94,7 +94,6 @@ class Supervisor:
             self._engines = stack.enter_context(engines(self._engine, self.folder, self._say, self._check_given_up))
             stack.callback(self._kill_services)
             self._start_services()
-            self._wait_until_ready()
             self._write_run()
             self._tell_key_changes()
             self._held = stack.pop_all()
@@ -113,9 +112,14 @@ class Supervisor:
         for service, name, port in self._all_instances():
             environment = self._environment(service, name, port)
             self._services[name] = ServiceProcess(name, service, port, environment, self.folder.log(name), self._say)
-        for process in self._services.values():
-            with writing(self.folder):
-                process.start()
+        # The first of a service makes what its store lacks. MongoDB lets several do so at once; its stand-in ends one of
+        # them, or has an index less.
+        for first in (True, False):
+            some = {name: one for name, one in self._services.items() if (name in self._ports) is first}
+            for process in some.values():
+                with writing(self.folder):
+                    process.start()
+            self._wait_until_ready(some)
 
     def _all_instances(self) -> Iterator[tuple[str, str, int]]:
         """Service, name and port of each process; the first of a service has its name."""
@@ -151,8 +155,8 @@ class Supervisor:
     def _urls(self) -> dict[str, str]:
         return {name: service.url for name, service in self._services.items()}
 
-    def _wait_until_ready(self) -> None:
-        waiting = dict(self._services)
+    def _wait_until_ready(self, some: Mapping[str, ServiceProcess]) -> None:
+        waiting = dict(some)
         began = time.monotonic()
         while waiting:
             for name in [name for name, service in waiting.items() if service.ready()]:

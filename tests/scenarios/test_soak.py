@@ -1,0 +1,30 @@
+"""The soak in small, on the embedded engines: a load, a service killed with -9 in the middle, and the oracle is content.
+
+How we know: the oracle asks Kafka and the doors; the picture must be an SVG that says in words what it shows.
+"""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from deploy.engines import Engine
+from tests.scenarios.drawing import drawing
+from tests.scenarios.soak import soak
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_a_small_load_with_a_kill_leaves_the_oracle_content_and_a_picture(tmp_path: Path) -> None:
+    soaked = soak(tmp_path / "run", 6, 3, Engine.EMBEDDED, 12, lambda _: None)
+    assert soaked.faults == []
+    assert soaked.injected != []
+    assert soaked.sent >= 40
+    assert {letter.letter["reason"] for letter in soaked.sight.dead} != set()
+    picture = ElementTree.fromstring(drawing("A <soak>", soaked.line, soaked.samples, soaked.injected))  # noqa: S314 - ours
+    title, description = picture.find(f"{SVG}title"), picture.find(f"{SVG}desc")
+    assert title is not None
+    assert title.text == "A <soak>"
+    assert description is not None
+    assert "kill -9" in str(description.text)
+    named = {text.text for text in picture.iter(f"{SVG}text")}
+    assert {"Memory of each service, MB resident", "Disk of the folder, MB", "a kill, stop or freeze"} <= named
+    assert len(list(picture.iter(f"{SVG}polyline"))) == len(soaked.samples[0].memory_mb) + 1
