@@ -92,9 +92,9 @@ class Running:
         return self.process.returncode, printed
 
 
-def start(folder: Path, base: int, **environment: str) -> subprocess.Popen[str]:
+def start(folder: Path, base: int, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "run", "--dir", str(folder), "--port-base", str(base)],
+        [sys.executable, "-m", "cli.main", "run", "--dir", str(folder), "--port-base", str(base), *arguments],
         cwd=REPOSITORY,
         env=os.environ | {"LAHETE_ENV": "test"} | environment,
         stdout=subprocess.PIPE,
@@ -104,10 +104,10 @@ def start(folder: Path, base: int, **environment: str) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def running(folder: Path, base: int | None = None, **environment: str) -> Iterator[Running]:
+def running(folder: Path, base: int | None = None, *arguments: str, **environment: str) -> Iterator[Running]:
     """A run that is ready; killed at the end of the block if it has not ended by then."""
     base = base or free_base()
-    process = start(folder, base, **environment)
+    process = start(folder, base, *arguments, **environment)
     platform = Running(folder, base, process)
     try:
         there = wait_for(lambda: (folder / "run.json").exists() or process.poll() is not None, 40)
