@@ -14,10 +14,10 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_a_small_load_with_a_kill_leaves_the_oracle_content_and_a_picture(tmp_path: Path) -> None:
-    soaked = soak(tmp_path / "run", 6, 3, Engine.EMBEDDED, 12, lambda _: None)
+    soaked = soak(tmp_path / "run", 5, 3, Engine.EMBEDDED, 10, lambda _: None)
     assert soaked.faults == []
     assert soaked.injected != []
-    assert soaked.sent >= 40
+    assert soaked.sent >= 30
     assert {letter.letter["reason"] for letter in soaked.sight.dead} != set()
     picture = ElementTree.fromstring(drawing("A <soak>", soaked.line, soaked.samples, soaked.injected))  # noqa: S314 - ours
     title, description = picture.find(f"{SVG}title"), picture.find(f"{SVG}desc")
