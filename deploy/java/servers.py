@@ -216,6 +216,9 @@ def _kafka_properties(folder: Path, port: int, controller: int, password: str, s
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "500",
+        # One that was killed is let in again once its former self has been silent so long.
+        "broker.session.timeout.ms": "2000",
+        "broker.heartbeat.interval.ms": "500",
         # Its default adds 5 ms to every commit.
         "group.coordinator.append.linger.ms": "0",
         "message.max.bytes": str(4 * 1024 * 1024 + 65_536),

@@ -30,6 +30,7 @@ from shared.store import StoreUnavailable
 MAX_RECORDS: Final = 1_000
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
+_COMMITTED_WITHIN: Final = 30.0
 
 log = structlog.get_logger()
 
@@ -219,7 +220,12 @@ class Loop:
             return
         offsets = {partition: last + 1 for partition, last in _last_offsets(records).items() if partition in unbroken}
         if offsets:
-            await self.consumer.commit(offsets)
+            try:
+                # aiokafka waits for a coordinator without end; a batch that comes again is seen by readiness.
+                async with asyncio.timeout(_COMMITTED_WITHIN):
+                    await self.consumer.commit(offsets)
+            except TimeoutError as error:
+                raise BrokerUnavailable(f"Kafka has taken no offsets within {_COMMITTED_WITHIN:g} s") from error
             self.committed.update(offsets)
 
     async def _back_off(self, records: Sequence[ConsumerRecord], assignment: int, error: Exception) -> None:

@@ -89,9 +89,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     """The service is started before its Kafka, and Kafka before its topics."""
     own_java()
     folder = tmp_path_factory.mktemp("standing")
-    # A broker that was killed is let in again once its former self is given up: in 9 s, if nothing else is said.
-    soon = {"broker.session.timeout.ms": "2000", "broker.heartbeat.interval.ms": "500"}
-    kafka = KafkaServer(folder / "kafka", soon)
+    kafka = KafkaServer(folder / "kafka")
     with service(folder / "lahete", LAHETE_KAFKA=kafka.address) as one:
         one.comes_to_lack("does not answer")
         with kafka:

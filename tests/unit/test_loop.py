@@ -34,6 +34,7 @@ class Consumer:
         self.seeks: list[tuple[TopicPartition, int]] = []
         self.beginnings = {A: 0, B: 0}
         self.refuses_commits = False
+        self.answers = True
 
     def assignment(self) -> set[TopicPartition]:
         return self.held
@@ -46,6 +47,8 @@ class Consumer:
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         if self.refuses_commits:
             raise CommitFailedError("a rebalance is under way")
+        if not self.answers:
+            await asyncio.Event().wait()
         self.commits.append(offsets)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
@@ -183,6 +186,22 @@ async def test_a_commit_that_is_refused_brings_the_batch_back_and_clears_nothing
     await world.take()
     assert world.consumer.seeks == [(A, 5), (B, 3)]
     assert world.processing.steps == ["process"]
+
+
+async def test_a_commit_that_is_never_answered_is_given_up_and_the_batch_comes_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka waits for the group's coordinator without end: a loop that waited with it would be deaf and say it is well."""
+    monkeypatch.setattr(loops, "_COMMITTED_WITHIN", 0.01)
+    world.loop._pause = loops._FIRST_PAUSE
+    world.consumer.answers = False
+    await world.take()
+    await world.take()
+    assert world.consumer.seeks == [(A, 5), (B, 3)] * 2
+    assert "no offsets within" in str(world.loop.lacks())
+    world.consumer.answers = True
+    await world.take()
+    assert world.loop.lacks() is None
 
 
 async def test_a_clearing_that_fails_in_an_unforeseen_way_stops_one_batch_and_not_all(world: World) -> None:
