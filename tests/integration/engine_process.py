@@ -25,6 +25,8 @@ OPTIONS = {"session_timeout_ms": 2_000, "heartbeat_interval_ms": 300, "fetch_max
 async def run(address: str, kind: str, folder: Path, ring: int, fatal: str) -> None:
     """Serves until SIGTERM, or until the fatal step."""
     kafka = Cluster(address)
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
 
     def between(step: str) -> None:
         if step == fatal:
@@ -42,8 +44,6 @@ async def run(address: str, kind: str, folder: Path, ring: int, fatal: str) -> N
     await publisher.start()
     await loop.start()
     sweeping = asyncio.create_task(Sweeper(loop, processor, publisher, clock, kafka).run())
-    told = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     await told.wait()
     sweeping.cancel()
     await asyncio.gather(sweeping, return_exceptions=True)

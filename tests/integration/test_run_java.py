@@ -1,4 +1,4 @@
-"""`lahete run --engine java`: both servers, several instances, a broker that is killed, and a second run that goes on."""
+"""`lahete run --engine java`: both servers, several instances, and a broker that is killed while events come."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def is_taken(platform: Running, event: Mapping[str, object]) -> bool:
         return False
 
 
-def test_a_run_on_real_servers_outlives_its_broker_and_goes_on_after_a_stop(tmp_path: Path) -> None:
+def test_a_run_on_real_servers_outlives_its_broker(tmp_path: Path) -> None:
     address_of(java())
     folder, first, second = tmp_path / "lahete", referral(), referral()
     with running(folder, None, *ENGINE) as platform:
@@ -47,6 +47,3 @@ def test_a_run_on_real_servers_outlives_its_broker_and_goes_on_after_a_stop(tmp_
         last = platform.run["pids"]
         assert lahete("stop", "--dir", str(folder)) == (0, "stopped\n")
         assert not any(is_running(pid) for pid in last.values())
-    with running(folder, None, *ENGINE) as platform:
-        assert wait_for(lambda: is_known(platform, first) and is_known(platform, second), 20)
-        assert lahete("stop", "--dir", str(folder)) == (0, "stopped\n")
