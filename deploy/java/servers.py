@@ -143,7 +143,12 @@ class KafkaServer(JavaServer):
         self._properties = folder / "server.properties"
         password = secrets.token_urlsafe(24) if login else ""
         write_private(self._properties, _kafka_properties(folder, port, controller, password, settings or {}))
-        super().__init__("kafka", folder, _command(_KAFKA_OPTIONS, "kafka.Kafka", str(self._properties)), port)
+        super().__init__(
+            "kafka",
+            folder,
+            _java(_KAFKA_OPTIONS, str(HERE / "Launcher.java"), "kafka.Kafka", str(self._properties)),
+            port,
+        )
         self.cluster = (
             Cluster(self.address, "sasl_plaintext", "PLAIN", ADMIN, password) if login else Cluster(self.address)
         )
@@ -179,20 +184,12 @@ class MongoServer(JavaServer):
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (port,) = _ports(folder, 1)
-        command = _command_of_source(_MONGO_OPTIONS, "MongoServer.java", HOST, str(port), str(folder / "data"))
+        command = _java(_MONGO_OPTIONS, str(HERE / "MongoServer.java"), HOST, str(port), str(folder / "data"))
         super().__init__("mongodb", folder, command, port)
 
 
 def _java(options: Sequence[str], *rest: str) -> list[str]:
     return [java(), *_JAVA_OPTIONS, *options, "-cp", classpath(), *rest]
-
-
-def _command(options: Sequence[str], name: str, *arguments: str) -> list[str]:
-    return _java(options, str(HERE / "Launcher.java"), name, *arguments)
-
-
-def _command_of_source(options: Sequence[str], source: str, *arguments: str) -> list[str]:
-    return _java(options, str(HERE / source), *arguments)
 
 
 def _kafka_properties(folder: Path, port: int, controller: int, password: str, settings: Mapping[str, str]) -> str:
