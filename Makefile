@@ -1,6 +1,6 @@
 # Few verbs. Everything is installed into .venv from the lock file, with hashes; nothing else is touched.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak up down contracts
+.PHONY: help demo test lint bench scenarios soak up down contracts
 PYTHON ?= python3
 BIN := .venv/bin
 NEEDS_DOCKER = docker compose version >/dev/null 2>&1 || \
@@ -29,6 +29,9 @@ lint: .venv/installed ## ruff and mypy --strict
 
 bench: .venv/installed ## measures a hop's latency, memory and matching; prints, judges nothing
 	$(BIN)/python -m tests.bench
+
+scenarios: .venv/installed ## everything that the platform must survive, on the Java engines too; writes tests/scenarios/REPORT.md
+	LAHETE_SCENARIOS=all $(BIN)/python -m pytest --quiet tests/scenarios
 
 MINUTES ?= 10
 soak: .venv/installed ## steady load with kills on the Java engines; MINUTES=10

@@ -17,8 +17,8 @@ from random import Random
 from typing import Final
 
 from deploy.embedded.processes import is_alive
+from tests.scenarios.stage import SESSION_SECONDS
 
-SESSION_SECONDS: Final = 6.0
 FROZEN_SECONDS: Final = SESSION_SECONDS + 3.0
 _SERVERS: Final = ("broker", "mongodb", "supervisor")
 

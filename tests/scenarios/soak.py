@@ -13,11 +13,10 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -34,11 +33,12 @@ from deploy.engines import Engine
 from deploy.java.jars import JavaError
 from tests.integration.test_run import free_base
 from tests.scenarios.drawing import Sample, drawing
-from tests.scenarios.faults import SESSION_SECONDS, Faults
+from tests.scenarios.faults import Faults
 from tests.scenarios.journeys import ON_KAFKA, World
 from tests.scenarios.load import Load
 from tests.scenarios.oracle import Declared, see, violations
 from tests.scenarios.sight import Place, Sight, until_quiet
+from tests.scenarios.stage import SESSION_SECONDS, looked_after
 
 RATES: Final[Mapping[Engine, float]] = {Engine.JAVA: 12.0, Engine.EMBEDDED: 30.0}
 """Events from outside a second that two shared cores carry; each becomes about five on the log.
@@ -113,37 +113,12 @@ def soak(folder: Path, seconds: float, seed: int, engine: Engine, rate: float, s
         extra["LAHETE_KAFKA_SESSION_TIMEOUT_MS"] = str(round(SESSION_SECONDS * 1000))
     instances = _INSTANCES[engine]
     with Supervisor(folder, free_base(), "", extra, engine=engine, instances=instances, say=say) as supervisor:
-        with _looked_after(supervisor) as check:
+        with looked_after(supervisor) as check:
             soaked = asyncio.run(_soak(folder, seconds, seed, engine, rate, say, check))
         run = read_run(opened)
         soaked.faults += [f"left at the end: {line}" for line in supervisor.stop()]
     soaked.faults += [] if run is None else still_running(run)
     return soaked
-
-
-@contextmanager
-def _looked_after(supervisor: Supervisor) -> Iterator[Callable[[], None]]:
-    """Starts anew what died, from a thread. What is given raises where that has ended."""
-    over = threading.Event()
-    ended: list[EmbeddedError] = []
-
-    def look_after() -> None:
-        try:
-            supervisor.run_until(over.is_set)
-        except EmbeddedError as error:
-            ended.append(error)
-
-    def check() -> None:
-        if ended:
-            raise ended[0]
-
-    thread = threading.Thread(target=look_after, daemon=True)
-    thread.start()
-    try:
-        yield check
-    finally:
-        over.set()
-        thread.join()
 
 
 async def _soak(

@@ -1,0 +1,76 @@
+"""REPORT.md, written at the end of `make scenarios`: what was played, when, on what, and what it came to."""
+
+import platform
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.scenarios.stage import Played
+from tests.scenarios.table import TABLE
+
+REPORT: Final = Path(__file__).with_name("REPORT.md")
+_PLAYED: Final = re.compile(r"\[(\d+)-")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario on one engine. `played` is None where it ended before the oracle was asked."""
+
+    number: int
+    engine: str
+    passed: bool
+    seconds: float
+    played: Played | None
+
+
+def rows_of(stats: Mapping[str, Sequence[Any]]) -> list[Row]:
+    """The scenarios among the tests that ran, by number and engine."""
+    ran = [
+        report
+        for outcome in ("passed", "failed")
+        for report in stats.get(outcome, ())
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+    ]
+    found = (_row(report) for report in ran)
+    return sorted((row for row in found if row), key=lambda row: (row.number, row.engine))
+
+
+def _row(report: pytest.TestReport) -> Row | None:
+    properties = dict(report.user_properties)
+    number = _PLAYED.search(report.nodeid)
+    if number is None or "engine" not in properties:
+        return None
+    played = properties.get("played")
+    numbers = Played(**played) if isinstance(played, dict) else None
+    return Row(int(number[1]), str(properties["engine"]), report.passed, report.duration, numbers)
+
+
+def as_markdown(rows: Iterable[Row]) -> str:
+    """The page."""
+    lines = [
+        "# What the platform survived",
+        "",
+        f"Written by `make scenarios` on {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}. After each the oracle was asked: everything accepted had exactly one effect, is dead-lettered or waits, as declared before it was sent (`tests/scenarios/oracle.py`). Repetitions are records that came on the wire again under their own id; the longest pause is between two effects, whatever was sent meanwhile.",
+        "",
+        "| # | what happens | engine | rounds | events | effects | repetitions | dead letters | longest pause, s | took, s | |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+        *map(_line, rows),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _line(row: Row) -> str:
+    one = row.played
+    numbers = (
+        [one.rounds, one.events, one.effects, one.repetitions, one.dead_letters, f"{one.longest_pause:.1f}"]
+        if one
+        else [""] * 6
+    )
+    cells = [row.number, TABLE[row.number].what, row.engine, *numbers, f"{row.seconds:.0f}"]
+    return f"| {' | '.join(map(str, cells))} | {'held' if row.passed else 'FAILED'} |"

@@ -1,0 +1,142 @@
+"""Sends as the partners' systems do, over HTTP and by senders of Kafka topics of their own; writes into the ledger what
+was answered.
+
+What is not taken (429, 503, no answer) is sent again with the same id until it is, as CONTRACTS.md asks of senders.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Mapping
+from random import Random
+from typing import Any, Final, Self
+
+import httpx
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from tests.scenarios.journeys import Step
+from tests.scenarios.oracle import Declared
+from tests.scenarios.sight import Headers, Place
+
+ANSWERED_WITHIN: Final = 8.0
+_PAUSE: Final = 0.3
+_TAKEN_WITHIN: Final = 120.0
+_DOORS: Final = ("referral", "catalogue", "feedback")
+
+
+class NotTakenError(AssertionError):
+    """Nobody took an event in two minutes."""
+
+
+class Sender:
+    """All senders of one platform. A context manager.
+
+    `sent` counts what was taken, `retries` the tries without an answer, `faults` the answers that were not the declared,
+    `longest_wait` the seconds an event waited until a door took it.
+    """
+
+    def __init__(self, place: Place, declared: Declared, rng: Random) -> None:
+        self.sent = 0
+        self.retries = 0
+        self.longest_wait = 0.0
+        self.faults: list[str] = []
+        self._place = place
+        self._declared = declared
+        self._rng = rng
+        self._doors = [url for name, url in place.urls.items() if name.partition("-")[0] in _DOORS]
+        self._http = httpx.AsyncClient(timeout=ANSWERED_WITHIN)
+        self._producer = AIOKafkaProducer(bootstrap_servers=place.kafka, acks="all", enable_idempotence=True)
+
+    async def __aenter__(self) -> Self:
+        await self._producer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+        await self._producer.stop()
+
+    async def send(self, step: Step) -> None:
+        """Declares it, and sends it until it was answered for good. Raises `NotTakenError`."""
+        if step.expected:
+            self._declared.expect(step.expected)
+        began = time.monotonic()
+        while not await self.attempt(step):
+            self.retries += 1
+            await asyncio.sleep(_PAUSE)
+            if time.monotonic() - began > _TAKEN_WITHIN:
+                raise NotTakenError(f"{step.event.get('id')} was taken by nobody in {_TAKEN_WITHIN:.0f} s")
+        self.sent += 1
+        self.longest_wait = max(self.longest_wait, time.monotonic() - began)
+
+    async def send_all(self, steps: Iterable[Step], at_once: int = 50) -> None:
+        """Many that do not wait for one another. Raises `NotTakenError`."""
+        free = asyncio.Semaphore(at_once)
+
+        async def one(step: Step) -> None:
+            async with free:
+                await self.send(step)
+
+        await asyncio.gather(*(one(step) for step in steps))
+
+    async def attempt(self, step: Step) -> bool:
+        """One try, of what was declared before: whether it was answered for good."""
+        return await (self._to_kafka(step) if step.on_kafka else self._over_http(step))
+
+    async def _over_http(self, step: Step) -> bool:
+        source, id_ = step.event["source"], step.event["id"]
+        headers = {
+            "Authorization": f"Bearer {self._place.keys[step.by]}",
+            "Content-Type": "application/cloudevents+json",
+        }
+        url = f"{self._rng.choice(self._doors)}/v1/events"
+        try:
+            response = await self._http.post(url, content=json.dumps(step.event), headers=headers)
+        except httpx.TransportError:
+            self._declared.unanswered(source, id_)
+            return False
+        if response.status_code in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
+            self._declared.unanswered(source, id_)
+            return False
+        if response.status_code == httpx.codes.ACCEPTED:
+            self._declared.accepted(source, id_)
+        else:
+            self._declared.refused(source, id_)
+        if (response.status_code == httpx.codes.ACCEPTED) == step.refused:
+            self.faults.append(f"{source} {id_}: the door answered {response.status_code} {response.text[:200]}")
+        return True
+
+    async def _to_kafka(self, step: Step) -> bool:
+        event = step.event
+        named = (event["source"], event["id"]) if "id" in event else None
+        try:
+            record = (_value(event), str(event["subject"]).encode(), _headers(event))
+            await self.write("intake" + step.by.replace("/", "."), *record)
+        except (KafkaError, TimeoutError):
+            # It is still the producer's, and may land.
+            if named:
+                self._declared.unanswered(*named)
+            else:
+                self._declared.nameless(acknowledged=False)
+            return False
+        if named:
+            self._declared.accepted(*named)
+        else:
+            self._declared.nameless()
+        return True
+
+    async def write(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers) -> None:
+        """Any record at all, undeclared. Raises `KafkaError`, `TimeoutError`: it may land all the same."""
+        async with asyncio.timeout(ANSWERED_WITHIN):
+            await (await self._producer.send(topic, value, key, headers=list(headers)))
+
+
+def _value(event: Mapping[str, Any]) -> bytes:
+    return str(event["data"]).encode() if "id" not in event else json.dumps(event["data"]).encode()
+
+
+def _headers(event: Mapping[str, Any]) -> list[tuple[str, bytes]]:
+    if "id" not in event:
+        return []
+    attributes = [(f"ce_{name}", str(value).encode()) for name, value in event.items() if name != "data"]
+    return [*attributes, ("content-type", b"application/json")]

@@ -1,0 +1,32 @@
+"""What is sent again, however often."""
+
+import asyncio
+from uuid import uuid4
+
+from tests.integration.road import REGION, issued
+from tests.scenarios.conftest import Opened
+from tests.scenarios.send import Sender
+from tests.scenarios.stage import step, told
+from tests.scenarios.table import JAVA, scenario
+
+TIMES = 50
+
+
+@scenario(1)
+def test_the_same_referral_fifty_times_is_one_referral(opened: Opened, engine: object) -> None:
+    """ReferralIssued is sent 50 times at once, to the doors of three instances where there can be several.
+
+    One ReferralOpened id by the oracle's declared effects; one place in the history; one entry of it in the region's feed.
+    """
+    instances = {"referral": 3} if engine is JAVA else {}
+    event = issued(str(uuid4()))
+    once = step(event, effects={"ReferralOpened": 1}, history_of=event["data"]["referral_id"])
+
+    async def fifty_times(sender: Sender) -> None:
+        await asyncio.gather(*(sender.send(once) for _ in range(TIMES)))
+
+    with opened(instances=instances) as stage:
+        stage.play(fifty_times)
+        sight = stage.judge()
+        assert [record.named for record in sight.intake].count((event["source"], event["id"])) == TIMES
+        assert sum(told(stage, REGION, "ReferralOpened").values()) == 1
