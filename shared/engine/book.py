@@ -40,6 +40,7 @@ class Book:
         self.version = version
         self.document = document
         self.changed = False
+        self._saved: Row | None = None
 
     @property
     def aggregate(self) -> str:
@@ -184,7 +185,8 @@ class Book:
         document = self.document
         if document.outbox and document.outbox_since is None:
             document.outbox_since = outbox_since
-        return self._row(document, self.version + 1)
+        self._saved = self._row(document, self.version + 1)
+        return self._saved
 
     def cleared_row(self, ring: int) -> Row:
         """The saved version as it may be once all of its outbox is out and its overflow in the inbox."""
@@ -196,11 +198,16 @@ class Book:
             ring=self.document.ring[overflow:],
             spilled=self.document.spilled + overflow,
         )
-        return self._row(document, self.version)
+        # By what it is found, and its summary, are as they were saved a moment ago.
+        row = self._saved or self._row(document, self.version)
+        return Row(
+            self.id, self.version, msgspec.json.encode(document), {**row.fields, "outbox_since": None}, row.brief
+        )
 
     def overflow(self, ring: int) -> list[Seen]:
         """The outcomes beyond the newest `ring`."""
-        return self.document.ring[: max(0, len(self.document.ring) - ring)]
+        beyond = len(self.document.ring) - ring
+        return self.document.ring[:beyond] if beyond > 0 else []
 
     def remembered_overflow(self, ring: int) -> list[Remembered]:
         """The overflow as the inbox keeps it."""
