@@ -23,7 +23,7 @@ from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.contracts.envelope import kafka_headers
 from shared.engine.publish import Publisher, Record
-from tests.integration.test_run import free_base
+from tests.ports import free_base
 
 REGION = "/region/06"
 OPISTO = "/opisto/1.2.246.562.10.12810669445"

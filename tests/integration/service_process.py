@@ -14,12 +14,13 @@ import httpx
 
 from deploy.embedded.control import REPOSITORY
 from deploy.embedded.keys import make_keys, read_keys
-from deploy.embedded.processes import HOST, free_port
+from deploy.embedded.processes import HOST
 from deploy.embedded.state import open_folder
 from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.engine.publish import Publisher, Record
 from tests.integration.road import issued, kafka_headers_of
+from tests.ports import free_base
 
 REGION = "/region/06"
 
@@ -30,7 +31,7 @@ class Service:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = open_folder(folder)
         make_keys(self.folder)
-        self.port = free_port()
+        self.port = free_base()
         self.url = f"http://{HOST}:{self.port}"
         self._log = folder / "referral.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LAHETE_")}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.integration.test_run import free_base, wait_for
+from tests.integration.running import wait_for
+from tests.ports import free_base
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -23,7 +23,8 @@ from deploy.embedded.supervisor import Supervisor
 from shared.cluster import Cluster
 from shared.contracts.topics import DEAD_LETTERS, events_of, platform_topics
 from shared.engine.lag import READS, lags
-from tests.integration.test_run import free_base, referral, wait_for
+from tests.integration.running import referral, wait_for
+from tests.ports import free_base
 
 pytestmark = pytest.mark.asyncio
 

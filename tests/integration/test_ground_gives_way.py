@@ -27,11 +27,11 @@ from deploy.kafka.topics import TopicSettings, apply, wanted
 from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.settings import read
-from tests.engines import address_of, broker_with, own_java
-from tests.engines import kafka as shared_kafka
+from tests.engines import address_of, broker_with, java
 from tests.integration.road import REGION, issued
+from tests.integration.running import lahete, wait_for
 from tests.integration.service_process import Service, record, service, write
-from tests.integration.test_run import free_base, lahete, wait_for
+from tests.ports import free_base
 
 TOPICS = {**topics.platform_topics(), topics.intake_of(REGION): 1}
 
@@ -87,7 +87,7 @@ class Standing:
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     """The service is started before its Kafka, and Kafka before its topics."""
-    own_java()
+    address_of(java())
     folder = tmp_path_factory.mktemp("standing")
     kafka = KafkaServer(folder / "kafka")
     with service(folder / "lahete", LAHETE_KAFKA=kafka.address) as one:
@@ -226,7 +226,7 @@ def cluster_id(kafka: Cluster) -> str:
 
 
 def test_a_database_that_is_away_is_waited_for_at_the_start_and_later(other: Cluster, tmp_path: Path) -> None:
-    own_java()
+    address_of(java())
     mongodb = MongoServer(tmp_path / "mongodb")
     with service(
         tmp_path / "lahete", LAHETE_KAFKA=other.bootstrap, LAHETE_MONGODB=f"mongodb://{mongodb.address}"
@@ -271,14 +271,13 @@ def test_what_waiting_does_not_mend_ends_the_start_with_one_line(tmp_path: Path)
 
 
 @pytest.fixture
-def verbs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
+def verbs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster]:
     """The environment of an operator whose Kafka holds nothing yet."""
-    cluster = Cluster(address_of(shared_kafka()))
-    with broker_with("kafka", tmp_path, {}):
+    with broker_with("kafka", tmp_path, {}) as cluster:
         monkeypatch.setenv("LAHETE_ENV", "test")
         monkeypatch.setenv("LAHETE_KAFKA", cluster.bootstrap)
         monkeypatch.setenv("LAHETE_STATE", str(tmp_path))
-        return cluster
+        yield cluster
 
 
 @dataclass(frozen=True)
