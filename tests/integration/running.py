@@ -26,6 +26,7 @@ from tests.ports import free_base
 EVENT = "application/cloudevents+json"
 READY_WITHIN = 90
 """What a run may take to start: the servers' own patience, and the services', on a machine that has much to do."""
+SERVERS = {Engine.EMBEDDED: {"broker"}, Engine.JAVA: {"broker", "mongodb"}}
 SEVERAL = {Engine.EMBEDDED: (), Engine.JAVA: ("--instances", "referral=2")}
 """One consumer a group is all that librdkafka's broker serves."""
 

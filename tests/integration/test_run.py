@@ -28,11 +28,10 @@ from shared.cluster import Cluster
 from shared.contracts.topics import SERVICES
 from shared.engine.lag import LagReader
 from tests.engines import address_of, java
-from tests.integration.running import Running, command, is_running, lahete, referral, running, start, wait_for
+from tests.integration.running import SERVERS, Running, command, is_running, lahete, referral, running, start, wait_for
 from tests.ports import free_base
 
 OFFSETS = {"monitor": 0, "referral": 1, "catalogue": 2, "feedback": 3, "notify": 4}
-SERVERS = {Engine.EMBEDDED: {"broker"}, Engine.JAVA: {"broker", "mongodb"}}
 INSTANCES = {Engine.EMBEDDED: {*SERVICES}, Engine.JAVA: {*SERVICES, "referral-2"}}
 
 
