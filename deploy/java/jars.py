@@ -13,7 +13,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -53,18 +54,28 @@ def classpath(say: Callable[[str], None] = lambda _: None) -> str:
     """Java's classpath of our classes and all jars, made if they are not there. Raises `JavaMissing`."""
     java()
     TARGET.mkdir(exist_ok=True)
-    pinned = hashlib.sha256(b"".join(file.read_bytes() for file in (HERE / "pom.xml", *SOURCES))).hexdigest()
-    done = TARGET / "fetched"
     # Several test runs may come here at once.
     with (TARGET / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists() or done.read_text() != pinned:
-            say("fetching Kafka's and the database's jars with Maven, once")
-            shutil.rmtree(JARS, ignore_errors=True)
-            _fetch()
-            _compile()
-            done.write_text(pinned)
+        with _once("fetched", HERE / "pom.xml") as due:
+            if due:
+                say("fetching Kafka's and the database's jars with Maven, once")
+                shutil.rmtree(JARS, ignore_errors=True)
+                _fetch()
+        with _once("compiled", HERE / "pom.xml", *SOURCES) as due:
+            if due:
+                _compile()
     return _path()
+
+
+@contextmanager
+def _once(what: str, *made_of: Path) -> Iterator[bool]:
+    """Whether the block is to do it: it was never done, or of something else."""
+    done, pinned = TARGET / what, hashlib.sha256(b"".join(file.read_bytes() for file in made_of)).hexdigest()
+    due = not done.exists() or done.read_text() != pinned
+    yield due
+    if due:
+        done.write_text(pinned)
 
 
 def _path() -> str:
