@@ -24,6 +24,8 @@ from deploy.engines import Engine
 from tests.ports import free_base
 
 EVENT = "application/cloudevents+json"
+PATIENCE = 60.0
+"""Seconds that a test gives what takes one or two, on a machine that has much else to do."""
 READY_WITHIN = 90
 """What a run may take to start: the servers' own patience, and the services', on a machine that has much to do."""
 SERVERS = {Engine.EMBEDDED: {"broker"}, Engine.JAVA: {"broker", "mongodb"}}
@@ -31,7 +33,7 @@ SEVERAL = {Engine.EMBEDDED: (), Engine.JAVA: ("--instances", "referral=2")}
 """One consumer a group is all that librdkafka's broker serves."""
 
 
-def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """Whether it came to hold."""
     deadline = time.monotonic() + seconds
     while not (holds := condition()) and time.monotonic() < deadline:
@@ -70,17 +72,17 @@ class Running:
     def send(self, event: Mapping[str, object], key: str | None) -> httpx.Response:
         headers = {"Content-Type": EVENT} | ({"Authorization": f"Bearer {key}"} if key else {})
         url = self.run["urls"]["referral"] + "/v1/events"
-        return httpx.post(url, content=json.dumps(event), headers=headers, timeout=10, trust_env=False)
+        return httpx.post(url, content=json.dumps(event), headers=headers, timeout=30, trust_env=False)
 
     def holds(self, event: Mapping[str, object]) -> bool:
         """Whether the referral of an event is known."""
         headers = {"Authorization": f"Bearer {self.key('ops:first')}"}
         url = f"{self.run['urls']['referral']}/v1/referrals/{event['subject']}"
         with suppress(httpx.TransportError):
-            return httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code == 200
+            return httpx.get(url, headers=headers, timeout=30, trust_env=False).status_code == 200
         return False
 
-    def ended(self, seconds: float = 30) -> tuple[int, str]:
+    def ended(self, seconds: float = PATIENCE) -> tuple[int, str]:
         """Exit code and all that it printed."""
         printed, _ = self.process.communicate(timeout=seconds)
         return self.process.returncode, printed

@@ -14,7 +14,7 @@ from deploy.embedded.control import REPOSITORY
 from deploy.engines import Engine
 from shared.contracts.topics import SERVICES
 from tests.engines import address_of, java
-from tests.integration.running import SERVERS, wait_for
+from tests.integration.running import PATIENCE, SERVERS, wait_for
 from tests.ports import free_base
 
 
@@ -41,7 +41,6 @@ SMALL = {
 EVERY_FAULT = {"conflict", "forged_sender", "invalid", "personal_data", "undecodable", "unknown_type"}
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("engine", SMALL)
 def test_the_demo_balances_and_leaves_nothing_running(engine: Engine) -> None:
     if engine is Engine.JAVA:
@@ -49,7 +48,7 @@ def test_the_demo_balances_and_leaves_nothing_running(engine: Engine) -> None:
     small = SMALL[engine]
     with demo("--json", "--engine", engine.value, *small.arguments) as process:
         whole = len(SERVICES) + len(SERVERS[engine])
-        assert wait_for(lambda: len(psutil.Process(process.pid).children()) >= whole, 60)
+        assert wait_for(lambda: len(psutil.Process(process.pid).children()) >= whole)
         left = psutil.Process(process.pid).children()
         printed, complaint = process.communicate(timeout=150)
     assert process.returncode == 0, printed[-2_000:] + complaint[-2_000:]
@@ -94,8 +93,8 @@ def test_a_broker_in_memory_that_dies_ends_the_demo_in_one_line_and_leaves_nothi
         left = psutil.Process(process.pid).children()
         broker = next(one for one in left if "deploy.embedded.broker" in one.cmdline())
         broker.kill()
-        _, complaint = process.communicate(timeout=40)
+        _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert complaint.startswith("lahete: the broker ended by SIGKILL")
     assert len(complaint.splitlines()) == 1
-    assert wait_for(lambda: not any(one.is_running() for one in left), 10)
+    assert wait_for(lambda: not any(one.is_running() for one in left))

@@ -29,7 +29,7 @@ from shared.contracts import topics
 from shared.settings import read
 from tests.engines import address_of, broker_with, java
 from tests.integration.road import REGION, issued
-from tests.integration.running import lahete, wait_for
+from tests.integration.running import PATIENCE, lahete, wait_for
 from tests.integration.service_process import Service, record, service, write
 from tests.ports import free_base
 
@@ -194,7 +194,7 @@ def test_another_cluster_is_not_read_until_a_person_accepts_it(
     known = send(standing.kafka.cluster)
     standing.service.comes_to_hold(known)
     standing.service.process.terminate()
-    assert standing.service.process.wait(20) == 0
+    assert standing.service.process.wait(PATIENCE) == 0
     there = send(other)
     with service(folder, LAHETE_KAFKA=other.bootstrap) as one:
         line = one.comes_to_lack("is cluster")
@@ -312,7 +312,7 @@ def test_topics_are_made_once_and_what_differs_is_said_and_left(
     assert found("--dry", *at) == (1, dict.fromkeys(every, "lacks"))
     assert partitions(verbs) == {}
     assert found(*at) == (0, dict.fromkeys(every, "created"))
-    assert wait_for(lambda: partitions(verbs) == every, 10), "a broker learns of them a moment later"
+    assert wait_for(lambda: partitions(verbs) == every), "a broker learns of them a moment later"
     assert found(*at) == found("--dry", *at) == (0, dict.fromkeys(every, "there"))
     monkeypatch.setenv("LAHETE_TOPICS", '{"intake.http": {"partitions": 16, "retention": "P60D"}}')
     code, differing = found(*at)
@@ -327,7 +327,7 @@ def test_topics_are_made_once_and_what_differs_is_said_and_left(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("lahete: LAHETE_TOPICS names 'intake.htp', which is no topic; it is one of ")
@@ -361,10 +361,10 @@ def test_a_kafka_of_others_is_set_up_run_on_and_left_running(verbs: Cluster, tmp
         referral = Door(run["urls"]["referral"], json.loads(keys)[REGION])
         over_http = issued(str(uuid4()))
         assert referral.takes(over_http) == 202
-        assert wait_for(lambda: referral.holds(over_http["subject"]), 20)
+        assert wait_for(lambda: referral.holds(over_http["subject"]))
         assert lahete("topics", "add", REGION, *at) == (0, "intake.region.06: there\n")
         to_kafka = send(verbs)
-        assert wait_for(lambda: referral.holds(to_kafka), 10)
+        assert wait_for(lambda: referral.holds(to_kafka))
     finally:
         stopped = lahete("stop", *at)
     assert stopped == (0, "stopped\n")

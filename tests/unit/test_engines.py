@@ -501,7 +501,7 @@ def run(folder: Path, test: str, workers: int = 0, **variables: str) -> subproce
     shared = ["--numprocesses", str(workers), "--dist", "loadfile"]
     command = [sys.executable, "-m", "pytest", *options, *shared, str(folder)]
     return subprocess.run(
-        command, cwd=REPOSITORY, env=settings, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=REPOSITORY, env=settings, capture_output=True, text=True, timeout=180, check=False
     )
 
 
