@@ -29,7 +29,7 @@ LONGEST_FIRST: Final = (
     "tests/contract/test_store.py",
 )
 """Units in the order of their length, as `--durations` says it; what is not here comes after them, as collected."""
-_ON_SERVERS: Final = re.compile(r"\[.*\b(?:java|kafka|mongodb)\b")
+_ON_SERVERS: Final = re.compile(r"\[.*\b(?:java|kafka|mongodb|motor|pymongo)\b")
 
 
 def unit_of(test: str) -> str:
