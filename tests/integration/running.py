@@ -26,7 +26,7 @@ from tests.ports import free_base
 EVENT = "application/cloudevents+json"
 PATIENCE = 60.0
 """Seconds that a test gives what takes one or two, on a machine that has much else to do."""
-READY_WITHIN = 90
+READY_WITHIN = 150.0
 """What a run may take to start: the servers' own patience, and the services', on a machine that has much to do."""
 SERVERS = {Engine.EMBEDDED: {"broker"}, Engine.JAVA: {"broker", "mongodb"}}
 SEVERAL = {Engine.EMBEDDED: (), Engine.JAVA: ("--instances", "referral=2")}

@@ -14,7 +14,7 @@ from deploy.embedded.control import REPOSITORY
 from deploy.engines import Engine
 from shared.contracts.topics import SERVICES
 from tests.engines import address_of, java
-from tests.integration.running import PATIENCE, SERVERS, wait_for
+from tests.integration.running import PATIENCE, READY_WITHIN, SERVERS, wait_for
 from tests.ports import free_base
 
 
@@ -48,9 +48,9 @@ def test_the_demo_balances_and_leaves_nothing_running(engine: Engine) -> None:
     small = SMALL[engine]
     with demo("--json", "--engine", engine.value, *small.arguments) as process:
         whole = len(SERVICES) + len(SERVERS[engine])
-        assert wait_for(lambda: len(psutil.Process(process.pid).children()) >= whole)
+        assert wait_for(lambda: len(psutil.Process(process.pid).children()) >= whole, READY_WITHIN)
         left = psutil.Process(process.pid).children()
-        printed, complaint = process.communicate(timeout=150)
+        printed, complaint = process.communicate(timeout=200)
     assert process.returncode == 0, printed[-2_000:] + complaint[-2_000:]
     assert not any(one.is_running() for one in left)
     told = json.loads(printed)

@@ -30,6 +30,7 @@ from shared.engine.lag import LagReader
 from tests.engines import address_of, java
 from tests.integration.running import (
     PATIENCE,
+    READY_WITHIN,
     SERVERS,
     Running,
     command,
@@ -293,7 +294,7 @@ def test_services_that_have_just_been_started_end_too_when_the_supervisor_is_kil
 ) -> None:
     process = start(engine, tmp_path / "lahete", free_base())
     supervisor = psutil.Process(process.pid)
-    assert wait_for(lambda: len(supervisor.children()) == len(SERVICES) + len(SERVERS[engine]))
+    assert wait_for(lambda: len(supervisor.children()) == len(SERVICES) + len(SERVERS[engine]), READY_WITHIN)
     children = [child.pid for child in supervisor.children()]
     process.kill()
     process.communicate()
@@ -313,7 +314,7 @@ def test_when_the_broker_in_memory_dies_everything_stops_and_says_what_is_lost(t
 
 def test_a_service_that_cannot_start_ends_the_start_with_its_own_line(engine: Engine, tmp_path: Path) -> None:
     process = start(engine, tmp_path / "lahete", free_base(), LAHETE_DUE_MATCH="-P1D")
-    printed, _ = process.communicate(timeout=90)
+    printed, _ = process.communicate(timeout=READY_WITHIN)
     assert process.returncode == 1
     assert printed.splitlines()[-1].startswith("lahete: referral ended with 1: lahete: LAHETE_DUE_MATCH")
     assert not (tmp_path / "lahete" / "run.json").exists()
@@ -324,7 +325,7 @@ def test_a_run_in_the_background_is_there_when_the_verb_returns(engine: Engine, 
     detached = [*command(engine, folder, free_base()), "--detach"]
     environment = os.environ | {"LAHETE_ENV": "test", "LAHETE_CLOCK": "2026-09-01T08:00:00+03:00*40"}
     begun = subprocess.run(
-        detached, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=90, check=False
+        detached, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=READY_WITHIN, check=False
     )
     try:
         assert begun.returncode == 0, begun.stderr
