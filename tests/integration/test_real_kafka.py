@@ -26,7 +26,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from typer.testing import CliRunner
 
 from cli.main import app
-from deploy.embedded.processes import free_port
 from deploy.embedded.state import grant, open_folder
 from deploy.java.servers import HOST, KafkaServer
 from deploy.kafka.acls import OPS, SETUP, of_senders, of_services, of_staff, user_of
@@ -38,8 +37,9 @@ from shared.engine.publish import BrokerUnavailable
 from shared.http.keys import write_private
 from shared.reach import why_not
 from shared.settings import read
-from tests.engines import own_java
+from tests.engines import address_of, java
 from tests.integration.service_process import record, service, write
+from tests.ports import free_base
 
 REGION, OTHER = "/region/06", "/region/08"
 LOGINS = (*topics.SERVICES, SETUP, OPS, user_of(REGION), user_of(OTHER))
@@ -78,10 +78,10 @@ class Guarded:
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    own_java()
+    address_of(java())
     folder = tmp_path_factory.mktemp("guarded")
     _make_certificate(folder)
-    tls = f"{HOST}:{free_port()}"
+    tls = f"{HOST}:{free_base()}"
     # Made twice: the first says which ports it has chosen, which the settings of a listener more must repeat.
     first = KafkaServer(folder / "kafka", login=True)
     with KafkaServer(folder / "kafka", _with_tls(folder, first, tls), login=True) as server:
