@@ -52,10 +52,12 @@ class Book:
     def known_as(self, arrival: Arrival, inbox: Known) -> str | None:
         """`repetition`, `applied before` under another attempt, `conflict`, or None: new under its attempt."""
         event = arrival.event
-        key = (event.source, event.id)
-        outcomes: list[Seen | Remembered] = [seen for seen in self.document.ring if (seen.source, seen.id) == key]
-        outcomes += inbox.get(key, ())
-        waiting = [early for early in self.document.early if (early.source, early.id) == key]
+        source, id_ = event.source, event.id
+        outcomes: list[Seen | Remembered] = [
+            one for one in self.document.ring if one.id == id_ and one.source == source
+        ]
+        outcomes += inbox.get((source, id_), ())
+        waiting = [one for one in self.document.early if one.id == id_ and one.source == source]
         # A conflict is a conflict under every attempt; of what was erased nothing is left to differ from.
         if not self.document.erased and any(one.digest != event.digest for one in (*outcomes, *waiting)):
             return CONFLICT
