@@ -8,7 +8,7 @@ the records: when the broker took the first, and when the one in question.
 import asyncio
 import json
 import time
-from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 from uuid import uuid4
@@ -35,6 +35,10 @@ _ROOM: Final = 30
 _OPISTO: Final = "/opisto/bench"
 _REGION: Final = "/region/08"
 MOMENTS: Final = {"ReferralOpened": "hop", "ActivitiesProposed": "proposal", "ReferralCompleted": "road"}
+FIRST: Final = "ReferralIssued"
+LAST: Final = "ReferralCompleted"
+PILOTS: Final = 6
+"""Referrals that are sent first, to see how many events follow from one."""
 SAYS: Final = (
     "A platform of five services; the bench plays region and opisto and answers at once. *hop*: from ReferralIssued on the log "
     "to ReferralOpened; *proposal*: to ActivitiesProposed; *road*: to ReferralCompleted, by way of the choice, the place that "
@@ -58,8 +62,8 @@ def _part(ground: Ground, effort: Effort) -> Part:
 async def _rates(running: Running, effort: Effort) -> list[Line]:
     async with Partners(running.run.kafka) as partners:
         before = await written(running.run.kafka)
-        await partners.send(10, 1.0, 3)
-        a_referral = (await written(running.run.kafka) - before) / 10
+        await partners.send(PILOTS, 2.0, _LEFT_WITHIN)
+        a_referral = (await written(running.run.kafka) - before) / PILOTS
         return [await _at(running, partners, rate, a_referral, effort) for rate in RATES]
 
 
@@ -90,8 +94,7 @@ class Partners:
         self._publisher = Publisher.to(Cluster(kafka))
         topics = [INTAKE_HTTP, *map(events_of, ("referral", "catalogue"))]
         self._consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, fetch_max_wait_ms=10)
-        self._issued: dict[str, int] = {}
-        self._delays: dict[str, list[float]] = defaultdict(list)
+        self._seen: dict[str, dict[str, int]] = {}
         self._activity: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
@@ -108,20 +111,25 @@ class Partners:
 
     async def send(self, count: int, a_second: float, left_within: float) -> dict[str, list[float]]:
         """So many referrals at that rate; the delays, in milliseconds, of those that came there in time."""
-        self._issued, self._delays = {}, defaultdict(list)
+        self._seen = {}
         await self._publish_activities(count)
         began = time.monotonic()
         for number in range(count):
             await asyncio.sleep(max(0.0, began + number / a_second - time.monotonic()))
             referral_id, record = referral_issued()
-            self._issued[referral_id] = 0
+            self._seen[referral_id] = {}
             await self._publisher.publish([record])
         deadline = time.monotonic() + left_within
-        while len(self._delays["road"]) < count and time.monotonic() < deadline:
+        while any(LAST not in at for at in self._seen.values()) and time.monotonic() < deadline:
             if self._reading.done():
                 self._reading.result()
             await asyncio.sleep(0.05)
-        return {moment: list(self._delays[moment]) for moment in MOMENTS.values()}
+        return {moment: list(self._delays(name)) for name, moment in MOMENTS.items()}
+
+    def _delays(self, name: str) -> Iterator[float]:
+        for at in self._seen.values():
+            if FIRST in at and name in at:
+                yield at[name] - at[FIRST]
 
     async def _publish_activities(self, count: int) -> None:
         self._groups = [f"choir-{uuid4().hex[:8]}" for _ in range(-(-count // _ROOM) + 1)]
@@ -133,21 +141,21 @@ class Partners:
         async for record in self._consumer:
             name = dict(record.headers).get("ce_type", b"").decode().split(".")[-2:][0]
             referral_id = (record.key or b"").decode()
-            if referral_id in self._issued:
+            if referral_id in self._seen:
                 await self._take(name, referral_id, record)
 
     async def _take(self, name: str, referral_id: str, record: ConsumerRecord[bytes, bytes]) -> None:
-        if name == "ReferralIssued":
-            self._issued[referral_id] = record.timestamp
-        if moment := MOMENTS.get(name):
-            self._delays[moment].append(record.timestamp - self._issued[referral_id])
+        # Topics are read in no order, so what follows may be here first; and the first of repetitions counts.
+        if name in self._seen[referral_id]:
+            return
+        self._seen[referral_id][name] = record.timestamp
         if answer := self._answer(name, referral_id):
             await self._publisher.publish([answer])
 
     def _answer(self, name: str, referral_id: str) -> Record | None:
         now = datetime.now(UTC)
         if name == "ActivitiesProposed":
-            group = self._groups[len(self._delays["proposal"]) // _ROOM]
+            group = self._groups[list(self._seen).index(referral_id) // _ROOM]
             self._activity[referral_id] = group
             return _record(_REGION, "ActivityChosen", referral_id, now, {"organiser": _OPISTO, "activity_id": group})
         data = {"activity_id": self._activity.get(referral_id, "")}

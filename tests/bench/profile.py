@@ -72,10 +72,15 @@ def _record(ground: Ground, way: str, events: int, kind: str, file: Path) -> Non
 
 
 def table(stacks: Iterable[str]) -> str:
-    """Of stacks as py-spy writes them, `frame;frame;frame count`: each function's share with what it calls, and alone."""
+    """Of stacks as py-spy writes them, `frame;frame;frame count`: each function's share with what it calls, and alone.
+
+    Without what starting costs: the stacks that import.
+    """
     whole, alone, samples = Counter[str](), Counter[str](), 0
     for line in stacks:
         frames, _, count = line.rpartition(" ")
+        if "importlib._bootstrap" in frames:
+            continue
         names = [frame.rpartition(":")[0] or frame for frame in frames.split(";")]
         samples += int(count)
         alone[names[-1]] += int(count)
