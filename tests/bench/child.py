@@ -41,6 +41,8 @@ class Child:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
+            if not line.startswith("{"):
+                continue  # what is logged, as of a server that stands in for MongoDB
             said = json.loads(line)
             self.done = said.get("done", self.done)
             self.result = said if "seconds" in said else self.result

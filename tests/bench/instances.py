@@ -26,7 +26,7 @@ SAYS: Final = (
 
 def measure(effort: Effort) -> Section:
     """Events a second of all of them together; one round."""
-    parts = [_part(ground, effort.of(count, 1_000), effort) for ground, count in ((KAFKA, 16_000), (MONGO, 6_000))]
+    parts = [_part(ground, effort.of(count, 500), effort) for ground, count in ((KAFKA, 16_000), (MONGO, 3_000))]
     return Section("instances", "As instances become more", SAYS, parts)
 
 
