@@ -59,14 +59,15 @@ def shared_stages(
 @pytest.fixture
 def stage(
     engine: Engine, shared_stages: Callable[[Engine], Stage], record_property: Callable[[str, object], None]
-) -> Stage:
+) -> Iterator[Stage]:
     """The stage that the module's scenarios share."""
     met(engine)
     record_property("engine", engine.value)
     one = shared_stages(engine)
     one.record = record_property
     one.begins()
-    return one
+    yield one
+    one.ends()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

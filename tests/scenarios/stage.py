@@ -137,9 +137,9 @@ class Stage:
 
         return asyncio.run(run())
 
-    def judge(self) -> Sight:
+    def judge(self, quiet_within: float = QUIET_WITHIN) -> Sight:
         """Waits for quiet and asks the oracle: it must have nothing to object. What it came to goes to the report."""
-        asyncio.run(until_quiet(self.place, QUIET_WITHIN))
+        asyncio.run(until_quiet(self.place, quiet_within))
         self.check()
         sight = asyncio.run(see(self.declared, self.place))
         faults = violations(self.declared, sight)
@@ -174,6 +174,14 @@ class Stage:
         """As the monitor lists them."""
         found = self.ask("monitor", "/v1/dead-letters?limit=500", params=filters).json()["dead_letters"]
         return list(found)
+
+    def ends(self) -> None:
+        """A scenario does: what it did to the platform is undone, however it ended."""
+        for settings in self.own.values():
+            settings.clear()
+        if self.proxied is not None:
+            self.kafka_proxy.mend()
+            self.mongodb_proxy.mend()
 
     def metric(self, instance: str, name: str, **labels: str) -> float:
         """The sum of an instance's samples of a name that have these labels."""
@@ -236,12 +244,12 @@ class Stage:
         """Whether an instance says that it is."""
         return self.missing(name) == []
 
-    def anew(self, *names: str, by: Signals = SIGTERM, **settings: str) -> None:
+    def anew(self, *names: str, **settings: str) -> None:
         """Starts instances anew with settings of their own, instead of those they had, and waits until they are ready."""
         for name in names:
             self.own[name].clear()
             self.own[name].update(settings)
-        before = {name: self.signal(name, by) for name in names}
+        before = {name: self.signal(name, SIGTERM) for name in names}
         for name, pid in before.items():
             self.comes_back(name, pid)
 
