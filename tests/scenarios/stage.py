@@ -295,6 +295,7 @@ def open_stage(
     instances: Mapping[str, int] | None = None,
     proxied: bool = False,
     before_services: Callable[[Proxied], None] = _nothing,
+    say: Say = print,
     **environment: str,
 ) -> Iterator[Stage]:
     """A platform meanwhile; at its end it must end in order, and leave nothing running.
@@ -309,9 +310,9 @@ def open_stage(
         extra.setdefault("LAHETE_KAFKA_SESSION_TIMEOUT_MS", str(round(SESSION_SECONDS * 1000)))
     said, own, made = list[str](), defaultdict[str, dict[str, str]](dict), list[Proxied]()
 
-    def say(line: str) -> None:
+    def hear(line: str) -> None:
         said.append(line)
-        print(line)
+        say(line)
 
     def make_engines(engine: Engine, opened: Folder, say: Say, goes_on: GoesOn) -> Engines:
         if not proxied or engine is not Engine.JAVA:
@@ -319,7 +320,7 @@ def open_stage(
         made.append(Proxied(opened, say, goes_on, before_services))
         return made[0]
 
-    print(f"seed {seed}, {engine.value} engines, {folder}")
+    say(f"seed {seed}, {engine.value} engines, {folder}")
     with Supervisor(
         folder,
         free_base(),
@@ -332,7 +333,7 @@ def open_stage(
         # What is killed on purpose need not be spared.
         longest_pause=0.2,
         ready_within=READY_WITHIN,
-        say=say,
+        say=hear,
     ) as supervisor:
         with looked_after(supervisor) as check:
             yield Stage(folder, engine, supervisor, check, record, seed, said, own, made[0] if made else None)

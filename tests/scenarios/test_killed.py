@@ -9,7 +9,7 @@ from signal import SIGKILL
 from deploy.engines import Engine
 from shared.contracts.topics import SERVICES
 from tests.integration.road import REGION
-from tests.scenarios.faults import Faults
+from tests.scenarios.faults import Faults, Lane, plan
 from tests.scenarios.journeys import ON_KAFKA
 from tests.scenarios.load import under_load
 from tests.scenarios.referrals import chosen, referral, referrals, subject_of
@@ -103,12 +103,14 @@ def test_kills_at_random_moments_lose_and_double_nothing(stage: Stage, engine: E
     """
     events, rate = EVENTS[engine]
     seconds = events / rate
-    faults = Faults(stage.folder, Random(stage.seed), time.monotonic(), print)
+    faults = Faults(stage.folder, time.monotonic(), print)
+    kills = plan(Lane(("kill",), 0.45 * seconds / ROUNDS, 1.35 * seconds / ROUNDS), stage.instances, Random(stage.seed))
 
     async def kill() -> None:
         while len(faults.injected) < ROUNDS:
-            await asyncio.sleep(stage.rng.uniform(0.5, 1.5) * 0.9 * seconds / ROUNDS)
-            await faults.kill()
+            one = next(kills)
+            await asyncio.sleep(one.after)
+            await faults.strike(one)
 
     sent = under_load(stage, engine, seconds, kill, rate).sent
     stage.rounds = ROUNDS
