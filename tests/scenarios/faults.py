@@ -168,7 +168,7 @@ class Faults:
     async def _lock(self, one: Planned) -> None:
         """Another process holds the lock of a service's file."""
         service = one.instance.partition("-")[0]
-        self._tell(f"locked for {one.seconds:.1f} s", f"{service}.sqlite")
+        self._tell("locked", f"{service}.sqlite", one.seconds)
         with closing(sqlite3.connect(self._folder / f"{service}.sqlite", timeout=10, isolation_level=None)) as file:
             file.execute("BEGIN IMMEDIATE")
             try:
@@ -180,7 +180,7 @@ class Faults:
         """What the proxy before a server does, and undoes."""
         assert self._proxied is not None
         proxy: Proxy = self._proxied.kafka_proxy if server == "kafka" else self._proxied.mongodb_proxy
-        self._tell(f"{verb} for {seconds:.1f} s" if seconds else verb, f"the way to {server}")
+        self._tell(verb, f"the way to {server}", seconds)
         try:
             if verb == "cut":
                 proxy.cut()
@@ -206,7 +206,7 @@ class Faults:
 
     @asynccontextmanager
     async def _stopped(self, name: str, seconds: float) -> AsyncIterator[None]:
-        pid = self._signal(name, signal.SIGSTOP, f"SIGSTOP for {seconds:.1f} s")
+        pid = self._signal(name, signal.SIGSTOP, "SIGSTOP", seconds)
         try:
             yield
         finally:
@@ -215,13 +215,13 @@ class Faults:
                 if pid:
                     os.kill(pid, signal.SIGCONT)
 
-    def _signal(self, name: str, number: signal.Signals, what: str) -> int:
+    def _signal(self, name: str, number: signal.Signals, what: str, seconds: float = 0) -> int:
         pid = self._pids()[name]
         if is_alive(pid):
             os.kill(pid, number)
-            self._tell(what, name)
+            self._tell(what, name, seconds)
         return pid
 
-    def _tell(self, what: str, name: str) -> None:
+    def _tell(self, what: str, name: str, seconds: float = 0) -> None:
         self.injected.append((time.monotonic() - self._began, f"{what} {name}"))
-        self._say(f"{what}: {name}")
+        self._say(f"{what}: {name}" + (f", for {seconds:.1f} s" if seconds else ""))

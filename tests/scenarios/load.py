@@ -43,15 +43,15 @@ class Load(Sender):
         await asyncio.gather(*self._sending, return_exceptions=True)
         await super().__aexit__()
 
-    async def run(self, seconds: float) -> None:
-        """Begins journeys for so long, then walks those that are under way to their ends."""
+    async def run(self, seconds: float, least: int = 0) -> None:
+        """Begins journeys for so long, and until `least` events are sent; then walks those under way to their ends."""
         began = time.monotonic()
         due = began
-        while time.monotonic() - began < seconds or self._idle or self._sending:
+        while (more := time.monotonic() - began < seconds or self.sent < least) or self._idle or self._sending:
             for task in [one for one in self._sending if one.done()]:
                 self._sending.discard(task)
                 task.result()
-            self._begin_journeys(more=time.monotonic() - began < seconds)
+            self._begin_journeys(more=more)
             if self._idle:
                 journey = self._idle.pop(self._rng.randrange(len(self._idle)))
                 self._sending.add(asyncio.create_task(self._walk_on(journey)))
@@ -78,15 +78,20 @@ class Load(Sender):
 
 
 def under_load(
-    stage: Stage, engine: Engine, seconds: float, befalls: Callable[[], Awaitable[None]], rate: float = 0
+    stage: Stage,
+    engine: Engine,
+    seconds: float,
+    befalls: Callable[[], Awaitable[None]],
+    rate: float = 0,
+    least: int = 0,
 ) -> Load:
-    """Journeys of every kind for so long, while something befalls the platform; walked to their ends. As it was sent."""
+    """Journeys of every kind for so long, and `least` events, while something befalls the platform; walked to their ends. As it was sent."""
     opistos = sorted(who for who in stage.place.keys if who.startswith("/opisto/"))[:_OPISTOS]
     world = World(stage.rng, datetime.now(UTC) - timedelta(hours=12), opistos)
 
     async def play() -> Load:
         async with Load(stage.place, stage.declared, world.journeys(), rate or RATES[engine], stage.rng) as load:
-            await asyncio.gather(load.run(seconds), befalls())
+            await asyncio.gather(load.run(seconds, least), befalls())
         return load
 
     load = asyncio.run(play())

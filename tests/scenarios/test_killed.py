@@ -19,8 +19,9 @@ from tests.scenarios.table import EMBEDDED, JAVA, scenario
 ON_JAVA = {"proxied": True}
 
 ROUNDS = 30
+QUIET_WITHIN = 300.0
 EVENTS = {EMBEDDED: (10_000, 60.0), JAVA: (4_000, 12.0)}
-"""How many, and how many a second: what the engine carries on two cores in some six minutes at the most."""
+"""How many, and how many a second. The stand-in for MongoDB makes as many as six minutes allow on two quiet cores."""
 
 
 @scenario(3)
@@ -112,7 +113,7 @@ def test_kills_at_random_moments_lose_and_double_nothing(stage: Stage, engine: E
             await asyncio.sleep(one.after)
             await faults.strike(one)
 
-    sent = under_load(stage, engine, seconds, kill, rate).sent
+    sent = under_load(stage, engine, seconds, kill, rate, least=events).sent
     stage.rounds = ROUNDS
-    stage.judge()
-    assert sent >= events * 0.9
+    stage.judge(QUIET_WITHIN)
+    assert sent >= events
