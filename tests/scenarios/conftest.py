@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.engines import Engine
-from tests.engines import address_of, java
+from tests.engines import own_java
 from tests.scenarios.report import REPORT, as_markdown, rows_of
 from tests.scenarios.stage import Stage, open_stage
 from tests.scenarios.table import ALL
@@ -20,7 +20,7 @@ Opened = Callable[..., AbstractContextManager[Stage]]
 def met(engine: Engine) -> None:
     """Skips, or fails, where the engine is not to be had."""
     if engine is Engine.JAVA:
-        address_of(java())
+        own_java()
 
 
 @pytest.fixture

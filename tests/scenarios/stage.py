@@ -139,13 +139,17 @@ class Stage:
 
     def judge(self, quiet_within: float = QUIET_WITHIN) -> Sight:
         """Waits for quiet and asks the oracle: it must have nothing to object. What it came to goes to the report."""
-        asyncio.run(until_quiet(self.place, quiet_within))
-        self.check()
+        self.quiet(quiet_within)
         sight = asyncio.run(see(self.declared, self.place))
         faults = violations(self.declared, sight)
         self.record("played", asdict(Played.of(self.declared, sight, self.rounds, self.before, self.since)))
         assert not faults, f"{len(faults)} objections, seed {self.seed}:\n" + "\n".join(faults[:_MOST_SHOWN])
         return sight
+
+    def quiet(self, within: float = QUIET_WITHIN) -> None:
+        """Waits until nothing is to read and no outbox is full, or so long."""
+        asyncio.run(until_quiet(self.place, within))
+        self.check()
 
     # --- asking
 
@@ -275,6 +279,10 @@ class Stage:
             yield
         finally:
             self.kafka_proxy.mend()
+
+    def log(self, name: str) -> Path:
+        """What an instance prints."""
+        return open_folder(self.folder).log(name)
 
     def memory_mb(self, name: str) -> float:
         """Resident, of an instance."""

@@ -137,7 +137,7 @@ def _retries(stage: Stage) -> float:
 
 
 def _sizes_of_logs(stage: Stage) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in stage.folder.glob("*.log")}
+    return {name: stage.log(name).stat().st_size for name in stage.instances}
 
 
 # --- a hot key
@@ -217,7 +217,7 @@ def _the_oldest_outbox_is_seen(stage: Stage) -> None:
         for seconds in (5.0, 7.0):
             stage.until(lambda: _outbox_seconds(stage) > seconds, f"the outbox is {seconds} s old", 15)  # noqa: B023
     stage.until(lambda: _outbox_seconds(stage) == 0, "the outbox is out")
-    stage.judge()
+    stage.quiet()
 
 
 def _outbox_seconds(stage: Stage) -> float:

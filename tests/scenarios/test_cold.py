@@ -131,5 +131,5 @@ def _most_memory(stage: Stage) -> dict[str, float]:
 
 
 def _said(stage: Stage, name: str) -> list[str]:
-    lines = (stage.folder / f"{name}.log").read_text().splitlines()
+    lines = stage.log(name).read_text().splitlines()
     return [line for line in lines if '"waiting"' in line]
