@@ -1,6 +1,6 @@
 # Few verbs. Everything is installed into .venv from the lock file, with hashes; nothing else is touched.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench profile scenarios soak up down contracts
+.PHONY: help demo test lint bench profile scenarios soak chaos up down contracts
 PYTHON ?= python3
 BIN := .venv/bin
 NEEDS_DOCKER = docker compose version >/dev/null 2>&1 || \
@@ -40,6 +40,9 @@ scenarios: .venv/installed ## everything that the platform must survive, on the 
 MINUTES ?= 10
 soak: .venv/installed ## steady load with kills on the Java engines; MINUTES=10
 	$(BIN)/python -m tests.scenarios.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+chaos: .venv/installed ## every kind of fault at once, drawn from a seed that is printed; SEED= MINUTES=10 ENGINE=java
+	$(BIN)/python -m tests.scenarios.soak --chaos --out chaos.svg --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE))
 
 up: ## the whole platform in Docker, on this machine's ports 8100 to 8104; docs/compose.md
 	@$(NEEDS_DOCKER)

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol, Self
 
 from deploy.embedded.control import BrokerControl, BrokerProcess, start_broker
@@ -162,8 +163,7 @@ class Java:
     def __enter__(self) -> Self:
         classpath(self._say)
         with writing(self._folder), ExitStack() as stack:
-            self.mongodb = MongoServer(self._folder.path / "mongodb")
-            self.kafka = KafkaServer(self._folder.path / "kafka")
+            self.mongodb, self.kafka = self._servers_of(self._folder.path)
             for server in self._servers:
                 stack.callback(server.stop)
                 server.start()
@@ -178,6 +178,9 @@ class Java:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _servers_of(self, path: Path) -> tuple[MongoServer, KafkaServer]:
+        return MongoServer(path / "mongodb"), KafkaServer(path / "kafka")
 
     @property
     def _servers(self) -> Sequence[JavaServer]:

@@ -19,7 +19,7 @@ HOST: Final = "127.0.0.1"
 PORT_OFFSETS: Final[Mapping[str, int]] = {"monitor": 0, "referral": 1, "catalogue": 2, "feedback": 3, "notify": 4}
 
 _FIRST_PAUSE: Final = 0.2
-_LONGEST_PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 10.0
 _GOOD_LIFE: Final = 30.0
 """Seconds after which a process counts as well again."""
 _HEALTH_SECONDS: Final = 2.0
@@ -29,7 +29,8 @@ _PORTS_FREE_WITHIN: Final = 2.0
 class Patience:
     """When what died is started anew: after a pause that grows while it keeps dying."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LONGEST_PAUSE) -> None:
+        self._longest = longest
         self._pause = _FIRST_PAUSE
         self._started_at = 0.0
         self._start_at: float | None = None
@@ -48,7 +49,7 @@ class Patience:
         now = time.monotonic()
         if now - self._started_at > _GOOD_LIFE:
             self._pause = _FIRST_PAUSE
-        pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
+        pause, self._pause = self._pause, min(self._pause * 2, self._longest)
         self._start_at = now + pause
         return pause
 
@@ -61,7 +62,14 @@ class ServiceProcess:
     """One instance of a service that is kept running, with what it writes going to one file."""
 
     def __init__(
-        self, name: str, service: str, port: int, environment: Mapping[str, str], log: Path, say: Callable[[str], None]
+        self,
+        name: str,
+        service: str,
+        port: int,
+        environment: Mapping[str, str],
+        log: Path,
+        say: Callable[[str], None],
+        patience: Patience,
     ) -> None:
         self.name = name
         self.service = service
@@ -72,7 +80,7 @@ class ServiceProcess:
         self._said_from = 0
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
-        self._patience = Patience()
+        self._patience = patience
 
     @property
     def pid(self) -> int:

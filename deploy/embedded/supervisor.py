@@ -9,7 +9,8 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
@@ -17,8 +18,17 @@ from typing import Final, Self
 from deploy.embedded.drain import Left, until_drained
 from deploy.embedded.key_changes import tell_changes
 from deploy.embedded.keys import make_keys
-from deploy.embedded.processes import HOST, PORT_OFFSETS, ServiceProcess, check_ports, free_port
+from deploy.embedded.processes import (
+    HOST,
+    LONGEST_PAUSE,
+    PORT_OFFSETS,
+    Patience,
+    ServiceProcess,
+    check_ports,
+    free_port,
+)
 from deploy.embedded.state import (
+    Folder,
     Run,
     StartError,
     anchored_clock,
@@ -27,7 +37,7 @@ from deploy.embedded.state import (
     write_run,
     writing,
 )
-from deploy.engines import Engine, engines
+from deploy.engines import Engine, Engines, GoesOn, Say, engines
 from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.engine.lag import READS
@@ -38,6 +48,8 @@ READY_WITHIN: Final = 60.0
 DRAINED_WITHIN: Final = 30.0
 ENDED_WITHIN: Final = 15.0
 _LOOK_EVERY: Final = 0.1
+
+MakeEngines = Callable[[Engine, Folder, Say, GoesOn], Engines]
 
 
 class Supervisor:
@@ -51,8 +63,12 @@ class Supervisor:
         port_base: the monitor's port; the other services' follow.
         clock: `<start>*<speed>`, or empty.
         extra: environment of the services beside this process's own.
+        own: by an instance's name, settings over all others; asked once, read at each start.
         engine: what Kafka and the store are.
+        make_engines: puts them up.
         instances: how many of a service, where more than one; the others listen on free ports.
+        ready_within: seconds that the services have for their start.
+        longest_pause: seconds until a service that keeps dying is started anew, at the most.
         say: takes one line for a person.
         given_up: asked while starting; True ends the start.
     """
@@ -64,18 +80,26 @@ class Supervisor:
         clock: str = "",
         extra: Mapping[str, str] | None = None,
         *,
+        own: Callable[[str], MutableMapping[str, str]] = lambda _: {},
         engine: Engine = Engine.EMBEDDED,
+        make_engines: MakeEngines = engines,
         services: Sequence[str] = topics.SERVICES,
         instances: Mapping[str, int] | None = None,
+        ready_within: float = READY_WITHIN,
+        longest_pause: float = LONGEST_PAUSE,
         say: Callable[[str], None] = print,
         given_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self._path = path
         self._ports = {service: port_base + PORT_OFFSETS[service] for service in services}
+        self._own = own
         self._engine = engine
+        self._make_engines = make_engines
         self._instances = dict(instances or {})
         self._clock_setting = clock
         self._extra = dict(extra or {})
+        self._ready_within = ready_within
+        self._longest_pause = longest_pause
         self._say = say
         self._given_up = given_up
         self._services: dict[str, ServiceProcess] = {}
@@ -91,7 +115,9 @@ class Supervisor:
             check_ports(self._ports)
             make_keys(self.folder)
             self.clock = anchored_clock(self.folder, self._clock_setting)
-            self._engines = stack.enter_context(engines(self._engine, self.folder, self._say, self._check_given_up))
+            self._engines = stack.enter_context(
+                self._make_engines(self._engine, self.folder, self._say, self._check_given_up)
+            )
             stack.callback(self._kill_services)
             self._start_services()
             self._write_run()
@@ -111,7 +137,9 @@ class Supervisor:
     def _start_services(self) -> None:
         for service, name, port in self._all_instances():
             environment = self._environment(service, name, port)
-            self._services[name] = ServiceProcess(name, service, port, environment, self.folder.log(name), self._say)
+            self._services[name] = ServiceProcess(
+                name, service, port, environment, self.folder.log(name), self._say, Patience(self._longest_pause)
+            )
         # The first of a service makes what its store lacks. MongoDB lets several do so at once; its stand-in ends one of
         # them, or has an index less.
         for first in (True, False):
@@ -128,7 +156,7 @@ class Supervisor:
             for number in range(2, self._instances.get(service, 1) + 1):
                 yield service, f"{service}-{number}", free_port()
 
-    def _environment(self, service: str, name: str, port: int) -> dict[str, str]:
+    def _environment(self, service: str, name: str, port: int) -> Mapping[str, str]:
         settings = {
             **self._engines.environment,
             # Kafka keeps its partitions for it while it is started anew; librdkafka's broker knows no such members.
@@ -145,7 +173,8 @@ class Supervisor:
             urls = {service: f"http://{HOST}:{port}" for service, port in self._ports.items()}
             settings["LAHETE_SERVICE_URLS"] = json.dumps(urls)
             settings["LAHETE_SERVICE_KEY_FILE"] = str(self.folder.service_key)
-        return {**self._engines.tuning, **os.environ, **self._extra, **settings}
+        # Not copied: what is one instance's own may be changed until it is started anew.
+        return ChainMap(self._own(name), {**self._engines.tuning, **os.environ, **self._extra, **settings})
 
     @property
     def cluster(self) -> Cluster:
@@ -162,9 +191,9 @@ class Supervisor:
             for name in [name for name, service in waiting.items() if service.ready()]:
                 del waiting[name]
                 self._say(f"{name} is ready at {self._services[name].url} ({time.monotonic() - began:.1f} s)")
-            if waiting and time.monotonic() - began > READY_WITHIN:
+            if waiting and time.monotonic() - began > self._ready_within:
                 logs = ", ".join(str(self.folder.log(name)) for name in waiting)
-                raise StartError(f"{' and '.join(waiting)}: not ready in {READY_WITHIN:.0f} s; see {logs}")
+                raise StartError(f"{' and '.join(waiting)}: not ready in {self._ready_within:.0f} s; see {logs}")
             self._check_start()
             time.sleep(0.05)
 

@@ -6,7 +6,7 @@ sweeper would otherwise beat the backlog and lapse what was answered long ago.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
@@ -62,6 +62,9 @@ class Sweeper:
         self._known: dict[TopicPartition, int] = {}
         self._consumed_to: datetime | None = None
         self._aim: tuple[datetime, Mapping[TopicPartition, int]] | None = None
+        self._outbox_since: float | None = None
+        # Asked when it is scraped: a sweep that Kafka keeps waiting would never say so by itself.
+        metrics.OLDEST_OUTBOX_SECONDS.labels(self._table.service).set_function(self.outbox_seconds)
         # A second consumer that never subscribes: it may ask for offsets while the first is in a rebalance.
         self._offsets = AIOKafkaConsumer(**kafka.options(), group_id=self._table.service, enable_auto_commit=False)
         self._client = AIOKafkaClient(**kafka.options())
@@ -82,31 +85,41 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweeps until cancelled. An outage is waited out."""
-        async with self:
-            while True:
-                await self._once()
-                await asyncio.sleep(self._every)
+        async with self, asyncio.TaskGroup() as both:
+            # Apart: a Kafka that stands still keeps the deadlines waiting, and the age of an outbox must rise meanwhile.
+            both.create_task(self._again(self._sweep_outboxes))
+            both.create_task(self._again(self._fire_deadlines))
 
     async def look(self) -> None:
         """One sweep. Raises `StoreUnavailable`, `BrokerUnavailable`, `KafkaError`."""
         await self._sweep_outboxes()
         await self._fire_deadlines()
 
-    async def _once(self) -> None:
-        if self._lacks():
-            return  # in an outage it is said once, by the ground; what went out to another cluster would be lost
-        try:
-            await self.look()
-        except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
-            log.warning("the sweep tries again", why=str(error))
-            await asyncio.sleep(1)
+    async def _again(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
+                if not self._lacks():  # in an outage it is said once, by the ground
+                    log.warning("the sweep tries again", why=str(error))
+                await asyncio.sleep(1)
+            await asyncio.sleep(self._every)
+
+    def outbox_seconds(self) -> float:
+        """How long ago the oldest outbox was saved that is not out, in real seconds."""
+        return max(0.0, time.time() - self._outbox_since) if self._outbox_since is not None else 0.0
 
     async def _sweep_outboxes(self) -> None:
-        now = time.time()
-        await self._processor.sweep(now - OUTBOX_AGE)
+        self._outbox_since = await self._oldest_outbox()
+        if self._lacks():
+            return  # what went out to another cluster would be lost
+        if self.outbox_seconds() > OUTBOX_AGE and await self._processor.sweep(time.time() - OUTBOX_AGE):
+            self._outbox_since = await self._oldest_outbox()
+
+    async def _oldest_outbox(self) -> float | None:
         oldest = [
             await self._processor.store.find(
-                kind.collection.name, at_most=("outbox_since", now), order="outbox_since", limit=1
+                kind.collection.name, at_most=("outbox_since", time.time()), order="outbox_since", limit=1
             )
             for kind in self._table.kinds
         ]
@@ -115,12 +128,13 @@ class Sweeper:
             for kind, rows in zip(self._table.kinds, oldest, strict=True)
             if rows
         ]
-        age = max((now - began for began in since if began), default=0.0)
-        metrics.OLDEST_OUTBOX_SECONDS.labels(self._table.service).set(age)
+        return min((began for began in since if began), default=None)
 
     # --- deadlines
 
     async def _fire_deadlines(self) -> None:
+        if self._lacks():
+            return
         await self._look_how_far_is_consumed()
         if self._consumed_to is None:
             return

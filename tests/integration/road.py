@@ -84,9 +84,9 @@ class Road:
     def kept(self) -> Iterator[tuple[str, bytes]]:
         """Everything that the services' stores hold, and where it stands."""
         if self.run.store.startswith("mongodb:"):
-            yield from _in_mongodb(self.run.store)
+            yield from in_mongodb(self.run.store)
         for path in self.folder.glob("*.sqlite"):
-            yield from _in_sqlite(path)
+            yield from in_sqlite(path)
 
     def until_taken(self, event: Mapping[str, Any]) -> None:
         """As a region system would: sends it again with the same id until a door has taken it."""
@@ -149,7 +149,8 @@ def road(folder: Path, engine: Engine = Engine.EMBEDDED, **environment: str) -> 
         assert supervisor.stop() == []
 
 
-def _in_sqlite(path: Path) -> Iterator[tuple[str, bytes]]:
+def in_sqlite(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Every row of a file, and its table."""
     with closing(sqlite3.connect(path)) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
@@ -161,7 +162,8 @@ def _bytes(cell: object) -> bytes:
     return cell if isinstance(cell, bytes) else str(cell).encode()
 
 
-def _in_mongodb(address: str) -> Iterator[tuple[str, bytes]]:
+def in_mongodb(address: str) -> Iterator[tuple[str, bytes]]:
+    """Every document of a server, and its collection."""
     with pymongo.MongoClient[dict[str, object]](address) as client:
         for name in client.list_database_names():
             for collection in client[name].list_collection_names():

@@ -38,15 +38,19 @@ def opened(
 
 
 @pytest.fixture(scope="module")
-def shared_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Engine], Stage]]:
-    """One stage an engine for all scenarios of a module."""
+def shared_stages(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Engine], Stage]]:
+    """One stage an engine for all scenarios of a module; its `OPENED` and `ON_JAVA` say how it is opened."""
     stages: dict[Engine, Stage] = {}
     with ExitStack() as stack:
 
         def stage_on(engine: Engine) -> Stage:
             if engine not in stages:
                 folder = tmp_path_factory.mktemp("stage") / "run"
-                stages[engine] = stack.enter_context(open_stage(folder, engine, seed=SEED))
+                options = dict(getattr(request.module, "OPENED", {}))
+                options |= getattr(request.module, "ON_JAVA", {}) if engine is Engine.JAVA else {}
+                stages[engine] = stack.enter_context(open_stage(folder, engine, seed=SEED, **options))
             return stages[engine]
 
         yield stage_on
@@ -55,13 +59,15 @@ def shared_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 @pytest.fixture
 def stage(
     engine: Engine, shared_stages: Callable[[Engine], Stage], record_property: Callable[[str, object], None]
-) -> Stage:
+) -> Iterator[Stage]:
     """The stage that the module's scenarios share."""
     met(engine)
     record_property("engine", engine.value)
     one = shared_stages(engine)
     one.record = record_property
-    return one
+    one.begins()
+    yield one
+    one.ends()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -34,11 +34,13 @@ class Step:
     by: str
     expected: Expected | None = None
     refused: bool = False
+    over_http: bool = False
+    """Although its sender has a topic of its own."""
 
     @property
     def on_kafka(self) -> bool:
         """Whether its sender writes to Kafka himself."""
-        return self.by == ON_KAFKA
+        return self.by == ON_KAFKA and not self.over_http
 
 
 Journey = list[Step]

@@ -5,16 +5,22 @@ The next step of a journey goes out once the one before was taken.
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from random import Random
 from typing import Final
 
-from tests.scenarios.journeys import Journey
+from deploy.engines import Engine
+from tests.scenarios.journeys import Journey, World
 from tests.scenarios.oracle import Declared
 from tests.scenarios.send import NotTakenError, Sender
 from tests.scenarios.sight import Place
+from tests.scenarios.stage import Stage
 
+RATES: Final[Mapping[Engine, float]] = {Engine.EMBEDDED: 20.0, Engine.JAVA: 10.0}
+"""Events from outside a second that leave two cores room for what befalls the platform meanwhile."""
+_OPISTOS: Final = 4
 _SECONDS_BETWEEN_STEPS: Final = 1.3
 
 
@@ -23,6 +29,8 @@ class Load(Sender):
 
     def __init__(self, place: Place, declared: Declared, journeys: Iterator[Journey], rate: float, rng: Random) -> None:
         super().__init__(place, declared, rng)
+        self.taken: dict[str, list[str]] = {}
+        """By key, the ids that a door has taken, in that order."""
         self._journeys = journeys
         self._rate = rate
         self._at_once = max(8, round(rate * _SECONDS_BETWEEN_STEPS))
@@ -35,15 +43,15 @@ class Load(Sender):
         await asyncio.gather(*self._sending, return_exceptions=True)
         await super().__aexit__()
 
-    async def run(self, seconds: float) -> None:
-        """Begins journeys for so long, then walks those that are under way to their ends."""
+    async def run(self, seconds: float, least: int = 0) -> None:
+        """Begins journeys for so long, and until `least` events are sent; then walks those under way to their ends."""
         began = time.monotonic()
         due = began
-        while time.monotonic() - began < seconds or self._idle or self._sending:
+        while (more := time.monotonic() - began < seconds or self.sent < least) or self._idle or self._sending:
             for task in [one for one in self._sending if one.done()]:
                 self._sending.discard(task)
                 task.result()
-            self._begin_journeys(more=time.monotonic() - began < seconds)
+            self._begin_journeys(more=more)
             if self._idle:
                 journey = self._idle.pop(self._rng.randrange(len(self._idle)))
                 self._sending.add(asyncio.create_task(self._walk_on(journey)))
@@ -63,5 +71,29 @@ class Load(Sender):
         except NotTakenError as error:
             self.faults.append(str(error))
             return
+        if not step.on_kafka and not step.refused:
+            self.taken.setdefault(step.event["subject"], []).append(step.event["id"])
         if rest:
             self._idle.append(rest)
+
+
+def under_load(
+    stage: Stage,
+    engine: Engine,
+    seconds: float,
+    befalls: Callable[[], Awaitable[None]],
+    rate: float = 0,
+    least: int = 0,
+) -> Load:
+    """Journeys of every kind for so long, and `least` events, while something befalls the platform; walked to their ends. As it was sent."""
+    opistos = sorted(who for who in stage.place.keys if who.startswith("/opisto/"))[:_OPISTOS]
+    world = World(stage.rng, datetime.now(UTC) - timedelta(hours=12), opistos)
+
+    async def play() -> Load:
+        async with Load(stage.place, stage.declared, world.journeys(), rate or RATES[engine], stage.rng) as load:
+            await asyncio.gather(load.run(seconds, least), befalls())
+        return load
+
+    load = asyncio.run(play())
+    assert load.faults == []
+    return load

@@ -16,7 +16,8 @@ from typing import Final, Literal
 
 from tests.scenarios.sight import Named, Place, Record, Sight, look
 
-Fate = Literal["applied", "dead_lettered", "waiting"]
+Fate = Literal["applied", "dead_lettered", "waiting", "unknown"]
+"""As the monitor says it. `unknown`: nobody can read its id, so that it cannot be asked after by it."""
 
 MOST_HISTORIES: Final = 300
 """So many referrals are asked for their history, evenly spread: each question is kept as an access, and costs."""

@@ -22,6 +22,7 @@ from tests.scenarios.sight import Headers, Place
 ANSWERED_WITHIN: Final = 8.0
 _PAUSE: Final = 0.3
 _TAKEN_WITHIN: Final = 120.0
+_MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 _DOORS: Final = ("referral", "catalogue", "feedback")
 
 
@@ -46,7 +47,9 @@ class Sender:
         self._rng = rng
         self._doors = [url for name, url in place.urls.items() if name.partition("-")[0] in _DOORS]
         self._http = httpx.AsyncClient(timeout=ANSWERED_WITHIN)
-        self._producer = AIOKafkaProducer(bootstrap_servers=place.kafka, acks="all", enable_idempotence=True)
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=place.kafka, acks="all", enable_idempotence=True, max_request_size=_MAX_REQUEST_BYTES
+        )
 
     async def __aenter__(self) -> Self:
         await self._producer.start()
@@ -97,6 +100,8 @@ class Sender:
             return False
         if response.status_code in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
             self._declared.unanswered(source, id_)
+            if not response.headers.get("retry-after", "").isdecimal():
+                self.faults.append(f"{source} {id_}: {response.status_code} without Retry-After: {response.text[:200]}")
             return False
         if response.status_code == httpx.codes.ACCEPTED:
             self._declared.accepted(source, id_)

@@ -184,8 +184,8 @@ async def look(place: Place, named: Iterable[Named], referrals: Iterable[str]) -
 # --- Kafka
 
 
-async def read_all(kafka: str) -> tuple[list[Record], dict[str, int]]:
-    """Every record there is, and the partitions that have lost their beginning."""
+async def read_all(kafka: str, topics: Sequence[str] = ()) -> tuple[list[Record], dict[str, int]]:
+    """Every record there is, or of these topics, and the partitions that have lost their beginning."""
     async with AIOKafkaConsumer(
         bootstrap_servers=kafka,
         auto_offset_reset="earliest",
@@ -193,7 +193,7 @@ async def read_all(kafka: str) -> tuple[list[Record], dict[str, int]]:
         fetch_max_wait_ms=20,
         max_partition_fetch_bytes=4 * 1024 * 1024,
     ) as consumer:
-        at = await _partitions(kafka)
+        at = [one for one in await _partitions(kafka) if not topics or one.topic in topics]
         beginnings = await consumer.beginning_offsets(at)
         ends = {one: end for one, end in (await consumer.end_offsets(at)).items() if end > beginnings[one]}
         records: list[Record] = []

@@ -1,7 +1,9 @@
 """A soak: steady load on a platform whose processes are killed, restarted and frozen, then the oracle.
 
-    python -m tests.scenarios.soak --minutes 10 --seed 1 [--engine java|embedded] [--rate N] [--out FILE.svg]
+    python -m tests.scenarios.soak --minutes 10 --seed 1 [--chaos] [--engine java|embedded] [--rate N] [--out FILE.svg]
 
+With `--chaos` faults of several kinds overlap, and both servers are cut off, slowed and held up besides. What is sent and
+what befalls the platform is drawn from the seed: the same seed, the same journeys and the same faults in the same order.
 Ends by itself and leaves nothing running; exit 0 only if the oracle is content. A folder whose run was not is kept.
 """
 
@@ -15,30 +17,27 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
-from deploy.demo.play import still_running
-from deploy.embedded.state import EmbeddedError, grant, open_folder, read_run
-from deploy.embedded.supervisor import Supervisor
+from deploy.embedded.state import EmbeddedError, open_folder, read_run
 from deploy.engines import Engine
 from deploy.java.jars import JavaError
-from tests.ports import free_base
 from tests.scenarios.drawing import Sample, drawing
-from tests.scenarios.faults import Faults
-from tests.scenarios.journeys import ON_KAFKA, World
+from tests.scenarios.faults import CHAOS, SOAK, Faults, Lane
+from tests.scenarios.journeys import World
 from tests.scenarios.load import Load
 from tests.scenarios.oracle import Declared, see, violations
-from tests.scenarios.sight import Place, Sight, until_quiet
-from tests.scenarios.stage import SESSION_SECONDS, looked_after
+from tests.scenarios.sight import Sight, until_quiet
+from tests.scenarios.stage import Stage, open_stage
 
 RATES: Final[Mapping[Engine, float]] = {Engine.JAVA: 12.0, Engine.EMBEDDED: 30.0}
 """Events from outside a second that two shared cores carry; each becomes about five on the log.
@@ -104,36 +103,30 @@ class Soaked:
         return max((after - before for before, after in pairwise(times)), default=0) / 1000
 
 
-def soak(folder: Path, seconds: float, seed: int, engine: Engine, rate: float, say: Say) -> Soaked:
-    """The whole of it, in a folder. Raises what `Supervisor` raises where the platform cannot start."""
-    opened = open_folder(folder)
-    grant(opened, ON_KAFKA)
-    extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning"}
-    if engine is Engine.JAVA:
-        extra["LAHETE_KAFKA_SESSION_TIMEOUT_MS"] = str(round(SESSION_SECONDS * 1000))
-    instances = _INSTANCES[engine]
-    with Supervisor(folder, free_base(), "", extra, engine=engine, instances=instances, say=say) as supervisor:
-        with looked_after(supervisor) as check:
-            soaked = asyncio.run(_soak(folder, seconds, seed, engine, rate, say, check))
-        run = read_run(opened)
-        soaked.faults += [f"left at the end: {line}" for line in supervisor.stop()]
-    soaked.faults += [] if run is None else still_running(run)
-    return soaked
-
-
-async def _soak(
-    folder: Path, seconds: float, seed: int, engine: Engine, rate: float, say: Say, check: Callable[[], None]
+def soak(
+    folder: Path, seconds: float, seed: int, engine: Engine, rate: float, say: Say, *, chaos: bool = False
 ) -> Soaked:
-    place, declared = Place.of(folder), Declared()
+    """The whole of it, in a folder. `chaos`: a wider deck, and a proxy before each server that can have one.
+
+    Raises what `Supervisor` raises where the platform cannot start, `AssertionError` where it does not end in order.
+    """
+    options: dict[str, Any] = {"instances": _INSTANCES[engine], "proxied": chaos, "say": say}
+    lanes = (CHAOS if chaos else SOAK)[engine]
+    with open_stage(folder, engine, seed=seed, **options) as stage:
+        return asyncio.run(_soak(stage, lanes, seconds, rate, say))
+
+
+async def _soak(stage: Stage, lanes: Sequence[Lane], seconds: float, rate: float, say: Say) -> Soaked:
+    place, declared, folder, seed, check = stage.place, stage.declared, stage.folder, stage.seed, stage.check
     opistos = sorted(who for who in place.keys if who.startswith("/opisto/"))[:_OPISTOS]
     world = World(Random(seed), datetime.now(UTC) - timedelta(hours=12), opistos)
     began = time.monotonic()
-    faults = Faults(folder, Random(seed + 1), began, say)
+    faults = Faults(folder, began, say, stage.proxied)
     samples: list[Sample] = []
     async with Load(place, declared, world.journeys(), rate, Random(seed + 2)) as load:
         sampling = asyncio.create_task(_sample(folder, began, samples))
         telling = asyncio.create_task(_tell(load, samples, began, say, check))
-        injecting = asyncio.create_task(faults.on_java() if engine is Engine.JAVA else faults.on_embedded())
+        injecting = asyncio.create_task(faults.run(lanes, Random(seed + 1)))
         sending = asyncio.create_task(load.run(seconds))
         try:
             await asyncio.wait([sending, injecting, telling, sampling], timeout=seconds, return_when="FIRST_EXCEPTION")
@@ -204,6 +197,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="printed; by chance where none is given")
     parser.add_argument("--engine", type=Engine, choices=[Engine.JAVA, Engine.EMBEDDED], default=Engine.JAVA)
     parser.add_argument("--rate", type=float, default=None, help="events from outside a second")
+    parser.add_argument("--chaos", action="store_true", help="all kinds of faults, several at once")
     parser.add_argument("--out", type=Path, default=Path("soak.svg"), help="where the picture goes")
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else Random().randrange(1_000_000)
@@ -216,17 +210,17 @@ def main() -> int:
 
     # Its client says hundreds of times a second that a broker is away, which it is on purpose.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    title = f"Soak of {asked.minutes:g} minutes, {asked.engine.value} engines, {rate:g} events a second, seed {seed}"
+    title = f"{'Chaos' if asked.chaos else 'Soak'} of {asked.minutes:g} minutes, {asked.engine.value} engines, {rate:g} events a second, seed {seed}"
     say(title)
     # Whoever ends it with SIGTERM finds nothing left running either.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="lahete-soak-"))
     try:
-        soaked = soak(folder, asked.minutes * 60, seed, asked.engine, rate, say)
+        soaked = soak(folder, asked.minutes * 60, seed, asked.engine, rate, say, chaos=asked.chaos)
     except KeyboardInterrupt:
         sys.stderr.write(f"soak: ended before its time; see {folder}\n")
         return 130
-    except (EmbeddedError, JavaError) as error:
+    except (EmbeddedError, JavaError, AssertionError) as error:
         sys.stderr.write(f"soak: {error}; see {folder}\n")
         return 1
     asked.out.write_text(drawing(title, soaked.line, soaked.samples, soaked.injected), encoding="utf-8")

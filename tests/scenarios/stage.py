@@ -13,32 +13,38 @@ import asyncio
 import json
 import logging
 import os
-import signal
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from signal import SIGCONT, SIGSTOP, SIGTERM, Signals
 from typing import Any, Final, TypeVar
 
 import httpx
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.demo.play import still_running
-from deploy.embedded.state import EmbeddedError, grant, open_folder, read_run
+from deploy.embedded.state import EmbeddedError, Folder, grant, open_folder, read_run
 from deploy.embedded.supervisor import Supervisor
-from deploy.engines import Engine
+from deploy.engines import Engine, Engines, GoesOn, Say, engines
+from tests.integration.road import in_mongodb, in_sqlite
 from tests.ports import free_base
 from tests.scenarios.journeys import ON_KAFKA, Step
 from tests.scenarios.oracle import Declared, Expected, see, violations
+from tests.scenarios.proxied import Proxied
+from tests.scenarios.proxy import Proxy
 from tests.scenarios.send import Sender
-from tests.scenarios.sight import OPS, Place, Sight, until_quiet
+from tests.scenarios.sight import OPS, Place, Record, Sight, read_all, until_quiet
 
 QUIET_WITHIN: Final = 90.0
+READY_WITHIN: Final = 120.0
 SESSION_SECONDS: Final = 6.0
 _MOST_SHOWN: Final = 20
 
@@ -58,13 +64,18 @@ class Played:
     rounds: int = 1
 
     @classmethod
-    def of(cls, declared: Declared, sight: Sight, rounds: int) -> "Played":
-        """As it was seen once all was quiet."""
-        effects = len({record.named for record in sight.decided})
-        times = sorted(record.timestamp for record in sight.decided)
+    def of(cls, declared: Declared, sight: Sight, rounds: int, before: int, since: float) -> "Played":
+        """As it was seen once all was quiet; of what came `since` then, in real seconds, when `before` were taken."""
+        decided = [record for record in sight.decided if record.timestamp >= since * 1000]
+        effects = len({record.named for record in decided})
+        dead = sum(letter.timestamp >= since * 1000 for letter in sight.dead)
+        times = sorted(record.timestamp for record in decided)
         pause = max((after - before for before, after in pairwise(times)), default=0) / 1000
-        events = sum(declared.taken.values()) + declared.nameless_taken
-        return cls(events, effects, len(sight.decided) - effects, len(sight.dead), pause, rounds)
+        return cls(_taken(declared) - before, effects, len(decided) - effects, dead, pause, rounds)
+
+
+def _taken(declared: Declared) -> int:
+    return declared.taken.total() + declared.nameless_taken
 
 
 @dataclass
@@ -77,8 +88,36 @@ class Stage:
     check: Callable[[], None]
     record: Callable[[str, object], None]
     seed: int
+    said: list[str]
+    """What the supervisor told a person."""
+    own: defaultdict[str, dict[str, str]]
+    """Settings of single instances, from their next start on."""
+    proxied: Proxied | None = None
     declared: Declared = field(default_factory=Declared)
     rounds: int = 1
+    before: int = 0
+    since: float = 0.0
+
+    @cached_property
+    def rng(self) -> Random:
+        """All chance of the scenarios."""
+        return Random(self.seed)
+
+    def begins(self) -> None:
+        """A scenario does: what the report says of it is counted from here."""
+        self.rounds, self.before, self.since = 1, _taken(self.declared), time.time()
+
+    @property
+    def kafka_proxy(self) -> Proxy:
+        """Between the services and Kafka; on the Java engines of a proxied stage."""
+        assert self.proxied is not None, "it was opened with proxied=True, on Java"
+        return self.proxied.kafka_proxy
+
+    @property
+    def mongodb_proxy(self) -> Proxy:
+        """Between the services and the database; on the Java engines of a proxied stage."""
+        assert self.proxied is not None, "it was opened with proxied=True, on Java"
+        return self.proxied.mongodb_proxy
 
     @property
     def place(self) -> Place:
@@ -91,22 +130,26 @@ class Stage:
         """Runs a script with a sender whose every event is kept in the ledger."""
 
         async def run() -> T:
-            async with Sender(self.place, self.declared, Random(self.seed)) as sender:
+            async with Sender(self.place, self.declared, self.rng) as sender:
                 result = await script(sender)
             assert sender.faults == []
             return result
 
         return asyncio.run(run())
 
-    def judge(self) -> Sight:
+    def judge(self, quiet_within: float = QUIET_WITHIN) -> Sight:
         """Waits for quiet and asks the oracle: it must have nothing to object. What it came to goes to the report."""
-        asyncio.run(until_quiet(self.place, QUIET_WITHIN))
-        self.check()
+        self.quiet(quiet_within)
         sight = asyncio.run(see(self.declared, self.place))
         faults = violations(self.declared, sight)
-        self.record("played", asdict(Played.of(self.declared, sight, self.rounds)))
+        self.record("played", asdict(Played.of(self.declared, sight, self.rounds, self.before, self.since)))
         assert not faults, f"{len(faults)} objections, seed {self.seed}:\n" + "\n".join(faults[:_MOST_SHOWN])
         return sight
+
+    def quiet(self, within: float = QUIET_WITHIN) -> None:
+        """Waits until nothing is to read and no outbox is full, or so long."""
+        asyncio.run(until_quiet(self.place, within))
+        self.check()
 
     # --- asking
 
@@ -136,33 +179,118 @@ class Stage:
         found = self.ask("monitor", "/v1/dead-letters?limit=500", params=filters).json()["dead_letters"]
         return list(found)
 
+    def ends(self) -> None:
+        """A scenario does: what it did to the platform is undone, however it ended."""
+        for settings in self.own.values():
+            settings.clear()
+        if self.proxied is not None:
+            self.kafka_proxy.mend()
+            self.mongodb_proxy.mend()
+
+    def metric(self, instance: str, name: str, **labels: str) -> float:
+        """The sum of an instance's samples of a name that have these labels."""
+        text = httpx.get(f"{self.place.urls[instance]}/metrics", timeout=10, trust_env=False).raise_for_status().text
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def missing(self, instance: str) -> list[str]:
+        """What an instance's readiness says it lacks."""
+        answer = httpx.get(f"{self.place.urls[instance]}/health/ready", timeout=5, trust_env=False)
+        return list(answer.json()["missing"])
+
+    def keeps(self, service: str, text: str) -> bool:
+        """Whether a service's store holds it, committed: for what cannot be asked at its door now."""
+        run = json.loads((self.folder / "run.json").read_text())
+        if run["store"].startswith("mongodb:"):
+            rows = (row for where, row in in_mongodb(run["store"]) if where.startswith(f"lahete_{service} "))
+        else:
+            rows = (row for _, row in in_sqlite(self.folder / f"{service}.sqlite"))
+        return any(text.encode() in row for row in rows)
+
+    def on_the_log(self, name: str, subject: str) -> list[Record]:
+        """The records of a class about somebody that Kafka holds at this moment."""
+        records, _ = asyncio.run(read_all(self.place.kafka))
+        return [one for one in records if one.name == name and one.key == subject.encode()]
+
     # --- processes
+
+    @property
+    def instances(self) -> list[str]:
+        """Every instance of every service."""
+        return list(self.place.urls)
 
     def pid(self, name: str) -> int:
         """The process of an instance at this moment."""
         run = json.loads((self.folder / "run.json").read_text())
         return int(run["pids"][name])
 
-    def signal(self, name: str, number: signal.Signals) -> int:
+    def signal(self, name: str, number: Signals) -> int:
         """Sends a signal to an instance; its process. One that died is started anew by the supervisor."""
         pid = self.pid(name)
         os.kill(pid, number)
         return pid
 
+    def dies(self, name: str, before: int, seconds: float = 60) -> int:
+        """Waits until an instance that was `before` is another process; which."""
+        return self.until(
+            lambda: next((pid for pid in [self.pid(name)] if pid not in {0, before}), None), f"{name} dies", seconds
+        )
+
     def comes_back(self, name: str, before: int, seconds: float = 60) -> None:
         """Waits until an instance that was `before` has a new process, and that is ready."""
+        self.until(lambda: self.pid(name) not in {0, before} and self.is_ready(name), f"{name} is back", seconds)
 
-        def ready() -> bool:
-            if self.pid(name) == before:
-                return False
-            answer = httpx.get(f"{self.place.urls[name]}/health/ready", timeout=5, trust_env=False)
-            return answer.status_code == httpx.codes.OK
+    def is_ready(self, name: str) -> bool:
+        """Whether an instance says that it is."""
+        return self.missing(name) == []
 
-        self.until(ready, f"{name} is back", seconds)
+    def anew(self, *names: str, **settings: str) -> None:
+        """Starts instances anew with settings of their own, instead of those they had, and waits until they are ready."""
+        for name in names:
+            self.own[name].clear()
+            self.own[name].update(settings)
+        before = {name: self.signal(name, SIGTERM) for name in names}
+        for name, pid in before.items():
+            self.comes_back(name, pid)
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[int]:
+        """SIGSTOP meanwhile, then SIGCONT; its process."""
+        pid = self.signal(name, SIGSTOP)
+        try:
+            yield pid
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, SIGCONT)
+
+    @contextmanager
+    def without_kafka(self, *, silent: bool = False) -> Iterator[None]:
+        """Kafka refuses the services meanwhile, or with `silent` keeps them waiting; the embedded one can only wait."""
+        if self.proxied is None:
+            with self.frozen("broker"):
+                yield
+            return
+        (self.kafka_proxy.freeze if silent else self.kafka_proxy.cut)()
+        try:
+            yield
+        finally:
+            self.kafka_proxy.mend()
+
+    def log(self, name: str) -> Path:
+        """What an instance prints."""
+        return open_folder(self.folder).log(name)
 
     def memory_mb(self, name: str) -> float:
         """Resident, of an instance."""
         return float(psutil.Process(self.pid(name)).memory_info().rss) / 1e6
+
+
+def _nothing(_: object) -> None:
+    """Happens before the services."""
 
 
 @contextmanager
@@ -173,18 +301,50 @@ def open_stage(
     seed: int,
     record: Callable[[str, object], None] = lambda _, __: None,
     instances: Mapping[str, int] | None = None,
+    proxied: bool = False,
+    before_services: Callable[[Proxied], None] = _nothing,
+    say: Say = print,
     **environment: str,
 ) -> Iterator[Stage]:
-    """A platform meanwhile; at its end it must end in order, and leave nothing running."""
+    """A platform meanwhile; at its end it must end in order, and leave nothing running.
+
+    Args:
+        proxied: on the Java engines, a proxy before each; `before_services` is called when these have started.
+    """
     opened = open_folder(folder)
     grant(opened, ON_KAFKA)
     extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning", **environment}
     if engine is not Engine.EMBEDDED:
         extra.setdefault("LAHETE_KAFKA_SESSION_TIMEOUT_MS", str(round(SESSION_SECONDS * 1000)))
-    print(f"seed {seed}, {engine.value} engines, {folder}")
-    with Supervisor(folder, free_base(), "", extra, engine=engine, instances=instances, say=print) as supervisor:
+    said, own, made = list[str](), defaultdict[str, dict[str, str]](dict), list[Proxied]()
+
+    def hear(line: str) -> None:
+        said.append(line)
+        say(line)
+
+    def make_engines(engine: Engine, opened: Folder, say: Say, goes_on: GoesOn) -> Engines:
+        if not proxied or engine is not Engine.JAVA:
+            return engines(engine, opened, say, goes_on)
+        made.append(Proxied(opened, say, goes_on, before_services))
+        return made[0]
+
+    say(f"seed {seed}, {engine.value} engines, {folder}")
+    with Supervisor(
+        folder,
+        free_base(),
+        "",
+        extra,
+        own=own.__getitem__,
+        engine=engine,
+        make_engines=make_engines,
+        instances=instances,
+        # What is killed on purpose need not be spared.
+        longest_pause=0.2,
+        ready_within=READY_WITHIN,
+        say=hear,
+    ) as supervisor:
         with looked_after(supervisor) as check:
-            yield Stage(folder, engine, supervisor, check, record, seed)
+            yield Stage(folder, engine, supervisor, check, record, seed, said, own, made[0] if made else None)
         run = read_run(opened)
         assert supervisor.stop() == []
     assert run is None or still_running(run) == []

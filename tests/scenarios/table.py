@@ -29,6 +29,24 @@ class Scenario:
 
 TABLE: Final[Mapping[int, Scenario]] = {
     1: Scenario("the same event 50 times", quick=(EMBEDDED,), full=(JAVA,)),
+    2: Scenario("kill -9 of a random service, 30 times", full=(EMBEDDED, JAVA)),
+    3: Scenario("killed between save and publish", quick=(EMBEDDED,), full=(JAVA,)),
+    4: Scenario("killed between publish and clearing the outbox", quick=(EMBEDDED,), full=(JAVA,)),
+    5: Scenario("killed between effect and commit", full=(EMBEDDED, JAVA)),
+    6: Scenario("200 first events of one referral at once", quick=(EMBEDDED,), full=(JAVA,)),
+    7: Scenario("Kafka away while HTTP intake goes on", quick=(EMBEDDED,), full=(JAVA,)),
+    8: Scenario("the database away under load", quick=(EMBEDDED,), full=(JAVA,)),
+    9: Scenario("a database error twice, then none", full=(EMBEDDED, JAVA)),
+    10: Scenario("an event whose handler always fails", quick=(EMBEDDED,), full=(JAVA,)),
+    11: Scenario("records that nobody can read, of eleven kinds", quick=(EMBEDDED,), full=(JAVA,)),
+    13: Scenario("SIGTERM of all under load", full=(EMBEDDED, JAVA)),
+    14: Scenario("rolling restart under load", full=(EMBEDDED, JAVA)),
+    15: Scenario("an instance slower than its session", full=(JAVA,)),
+    16: Scenario("an instance frozen beyond its session", quick=(EMBEDDED,), full=(JAVA,)),
+    21: Scenario("the dead-letter topic cannot be written", full=(JAVA,)),
+    23: Scenario("a hot key that fails beside thousands of cold ones", quick=(EMBEDDED,), full=(JAVA,)),
+    27: Scenario("what the metrics count", full=(EMBEDDED, JAVA)),
+    28: Scenario("a cold start before 100,000 waiting records", full=(JAVA,)),
 }
 
 

@@ -3,11 +3,14 @@
 How we know: the oracle asks Kafka and the doors; the picture must be an SVG that says in words what it shows.
 """
 
+from itertools import islice
 from pathlib import Path
+from random import Random
 from xml.etree import ElementTree
 
 from deploy.engines import Engine
 from tests.scenarios.drawing import drawing
+from tests.scenarios.faults import CHAOS, plan
 from tests.scenarios.soak import soak
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -28,3 +31,13 @@ def test_a_small_load_with_a_kill_leaves_the_oracle_content_and_a_picture(tmp_pa
     named = {text.text for text in picture.iter(f"{SVG}text")}
     assert {"Memory of each service, MB resident", "Disk of the folder, MB", "a kill, stop or freeze"} <= named
     assert len(list(picture.iter(f"{SVG}polyline"))) == len(soaked.samples[0].memory_mb) + 1
+
+
+def test_a_seed_plans_the_same_faults_again_and_each_kind_comes_in_its_turn() -> None:
+    for lane in (lane for lanes in CHAOS.values() for lane in lanes):
+        rounds = len(lane.deck) * 3
+        first, again, other = (list(islice(plan(lane, ["a", "b"], Random(seed)), rounds)) for seed in (5, 5, 6))
+        assert first == again != other
+        assert [
+            sorted(one.kind for one in first[start:][: len(lane.deck)]) for start in range(0, rounds, len(lane.deck))
+        ] == [sorted(lane.deck)] * 3

@@ -100,10 +100,10 @@ async def test_nothing_goes_out_while_the_ground_is_at_fault(sweep: Sweep) -> No
     fault = ["it is another cluster"]
     sweep.sweeper._lacks = lambda: fault[0] if fault else None
     sweep.world.clock.set(DUE)
-    await sweep.sweeper._once()
+    await sweep.sweeper.look()
     assert sweep.world.wire.named("DeadlinePassed") == []
     fault.clear()
-    await sweep.sweeper._once()
+    await sweep.sweeper.look()
     assert len(sweep.world.wire.named("DeadlinePassed")) == 1
 
 
@@ -210,3 +210,19 @@ async def test_the_sweep_leaves_a_living_consumer_its_time(sweep: Sweep) -> None
     assert sweep.world.wire.named("PlaceRequested") == []
     assert await sweep.world.main.sweep(time.time() + OUTBOX_AGE) == 1
     assert len(sweep.world.wire.named("PlaceRequested")) == 1
+
+
+async def test_the_age_of_what_is_not_out_rises_while_nothing_can_go_out(sweep: Sweep) -> None:
+    """It is asked when it is scraped; and the store is looked at while the ground has seen the outage, too."""
+    lacks = ["Kafka does not answer"]
+    sweep.sweeper._lacks = lambda: lacks[0] if lacks else None
+    await sweep.world.crash("saved", sweep.world.log.event(choose("a")))
+    assert sweep.sweeper.outbox_seconds() == 0
+    await sweep.sweeper.look()
+    first = sweep.sweeper.outbox_seconds()
+    assert 0 < first < sweep.sweeper.outbox_seconds()
+    assert sweep.world.wire.named("PlaceRequested") == []
+    lacks.clear()
+    assert await sweep.world.main.sweep(time.time() + OUTBOX_AGE) == 1
+    await sweep.sweeper.look()
+    assert sweep.sweeper.outbox_seconds() == 0

@@ -1,0 +1,57 @@
+"""Small journeys with seeded ids: referrals that are issued, and what follows them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, Final
+from uuid import UUID
+
+from tests.integration.road import OPISTO, REGION, event, issued, now
+from tests.scenarios.journeys import Step
+from tests.scenarios.stage import step
+
+ACTIVITY: Final = {"organiser": OPISTO, "activity_id": "choir"}
+"""Need not be there: a choice of what nobody published is a fact like another."""
+
+
+def seeded(rng: Random) -> str:
+    """An id."""
+    return str(UUID(int=rng.getrandbits(128), version=4))
+
+
+def referral(rng: Random, source: str = REGION, subject: str = "", **expected: Any) -> Step:
+    """ReferralIssued, which opens one."""
+    referral_id = subject or seeded(rng)
+    one = {**issued(referral_id, source), "id": seeded(rng)}
+    return step(one, **({"effects": {"ReferralOpened": 1}, "history_of": referral_id} | expected))
+
+
+def referrals(rng: Random, count: int, source: str = REGION) -> Sequence[Step]:
+    """Several of different people."""
+    return [referral(rng, source) for _ in range(count)]
+
+
+def chosen(rng: Random, first: Step, **expected: Any) -> Step:
+    """ActivityChosen, for a referral that was issued."""
+    data = {"referral_id": subject_of(first), **ACTIVITY}
+    return about(
+        rng, first, first.event["source"], "ActivityChosen", data, **({"effects": {"PlaceRequested": 1}} | expected)
+    )
+
+
+def missed(rng: Random, first: Step, **expected: Any) -> Step:
+    """ActivityMissed, for a referral that was issued; each for a session of its own."""
+    data = {"referral_id": subject_of(first), "activity_id": ACTIVITY["activity_id"], "session_id": seeded(rng)[:8]}
+    return about(rng, first, OPISTO, "ActivityMissed", data, **expected)
+
+
+def about(rng: Random, first: Step, source: str, name: str, data: Mapping[str, Any], **expected: Any) -> Step:
+    """Any event about a referral that was issued, a second later."""
+    time = datetime.fromisoformat(first.event["time"]) + timedelta(seconds=1)
+    one = event(source, name, data, id=seeded(rng), time=min(time, now()).isoformat())
+    return step(one, **({"history_of": subject_of(first)} | expected))
+
+
+def subject_of(one: Step) -> str:
+    """Whose referral it concerns."""
+    return str(one.event["subject"])

@@ -1,0 +1,218 @@
+"""Kafka or the database that is away, frozen or refuses, under load and while events come in."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from deploy.engines import Engine
+from shared.contracts.topics import DEAD_LETTERS
+from tests.scenarios.delays import delays
+from tests.scenarios.journeys import ON_KAFKA
+from tests.scenarios.load import under_load
+from tests.scenarios.referrals import chosen, missed, referral, referrals
+from tests.scenarios.sight import Sight
+from tests.scenarios.stage import Stage
+from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
+from tests.scenarios.watch import offsets_watched
+
+ON_JAVA = {"proxied": True}
+
+KAFKA_AWAY = {EMBEDDED: 20.0, JAVA: 45.0} if ALL else {EMBEDDED: 4.0}
+DATABASE_AWAY = {EMBEDDED: 5.0, JAVA: 12.0}
+GOES_ON_WITHIN = 15.0
+"""Seconds, after a fault's end, until what waited for it is through: the engine's longest pause, and a new connection."""
+
+
+@scenario(7)
+def test_what_is_taken_while_kafka_is_away_is_not_lost_nor_out_of_order(stage: Stage, engine: Engine) -> None:
+    """Regions go on sending over HTTP while Kafka refuses every connection, and again while it keeps them waiting.
+
+    Every 503 says when to come again (the sender). What was accepted is on the log and has its effect (the oracle), and
+    the first records of each referral stand there in the order in which its sender was told that they are taken.
+    """
+    seconds = KAFKA_AWAY[engine]
+
+    async def away() -> None:
+        for silent in (False, True) if engine is JAVA else (True,):
+            await asyncio.sleep(2)
+            with stage.without_kafka(silent=silent):
+                await asyncio.sleep(seconds)
+            await asyncio.sleep(5 if ALL else 1)
+
+    load = under_load(stage, engine, 2 * seconds if engine is JAVA else seconds, away)
+    sight = stage.judge()
+    if ALL:
+        assert load.retries > 0
+    assert _out_of_order(sight, load.taken.values()) == []
+
+
+def _out_of_order(sight: Sight, taken: Iterable[list[str]]) -> list[str]:
+    first: dict[str, tuple[str, int, int]] = {}
+    for record in sight.intake:
+        if record.named:
+            first.setdefault(record.named[1], (record.topic, record.partition, record.offset))
+    faults = []
+    for journey in taken:
+        places = [first[one] for one in dict.fromkeys(journey) if one in first]
+        assert len({place[:2] for place in places}) == 1, "one key, one partition"
+        if places != sorted(places):
+            faults.append(f"{journey} stands as {places}")
+    return faults
+
+
+# --- the database
+
+
+@scenario(8)
+def test_a_database_that_is_away_stops_consumption_and_nothing_is_laid_aside(stage: Stage, engine: Engine) -> None:
+    """Under load the database refuses connections, hangs up again and again, then keeps everybody waiting.
+
+    On the embedded engines another process holds the lock of the referral service's file. Nothing is committed while
+    the database is away; afterwards all is as declared, so that nothing was dead-lettered because of it (the oracle).
+    """
+    seconds, stood_still = DATABASE_AWAY[engine], list[bool]()
+
+    async def looked_at(offsets: Callable[[], int]) -> None:
+        # A batch that was saved may still be committed.
+        await asyncio.sleep(1.5)
+        before = offsets()
+        await asyncio.sleep(seconds)
+        stood_still.append(offsets() == before)
+
+    with offsets_watched(stage.place.kafka, ["referral"]) as offsets:
+
+        async def away() -> None:
+            await asyncio.sleep(2)
+            if engine is EMBEDDED:
+                with locked(stage):
+                    await looked_at(lambda: offsets.total("referral"))
+                return
+            stage.mongodb_proxy.cut()
+            await looked_at(lambda: offsets.total("referral"))
+            assert any("MongoDB" in line for line in await asyncio.to_thread(stage.missing, "referral"))
+            stage.mongodb_proxy.mend()
+            for _ in range(5):
+                await asyncio.sleep(1)
+                stage.mongodb_proxy.hang_up()
+            stage.mongodb_proxy.freeze()
+            await looked_at(lambda: offsets.total("referral"))
+            stage.mongodb_proxy.mend()
+
+        under_load(stage, engine, 3 * seconds if engine is JAVA else seconds + 3, away)
+        stage.judge()
+    assert all(stood_still)
+    assert stood_still
+    assert offsets.went_back == []
+
+
+@contextmanager
+def locked(stage: Stage, service: str = "referral") -> Iterator[None]:
+    """Nobody else can write to a service's file meanwhile."""
+    with closing(sqlite3.connect(stage.folder / f"{service}.sqlite", isolation_level=None)) as connection:
+        connection.execute("PRAGMA busy_timeout = 10000")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+
+
+@scenario(9)
+def test_a_batch_that_the_database_refused_twice_succeeds_by_itself(stage: Stage, engine: Engine) -> None:
+    """An event comes while the database is away. Once two attempts are counted in the metrics, the database is back.
+
+    The event has its effect, without any hand; so have those of other keys that came meanwhile, in a bounded time after.
+    """
+    before = _attempts(stage)
+    first, others = referral(stage.rng, ON_KAFKA), referrals(stage.rng, 20, ON_KAFKA)
+    with _refusing(stage):
+        stage.play(lambda sender: sender.send(first))
+        stage.until(lambda: _attempts(stage) >= before + 1, "the first attempt is counted")
+        stage.play(lambda sender: sender.send_all(others))
+        stage.until(lambda: _attempts(stage) >= before + 2, "the second attempt is counted")
+        mended = time.time()
+    sight = stage.judge()
+    took = delays(sight, [(one.event["source"], one.event["id"]) for one in (first, *others)], "ReferralOpened")
+    assert len(took) == 1 + len(others)
+    through = max(record.timestamp for record in sight.decided if record.name == "ReferralOpened") / 1000
+    print(f"all is through {through - mended:.1f} s after the database is back")
+    assert through - mended <= GOES_ON_WITHIN
+
+
+@contextmanager
+def _refusing(stage: Stage) -> Iterator[None]:
+    if stage.proxied is None:
+        with locked(stage):
+            yield
+        return
+    stage.mongodb_proxy.cut()
+    try:
+        yield
+    finally:
+        stage.mongodb_proxy.mend()
+
+
+def _attempts(stage: Stage) -> float:
+    return stage.metric("referral", "lahete_batch_retries_total", why="StoreUnavailable")
+
+
+# --- a topic that cannot be written
+
+
+@scenario(21)
+def test_while_dead_letters_cannot_be_written_nothing_is_committed_and_nothing_lost(stage: Stage) -> None:
+    """Kafka refuses what is written to the dead-letter topic. An event that must be laid aside comes, and good ones.
+
+    Nothing of its partition is committed, the retries are counted, and readiness says why. Once Kafka takes it the event
+    is laid aside and the good ones have their effects (the oracle).
+    """
+    first = referral(stage.rng, ON_KAFKA)
+    stage.play(lambda sender: sender.send(first))
+    stage.judge()
+    before = _refused_by_kafka(stage)
+    bad = missed(stage.rng, first, fate="dead_lettered", refusals=frozenset({"handler_failed"}), history_of=None)
+    stage.anew("referral", LAHETE_FAULT_FAIL_ON="ActivityMissed")
+    with offsets_watched(stage.place.kafka, ["referral"]) as offsets, _unwritable(stage, DEAD_LETTERS):
+        stage.until(lambda: offsets.looks > 1, "it is looked at")
+        committed = offsets.total("referral")
+        stage.play(lambda sender: sender.send(bad))
+        stage.play(lambda sender: sender.send(chosen(stage.rng, first)))
+        line = stage.until(lambda: next(iter(stage.missing("referral")), None), "readiness says so")
+        assert line.startswith("a batch comes again: Kafka "), line
+        assert _refused_by_kafka(stage) > before
+        assert offsets.total("referral") == committed
+    stage.judge()
+    stage.anew("referral")
+
+
+def _refused_by_kafka(stage: Stage) -> float:
+    return stage.metric("referral", "lahete_batch_retries_total", why="BrokerUnavailable")
+
+
+@contextmanager
+def _unwritable(stage: Stage, topic: str) -> Iterator[None]:
+    """It takes no record of more than a few bytes. (Asking for more copies than there are brokers stops nobody: Kafka
+    4 asks for as many as the topic has.)"""
+    _configure(stage, topic, 64)
+    try:
+        yield
+    finally:
+        _configure(stage, topic, 4 * 1024 * 1024)
+
+
+def _configure(stage: Stage, topic: str, most_bytes: int) -> None:
+    async def configure() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=stage.place.kafka)
+        await admin.start()
+        try:
+            configs = {"max.message.bytes": str(most_bytes)}
+            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=configs)])
+        finally:
+            await admin.close()
+
+    asyncio.run(configure())

@@ -1,0 +1,234 @@
+"""Events that cannot be taken: broken ones, and good ones whose handler fails."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from deploy.engines import Engine
+from tests.scenarios.delays import delays, percentile
+from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.oracle import Expected, Fate
+from tests.scenarios.referrals import chosen, missed, referral, referrals, subject_of
+from tests.scenarios.send import Sender
+from tests.scenarios.sight import Headers
+from tests.scenarios.stage import Stage
+from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
+
+OPENED = {"LAHETE_FAULT_FAIL_ON": "ActivityMissed"}
+"""Which concerns the referral service alone."""
+ON_JAVA = {"proxied": True}
+
+TOPIC = "intake.region.08"
+COLD = {EMBEDDED: (10_000, 80.0), JAVA: (1_500, 15.0)}
+"""Events with a key of their own, and how many a second the engine carries with room to spare."""
+COLD_QUICK = (300, 60.0)
+P99_WITHIN = 1.0
+FAILED = frozenset({"handler_failed"})
+LOOKS_AGAIN_AFTER = 3.0
+
+
+@scenario(10)
+def test_an_event_whose_handler_always_fails_is_laid_aside_and_the_next_goes_on(stage: Stage) -> None:
+    """The referral service was told to fail on ActivityMissed. One stands between two others of its key and partition.
+
+    The dead letter names reason, place and attempts, and is the record itself (the oracle: byte for byte); the event
+    behind it has its effect.
+    """
+    first = referral(stage.rng, ON_KAFKA)
+    bad = missed(stage.rng, first, fate="dead_lettered", refusals=FAILED, history_of=None)
+    last = chosen(stage.rng, first)
+
+    async def in_order(sender: Sender) -> None:
+        for one in (first, bad, last):
+            await sender.send(one)
+
+    stage.play(in_order)
+    sight = stage.judge()
+    (record,) = [record for record in sight.intake if record.named == (bad.event["source"], bad.event["id"])]
+    (letter,) = [one for one in stage.dead_letters(service="referral") if one["event_id"] == bad.event["id"]]
+    assert (letter["topic"], letter["partition"], letter["offset"]) == (record.topic, record.partition, record.offset)
+    assert (letter["reason"], letter["attempts"], letter["state"]) == ("handler_failed", 1, "open")
+    assert letter["error"] == "HandlerFault: LAHETE_FAULT_FAIL_ON holds ActivityMissed"
+
+
+# --- what nobody can read, or what breaks the contract
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A record as it is written, and the reason it must get."""
+
+    what: str
+    reason: str
+    value: bytes | None
+    key: bytes | None
+    headers: Headers
+    named: tuple[str, str] | None
+    fate: Fate = "dead_lettered"
+
+
+def _broken(stage: Stage) -> Sequence[Broken]:
+    nested = b"[" * 10_000 + b"]" * 10_000
+    good = referral(stage.rng, ON_KAFKA).event["data"]
+    return [
+        _record(stage, "bytes that are no JSON", "undecodable", b"\xff\xfe{no json"),
+        _record(
+            stage, "JSON that breaks the contract", "invalid", json.dumps({**good, "municipality": "999"}).encode()
+        ),
+        _record(
+            stage, "a header that is not UTF-8", "undecodable", json.dumps(good).encode(), ("ce_subject", b"\xff\xfe")
+        ),
+        _record(stage, "a header without a value", "undecodable", json.dumps(good).encode(), ("ce_type", None)),
+        _record(stage, "an empty value", "undecodable", b""),
+        _record(stage, "no value", "undecodable", None),
+        _record(stage, "a megabyte", "invalid", json.dumps({**good, "unit_ref": "x" * 1024 * 1024}).encode()),
+        replace(_record(stage, "no key", "invalid", json.dumps(good).encode()), key=None),
+        _record(stage, "ten thousand levels", "undecodable", nested),
+        _record(stage, "NaN", "undecodable", json.dumps({**good, "needs": {"friends": float("nan")}}).encode()),
+        Broken("nothing at all", "undecodable", None, b"", [], None),
+    ]
+
+
+def _record(
+    stage: Stage, what: str, reason: str, value: bytes | None, header: tuple[str, bytes | None] | None = None
+) -> Broken:
+    event = referral(stage.rng, ON_KAFKA).event
+    headers: dict[str, bytes | None] = {f"ce_{name}": str(event[name]).encode() for name in event if name != "data"}
+    headers |= {"content-type": b"application/json"} | dict([header] if header else [])
+    # Of what is no event at all, or has an attribute that is no text, nobody reads the id.
+    fate: Fate = "dead_lettered" if value and not header else "unknown"
+    return Broken(what, reason, value, b"some key", list(headers.items()), (event["source"], event["id"]), fate)
+
+
+@scenario(11)
+def test_what_cannot_be_taken_is_laid_aside_unchanged_once(stage: Stage) -> None:
+    """Eleven records that cannot be taken, one of each kind, written to Kafka by a region; a good one behind them.
+
+    By the oracle each is dead-lettered once, byte for byte with its headers. Its reason is the declared. Neither tries
+    it again (the metric of batches that come again stands still) nor does a log grow afterwards.
+    """
+    broken = _broken(stage)
+    retries = _retries(stage)
+    behind = referral(stage.rng, ON_KAFKA)
+
+    async def write(sender: Sender) -> None:
+        for one in broken:
+            if one.named:
+                stage.declared.expect(Expected(*one.named, fate=one.fate, refusals=frozenset({one.reason})))
+            await sender.write(TOPIC, one.value, one.key, one.headers)
+            if one.named:
+                stage.declared.accepted(*one.named)
+            else:
+                stage.declared.nameless()
+        await sender.send(behind)
+
+    stage.play(write)
+    stage.judge()
+    sizes = _sizes_of_logs(stage)
+    time.sleep(LOOKS_AGAIN_AFTER)
+    assert _sizes_of_logs(stage) == sizes
+    assert _retries(stage) == retries
+
+
+def _retries(stage: Stage) -> float:
+    return sum(stage.metric(name, "lahete_batch_retries_total") for name in stage.instances)
+
+
+def _sizes_of_logs(stage: Stage) -> dict[str, int]:
+    return {name: stage.log(name).stat().st_size for name in stage.instances}
+
+
+# --- a hot key
+
+
+@scenario(23)
+def test_a_hot_key_that_fails_does_not_hold_up_the_cold_ones(stage: Stage, engine: Engine) -> None:
+    """One referral's ActivityMissed fails in the referral service again and again, beside thousands that are opened.
+
+    Known by Kafka's times of what came in and of ReferralOpened: their 99th percentile. By the oracle each hot event is
+    dead-lettered and each cold one opened.
+    """
+    count, rate = COLD[engine] if ALL else COLD_QUICK
+    hot = referral(stage.rng, ON_KAFKA)
+    stage.play(lambda sender: sender.send(hot))
+    cold = referrals(stage.rng, count)
+
+    async def at_a_rate(sender: Sender) -> None:
+        began = time.monotonic()
+        sending = []
+        for number, one in enumerate(cold):
+            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+            sending.append(asyncio.create_task(sender.send(one)))
+            if number % 10 == 9:
+                fails = missed(stage.rng, hot, fate="dead_lettered", refusals=FAILED, history_of=None)
+                sending.append(asyncio.create_task(sender.send(fails)))
+        await asyncio.gather(*sending)
+
+    stage.play(at_a_rate)
+    sight = stage.judge()
+    took = delays(sight, [(one.event["source"], one.event["id"]) for one in cold], "ReferralOpened")
+    assert len(took) == count
+    print(f"cold keys: p50 {percentile(took, 0.5):.3f} s, p99 {percentile(took, 0.99):.3f} s, longest {took[-1]:.3f} s")
+    assert percentile(took, 0.99) <= P99_WITHIN
+
+
+# --- counted
+
+
+@scenario(27)
+def test_the_metrics_count_what_happened(stage: Stage) -> None:
+    """Seven events fail, three of them are sent again once the cause is mended, five others come twice.
+
+    The referral service's metrics say exactly that, and the age of the oldest outbox rises while Kafka is away, then
+    falls to 0.
+    """
+    first = referral(stage.rng, ON_KAFKA)
+    stage.play(lambda sender: sender.send(first))
+    failed = _counted(stage, "ActivityMissed", "handler_failed")
+    left = [missed(stage.rng, first, fate="dead_lettered", refusals=FAILED, history_of=None) for _ in range(4)]
+    mended = [missed(stage.rng, first, refusals=FAILED) for _ in range(3)]
+    stage.play(lambda sender: sender.send_all([*left, *mended]))
+    letters = stage.until(lambda: _letters_of(stage, left + mended, 7), "seven are laid aside")
+    assert _counted(stage, "ActivityMissed", "handler_failed") - failed == 7
+    stage.anew("referral", LAHETE_FAULT_FAIL_ON="", LAHETE_FAULT_PAUSE_AT="saved=3")
+    _the_oldest_outbox_is_seen(stage)
+    issued = _counted(stage, "ReferralIssued", "applied"), _counted(stage, "ReferralIssued", "repetition")
+    for one in mended:
+        answer = stage.ask("monitor", f"/v1/dead-letters/{letters[one.event['id']]}/redrive", method="POST")
+        assert answer.status_code == 202, answer.text
+    twice = referrals(stage.rng, 5)
+    stage.play(lambda sender: sender.send_all(twice))
+    stage.play(lambda sender: sender.send_all(twice))
+    stage.judge()
+    assert _counted(stage, "ActivityMissed", "applied") == 3
+    assert _counted(stage, "ActivityMissed", "handler_failed") == 0
+    assert _counted(stage, "ReferralIssued", "applied") - issued[0] == 5
+    assert _counted(stage, "ReferralIssued", "repetition") - issued[1] == 5
+
+
+def _the_oldest_outbox_is_seen(stage: Stage) -> None:
+    """A referral is saved; Kafka stands still before what follows is out, while the service pauses in between."""
+    one = referral(stage.rng, ON_KAFKA)
+    stage.play(lambda sender: sender.send(one))
+    stage.until(lambda: stage.keeps("referral", subject_of(one)), "it is saved")
+    with stage.without_kafka(silent=True):
+        for seconds in (5.0, 7.0):
+            stage.until(lambda: _outbox_seconds(stage) > seconds, f"the outbox is {seconds} s old", 15)  # noqa: B023
+    stage.until(lambda: _outbox_seconds(stage) == 0, "the outbox is out")
+    stage.quiet()
+
+
+def _outbox_seconds(stage: Stage) -> float:
+    return stage.metric("referral", "lahete_oldest_outbox_seconds")
+
+
+def _counted(stage: Stage, name: str, outcome: str) -> float:
+    return stage.metric("referral", "lahete_events_total", type=name, outcome=outcome)
+
+
+def _letters_of(stage: Stage, steps: Sequence[Step], count: int) -> dict[str, str] | None:
+    ids = {one.event["id"] for one in steps}
+    found = {one["event_id"]: one["dl_id"] for one in stage.dead_letters(state="open") if one["event_id"] in ids}
+    return found if len(found) == count else None

@@ -1,0 +1,135 @@
+"""A platform that starts before what it stands on does, with a great deal already on the log."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import pymongo
+
+from shared.cluster import Cluster
+from shared.contracts.topics import SERVICES, intake_of
+from shared.engine.publish import Publisher, Record
+from tests.integration.road import kafka_headers_of
+from tests.scenarios.conftest import SEED, Opened
+from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.proxied import Proxied
+from tests.scenarios.referrals import referrals
+from tests.scenarios.sight import read_all
+from tests.scenarios.stage import Stage
+from tests.scenarios.table import scenario
+
+DIFFERENT, TIMES = 500, 200
+"""Referrals, and how often each comes: as from a sender that has lost its mind."""
+AT_ONCE = 5_000
+AWAY = 10.0
+MEMORY_MB = 300.0
+QUIET_WITHIN = 600.0
+INDEXES = {"outbox_since", "due_at", "code"}
+
+
+@scenario(28)
+def test_a_cold_start_waits_for_what_lacks_and_then_takes_all_that_waits(opened: Opened, engine: object) -> None:
+    """100,000 records are on the log before any service runs. The services start without Kafka and without a database;
+    Kafka comes, then the database.
+
+    While one of them lacks nothing is decided and nothing made; each service says what it waits for. When the first
+    referral is kept its collection has its indexes. No service takes more memory than a bound. The oracle is content.
+    """
+    some = referrals(Random(SEED), DIFFERENT, ON_KAFKA)
+    comes = Coming()
+
+    def before_services(engines: Proxied) -> None:
+        asyncio.run(_fill(engines.cluster, some))
+        engines.kafka_proxy.cut()
+        engines.mongodb_proxy.cut()
+        comes.start(engines)
+
+    with opened(proxied=True, before_services=before_services) as stage:
+        for one in some:
+            assert one.expected
+            stage.declared.expect(one.expected)
+            stage.declared.taken[one.expected.named] = TIMES
+        with comes:
+            most = _most_memory(stage)
+        stage.judge(QUIET_WITHIN)
+        waited = {name: _said(stage, name) for name in SERVICES}
+    print("most memory, MB:", {name: round(mb) for name, mb in most.items()})
+    assert comes.decided_without_a_database == 0
+    assert comes.indexes_at_first >= INDEXES
+    assert max(most.values()) <= MEMORY_MB
+    for name, lines in waited.items():
+        assert any("MongoDB at" in line for line in lines), name
+
+
+async def _fill(kafka: Cluster, some: Sequence[Step]) -> None:
+    topic = intake_of(ON_KAFKA)
+    records = [
+        Record(
+            topic,
+            str(one.event["subject"]).encode(),
+            json.dumps(one.event["data"]).encode(),
+            kafka_headers_of(one.event),
+        )
+        for one in some
+    ]
+    publisher = Publisher.to(kafka)
+    await publisher.start()
+    try:
+        for _ in range(DIFFERENT * TIMES // AT_ONCE):
+            await publisher.publish(records * (AT_ONCE // DIFFERENT))
+    finally:
+        await publisher.stop()
+
+
+class Coming:
+    """Kafka and the database come up one after the other, in a thread; and what was seen meanwhile."""
+
+    def __init__(self) -> None:
+        self.decided_without_a_database = -1
+        self.indexes_at_first: set[str] = set()
+        self._thread = threading.Thread(target=self._come, daemon=True)
+
+    def start(self, engines: Proxied) -> None:
+        """Counts from here."""
+        self._engines = engines
+        self._thread.start()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+
+    def _come(self) -> None:
+        time.sleep(AWAY)
+        self._engines.kafka_proxy.mend()
+        time.sleep(AWAY)
+        records, _ = asyncio.run(read_all(self._engines.cluster.bootstrap, ["referral.events", "notify.events"]))
+        self.decided_without_a_database = len(records)
+        with pymongo.MongoClient[dict[str, Any]](self._engines.store) as client:
+            referrals_kept = client["lahete_referral"]["referrals"]
+            assert referrals_kept.estimated_document_count() == 0
+            self._engines.mongodb_proxy.mend()
+            while referrals_kept.find_one() is None:
+                time.sleep(0.01)
+            self.indexes_at_first = set(referrals_kept.index_information())
+
+
+def _most_memory(stage: Stage) -> dict[str, float]:
+    """Of each service, in MB, until all has been read."""
+    most = dict.fromkeys(stage.instances, 0.0)
+    while any(lag["lag"] for lag in stage.ask("monitor", "/v1/lag").json()["groups"]):
+        for name in most:
+            most[name] = max(most[name], stage.memory_mb(name))
+        stage.check()
+        time.sleep(0.5)
+    return most
+
+
+def _said(stage: Stage, name: str) -> list[str]:
+    lines = stage.log(name).read_text().splitlines()
+    return [line for line in lines if '"waiting"' in line]
