@@ -29,6 +29,17 @@ class Scenario:
 
 TABLE: Final[Mapping[int, Scenario]] = {
     1: Scenario("the same event 50 times", quick=(EMBEDDED,), full=(JAVA,)),
+    11: Scenario("records that nobody can read", quick=(EMBEDDED,), full=(JAVA,)),
+    12: Scenario("an unknown type, a newer version", quick=(EMBEDDED,), full=(JAVA,)),
+    17: Scenario("every order of five events", quick=(EMBEDDED,), full=(JAVA,)),
+    18: Scenario("a dead letter redriven once mended", quick=(EMBEDDED,), full=(JAVA,)),
+    19: Scenario("redriven by two people at once", quick=(EMBEDDED,), full=(JAVA,)),
+    20: Scenario("redriven and still broken", quick=(EMBEDDED,), full=(JAVA,)),
+    22: Scenario("every event fails: the fuse", quick=(EMBEDDED,), full=(JAVA,)),
+    24: Scenario("the same id with another content", quick=(EMBEDDED,), full=(JAVA,)),
+    25: Scenario("all is read again from the beginning", quick=(EMBEDDED,), full=(JAVA,)),
+    29: Scenario("events in another's name", quick=(EMBEDDED,), full=(JAVA,)),
+    30: Scenario("personal identity codes everywhere", quick=(EMBEDDED,), full=(JAVA,)),
 }
 
 
