@@ -19,8 +19,9 @@ help: ## what there is
 demo: .venv/installed ## carries 1,000 referrals from regions to opistos and back, in 90 seconds
 	$(BIN)/lahete demo
 
-test: .venv/installed ## every test that this machine can run
-	$(BIN)/python -m pytest --quiet
+WORKERS ?= 2
+test: .venv/installed ## every test that this machine can run; WORKERS=2, 0 for one process alone
+	$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadfile
 
 lint: .venv/installed ## ruff and mypy --strict
 	$(BIN)/ruff check .

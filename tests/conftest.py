@@ -1,18 +1,61 @@
-"""At its end a run says which engines it met, and which it did not, and why."""
+"""At its end a run says which engines it met, and which it did not, and why, whichever of its workers did."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engines import FOUND, Met
+from tests.engines import said_of_found
+from tests.workers import ByFileAndEngine, turn_of
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.workermanage import WorkerController
+
+_OUTPUT = "engines"
+_SAID: dict[str, set[str]] = {}
+"""What the workers have said of each engine."""
+
+
+def pytest_configure() -> None:
+    # Servers that live for seconds: what Java's second compiler takes to make them fast, nobody gets back.
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: turn_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFileAndEngine | None:
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # the order is ours
+    return ByFileAndEngine(config, log)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_OUTPUT] = said_of_found()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    # One that crashed hands nothing over.
+    for name, said in getattr(node, "workeroutput", {}).get(_OUTPUT, {}).items():
+        _SAID.setdefault(name, set()).add(said)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name, said in said_of_found().items():
+        _SAID.setdefault(name, set()).add(said)
     rows = {"Kafka, embedded": "met: librdkafka's broker", "store, SQLite": "met"}
-    for name in ("Kafka", "MongoDB"):
-        found = FOUND.get(name)
-        if found is None:
-            rows[name] = "not asked for by these tests"
-        else:
-            rows[name] = f"met: {found.what}" if isinstance(found, Met) else f"NOT met: {found.why}"
+    for name in ("Kafka", "MongoDB", "Java, own"):
+        rows[name] = "; ".join(sorted(_SAID.get(name, {"not asked for by these tests"})))
     terminalreporter.section("engines")
     for name, what in rows.items():
         terminalreporter.write_line(f"{name:16} {what}")

@@ -7,6 +7,7 @@ LAHETE_REQUIRE_ENGINES is set it fails. At its end the run prints what it met.
 
 import asyncio
 import atexit
+import fcntl
 import hashlib
 import os
 import shutil
@@ -34,6 +35,7 @@ from tests.docker_engines import DockerMissing, kafka_in_docker, mongodb_in_dock
 STORES = ("sqlite", "mongodb", "mongodb-pymongo")
 """What keeps the aggregates: the second and third are one server, by Motor and by PyMongo's own async client."""
 REQUIRED = "LAHETE_REQUIRE_ENGINES"
+OTHERS_KAFKA = "LAHETE_TEST_KAFKA"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,15 @@ class Missed:
 
 
 FOUND: dict[str, Met | Missed] = {}
-"""What this run has looked for."""
+"""What this process has looked for."""
+
+
+def said_of_found() -> dict[str, str]:
+    """A line for a person of each."""
+    return {
+        name: f"met: {found.what}" if isinstance(found, Met) else f"NOT met: {found.why}"
+        for name, found in FOUND.items()
+    }
 
 
 def address_of(found: Met | Missed) -> str:
@@ -67,7 +77,7 @@ def address_of(found: Met | Missed) -> str:
 @cache
 def kafka() -> Met | Missed:
     """Apache Kafka. One that LAHETE_TEST_KAFKA names is for tests alone: they remove the platform's topics."""
-    return _found("Kafka", "LAHETE_TEST_KAFKA", kafka_in_docker, lambda: _started(KafkaServer(_folder())))
+    return _found("Kafka", OTHERS_KAFKA, kafka_in_docker, lambda: _started(KafkaServer(_folder())))
 
 
 @cache
@@ -77,19 +87,12 @@ def mongodb() -> Met | Missed:
 
 
 def java() -> Met | Missed:
-    """Both servers in Java, as `lahete run --engine java` starts them itself."""
-    for one in (kafka(), mongodb()):
-        if isinstance(one, Missed):
-            return one
-    return Met("Java", "")
-
-
-def own_java() -> None:
-    """For a test that starts a server of its own in Java: skips it, or fails it, where there is no Java."""
+    """Java with the servers' jars, for a test that starts its own, or a run that does; its classpath."""
     try:
-        classpath()
+        FOUND["Java, own"] = Met("Java", classpath())
     except JavaError as error:
-        address_of(Missed(f"no server of the test's own: {error}"))
+        FOUND["Java, own"] = Missed(f"no server of the test's own: {error}")
+    return FOUND["Java, own"]
 
 
 def _found(name: str, variable: str, in_docker: Callable[[], str], in_java: Callable[[], str]) -> Met | Missed:
@@ -133,8 +136,9 @@ def broker_with(kind: str, folder: Path, topics: Mapping[str, int]) -> Iterator[
             yield Cluster(running.kafka)
         return
     cluster = Cluster(address_of(kafka()))
-    asyncio.run(_only(cluster, topics))
-    yield cluster
+    with _alone():
+        asyncio.run(_only(cluster, topics))
+        yield cluster
 
 
 def make_topic(kind: str, folder: Path, name: str) -> None:
@@ -143,6 +147,19 @@ def make_topic(kind: str, folder: Path, name: str) -> None:
         BrokerControl.from_port_file(folder / PORT_FILE).create_topic(name, 1)
     else:
         asyncio.run(_make(Cluster(address_of(kafka())), {name: 1}))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """A Kafka that the environment names is every worker's, and each removes what it finds there: one test at a time."""
+    address = os.environ.get(OTHERS_KAFKA)
+    if not address:
+        yield
+        return
+    name = f"lahete-test-{os.getuid()}-{hashlib.sha256(address.encode()).hexdigest()[:16]}"
+    with (Path(tempfile.gettempdir()) / name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 async def _make(cluster: Cluster, topics: Mapping[str, int]) -> None:

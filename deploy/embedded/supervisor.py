@@ -34,7 +34,7 @@ from shared.engine.lag import READS
 from shared.engine.publish import BrokerUnavailable
 from shared.http.keys import write_private
 
-READY_WITHIN: Final = 30.0
+READY_WITHIN: Final = 60.0
 DRAINED_WITHIN: Final = 30.0
 ENDED_WITHIN: Final = 15.0
 _LOOK_EVERY: Final = 0.1

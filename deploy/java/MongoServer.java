@@ -7,7 +7,7 @@ import org.h2.mvstore.MVStore;
 /**
  * A server that speaks MongoDB's wire protocol, for a machine that has Java and no MongoDB. For trying and testing.
  *
- * <p>Run from source: {@code java -cp 'target/jars/*' MongoServer.java 127.0.0.1 0 data.h2}. Port 0 takes a free one; a file
+ * <p>{@code java -cp 'target/classes:target/jars/*' MongoServer 127.0.0.1 0 data.h2}. Port 0 takes a free one; a file
  * called {@code memory} is none. The port it listens on is the one line that it prints. It ends when standard input does, as
  * Launcher.java says why.
  */

@@ -146,7 +146,7 @@ class KafkaServer(JavaServer):
         super().__init__(
             "kafka",
             folder,
-            _java(_KAFKA_OPTIONS, str(HERE / "Launcher.java"), "kafka.Kafka", str(self._properties)),
+            _java(_KAFKA_OPTIONS, "Launcher", "kafka.Kafka", str(self._properties)),
             port,
         )
         self.cluster = (
@@ -184,7 +184,7 @@ class MongoServer(JavaServer):
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (port,) = _ports(folder, 1)
-        command = _java(_MONGO_OPTIONS, str(HERE / "MongoServer.java"), HOST, str(port), str(folder / "data"))
+        command = _java(_MONGO_OPTIONS, "MongoServer", HOST, str(port), str(folder / "data"))
         super().__init__("mongodb", folder, command, port)
 
 

@@ -12,7 +12,12 @@ from shared.contracts import topics
 from shared.engine.lag import TOPICS_OF
 
 Kind = Literal["topic", "group"]
-Operation = Literal["Read", "Write", "Describe"]
+Operation = Literal["Read", "Write", "Describe", "Create", "Alter", "AlterConfigs", "DescribeConfigs"]
+
+SETUP: Final = "setup"
+"""The login of `lahete setup`, which makes the topics."""
+OPS: Final = "ops"
+"""The login of a person's `lahete`."""
 
 _DOORS: Final = ("referral", "catalogue", "feedback", "monitor")
 """Who takes events over HTTP and writes them to `intake.http`."""
@@ -20,7 +25,7 @@ _DOORS: Final = ("referral", "catalogue", "feedback", "monitor")
 
 @dataclass(frozen=True)
 class Acl:
-    """One permission. A name that ends in `*` stands for every name that begins so."""
+    """One permission. A name that ends in `*` stands for every name that begins so, `*` for all."""
 
     principal: str
     operation: Operation
@@ -56,13 +61,24 @@ def _of_service(service: str) -> Iterator[Acl]:
             yield Acl(service, "Read", "topic", topics.redrive_to(other))
 
 
+def of_staff() -> list[Acl]:
+    """What makes and compares the topics, and what a person's command line needs: neither reads or sends an event."""
+    topic_work: tuple[Operation, ...] = ("Alter", "AlterConfigs", "Create", "Describe", "DescribeConfigs")
+    return [
+        *(Acl(login, operation, "topic", "*") for login in (SETUP, OPS) for operation in topic_work),
+        *(Acl(OPS, "Describe", "group", service) for service in topics.SERVICES),
+        Acl(OPS, "Write", "topic", topics.AUDIT),  # whose key was made or withdrawn
+    ]
+
+
 def commands(acls: Iterable[Acl]) -> list[list[str]]:
     """The arguments of `kafka-acls --bootstrap-server …`, a list a call: what goes into one call is in one."""
     calls: dict[tuple[str, Operation, str], list[str]] = {}
     for acl in acls:
-        pattern = "prefixed" if acl.name.endswith("*") else "literal"
+        # Of names that are meant as they stand, kafka-acls takes * for every name.
+        pattern = "prefixed" if acl.name.endswith("*") and acl.name != "*" else "literal"
         call = calls.setdefault((acl.principal, acl.operation, pattern), [])
-        call += [f"--{acl.kind}", acl.name.removesuffix("*")]
+        call += [f"--{acl.kind}", acl.name if pattern == "literal" else acl.name.removesuffix("*")]
     return [
         [
             *("--add", "--allow-principal", f"User:{principal}", "--operation", operation),

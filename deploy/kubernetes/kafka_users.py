@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from deploy.kafka.acls import of_services
+from deploy.kafka.acls import SETUP, Acl, of_services, of_staff
 from shared.contracts import topics
 
-SETUP: Final = "setup"
 SCALER: Final = "kafka-scaler"
 _HEAD: Final = """\
 # Made by `python -m deploy.kubernetes.kafka_users` from the access lists in the code; a test compares. Strimzi makes a
@@ -31,19 +30,18 @@ class Right:
 
 def users() -> dict[str, list[Right]]:
     """Every user's rights."""
-    everything = Right("topic", "*", ("Alter", "AlterConfigs", "Create", "Describe", "DescribeConfigs"))
     groups = [Right("group", service, ("Describe",)) for service in topics.SERVICES]
     return {
-        **{service: _of_service(service) for service in topics.SERVICES},
-        SETUP: [everything],
+        **{service: _rights(of_services(), service) for service in topics.SERVICES},
+        SETUP: _rights(of_staff(), SETUP),
         SCALER: [*groups, Right("topic", "*", ("Describe",))],
     }
 
 
-def _of_service(service: str) -> list[Right]:
+def _rights(acls: Iterable[Acl], login: str) -> list[Right]:
     may: dict[tuple[str, str], set[str]] = {}
-    for acl in of_services():
-        if acl.principal == service:
+    for acl in acls:
+        if acl.principal == login:
             may.setdefault((acl.kind, acl.name), set()).add(acl.operation)
     return sorted(Right(kind, name, tuple(sorted(operations))) for (kind, name), operations in may.items())
 

@@ -6,7 +6,7 @@ Pure and deterministic: the same candidates give the same proposals, whatever th
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,6 +17,17 @@ from shared.reference import DIMENSIONS
 PROPOSALS: Final = 5
 _OLDEST: Final = 200
 _FORMATS: Final = ("in_person", "remote", "hybrid")
+_NAMES: Final = (
+    "municipality",
+    "age",
+    "price",
+    "language",
+    "accessibility",
+    "places",
+    "format",
+    "enrolment",
+    "cancelled",
+)
 
 
 def age_limits(band: str) -> tuple[int, int]:
@@ -62,25 +73,21 @@ class Filters:
 
     def only_miss(self, brief: Brief) -> str | None:
         """The name of the one filter that alone refuses it; None where none or several do."""
-        missed = None
-        for name, passes in self._each(brief):
-            if not passes:
-                if missed:
-                    return None
-                missed = name
-        return missed if brief.synthetic == self._synthetic else None
-
-    def _each(self, brief: Brief) -> Iterator[tuple[str, bool]]:
-        # What refuses most comes first: most of what is near is refused twice soon, and no further filter is asked.
-        yield "municipality", brief.format == "remote" or self._municipality in brief.serves
-        yield "age", brief.age_min <= self.high and self.low <= brief.age_max
-        yield "price", brief.price_cents <= self._price or not self._funding.isdisjoint(brief.accepts)
-        yield "language", not self._languages.isdisjoint(brief.languages)
-        yield "accessibility", self._needed.issubset(brief.accessibility)
-        yield "places", brief.places_left > 0 or brief.waiting_left > 0
-        yield "format", brief.format in self._formats
-        yield "enrolment", brief.opens <= self._now <= brief.closes
-        yield "cancelled", not brief.cancelled
+        # A tuple, in the order of _NAMES: where nothing fits, it is asked of two thousand.
+        refused = (
+            brief.format != "remote" and self._municipality not in brief.serves,
+            brief.age_min > self.high or self.low > brief.age_max,
+            brief.price_cents > self._price and self._funding.isdisjoint(brief.accepts),
+            self._languages.isdisjoint(brief.languages),
+            not self._needed.issubset(brief.accessibility),
+            brief.places_left <= 0 and brief.waiting_left <= 0,
+            brief.format not in self._formats,
+            not brief.opens <= self._now <= brief.closes,
+            brief.cancelled,
+        )
+        if sum(refused) != 1 or brief.synthetic != self._synthetic:
+            return None
+        return _NAMES[refused.index(True)]
 
 
 def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now: datetime) -> list[Brief]:

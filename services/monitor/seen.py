@@ -36,22 +36,19 @@ _UUID_LENGTH: Final = 36
 
 def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | None:
     """What a record is to the monitor; never a dead letter."""
-    headers = [(name, value) for name, value in record.headers]
     place = (record.topic, record.partition, record.offset)
-    original = Original(*place, record.timestamp, record.key, record.value, headers)
+    original = Original(*place, record.timestamp, record.key, record.value, list(record.headers))
     if record.topic == topics.DEAD_LETTERS:
         data: Data = _dead_letter(original)
     else:
         raw = _read(original)
         if (event := _acted_on(raw, record.topic, now)) and (routed := route(event, table)):
-            return Arrival(
-                event, *routed, original, 0, dead_letter_id("monitor", *place, record.timestamp), owned=False
-            )
+            return Arrival(event, *routed, original, 0, owned=False, service="monitor")
         data = _seen(raw, original)
     seen = Event(f"{record.offset}-{record.timestamp}", f"/record/{record.topic}/{record.partition}", now, data)
     routed = route(seen, table)
     assert routed is not None
-    return Arrival(seen, *routed, original, 0, "", owned=False)
+    return Arrival(seen, *routed, original, 0, owned=False, service="monitor")
 
 
 def _read(original: Original) -> Raw:

@@ -8,7 +8,6 @@ Source: CloudEvents 1.0.2, its Kafka protocol binding and its JSON format.
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -43,13 +42,14 @@ ATTRIBUTES: Final = (
 Headers = Iterable[tuple[str, bytes | None]]
 
 _TRACING = re.compile(r"[A-Za-z0-9._:/-]{0,128}")
-_TIME = TypeAdapter(Time)
-_SOURCE: TypeAdapter[str] = TypeAdapter(Sender)
-_ID: TypeAdapter[str] = TypeAdapter(EventId)
+_TIME: Final = TypeAdapter(Time).validator
+_SOURCE: Final = TypeAdapter(Sender).validator
+_ID: Final = TypeAdapter(EventId).validator
+_JSON: Final = "application/json"
+_HEADER_NAMES: Final = {name: f"ce_{name}" for name in ATTRIBUTES if name != "datacontenttype"}
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(msgspec.Struct, frozen=True):
     """What was read before anything was judged: attributes as text, data as the JSON that came."""
 
     attributes: Mapping[str, str]
@@ -68,8 +68,7 @@ class Raw:
         return self.attributes.get("type", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One event, judged and whole. It is known by (`source`, `id`), never by `id` alone."""
 
     id: str
@@ -103,7 +102,11 @@ def read_kafka(value: bytes | None, headers: Headers) -> Raw:
     for name, content in headers:
         if not name.startswith("ce_") and name != "content-type":
             continue
-        text = _header_text(name, content)
+        try:
+            text = content.decode()  # type: ignore[union-attr]
+        except (AttributeError, UnicodeDecodeError) as error:
+            what = "has no value" if content is None else "is not UTF-8"
+            raise Undecodable(f"the header {mask(name)} {what}") from error
         if name == "content-type":
             content_type = text
         else:
@@ -113,15 +116,6 @@ def read_kafka(value: bytes | None, headers: Headers) -> Raw:
     if content_type:
         attributes.setdefault("datacontenttype", content_type)
     return Raw(attributes, value)
-
-
-def _header_text(name: str, content: bytes | None) -> str:
-    if content is None:
-        raise Undecodable(f"the header {mask(name)} has no value")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise Undecodable(f"the header {mask(name)} is not UTF-8") from error
 
 
 def read_structured(body: bytes | msgspec.Raw) -> Raw:
@@ -221,7 +215,7 @@ def refuse_personal_data(raw: Raw, document: object) -> None:
 
 def suspicious(text: bytes) -> bool:
     """Whether a code may stand in the bytes. Escapes of JSON and URLs could hide one from the cheap look."""
-    return b"\\u" in text or b"%" in text or may_hold_a_code(text)
+    return b"\\" in text or b"%" in text or may_hold_a_code(text)
 
 
 def _paths_of_codes(document: object, path: str) -> Iterator[str]:
@@ -248,11 +242,11 @@ def _lacking(raw: Raw) -> Iterable[Problem]:
             yield Problem(f"/{name}", "is lacking")
     if raw.attributes.get("specversion", "1.0") != "1.0":
         yield Problem("/specversion", f"{raw.attributes['specversion'][:20]!r} is not 1.0")
-    content_type = raw.attributes.get("datacontenttype", "application/json")
-    if content_type.partition(";")[0].strip().lower() not in {"application/json", "text/json"}:
+    content_type = raw.attributes.get("datacontenttype", _JSON)
+    if content_type != _JSON and content_type.partition(";")[0].strip().lower() not in {_JSON, "text/json"}:
         yield Problem("/datacontenttype", f"{content_type[:60]!r} is not application/json")
     for name in ("correlationid", "causationid", "traceparent"):
-        if not _TRACING.fullmatch(raw.attributes.get(name, "")):
+        if (traced := raw.attributes.get(name)) and not _TRACING.fullmatch(traced):
             yield Problem(f"/{name}", "is at most 128 of A-Z a-z 0-9 . _ : / -")
     if raw.attributes.get("synthetic", "false") not in {"true", "false"}:
         yield Problem("/synthetic", "is true or false")
@@ -260,7 +254,7 @@ def _lacking(raw: Raw) -> Iterable[Problem]:
 
 @lru_cache(maxsize=4096)
 def _checked_source(source: str) -> str:
-    return _SOURCE.validate_python(source)
+    return str(_SOURCE.validate_python(source))
 
 
 def _checked_attributes(id_: str, source: str, time: str) -> tuple[str, datetime]:
@@ -315,10 +309,10 @@ def authorise(event: Event, sender: str) -> None:
 
 def check_class(event: Event) -> None:
     """Raises `Forged` where this kind of source may not send this class."""
-    kind = kind_of(event.source)
-    if kind not in CLASSES[event.name].senders:
-        raise Forged(f"/type: a {kind} may not send {event.name}", [Problem("/type", f"a {kind} may not send it")])
-    if event.name != "FeedbackSubmitted":
+    kind, name = kind_of(event.source), event.name
+    if kind not in CLASSES[name].senders:
+        raise Forged(f"/type: a {kind} may not send {name}", [Problem("/type", f"a {kind} may not send it")])
+    if name != "FeedbackSubmitted":
         return
     respondent = event.data.respondent  # type: ignore[attr-defined]
     if kind in {"region", "opisto"} and respondent != kind:
@@ -350,27 +344,34 @@ def attributes_of(event: Event) -> dict[str, str]:
         "type": f"fi.kulttuurilahete.{event.name}.v1",
         "subject": event.data.subject,
         "time": written(event.time),
-        "datacontenttype": "application/json",
+        "datacontenttype": _JSON,
         "dataclassification": classification(event.data),
     }
-    optional = {
-        "correlationid": event.correlation,
-        "causationid": event.causation,
-        "traceparent": event.traceparent,
-        "synthetic": "true" if event.synthetic else None,
-    }
-    return attributes | {name: value for name, value in optional.items() if value}
+    if event.correlation:
+        attributes["correlationid"] = event.correlation
+    if event.causation:
+        attributes["causationid"] = event.causation
+    if event.traceparent:
+        attributes["traceparent"] = event.traceparent
+    if event.synthetic:
+        attributes["synthetic"] = "true"
+    return attributes
 
 
 def kafka_headers(attributes: Mapping[str, str]) -> list[tuple[str, bytes]]:
     """The attributes as headers of the Kafka binding's binary mode."""
-    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items() if name != "datacontenttype"]
+    names = _HEADER_NAMES
+    headers = [
+        (names.get(name) or f"ce_{name}", value.encode())
+        for name, value in attributes.items()
+        if name != "datacontenttype"
+    ]
     return [*headers, ("content-type", b"application/json")]
 
 
 def written(time: datetime) -> str:
     """RFC 3339 in UTC."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return time.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def structured(event: Event) -> dict[str, object]:

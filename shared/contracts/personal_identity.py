@@ -25,14 +25,28 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 
-# One class of byte each: digits become 0, century signs that are no letters or digits stay apart by -, all else x.
-_CLASSES = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x2D if chr(byte) in CENTURY_SIGNS else 0x78 for byte in range(256))
-_SHAPE = b"000000-000"
+# One class of byte each: 0 a digit, a a letter that is a century sign, x another letter, - a sign that is none, and all
+# else a blank. A code has neither letter nor digit beside it, so that few UUIDs have its shape.
+_SIGNS = CENTURY_SIGNS.encode()
+
+
+def _class_of(byte: int) -> int:
+    letter = chr(byte).isascii() and chr(byte).isalpha()
+    if chr(byte) in "0123456789":
+        return ord("0")
+    if byte in _SIGNS:
+        return ord("a" if letter else "-")
+    return ord("x" if letter else " ")
+
+
+_CLASSES = bytes(map(_class_of, range(256)))
+# The look behind stands after the digits: a pattern that begins with them is searched for by its beginning.
+_SHAPE = re.compile(rb"000000(?<![0ax]000000)[-a]000[0ax](?![0ax])")
 
 
 def may_hold_a_code(text: bytes) -> bool:
-    """Whether the bytes hold the shape of a code: cheap, over a whole batch joined; true needs `find` to be sure."""
-    return _SHAPE in text.translate(_CLASSES)
+    """Whether the bytes hold the shape of a code: cheap, over a whole batch joined; true needs a closer look."""
+    return _SHAPE.search(text.translate(_CLASSES)) is not None
 
 
 def holds_a_code(value: str) -> bool:

@@ -4,6 +4,7 @@ The owner is the one service that dead-letters a record for what it is in itself
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from shared.contracts import from_outside as outside
@@ -73,6 +74,7 @@ CLASSES: Final[Mapping[str, EventClass]] = {
 }
 
 
+@lru_cache(maxsize=256)
 def class_of(type_: str) -> EventClass:
     """The class a CloudEvents `type` names. Raises `UnknownType`."""
     name, _, version = type_.removeprefix(TYPE_PREFIX).rpartition(".v")
@@ -89,6 +91,7 @@ def public_names() -> list[str]:
     return [event_class.name for event_class in CLASSES.values() if event_class.public]
 
 
+@lru_cache(maxsize=4096)
 def kind_of(source: str) -> str:
     """`/region/06` is a region; `/service/feedback` is service/feedback."""
     kind, _, rest = source[1:].partition("/")

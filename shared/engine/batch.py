@@ -1,7 +1,8 @@
 """PROTOCOL.md's batch, from raw records to what may be committed. Each step stands in the order that the model proved.
 
-`process` returns once all that follows is acknowledged; the caller commits, then calls `clear` at leisure. Any
-exception means: nothing is committed, the same records will come again, and that is harmless.
+`receive`, then `process`, which returns once all that follows is acknowledged; the caller commits, then calls `clear` at
+leisure, at the latest before the next `process`. Any exception means: nothing is committed, the same records will come
+again, and that is harmless.
 """
 
 import time
@@ -49,6 +50,14 @@ class Batch:
         self.outcomes: Counter[tuple[str, str]] = Counter()
 
 
+class Received:
+    """A batch as it was read: what is for which aggregate, in order, and what is refused already."""
+
+    def __init__(self) -> None:
+        self.groups: dict[At, list[Arrival]] = {}
+        self.batch = Batch()
+
+
 class Processor:
     """Takes batches through the protocol for one service."""
 
@@ -82,22 +91,28 @@ class Processor:
 
     # --- the batch
 
-    async def process(self, records: Iterable[ConsumerRecord]) -> Batch:
-        """Steps 2 to 11. Raises `StoreUnavailable`, `BrokerUnavailable`, `FuseOpen`."""
-        batch = Batch()
-        groups: dict[At, list[Arrival]] = {}
+    def receive(self, records: Iterable[ConsumerRecord]) -> Received:
+        """Steps 2 and 3: what each record holds, and whose it is. Looks at no state."""
+        received = Received()
+        outcomes: list[tuple[str, str]] = []
         now = self._clock.now()
         for record in records:
-            received = self._receive(record, self.table, now)
-            if isinstance(received, DeadLetter):
-                batch.letters.append(received)
-                batch.outcomes["", received.reason] += 1
-            elif received is not None:
-                groups.setdefault(received.at, []).append(received)
+            one = self._receive(record, self.table, now)
+            if isinstance(one, DeadLetter):
+                received.batch.letters.append(one)
+                outcomes.append(("", one.reason))
+            elif one is not None:
+                received.groups.setdefault(one.at, []).append(one)
             else:
-                batch.outcomes["", "skipped"] += 1
+                outcomes.append(("", "skipped"))
+        received.batch.outcomes.update(outcomes)
         self._between("received")
-        await self._decide_and_save(groups, batch)
+        return received
+
+    async def process(self, received: Received) -> Batch:
+        """Steps 4 to 11. Raises `StoreUnavailable`, `BrokerUnavailable`, `FuseOpen`."""
+        batch = received.batch
+        await self._decide_and_save(received.groups, batch)
         self._between("saved")
         await self._let_out(batch.books.values(), batch.letters)
         self._between("published")
@@ -161,25 +176,25 @@ class Processor:
                     book.version += at in rows
                     batch.books[at] = book
                     batch.letters += letters.get(at, [])
-                    batch.outcomes += outcomes[at]
+                    batch.outcomes.update(outcomes[at])
             doomed |= refused
             pending = {at: groups[at] for at in lost | refused.keys()}
         raise StoreUnavailable(f"{len(pending)} documents lost {_RACES} races; the first is {next(iter(pending))}")
 
     async def _decide(
         self, groups: dict[At, list[Arrival]], doomed: dict[At, str]
-    ) -> tuple[dict[At, Book], dict[At, list[DeadLetter]], dict[At, Counter[tuple[str, str]]]]:
+    ) -> tuple[dict[At, Book], dict[At, list[DeadLetter]], dict[At, list[tuple[str, str]]]]:
         decided = await self._load(groups)
         self._between("loaded")
         inbox = await self._recall(groups, decided)
         self._between("recalled")
         letters: dict[At, list[DeadLetter]] = {}
-        outcomes: dict[At, Counter[tuple[str, str]]] = {}
+        outcomes: dict[At, list[tuple[str, str]]] = {}
         for at, arrivals in groups.items():
-            outcomes[at] = Counter()
+            outcomes[at] = []
             for arrival in arrivals:
                 outcome = await self._take(decided[at], arrival, inbox.get(at, {}), doomed.get(at))
-                outcomes[at][arrival.event.name, outcome] += 1
+                outcomes[at].append((arrival.event.name, outcome))
                 if outcome == books.CONFLICT and arrival.owned:
                     letters.setdefault(at, []).append(self._conflict(arrival))
         return decided, letters, outcomes
@@ -251,7 +266,7 @@ class Processor:
         if known:
             return books.CONFLICT if known == books.CONFLICT else books.REPETITION
         outcome = await self._decided(book, arrival, now, doomed)
-        if outcome == "applied":
+        if outcome == "applied" and book.document.early:
             await self._take_early(book, now)
         return outcome
 
@@ -338,7 +353,10 @@ class Processor:
         routed = route(event, self.table)
         if routed is None:
             return False
-        arrival = Arrival(event, routed[0], routed[1], early.original, early.attempt, early.dl_id, owned=True)
+        service = self.table.service
+        arrival = Arrival(
+            event, *routed, early.original, early.attempt, owned=True, service=service, redriven=early.dl_id
+        )
         waiting = book.document.early
         book.drop_early(early)
         if await self._decided(book, arrival, now) == "waiting":

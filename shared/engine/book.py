@@ -40,6 +40,7 @@ class Book:
         self.version = version
         self.document = document
         self.changed = False
+        self._saved: Row | None = None
 
     @property
     def aggregate(self) -> str:
@@ -51,10 +52,12 @@ class Book:
     def known_as(self, arrival: Arrival, inbox: Known) -> str | None:
         """`repetition`, `applied before` under another attempt, `conflict`, or None: new under its attempt."""
         event = arrival.event
-        key = (event.source, event.id)
-        outcomes: list[Seen | Remembered] = [seen for seen in self.document.ring if (seen.source, seen.id) == key]
-        outcomes += inbox.get(key, ())
-        waiting = [early for early in self.document.early if (early.source, early.id) == key]
+        source, id_ = event.source, event.id
+        outcomes: list[Seen | Remembered] = [
+            one for one in self.document.ring if one.id == id_ and one.source == source
+        ]
+        outcomes += inbox.get((source, id_), ())
+        waiting = [one for one in self.document.early if one.id == id_ and one.source == source]
         # A conflict is a conflict under every attempt; of what was erased nothing is left to differ from.
         if not self.document.erased and any(one.digest != event.digest for one in (*outcomes, *waiting)):
             return CONFLICT
@@ -184,7 +187,8 @@ class Book:
         document = self.document
         if document.outbox and document.outbox_since is None:
             document.outbox_since = outbox_since
-        return self._row(document, self.version + 1)
+        self._saved = self._row(document, self.version + 1)
+        return self._saved
 
     def cleared_row(self, ring: int) -> Row:
         """The saved version as it may be once all of its outbox is out and its overflow in the inbox."""
@@ -196,11 +200,16 @@ class Book:
             ring=self.document.ring[overflow:],
             spilled=self.document.spilled + overflow,
         )
-        return self._row(document, self.version)
+        # By what it is found, and its summary, are as they were saved a moment ago.
+        row = self._saved or self._row(document, self.version)
+        return Row(
+            self.id, self.version, msgspec.json.encode(document), {**row.fields, "outbox_since": None}, row.brief
+        )
 
     def overflow(self, ring: int) -> list[Seen]:
         """The outcomes beyond the newest `ring`."""
-        return self.document.ring[: max(0, len(self.document.ring) - ring)]
+        beyond = len(self.document.ring) - ring
+        return self.document.ring[:beyond] if beyond > 0 else []
 
     def remembered_overflow(self, ring: int) -> list[Remembered]:
         """The overflow as the inbox keeps it."""

@@ -5,7 +5,6 @@ CONTRACTS.md, “Dead letters”, names the headers. Where personal data is the 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -20,8 +19,7 @@ PREFIX: Final = "dl_"
 _LINE: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(msgspec.Struct, frozen=True):
     """One refusal, complete: which record, where it was refused, why."""
 
     dl_id: str

@@ -183,9 +183,11 @@ class Loop:
         began = time.monotonic()
         assignment = self._held.assignment
         try:
-            await self._finish_clearing()
             unbroken = await self._unbroken(records)
-            batch = await self.processor.process(records)
+            received = self.processor.receive(records)
+            # Meanwhile the batch before was cleared, on a thread: what is loaded next must be clear.
+            await self._finish_clearing()
+            batch = await self.processor.process(received)
             await self._commit(records, assignment, unbroken)
         except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
             await self._back_off(records, assignment, error)
@@ -278,11 +280,11 @@ def _as_pattern(topic: str) -> str:
 
 
 def _last_offsets(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:
-    last: dict[TopicPartition, int] = {}
+    last: dict[tuple[str, int], int] = {}
     for record in records:
-        partition = TopicPartition(record.topic, record.partition)
+        partition = (record.topic, record.partition)
         last[partition] = max(record.offset, last.get(partition, -1))
-    return last
+    return {TopicPartition(*partition): offset for partition, offset in last.items()}
 
 
 def _first_offsets(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:

@@ -123,8 +123,7 @@ class Document(msgspec.Struct, Generic[S], omit_defaults=True):
     erased: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Follow:
+class Follow(msgspec.Struct, frozen=True):
     """An event that follows. `key`, its natural key, tells apart several of one class from one cause.
 
     `synthetic`: None is as the cause or the aggregate is marked.
@@ -135,8 +134,7 @@ class Follow:
     synthetic: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Generic[S]):
+class Decision(msgspec.Struct, Generic[S], frozen=True):
     """The aggregate as it should be, and what follows. `erase`: the state is what erasure leaves, for good."""
 
     state: S | None
@@ -145,22 +143,19 @@ class Decision(Generic[S]):
     erase: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(msgspec.Struct, frozen=True):
     """The event needs something that is not there yet; it is kept until then."""
 
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(msgspec.Struct, frozen=True):
     """The domain says no, now and on every repetition; a person may redrive it once the cause is mended."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """A deadline of an aggregate. `concerns` is the partner whose silence it is."""
 
     what: What

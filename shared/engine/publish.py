@@ -7,9 +7,9 @@ batches are what makes half the speed. Order within a partition is the order giv
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
@@ -29,8 +29,7 @@ class BrokerUnavailable(Exception):
     """Kafka does not answer, or not as it must: back off and try again. What was sent may still have landed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One record to write."""
 
     topic: str
@@ -103,12 +102,16 @@ class Publisher:
 
     async def _batches(self, records: Iterable[Record]) -> dict[tuple[str, int], list[Any]]:
         batches: dict[tuple[str, int], list[Any]] = {}
+        partitions: dict[str, list[int]] = {}
         for record in records:
-            target = (record.topic, await self._partition_of(record))
-            open_batches = batches.setdefault(target, [self._producer.create_batch()])
-            if not self._append(open_batches[-1], record):
-                open_batches.append(self._producer.create_batch())
-                self._append(open_batches[-1], record)
+            if record.topic not in partitions:
+                partitions[record.topic] = sorted(await self._producer.partitions_for(record.topic))
+            target = (record.topic, self._partition_of(record, partitions[record.topic]))
+            if target not in batches:
+                batches[target] = [self._producer.create_batch()]
+            if not self._append(batches[target][-1], record):
+                batches[target].append(self._producer.create_batch())
+                self._append(batches[target][-1], record)
         return batches
 
     @staticmethod
@@ -116,7 +119,6 @@ class Publisher:
         taken = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
         return taken is not None
 
-    async def _partition_of(self, record: Record) -> int:
-        partitions = sorted(await self._producer.partitions_for(record.topic))
+    def _partition_of(self, record: Record, partitions: list[int]) -> int:
         # A record without a key goes where its topic begins: only dead letters lack one, and they have one partition.
         return int(self._partition(record.key, partitions, partitions)) if record.key is not None else partitions[0]

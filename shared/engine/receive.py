@@ -4,12 +4,12 @@ A record ends in one of three ways: an `Arrival` for one aggregate, a dead lette
 this service (counted as skipped by the caller).
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
+import msgspec
 from aiokafka import ConsumerRecord
 
 from shared.contracts import topics
@@ -24,8 +24,7 @@ from shared.engine.model import Decision, Handler, Original, Table
 OWNER_OF_THE_UNREADABLE = "referral"
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """An event on its way to its aggregate, with the record it came in."""
 
     event: Event
@@ -33,21 +32,32 @@ class Arrival:
     aggregate: str
     original: Original
     attempt: int
-    dl_id: str
     owned: bool
     """Whether this service dead-letters a conflict of it."""
+    service: str
+    redriven: str | None = None
+    """The id of the dead letter that it was."""
 
     @property
     def at(self) -> tuple[str, str]:
         """Collection and id of its aggregate."""
         return self.handler.kind.collection.name, self.aggregate
 
+    @property
+    def dl_id(self) -> str:
+        """The id of its dead letter: what was redriven keeps the one it had."""
+        return self.redriven or _dl_id(self.service, self.original)
+
+
+def _dl_id(service: str, original: Original) -> str:
+    return dead_letter_id(service, original.topic, original.partition, original.offset, original.timestamp)
+
 
 def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | DeadLetter | None:
     """What one record is to one service."""
     if _is_nothing_to(record, table):
         return None
-    original, attempt, dl_id = _origin(record, table.service)
+    original, attempt, redriven = _origin(record, table.service)
     raw: Raw | None = None
     try:
         raw = read_kafka(original.value, original.headers)
@@ -58,20 +68,25 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
         # Whatever else is wrong with it: what holds a code is kept masked alone.
         if error.reason != PersonalData.reason and _hides_a_code(original):
             error = PersonalData(f"a personal identity code, in what is {error.reason} besides")
+        dl_id = redriven or _dl_id(table.service, original)
         return DeadLetter(dl_id, table.service, error.reason, str(error), original, attempt + 1)
     routed = route(event, table)
     if routed is None:
         return None
     owned = attempt > 0 or class_of(raw.type).owner == table.service
-    return Arrival(event, *routed, original, attempt, dl_id, owned)
+    return Arrival(event, *routed, original, attempt, owned, table.service, redriven)
 
 
 def _is_nothing_to(record: ConsumerRecord, table: Table) -> bool:
     """The cheap look: most of what a service reads is for others, and costs it no more than a glance at the class."""
-    headers = dict(record.headers)  # of a name that stands twice the last counts, as for who reads it whole
-    if headers.get("content-type", b"").lower().startswith(b"application/cloudevents"):
+    type_ = content_type = None
+    for name, value in record.headers:  # of a name that stands twice the last counts, as for who reads it whole
+        if name == "ce_type":
+            type_ = value
+        elif name == "content-type":
+            content_type = value
+    if content_type and content_type.lower().startswith(b"application/cloudevents"):
         return False
-    type_ = headers.get("ce_type")
     known = CLASSES.get(_class_name(type_)) if type_ else None
     if known is None or known.owner == table.service or record.topic == topics.redrive_to(table.service):
         return False
@@ -111,7 +126,9 @@ def read_again(original: Original, table: Table, now: datetime) -> Event:
 
 
 def _whole(raw: Raw, original: Original, now: datetime) -> Event:
-    clean = not suspicious(b"\n".join([original.key or b"", *_bytes_of(original.headers), raw.data, *_besides(raw)]))
+    clean = not suspicious(
+        b"\n".join([original.key or b"", raw.data, *_bytes_of(original.headers), *_besides(raw, original)])
+    )
     event = decode(raw, now=now, searched=clean)
     if not clean and _hides_a_code(original):
         raise PersonalData("a personal identity code stands in the key or a header")
@@ -121,15 +138,14 @@ def _whole(raw: Raw, original: Original, now: datetime) -> Event:
     return _proven(event, original.topic)
 
 
-def _besides(raw: Raw) -> Iterable[bytes]:
-    # Of a structured event the attributes stand in the value, which may hide them in escapes.
-    return (value.encode() for value in raw.attributes.values())
+def _besides(raw: Raw, original: Original) -> Iterable[bytes]:
+    # Of a structured event the attributes stand in the value, which may hide them in escapes; else they are headers.
+    return [] if raw.data is original.value else [value.encode() for value in raw.attributes.values()]
 
 
-def _bytes_of(headers: Iterable[tuple[str, bytes | None]]) -> Iterable[bytes]:
-    for name, value in headers:
-        yield name.encode(errors="replace")
-        yield value or b""
+def _bytes_of(headers: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
+    names = "\n".join([name for name, _ in headers])
+    return [names.encode(errors="replace"), *[value for _, value in headers if value]]
 
 
 def _hides_a_code(original: Original) -> bool:
@@ -137,16 +153,15 @@ def _hides_a_code(original: Original) -> bool:
     return any(bytes_hold_a_code(part) for part in parts)
 
 
-def _origin(record: ConsumerRecord, service: str) -> tuple[Original, int, str]:
-    headers = [(name, value) for name, value in record.headers]
-    where = (record.topic, record.partition, record.offset)
-    if record.topic == topics.redrive_to(service) and (redriven := _redriven(headers)):
+def _origin(record: ConsumerRecord, service: str) -> tuple[Original, int, str | None]:
+    headers = list(record.headers)
+    if record.topic == topics.redrive_to(service) and (said := _redriven(headers)):
         # Trusted here alone: only the monitor may write to this topic.
-        attempt, dl_id, (topic, partition, offset) = redriven
+        attempt, dl_id, (topic, partition, offset) = said
         kept = [(name, value) for name, value in headers if not name.startswith("dl_")]
         return Original(topic, partition, offset, record.timestamp, record.key, record.value, kept), attempt, dl_id
-    original = Original(*where, record.timestamp, record.key, record.value, headers)
-    return original, 0, dead_letter_id(service, *where, record.timestamp)
+    where = (record.topic, record.partition, record.offset)
+    return Original(*where, record.timestamp, record.key, record.value, headers), 0, None
 
 
 def _redriven(headers: list[tuple[str, bytes | None]]) -> tuple[int, str, tuple[str, int, int]] | None:

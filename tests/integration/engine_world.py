@@ -412,7 +412,7 @@ class World:
     async def take(self, *records: ConsumerRecord[bytes, bytes], by: Processor | None = None) -> Batch:
         """One batch from reading to clearing."""
         processor = by or self.main
-        batch = await processor.process(records)
+        batch = await processor.process(processor.receive(records))
         await processor.clear(batch)
         return batch
 

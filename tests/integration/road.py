@@ -23,7 +23,8 @@ from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.contracts.envelope import kafka_headers
 from shared.engine.publish import Publisher, Record
-from tests.integration.test_run import free_base
+from tests.integration.running import PATIENCE
+from tests.ports import free_base
 
 REGION = "/region/06"
 OPISTO = "/opisto/1.2.246.562.10.12810669445"
@@ -50,7 +51,7 @@ class Road:
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.keys[who]}", **options.pop("headers", {})}
         url = self.run.urls[service] + path
-        return httpx.request(method, url, headers=headers, timeout=20, **options)
+        return httpx.request(method, url, headers=headers, timeout=30, **options)
 
     def send(self, event: Mapping[str, Any], who: str | None = None) -> httpx.Response:
         headers = {"Content-Type": "application/cloudevents+json"}
@@ -98,7 +99,7 @@ class Road:
 
         self.until(taken, f"{event['id']} is taken")
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """What the condition gives once it gives something."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

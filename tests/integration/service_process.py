@@ -14,12 +14,14 @@ import httpx
 
 from deploy.embedded.control import REPOSITORY
 from deploy.embedded.keys import make_keys, read_keys
-from deploy.embedded.processes import HOST, free_port
+from deploy.embedded.processes import HOST
 from deploy.embedded.state import open_folder
 from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.engine.publish import Publisher, Record
 from tests.integration.road import issued, kafka_headers_of
+from tests.integration.running import PATIENCE
+from tests.ports import free_base
 
 REGION = "/region/06"
 
@@ -30,7 +32,7 @@ class Service:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = open_folder(folder)
         make_keys(self.folder)
-        self.port = free_port()
+        self.port = free_base()
         self.url = f"http://{HOST}:{self.port}"
         self._log = folder / "referral.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LAHETE_")}
@@ -63,14 +65,14 @@ class Service:
 
     def ask(self, path: str, who: str = REGION) -> httpx.Response:
         headers = {"Authorization": f"Bearer {read_keys(self.folder)[who]}"}
-        return httpx.get(self.url + path, headers=headers, timeout=10, trust_env=False)
+        return httpx.get(self.url + path, headers=headers, timeout=30, trust_env=False)
 
     def take(self, event: Mapping[str, Any]) -> httpx.Response:
         """The door's answer to an event."""
         key = read_keys(self.folder)[event["source"]]
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/cloudevents+json"}
         return httpx.post(
-            self.url + "/v1/events", content=json.dumps(event), headers=headers, timeout=10, trust_env=False
+            self.url + "/v1/events", content=json.dumps(event), headers=headers, timeout=30, trust_env=False
         )
 
     def lacks(self) -> list[str] | None:
@@ -82,7 +84,7 @@ class Service:
             return missing
         return None
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """What the condition gives once it gives something; the process goes on meanwhile."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -111,7 +113,7 @@ class Service:
 
     def ended(self) -> tuple[int, str]:
         """Its exit code and its last line, awaited."""
-        code = self.process.wait(20)
+        code = self.process.wait(PATIENCE)
         return code, self.said().strip().splitlines()[-1]
 
 
@@ -126,7 +128,7 @@ def service(folder: Path, **environment: str) -> Iterator[Service]:
         yield one
         if one.process.poll() is None:
             one.process.terminate()
-            assert one.process.wait(20) == 0, one.said()[-3000:]
+            assert one.process.wait(PATIENCE) == 0, one.said()[-3000:]
     finally:
         one.process.kill()
         one.process.wait()

@@ -98,7 +98,7 @@ async def test_the_inbox_is_asked_after_the_load(world: World) -> None:
     async def save_only() -> None:
         world.wire.down = True
         with pytest.raises(BrokerUnavailable):
-            await first.process([record])
+            await first.process(first.receive([record]))
         world.wire.down = False
 
     async def move_the_overflow() -> None:
@@ -194,7 +194,7 @@ async def test_clearing_makes_no_new_version(world: World) -> None:
 
 
 async def test_clearing_late_overwrites_nothing_newer(world: World) -> None:
-    batch = await world.main.process([world.log.event(issue())])
+    batch = await world.main.process(world.main.receive([world.log.event(issue())]))
     await world.crash("saved", world.log.event(choose("a")))
     newer = await world.document()
     await world.main.clear(batch)

@@ -44,6 +44,7 @@ from tests.integration.engine_world import (
     referral,
     watched,
 )
+from tests.integration.running import PATIENCE
 
 pytestmark = pytest.mark.asyncio
 ENGINES = (("embedded", "sqlite"), ("kafka", "mongodb"))
@@ -92,14 +93,14 @@ async def everything_on(broker: Cluster, topic: str) -> list[ConsumerRecord[byte
         await reader.seek_to_beginning()
         left = sum((await reader.end_offsets(partitions)).values())
         found: list[ConsumerRecord[bytes, bytes]] = []
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while len(found) < left:
                 for records in (await reader.getmany(timeout_ms=100)).values():
                     found += records
         return found
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not await condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
@@ -136,7 +137,7 @@ def process(broker: Cluster, store: str, folder: Path, ring: int, step: str) -> 
 
 async def ended(running: subprocess.Popen[bytes], folder: Path) -> int:
     try:
-        return await asyncio.to_thread(running.wait, 25)
+        return await asyncio.to_thread(running.wait, PATIENCE)
     except subprocess.TimeoutExpired as error:
         running.kill()
         raise AssertionError(f"it goes on: {(folder / 'process.log').read_text()[-3000:]}") from error
@@ -443,7 +444,7 @@ async def test_a_broker_that_is_gone_is_an_outage_and_no_error_and_keeps_nobody_
     tmp_path: Path,
 ) -> None:
     with start_broker(tmp_path, TOPICS) as broker:
-        async with asyncio.timeout(15), publisher_to(Cluster(broker.kafka)) as publisher:
+        async with asyncio.timeout(PATIENCE), publisher_to(Cluster(broker.kafka)) as publisher:
             await publisher.publish([Record("dead-letters", None, b"1", [])])
             broker.stop()
             with pytest.raises(BrokerUnavailable):

@@ -27,11 +27,11 @@ from deploy.kafka.topics import TopicSettings, apply, wanted
 from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.settings import read
-from tests.engines import address_of, broker_with, own_java
-from tests.engines import kafka as shared_kafka
+from tests.engines import address_of, broker_with, java
 from tests.integration.road import REGION, issued
+from tests.integration.running import PATIENCE, lahete, wait_for
 from tests.integration.service_process import Service, record, service, write
-from tests.integration.test_run import free_base, lahete, wait_for
+from tests.ports import free_base
 
 TOPICS = {**topics.platform_topics(), topics.intake_of(REGION): 1}
 
@@ -87,7 +87,7 @@ class Standing:
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     """The service is started before its Kafka, and Kafka before its topics."""
-    own_java()
+    address_of(java())
     folder = tmp_path_factory.mktemp("standing")
     kafka = KafkaServer(folder / "kafka")
     with service(folder / "lahete", LAHETE_KAFKA=kafka.address) as one:
@@ -194,7 +194,7 @@ def test_another_cluster_is_not_read_until_a_person_accepts_it(
     known = send(standing.kafka.cluster)
     standing.service.comes_to_hold(known)
     standing.service.process.terminate()
-    assert standing.service.process.wait(20) == 0
+    assert standing.service.process.wait(PATIENCE) == 0
     there = send(other)
     with service(folder, LAHETE_KAFKA=other.bootstrap) as one:
         line = one.comes_to_lack("is cluster")
@@ -226,7 +226,7 @@ def cluster_id(kafka: Cluster) -> str:
 
 
 def test_a_database_that_is_away_is_waited_for_at_the_start_and_later(other: Cluster, tmp_path: Path) -> None:
-    own_java()
+    address_of(java())
     mongodb = MongoServer(tmp_path / "mongodb")
     with service(
         tmp_path / "lahete", LAHETE_KAFKA=other.bootstrap, LAHETE_MONGODB=f"mongodb://{mongodb.address}"
@@ -271,14 +271,13 @@ def test_what_waiting_does_not_mend_ends_the_start_with_one_line(tmp_path: Path)
 
 
 @pytest.fixture
-def verbs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
+def verbs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster]:
     """The environment of an operator whose Kafka holds nothing yet."""
-    cluster = Cluster(address_of(shared_kafka()))
-    with broker_with("kafka", tmp_path, {}):
+    with broker_with("kafka", tmp_path, {}) as cluster:
         monkeypatch.setenv("LAHETE_ENV", "test")
         monkeypatch.setenv("LAHETE_KAFKA", cluster.bootstrap)
         monkeypatch.setenv("LAHETE_STATE", str(tmp_path))
-        return cluster
+        yield cluster
 
 
 @dataclass(frozen=True)
@@ -313,7 +312,7 @@ def test_topics_are_made_once_and_what_differs_is_said_and_left(
     assert found("--dry", *at) == (1, dict.fromkeys(every, "lacks"))
     assert partitions(verbs) == {}
     assert found(*at) == (0, dict.fromkeys(every, "created"))
-    assert wait_for(lambda: partitions(verbs) == every, 10), "a broker learns of them a moment later"
+    assert wait_for(lambda: partitions(verbs) == every), "a broker learns of them a moment later"
     assert found(*at) == found("--dry", *at) == (0, dict.fromkeys(every, "there"))
     monkeypatch.setenv("LAHETE_TOPICS", '{"intake.http": {"partitions": 16, "retention": "P60D"}}')
     code, differing = found(*at)
@@ -328,7 +327,7 @@ def test_topics_are_made_once_and_what_differs_is_said_and_left(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("lahete: LAHETE_TOPICS names 'intake.htp', which is no topic; it is one of ")
@@ -362,10 +361,10 @@ def test_a_kafka_of_others_is_set_up_run_on_and_left_running(verbs: Cluster, tmp
         referral = Door(run["urls"]["referral"], json.loads(keys)[REGION])
         over_http = issued(str(uuid4()))
         assert referral.takes(over_http) == 202
-        assert wait_for(lambda: referral.holds(over_http["subject"]), 20)
+        assert wait_for(lambda: referral.holds(over_http["subject"]))
         assert lahete("topics", "add", REGION, *at) == (0, "intake.region.06: there\n")
         to_kafka = send(verbs)
-        assert wait_for(lambda: referral.holds(to_kafka), 10)
+        assert wait_for(lambda: referral.holds(to_kafka))
     finally:
         stopped = lahete("stop", *at)
     assert stopped == (0, "stopped\n")

@@ -15,8 +15,18 @@ from cli.main import app
 from deploy.embedded.keys import read_keys
 from deploy.embedded.state import Folder, open_folder
 from deploy.embedded.supervisor import Supervisor
+from deploy.engines import Engine
 from shared.contracts.topics import AUDIT
 from shared.http.keys import hash_of
+from tests.engines import address_of, java
+
+
+@pytest.fixture(params=[Engine.EMBEDDED, Engine.JAVA])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    asked: Engine = request.param
+    if asked is Engine.JAVA:
+        address_of(java())
+    return asked
 
 
 async def audited(kafka: str) -> list[Any]:
@@ -47,12 +57,12 @@ def changes(records: list[Any]) -> list[tuple[str, str]]:
     return [(one["what"], one["change"]) for one in told if one["action"] == "key"]
 
 
-def test_changed_keys_are_told_by_the_next_start_and_by_the_verb_where_all_runs(tmp_path: Path) -> None:
+def test_changed_keys_are_told_by_the_next_start_and_by_the_verb_where_all_runs(engine: Engine, tmp_path: Path) -> None:
     folder = open_folder(tmp_path / "lahete")
     key("add", "ops:anna", folder=folder)
     secret = read_keys(folder)["ops:anna"]
     assert folder.key_changes.exists()
-    with Supervisor(folder.path, services=(), say=lambda _: None) as supervisor:
+    with Supervisor(folder.path, engine=engine, services=(), say=lambda _: None) as supervisor:
         kafka = supervisor.cluster.bootstrap
         assert changes(asyncio.run(audited(kafka))) == [("ops:anna", "added")]
         assert not folder.key_changes.exists()
@@ -66,11 +76,11 @@ def test_changed_keys_are_told_by_the_next_start_and_by_the_verb_where_all_runs(
         assert hash_of(secret) not in whole
 
 
-def test_a_change_that_was_told_before_a_crash_is_told_again_under_the_same_id(tmp_path: Path) -> None:
+def test_a_change_that_was_told_before_a_crash_is_told_again_under_the_same_id(engine: Engine, tmp_path: Path) -> None:
     folder = open_folder(tmp_path / "lahete")
     key("add", "/region/06", folder=folder)
     pending = folder.key_changes.read_bytes()
-    with Supervisor(folder.path, services=(), say=lambda _: None) as supervisor:
+    with Supervisor(folder.path, engine=engine, services=(), say=lambda _: None) as supervisor:
         folder.key_changes.write_bytes(pending)
         key("add", "/region/08", folder=folder)
         records = asyncio.run(audited(supervisor.cluster.bootstrap))

@@ -26,10 +26,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from typer.testing import CliRunner
 
 from cli.main import app
-from deploy.embedded.processes import free_port
 from deploy.embedded.state import grant, open_folder
 from deploy.java.servers import HOST, KafkaServer
-from deploy.kafka.acls import of_senders, of_services, user_of
+from deploy.kafka.acls import OPS, SETUP, of_senders, of_services, of_staff, user_of
 from deploy.kafka.topics import TopicSettings, apply, wanted
 from shared.cluster import Cluster
 from shared.contracts import topics
@@ -38,11 +37,12 @@ from shared.engine.publish import BrokerUnavailable
 from shared.http.keys import write_private
 from shared.reach import why_not
 from shared.settings import read
-from tests.engines import own_java
+from tests.engines import address_of, java
 from tests.integration.service_process import record, service, write
+from tests.ports import free_base
 
 REGION, OTHER = "/region/06", "/region/08"
-LOGINS = (*topics.SERVICES, user_of(REGION), user_of(OTHER))
+LOGINS = (*topics.SERVICES, SETUP, OPS, user_of(REGION), user_of(OTHER))
 TOPICS = (*topics.platform_topics(), topics.intake_of(REGION), topics.intake_of(OTHER))
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 
@@ -78,10 +78,10 @@ class Guarded:
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    own_java()
+    address_of(java())
     folder = tmp_path_factory.mktemp("guarded")
     _make_certificate(folder)
-    tls = f"{HOST}:{free_port()}"
+    tls = f"{HOST}:{free_base()}"
     # Made twice: the first says which ports it has chosen, which the settings of a listener more must repeat.
     first = KafkaServer(folder / "kafka", login=True)
     with KafkaServer(folder / "kafka", _with_tls(folder, first, tls), login=True) as server:
@@ -168,7 +168,7 @@ def _run_what_is_printed(kafka: Guarded) -> None:
 @pytest.mark.parametrize("login", LOGINS)
 def test_a_login_may_do_what_the_lists_say_and_nothing_else(kafka: Guarded, login: str) -> None:
     """Kafka says for each topic what whoever asks may do there; one that it may not even see, it refuses to describe."""
-    listed = [acl for acl in [*of_services(), *of_senders([REGION, OTHER])] if acl.principal == login]
+    listed = [acl for acl in [*of_services(), *of_staff(), *of_senders([REGION, OTHER])] if acl.principal == login]
     client = admin(kafka.as_(login))
     described = client.describe_topics(TopicCollection(list(TOPICS)), include_authorized_operations=True)
     for topic, answer in described.items():
@@ -178,11 +178,23 @@ def test_a_login_may_do_what_the_lists_say_and_nothing_else(kafka: Guarded, logi
             if acl.kind == "topic" and (acl.name == topic or (acl.name[-1] == "*" and topic.startswith(acl.name[:-1])))
         }
         try:
-            may = {one.name.title() for one in answer.result(timeout=20).authorized_operations or []}
+            may = {_as_listed(one.name) for one in answer.result(timeout=20).authorized_operations or []}
         except KafkaException as error:
             assert error.args[0].name() == "TOPIC_AUTHORIZATION_FAILED"  # noqa: PT017 - the other way is right as well
             may = set()
         assert may == (lists | {"Describe"} if lists else set()), topic
+
+
+def _as_listed(operation: str) -> str:
+    """`ALTER_CONFIGS` is AlterConfigs."""
+    return operation.title().replace("_", "")
+
+
+def test_topics_are_made_by_the_login_of_setup_and_compared_by_that_of_a_person(kafka: Guarded) -> None:
+    specs = wanted(read(TopicSettings), [REGION, OTHER, "/region/11"])
+    made = asyncio.run(apply(kafka.as_(SETUP), specs))
+    assert [one.topic for one in made if one.found == "created"] == ["intake.region.11"]
+    assert {one.found for one in asyncio.run(apply(kafka.as_(OPS), specs, make=False))} == {"there"}
 
 
 @pytest.mark.asyncio

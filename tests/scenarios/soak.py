@@ -31,7 +31,7 @@ from deploy.embedded.state import EmbeddedError, grant, open_folder, read_run
 from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Engine
 from deploy.java.jars import JavaError
-from tests.integration.test_run import free_base
+from tests.ports import free_base
 from tests.scenarios.drawing import Sample, drawing
 from tests.scenarios.faults import Faults
 from tests.scenarios.journeys import ON_KAFKA, World

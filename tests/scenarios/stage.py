@@ -32,7 +32,7 @@ from deploy.demo.play import still_running
 from deploy.embedded.state import EmbeddedError, grant, open_folder, read_run
 from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Engine
-from tests.integration.test_run import free_base
+from tests.ports import free_base
 from tests.scenarios.journeys import ON_KAFKA, Step
 from tests.scenarios.oracle import Declared, Expected, see, violations
 from tests.scenarios.send import Sender

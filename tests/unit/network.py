@@ -227,11 +227,11 @@ class Network:
         event = self._read.get(record.offset) or read_again(original, table, now)
         self._read[record.offset] = event
         routed = route(event, table)
-        return Arrival(event, *routed, original, 0, f"{table.service}-{record.offset}", owned=True) if routed else None
+        return Arrival(event, *routed, original, 0, owned=True, service=table.service) if routed else None
 
     async def _process(self, message: Message) -> None:
         processor = self._processors[message.to]
-        await processor.clear(await processor.process([message.record]))
+        await processor.clear(await processor.process(processor.receive([message.record])))
 
     def drain(self, *, repeat: float = 0.0) -> None:
         """Delivers until nothing is under way: any first; each again, now or later, with the chance `repeat`."""

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from deploy.embedded.state import grant, open_folder
-from deploy.kafka.acls import Acl, commands, of_senders, of_services, user_of
+from deploy.kafka.acls import Acl, commands, of_senders, of_services, of_staff, user_of
 from shared.contracts import topics
 from shared.engine.lag import TOPICS_OF
 
@@ -61,9 +61,16 @@ def test_no_service_writes_a_senders_topic_and_no_sender_has_a_services_login() 
     assert {user_of(source) for source in (REGION, OPISTO)}.isdisjoint(topics.SERVICES)
 
 
+def test_whoever_makes_topics_or_asks_of_groups_neither_reads_nor_sends_an_event() -> None:
+    own = of_staff()
+    assert {acl.principal for acl in own} == {"setup", "ops"}
+    assert {acl.name for acl in own if acl.operation in {"Read", "Write"}} == {"audit.events"}
+    assert {acl.name for acl in own if acl.kind == "group"} == set(topics.SERVICES)
+
+
 def test_a_call_of_kafka_acls_says_what_its_entries_say_and_no_more() -> None:
     """Each operation of a call goes with each name of it: so a call has one operation and one kind of pattern."""
-    found = [*of_services(), *of_senders([REGION])]
+    found = [*of_services(), *of_staff(), *of_senders([REGION])]
     said = set()
     for call in commands(found):
         assert call[:2] == ["--add", "--allow-principal"]
@@ -73,7 +80,7 @@ def test_a_call_of_kafka_acls_says_what_its_entries_say_and_no_more() -> None:
         for kind, name in zip(call[7::2], call[8::2], strict=True):
             said.add((call[2].removeprefix("User:"), call[4], kind.removeprefix("--"), name + star))
     assert said == {(acl.principal, acl.operation, acl.kind, acl.name) for acl in found}
-    assert len(commands(found)) < 20
+    assert len(commands(found)) < 35
 
 
 def test_the_verb_prints_commands_or_entries(tmp_path: Path) -> None:
@@ -85,4 +92,4 @@ def test_the_verb_prints_commands_or_entries(tmp_path: Path) -> None:
     )
     entries = json.loads(CliRunner().invoke(app, ["acls", "--json", "--dir", str(tmp_path)]).stdout)
     assert entries[-1] == {"principal": "region-06", "operation": "Write", "kind": "topic", "name": "intake.region.06"}
-    assert len(entries) == len(of_services()) + 1
+    assert len(entries) == len(of_services()) + len(of_staff()) + 1

@@ -1,6 +1,5 @@
 """One document in hand: what it knows, what follows from it under which id, and as what it is kept."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from aiokafka import ConsumerRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.contracts import from_services as services
 from shared.contracts.identity import following_id
@@ -100,7 +100,7 @@ def test_another_content_under_the_same_id_is_a_conflict_under_every_attempt(att
 
 
 def test_the_same_id_of_another_source_or_another_event_is_not_known() -> None:
-    others = [msgspec.structs.replace(seen(), source="/region/02"), msgspec.structs.replace(seen(), id="y")]
+    others = [replace(seen(), source="/region/02"), replace(seen(), id="y")]
     assert book(ring=others).known_as(arrival(), {}) is None
 
 
@@ -192,7 +192,7 @@ def test_what_waits_survives_being_kept() -> None:
 
 def replace_original(of: Arrival, record: ConsumerRecord[bytes, bytes]) -> Any:
     parts = {"key": record.key, "value": record.value, "headers": list(record.headers)}
-    return msgspec.structs.replace(of.original, **parts)
+    return replace(of.original, **parts)
 
 
 # --- as it is kept

@@ -479,9 +479,13 @@ def test_it(find):
 """
 
 
-def run(folder: Path, test: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A run of its own, in a folder of its own, on a machine without Java and with the Docker that is named."""
-    (folder / "test_it.py").write_text(test)
+def run(folder: Path, test: str, workers: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A run of its own, in a folder of its own, on a machine without Java and with the Docker that is named.
+
+    Where it has workers, each has the test in a file of its own.
+    """
+    for number in range(workers or 1):
+        (folder / f"test_it_{number}.py").write_text(test)
     inherited = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
     settings = {
         "HOME": str(folder),
@@ -494,9 +498,10 @@ def run(folder: Path, test: str, **variables: str) -> subprocess.CompletedProces
         **variables,
     }
     options = ["-p", "tests.conftest", "-p", "no:cacheprovider", "-c", "pyproject.toml", "-rA"]
-    command = [sys.executable, "-m", "pytest", *options, str(folder / "test_it.py")]
+    shared = ["--numprocesses", str(workers), "--dist", "loadfile"]
+    command = [sys.executable, "-m", "pytest", *options, *shared, str(folder)]
     return subprocess.run(
-        command, cwd=REPOSITORY, env=settings, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=REPOSITORY, env=settings, capture_output=True, text=True, timeout=180, check=False
     )
 
 
@@ -542,3 +547,50 @@ def test_a_run_with_docker_starts_each_once_and_leaves_nothing(tmp_path: Path, d
     assert [one.image for one in daemon.containers] == [services()[name]["image"] for name in ("kafka", "mongodb")]
     assert all(one.removed_with is not None for one in daemon.containers)
     assert ended.stderr == ""
+
+
+# --- a run with workers
+
+
+def test_what_the_workers_met_is_said_once(tmp_path: Path, daemon: FakeDocker) -> None:
+    """Each starts servers of its own, and leaves none."""
+    both = {"DOCKER_HOST": daemon.address, "LAHETE_TEST_MONGODB": "mongodb://127.0.0.1:1"}
+    ended = run(tmp_path, ASKS_FOR_BOTH, workers=2, **both)
+    table = told(ended)
+    assert (table["Kafka"], table["MongoDB"]) == ("met: Docker", "met: LAHETE_TEST_MONGODB")
+    assert "4 passed" in ended.stdout
+    assert [one.image for one in daemon.containers] == [services()["kafka"]["image"]] * 2
+    assert all(one.removed_with is not None for one in daemon.containers)
+
+
+def test_what_the_workers_did_not_meet_is_said_once_and_fails_where_it_is_required(tmp_path: Path) -> None:
+    ended = run(tmp_path, ASKS_FOR_BOTH, workers=2, LAHETE_REQUIRE_ENGINES="java")
+    assert re.fullmatch(
+        r"NOT met: no Kafka: LAHETE_TEST_KAFKA is not set; [^;]+; Java: [^;]+; [^;]+", told(ended)["Kafka"]
+    )
+    assert "4 failed" in ended.stdout
+    assert ended.returncode == 1
+
+
+ALONE = """
+import time
+from pathlib import Path
+from tests import engines
+
+HERE = Path(__file__).parent
+
+
+def test_it():
+    Path(__file__).with_suffix(".asks").touch()
+    with engines._alone():
+        (HERE / "held").touch(exist_ok=False)
+        while len(list(HERE.glob("*.asks"))) < 2:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        (HERE / "held").unlink()
+"""
+
+
+def test_a_kafka_of_others_is_one_tests_at_a_time(tmp_path: Path) -> None:
+    ended = run(tmp_path, ALONE, workers=2, LAHETE_TEST_KAFKA="127.0.0.1:1")
+    assert "2 passed" in ended.stdout, ended.stdout

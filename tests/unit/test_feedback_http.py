@@ -113,7 +113,7 @@ class Door:
                 )
             )
         if consumed:
-            await self._processor.clear(await self._processor.process(consumed))
+            await self._processor.clear(await self._processor.process(self._processor.receive(consumed)))
 
     def on(self, topic: str) -> list[dict[str, Any]]:
         """The data of what was written to a topic, with the attributes."""

@@ -138,7 +138,7 @@ def what_decides() -> Iterator[tuple[str, Path]]:
                 continue
             yield name, path
             siblings = {one for one in imported(path) if one.startswith(f"services.{service}.")}
-            waiting += siblings
+            waiting += sorted(siblings)  # the same order in every process: workers must collect the same
 
 
 DECIDING = list(what_decides())

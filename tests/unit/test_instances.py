@@ -10,7 +10,7 @@ from deploy.embedded import supervisor
 from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Env
 from shared.cluster import Cluster
-from tests.integration.test_run import free_base
+from tests.ports import free_base
 
 
 class NoProcess:

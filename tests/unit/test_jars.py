@@ -49,8 +49,27 @@ def test_a_maven_that_fails_is_quoted_and_asked_again_next_time(programs: Path) 
     with pytest.raises(JavaMissing, match=r"the jars cannot be fetched: \[ERROR\] cannot reach it"):
         jars.classpath()
     put(programs, "mvn", "exit 0")
+    put(programs, "javac", "exit 0")
     told: list[str] = []
-    assert jars.classpath(told.append) == f"{programs}/target/jars/*"
+    assert jars.classpath(told.append) == f"{programs}/target/classes:{programs}/target/jars/*"
     assert len(told) == 1
-    assert jars.classpath(told.append) == f"{programs}/target/jars/*"
+    put(programs, "mvn", "exit 1")
+    put(programs, "javac", "exit 1")
+    assert jars.classpath(told.append) == f"{programs}/target/classes:{programs}/target/jars/*"
     assert len(told) == 1, "what was fetched is not fetched again"
+
+
+def test_without_a_compiler_it_says_what_to_install(programs: Path) -> None:
+    put(programs, "java", "echo 'openjdk version \"17.0.1\"' >&2")
+    put(programs, "mvn", "exit 0")
+    with pytest.raises(JavaMissing, match="`javac` is not on the path; install a JDK"):
+        jars.classpath()
+
+
+def test_a_compiler_that_fails_is_quoted_and_asked_again_next_time(programs: Path) -> None:
+    put(programs, "java", "echo 'openjdk version \"17.0.1\"' >&2")
+    put(programs, "mvn", "exit 0")
+    put(programs, "javac", "echo 'MongoServer.java:1: error: not Java' >&2; exit 1")
+    for _ in range(2):
+        with pytest.raises(JavaMissing, match=r"cannot be compiled: MongoServer\.java:1: error: not Java"):
+            jars.classpath()

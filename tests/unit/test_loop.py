@@ -13,7 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from shared.cluster import Cluster
 from shared.engine import loop as loops
 from shared.engine import metrics
-from shared.engine.batch import Batch
+from shared.engine.batch import Batch, Received
 from shared.engine.fuse import Fuse, FuseOpen
 from shared.engine.loop import Loop
 from shared.engine.publish import BrokerUnavailable
@@ -70,7 +70,10 @@ class Processing:
         self.steps: list[str] = []
         self.during: Callable[[], Awaitable[None]] | None = None
 
-    async def process(self, records: Sequence[Any]) -> Batch:
+    def receive(self, records: Sequence[Any]) -> Received:
+        return Received()
+
+    async def process(self, received: Received) -> Batch:
         self.steps.append("process")
         if self.during:
             await self.during()

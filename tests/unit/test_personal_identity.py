@@ -1,5 +1,6 @@
 """Finding and masking Finnish personal identity codes. All codes here are artificial: individual numbers from 900."""
 
+import json
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.contracts.envelope import Raw, decode, read_kafka
+from shared.contracts.envelope import Raw, decode, read_kafka, suspicious
 from shared.contracts.errors import PersonalData
 from shared.contracts.personal_identity import CENTURY_SIGNS, CHECK_ALPHABET, MASK, holds_a_code, mask, may_hold_a_code
 
@@ -198,7 +199,7 @@ def codes(draw: st.DrawFn) -> str:
 
 @st.composite
 def texts_with_codes(draw: st.DrawFn) -> str:
-    between = st.text("0123456789-+AYaäö_%2D d", max_size=8) | st.text(max_size=4)
+    between = st.text('0123456789-+AYaäö_%2D d\n\t"\\', max_size=8) | st.text(max_size=4)
     parts = draw(st.lists(between | codes() | codes().map(lambda code: quote(code.replace("-", "%"))), max_size=8))
     return "".join(parts)
 
@@ -221,6 +222,12 @@ def test_what_is_masked_never_holds_a_code(text: str) -> None:
 def test_the_cheap_look_never_misses_what_the_exact_one_finds(text: str) -> None:
     if "%" not in text and holds_a_code(text):
         assert may_hold_a_code(text.encode(errors="replace"))
+
+
+@given(texts_with_codes(), st.booleans())
+def test_the_cheap_look_at_json_misses_no_code_that_escapes_stand_beside(text: str, in_ascii: bool) -> None:
+    if holds_a_code(text):
+        assert suspicious(json.dumps(text, ensure_ascii=in_ascii).encode(errors="replace"))
 
 
 @given(texts_with_codes())
