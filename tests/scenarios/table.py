@@ -37,7 +37,8 @@ TABLE: Final[Mapping[int, Scenario]] = {
     20: Scenario("redriven and still broken", quick=(EMBEDDED,), full=(JAVA,)),
     22: Scenario("every event fails: the fuse", quick=(EMBEDDED,), full=(JAVA,)),
     24: Scenario("the same id with another content", quick=(EMBEDDED,), full=(JAVA,)),
-    25: Scenario("all is read again from the beginning", quick=(EMBEDDED,), full=(JAVA,)),
+    25: Scenario("all is read again from the beginning", full=(JAVA,)),
+    26: Scenario("very many events of one aggregate", quick=(EMBEDDED,)),
     29: Scenario("events in another's name", quick=(EMBEDDED,), full=(JAVA,)),
     30: Scenario("personal identity codes everywhere", quick=(EMBEDDED,), full=(JAVA,)),
 }

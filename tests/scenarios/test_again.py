@@ -2,30 +2,41 @@
 
 import asyncio
 import itertools
-import signal
-from collections.abc import Iterable, Mapping
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata
 
+from deploy.embedded.state import grant, open_folder
 from deploy.engines import Engine
+from shared.contracts import topics
 from shared.contracts.topics import SERVICES
-from tests.integration.road import OPISTO, REGION, event, issued, now, published
+from tests.integration.road import OPISTO, REGION, event, issued, kafka_headers_of, now, published
 from tests.scenarios.conftest import Opened
 from tests.scenarios.journeys import Step
 from tests.scenarios.metric import total
+from tests.scenarios.oracle import Expected
 from tests.scenarios.send import Sender
-from tests.scenarios.stage import Stage, step, told
+from tests.scenarios.sight import until_quiet
+from tests.scenarios.stage import QUIET_WITHIN, Stage, step, told
 from tests.scenarios.table import ALL, scenario
 
 COURSE: Final = "every-order"
 _FEW_ORDERS: Final = 23
+_MANY: Final = 2_000
+"""More than the embedded broker keeps cannot be judged; 100,000 are for Kafka."""
+
+T = TypeVar("T")
 
 
 def referral(stage: Stage, number: int, scene: int) -> str:
@@ -164,8 +175,6 @@ def test_all_that_ever_came_is_read_again(opened: Opened, engine: object) -> Non
         repetitions = {name: total(stage, name, "lahete_events_total", outcome="repetition") for name in SERVICES}
         for name in SERVICES:
             asyncio.run(to_the_beginning(stage, name))
-            if stage.engine is Engine.EMBEDDED:
-                repetitions[name] = 0  # it was started anew and counts from there
         for name, count in repetitions.items():
             stage.until(lambda name=name, count=count: repeated(stage, name) > count, f"{name} has read it all again")  # type: ignore[misc]
         after = stage.judge()
@@ -179,38 +188,99 @@ def repeated(stage: Stage, name: str) -> float:
 
 
 async def to_the_beginning(stage: Stage, service: str) -> None:
-    """Commits 0 for all partitions of a group.
-
-    On Kafka one more joins, speaks for all as a member may, and leaves. The embedded broker takes one member alone: it is
-    ended, and before it is there again, somebody commits, as an operator does with Kafka's own tool.
-    """
+    """One more joins a group, commits 0 for all of its partitions, as a member may, and leaves; the others read on there."""
     groups = stage.ask("monitor", "/v1/lag").json()["groups"]
-    at = {TopicPartition(one["topic"], one["partition"]): 0 for one in groups if one["service"] == service}
-    consumer = AIOKafkaConsumer(
+    at = [TopicPartition(one["topic"], one["partition"]) for one in groups if one["service"] == service]
+    async with AIOKafkaConsumer(
+        *{one.topic for one in at},
         bootstrap_servers=stage.place.kafka,
         group_id=service,
         enable_auto_commit=False,
         partition_assignment_strategy=(RangePartitionAssignor,),
-    )
-    if stage.engine is Engine.EMBEDDED:
-        async with consumer:
-            consumer.assign(list(at))
-            before = stage.signal(service, signal.SIGTERM)
-            await _committed_while_nobody_is_there(consumer, at)
-        stage.comes_back(service, before)
-        return
-    consumer.subscribe({one.topic for one in at})
-    async with consumer:  # that waits for an assignment
-        whole = {one: OffsetAndMetadata(offset, "") for one, offset in at.items()}
-        await consumer._coordinator.commit_offsets(consumer._subscription.subscription.assignment, whole)
+    ) as consumer:
+        # The client itself commits for no partition but its own.
+        assignment = consumer._subscription.subscription.assignment
+        await consumer._coordinator.commit_offsets(assignment, {one: OffsetAndMetadata(0, "") for one in at})
 
 
-async def _committed_while_nobody_is_there(consumer: AIOKafkaConsumer, at: Mapping[TopicPartition, int]) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                await consumer.commit(dict(at))
-            except CommitFailedError:
-                await asyncio.sleep(0.02)
-            else:
-                return
+# --- 26
+
+
+@scenario(26)
+def test_one_aggregate_takes_very_many_events(opened: Opened, engine: Engine, tmp_path: Path) -> None:
+    """Attendance of one referral is recorded two thousand times, each time anew, on the opisto's own topic.
+
+    Its document is no larger after all than after a tenth, the second half takes no more than three times as long as the
+    first, and the very first event, sent again, is a repetition.
+    """
+    grant(open_folder(tmp_path / "run"), OPISTO)
+    with opened() as stage:
+        shown = referral(stage, 0, 26)
+        marks = [recorded(shown, number) for number in range(_MANY)]
+        last = marks[-1]["id"]
+
+        async def begin(sender: Sender) -> None:
+            await sender.send(step(course()))
+            await in_order(sender, way(shown)[:3], range(3))
+            await many(stage, sender, marks[: _MANY // 10], last)
+
+        async def go_on(sender: Sender) -> float:
+            began = time.monotonic()
+            await many(stage, sender, marks[_MANY // 10 : _MANY // 2], last)
+            await until_quiet(stage.place, QUIET_WITHIN)
+            return time.monotonic() - began
+
+        async def end(sender: Sender) -> float:
+            began = time.monotonic()
+            await many(stage, sender, [*marks[_MANY // 2 :], marks[0]], last)
+            await until_quiet(stage.place, QUIET_WITHIN)
+            return time.monotonic() - began
+
+        stage.play(begin)
+        asyncio.run(until_quiet(stage.place, QUIET_WITHIN))
+        bytes_before = document_bytes(stage, shown)
+        first, second = stage.play(go_on), stage.play(end)
+        stage.judge()
+        assert document_bytes(stage, shown) < bytes_before * 1.2
+        assert second < first * 3
+        path = f"/v1/events/{marks[0]['id']}"
+        known = stage.ask("monitor", path, params={"source": OPISTO}).json()
+        assert (known["state"], known["repeated"]) == ("applied", 1)
+
+
+def recorded(shown: str, number: int) -> dict[str, Any]:
+    """Attendance of the one session, recorded a second later each time."""
+    data = {"referral_id": shown, "activity_id": COURSE, "session_id": "1"}
+    return {
+        **event(OPISTO, "ActivityAttended", data),
+        "time": (now() - timedelta(hours=20) + timedelta(seconds=number)).isoformat(),
+    }
+
+
+async def many(stage: Stage, sender: Sender, events: Sequence[Mapping[str, Any]], last: str) -> None:
+    """Declares them and writes them to the opisto's topic, in order, without waiting for each.
+
+    `last`: the id of the one that holds in the end, and that alone the history shows.
+    """
+
+    async def one(wish: Mapping[str, Any]) -> None:
+        key, value = str(wish["subject"]).encode(), json.dumps(wish["data"]).encode()
+        await sender.write(topics.intake_of(OPISTO), value, key, kafka_headers_of(wish))
+        stage.declared.accepted(wish["source"], wish["id"])
+
+    for wish in events:
+        shown = wish["subject"] if wish["id"] == last else None
+        stage.declared.expect(Expected(wish["source"], wish["id"], history_of=shown))
+    for some in batched(events, 500):
+        await asyncio.gather(*map(one, some))
+
+
+def batched(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def document_bytes(stage: Stage, shown: str) -> int:
+    """How large the referral's document is in the service's own file."""
+    with closing(sqlite3.connect(stage.folder / "referral.sqlite")) as connection:
+        (size,) = connection.execute("SELECT length(body) FROM referrals WHERE id = ?", [shown]).fetchone()
+    return int(size)
