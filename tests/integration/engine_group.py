@@ -215,7 +215,7 @@ class Consumer(Actor):
 
     async def _take(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
         try:
-            batch = await self.processor.process(records)
+            batch = await self.processor.process(self.processor.receive(records))
             await self.through("commit", lambda: self._commit(records), BrokerUnavailable("no answer"))
         except (StoreUnavailable, BrokerUnavailable):
             self._group.come_again(self, records)
