@@ -1,6 +1,6 @@
 # Few verbs. Everything is installed into .venv from the lock file, with hashes; nothing else is touched.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench scenarios soak up down contracts
+.PHONY: help demo test lint bench profile scenarios soak up down contracts
 PYTHON ?= python3
 BIN := .venv/bin
 NEEDS_DOCKER = docker compose version >/dev/null 2>&1 || \
@@ -28,8 +28,11 @@ lint: .venv/installed ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/installed ## measures a hop's latency, memory and matching; prints, judges nothing
-	$(BIN)/python -m tests.bench
+bench: .venv/installed ## rates beside others, latency, cost, growth, memory, in 25 minutes; writes docs/bench.md; WHAT="ways --quick"
+	$(BIN)/python -m tests.bench $(WHAT)
+
+profile: .venv/installed ## the engine under load with py-spy; leaves flame graphs in .lahete-bench
+	$(BIN)/python -m tests.bench.profile
 
 scenarios: .venv/installed ## everything that the platform must survive, on the Java engines too; writes tests/scenarios/REPORT.md
 	LAHETE_SCENARIOS=all $(BIN)/python -m pytest --quiet tests/scenarios

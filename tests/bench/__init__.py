@@ -1,1 +1,1 @@
-"""What the platform costs on this machine: `make bench`. It prints and judges nothing: machines differ, and are noisy."""
+"""What the platform costs on this machine: `make bench`. Machines differ and are noisy: goals are held against one run alone."""

@@ -1,40 +1,108 @@
-"""Resident memory of each service while many events pass, and how many pass a second."""
+"""Resident memory while many events pass: of the engine over a million, and of each service of a platform."""
 
 import asyncio
-import os
+import tempfile
 import time
+from pathlib import Path
+from typing import Final
 
 from shared.cluster import Cluster
+from shared.contracts.topics import SERVICES
 from shared.engine.lag import LagReader
 from shared.engine.publish import Publisher
+from tests.bench.child import Child
+from tests.bench.effort import Effort
+from tests.bench.goals import MILLION
+from tests.bench.grounds import EMBEDDED, TOPICS
 from tests.bench.platform import Running, platform, written
 from tests.bench.referrals import referral_issued
+from tests.bench.results import Line, Part, Section, figure, say
+from tests.engines import broker_with
 
-REFERRALS = int(os.environ.get("BENCH_REFERRALS", "20000"))
-AT_ONCE = 1_000
+EVENTS: Final = (1_000_000, 20_000)
+REFERRALS: Final = (10_000, 500)
+WITHIN: Final = (240.0, 30.0)
+PARTS: Final = 10
+_AT_ONCE: Final = 1_000
+_UNDER_WAY: Final = 4_000  # the embedded broker keeps 5 MiB a partition
+SAYS: Final = (
+    "On the embedded engines. The engine alone, over a million events, each a new aggregate, as many as pass within four "
+    "minutes; and all five services, over what follows from 10,000 referrals, as many as pass within four minutes."
+)
 
 
-def measure() -> None:
-    """Prints memory after each tenth, and the rate over all."""
+def measure(effort: Effort) -> Section:
+    """MB after each part; one round."""
+    return Section("memory", "Memory", SAYS, [_engine(effort), asyncio.run(_services(effort))])
+
+
+def _engine(effort: Effort) -> Part:
+    count = effort.of(*EVENTS)
+    with (
+        tempfile.TemporaryDirectory(prefix="lahete-bench-") as place,
+        broker_with("embedded", Path(place) / "broker", TOPICS) as cluster,
+        Child(EMBEDDED, cluster, Path(place)) as child,
+    ):
+        lines = asyncio.run(_pass(cluster, child, count, WITHIN[effort.quick]))
+        child.end()
+    return Part(MILLION, lines)
+
+
+async def _pass(cluster: Cluster, child: Child, count: int, within: float) -> list[Line]:
+    publisher = Publisher.to(cluster)
+    await publisher.start()
+    began, sent, lines = time.monotonic(), 0, list[Line]()
+    while child.done < count and time.monotonic() - began < within:
+        child.check()
+        if sent < count and sent - child.done < _UNDER_WAY:
+            await publisher.publish([referral_issued()[1] for _ in range(_AT_ONCE)])
+            sent += _AT_ONCE
+        else:
+            await asyncio.sleep(0.01)
+        if child.done >= (len(lines) + 1) * count // PARTS:
+            lines.append(_line(child, time.monotonic() - began))
+    if not lines or lines[-1].figures["events"].median < child.done:
+        lines.append(_line(child, time.monotonic() - began))
+    await publisher.stop()
+    return lines
+
+
+def _line(child: Child, seconds: float) -> Line:
+    say(f"the engine after {child.done:,} events, {seconds:.0f} s: {child.memory_mb:.0f} MB")
+    found = {"events": figure("", [child.done]), "memory": figure("MB", [child.memory_mb])}
+    return Line(f"after {child.done:,}", found)
+
+
+# --- all services
+
+
+async def _services(effort: Effort) -> Part:
     with platform() as running:
-        asyncio.run(_pass(running))
+        lines, rate = await _referrals(running, effort.of(*REFERRALS), WITHIN[effort.quick])
+    return Part(f"all five services, {rate:.0f} referrals a second", lines)
 
 
-async def _pass(running: Running) -> None:
+async def _referrals(running: Running, count: int, within: float) -> tuple[list[Line], float]:
     publisher = Publisher.to(Cluster(running.run.kafka))
     await publisher.start()
-    began = time.monotonic()
+    began, sent, lines = time.monotonic(), 0, list[Line]()
     async with LagReader(Cluster(running.run.kafka)) as reader:
-        for sent in range(AT_ONCE, REFERRALS + 1, AT_ONCE):
-            await publisher.publish([referral_issued()[1] for _ in range(AT_ONCE)])
-            # The embedded broker keeps 5 MiB a partition: no more than it can hold is ever under way.
-            while sum(one.lag for one in await reader.lags()) > AT_ONCE:  # noqa: ASYNC110 - asked, not told
+        while sent < count and time.monotonic() - began < within:
+            await publisher.publish([referral_issued()[1] for _ in range(min(_AT_ONCE, count - sent))])
+            sent += min(_AT_ONCE, count - sent)
+            while sum(one.lag for one in await reader.lags()) > _AT_ONCE // 2:  # noqa: ASYNC110 - asked, not told
                 await asyncio.sleep(0.05)
-            if sent % (REFERRALS // 10) == 0:
-                memory = ", ".join(f"{name} {mb:.0f}" for name, mb in running.memory_mb().items())
-                events = await written(running.run.kafka)
-                print(
-                    f"after {sent} referrals, {events} events, {time.monotonic() - began:.0f} s: MB resident: {memory}"
-                )
+            if sent >= (len(lines) + 1) * count // 5:
+                lines.append(await _services_line(running, sent))
+        while sum(one.lag for one in await reader.lags()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     await publisher.stop()
-    print(f"{REFERRALS / (time.monotonic() - began):.0f} referrals a second through all five services")
+    return lines, sent / (time.monotonic() - began)
+
+
+async def _services_line(running: Running, sent: int) -> Line:
+    memory = running.memory_mb()
+    events = await written(running.run.kafka)
+    say(f"after {sent:,} referrals, {events:,} events: {max(memory.values()):.0f} MB at most")
+    found = {name: figure("MB", [memory[name]]) for name in SERVICES}
+    return Line(f"after {sent:,} referrals, {events:,} events", found)

@@ -1,19 +1,22 @@
 """One way of doing the same step, in a process of its own: `python -m tests.bench.one_way WAY KAFKA STORE FOLDER COUNT`.
 
 The step: read a ReferralIssued, load its aggregate, change it, save it, publish what follows, commit. It prints, as JSON,
-the seconds from the first record to the last commit, the processor time of them, and the memory at the end.
+the seconds from the first record to the last commit, the processor time of them, and the memory at the end; what else it
+measures, its options say.
 """
 
 import asyncio
 import gc
 import json
 import sys
+import threading
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 from uuid import uuid4
 
 import msgspec
@@ -36,40 +39,67 @@ from shared.engine.publish import Publisher, Record
 from shared.store import Collection, Index, Row, Store
 from tests.engines import open_store
 
-PADDING = "x" * 1_000
-"""An aggregate of some size, so that reading and writing it costs what it costs."""
-COLLECTION = Collection("counted", (Index(("outbox_since",)), Index(("due_at",))))
+PADDING: Final = 1_000
+"""Bytes of an aggregate beside its count, so that reading and writing it costs what it costs."""
+COLLECTION: Final = Collection("counted", (Index(("outbox_since",)), Index(("due_at",))))
+_WITHIN: Final = 400
 
 
 class Counted(msgspec.Struct, frozen=True):
     """The aggregate."""
 
     count: int = 0
-    padding: str = PADDING
+    padding: str = ""
 
 
 @dataclass
 class Meter:
-    """Counts what is done, and knows when it began and ended."""
+    """Counts what is done, and knows when it began and ended. Without `wanted` it is over when it is told."""
 
     wanted: int
+    tells: bool = False
     done: int = 0
     began: float = 0.0
     ended: float = 0.0
     used: float = 0.0
+    steps: dict[str, float] = field(default_factory=dict)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    _at: float = 0.0
+    _used_before: float = 0.0
 
     def begin(self) -> None:
         """The first record is here."""
         if not self.began:
-            self.began, self.used = time.monotonic(), time.process_time()
+            self.began, self._used_before = time.monotonic(), time.process_time()
+            self._at = self._used_before
 
     def add(self, count: int) -> None:
         """So many more are committed."""
         self.done += count
-        if self.done >= self.wanted and not self.ended:
-            self.ended, self.used = time.monotonic(), time.process_time() - self.used
+        self.ended, self.used = time.monotonic(), time.process_time() - self._used_before
+        if self.tells:
+            print(json.dumps({"done": self.done}), flush=True)
+        if self.wanted and self.done >= self.wanted:
             self.over.set()
+
+    def stamp(self, step: str) -> None:
+        """All processor time since the last stamp was this step's."""
+        if self.began:
+            now = time.process_time()
+            self.steps[step] = self.steps.get(step, 0.0) + now - self._at
+            self._at = now
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a way works on. `by_step`: one thing after the other, so that each step has its own time."""
+
+    kafka: Cluster
+    store: Store
+    meter: Meter
+    padding: str
+    by_step: bool = False
+    topics: tuple[str, ...] = (topics.INTAKE_HTTP,)
 
 
 def opened(referral_id: str) -> services.ReferralOpened:
@@ -80,41 +110,83 @@ def opened(referral_id: str) -> services.ReferralOpened:
 # --- the engine
 
 
-def _decide(state: Counted | None, event: Event, now: datetime, given: object) -> Decision[Counted]:
-    known = state or Counted()
+def _decide(state: Counted | None, event: Event, now: datetime, padding: str) -> Decision[Counted]:
+    known = state or Counted(0, padding)
     return Decision(msgspec.structs.replace(known, count=known.count + 1), [Follow(opened(event.data.subject))])
 
 
-KIND = Kind(COLLECTION, Counted)
-TABLE = Table(
-    service="referral",
-    topics=(topics.INTAKE_HTTP,),
-    handlers={"ReferralIssued": Handler(KIND, lambda event: event.data.subject, _decide)},
-    kinds=(KIND,),
-)
+KIND: Final = Kind(COLLECTION, Counted)
+
+
+def _table(job: Job) -> Table:
+    handler = Handler(KIND, lambda event: event.data.subject, _decide)
+    return Table(
+        service="referral",
+        topics=job.topics,
+        handlers={"ReferralIssued": handler, "ActivityAttended": handler},
+        kinds=(KIND,),
+        given=job.padding,
+    )
 
 
 class Metered(Loop):
     """The loop as it is, with a count of what it has committed."""
 
-    meter: Meter
+    job: Job
 
     async def _process(self, records: tuple[ConsumerRecord, ...]) -> None:
-        self.meter.begin()
+        self.job.meter.begin()
+        self.job.meter.stamp("fetch")
         await super()._process(records)
+        if self.job.by_step:
+            await self._finish_clearing()
+
+    async def _commit(self, *arguments: Any) -> None:
+        await super()._commit(*arguments)
+        self.job.meter.stamp("commit")
 
     def _count(self, batch: Batch, records: Sequence[ConsumerRecord], took: float) -> None:
         super()._count(batch, records, took)
-        self.meter.add(len(records))
+        self.job.meter.add(len(records))
 
 
-async def engine(kafka: Cluster, store: Store, meter: Meter) -> None:
+class SaveStamped:
+    """A store that says when a decision ends and saving begins."""
+
+    def __init__(self, store: Store, stamp: Callable[[str], None]) -> None:
+        self._store = store
+        self._stamp = stamp
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
+        self._stamp("decide")
+        return await self._store.save(collection, rows)
+
+
+_BETWEEN: Final = {
+    "received": "decode",
+    "loaded": "load",
+    "recalled": "recall",
+    "saved": "save",
+    "published": "publish",
+    "cleared": "clear",
+}
+
+
+async def engine(job: Job) -> None:
     """Everything on."""
-    publisher = Publisher.to(kafka)
+    meter = job.meter
+    publisher = Publisher.to(job.kafka)
     await publisher.start()
-    processor = Processor(TABLE, store, publisher, Clock(), ring=64, due_early=timedelta(days=30))
-    loop = Metered(processor, kafka, {"fetch_max_wait_ms": 10})
-    loop.meter = meter
+    store = cast("Store", SaveStamped(job.store, meter.stamp)) if job.by_step else job.store
+    between = (lambda step: meter.stamp(_BETWEEN[step])) if job.by_step else (lambda _: None)
+    processor = Processor(
+        _table(job), store, publisher, Clock(), ring=64, due_early=timedelta(days=30), between=between
+    )
+    loop = Metered(processor, job.kafka, {"fetch_max_wait_ms": 10})
+    loop.job = job
     await loop.start()
     await meter.over.wait()
     await loop.stop()
@@ -124,13 +196,14 @@ async def engine(kafka: Cluster, store: Store, meter: Meter) -> None:
 # --- the same optimisations, and none of the guarantees
 
 
-async def bare(kafka: Cluster, store: Store, meter: Meter) -> None:
+async def bare(job: Job) -> None:
     """A loop of aiokafka and the store, with the engine's batches, codecs and settings."""
-    publisher = Publisher.to(kafka)
+    meter = job.meter
+    publisher = Publisher.to(job.kafka)
     await publisher.start()
     consumer = AIOKafkaConsumer(
         topics.INTAKE_HTTP,
-        **kafka.options(),
+        **job.kafka.options(),
         group_id="referral",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -143,7 +216,7 @@ async def bare(kafka: Cluster, store: Store, meter: Meter) -> None:
                 continue
             meter.begin()
             records = [record for batch in batches.values() for record in batch]
-            await _step(records, store, publisher)
+            await _step(records, job, publisher)
             await consumer.commit({at: batch[-1].offset + 1 for at, batch in batches.items()})
             meter.add(len(records))
     await publisher.stop()
@@ -152,16 +225,16 @@ async def bare(kafka: Cluster, store: Store, meter: Meter) -> None:
 _STATE = msgspec.json.Decoder(Counted)
 
 
-async def _step(records: Sequence[ConsumerRecord], store: Store, publisher: Publisher) -> None:
+async def _step(records: Sequence[ConsumerRecord], job: Job, publisher: Publisher) -> None:
     events = [ReferralIssued.model_validate_json(record.value) for record in records]
-    rows = await store.load(COLLECTION.name, list({event.subject for event in events}))
+    rows = await job.store.load(COLLECTION.name, list({event.subject for event in events}))
     states = {id_: _STATE.decode(row.body) for id_, row in rows.items()}
     for event in events:
-        known = states.get(event.subject) or Counted()
+        known = states.get(event.subject) or Counted(0, job.padding)
         states[event.subject] = msgspec.structs.replace(known, count=known.count + 1)
     versions = {id_: row.version for id_, row in rows.items()}
     saved = [Row(id_, versions.get(id_, 0) + 1, msgspec.json.encode(state)) for id_, state in states.items()]
-    await store.save(COLLECTION.name, saved)
+    await job.store.save(COLLECTION.name, saved)
     await publisher.publish([_follows(event.subject) for event in events])
 
 
@@ -181,9 +254,10 @@ def _follows(referral_id: str) -> Record:
 # --- the framework, as its documentation shows it
 
 
-async def framework(kafka: Cluster, store: Store, meter: Meter) -> None:
+async def framework(job: Job) -> None:
     """FastStream, an event at a time: acknowledged after it, one load, one save, one publish."""
-    broker = KafkaBroker(kafka.bootstrap, security=kafka.for_faststream(), logger=None)
+    broker = KafkaBroker(job.kafka.bootstrap, security=job.kafka.for_faststream(), logger=None)
+    store, meter = job.store, job.meter
 
     @broker.subscriber(
         topics.INTAKE_HTTP,
@@ -197,7 +271,7 @@ async def framework(kafka: Cluster, store: Store, meter: Meter) -> None:
         # Its own validation has decoded JSON before it looks at types, and our contracts are strict.
         event = ReferralIssued.model_validate(body, strict=False)
         row = (await store.load(COLLECTION.name, [event.subject])).get(event.subject)
-        known = _STATE.decode(row.body) if row else Counted()
+        known = _STATE.decode(row.body) if row else Counted(0, job.padding)
         state = msgspec.structs.replace(known, count=known.count + 1)
         await store.save(
             COLLECTION.name, [Row(event.subject, row.version + 1 if row else 1, msgspec.json.encode(state))]
@@ -210,32 +284,55 @@ async def framework(kafka: Cluster, store: Store, meter: Meter) -> None:
     await broker.stop()
 
 
-WAYS: dict[str, Callable[[Cluster, Store, Meter], Awaitable[None]]] = {
-    "bare": bare,
-    "engine": engine,
-    "framework": framework,
-}
+WAYS: Final[dict[str, Callable[[Job], Awaitable[None]]]] = {"bare": bare, "engine": engine, "framework": framework}
 
 
-async def _run(way: str, kafka: str, kind: str, folder: Path, count: int) -> dict[str, Any]:
-    store = open_store(kind, folder)
+async def _run(asked: Namespace) -> dict[str, Any]:
+    store = open_store(asked.store, Path(asked.folder))
     await store.open([COLLECTION])
-    meter = Meter(count)
+    meter = Meter(asked.count, tells=asked.tell)
+    if not asked.count:
+        _over_when_stdin_closes(meter.over, asyncio.get_running_loop())
+    job = Job(Cluster(asked.kafka), store, meter, "x" * asked.padding, asked.by_step, tuple(asked.topics))
     gc.collect()
     gc.freeze()
-    async with asyncio.timeout(150):
-        await WAYS[way](Cluster(kafka), store, meter)
+    async with asyncio.timeout(_WITHIN):
+        await WAYS[asked.way](job)
     await store.close()
     return {
         "seconds": meter.ended - meter.began,
+        "began": meter.began,
+        "ended": meter.ended,
+        "events": meter.done,
         "processor": meter.used,
         "memory_mb": psutil.Process().memory_info().rss / 1e6,
+        "steps": meter.steps,
     }
+
+
+def _over_when_stdin_closes(over: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
+    def wait() -> None:
+        sys.stdin.read()
+        loop.call_soon_threadsafe(over.set)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _asked() -> Namespace:
+    parser = ArgumentParser()
+    for name in ("way", "kafka", "store", "folder"):
+        parser.add_argument(name)
+    parser.add_argument("count", type=int, help="of events; 0: until stdin is closed")
+    parser.add_argument("--padding", type=int, default=PADDING, help="bytes of an aggregate")
+    parser.add_argument("--by-step", action="store_true", help="the engine's processor time by step")
+    parser.add_argument("--tell", action="store_true", help="a line for each batch that is committed")
+    parser.add_argument("--topics", nargs="*", default=[topics.INTAKE_HTTP], help="what the engine reads")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
     gc.set_threshold(50_000, 20, 20)
     sys.setswitchinterval(0.0005)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        measured = runner.run(_run(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4]), int(sys.argv[5])))
+        measured = runner.run(_run(_asked()))
     print(json.dumps(measured))

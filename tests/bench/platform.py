@@ -1,21 +1,30 @@
-"""A platform to measure: all five services as processes, in a folder that is gone afterwards."""
+"""A platform to measure: services as processes, in a folder that is gone afterwards, on any pair of engines."""
 
+import asyncio
+import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
+import pymongo
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 
 from deploy.embedded.keys import read_keys
 from deploy.embedded.state import Run, open_folder, read_run
 from deploy.embedded.supervisor import Supervisor
-from shared.contracts.topics import SERVICES
+from deploy.engines import Engine
+from shared.cluster import Cluster
+from shared.contracts.topics import SERVICES, platform_topics
 from shared.engine.lag import partitions_read
+from tests.bench.grounds import EMBEDDED, Ground
+from tests.bench.results import say
+from tests.engines import _only, address_of, kafka, mongodb
 
 
 @dataclass(frozen=True)
@@ -24,14 +33,20 @@ class Running:
 
     run: Run
     keys: dict[str, str]
+    ready_after: float
+
+    @property
+    def services(self) -> list[str]:
+        """Those that run."""
+        return [name for name in SERVICES if name in self.run.pids]
 
     def memory_mb(self) -> dict[str, float]:
         """Resident memory of each service."""
-        return {name: psutil.Process(self.run.pids[name]).memory_info().rss / 1e6 for name in SERVICES}
+        return {name: psutil.Process(self.run.pids[name]).memory_info().rss / 1e6 for name in self.services}
 
     def cpu_seconds(self) -> dict[str, float]:
         """Processor time that each service has used."""
-        times = {name: psutil.Process(self.run.pids[name]).cpu_times() for name in SERVICES}
+        times = {name: psutil.Process(self.run.pids[name]).cpu_times() for name in self.services}
         return {name: one.user + one.system for name, one in times.items()}
 
 
@@ -48,13 +63,40 @@ async def written(kafka: str) -> int:
 
 
 @contextmanager
-def platform(port_base: int = 8700) -> Iterator[Running]:
-    """Runs the platform meanwhile, and prints how long it took to be ready."""
-    with tempfile.TemporaryDirectory(prefix="lahete-bench-") as place:
+def platform(port_base: int = 8700, ground: Ground = EMBEDDED, services: Sequence[str] = SERVICES) -> Iterator[Running]:
+    """Runs it meanwhile, and says how long it took to be ready."""
+    with ExitStack() as stack:
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="lahete-bench-"))
+        engine, settings = _engine(ground, stack)
+        # The supervisor reads where Kafka and MongoDB are from its own environment, as `lahete run --engine env` does.
+        stack.enter_context(patch.dict(os.environ, settings))
         folder = open_folder(Path(place))
+        extra = {"LAHETE_LOG_LEVEL": "warning"}
         began = time.monotonic()
-        with Supervisor(folder.path, port_base, "", {"LAHETE_LOG_LEVEL": "warning"}, say=lambda _: None):
-            print(f"ready after {time.monotonic() - began:.1f} s")
-            run = read_run(folder)
-            assert run is not None
-            yield Running(run, read_keys(folder))
+        stack.enter_context(
+            Supervisor(folder.path, port_base, "", extra, engine=engine, services=services, say=lambda _: None)
+        )
+        ready_after = time.monotonic() - began
+        say(f"{', '.join(services)} on {ground.name}: ready after {ready_after:.1f} s")
+        run = read_run(folder)
+        assert run is not None
+        yield Running(run, read_keys(folder), ready_after)
+
+
+def _engine(ground: Ground, stack: ExitStack) -> tuple[Engine, Mapping[str, str]]:
+    if ground.broker == "embedded":
+        return Engine.EMBEDDED, {}
+    settings = {"LAHETE_KAFKA": address_of(kafka()), "LAHETE_MONGODB": ""}
+
+    asyncio.run(_only(Cluster(settings["LAHETE_KAFKA"]), platform_topics()))
+    if ground.store == "mongodb":
+        settings["LAHETE_MONGODB"] = address_of(mongodb())
+        stack.callback(_drop, settings["LAHETE_MONGODB"])
+    return Engine.ENV, settings
+
+
+def _drop(address: str) -> None:
+    with pymongo.MongoClient[dict[str, object]](address) as client:
+        for name in client.list_database_names():
+            if name in {f"lahete_{service}" for service in SERVICES}:
+                client.drop_database(name)

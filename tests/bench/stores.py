@@ -7,40 +7,49 @@ import asyncio
 import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
+from tests.bench.effort import Effort
+from tests.bench.results import Line, Part, Section, figure, say
 from tests.engines import STORES, Missed, mongodb
 from tests.integration.engine_world import World, attend, issue
 
-BATCHES = 20
-EACH = 100
+BATCHES: Final = (20, 3)
+EACH: Final = 100
+SAYS: Final = (
+    "A batch of 100 through the engine's processor, without Kafka: new referrals, then a second event for each of them."
+)
 
 
-def measure() -> None:
-    """Prints the median and the slowest of 20 batches for each store."""
+def measure(effort: Effort) -> Section:
+    """Milliseconds a batch, by each store and driver."""
+    return Section(
+        "stores", "A batch, by store and driver", SAYS, [_part(kind, effort.of(*BATCHES)) for kind in STORES]
+    )
+
+
+def _part(kind: str, batches: int) -> Part:
     found = mongodb()
-    for kind in STORES:
-        if kind != "sqlite" and isinstance(found, Missed):
-            print(f"{kind}: {found.why}")
-        else:
-            first, second = asyncio.run(_measure(kind))
-            print(f"a batch of {EACH} by {kind}: first events {_told(first)}, second events {_told(second)}")
+    if kind != "sqlite" and isinstance(found, Missed):
+        return Part(kind, missing=found.why)
+    lines = []
+    for name, times in zip(("first events", "second events"), asyncio.run(_measure(kind, batches)), strict=True):
+        lines.append(Line(name, {"a batch": figure("ms", times)}))
+        say(f"{kind}, {name}: {lines[-1].figures['a batch'].median:.0f} ms a batch of {EACH}")
+    return Part(kind, lines)
 
 
-def _told(times: list[float]) -> str:
-    ordered = sorted(times)
-    return f"p50 {ordered[len(ordered) // 2]:.0f} ms, slowest {ordered[-1]:.0f} ms"
-
-
-async def _measure(kind: str) -> tuple[list[float], list[float]]:
-    with tempfile.TemporaryDirectory() as place:
+async def _measure(kind: str, batches: int) -> tuple[list[float], list[float]]:
+    with tempfile.TemporaryDirectory(prefix="lahete-bench-") as place:
         async with World(Path(place), store=kind) as world:
-            await _batches(world, attended=False, base=1_000_000)  # the first ones warm the server up
-            return await _batches(world, attended=False, base=0), await _batches(world, attended=True, base=0)
+            await _batches(world, batches, attended=False, base=1_000_000)  # the first ones warm the server up
+            first = await _batches(world, batches, attended=False, base=0)
+            return first, await _batches(world, batches, attended=True, base=0)
 
 
-async def _batches(world: World, *, attended: bool, base: int) -> list[float]:
+async def _batches(world: World, batches: int, *, attended: bool, base: int) -> list[float]:
     times = []
-    for start in range(base, base + BATCHES * EACH, EACH):
+    for start in range(base, base + batches * EACH, EACH):
         numbers = range(start, start + EACH)
         records = [world.log.event(attend("1", number) if attended else issue(number)) for number in numbers]
         began = time.perf_counter()

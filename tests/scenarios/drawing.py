@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
+from tests.svg import opening, step, style
+
 WIDTH: Final = 860
 _LEFT, _RIGHT = 62, 190
 _TOPS: Final = (76, 326, 496)
 _HEIGHTS: Final = (190, 110, 110)
 _HEIGHT: Final = 650
 _SERVERS: Final = ("broker", "mongodb")
-_COLOURS: Final = ("#0b6e99", "#b3541e", "#2f7d32", "#8e2a8b", "#a37b00", "#c2185b", "#455a64", "#5d4037", "#1a237e")
-_DASHES: Final = ("", "7 3", "2 3")
-_STEPS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,8 @@ def drawing(title: str, summary: str, samples: Sequence[Sample], faults: Sequenc
         _Panel("Memory of the servers, MB resident", _TOPS[1], _HEIGHTS[1], end, _most(samples, servers)),
         _Panel("Disk of the folder, MB", _TOPS[2], _HEIGHTS[2], end, max(sample.disk_mb for sample in samples)),
     )
-    opening = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" '
-        'aria-labelledby="title desc" font-family="sans-serif" font-size="12" fill="#222">'
-    )
     parts = [
-        opening,
-        f'<title id="title">{escape(title)}</title>',
-        f'<desc id="desc">{escape(_in_words(summary, samples, names, faults))}</desc>',
-        f'<rect width="{WIDTH}" height="{_HEIGHT}" fill="#fff"/>',
+        *opening(WIDTH, _HEIGHT, title, _in_words(summary, samples, names, faults)),
         f'<text x="{_LEFT}" y="24" font-size="16">{escape(title)}</text>',
         f'<text x="{_LEFT}" y="44" fill="#555">{escape(summary)}</text>',
         *_fault_lines(panels, faults),
@@ -57,22 +49,15 @@ def drawing(title: str, summary: str, samples: Sequence[Sample], faults: Sequenc
         for number, name in enumerate(shown):
             points = [(one.at, one.memory_mb[name]) for one in samples if name in one.memory_mb]
             parts += [
-                panel.line(points, _style(number)),
+                panel.line(points, style(number)),
                 *_legend(panel.top, number, f"{name}, {points[-1][1]:.0f} MB"),
             ]
-    parts.append(panels[-1].line([(one.at, one.disk_mb) for one in samples], _style(0)))
+    parts.append(panels[-1].line([(one.at, one.disk_mb) for one in samples], style(0)))
     return "\n".join([*parts, "</svg>", ""])
 
 
 def _most(samples: Sequence[Sample], names: Sequence[str]) -> float:
     return max((sample.memory_mb.get(name, 0.0) for sample in samples for name in names), default=1.0)
-
-
-def _style(number: int) -> str:
-    # Not by colour alone.
-    dash = _DASHES[number % len(_DASHES)]
-    dashed = f' stroke-dasharray="{dash}"' if dash else ""
-    return f'stroke="{_COLOURS[number % len(_COLOURS)]}" stroke-width="1.6" fill="none"{dashed}'
 
 
 @dataclass(frozen=True)
@@ -89,8 +74,8 @@ class _Panel:
         return _LEFT + at / self.end * (WIDTH - _LEFT - _RIGHT)
 
     def y(self, amount: float) -> float:
-        step = _step(self.most, 5)
-        ceiling = -(-max(self.most, 1.0) // step) * step
+        each = step(self.most, 5)
+        ceiling = -(-max(self.most, 1.0) // each) * each
         return self.top + self.height * (1 - amount / ceiling)
 
     def line(self, points: Sequence[tuple[float, float]], style: str) -> str:
@@ -99,22 +84,18 @@ class _Panel:
     def axes(self) -> Iterator[str]:
         bottom, right = self.top + self.height, WIDTH - _RIGHT
         yield f'<text x="{_LEFT}" y="{self.top - 8}" font-weight="bold">{self.title}</text>'
-        step = _step(self.most, 5)
-        for number in range(int(-(-max(self.most, 1.0) // step)) + 1):
-            y = self.y(number * step)
+        each = step(self.most, 5)
+        for number in range(int(-(-max(self.most, 1.0) // each)) + 1):
+            y = self.y(number * each)
             yield f'<path d="M{_LEFT} {y:.1f}H{right}" stroke="#ccc" stroke-width="0.5"/>'
-            yield f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number * step:g}</text>'
+            yield f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number * each:g}</text>'
         yield f'<path d="M{_LEFT} {self.top}V{bottom}H{right}" stroke="#222" fill="none"/>'
-        seconds = _step(self.end, 8) if self.end < 120 else 60 * _step(self.end / 60, 8)
+        seconds = step(self.end, 8) if self.end < 120 else 60 * step(self.end / 60, 8)
         for number in range(int(self.end // seconds) + 1):
             at = number * seconds
             yield f'<path d="M{self.x(at):.1f} {bottom}v5" stroke="#222"/>'
             yield f'<text x="{self.x(at):.1f}" y="{bottom + 18}" text-anchor="middle">{_clock(at)}</text>'
         yield f'<text x="{right}" y="{bottom + 34}" text-anchor="end">minutes:seconds since the begin</text>'
-
-
-def _step(most: float, parts: int) -> float:
-    return next((step for step in _STEPS if most / step <= parts), float(_STEPS[-1]))
 
 
 def _clock(seconds: float) -> str:
@@ -134,7 +115,7 @@ def _fault_lines(panels: Sequence[_Panel], faults: Sequence[tuple[float, str]]) 
 
 def _legend(top: int, number: int, text: str) -> Iterator[str]:
     y = top + 10 + number * 20
-    yield f'<path d="M{WIDTH - _RIGHT + 14} {y}h24" {_style(number)}/>'
+    yield f'<path d="M{WIDTH - _RIGHT + 14} {y}h24" {style(number)}/>'
     yield f'<text x="{WIDTH - _RIGHT + 44}" y="{y + 4}">{escape(text)}</text>'
 
 

@@ -1,0 +1,41 @@
+"""How long the engine needs for 100,000 events that wait: after an outage, or a night without the service."""
+
+from typing import Final
+
+from shared.contracts import topics
+from tests.bench.effort import Effort
+from tests.bench.grounds import GROUNDS, MONGO, TOPICS, Ground
+from tests.bench.results import Line, Part, Section, figure, say
+from tests.bench.runs import Failed, new_referrals, one_round
+
+WAITING: Final = (100_000, 10_000)
+ON_MONGO: Final = (20_000, 2_000)
+"""The stand-in would take minutes over as many."""
+# librdkafka's broker keeps 5 MiB a partition: of 8 it would let the first events fall out.
+_WIDE: Final = {**TOPICS, topics.INTAKE_HTTP: 24, topics.events_of("referral"): 24}
+SAYS: Final = (
+    "Referrals stand on the log, of 24 partitions, before the engine starts, each a new aggregate; the clock runs from its "
+    "first batch to its last commit."
+)
+
+
+def measure(effort: Effort) -> Section:
+    """Seconds, on every pair of engines; one round."""
+    parts = [_part(ground, effort.of(*(ON_MONGO if ground is MONGO else WAITING))) for ground in GROUNDS]
+    return Section("catchup", "Catching up", SAYS, parts)
+
+
+def _part(ground: Ground, count: int) -> Part:
+    if ground.missing:
+        return Part(ground.name, missing=ground.missing)
+    try:
+        one = one_round(ground, "engine", new_referrals(count), count, topics=_WIDE)
+    except Failed as error:
+        return Part(ground.name, missing=str(error))
+    say(f"{ground.name}: {count:,} in {one['seconds']:.1f} s")
+    found = {
+        "until all are committed": figure("s", [one["seconds"]]),
+        "events a second": figure("events/s", [count / one["seconds"]]),
+        "memory": figure("MB", [one["memory_mb"]]),
+    }
+    return Part(ground.name, [Line(f"{count:,} waiting", found)])

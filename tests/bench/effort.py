@@ -1,0 +1,19 @@
+"""How much is measured: in full, or `--quick`, to see in a few minutes that everything works."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effort:
+    """`rounds` of what is repeated; a size or a span in full or in quick."""
+
+    rounds: int = 3
+    quick: bool = False
+
+    def of(self, full: int, quick: int) -> int:
+        """A count."""
+        return quick if self.quick else full
+
+    def some(self, full: tuple[int, ...], quick: tuple[int, ...]) -> tuple[int, ...]:
+        """Several counts."""
+        return quick if self.quick else full

@@ -1,0 +1,207 @@
+"""How long a referral waits: a hop, to its proposal, and the whole road, each from log to log.
+
+The bench plays the partners: it writes a ReferralIssued, reads what the services write, chooses what is proposed, confirms
+the place that is held and reports the one session, each at once, until the referral is completed. The clock is that of
+the records: when the broker took the first, and when the one in question.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Self
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+from shared.cluster import Cluster
+from shared.contracts.envelope import kafka_headers
+from shared.contracts.topics import INTAKE_HTTP, events_of
+from shared.engine.publish import Publisher, Record
+from tests.bench.effort import Effort
+from tests.bench.grounds import GROUNDS, Ground
+from tests.bench.platform import Running, platform, written
+from tests.bench.referrals import referral_issued
+from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
+
+RATES: Final = (10, 100, 500)
+"""Events a second on the log, all topics together."""
+SECONDS: Final = (25, 6)
+LEAST: Final = (12, 4)
+"""Referrals, however slow they come."""
+_LEFT_WITHIN: Final = 30.0
+_ROOM: Final = 30
+_OPISTO: Final = "/opisto/bench"
+_REGION: Final = "/region/08"
+MOMENTS: Final = {"ReferralOpened": "hop", "ActivitiesProposed": "proposal", "ReferralCompleted": "road"}
+FIRST: Final = "ReferralIssued"
+LAST: Final = "ReferralCompleted"
+PILOTS: Final = 6
+"""Referrals that are sent first, to see how many events follow from one."""
+SAYS: Final = (
+    "A platform of five services; the bench plays region and opisto and answers at once. *hop*: from ReferralIssued on the log "
+    "to ReferralOpened; *proposal*: to ActivitiesProposed; *road*: to ReferralCompleted, by way of the choice, the place that "
+    "is held, its confirmation and the attendance, seven hops and the partners' own reading. Referrals are sent so "
+    "that with all that follows so many events a second stand on the log; *events a second* is what there were."
+)
+
+
+def measure(effort: Effort) -> Section:
+    """Milliseconds, at each rate, on every pair of engines."""
+    return Section("latency", "Latency", SAYS, [_part(ground, effort) for ground in GROUNDS])
+
+
+def _part(ground: Ground, effort: Effort) -> Part:
+    if ground.missing:
+        return Part(ground.name, missing=ground.missing)
+    with platform(ground=ground) as running:
+        return Part(ground.name, asyncio.run(_rates(running, effort)))
+
+
+async def _rates(running: Running, effort: Effort) -> list[Line]:
+    async with Partners(running.run.kafka) as partners:
+        before = await written(running.run.kafka)
+        await partners.send(PILOTS, 2.0, _LEFT_WITHIN)
+        a_referral = (await written(running.run.kafka) - before) / PILOTS
+        return [await _at(running, partners, rate, a_referral, effort) for rate in RATES]
+
+
+async def _at(running: Running, partners: "Partners", rate: int, a_referral: float, effort: Effort) -> Line:
+    before, used = await written(running.run.kafka), running.cpu_seconds()
+    began = time.monotonic()
+    count = max(effort.of(*LEAST), round(rate * effort.of(*SECONDS) / a_referral))
+    delays = await partners.send(count, rate / a_referral, _LEFT_WITHIN)
+    took = time.monotonic() - began
+    events = await written(running.run.kafka) - before
+    busy = sum(after - used[name] for name, after in running.cpu_seconds().items()) / took
+    found: dict[str, Figure] = {}
+    for moment, values in delays.items():
+        if len(values) > 1:
+            found |= {f"{moment} {name}": figure("ms", [value]) for name, value in quantiles(values).items()}
+    found["events a second"] = figure("events/s", [events / took])
+    found["referrals completed"] = figure(f"of {count}", [len(delays["road"])])
+    found["services' processor"] = figure("cores", [busy])
+    told = ", ".join(f"{name} {one.median:.0f} ms" for name, one in found.items() if name.endswith("p95"))
+    say(f"{rate} events a second, {count} referrals: {told}")
+    return Line(f"{rate} events a second", found)
+
+
+class Partners:
+    """A region and an opisto that answer at once. A context manager: its activities are published inside."""
+
+    def __init__(self, kafka: str) -> None:
+        self._publisher = Publisher.to(Cluster(kafka))
+        topics = [INTAKE_HTTP, *map(events_of, ("referral", "catalogue"))]
+        self._consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, fetch_max_wait_ms=10)
+        self._seen: dict[str, dict[str, int]] = {}
+        self._activity: dict[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._publisher.start()
+        await self._consumer.start()
+        self._reading = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        await self._consumer.stop()
+        await self._publisher.stop()
+
+    async def send(self, count: int, a_second: float, left_within: float) -> dict[str, list[float]]:
+        """So many referrals at that rate; the delays, in milliseconds, of those that came there in time."""
+        self._seen = {}
+        await self._publish_activities(count)
+        began = time.monotonic()
+        for number in range(count):
+            await asyncio.sleep(max(0.0, began + number / a_second - time.monotonic()))
+            referral_id, record = referral_issued()
+            self._seen[referral_id] = {}
+            await self._publisher.publish([record])
+        deadline = time.monotonic() + left_within
+        while any(LAST not in at for at in self._seen.values()) and time.monotonic() < deadline:
+            if self._reading.done():
+                self._reading.result()
+            await asyncio.sleep(0.05)
+        return {moment: list(self._delays(name)) for name, moment in MOMENTS.items()}
+
+    def _delays(self, name: str) -> Iterator[float]:
+        for at in self._seen.values():
+            if FIRST in at and name in at:
+                yield at[name] - at[FIRST]
+
+    async def _publish_activities(self, count: int) -> None:
+        self._groups = [f"choir-{uuid4().hex[:8]}" for _ in range(-(-count // _ROOM) + 1)]
+        now = datetime.now(UTC)
+        await self._publisher.publish([_published(group, now) for group in self._groups])
+        await asyncio.sleep(1)
+
+    async def _read(self) -> None:
+        async for record in self._consumer:
+            name = dict(record.headers).get("ce_type", b"").decode().split(".")[-2:][0]
+            referral_id = (record.key or b"").decode()
+            if referral_id in self._seen:
+                await self._take(name, referral_id, record)
+
+    async def _take(self, name: str, referral_id: str, record: ConsumerRecord[bytes, bytes]) -> None:
+        # Topics are read in no order, so what follows may be here first; and the first of repetitions counts.
+        if name in self._seen[referral_id]:
+            return
+        self._seen[referral_id][name] = record.timestamp
+        if answer := self._answer(name, referral_id):
+            await self._publisher.publish([answer])
+
+    def _answer(self, name: str, referral_id: str) -> Record | None:
+        now = datetime.now(UTC)
+        if name == "ActivitiesProposed":
+            group = self._groups[list(self._seen).index(referral_id) // _ROOM]
+            self._activity[referral_id] = group
+            return _record(_REGION, "ActivityChosen", referral_id, now, {"organiser": _OPISTO, "activity_id": group})
+        data = {"activity_id": self._activity.get(referral_id, "")}
+        if name == "PlaceReserved":
+            return _record(_OPISTO, "EnrolmentConfirmed", referral_id, now, data)
+        if name == "EnrolmentConfirmed":
+            return _record(_OPISTO, "ActivityAttended", referral_id, now, {**data, "session_id": "1"})
+        return None
+
+
+def _record(source: str, class_: str, referral_id: str, at: datetime, data: dict[str, Any]) -> Record:
+    return _of(source, class_, referral_id, at, {"referral_id": referral_id, **data})
+
+
+def _published(group: str, now: datetime) -> Record:
+    # It is held as it is chosen: attendance is known the moment the place is confirmed, and the referral complete.
+    begins = now - timedelta(seconds=30)
+    data = {
+        "activity_id": group,
+        "title": {"fi": "Kuoro kaikille", "sv": "Kör för alla"},
+        "themes": ["singing", "social"],
+        "municipality": "837",
+        "format": "in_person",
+        "languages": ["fi", "sv"],
+        "age": {},
+        "capacity": _ROOM * 2,
+        "price_cents": 0,
+        "enrolment": {"confirm": True},
+        "sessions": [
+            {
+                "session_id": "1",
+                "starts_at": begins.isoformat(),
+                "ends_at": (now + timedelta(hours=1)).isoformat(),
+            }
+        ],
+    }
+    return _of(_OPISTO, "ActivityPublished", group, now, data)
+
+
+def _of(source: str, class_: str, subject: str, at: datetime, data: dict[str, Any]) -> Record:
+    attributes = {
+        "specversion": "1.0",
+        "id": str(uuid4()),
+        "source": source,
+        "type": f"fi.kulttuurilahete.{class_}.v1",
+        "subject": subject,
+        "time": at.isoformat(),
+    }
+    return Record(INTAKE_HTTP, subject.encode(), json.dumps(data).encode(), kafka_headers(attributes))
