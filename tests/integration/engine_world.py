@@ -253,7 +253,7 @@ class Letter:
         return values[0].decode()
 
 
-def header(record: Record, name: str) -> str:
+def header(record: Record | ConsumerRecord[bytes, bytes], name: str) -> str:
     """One header of a record; empty where it lacks."""
     return next((value.decode() for key, value in record.headers if key == name and value is not None), "")
 

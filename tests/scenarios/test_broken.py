@@ -1,18 +1,14 @@
 """Events that cannot be taken: broken ones, and good ones whose handler fails."""
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from deploy.engines import Engine
 from tests.scenarios.delays import delays, percentile
 from tests.scenarios.journeys import ON_KAFKA, Step
-from tests.scenarios.oracle import Expected, Fate
 from tests.scenarios.referrals import chosen, missed, referral, referrals, subject_of
 from tests.scenarios.send import Sender
-from tests.scenarios.sight import Headers
 from tests.scenarios.stage import Stage
 from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
 
@@ -51,93 +47,6 @@ def test_an_event_whose_handler_always_fails_is_laid_aside_and_the_next_goes_on(
     assert (letter["topic"], letter["partition"], letter["offset"]) == (record.topic, record.partition, record.offset)
     assert (letter["reason"], letter["attempts"], letter["state"]) == ("handler_failed", 1, "open")
     assert letter["error"] == "HandlerFault: LAHETE_FAULT_FAIL_ON holds ActivityMissed"
-
-
-# --- what nobody can read, or what breaks the contract
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A record as it is written, and the reason it must get."""
-
-    what: str
-    reason: str
-    value: bytes | None
-    key: bytes | None
-    headers: Headers
-    named: tuple[str, str] | None
-    fate: Fate = "dead_lettered"
-
-
-def _broken(stage: Stage) -> Sequence[Broken]:
-    nested = b"[" * 10_000 + b"]" * 10_000
-    good = referral(stage.rng, ON_KAFKA).event["data"]
-    return [
-        _record(stage, "bytes that are no JSON", "undecodable", b"\xff\xfe{no json"),
-        _record(
-            stage, "JSON that breaks the contract", "invalid", json.dumps({**good, "municipality": "999"}).encode()
-        ),
-        _record(
-            stage, "a header that is not UTF-8", "undecodable", json.dumps(good).encode(), ("ce_subject", b"\xff\xfe")
-        ),
-        _record(stage, "a header without a value", "undecodable", json.dumps(good).encode(), ("ce_type", None)),
-        _record(stage, "an empty value", "undecodable", b""),
-        _record(stage, "no value", "undecodable", None),
-        _record(stage, "a megabyte", "invalid", json.dumps({**good, "unit_ref": "x" * 1024 * 1024}).encode()),
-        replace(_record(stage, "no key", "invalid", json.dumps(good).encode()), key=None),
-        _record(stage, "ten thousand levels", "undecodable", nested),
-        _record(stage, "NaN", "undecodable", json.dumps({**good, "needs": {"friends": float("nan")}}).encode()),
-        Broken("nothing at all", "undecodable", None, b"", [], None),
-    ]
-
-
-def _record(
-    stage: Stage, what: str, reason: str, value: bytes | None, header: tuple[str, bytes | None] | None = None
-) -> Broken:
-    event = referral(stage.rng, ON_KAFKA).event
-    headers: dict[str, bytes | None] = {f"ce_{name}": str(event[name]).encode() for name in event if name != "data"}
-    headers |= {"content-type": b"application/json"} | dict([header] if header else [])
-    # Of what is no event at all, or has an attribute that is no text, nobody reads the id.
-    fate: Fate = "dead_lettered" if value and not header else "unknown"
-    return Broken(what, reason, value, b"some key", list(headers.items()), (event["source"], event["id"]), fate)
-
-
-@scenario(11)
-def test_what_cannot_be_taken_is_laid_aside_unchanged_once(stage: Stage) -> None:
-    """Eleven records that cannot be taken, one of each kind, written to Kafka by a region; a good one behind them.
-
-    By the oracle each is dead-lettered once, byte for byte with its headers. Its reason is the declared. Neither tries
-    it again (the metric of batches that come again stands still) nor does a log grow afterwards.
-    """
-    broken = _broken(stage)
-    retries = _retries(stage)
-    behind = referral(stage.rng, ON_KAFKA)
-
-    async def write(sender: Sender) -> None:
-        for one in broken:
-            if one.named:
-                stage.declared.expect(Expected(*one.named, fate=one.fate, refusals=frozenset({one.reason})))
-            await sender.write(TOPIC, one.value, one.key, one.headers)
-            if one.named:
-                stage.declared.accepted(*one.named)
-            else:
-                stage.declared.nameless()
-        await sender.send(behind)
-
-    stage.play(write)
-    stage.judge()
-    sizes = _sizes_of_logs(stage)
-    time.sleep(LOOKS_AGAIN_AFTER)
-    assert _sizes_of_logs(stage) == sizes
-    assert _retries(stage) == retries
-
-
-def _retries(stage: Stage) -> float:
-    return sum(stage.metric(name, "lahete_batch_retries_total") for name in stage.instances)
-
-
-def _sizes_of_logs(stage: Stage) -> dict[str, int]:
-    return {name: stage.log(name).stat().st_size for name in stage.instances}
 
 
 # --- a hot key
