@@ -303,6 +303,7 @@ def open_stage(
     instances: Mapping[str, int] | None = None,
     proxied: bool = False,
     before_services: Callable[[Proxied], None] = _nothing,
+    in_files: bool = False,
     say: Say = print,
     **environment: str,
 ) -> Iterator[Stage]:
@@ -310,13 +311,15 @@ def open_stage(
 
     Args:
         proxied: on the Java engines, a proxy before each; `before_services` is called when these have started.
+        in_files: each service keeps its state in a file of SQLite, whatever the engines are.
     """
     opened = open_folder(folder)
     grant(opened, ON_KAFKA)
     extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning", **environment}
     if engine is not Engine.EMBEDDED:
         extra.setdefault("LAHETE_KAFKA_SESSION_TIMEOUT_MS", str(round(SESSION_SECONDS * 1000)))
-    said, own, made = list[str](), defaultdict[str, dict[str, str]](dict), list[Proxied]()
+    over_all = {"LAHETE_MONGODB": ""} if in_files else {}
+    said, own, made = list[str](), defaultdict[str, dict[str, str]](over_all.copy), list[Proxied]()
 
     def hear(line: str) -> None:
         said.append(line)

@@ -53,7 +53,7 @@ TABLE: Final[Mapping[int, Scenario]] = {
     23: Scenario("a hot key that fails beside thousands of cold ones", quick=(EMBEDDED,), full=(JAVA,)),
     24: Scenario("the same id with another content", quick=(EMBEDDED,), full=(JAVA,)),
     25: Scenario("all is read again from the beginning", full=(JAVA,)),
-    26: Scenario("very many events of one aggregate", quick=(EMBEDDED,)),
+    26: Scenario("very many events of one aggregate", quick=(EMBEDDED,), full=(JAVA,)),
     27: Scenario("what the metrics count", full=(EMBEDDED, JAVA)),
     28: Scenario("a cold start before 100,000 waiting records", full=(JAVA,)),
     29: Scenario("events in another's name", quick=(EMBEDDED,), full=(JAVA,)),
