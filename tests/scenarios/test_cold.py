@@ -22,7 +22,7 @@ from tests.scenarios.sight import read_all
 from tests.scenarios.stage import Stage
 from tests.scenarios.table import scenario
 
-DIFFERENT, TIMES = 500, 200
+DIFFERENT, TIMES = 50, 2_000
 """Referrals, and how often each comes: as from a sender that has lost its mind."""
 AT_ONCE = 5_000
 AWAY = 10.0
