@@ -87,10 +87,11 @@ def sent(record: ConsumerRecord[bytes, bytes]) -> Record:
 
 async def everything_on(broker: Cluster, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
     """Every record of a topic, read by nobody's group."""
-    async with AIOKafkaConsumer(bootstrap_servers=broker.bootstrap, fetch_max_wait_ms=10) as reader:
+    async with AIOKafkaConsumer(
+        bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=10
+    ) as reader:
         partitions = [TopicPartition(topic, number) for number in range(TOPICS[topic])]
         reader.assign(partitions)
-        await reader.seek_to_beginning()
         left = sum((await reader.end_offsets(partitions)).values())
         found: list[ConsumerRecord[bytes, bytes]] = []
         async with asyncio.timeout(PATIENCE):

@@ -83,10 +83,11 @@ def full_disk(pid: int) -> Iterator[None]:
 
 
 async def everything_on(kafka: str, topic: str) -> list[Any]:
-    async with AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False) as reader:
+    async with AIOKafkaConsumer(
+        bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False
+    ) as reader:
         partitions = [TopicPartition(topic, number) for number in range(platform_topics()[topic])]
         reader.assign(partitions)
-        await reader.seek_to_beginning()
         left = sum((await reader.end_offsets(partitions)).values())
         found: list[Any] = []
         while len(found) < left:

@@ -31,12 +31,12 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 async def audited(kafka: str) -> list[Any]:
     """Every record of `audit.events`."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    # By its setting: a reset to the end, which is the default, could overtake a seek to the beginning.
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
         partition = TopicPartition(AUDIT, 0)
         consumer.assign([partition])
-        await consumer.seek_to_beginning(partition)
         end = (await consumer.end_offsets([partition]))[partition]
         found: list[Any] = []
         while len(found) < end:

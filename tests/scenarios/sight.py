@@ -193,7 +193,7 @@ async def read_all(kafka: str, topics: Sequence[str] = ()) -> tuple[list[Record]
         fetch_max_wait_ms=20,
         max_partition_fetch_bytes=4 * 1024 * 1024,
     ) as consumer:
-        at = [one for one in await _partitions(kafka) if not topics or one.topic in topics]
+        at = [one for one in await partitions(kafka) if not topics or one.topic in topics]
         beginnings = await consumer.beginning_offsets(at)
         ends = {one: end for one, end in (await consumer.end_offsets(at)).items() if end > beginnings[one]}
         records: list[Record] = []
@@ -210,7 +210,8 @@ async def read_all(kafka: str, topics: Sequence[str] = ()) -> tuple[list[Record]
     return records, {f"{one.topic}[{one.partition}]": begin for one, begin in beginnings.items() if begin}
 
 
-async def _partitions(kafka: str) -> list[TopicPartition]:
+async def partitions(kafka: str) -> list[TopicPartition]:
+    """Every partition of the platform's topics."""
     # Not asked of a consumer: one that does not subscribe knows no topic's partitions until its first refresh.
     client = AIOKafkaClient(bootstrap_servers=kafka)
     await client.bootstrap()

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from deploy.embedded import supervisor
+from deploy.embedded.processes import Patience
 from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Env
 from shared.cluster import Cluster
@@ -22,7 +23,14 @@ class NoProcess:
     url = ""
 
     def __init__(
-        self, name: str, service: str, port: int, environment: Mapping[str, str], log: Path, say: Callable[[str], None]
+        self,
+        name: str,
+        service: str,
+        port: int,
+        environment: Mapping[str, str],
+        log: Path,
+        say: Callable[[str], None],
+        patience: Patience,
     ) -> None:
         self.name = name
         self.asked = 0
