@@ -45,7 +45,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._do(self._end())
+        self._do(self._cut())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -105,9 +105,6 @@ class Proxy:
     async def _hang_up(self) -> None:
         for writer in list(self._open):
             writer.transport.abort()
-
-    async def _end(self) -> None:
-        await self._cut()
         for task in list(self._serving):
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
