@@ -36,7 +36,7 @@ class Small:
 SMALL = {
     Engine.EMBEDDED: Small(referrals=60, opistos=30, seconds=20, sent=300, proposed=30),
     # The stand-in for MongoDB takes some 1,100 documents a second: time must not run away from it.
-    Engine.JAVA: Small(referrals=20, opistos=10, seconds=15, sent=80, proposed=0),
+    Engine.JAVA: Small(referrals=20, opistos=10, seconds=30, sent=80, proposed=10),
 }
 EVERY_FAULT = {"conflict", "forged_sender", "invalid", "personal_data", "undecodable", "unknown_type"}
 
