@@ -13,8 +13,8 @@ def acls(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """Print the commands that let each service and each granted sender do on Kafka what it must, and nothing else.
 
     A sender's login is its source with hyphens, /region/06 is region-06; a service's is its name; `lahete setup` has the
-    login setup, a person's command line ops. The brokers must
-    refuse whoever has no entry (allow.everyone.if.no.acl.found=false).
+    login setup, a person's command line ops. The brokers must refuse whoever has no entry
+    (allow.everyone.if.no.acl.found=false).
     """
     found = [*of_services(), *of_staff(), *of_senders(granted(Folder(directory.resolve())))]
     if json:

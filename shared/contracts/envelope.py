@@ -46,7 +46,6 @@ _TIME: Final = TypeAdapter(Time).validator
 _SOURCE: Final = TypeAdapter(Sender).validator
 _ID: Final = TypeAdapter(EventId).validator
 _JSON: Final = "application/json"
-_HEADER_NAMES: Final = {name: f"ce_{name}" for name in ATTRIBUTES if name != "datacontenttype"}
 
 
 class Raw(msgspec.Struct, frozen=True):
@@ -360,12 +359,7 @@ def attributes_of(event: Event) -> dict[str, str]:
 
 def kafka_headers(attributes: Mapping[str, str]) -> list[tuple[str, bytes]]:
     """The attributes as headers of the Kafka binding's binary mode."""
-    names = _HEADER_NAMES
-    headers = [
-        (names.get(name) or f"ce_{name}", value.encode())
-        for name, value in attributes.items()
-        if name != "datacontenttype"
-    ]
+    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items() if name != "datacontenttype"]
     return [*headers, ("content-type", b"application/json")]
 
 

@@ -45,7 +45,7 @@ _SHAPE = re.compile(rb"000000(?<![0ax]000000)[-a]000[0ax](?![0ax])")
 
 
 def may_hold_a_code(text: bytes) -> bool:
-    """Whether the bytes hold the shape of a code: cheap, over a whole batch joined; true needs a closer look."""
+    """Whether the bytes hold the shape of a code: cheap; true needs a closer look."""
     return _SHAPE.search(text.translate(_CLASSES)) is not None
 
 

@@ -90,11 +90,6 @@ class Sweeper:
             both.create_task(self._again(self._sweep_outboxes))
             both.create_task(self._again(self._fire_deadlines))
 
-    async def look(self) -> None:
-        """One sweep. Raises `StoreUnavailable`, `BrokerUnavailable`, `KafkaError`."""
-        await self._sweep_outboxes()
-        await self._fire_deadlines()
-
     async def _again(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:

@@ -6,6 +6,7 @@ is committed, and answers that do not come. Nobody fences a zombie: its late com
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import suppress
@@ -74,7 +75,7 @@ class _Stand:
         return (yield self._step)
 
 
-class Actor:
+class Actor(ABC):
     """Someone at work on the data. Between two calls it stands before a step, or has nothing in hand."""
 
     def __init__(self, world: World) -> None:
@@ -86,9 +87,9 @@ class Actor:
             world.table, store, _StepwiseWire(self, world.wire), world.clock, ring=world.ring, due_early=DUE_EARLY
         )
 
+    @abstractmethod
     def take_up(self, count: int = 1) -> bool:
         """Begins something new; False where there is nothing."""
-        raise NotImplementedError
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Takes up some work, as far as its first step."""

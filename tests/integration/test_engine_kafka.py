@@ -427,7 +427,8 @@ async def test_a_deadline_waits_for_the_backlog_from_the_first_look_after_a_star
         loop = Loop(world.main, broker)
         async with Sweeper(loop, world.main, publisher, world.clock, broker) as sweeper:
             for _ in range(3):
-                await sweeper.look()
+                await sweeper._sweep_outboxes()
+                await sweeper._fire_deadlines()
             assert await everything_on(broker, "referral.events") == []
         async with running(world, broker, publisher, sweeps=True):
             await until(lambda: _passed(broker), "the deadline fires once the backlog is consumed")

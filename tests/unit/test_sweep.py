@@ -100,10 +100,12 @@ async def test_nothing_goes_out_while_the_ground_is_at_fault(sweep: Sweep) -> No
     fault = ["it is another cluster"]
     sweep.sweeper._lacks = lambda: fault[0] if fault else None
     sweep.world.clock.set(DUE)
-    await sweep.sweeper.look()
+    await sweep.sweeper._sweep_outboxes()
+    await sweep.sweeper._fire_deadlines()
     assert sweep.world.wire.named("DeadlinePassed") == []
     fault.clear()
-    await sweep.sweeper.look()
+    await sweep.sweeper._sweep_outboxes()
+    await sweep.sweeper._fire_deadlines()
     assert len(sweep.world.wire.named("DeadlinePassed")) == 1
 
 
@@ -218,11 +220,13 @@ async def test_the_age_of_what_is_not_out_rises_while_nothing_can_go_out(sweep: 
     sweep.sweeper._lacks = lambda: lacks[0] if lacks else None
     await sweep.world.crash("saved", sweep.world.log.event(choose("a")))
     assert sweep.sweeper.outbox_seconds() == 0
-    await sweep.sweeper.look()
+    await sweep.sweeper._sweep_outboxes()
+    await sweep.sweeper._fire_deadlines()
     first = sweep.sweeper.outbox_seconds()
     assert 0 < first < sweep.sweeper.outbox_seconds()
     assert sweep.world.wire.named("PlaceRequested") == []
     lacks.clear()
     assert await sweep.world.main.sweep(time.time() + OUTBOX_AGE) == 1
-    await sweep.sweeper.look()
+    await sweep.sweeper._sweep_outboxes()
+    await sweep.sweeper._fire_deadlines()
     assert sweep.sweeper.outbox_seconds() == 0
