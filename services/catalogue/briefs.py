@@ -11,7 +11,7 @@ import msgspec
 
 from services.catalogue.model import Brief
 from shared.store import Row, Store
-from shared.store.interface import Scalar
+from shared.store.interface import Range
 
 MAX_CANDIDATES: Final = 3_000
 MAX_KEPT: Final = 40_000
@@ -35,21 +35,26 @@ class Briefs:
         return len(self._young) + len(self._old)
 
     async def find(
-        self, store: Store, areas: Sequence[str], within: Mapping[str, tuple[Scalar, Scalar]] | None = None
+        self,
+        store: Store,
+        areas: Sequence[str],
+        *,
+        within: Mapping[str, Range] | None = None,
+        outside: Mapping[str, Range] | None = None,
     ) -> list[Brief]:
-        """The activities of these areas, in no order."""
+        """The activities of these areas, narrowed as `Store.versions` narrows them, in no order."""
         self._belong_to(store)
-        rows = await store.find(
-            "activities", equal={"area": areas}, within=within, limit=MAX_CANDIDATES, what="version"
+        versions = await store.versions(
+            "activities", "area", areas, within=within, outside=outside, limit=MAX_CANDIDATES
         )
         found: list[Brief] = []
         changed: list[str] = []
-        for row in rows:
-            known = self._young.get(row.id) or self._taken_up(row.id)
-            if known and known[0] == row.version:
+        for id_, version in versions.items():
+            known = self._young.get(id_) or self._taken_up(id_)
+            if known and known[0] == version:
                 found.append(known[1])
             else:
-                changed.append(row.id)
+                changed.append(id_)
         loaded = await store.load("activities", changed, what="brief") if changed else {}
         return [*found, *(self._decoded(row) for row in loaded.values() if row.brief)]
 

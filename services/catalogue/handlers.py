@@ -15,7 +15,7 @@ from shared.contracts.from_outside import ActivityPublished
 from shared.contracts.topics import INTAKE_HTTP, events_of, redrive_to
 from shared.engine.model import Handler, Kind, LookUp, Table
 from shared.store import Collection, Index, Store
-from shared.store.interface import Scalar
+from shared.store.interface import Range
 
 ACTIVITIES = Kind(
     Collection(
@@ -48,8 +48,6 @@ MATCHES = Kind(
 MAX_CONCERNED = 500
 
 _WISH = msgspec.json.Decoder(Wish)
-
-Within = Mapping[str, tuple[Scalar, Scalar]]
 
 
 def table(rematch: timedelta) -> Table:
@@ -124,29 +122,33 @@ def _candidates(rematch: timedelta) -> LookUp:
         if wish is None:
             return Found(rematch)
         filters = Filters(wish, now)
-        at = now.timestamp()
-        fitting: Within = {
-            "age_min": (None, filters.high),
-            "age_max": (filters.low, None),
-            "opens": (None, at),
-            "closes": (at, None),
-        }
-        found = await briefs.find(store, (wish.municipality, EVERYWHERE), fitting)
+        fitting = _fitting(filters, now)
+        found = await briefs.find(store, (wish.municipality, EVERYWHERE), within=fitting)
         if any(filters.fits(brief) for brief in found):
             return Found(rematch, candidates=found)
         will_be_told = (
             state is None or state.status != "unmatched" or event.name in {"ReferralIssued", "RematchRequested"}
         )
-        return Found(rematch, near=await _near(briefs, store, wish.municipality, fitting) if will_be_told else ())
+        if not will_be_told:
+            return Found(rematch)
+        # The rest of what serves the municipality has missed by age or enrolment. What is held near but serves others has
+        # missed by that: if it misses by age or enrolment too, it is not narrow.
+        found += await briefs.find(store, (wish.municipality, EVERYWHERE), outside=fitting)
+        found += await briefs.find(store, (decide.held_in(wish.municipality),), within=fitting)
+        return Found(rematch, near=found)
 
     return look_up
 
 
-async def _near(briefs: Briefs, store: Store, municipality: str, fitting: Within) -> list[Brief]:
-    """What is worth knowing where nothing fits: all that serves the municipality, and what is held in its region."""
-    serving = await briefs.find(store, (municipality, EVERYWHERE))
-    # What is held near but serves others has missed by that: if it misses by age or enrolment too, it is not narrow.
-    return serving + await briefs.find(store, (decide.held_in(municipality),), fitting)
+def _fitting(filters: Filters, now: datetime) -> Mapping[str, Range]:
+    """What the store narrows by."""
+    at = now.timestamp()
+    return {
+        "age_min": (None, filters.high),
+        "age_max": (filters.low, None),
+        "opens": (None, at),
+        "closes": (at, None),
+    }
 
 
 def _concerned(rematch: timedelta) -> LookUp:
@@ -155,8 +157,7 @@ def _concerned(rematch: timedelta) -> LookUp:
     async def look_up(state: Activity | None, event: Event, store: Store, now: datetime) -> Found:
         data = event.data
         key = _own_activity(event)
-        rows = await store.find("matches", equal={"proposed": key}, limit=MAX_CONCERNED, what="version")
-        concerned = [row.id for row in rows]
+        concerned = sorted(await store.versions("matches", "proposed", [key], limit=MAX_CONCERNED))
         if isinstance(data, ActivityPublished):
             brief = _brief_of_data(state, event, now)
             concerned += await _unmatched(store, brief, now)

@@ -73,12 +73,18 @@ class Filters:
 
     def only_miss(self, brief: Brief) -> str | None:
         """The name of the one filter that alone refuses it; None where none or several do."""
-        # A tuple, in the order of _NAMES: where nothing fits, it is asked of two thousand.
+        far = brief.format != "remote" and self._municipality not in brief.serves
+        unspoken = self._languages.isdisjoint(brief.languages)
+        dear = brief.price_cents > self._price and self._funding.isdisjoint(brief.accepts)
+        # Where nothing fits, two thousand are asked, and most are out by now.
+        if far + unspoken + dear > 1:
+            return None
+        # In the order of _NAMES.
         refused = (
-            brief.format != "remote" and self._municipality not in brief.serves,
+            far,
             brief.age_min > self.high or self.low > brief.age_max,
-            brief.price_cents > self._price and self._funding.isdisjoint(brief.accepts),
-            self._languages.isdisjoint(brief.languages),
+            dear,
+            unspoken,
             not self._needed.issubset(brief.accessibility),
             brief.places_left <= 0 and brief.waiting_left <= 0,
             brief.format not in self._formats,

@@ -26,6 +26,7 @@ from pymongo.errors import BulkWriteError, ConfigurationError, OperationFailure,
 from shared.store.interface import (
     Collection,
     Journal,
+    Range,
     Remembered,
     Row,
     Scalar,
@@ -100,7 +101,7 @@ class MongoStore:
             await closing
 
     async def load(self, collection: str, ids: Sequence[str], *, what: What = "body") -> dict[str, Row]:
-        documents = await self._read(collection, {"_id": {"$in": list(ids)}}, _asked(what))
+        documents = await self._read(collection, {"_id": {"$in": list(ids)}}, {"version": 1, what: 1})
         return {document["_id"]: _row(document) for document in documents}
 
     async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
@@ -138,7 +139,6 @@ class MongoStore:
         equal: Mapping[str, Scalar | Sequence[str]] | None = None,
         at_most: tuple[str, Scalar] | None = None,
         at_least: tuple[str, Scalar] | None = None,
-        within: Mapping[str, tuple[Scalar, Scalar]] | None = None,
         order: str | None = None,
         descending: bool = False,
         limit: int = 100,
@@ -149,12 +149,26 @@ class MongoStore:
         query.equals(equal or {})
         query.compares("$lte", at_most)
         query.compares("$gte", at_least)
-        for name, (low, high) in (within or {}).items():
-            query.compares("$gte", None if low is None else (name, low))
-            query.compares("$lte", None if high is None else (name, high))
         sort = query.sort(order, descending=descending)
-        documents = await self._read(collection, query.filter, _asked(what), sort, limit, offset)
+        documents = await self._read(collection, query.filter, {"version": 1, what: 1}, sort, limit, offset)
         return [_row(document) for document in documents]
+
+    async def versions(
+        self,
+        collection: str,
+        many: str,
+        values: Sequence[str],
+        *,
+        within: Mapping[str, Range] | None = None,
+        outside: Mapping[str, Range] | None = None,
+        limit: int = 100,
+    ) -> dict[str, int]:
+        declared = self._collections[collection]
+        query = {many: {"$in": list(values)}, **_ranges(declared, within or {})}
+        if outside is not None:
+            query["$nor"] = [_ranges(declared, outside)]
+        documents = await self._read(collection, query, {"version": 1}, limit=limit)
+        return {document["_id"]: document["version"] for document in documents}
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
         asked = {_event(*key): key for key in keys}
@@ -413,10 +427,6 @@ def _document(row: Row, columns: Iterable[str]) -> RawBSONDocument:
     return RawBSONDocument(encoded)
 
 
-def _asked(what: What) -> Json:
-    return {"version": 1} | ({} if what == "version" else {what: 1})
-
-
 def _row(document: Json) -> Row:
     brief = document.get("brief", "").encode()
     return Row(document["_id"], document["version"], document.get("body", "").encode(), brief=brief)
@@ -456,6 +466,16 @@ def _indexes(collection: Collection) -> list[IndexModel]:
     ]
 
 
+def _ranges(collection: Collection, ranges: Mapping[str, Range]) -> Json:
+    """A filter that those match whose narrowing fields all lie in their ranges."""
+    found: Json = {}
+    for name, range_ in ranges.items():
+        if name not in collection.narrowing:
+            raise ValueError(f"{collection.name} declares no narrowing field {name}")
+        found[name] = {sign: bound for sign, bound in zip(("$gte", "$lte"), range_, strict=True) if bound is not None}
+    return {name: bounds for name, bounds in found.items() if bounds}
+
+
 class _Query:
     """A filter over declared fields."""
 
@@ -476,12 +496,10 @@ class _Query:
         if bound is None:
             return
         clauses = self._clauses(self._field(bound[0]))
-        value: Any = bound[1]
-        if value is None:
+        if bound[1] is None:
             clauses["$in"] = []  # nothing compares with no value
         else:
-            tighter = min if sign == "$lte" else max
-            clauses[sign] = tighter(value, clauses.get(sign, value))
+            clauses[sign] = bound[1]
 
     def sort(self, order: str | None, *, descending: bool) -> list[tuple[str, int]]:
         sign = -1 if descending else 1

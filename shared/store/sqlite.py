@@ -20,6 +20,7 @@ from shared.store.interface import (
     Collection,
     Index,
     Journal,
+    Range,
     Remembered,
     Row,
     Scalar,
@@ -34,11 +35,9 @@ VERSION: Final = 2
 """1: side tables of (value, id). 2: with the version and the narrowing fields besides."""
 _PAGE_CACHE_KIB: Final = 8 * 1024
 _PAGES_A_CHECKPOINT: Final = 4_000  # 16 MiB of log: a document is saved and cleared, and written into the file once
-_ARMS: Final = 16  # strings of a many field that one slim question names
 _CHUNK: Final = 500  # placeholders a statement; SQLite takes more, a plan for each length does not pay
 
-_IDS: Final = msgspec.json.Decoder(list[str])
-_VERSIONS: Final = msgspec.json.Decoder(list[int])
+_VERSIONS: Final = msgspec.json.Decoder(dict[str, int])
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,7 +76,6 @@ class SqliteStore:
         equal: Mapping[str, Scalar | Sequence[str]] | None = None,
         at_most: tuple[str, Scalar] | None = None,
         at_least: tuple[str, Scalar] | None = None,
-        within: Mapping[str, tuple[Scalar, Scalar]] | None = None,
         order: str | None = None,
         descending: bool = False,
         limit: int = 100,
@@ -88,10 +86,29 @@ class SqliteStore:
         query.equals(equal or {})
         query.compares("<=", at_most)
         query.compares(">=", at_least)
-        for name, (low, high) in (within or {}).items():
-            query.compares(">=", None if low is None else (name, low))
-            query.compares("<=", None if high is None else (name, high))
         return await self._reader.run(query.run, order, limit, offset, descending=descending)
+
+    async def versions(
+        self,
+        collection: str,
+        many: str,
+        values: Sequence[str],
+        *,
+        within: Mapping[str, Range] | None = None,
+        outside: Mapping[str, Range] | None = None,
+        limit: int = 100,
+    ) -> dict[str, int]:
+        declared = self._collections[collection]
+        side = _side(declared, many)
+        conditions = [f"value IN ({','.join('?' * len(values))})"]
+        asked: list[Scalar] = [*values]
+        for ranges, wanted in ((within, "TRUE"), (outside, "NOT TRUE")):
+            if ranges is not None:
+                bounds, bound = _bounds(declared, ranges)
+                conditions.append(f"({bounds}) IS {wanted}")
+                asked += bound
+        statement = f"SELECT id, version FROM {side} WHERE {' AND '.join(conditions)} LIMIT ?"
+        return await self._reader.run(_versions, statement, [*asked, limit])
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
         return await self._writer.run(_recall, list(keys))
@@ -230,7 +247,7 @@ def _side(collection: Collection, many: str) -> str:
 
 
 def _beside(collection: Collection) -> tuple[str, ...]:
-    """What a side table repeats of the document, so that a slim question never meets the bodies."""
+    """What a side table repeats of the document, so that who asks for versions never meets the bodies."""
     return "version", *collection.narrowing
 
 
@@ -247,10 +264,6 @@ def _chunks(items: Sequence[T]) -> Iterable[Sequence[T]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
-def _asked(what: What) -> str:
-    return "x''" if what == "version" else what
-
-
 def _row(what: What, id_: str, version: int, asked: bytes) -> Row:
     return Row(id_, version, brief=asked) if what == "brief" else Row(id_, version, asked)
 
@@ -259,7 +272,7 @@ def _load(connection: sqlite3.Connection, name: str, ids: Sequence[str], what: W
     rows: dict[str, Row] = {}
     for chunk in _chunks(ids):
         marks = ",".join("?" * len(chunk))
-        statement = f"SELECT id, version, {_asked(what)} FROM {name} WHERE id IN ({marks})"
+        statement = f"SELECT id, version, {what} FROM {name} WHERE id IN ({marks})"
         rows.update({row[0]: _row(what, *row) for row in connection.execute(statement, chunk)})
     return rows
 
@@ -378,14 +391,12 @@ class _Query:
     def run(
         self, connection: sqlite3.Connection, order: str | None, limit: int, offset: int, *, descending: bool
     ) -> list[Row]:
-        if order is None and self._is_slim():
-            return self._run_slim(connection, limit, offset)
         name = self._collection.name
         way = "DESC" if descending else "ASC"
         sort = f"{name}.{self._declared(order)} {way}, " if order else ""
         tables, where, values = self._from_main()
         statement = (
-            f"SELECT {name}.id, {name}.version, {_asked(self._what)} FROM {tables} WHERE {where}"
+            f"SELECT {name}.id, {name}.version, {name}.{self._what} FROM {tables} WHERE {where}"
             f" ORDER BY {sort}{name}.id {way} LIMIT ? OFFSET ?"
         )
         return [_row(self._what, *row) for row in connection.execute(statement, [*values, limit, offset])]
@@ -405,35 +416,31 @@ class _Query:
         listed = [value for values in self._many.values() for value in values]
         return tables, " AND ".join(where) or "1", [*listed, *(bound for _, _, bound in self._bounds)]
 
-    def _is_slim(self) -> bool:
-        """Whether one side table answers it alone."""
-        return (
-            self._what == "version"
-            and [0 < len(values) <= _ARMS for values in self._many.values()] == [True]
-            and all(column in self._collection.narrowing for column, _, _ in self._bounds)
-        )
-
-    def _run_slim(self, connection: sqlite3.Connection, limit: int, offset: int) -> list[Row]:
-        [(many, listed)] = self._many.items()
-        # Each arm comes in order of id, so that SQLite merges them, and a document that several name comes once.
-        arm = f"SELECT id, version FROM {_side(self._collection, many)} WHERE value = ?"
-        arm += "".join(f" AND {column} {sign} ?" for column, sign, _ in self._bounds)
-        arms = f"{' UNION '.join([arm] * len(listed))} ORDER BY id LIMIT ? OFFSET ?"
-        bounds = [bound for _, _, bound in self._bounds]
-        values = [value for one in listed for value in (one, *bounds)]
-        # One row with all of them: sqlite3 lets go of the interpreter at each row and waits to get it back, which
-        # beside a busy event loop costs a thousand rows 50 to 200 ms.
-        ids, versions = connection.execute(
-            f"SELECT json_group_array(id), json_group_array(version) FROM ({arms})", [*values, limit, offset]
-        ).fetchone()
-        # In which order an aggregate takes its rows in, SQLite does not promise.
-        pairs = sorted(zip(_IDS.decode(ids), _VERSIONS.decode(versions), strict=True))
-        return [Row(id_, version) for id_, version in pairs]
-
     def _declared(self, name: str) -> str:
         if name != "id" and name not in _columns(self._collection):
             raise ValueError(f"{self._collection.name} declares no index with {name}")
         return name
+
+
+def _bounds(collection: Collection, ranges: Mapping[str, Range]) -> tuple[str, list[Scalar]]:
+    """True where all narrowing fields lie in their ranges, as SQL and its values."""
+    conditions: list[str] = ["TRUE"]
+    values: list[Scalar] = []
+    for name, range_ in ranges.items():
+        if name not in collection.narrowing:
+            raise ValueError(f"{collection.name} declares no narrowing field {name}")
+        for sign, bound in zip((">=", "<="), range_, strict=True):
+            if bound is not None:
+                conditions.append(f"{name} {sign} ?")
+                values.append(bound)
+    return " AND ".join(conditions), values
+
+
+def _versions(connection: sqlite3.Connection, statement: str, values: Sequence[Scalar]) -> dict[str, int]:
+    # One row with all of them: sqlite3 lets go of the interpreter at each row and waits to get it back, which beside a
+    # busy event loop costs a thousand rows 50 to 200 ms.
+    (answer,) = connection.execute(f"SELECT json_group_object(id, version) FROM ({statement})", values).fetchone()
+    return _VERSIONS.decode(answer)
 
 
 def _recall(connection: sqlite3.Connection, keys: Sequence[tuple[str, str, str]]) -> list[Remembered]:

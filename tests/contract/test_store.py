@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pymongo
 import pytest
@@ -256,18 +257,6 @@ async def test_nothing_equals_or_compares_with_no_value(shelf: Store) -> None:
     assert await found(shelf, at_least=("at", None)) == []
 
 
-async def test_two_bounds_on_one_field_hold_both(shelf: Store) -> None:
-    assert await found(shelf, at_most=("at", 5.0), within={"at": (2.0, 4.0)}, order="at") == ["t2", "t3", "t4"]
-    assert await found(shelf, at_least=("at", 3.0), within={"at": (2.0, 4.0)}, order="at") == ["t3", "t4"]
-
-
-async def test_a_narrowing_field_narrows_what_an_index_found(shelf: Store) -> None:
-    assert await found(shelf, equal={"tags": "round"}, within={"price": (20, 40)}, order="at") == ["t2", "t3", "t4"]
-    assert await found(shelf, equal={"tags": "round"}, within={"price": (None, 20)}, order="at") == ["t1", "t2"]
-    assert await found(shelf, equal={"tags": "red"}, within={"price": (50, None), "at": (None, 6.0)}) == ["t6"]
-    assert len(await found(shelf, equal={"tags": "round"}, within={"price": (None, None)})) == 6
-
-
 async def test_order_goes_both_ways_and_ties_are_broken_by_id(shelf: Store) -> None:
     await shelf.save("things", [row("t0", 1, b"", {"at": 3.0})])
     assert await found(shelf, at_least=("at", 2.0), order="at") == ["t2", "t0", "t3", "t4", "t5", "t6"]
@@ -291,41 +280,50 @@ async def test_a_brief_answer_carries_the_summary_and_no_body(shelf: Store) -> N
     assert (whole.id, whole.version, whole.body) == ("t3", 1, b"body")
 
 
-async def test_an_answer_of_versions_carries_neither(shelf: Store) -> None:
-    await shelf.save("things", [row("t3", 2, b"body", {"at": 3.0, "tags": ["round"]}, b"brief")])
-    for question in (
-        {"equal": {"at": 3.0}},
-        {"equal": {"tags": "round"}, "at_most": ("at", 3.0), "at_least": ("at", 3.0)},
-    ):
-        [bare] = await shelf.find("things", **question, what="version")
-        assert (bare.id, bare.version, bare.body, bare.brief) == ("t3", 2, b"", b"")
-
-
 @pytest.mark.parametrize(
     ("question", "ids"),
     [
-        ({"equal": {"tags": "red"}}, ["t2", "t4", "t6"]),
-        ({"equal": {"tags": ["red", "round"]}}, ["t1", "t2", "t3", "t4", "t5", "t6"]),
-        ({"equal": {"tags": ["red", "round"]}, "limit": 2, "offset": 1}, ["t2", "t3"]),
-        ({"equal": {"tags": ["red", "round"]}, "within": {"price": (20, 40)}}, ["t2", "t3", "t4"]),
-        ({"equal": {"tags": "round"}, "within": {"price": (None, 20)}, "limit": 1}, ["t1"]),
-        ({"equal": {"tags": ["blue", "green"]}}, []),
-        ({"equal": {"tags": []}}, []),
-        ({"equal": {"tags": [f"of-many-{number}" for number in range(40)] + ["red"]}}, ["t2", "t4", "t6"]),
-        ({"equal": {"tags": "red", "areas": "north"}}, ["t2", "t4"]),
-        ({"equal": {"tags": "red"}, "order": "at", "descending": True}, ["t6", "t4", "t2"]),
+        ({"values": ["red"]}, ["t2", "t4", "t6"]),
+        ({"values": ["red", "round"]}, ["t1", "t2", "t3", "t4", "t5", "t6"]),
+        ({"values": ["blue", "green"]}, []),
+        ({"values": []}, []),
+        ({"values": [*(f"of-many-{number}" for number in range(40)), "red"]}, ["t2", "t4", "t6"]),
+        ({"values": ["round"], "within": {"price": (20, 40)}}, ["t2", "t3", "t4"]),
+        ({"values": ["round"], "within": {"price": (None, 20)}}, ["t1", "t2"]),
+        ({"values": ["round"], "within": {"price": (50, None)}}, ["t5", "t6"]),
+        ({"values": ["round"], "within": {"price": (None, None)}}, ["t1", "t2", "t3", "t4", "t5", "t6"]),
+        ({"values": ["round"], "outside": {"price": (20, 40)}}, ["t1", "t5", "t6"]),
+        ({"values": ["red"], "outside": {"price": (None, 20)}}, ["t4", "t6"]),
+        ({"values": ["round"], "outside": {"price": (None, None)}}, []),
+        ({"values": ["round"], "within": {"price": (20, None)}, "outside": {"price": (40, None)}}, ["t2", "t3"]),
     ],
 )
-async def test_versions_are_found_as_bodies_are(shelf: Store, question: dict[str, object], ids: list[str]) -> None:
-    assert await found(shelf, **question) == ids
-    assert await found(shelf, **question, what="version") == ids
+async def test_versions_are_found_by_a_many_field_and_narrowed(
+    shelf: Store, question: dict[str, Any], ids: list[str]
+) -> None:
+    assert await shelf.versions("things", "tags", **question) == dict.fromkeys(ids, 1)
+
+
+async def test_no_more_versions_come_than_were_asked_for(shelf: Store) -> None:
+    assert len(await shelf.versions("things", "tags", ["round"], limit=4)) == 4
 
 
 async def test_versions_are_those_of_the_last_save_and_so_is_what_narrows_them(shelf: Store) -> None:
     await shelf.save("things", [row("t2", 2, b"body", {"tags": ["red", "new"], "price": 900})])
-    versions = await shelf.find("things", equal={"tags": ["red", "new"]}, within={"price": (50, None)}, what="version")
-    assert [(one.id, one.version) for one in versions] == [("t2", 2), ("t6", 1)]
-    assert await found(shelf, equal={"tags": "round"}, within={"price": (20, 20)}, what="version") == []
+    assert await shelf.versions("things", "tags", ["red", "new"], within={"price": (50, None)}) == {"t2": 2, "t6": 1}
+    assert await shelf.versions("things", "tags", ["round"], within={"price": (20, 20)}) == {}
+
+
+async def test_what_lacks_a_narrowing_field_lies_in_no_range_of_it(shelf: Store) -> None:
+    await shelf.save("things", [row("t2", 2, b"body", {"tags": ["bare"]})])
+    assert await shelf.versions("things", "tags", ["bare"], within={"price": (0, None)}) == {}
+    assert await shelf.versions("things", "tags", ["bare"], outside={"price": (0, None)}) == {"t2": 2}
+
+
+async def test_versions_are_narrowed_by_declared_fields_alone(shelf: Store) -> None:
+    for how in ({"within": {"at": (1, 2)}}, {"outside": {"at": (1, 2)}}):
+        with pytest.raises(ValueError, match="things declares no narrowing field at"):
+            await shelf.versions("things", "tags", ["red"], **how)  # type: ignore[arg-type]
 
 
 async def test_summaries_are_loaded_by_id_with_the_version_they_are_of(shelf: Store) -> None:
@@ -523,8 +521,7 @@ async def test_sqlite_opens_a_file_of_version_1_and_finds_what_it_lists(tmp_path
     for _ in range(2):
         store = SqliteStore(path)
         await store.open([THINGS])
-        [only] = await store.find("things", equal={"tags": ["x", "y"]}, within={"price": (5, 20)}, what="version")
-        assert (only.id, only.version) == ("a", 7)
+        assert await store.versions("things", "tags", ["x", "y"], within={"price": (5, 20)}) == {"a": 7}
         assert await found(store, equal={"tags": "x"}) == ["a", "b"]
         await store.close()
     with closing(sqlite3.connect(path)) as connection:
@@ -573,9 +570,9 @@ async def test_sqlite_asks_what_find_promises(tmp_path: Path) -> None:
     await store._reader.run(lambda connection: connection.set_trace_callback(sent.append))
     await found(store, at_most=("at", 1.0), order="at")
     await found(store, equal={"kind": "k"}, at_least=("at", 1.0))
-    await found(store, equal={"tags": "x", "areas": "y"}, within={"price": (1, 2)})
+    await found(store, equal={"tags": "x", "areas": "y"})
     await found(store, equal={"tags": ["x", "y"]})
-    await found(store, equal={"tags": ["x", "y"]}, within={"price": (1, 2)}, what="version")
+    await store.versions("things", "tags", ["x", "y"], within={"price": (1, 2)}, outside={"price": (3, 4)})
     questions = [statement for statement in sent if statement.startswith("SELECT")]
     await store.close()
     assert len(questions) == 5

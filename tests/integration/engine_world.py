@@ -321,7 +321,7 @@ class WatchedStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.open, self.close, self.find = store.open, store.close, store.find
+        self.open, self.close, self.find, self.versions = store.open, store.close, store.find, store.versions
         self.append, self.read, self.about, self.blank = store.append, store.read, store.about, store.blank
         self.before: dict[str, Step] = {}
         self.after: dict[str, Step] = {}

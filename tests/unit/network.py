@@ -29,7 +29,7 @@ from shared.engine.model import Document, Due, Kind, Original, Table
 from shared.engine.publish import Publisher, Record
 from shared.engine.receive import Arrival, read_again, route
 from shared.store import Collection, Row
-from shared.store.interface import Journal, Remembered, Scalar, What, Written
+from shared.store.interface import Journal, Range, Remembered, Scalar, What, Written
 
 DURATIONS = Durations(*(timedelta(days=days) for days in (30, 14, 7, 14, 14)))
 MAX_STEPS = 2_000
@@ -88,7 +88,6 @@ class MemoryStore:
         equal: Mapping[str, Scalar | Sequence[str]] | None = None,
         at_most: tuple[str, Scalar] | None = None,
         at_least: tuple[str, Scalar] | None = None,
-        within: Mapping[str, tuple[Scalar, Scalar]] | None = None,
         order: str | None = None,
         descending: bool = False,
         limit: int = 100,
@@ -98,9 +97,24 @@ class MemoryStore:
         rows = [
             row for row in self.rows[collection].values() if all(_holds(row, *one) for one in (equal or {}).items())
         ]
-        bounds = {**(within or {}), **({at_least[0]: (at_least[1], None)} if at_least else {})}
-        rows = [row for row in rows if all(_lies(row.fields.get(name), *one) for name, one in bounds.items())]
+        if at_least:
+            rows = [row for row in rows if _lies(row.fields.get(at_least[0]), at_least[1], None)]
         return [_with(what, row) for row in sorted(rows, key=lambda row: row.id)[:limit]]
+
+    async def versions(
+        self,
+        collection: str,
+        many: str,
+        values: Sequence[str],
+        *,
+        within: Mapping[str, Range] | None = None,
+        outside: Mapping[str, Range] | None = None,
+        limit: int = 100,
+    ) -> dict[str, int]:
+        listed = [row for row in self.rows[collection].values() if _holds(row, many, values)]
+        inside = [row for row in listed if _lies_within(row, within or {})]
+        found = [row for row in inside if outside is None or not _lies_within(row, outside)]
+        return {row.id: row.version for row in found[:limit]}
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
         return [kept for key in keys for kept in self.inbox.get(key, ())]
@@ -134,8 +148,12 @@ def _with(what: What, row: Row) -> Row:
 
 def _holds(row: Row, name: str, wanted: Any) -> bool:
     kept: Any = row.fields.get(name)
-    values = set(wanted) if isinstance(wanted, tuple) else {wanted}
+    values = set(wanted) if isinstance(wanted, tuple | list) else {wanted}
     return not values.isdisjoint(kept if isinstance(kept, tuple | list) else [kept])
+
+
+def _lies_within(row: Row, ranges: Mapping[str, Range]) -> bool:
+    return all(_lies(row.fields.get(name), *one) for name, one in ranges.items())
 
 
 def _lies(kept: Any, low: Any, high: Any) -> bool:
