@@ -17,17 +17,6 @@ from shared.reference import DIMENSIONS
 PROPOSALS: Final = 5
 _OLDEST: Final = 200
 _FORMATS: Final = ("in_person", "remote", "hybrid")
-_NAMES: Final = (
-    "municipality",
-    "age",
-    "price",
-    "language",
-    "accessibility",
-    "places",
-    "format",
-    "enrolment",
-    "cancelled",
-)
 
 
 def age_limits(band: str) -> tuple[int, int]:
@@ -56,44 +45,53 @@ class Filters:
         self._synthetic = wish.synthetic
 
     def fits(self, brief: Brief) -> bool:
-        """Whether it passes every filter. One expression: it is asked of every candidate."""
+        """Whether it passes every filter. It is asked of every candidate."""
+        return (
+            not self._languages.isdisjoint(brief.languages)
+            and (brief.price_cents <= self._price or not self._funding.isdisjoint(brief.accepts))
+            and (brief.format == "remote" or self._municipality in brief.serves)
+            and self._fits_besides(brief)
+        )
+
+    def only_miss(self, brief: Brief) -> str | None:
+        """The name of the one filter that alone refuses it; None where none or several do.
+
+        Where nothing fits, it is asked of two thousand: most are out by two of the first three.
+        """
+        far = brief.format != "remote" and self._municipality not in brief.serves
+        unspoken = self._languages.isdisjoint(brief.languages)
+        dear = brief.price_cents > self._price and self._funding.isdisjoint(brief.accepts)
+        if not (far or unspoken or dear):
+            return self._only_miss_besides(brief)
+        if (far and unspoken) or (dear and (far or unspoken)) or not self._fits_besides(brief):
+            return None
+        return "municipality" if far else "language" if unspoken else "price"
+
+    def _fits_besides(self, brief: Brief) -> bool:
         return (
             brief.age_min <= self.high
             and self.low <= brief.age_max
             and (brief.places_left > 0 or brief.waiting_left > 0)
             and brief.opens <= self._now <= brief.closes
             and not brief.cancelled
-            and not self._languages.isdisjoint(brief.languages)
-            and (brief.price_cents <= self._price or not self._funding.isdisjoint(brief.accepts))
             and brief.format in self._formats
-            and (brief.format == "remote" or self._municipality in brief.serves)
             and self._needed.issubset(brief.accessibility)
             and brief.synthetic == self._synthetic
         )
 
-    def only_miss(self, brief: Brief) -> str | None:
-        """The name of the one filter that alone refuses it; None where none or several do."""
-        far = brief.format != "remote" and self._municipality not in brief.serves
-        unspoken = self._languages.isdisjoint(brief.languages)
-        dear = brief.price_cents > self._price and self._funding.isdisjoint(brief.accepts)
-        # Where nothing fits, two thousand are asked, and most are out by now.
-        if far + unspoken + dear > 1:
+    def _only_miss_besides(self, brief: Brief) -> str | None:
+        if brief.synthetic != self._synthetic:
             return None
-        # In the order of _NAMES.
-        refused = (
-            far,
-            brief.age_min > self.high or self.low > brief.age_max,
-            dear,
-            unspoken,
-            not self._needed.issubset(brief.accessibility),
-            brief.places_left <= 0 and brief.waiting_left <= 0,
-            brief.format not in self._formats,
-            not brief.opens <= self._now <= brief.closes,
-            brief.cancelled,
-        )
-        if sum(refused) != 1 or brief.synthetic != self._synthetic:
-            return None
-        return _NAMES[refused.index(True)]
+        refused = {
+            "age": brief.age_min > self.high or self.low > brief.age_max,
+            "accessibility": not self._needed.issubset(brief.accessibility),
+            "places": brief.places_left <= 0 and brief.waiting_left <= 0,
+            "format": brief.format not in self._formats,
+            "enrolment": not brief.opens <= self._now <= brief.closes,
+            "cancelled": brief.cancelled,
+        }
+        missed = [name for name, refuses in refused.items() if refuses]
+        return missed[0] if len(missed) == 1 else None
 
 
 def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now: datetime) -> list[Brief]:
