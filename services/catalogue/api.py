@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from services.catalogue.decide import EVERYWHERE, brief_of, held_in
+from services.catalogue.decide import EVERYWHERE, brief_of
 from services.catalogue.matching import primary
 from services.catalogue.model import Activity, Brief, Match
 from shared.contracts.fields import Format
@@ -24,7 +24,6 @@ _BRIEF = msgspec.json.Decoder(Brief)
 _ACTIVITY = msgspec.json.Decoder(Document[Activity])
 _MATCH = msgspec.json.Decoder(Document[Match])
 _MOST = 50_000
-_ANYWHERE = tuple(sorted({held_in(code) for code in MUNICIPALITIES}))
 
 
 def routes() -> list[BaseRoute]:
@@ -43,7 +42,7 @@ async def list_activities(request: Request) -> Response:
     page, per_page = number(request, "page", 1, 1, 10_000), number(request, "per_page", 20, 1, 100)
     passes = _filter(request, municipality)
     store = request.app.state.store
-    areas = (municipality, EVERYWHERE) if municipality else _ANYWHERE
+    areas = (*([municipality] if municipality else MUNICIPALITIES), EVERYWHERE)
     rows = await store.find("activities", equal={"area": areas}, limit=_MOST, what="brief")
     briefs = [_BRIEF.decode(row.brief) for row in rows]
     found = sorted((brief for brief in briefs if passes(brief)), key=lambda one: (one.starts_at, one.key))

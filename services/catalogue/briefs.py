@@ -41,22 +41,18 @@ class Briefs:
         *,
         within: Mapping[str, Range] | None = None,
         outside: Mapping[str, Range] | None = None,
-    ) -> list[Brief]:
-        """The activities of these areas, narrowed as `Store.versions` narrows them, in no order."""
+    ) -> dict[str, Brief]:
+        """The activities of these areas by id, narrowed as `Store.versions` narrows them, in no order."""
         self._belong_to(store)
         versions = await store.versions(
             "activities", "area", areas, within=within, outside=outside, limit=MAX_CANDIDATES
         )
-        found: list[Brief] = []
-        changed: list[str] = []
-        for id_, version in versions.items():
-            known = self._young.get(id_) or self._taken_up(id_)
-            if known and known[0] == version:
-                found.append(known[1])
-            else:
-                changed.append(id_)
-        loaded = await store.load("activities", changed, what="brief") if changed else {}
-        return [*found, *(self._decoded(row) for row in loaded.values() if row.brief)]
+        known = {id_: kept for id_ in versions if (kept := self._young.get(id_) or self._taken_up(id_))}
+        found = {id_: brief for id_, (version, brief) in known.items() if version == versions[id_]}
+        if len(found) < len(versions):
+            loaded = await store.load("activities", [*(versions.keys() - found.keys())], what="brief")
+            found |= {row.id: self._decoded(row) for row in loaded.values() if row.brief}
+        return found
 
     def _belong_to(self, store: Store) -> None:
         # Another store's versions say nothing about what this one holds.

@@ -3,7 +3,7 @@
 Pure: no clock, no I/O, no logging. Each function takes (state, event, now, given); `given` is what was looked up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -45,8 +45,8 @@ class Found:
     """
 
     rematch: timedelta = timedelta(days=1)
-    candidates: Sequence[Brief] = field(default_factory=tuple)
-    near: Sequence[Brief] = field(default_factory=tuple)
+    candidates: Collection[Brief] = field(default_factory=tuple)
+    near: Collection[Brief] = field(default_factory=tuple)
     concerned: Sequence[str] = field(default_factory=tuple)
 
 
@@ -218,9 +218,9 @@ def activity_fields(state: Activity) -> dict[str, Any]:
         return {"area": ()}
     data = state.published
     areas = {EVERYWHERE} if data["format"] == "remote" else set(serves(data))
-    # The region's others look here for what narrowly missed: what is near, though it serves only its own.
-    near = {held_in(data["municipality"])}
     brief = brief_of(state)
+    # The region's others look here for what narrowly missed: what is near, though it serves only its own.
+    near = set(held_in(data["municipality"], brief.languages))
     narrowing = {"age_min": brief.age_min, "age_max": brief.age_max, "opens": brief.opens, "closes": brief.closes}
     return {"area": tuple(areas | near), **narrowing}
 
@@ -329,7 +329,7 @@ def match_deadline(state: Match | None, event: Event, now: datetime, given: Foun
     return _matched(state, now, given)
 
 
-def _still_proposed(state: Match, candidates: Sequence[Brief], now: datetime) -> bool:
+def _still_proposed(state: Match, candidates: Iterable[Brief], now: datetime) -> bool:
     assert state.wish is not None
     proposed = [brief for brief in candidates if brief.key in state.proposed]
     return bool(ranked(state.wish, proposed, (), now))
@@ -391,6 +391,6 @@ def match_deadlines(state: Match) -> list[Due]:
     return [Due("rematch", state.retry_at)] if state.retry_at and state.wanted else []
 
 
-def held_in(municipality: str) -> str:
-    """The area of all that is held in the region of a municipality."""
-    return f"held-in:{MUNICIPALITIES[municipality].region}"
+def held_in(municipality: str, languages: Iterable[str]) -> list[str]:
+    """The areas of all that is held in the region of a municipality, by its languages."""
+    return [f"held-in:{MUNICIPALITIES[municipality].region}:{primary(language)}" for language in languages]

@@ -124,18 +124,18 @@ def _candidates(rematch: timedelta) -> LookUp:
         filters = Filters(wish, now)
         fitting = _fitting(filters, now)
         found = await briefs.find(store, (wish.municipality, EVERYWHERE), within=fitting)
-        if any(filters.fits(brief) for brief in found):
-            return Found(rematch, candidates=found)
+        if any(map(filters.fits, found.values())):
+            return Found(rematch, candidates=found.values())
         will_be_told = (
             state is None or state.status != "unmatched" or event.name in {"ReferralIssued", "RematchRequested"}
         )
         if not will_be_told:
             return Found(rematch)
         # The rest of what serves the municipality has missed by age or enrolment. What is held near but serves others has
-        # missed by that: if it misses by age or enrolment too, it is not narrow.
-        found += await briefs.find(store, (wish.municipality, EVERYWHERE), outside=fitting)
-        found += await briefs.find(store, (decide.held_in(wish.municipality),), within=fitting)
-        return Found(rematch, near=found)
+        # missed by that: if it misses by age, enrolment or language too, it is not narrow.
+        found |= await briefs.find(store, (wish.municipality, EVERYWHERE), outside=fitting)
+        found |= await briefs.find(store, decide.held_in(wish.municipality, wish.languages), within=fitting)
+        return Found(rematch, near=found.values())
 
     return look_up
 

@@ -6,7 +6,7 @@ Pure and deterministic: the same candidates give the same proposals, whatever th
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -125,17 +125,14 @@ def _closest_first(wish: Wish, briefs: Iterable[Brief]) -> list[list[Brief]]:
     return [alike[cosine] for cosine in sorted(alike, reverse=True)]
 
 
-def nearest_misses(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now: datetime) -> dict[str, int]:
+def nearest_misses(wish: Wish, candidates: Collection[Brief], without: Iterable[str], now: datetime) -> dict[str, int]:
     """How many activities each filter alone refused; `tried` are those that were left out though they fit."""
     left_out = set(without)
     filters = Filters(wish, now)
-    missed: dict[str, str] = {}
-    for brief in candidates:
-        if name := filters.only_miss(brief):
-            missed[brief.key] = name
-        elif left_out and brief.key in left_out and filters.fits(brief):
-            missed[brief.key] = "tried"
-    return dict(sorted(Counter(missed.values()).items()))
+    missed = Counter(filter(None, map(filters.only_miss, candidates)))
+    if tried := sum(brief.key in left_out and filters.fits(brief) for brief in candidates) if left_out else 0:
+        missed["tried"] = tried
+    return dict(sorted(missed.items()))
 
 
 def cosine_to(one: tuple[int, ...]) -> Callable[[tuple[int, ...]], float]:

@@ -159,7 +159,7 @@ async def test_only_what_changed_is_loaded_again(tmp_path: Path) -> None:
         assert store.loaded == expected
     changed = an_activity(rng, "changed")
     await save(store, "a3", 2, changed)
-    assert decide.brief_of(changed) in await briefs.find(store, areas)
+    assert decide.brief_of(changed) in (await briefs.find(store, areas)).values()
     assert store.loaded == 11
     await store.close()
 
@@ -171,7 +171,7 @@ async def test_what_is_kept_is_bounded_and_too_small_a_bound_costs_time_alone(st
         await save(stores[0], name, 1, state)
     for _ in range(3):
         found = await briefs.find(stores[0], (*PLACES, decide.EVERYWHERE))
-        assert {brief.activity_id for brief in found} == set(states)
+        assert {brief.activity_id for brief in found.values()} == set(states)
         assert len(briefs) <= 8
 
 
@@ -182,6 +182,6 @@ async def test_what_is_kept_of_one_store_says_nothing_of_another(stores: list[Sq
     for store, name in ((stores[0], "one"), (other, "two")):
         await save(store, "same", 1, an_activity(rng, name))
     for store, name in ((stores[0], "one"), (other, "two"), (stores[0], "one")):
-        [brief] = await briefs.find(store, (*PLACES, decide.EVERYWHERE))
+        [brief] = (await briefs.find(store, (*PLACES, decide.EVERYWHERE))).values()
         assert brief.activity_id == name
     await other.close()
