@@ -323,6 +323,26 @@ async def test_what_was_committed_before_a_clean_stop_is_not_read_again(
         assert loaded == 1, "one batch, of the one event that was new"
 
 
+async def test_an_idle_service_waits_for_records_instead_of_asking_again_and_again(
+    broker: Cluster, setting: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FastStream left to itself would ask some 500 times."""
+    async with setting() as world, publisher_to(broker) as publisher, running(world, broker, publisher) as one:
+        await publisher.publish([sent(world.log.event(issue(1)))])
+        await one.holds(1, 1)
+        assert one.loop.consumer
+        fetcher, asked = one.loop.consumer._fetcher, []
+        ask = fetcher.fetched_records
+
+        async def counted(*what: object, **how: object) -> object:
+            asked.append(how)
+            return await ask(*what, **how)
+
+        monkeypatch.setattr(fetcher, "fetched_records", counted)
+        await asyncio.sleep(2)
+        assert len(asked) <= 10
+
+
 async def test_while_the_store_does_not_answer_the_batch_comes_again_and_nothing_is_dead_lettered(
     broker: Cluster, setting: Callable[[], World]
 ) -> None:
