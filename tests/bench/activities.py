@@ -5,6 +5,7 @@ the embedded broker: reading, loading, deciding, saving, publishing, clearing.
 """
 
 import asyncio
+import gc
 import json
 import statistics
 import tempfile
@@ -48,7 +49,7 @@ SAYS: Final = (
     "Processor time on the embedded engines. *A referral matched*: look-up and decision, the median of 300 referrals after "
     "900 others, as of a service that has run for some minutes; *that nothing fits*: in a language that no activity is in, "
     "so that all is looked through. *A place asked for* and *an activity published* again go through the whole engine in "
-    "batches of 100, and concern 100 of the activities."
+    "batches of 100, and concern 100 of the activities: the median of ten batches."
 )
 
 
@@ -147,7 +148,11 @@ async def _others(
         wanted = [_wanted(log, concerned[number % CONCERNED], now) for number in range(count)]
         again = [_again(log, concerned[number % CONCERNED], now) for number in range(count)]
         await _through(processor, wanted[:BATCH])
+        # As a service does once it has started: what the bench itself holds of 20,000 activities is no part of it.
+        gc.collect()
+        gc.freeze()
         found = {name: await _through(processor, some) for name, some in zip(OTHERS, (wanted, again), strict=True)}
+        gc.unfreeze()
         await publisher.stop()
     return found
 
@@ -169,11 +174,13 @@ def _again(log: Log, activity: Event, now: datetime) -> ConsumerRecord[bytes, by
 
 
 async def _through(processor: Processor, records: Iterable[ConsumerRecord[bytes, bytes]]) -> Figure:
-    waiting, used, taken = list(records), time.process_time(), 0
+    waiting, costs = list(records), list[float]()
     while waiting:
         some, waiting = waiting[:BATCH], waiting[BATCH:]
+        used = time.process_time()
         batch = await processor.process(processor.receive(some))
         await processor.clear(batch)
-        taken += sum(count for (_, outcome), count in batch.outcomes.items() if outcome == "applied")
-    assert taken, "none of them was applied"
-    return figure("µs", [(time.process_time() - used) / taken * 1e6])
+        taken = sum(count for (_, outcome), count in batch.outcomes.items() if outcome == "applied")
+        assert taken, "none of them was applied"
+        costs.append((time.process_time() - used) / taken * 1e6)
+    return figure("µs", [statistics.median(costs)])
