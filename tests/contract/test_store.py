@@ -1,48 +1,22 @@
-"""What every store promises, on every engine there is. A new engine adds a parameter to `engine`, and nothing else.
-
-What belongs to one engine alone stands at the end, and says so.
-"""
+"""What every store promises, on every engine there is. A new engine adds a name to `STORES`, and nothing else."""
 
 import asyncio
-import sqlite3
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import pymongo
 import pytest
 import pytest_asyncio
-from pymongo.errors import WriteError
-from pymongo.uri_parser import parse_uri
 
 from shared.store import (
-    Collection,
-    Index,
-    Journal,
-    Row,
     Store,
-    StoreAddressError,
-    StoreUnavailable,
-    StoreVersionError,
     Unsaveable,
-    Written,
 )
-from shared.store.interface import Fields, Remembered
-from shared.store.mongo import Driver, MongoStore
-from shared.store.sqlite import SqliteStore
-from tests.engines import STORES, address_of, database_of, drop_store, mongodb, open_store
+from shared.store.interface import Remembered
+from tests.contract.shelf import DIARY, OTHERS, THINGS, bodies, found, outcome, page, row
+from tests.engines import STORES, drop_store, open_store
 
 pytestmark = pytest.mark.asyncio
-
-THINGS = Collection(
-    "things",
-    (Index(("at",)), Index(("kind", "at")), Index(("tags",), many=True), Index(("areas",), many=True)),
-    narrowing=("price",),
-)
-OTHERS = Collection("others", (Index(("at",)),))
-DIARY = Journal("diary")
 
 Opener = Callable[[], Awaitable[Store]]
 """Opens the same data once more, as another process would."""
@@ -67,18 +41,6 @@ async def another(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 @pytest_asyncio.fixture
 async def store(another: Opener) -> Store:
     return await another()
-
-
-def row(id_: str, version: int = 1, body: bytes = b"{}", fields: Fields | None = None, brief: bytes = b"") -> Row:
-    return Row(id_, version, body, fields or {}, brief)
-
-
-async def bodies(store: Store, *ids: str) -> dict[str, tuple[int, bytes]]:
-    return {id_: (one.version, one.body) for id_, one in (await store.load("things", list(ids))).items()}
-
-
-async def found(store: Store, **question: object) -> list[str]:
-    return [one.id for one in await store.find("things", **question)]  # type: ignore[arg-type]
 
 
 # --- guarded saves
@@ -352,10 +314,6 @@ async def test_collections_are_apart(shelf: Store) -> None:
 # --- the inbox
 
 
-def outcome(attempt: int = 0, said: str = "applied", *, aggregate: str = "things/a", id_: str = "e1") -> Remembered:
-    return Remembered(aggregate, "/region/06", id_, attempt, "digest", said)
-
-
 async def test_what_is_remembered_first_stays_as_it_is(store: Store) -> None:
     await store.remember([outcome(said="rejected")])
     await store.remember([outcome(said="applied"), outcome(id_="e2")])
@@ -400,10 +358,6 @@ async def test_a_digest_that_comes_late_to_what_is_forgotten_stays_out(store: St
 
 
 # --- journals
-
-
-def page(number: int, body: bytes = b"1", *, owner: str = "06", about: str = "r1") -> Written:
-    return Written(owner, number, body, about)
 
 
 async def test_a_row_of_a_journal_is_written_once(store: Store) -> None:
@@ -476,328 +430,3 @@ async def test_a_question_does_not_wait_for_a_save(store: Store) -> None:
     assert await found(store, at_least=("at", 0.0)) == []
     assert not saving.done()
     await saving
-
-
-# --- SQLite alone
-
-
-async def test_sqlite_refuses_a_file_of_a_newer_program(tmp_path: Path) -> None:
-    path = tmp_path / "service.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    store = SqliteStore(path)
-    with pytest.raises(StoreVersionError, match=r"service\.sqlite has version 99, this program knows 2"):
-        await store.open([THINGS])
-    await store.close()
-
-
-async def test_sqlite_takes_a_new_index_on_an_old_file_and_keeps_what_is_there(tmp_path: Path) -> None:
-    path = tmp_path / "service.sqlite"
-    old = SqliteStore(path)
-    await old.open([Collection("things", (Index(("at",)),))])
-    await old.save("things", [row("a", 1, b"1", {"at": 1.0, "kind": "k", "tags": ["x"]})])
-    await old.close()
-    new = SqliteStore(path)
-    await new.open([THINGS], [DIARY])
-    assert await bodies(new, "a") == {"a": (1, b"1")}
-    await new.save("things", [row("a", 2, b"2", {"at": 1.0, "kind": "k", "tags": ["x"]})])
-    assert await found(new, equal={"kind": "k", "tags": "x"}) == ["a"]
-    await new.close()
-
-
-async def test_sqlite_opens_a_file_of_version_1_and_finds_what_it_lists(tmp_path: Path) -> None:
-    """There, a side table held value and id alone."""
-    path = tmp_path / "service.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("""
-            CREATE TABLE things (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL, brief BLOB NOT NULL,
-                at, kind, price);
-            CREATE TABLE things__tags (value TEXT, id TEXT, PRIMARY KEY (value, id)) WITHOUT ROWID;
-            CREATE INDEX things__tags_id ON things__tags (id);
-            INSERT INTO things VALUES ('a', 7, x'31', x'32', 1.0, 'k', 10), ('b', 1, x'31', x'32', 1.0, 'k', 90);
-            INSERT INTO things__tags VALUES ('x', 'a'), ('y', 'a'), ('x', 'b');
-            PRAGMA user_version = 1;
-        """)
-    for _ in range(2):
-        store = SqliteStore(path)
-        await store.open([THINGS])
-        assert await store.versions("things", "tags", ["x", "y"], within={"price": (5, 20)}) == {"a": 7}
-        assert await found(store, equal={"tags": "x"}) == ["a", "b"]
-        await store.close()
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
-
-
-async def test_sqlite_says_that_it_is_unavailable_where_its_file_cannot_be_opened(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "no folder" / "service.sqlite")
-    with pytest.raises(StoreUnavailable, match="no folder"):
-        await store.open([THINGS])
-    await store.close()
-
-
-@pytest.mark.parametrize(
-    ("question", "index"),
-    [
-        ("SELECT id FROM things WHERE things.at <= 1 ORDER BY things.at ASC, things.id", "things_at"),
-        ("SELECT id FROM things WHERE things.kind = 'k' AND things.at >= 1", "things_kind_at"),
-        (
-            "SELECT things.id FROM things JOIN things__tags ON things__tags.id = things.id WHERE things__tags.value = 'x'",
-            "PRIMARY KEY (value=?)",
-        ),
-        ("SELECT body FROM diary WHERE owner = 'o' AND number > 1 ORDER BY owner, number", "PRIMARY KEY (owner=?"),
-        ("SELECT body FROM diary WHERE about = 'r'", "diary_about"),
-        ("UPDATE inbox SET digest = '' WHERE aggregate = 'a'", "PRIMARY KEY (aggregate=?"),
-        ("SELECT digest FROM inbox WHERE aggregate = 'a' AND source = 's' AND id = 'i'", "PRIMARY KEY (aggregate=?"),
-    ],
-)
-async def test_sqlite_answers_by_an_index(tmp_path: Path, question: str, index: str) -> None:
-    path = tmp_path / "service.sqlite"
-    store = SqliteStore(path)
-    await store.open([THINGS], [DIARY])
-    await store.close()
-    with closing(sqlite3.connect(path)) as connection:
-        plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {question}"))
-    assert index in plan
-    assert "SCAN" not in plan
-
-
-async def test_sqlite_asks_what_find_promises(tmp_path: Path) -> None:
-    """The plans above are of statements written by hand; these are those that `find` really sends."""
-    path = tmp_path / "service.sqlite"
-    store = SqliteStore(path)
-    await store.open([THINGS], [DIARY])
-    sent: list[str] = []
-    await store._reader.run(lambda connection: connection.set_trace_callback(sent.append))
-    await found(store, at_most=("at", 1.0), order="at")
-    await found(store, equal={"kind": "k"}, at_least=("at", 1.0))
-    await found(store, equal={"tags": "x", "areas": "y"})
-    await found(store, equal={"tags": ["x", "y"]})
-    await store.versions("things", "tags", ["x", "y"], within={"price": (1, 2)}, outside={"price": (3, 4)})
-    questions = [statement for statement in sent if statement.startswith("SELECT")]
-    await store.close()
-    assert len(questions) == 5
-    assert "body" not in questions[-1]
-    with closing(sqlite3.connect(path)) as connection:
-        for question in questions:
-            plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {question}"))
-            assert "SCAN things" not in plan, f"{question}: {plan}"
-
-
-async def test_sqlite_that_finds_the_disk_full_is_unavailable_keeps_nothing_and_goes_on_when_there_is_room(
-    tmp_path: Path,
-) -> None:
-    store = SqliteStore(tmp_path / "service.sqlite")
-    await store.open([THINGS], [DIARY])
-    await store.save("things", [row("a")])
-    room = await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count").fetchone()[0])
-    await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone())
-    large = [row("b"), row("c", body=b"x" * 100_000)]
-    with pytest.raises(StoreUnavailable, match="full"):
-        await store.save("things", large)
-    assert await bodies(store, "a", "b", "c") == {"a": (1, b"{}")}
-    await store._writer.run(lambda connection: connection.execute(f"PRAGMA max_page_count = {room}").fetchone())
-    assert await store.save("things", large) == set()
-    assert (await bodies(store, "b", "c")).keys() == {"b", "c"}
-    await store.close()
-
-
-# --- MongoDB alone, by either driver
-
-
-Server = pymongo.MongoClient[dict[str, object]]
-Maker = Callable[..., MongoStore]
-
-
-@pytest_asyncio.fixture(params=["motor", "pymongo"])
-async def mongo(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Maker]:
-    """Makes stores of one database, not opened yet."""
-    made: list[MongoStore] = []
-
-    def one_more(address: str = "", user: str = "", password: str = "") -> MongoStore:
-        driver: Driver = request.param
-        where = address or address_of(mongodb())
-        made.append(MongoStore(where, database_of(tmp_path), user=user, password=password, driver=driver))
-        return made[-1]
-
-    yield one_more
-    for store in made:
-        await store.close()
-    drop_store("mongodb", tmp_path)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with pymongo.MongoClient[dict[str, object]](address_of(mongodb())) as client:
-        yield client
-
-
-def checks_documents(server: Server) -> bool:
-    """The stand-in in Java does not, and tells no revision of its source either."""
-    return "gitVersion" in server.admin.command("buildInfo")
-
-
-async def test_mongodb_refuses_a_database_of_a_newer_program(mongo: Maker, server: Server, tmp_path: Path) -> None:
-    database = server[database_of(tmp_path)]
-    database["meta"].insert_one({"_id": "schema", "version": 99})
-    with pytest.raises(StoreVersionError, match=rf"database {database.name} has version 99, this program knows 1"):
-        await mongo().open([THINGS])
-    assert database.list_collection_names() == ["meta"], "nothing is touched"
-    assert database["meta"].find_one() == {"_id": "schema", "version": 99}
-
-
-async def test_mongodb_is_migrated_as_often_as_one_likes(mongo: Maker, server: Server, tmp_path: Path) -> None:
-    """At once too, since every instance of a service does it at its start; the stand-in breaks where two make one thing."""
-    database = server[database_of(tmp_path)]
-
-    def seen() -> object:
-        options = {str(one["name"]): one["options"] for one in database.list_collections()}
-        return options, {name: database[name].index_information() for name in options}, database["meta"].find_one()
-
-    first = [mongo() for _ in range(4)]
-    if checks_documents(server):
-        await asyncio.gather(*(store.open([THINGS], [DIARY]) for store in first))
-    else:
-        await first[0].open([THINGS], [DIARY])
-    once = seen()
-    await mongo().open([THINGS], [DIARY])
-    assert seen() == once
-    assert database["meta"].find_one() == {"_id": "schema", "version": 1}
-
-
-async def test_mongodb_takes_a_new_index_on_an_old_database_and_keeps_what_is_there(mongo: Maker) -> None:
-    old, new = mongo(), mongo()
-    await old.open([Collection("things", (Index(("at",)),))])
-    await old.save("things", [row("a", 1, b"1", {"at": 1.0, "kind": "k", "tags": ["x"]})])
-    await new.open([THINGS], [DIARY])
-    assert await bodies(new, "a") == {"a": (1, b"1")}
-    await new.save("things", [row("a", 2, b"2", {"at": 1.0, "kind": "k", "tags": ["x"]})])
-    assert await found(new, equal={"kind": "k", "tags": "x"}) == ["a"]
-
-
-async def test_mongodb_has_an_index_for_every_question(mongo: Maker, server: Server, tmp_path: Path) -> None:
-    await mongo().open([THINGS], [DIARY])
-    database = server[database_of(tmp_path)]
-
-    def keys(name: str) -> set[tuple[str, ...]]:
-        indexes = database[name].index_information().values()
-        return {tuple(field for field, _ in index["key"]) for index in indexes} - {("_id", "version")}
-
-    assert keys("things") == {("_id",), ("at", "_id"), ("kind", "at", "_id"), ("tags", "_id"), ("areas", "_id")}
-    assert keys("diary") == {("_id",), ("about", "_id")}
-    assert keys("inbox") == {("_id",), ("_id.event",)}
-
-
-async def test_a_person_can_read_what_mongodb_keeps(mongo: Maker, server: Server, tmp_path: Path) -> None:
-    store = mongo()
-    await store.open([THINGS])
-    await store.save("things", [row("a", 1, b'{"n":1}', {"at": 1.0, "tags": ["x"], "kind": None, "other": 1}, b"{}")])
-    kept = {"_id": "a", "version": 1, "body": '{"n":1}', "brief": "{}", "at": 1.0, "tags": ["x"]}
-    assert server[database_of(tmp_path)]["things"].find_one() == kept
-
-
-async def test_mongodb_checks_what_anyone_writes(mongo: Maker, server: Server, tmp_path: Path) -> None:
-    if not checks_documents(server):
-        pytest.skip("the stand-in for MongoDB has no validators; LAHETE_TEST_MONGODB names no other server")
-    await mongo().open([THINGS], [DIARY])
-    database = server[database_of(tmp_path)]
-    for name, document in (("things", {"_id": "a", "version": 0, "body": "{}"}), ("diary", {}), ("inbox", {})):
-        with pytest.raises(WriteError):
-            database[name].insert_one(document)
-
-
-async def test_a_document_too_large_for_mongodb_is_named_before_anything_is_sent(mongo: Maker) -> None:
-    store = mongo()
-    await store.open([THINGS])
-    body = b'"' + b"x" * 16 * 1024 * 1024 + b'"'
-    with pytest.raises(Unsaveable, match="things b: it would have 16777"):
-        await store.save("things", [row("a"), row("b", 1, body)])
-    assert await store.load("things", ["a", "b"]) == {}
-
-
-async def test_what_was_lost_with_its_database_is_not_half_brought_back(
-    mongo: Maker, server: Server, tmp_path: Path
-) -> None:
-    store = mongo()
-    await store.open([THINGS])
-    await store.save("things", [row("a"), row("b")])
-    server[database_of(tmp_path)]["things"].delete_one({"_id": "a"})
-    assert await store.save("things", [row("a", 2, b"2"), row("b", 2, b"2")]) == {"a"}
-    assert await bodies(store, "a", "b") == {"b": (2, b"2")}
-
-
-async def test_mongodb_is_unavailable_within_seconds_where_nothing_listens(mongo: Maker, tmp_path: Path) -> None:
-    store = mongo("mongodb://127.0.0.1:1/?appName=a@b", "referral", "do-not-tell")
-    start = time.monotonic()
-    with pytest.raises(StoreUnavailable) as refused:
-        await store.open([THINGS])
-    assert time.monotonic() - start < 6
-    assert str(refused.value).startswith(f"MongoDB at 127.0.0.1:1, database {database_of(tmp_path)}: 127.0.0.1:1: ")
-    assert "\n" not in str(refused.value)
-    assert "do-not-tell" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "address", ["mongodb://me:do-not-tell@127.0.0.1:27017:x/", "me:do-not-tell@127.0.0.1", "mongodb://"]
-)
-async def test_an_address_that_is_none_is_said_without_what_it_holds(mongo: Maker, address: str) -> None:
-    with pytest.raises(StoreAddressError, match="cannot be used") as refused:
-        await mongo(address).open([THINGS])
-    assert "do-not-tell" not in str(refused.value)
-
-
-async def test_a_login_that_is_refused_is_said_without_the_password(mongo: Maker) -> None:
-    """The stand-in knows no users: it refuses each."""
-    with pytest.raises(StoreUnavailable, match=r"refuses the user referral|no such command: 'saslStart'") as refused:
-        await mongo(user="referral", password="do-not-tell").open([THINGS])
-    assert "do-not-tell" not in str(refused.value)
-
-
-async def test_after_an_outage_mongodb_is_used_again(mongo: Maker) -> None:
-    [(host, port)] = parse_uri(address_of(mongodb()))["nodelist"][:1]
-    if "@" in address_of(mongodb()):
-        pytest.skip("LAHETE_TEST_MONGODB asks for a login, which this test's forwarder does not carry")
-    async with forwarded(host, port or 27017) as first:
-        store = mongo(f"mongodb://127.0.0.1:{first}/?directConnection=true")
-        await store.open([THINGS], [DIARY])
-        await store.save("things", [row("a", 1, b"1")])
-    asked: list[Callable[[], Awaitable[object]]] = [
-        lambda: store.load("things", ["a"]),
-        lambda: store.save("things", [row("a", 2, b"2")]),
-        lambda: store.clear("things", [row("a", 1, b"2")]),
-        lambda: store.find("things", limit=1),
-        lambda: store.recall([("a", "s", "i")]),
-        lambda: store.remember([outcome()]),
-        lambda: store.append("diary", [page(1)]),
-        lambda: store.read("diary", "06", after=0, limit=1),
-        lambda: store.about("diary", "r1", limit=1),
-        lambda: store.blank("diary", "06", "r1", b"blank"),
-    ]
-    answers = await asyncio.gather(*(ask() for ask in asked), return_exceptions=True)
-    assert {type(one) for one in answers} == {StoreUnavailable}
-    async with forwarded(host, port or 27017, first):
-        assert await bodies(store, "a") == {"a": (1, b"1")}
-
-
-@asynccontextmanager
-async def forwarded(host: str, port: int, at: int = 0) -> AsyncIterator[int]:
-    """A port of this machine that leads to the server, until it is cut."""
-    writers: list[asyncio.StreamWriter] = []
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        with suppress(ConnectionError):
-            while chunk := await reader.read(65_536):
-                writer.write(chunk)
-                await writer.drain()
-        writer.close()
-
-    async def come(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(host, port)
-        await asyncio.gather(carry(reader, back), carry(there, writer))
-
-    forwarder = await asyncio.start_server(come, "127.0.0.1", at)
-    yield forwarder.sockets[0].getsockname()[1]
-    forwarder.close()
-    for writer in writers:
-        writer.close()
-    await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)

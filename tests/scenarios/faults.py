@@ -23,8 +23,8 @@ from typing import Final
 
 from deploy.embedded.processes import is_alive
 from deploy.engines import Engine
+from tests.proxy import Proxy
 from tests.scenarios.proxied import Proxied
-from tests.scenarios.proxy import Proxy
 from tests.scenarios.stage import SESSION_SECONDS
 
 FROZEN_SECONDS: Final = SESSION_SECONDS + 3.0

@@ -10,7 +10,7 @@ from deploy.embedded.processes import free_port
 from deploy.embedded.state import Folder
 from deploy.engines import GoesOn, Java, Say
 from deploy.java.servers import HOST, KafkaServer, MongoServer
-from tests.scenarios.proxy import Proxy
+from tests.proxy import Proxy
 
 
 class Proxied(Java):

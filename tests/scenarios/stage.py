@@ -36,10 +36,10 @@ from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Engine, Engines, GoesOn, Say, engines
 from tests.integration.road import in_mongodb, in_sqlite
 from tests.ports import free_base
+from tests.proxy import Proxy
 from tests.scenarios.journeys import ON_KAFKA, Step
 from tests.scenarios.oracle import Declared, Expected, see, violations
 from tests.scenarios.proxied import Proxied
-from tests.scenarios.proxy import Proxy
 from tests.scenarios.send import Sender
 from tests.scenarios.sight import OPS, Place, Record, Sight, read_all, until_quiet
 

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 
 import pytest
 
-from tests.scenarios.proxy import HOST, Proxy
+from tests.proxy import HOST, Proxy
 
 
 @pytest.fixture
