@@ -1,0 +1,188 @@
+"""PROTOCOL.md's rules of races, outages and the fuse, on every store."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from shared.engine import batch as engine
+from shared.engine.batch import Processor
+from shared.engine.fuse import FuseOpen
+from shared.store import Row, StoreUnavailable
+from tests.integration.engine_world import (
+    TALLIES,
+    World,
+    attend,
+    choose,
+    issue,
+    watched,
+)
+
+pytestmark = pytest.mark.asyncio
+
+
+# --- races
+
+
+async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(world: World) -> None:
+    slow = await world.processor()
+
+    async def another_opens_it() -> None:
+        await world.take(world.log.event(issue()))
+
+    watched(slow).before["save"] = another_opens_it
+    await world.take(world.log.event(choose("a"), id="chosen"), world.log.event(issue(2)), by=slow)
+    assert await world.applied() == ["e3", "chosen"], "it waited in the first decision and not in the second"
+    assert await world.applied(2) == ["e2"]
+    assert (await world.document()).early == []
+
+
+async def test_of_two_hundred_first_events_at_two_processors_none_is_lost(world: World) -> None:
+    one, two = await world.processor(), await world.processor()
+    records = [world.log.event(attend(str(number))) for number in range(200)]
+
+    async def each(processor: Processor, start: int) -> None:
+        for at in range(start, 200, 20):
+            await world.take(*records[at : at + 10], by=processor)
+
+    await asyncio.gather(each(one, 0), each(two, 10))
+    assert sorted(await world.applied()) == sorted(f"e{number}" for number in range(1, 201))
+
+
+async def test_a_race_that_nobody_won_is_an_error_and_no_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when another unique index refuses the document: the version after the reload is the same."""
+    saves = 0
+
+    async def refuse(collection: str, rows: list[Row]) -> set[str]:
+        nonlocal saves
+        saves += 1
+        return {row.id for row in rows}
+
+    monkeypatch.setattr(world.main.store, "save", refuse)
+    with pytest.raises(StoreUnavailable, match="nobody won"):
+        await world.take(world.log.event(issue()))
+    assert saves == 2
+    assert world.wire.records == []
+
+
+async def test_a_document_that_grows_too_large_fails_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "MAX_DOCUMENT_BYTES", 20_000)
+    world.given.padding = 30_000
+    await world.take(world.log.event(issue()), world.log.event(issue(2)))
+    await world.take(world.log.event(choose("huge")), world.log.event(choose("a", 2)))
+    assert world.wire.reasons() == ["handler_failed"]
+    assert "20000 bytes" in world.wire.letters()[0]["dl_error"]
+    assert await world.applied() == ["e1"]
+    assert await world.applied(2) == ["e2", "e4"]
+    await world.take(world.log.event(choose("a")))
+    assert await world.applied() == ["e1", "e5"]
+
+
+async def test_a_document_that_the_store_can_never_keep_fails_alone(world: World) -> None:
+    """A number that neither SQLite nor BSON can hold would fail the whole save, now and on every repetition."""
+    heavy = replace(TALLIES, fields=lambda state: {"weight": 2**70 if state.padding else 1})
+    handlers = {name: replace(handler, kind=heavy) for name, handler in world.table.handlers.items()}
+    world.table = replace(world.table, kinds=(heavy,), handlers=handlers)
+    world.given.padding = 1
+    processor = await world.processor()
+    records = [world.log.event(data) for data in (issue(), issue(2), choose("huge"), choose("a", 2))]
+    await world.take(*records[:2], by=processor)
+    await world.take(*records[2:], by=processor)
+    assert world.wire.reasons() == ["handler_failed"]
+    assert await world.applied() == ["e1"]
+    assert await world.applied(2) == ["e2", "e4"]
+    await world.take(*records, by=processor)
+    assert len(world.wire.letters()) == 1
+
+
+async def test_a_document_at_its_bound_still_takes_the_dead_letters_of_what_it_refuses(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "MAX_DOCUMENT_BYTES", 20_000)
+    world.given.padding = 17_000
+    await world.take(world.log.event(issue()), world.log.event(choose("huge")))
+    await world.take(*(world.log.event(choose("a")) for _ in range(10)))
+    assert world.wire.reasons() == ["handler_failed"] * 10
+
+
+# --- outages and the fuse
+
+
+@pytest.mark.parametrize("moment", ["before load", "before recall", "before save", "after save", "before remember"])
+async def test_while_the_store_does_not_answer_nothing_is_dead_lettered_and_nothing_lost(
+    world: World, moment: str
+) -> None:
+    """After the save too: an answer that got lost leaves unknown whether it was saved."""
+    processor = await world.processor(ring=0)
+    await world.take(world.log.event(attend("1")), by=processor)
+    records = [world.log.event(issue()), world.log.event(choose("a")), world.log.event(choose("refused"))]
+
+    async def no_answer() -> None:
+        raise StoreUnavailable("no answer")
+
+    when, step = moment.split()
+    getattr(watched(processor), when)[step] = no_answer
+    with pytest.raises(StoreUnavailable):
+        await world.take(*records, by=processor)
+    assert world.wire.records == []
+    await world.take(*records, by=processor)
+    assert await world.applied() == ["e1", "e2", "e3"]
+    assert world.wire.reasons() == ["rejected"]
+    assert len(world.wire.follow_ups()) == 3
+
+
+async def test_a_store_that_does_not_answer_a_look_up_is_no_failure_of_the_handler(world: World) -> None:
+    answers = [StoreUnavailable("no answer"), None]
+
+    async def look_up(*_: object) -> object:
+        if error := answers.pop(0):
+            raise error
+        return world.given
+
+    looking = replace(world.table.handlers["ReferralIssued"], look_up=look_up)
+    world.table = replace(world.table, handlers={"ReferralIssued": looking})
+    processor = await world.processor()
+    record = world.log.event(issue())
+    with pytest.raises(StoreUnavailable):
+        await world.take(record, by=processor)
+    assert await world.version() == 0
+    await world.take(record, by=processor)
+    assert await world.applied() == ["e1"]
+    assert world.wire.letters() == []
+
+
+async def test_the_fuse_opens_when_handlers_fail_in_numbers_and_nothing_of_the_batch_is_kept(world: World) -> None:
+    await world.take(*(world.log.event(issue(number)) for number in range(20)))
+    before = len(world.wire.records)
+    records = [world.log.event(choose("broken", number)) for number in range(20)]
+    fresh = await world.processor()
+    with pytest.raises(FuseOpen):
+        await world.take(*records, by=fresh)
+    assert fresh.fuse.open
+    assert len(world.wire.records) == before
+    assert {await world.version(number) for number in range(20)} == {1}
+    world.given.broken.clear()
+    await world.take(*records, by=await world.processor())
+    assert world.wire.letters() == []
+    assert [len(await world.applied(number)) for number in range(20)] == [2] * 20
+
+
+async def test_refusals_by_the_domain_never_open_the_fuse(world: World) -> None:
+    await world.take(world.log.event(issue()), *(world.log.event(choose("refused")) for _ in range(40)))
+    assert not world.main.fuse.open
+    assert len(world.wire.letters()) == 40
+
+
+async def test_an_outage_while_one_event_fails_does_not_open_the_fuse(world: World) -> None:
+    await world.take(world.log.event(issue()))
+    record = world.log.event(choose("broken"))
+
+    async def no_answer() -> None:
+        raise StoreUnavailable("no answer")
+
+    for _ in range(40):
+        watched(world.main).before["save"] = no_answer
+        with pytest.raises(StoreUnavailable):
+            await world.take(record)
+    await world.take(record)
+    assert world.wire.reasons() == ["handler_failed"]
