@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from services.feedback import reports
 from services.feedback.decide import OWN
-from services.feedback.form import hash_of, link_becomes, read_body, show_form, take_form
+from services.feedback.form import hash_of, link_becomes, show_form, take_form
 from services.feedback.model import Feedback, Figures, Phase, has_the_place
 from services.feedback.reports import Filters
 from shared.clock import real_now
@@ -24,6 +24,7 @@ from shared.contracts.from_services import FormLinkIssued
 from shared.engine.model import Document
 from shared.http import intake
 from shared.http.audit import record_access
+from shared.http.body import read_body
 from shared.http.keys import must_be, role_of
 from shared.http.problems import ProblemError
 from shared.http.query import choice

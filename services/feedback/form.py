@@ -29,6 +29,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.from_outside import INSTRUMENTS, About, FeedbackSubmitted
 from shared.engine.model import Document
 from shared.http import intake
+from shared.http.body import read_body
 from shared.http.language import LANGUAGES as NAMES
 from shared.http.language import negotiated
 from shared.http.problems import ProblemError
@@ -160,16 +161,6 @@ async def _opened(request: Request) -> Opened | Refusal:
 
 
 # --- what was entered
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """The body. Raises 413 where it has more than `most` bytes."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise ProblemError(413, f"the body has more than {most} bytes")
-    return bytes(body)
 
 
 async def _fields(request: Request) -> Mapping[str, str] | Refusal:

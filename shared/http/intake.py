@@ -26,6 +26,7 @@ from shared.contracts.envelope import (
 from shared.contracts.errors import EventError, Invalid, PersonalData, Problem, Undecodable
 from shared.contracts.personal_identity import holds_a_code
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
+from shared.http.body import read_body
 from shared.http.keys import role_of, who_asks
 from shared.http.problems import ProblemError, problem_of
 
@@ -45,7 +46,7 @@ async def post_events(request: Request) -> Response:
     _refuse_code_in_url(request)
     must_be_open(request)
     state = request.app.state
-    raws = _read(request, await _body(request))
+    raws = _read(request, await read_body(request, MAX_BODY, "send fewer events at a time"))
     now = state.clock.now()
     events = [_checked(raw, sender, now, f"/{index}" if _is_batch(request) else "") for index, raw in enumerate(raws)]
     await write(state.publisher, events)
@@ -95,15 +96,6 @@ def _checked(raw: Raw, sender: str, now: object, place: str) -> Event:
 def _refuse_code_in_url(request: Request) -> None:
     if holds_a_code(unquote(str(request.url))) or any(holds_a_code(value) for value in request.headers.values()):
         raise problem_of(PersonalData("a personal identity code stands in the URL or a header"))
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise ProblemError(413, f"the body has more than {MAX_BODY} bytes; send fewer events at a time")
-    return bytes(body)
 
 
 def _content_type(request: Request) -> str:

@@ -16,7 +16,7 @@ from uuid import uuid4
 from tests.bench.effort import Effort
 from tests.bench.grounds import GROUNDS, Ground
 from tests.bench.platform import Running, platform
-from tests.bench.referrals import DATA
+from tests.bench.referrals import DATA, attributes
 from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
 
 REGION: Final = "/region/08"
@@ -100,12 +100,5 @@ def _request(key: str, size: int) -> bytes:
 
 def _event() -> dict[str, object]:
     referral_id = str(uuid4())
-    return {
-        "specversion": "1.0",
-        "id": str(uuid4()),
-        "source": REGION,
-        "type": "fi.kulttuurilahete.ReferralIssued.v1",
-        "subject": referral_id,
-        "time": datetime.now(UTC).isoformat(),
-        "data": {"referral_id": referral_id, **DATA},
-    }
+    about = attributes(REGION, "ReferralIssued", referral_id, datetime.now(UTC))
+    return {**about, "data": {"referral_id": referral_id, **DATA}}

@@ -6,7 +6,6 @@ the records: when the broker took the first, and when the one in question.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,13 +15,12 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from shared.cluster import Cluster
-from shared.contracts.envelope import kafka_headers
 from shared.contracts.topics import INTAKE_HTTP, events_of
 from shared.engine.publish import Publisher, Record
 from tests.bench.effort import Effort
 from tests.bench.grounds import GROUNDS, Ground
 from tests.bench.platform import Running, platform, written
-from tests.bench.referrals import referral_issued
+from tests.bench.referrals import choir, event_record, referral_issued
 from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
 
 RATES: Final = (10, 100, 500)
@@ -157,51 +155,20 @@ class Partners:
         if name == "ActivitiesProposed":
             group = self._groups[list(self._seen).index(referral_id) // _ROOM]
             self._activity[referral_id] = group
-            return _record(_REGION, "ActivityChosen", referral_id, now, {"organiser": _OPISTO, "activity_id": group})
+            return _said(_REGION, "ActivityChosen", referral_id, now, {"organiser": _OPISTO, "activity_id": group})
         data = {"activity_id": self._activity.get(referral_id, "")}
         if name == "PlaceReserved":
-            return _record(_OPISTO, "EnrolmentConfirmed", referral_id, now, data)
+            return _said(_OPISTO, "EnrolmentConfirmed", referral_id, now, data)
         if name == "EnrolmentConfirmed":
-            return _record(_OPISTO, "ActivityAttended", referral_id, now, {**data, "session_id": "1"})
+            return _said(_OPISTO, "ActivityAttended", referral_id, now, {**data, "session_id": "0"})
         return None
 
 
-def _record(source: str, class_: str, referral_id: str, at: datetime, data: dict[str, Any]) -> Record:
-    return _of(source, class_, referral_id, at, {"referral_id": referral_id, **data})
+def _said(source: str, class_: str, referral_id: str, at: datetime, data: dict[str, Any]) -> Record:
+    return event_record(source, class_, referral_id, at, {"referral_id": referral_id, **data})
 
 
 def _published(group: str, now: datetime) -> Record:
     # It is held as it is chosen: attendance is known the moment the place is confirmed, and the referral complete.
-    begins = now - timedelta(seconds=30)
-    data = {
-        "activity_id": group,
-        "title": {"fi": "Kuoro kaikille", "sv": "Kör för alla"},
-        "themes": ["singing", "social"],
-        "municipality": "837",
-        "format": "in_person",
-        "languages": ["fi", "sv"],
-        "age": {},
-        "capacity": _ROOM * 2,
-        "price_cents": 0,
-        "enrolment": {"confirm": True},
-        "sessions": [
-            {
-                "session_id": "1",
-                "starts_at": begins.isoformat(),
-                "ends_at": (now + timedelta(hours=1)).isoformat(),
-            }
-        ],
-    }
-    return _of(_OPISTO, "ActivityPublished", group, now, data)
-
-
-def _of(source: str, class_: str, subject: str, at: datetime, data: dict[str, Any]) -> Record:
-    attributes = {
-        "specversion": "1.0",
-        "id": str(uuid4()),
-        "source": source,
-        "type": f"fi.kulttuurilahete.{class_}.v1",
-        "subject": subject,
-        "time": at.isoformat(),
-    }
-    return Record(INTAKE_HTTP, subject.encode(), json.dumps(data).encode(), kafka_headers(attributes))
+    session = (now - timedelta(seconds=30), now + timedelta(hours=1))
+    return choir(_OPISTO, group, _ROOM * 2, [session], now)

@@ -22,12 +22,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 
 from shared.cluster import Cluster
-from shared.contracts.envelope import kafka_headers
-from shared.contracts.topics import INTAKE_HTTP
 from shared.engine.lag import LagReader, partitions_read
 from shared.engine.publish import Publisher, Record
 from tests.bench.platform import Running, platform
-from tests.bench.referrals import DATA
+from tests.bench.referrals import choir, event_record, referral_issued
 
 FIGURES: Final = Path(__file__).with_name("year.json")
 REFERRALS: Final = int(os.environ.get("BENCH_YEAR_REFERRALS", "200"))
@@ -195,61 +193,29 @@ def _tables(file: Path) -> Iterator[tuple[str, dict[str, int]]]:
 # --- what partners send
 
 
-def _record(source: str, class_: str, subject: str, at: datetime, data: dict[str, Any]) -> Record:
-    attributes = {
-        "specversion": "1.0",
-        "id": str(uuid4()),
-        "source": source,
-        "type": f"fi.kulttuurilahete.{class_}.v1",
-        "subject": subject,
-        "time": at.isoformat(),
-        "dataclassification": "confidential",
-    }
-    return Record(INTAKE_HTTP, subject.encode(), json.dumps(data).encode(), kafka_headers(attributes))
-
-
 def _published(group: str, began: datetime) -> Record:
     hours = [began + timedelta(hours=number + 1) for number in range(SESSIONS)]
-    data = {
-        "activity_id": group,
-        "title": {"fi": "Kuoro kaikille", "sv": "Kör för alla"},
-        "themes": ["singing", "social"],
-        "municipality": "837",
-        "format": "in_person",
-        "languages": ["fi", "sv"],
-        "age": {},
-        "capacity": A_GROUP,
-        "price_cents": 0,
-        "enrolment": {"confirm": True},
-        "sessions": [
-            {
-                "session_id": f"{number}",
-                "starts_at": hour.isoformat(),
-                "ends_at": (hour + timedelta(minutes=45)).isoformat(),
-            }
-            for number, hour in enumerate(hours)
-        ],
-    }
-    return _record(_OPISTO, "ActivityPublished", group, began - timedelta(hours=3), data)
+    sessions = [(hour, hour + timedelta(minutes=45)) for hour in hours]
+    return choir(_OPISTO, group, A_GROUP, sessions, began - timedelta(hours=3))
 
 
 def _issued(referral: str, began: datetime) -> Record:
-    return _record(_REGION, "ReferralIssued", referral, began - timedelta(hours=2), {"referral_id": referral, **DATA})
+    return referral_issued(referral, began - timedelta(hours=2))[1]
 
 
 def _chosen(referral: str, group: str, began: datetime) -> Record:
     data = {"referral_id": referral, "organiser": _OPISTO, "activity_id": group}
-    return _record(_REGION, "ActivityChosen", referral, began - timedelta(hours=1), data)
+    return event_record(_REGION, "ActivityChosen", referral, began - timedelta(hours=1), data)
 
 
 def _confirmed(referral: str, group: str, began: datetime) -> Record:
     data = {"referral_id": referral, "activity_id": group}
-    return _record(_OPISTO, "EnrolmentConfirmed", referral, began - timedelta(minutes=30), data)
+    return event_record(_OPISTO, "EnrolmentConfirmed", referral, began - timedelta(minutes=30), data)
 
 
 def _attended(referral: str, group: str, session: int, at: datetime) -> Record:
     data = {"referral_id": referral, "activity_id": group, "session_id": f"{session}"}
-    return _record(_OPISTO, "ActivityAttended", referral, at, data)
+    return event_record(_OPISTO, "ActivityAttended", referral, at, data)
 
 
 _DIMENSIONS: Final = {"friends": 5, "self_esteem": 6, "health": 6, "resilience": 5, "housing": 8}
@@ -269,7 +235,7 @@ def _answered(referral: str, phase: str, instrument: str, answers: dict[str, int
         "answers": answers,
         "channel": "paper",
     }
-    return _record(_REGION, "FeedbackSubmitted", referral, at, data)
+    return event_record(_REGION, "FeedbackSubmitted", referral, at, data)
 
 
 if __name__ == "__main__":
