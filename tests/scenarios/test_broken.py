@@ -17,7 +17,7 @@ OPENED = {"LAHETE_FAULT_FAIL_ON": "ActivityMissed"}
 ON_JAVA = {"proxied": True}
 
 TOPIC = "intake.region.08"
-COLD = {EMBEDDED: (10_000, 50.0), JAVA: (1_500, 15.0)}
+COLD = {EMBEDDED: (10_000, 50.0), JAVA: (1_000, 8.0)}
 """Events with a key of their own, and how many a second the engine carries with room to spare."""
 COLD_QUICK = (300, 60.0)
 P99_WITHIN = 1.0
