@@ -13,6 +13,7 @@ from tests.scenarios.stage import Stage, open_stage
 from tests.scenarios.table import ALL
 
 SEED = 20_261_122
+HERE = Path(__file__).parent
 
 Opened = Callable[..., AbstractContextManager[Stage]]
 
@@ -37,37 +38,60 @@ def opened(
     return open_
 
 
+class SharedStage:
+    """The stage of a module's scenarios, one at a time: opened anew for another engine, and after one that failed."""
+
+    def __init__(self, open_: Callable[[Engine], AbstractContextManager[Stage]]) -> None:
+        self._open = open_
+        self._opened = ExitStack()
+        self._engine: Engine | None = None
+        self._stage: Stage | None = None
+
+    def on(self, engine: Engine) -> Stage:
+        """It, on this engine."""
+        if self._stage is None or self._engine is not engine or not self._stage.content:
+            self.close()
+            self._stage, self._engine = self._opened.enter_context(self._open(engine)), engine
+        return self._stage
+
+    def close(self) -> None:
+        """Ends the platform on it."""
+        self._stage = None
+        self._opened.close()
+
+
 @pytest.fixture(scope="module")
-def shared_stages(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[Engine], Stage]]:
-    """One stage an engine for all scenarios of a module; its `OPENED` and `ON_JAVA` say how it is opened."""
-    stages: dict[Engine, Stage] = {}
-    with ExitStack() as stack:
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedStage]:
+    """The module's `OPENED` and `ON_JAVA` say how its stage is opened."""
 
-        def stage_on(engine: Engine) -> Stage:
-            if engine not in stages:
-                folder = tmp_path_factory.mktemp("stage") / "run"
-                options = dict(getattr(request.module, "OPENED", {}))
-                options |= getattr(request.module, "ON_JAVA", {}) if engine is Engine.JAVA else {}
-                stages[engine] = stack.enter_context(open_stage(folder, engine, seed=SEED, **options))
-            return stages[engine]
+    def open_(engine: Engine) -> AbstractContextManager[Stage]:
+        options = dict(getattr(request.module, "OPENED", {}))
+        options |= getattr(request.module, "ON_JAVA", {}) if engine is Engine.JAVA else {}
+        return open_stage(tmp_path_factory.mktemp("stage") / "run", engine, seed=SEED, **options)
 
-        yield stage_on
+    one = SharedStage(open_)
+    yield one
+    one.close()
 
 
 @pytest.fixture
-def stage(
-    engine: Engine, shared_stages: Callable[[Engine], Stage], record_property: Callable[[str, object], None]
-) -> Iterator[Stage]:
+def stage(engine: Engine, shared: SharedStage, record_property: Callable[[str, object], None]) -> Iterator[Stage]:
     """The stage that the module's scenarios share."""
     met(engine)
     record_property("engine", engine.value)
-    one = shared_stages(engine)
+    one = shared.on(engine)
     one.record = record_property
     one.begins()
     yield one
     one.ends()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A module's scenarios on one engine come together, so that one platform runs at a time."""
+    files: dict[Path, int] = {}
+    for item in items:
+        files.setdefault(item.path, len(files))
+    items.sort(key=lambda item: (files[item.path], item.path.parent == HERE and "-java]" in item.nodeid))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

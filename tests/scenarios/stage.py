@@ -97,6 +97,8 @@ class Stage:
     rounds: int = 1
     before: int = 0
     since: float = 0.0
+    content: bool = True
+    """Whether the oracle had nothing to object when it was last asked; False until a scenario that began has asked it."""
 
     @cached_property
     def rng(self) -> Random:
@@ -106,6 +108,7 @@ class Stage:
     def begins(self) -> None:
         """A scenario does: what the report says of it is counted from here."""
         self.rounds, self.before, self.since = 1, _taken(self.declared), time.time()
+        self.content = False
 
     @property
     def kafka_proxy(self) -> Proxy:
@@ -144,6 +147,7 @@ class Stage:
         faults = violations(self.declared, sight)
         self.record("played", asdict(Played.of(self.declared, sight, self.rounds, self.before, self.since)))
         assert not faults, f"{len(faults)} objections, seed {self.seed}:\n" + "\n".join(faults[:_MOST_SHOWN])
+        self.content = True
         return sight
 
     def quiet(self, within: float = QUIET_WITHIN) -> None:
