@@ -151,7 +151,9 @@ async def _others(
         # As a service does once it has started: what the bench itself holds of 20,000 activities is no part of it.
         gc.collect()
         gc.freeze()
-        found = {name: await _through(processor, some) for name, some in zip(OTHERS, (wanted[BATCH:], again), strict=True)}
+        found = {
+            name: await _through(processor, some) for name, some in zip(OTHERS, (wanted[BATCH:], again), strict=True)
+        }
         gc.unfreeze()
         await publisher.stop()
     return found
