@@ -130,9 +130,9 @@ def nearest_misses(wish: Wish, candidates: Collection[Brief], without: Iterable[
     left_out = set(without)
     filters = Filters(wish, now)
     missed = Counter(filter(None, map(filters.only_miss, candidates)))
-    if tried := sum(brief.key in left_out and filters.fits(brief) for brief in candidates) if left_out else 0:
-        missed["tried"] = tried
-    return dict(sorted(missed.items()))
+    if left_out:
+        missed["tried"] = sum(brief.key in left_out and filters.fits(brief) for brief in candidates)
+    return dict(sorted((+missed).items()))
 
 
 def cosine_to(one: tuple[int, ...]) -> Callable[[tuple[int, ...]], float]:

@@ -98,7 +98,7 @@ class Loop:
             no_reply=True,
             auto_offset_reset="earliest",
             max_records=MAX_RECORDS,
-            batch_timeout_ms=2,
+            batch_timeout_ms=2,  # of its first question; `start` makes the next ones patient
             listener=self._held,
             # One instance has the same partition of each topic, so that what concerns one referral does not race.
             partition_assignment_strategy=(RangePartitionAssignor,),

@@ -65,6 +65,14 @@ class Collection:
     indexes: tuple[Index, ...] = ()
     narrowing: tuple[str, ...] = ()
 
+    def check_versions(self, many: str, *ranges: Mapping[str, Range] | None) -> None:
+        """Raises `ValueError` where `versions` cannot be asked for by this field, or narrowed by one of the ranges."""
+        if not any(index.many and index.name == many for index in self.indexes):
+            raise ValueError(f"{self.name} declares no many field {many}")
+        for name in (name for one in ranges for name in one or ()):
+            if name not in self.narrowing:
+                raise ValueError(f"{self.name} declares no narrowing field {name}")
+
 
 @dataclass(frozen=True)
 class Journal:
@@ -161,7 +169,7 @@ class Store(Protocol):
         """The versions, by id, of documents whose field `many` has any of the values, in no order.
 
         Those alone whose narrowing fields all lie in their range in `within`, and not all in that in `outside`: where a
-        field is missing, it lies in none. A thousand cost a millisecond or less: who keeps what he decoded by id and
+        field is missing, it lies in none. A thousand cost about a millisecond: who keeps what he decoded by id and
         version loads no more than what has changed.
         """
 

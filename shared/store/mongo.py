@@ -163,10 +163,10 @@ class MongoStore:
         outside: Mapping[str, Range] | None = None,
         limit: int = 100,
     ) -> dict[str, int]:
-        declared = self._collections[collection]
-        query = {many: {"$in": list(values)}, **_ranges(declared, within or {})}
+        self._collections[collection].check_versions(many, within, outside)
+        query = {many: {"$in": list(values)}, **_ranges(within or {})}
         if outside is not None:
-            query["$nor"] = [_ranges(declared, outside)]
+            query["$nor"] = [_ranges(outside)]
         documents = await self._read(collection, query, {"version": 1}, limit=limit)
         return {document["_id"]: document["version"] for document in documents}
 
@@ -466,13 +466,12 @@ def _indexes(collection: Collection) -> list[IndexModel]:
     ]
 
 
-def _ranges(collection: Collection, ranges: Mapping[str, Range]) -> Json:
+def _ranges(ranges: Mapping[str, Range]) -> Json:
     """A filter that those match whose narrowing fields all lie in their ranges."""
-    found: Json = {}
-    for name, range_ in ranges.items():
-        if name not in collection.narrowing:
-            raise ValueError(f"{collection.name} declares no narrowing field {name}")
-        found[name] = {sign: bound for sign, bound in zip(("$gte", "$lte"), range_, strict=True) if bound is not None}
+    found = {
+        name: {sign: bound for sign, bound in zip(("$gte", "$lte"), range_, strict=True) if bound is not None}
+        for name, range_ in ranges.items()
+    }
     return {name: bounds for name, bounds in found.items() if bounds}
 
 

@@ -99,15 +99,15 @@ class SqliteStore:
         limit: int = 100,
     ) -> dict[str, int]:
         declared = self._collections[collection]
-        side = _side(declared, many)
+        declared.check_versions(many, within, outside)
         conditions = [f"value IN ({','.join('?' * len(values))})"]
         asked: list[Scalar] = [*values]
         for ranges, wanted in ((within, "TRUE"), (outside, "NOT TRUE")):
             if ranges is not None:
-                bounds, bound = _bounds(declared, ranges)
+                bounds, bound = _bounds(ranges)
                 conditions.append(f"({bounds}) IS {wanted}")
                 asked += bound
-        statement = f"SELECT id, version FROM {side} WHERE {' AND '.join(conditions)} LIMIT ?"
+        statement = f"SELECT id, version FROM {_side(declared, many)} WHERE {' AND '.join(conditions)} LIMIT ?"
         return await self._reader.run(_versions, statement, [*asked, limit])
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
@@ -422,13 +422,11 @@ class _Query:
         return name
 
 
-def _bounds(collection: Collection, ranges: Mapping[str, Range]) -> tuple[str, list[Scalar]]:
+def _bounds(ranges: Mapping[str, Range]) -> tuple[str, list[Scalar]]:
     """True where all narrowing fields lie in their ranges, as SQL and its values."""
     conditions: list[str] = ["TRUE"]
     values: list[Scalar] = []
     for name, range_ in ranges.items():
-        if name not in collection.narrowing:
-            raise ValueError(f"{collection.name} declares no narrowing field {name}")
         for sign, bound in zip((">=", "<="), range_, strict=True):
             if bound is not None:
                 conditions.append(f"{name} {sign} ?")

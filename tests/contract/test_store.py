@@ -286,6 +286,9 @@ async def test_versions_are_narrowed_by_declared_fields_alone(shelf: Store) -> N
     for how in ({"within": {"at": (1, 2)}}, {"outside": {"at": (1, 2)}}):
         with pytest.raises(ValueError, match="things declares no narrowing field at"):
             await shelf.versions("things", "tags", ["red"], **how)  # type: ignore[arg-type]
+    for field in ("kind", "unheard"):
+        with pytest.raises(ValueError, match=f"things declares no many field {field}"):
+            await shelf.versions("things", field, ["red"])
 
 
 async def test_summaries_are_loaded_by_id_with_the_version_they_are_of(shelf: Store) -> None:
