@@ -31,7 +31,6 @@ from shared.http.keys import Keyring
 from shared.http.server import application, bind, server
 from shared.settings import PlatformSettings, stop_start
 from shared.store import Store, StoreAddressError, StoreUnavailable, StoreVersionError
-from shared.store.mongo import MongoStore
 from shared.store.sqlite import SqliteStore
 
 log = structlog.get_logger()
@@ -176,6 +175,9 @@ def store_of(settings: PlatformSettings, service: str) -> Store:
 
 
 def _mongo(settings: PlatformSettings, service: str) -> Store:
+    # Not at the top: who keeps his data in SQLite loads no driver.
+    from shared.store.mongo import MongoStore
+
     return MongoStore(
         settings.mongodb,
         settings.mongodb_database.format(service=service),

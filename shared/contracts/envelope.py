@@ -365,7 +365,7 @@ def kafka_headers(attributes: Mapping[str, str]) -> list[tuple[str, bytes]]:
 
 def written(time: datetime) -> str:
     """RFC 3339 in UTC."""
-    return time.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    return (time if time.tzinfo is UTC else time.astimezone(UTC)).isoformat().removesuffix("+00:00") + "Z"
 
 
 def structured(event: Event) -> dict[str, object]:

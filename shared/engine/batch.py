@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import msgspec
 import structlog
 from aiokafka import ConsumerRecord
 
@@ -21,6 +20,7 @@ from shared.contracts.errors import EventError
 from shared.engine import book as books
 from shared.engine.book import Book, Known
 from shared.engine.dead_letters import DeadLetter, record_of
+from shared.engine.documents import decoder_of, read
 from shared.engine.fuse import Fuse, FuseOpen
 from shared.engine.model import Decision, Document, Handler, Kind, Out, OutBlank, OutRow, Rejected, Table, Waits
 from shared.engine.publish import Publisher
@@ -83,10 +83,7 @@ class Processor:
         self._failing = failing
         self._between = between
         self._receive = table.receive or receive
-        self._decoders = {
-            kind.collection.name: msgspec.json.Decoder(Document[kind.state])  # type: ignore[name-defined]
-            for kind in table.kinds
-        }
+        self._decoders = {kind.collection.name: decoder_of(kind) for kind in table.kinds}
         self._kinds = {kind.collection.name: kind for kind in table.kinds}
 
     # --- the batch
@@ -122,8 +119,12 @@ class Processor:
         """Step 13. Guarded by the version, so that a miss is fine."""
         full = [book for book in batch.books.values() if book.document.outbox or book.overflow(self._ring)]
         for name in {book.kind.collection.name for book in full}:
-            rows = [book.cleared_row(self._ring) for book in full if book.kind.collection.name == name]
-            await self.store.clear(name, rows)
+            books = [book for book in full if book.kind.collection.name == name]
+            emptied = {book.id: book.version for book in books if book.lacks_only_emptying(self._ring)}
+            if emptied:
+                await self.store.empty(name, emptied)
+            if whole := [book.cleared_row(self._ring) for book in books if book.id not in emptied]:
+                await self.store.clear(name, whole)
         self._between("cleared")
 
     async def sweep(self, older_than: float, limit: int = 200) -> int:
@@ -162,7 +163,7 @@ class Processor:
             too_large = {
                 at: f"its document would have more than {MAX_DOCUMENT_BYTES} bytes"
                 for at, row in rows.items()
-                if len(row.body) > MAX_DOCUMENT_BYTES and at not in doomed
+                if len(row.body) + len(row.outbox) > MAX_DOCUMENT_BYTES and at not in doomed
             }
             lost, unsaveable = await self._save({at: row for at, row in rows.items() if at not in too_large})
             for at in unsaveable.keys() & doomed.keys():
@@ -211,7 +212,7 @@ class Processor:
         return loaded
 
     def _book(self, kind: Kind[Any], id_: str, row: Row | None) -> Book:
-        document = self._decoders[kind.collection.name].decode(row.body) if row else Document()
+        document = read(row, self._decoders[kind.collection.name]) if row else Document()
         return Book(self.table.service, kind, id_, row.version if row else 0, document)
 
     async def _recall(self, groups: dict[At, list[Arrival]], loaded: dict[At, Book]) -> dict[At, Known]:

@@ -17,6 +17,7 @@ from shared.contracts.identity import derived_id, following_id
 from shared.contracts.personal_identity import mask
 from shared.engine import dead_letters
 from shared.engine.dead_letters import DeadLetter
+from shared.engine.documents import written
 from shared.engine.model import Decision, Document, Early, Follow, Kind, Out, OutEvent, Rejected, Seen, Waits
 from shared.engine.receive import Arrival
 from shared.store import Row
@@ -51,6 +52,8 @@ class Book:
 
     def known_as(self, arrival: Arrival, inbox: Known) -> str | None:
         """`repetition`, `applied before` under another attempt, `conflict`, or None: new under its attempt."""
+        if not (self.document.ring or self.document.early or inbox):
+            return None
         event = arrival.event
         source, id_ = event.source, event.id
         outcomes: list[Seen | Remembered] = [
@@ -202,9 +205,12 @@ class Book:
         )
         # By what it is found, and its summary, are as they were saved a moment ago.
         row = self._saved or self._row(document, self.version)
-        return Row(
-            self.id, self.version, msgspec.json.encode(document), {**row.fields, "outbox_since": None}, row.brief
-        )
+        body, _ = written(document)
+        return Row(self.id, self.version, body, {**row.fields, "outbox_since": None}, row.brief)
+
+    def lacks_only_emptying(self, ring: int) -> bool:
+        """Whether the saved version differs from the cleared one by its outbox alone, which lies apart."""
+        return self._saved is not None and not self.overflow(ring)
 
     def overflow(self, ring: int) -> list[Seen]:
         """The outcomes beyond the newest `ring`."""
@@ -229,7 +235,8 @@ class Book:
         fields["outbox_since"] = document.outbox_since
         fields["due_at"] = self._due_at(document)
         brief = self.kind.brief(state) if state is not None and not document.erased else b""
-        return Row(self.id, version, msgspec.json.encode(document), fields, brief)
+        body, outbox = written(document)
+        return Row(self.id, version, body, fields, brief, outbox)
 
     def _due_at(self, document: Document[Any]) -> float | None:
         times = [early.leaves_at for early in document.early]

@@ -28,6 +28,7 @@ from shared.engine.publish import BrokerUnavailable
 from shared.store import StoreUnavailable
 
 MAX_RECORDS: Final = 1_000
+_FETCHED_AT_ONCE: Final = 4 * 1024 * 1024  # bytes: a long backlog of many partitions must not be held in memory
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 _COMMITTED_WITHIN: Final = 30.0
@@ -97,6 +98,7 @@ class Loop:
             ack_policy=AckPolicy.MANUAL,
             no_reply=True,
             auto_offset_reset="earliest",
+            fetch_max_bytes=_FETCHED_AT_ONCE,
             max_records=MAX_RECORDS,
             batch_timeout_ms=2,  # of its first question; `start` makes the next ones patient
             listener=self._held,
@@ -185,12 +187,12 @@ class Loop:
         began = time.monotonic()
         assignment = self._held.assignment
         try:
-            unbroken = await self._unbroken(records)
+            ends = await self._unbroken(_ends(records))
             received = self.processor.receive(records)
             # Meanwhile the batch before was cleared, on a thread: what is loaded next must be clear.
             await self._finish_clearing()
             batch = await self.processor.process(received)
-            await self._commit(records, assignment, unbroken)
+            await self._commit(ends, assignment)
         except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
             await self._back_off(records, assignment, error)
         except FuseOpen as error:
@@ -205,32 +207,31 @@ class Loop:
             self.let_go()
             self._count(batch, records, time.monotonic() - began)
             self._clearing = asyncio.create_task(self._clear(batch))
+            await asyncio.sleep(0)  # it begins now: the next batch is read without letting anything else run
 
-    async def _unbroken(self, records: Sequence[ConsumerRecord]) -> set[TopicPartition]:
-        """Partitions that still stand where these records were read: a rebalance may have come between."""
+    async def _unbroken(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Of partitions that still stand where their records were read: a rebalance may have come between."""
         assert self.consumer is not None
-        held = set()
-        for partition, last in _last_offsets(records).items():
+        held = {}
+        for partition, end in ends.items():
             try:
-                if partition in self.consumer.assignment() and await self.consumer.position(partition) == last + 1:
-                    held.add(partition)
+                if partition in self.consumer.assignment() and await self.consumer.position(partition) == end:
+                    held[partition] = end
             except IllegalStateError:
                 continue
         return held
 
-    async def _commit(self, records: Sequence[ConsumerRecord], assignment: int, unbroken: set[TopicPartition]) -> None:
+    async def _commit(self, ends: Mapping[TopicPartition, int], assignment: int) -> None:
         """Named offsets, only of partitions held without interruption since they were read, else an offset goes back."""
-        if assignment != self._held.assignment or self.consumer is None:
+        if assignment != self._held.assignment or self.consumer is None or not ends:
             return
-        offsets = {partition: last + 1 for partition, last in _last_offsets(records).items() if partition in unbroken}
-        if offsets:
-            try:
-                # aiokafka waits for a coordinator without end; a batch that comes again is seen by readiness.
-                async with asyncio.timeout(_COMMITTED_WITHIN):
-                    await self.consumer.commit(offsets)
-            except TimeoutError as error:
-                raise BrokerUnavailable(f"Kafka has taken no offsets within {_COMMITTED_WITHIN:g} s") from error
-            self.committed.update(offsets)
+        try:
+            # aiokafka waits for a coordinator without end; a batch that comes again is seen by readiness.
+            async with asyncio.timeout(_COMMITTED_WITHIN):
+                await self.consumer.commit(ends)
+        except TimeoutError as error:
+            raise BrokerUnavailable(f"Kafka has taken no offsets within {_COMMITTED_WITHIN:g} s") from error
+        self.committed.update(ends)
 
     async def _back_off(self, records: Sequence[ConsumerRecord], assignment: int, error: Exception) -> None:
         metrics.RETRIES.labels(self.service, type(error).__name__).inc()
@@ -297,12 +298,10 @@ def _as_pattern(topic: str) -> str:
     return re.escape(topic).replace(r"\*", r"[a-z0-9.-]+")
 
 
-def _last_offsets(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:
-    last: dict[tuple[str, int], int] = {}
-    for record in records:
-        partition = (record.topic, record.partition)
-        last[partition] = max(record.offset, last.get(partition, -1))
-    return {TopicPartition(*partition): offset for partition, offset in last.items()}
+def _ends(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:
+    """The offsets that follow the last record of each partition; of one they come in order."""
+    last = {(record.topic, record.partition): record.offset for record in records}
+    return {TopicPartition(*partition): offset + 1 for partition, offset in last.items()}
 
 
 def _first_offsets(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:

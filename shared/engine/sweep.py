@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -24,6 +23,7 @@ from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.identity import deadline_id
 from shared.engine import metrics
 from shared.engine.batch import Processor
+from shared.engine.documents import decoder_of, read
 from shared.engine.lag import partitions_read
 from shared.engine.loop import Loop
 from shared.engine.model import Document, Due, Kind
@@ -68,10 +68,7 @@ class Sweeper:
         # A second consumer that never subscribes: it may ask for offsets while the first is in a rebalance.
         self._offsets = AIOKafkaConsumer(**kafka.options(), group_id=self._table.service, enable_auto_commit=False)
         self._client = AIOKafkaClient(**kafka.options())
-        self._decoders = {
-            kind.collection.name: msgspec.json.Decoder(Document[kind.state])  # type: ignore[name-defined]
-            for kind in self._table.kinds
-        }
+        self._decoders = {kind.collection.name: decoder_of(kind) for kind in self._table.kinds}
 
     async def __aenter__(self) -> Self:
         """Connects. Raises `KafkaError` where Kafka does not answer."""
@@ -211,5 +208,4 @@ class Sweeper:
         )
 
     def _document(self, kind: Kind[Any], row: Row) -> Document[Any]:
-        document: Document[Any] = self._decoders[kind.collection.name].decode(row.body)
-        return document
+        return read(row, self._decoders[kind.collection.name])

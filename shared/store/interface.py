@@ -16,7 +16,7 @@ import msgspec
 Scalar = str | int | float | bool | None
 Fields = Mapping[str, Scalar | Sequence[str]]
 What = Literal["body", "brief"]
-"""What rows come with: the document, or its summary."""
+"""What rows come with: the document and its outbox, or its summary."""
 Range = tuple[Scalar, Scalar]
 """From and to, both included; None is open."""
 
@@ -84,7 +84,8 @@ class Journal:
 class Row(msgspec.Struct, frozen=True, gc=False):
     """A document as it is kept: `body` is JSON; `fields` what it can be found by; `brief` a summary, JSON too.
 
-    A Struct: a frozen dataclass takes eight times as long to make.
+    `outbox`, JSON that comes with the body, is apart, to be emptied without it. A Struct: a frozen dataclass takes eight
+    times as long to make.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     body: bytes = b""
     fields: Fields = {}
     brief: bytes = b""
+    outbox: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,9 @@ class Store(Protocol):
 
     async def clear(self, collection: str, rows: Sequence[Row]) -> None:
         """Replaces each document whole where it still has version `row.version`; a miss is fine, nothing is created."""
+
+    async def empty(self, collection: str, versions: Mapping[str, int]) -> None:
+        """Takes outbox and `outbox_since` from each document that still has its version; a miss is fine. All else stays."""
 
     async def find(
         self,

@@ -1,6 +1,6 @@
 """The engine for production: MongoDB, one database and one user a service. The only module that imports a driver.
 
-A document is `{_id, version, body, brief, …}`: the body as JSON text, beside it the declared fields to find it by. Motor is
+A document is `{_id, version, body, outbox, brief, …}`: the body as JSON text, beside it the declared fields to find it by. Motor is
 the driver, or PyMongo's own async client, by one setting; both answer to the same names (docs/decisions/0005). Everything
 is read from the primary with majority concern, and written to a majority's journals before a call returns.
 
@@ -19,7 +19,7 @@ import structlog
 from bson.errors import BSONError
 from bson.max_key import MaxKey
 from bson.raw_bson import RawBSONDocument
-from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReplaceOne
+from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConfigurationError, OperationFailure, PyMongoError
 
@@ -38,7 +38,8 @@ from shared.store.interface import (
     Written,
 )
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""2: outboxes beside the bodies."""
 Driver = Literal["motor", "pymongo"]
 Json = dict[str, Any]
 _Database = AsyncDatabase[Json]
@@ -57,7 +58,7 @@ _OPTIONS: Final[Mapping[str, Any]] = {
 }
 _MAX_BSON: Final = 16 * 1024 * 1024
 _IN_ONE_ANSWER: Final = 10_000  # documents; the drivers' default is 101 and another round trip for the rest
-_RESERVED: Final = frozenset({"_id", "id", "version", "body", "brief"})
+_RESERVED: Final = frozenset({"_id", "id", "version", "body", "outbox", "brief"})
 
 _DUPLICATE: Final = 11000
 _EXISTS: Final = 48
@@ -101,7 +102,7 @@ class MongoStore:
             await closing
 
     async def load(self, collection: str, ids: Sequence[str], *, what: What = "body") -> dict[str, Row]:
-        documents = await self._read(collection, {"_id": {"$in": list(ids)}}, {"version": 1, what: 1})
+        documents = await self._read(collection, {"_id": {"$in": list(ids)}}, _WHAT[what])
         return {document["_id"]: _row(document) for document in documents}
 
     async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
@@ -132,6 +133,12 @@ class MongoStore:
             ],
         )
 
+    async def empty(self, collection: str, versions: Mapping[str, int]) -> None:
+        gone = {"$unset": {"outbox": "", "outbox_since": ""}}
+        await self._write(
+            collection, [UpdateOne({"_id": id_, "version": version}, gone) for id_, version in versions.items()]
+        )
+
     async def find(
         self,
         collection: str,
@@ -150,7 +157,7 @@ class MongoStore:
         query.compares("$lte", at_most)
         query.compares("$gte", at_least)
         sort = query.sort(order, descending=descending)
-        documents = await self._read(collection, query.filter, {"version": 1, what: 1}, sort, limit, offset)
+        documents = await self._read(collection, query.filter, _WHAT[what], sort, limit, offset)
         return [_row(document) for document in documents]
 
     async def versions(
@@ -248,7 +255,7 @@ class MongoStore:
             cursor = self._database[name].find(query, what, batch_size=_IN_ONE_ANSWER, limit=limit or 0, skip=offset)
             return await (cursor.sort(list(sort)) if sort else cursor).to_list(None)
 
-    async def _write(self, name: str, operations: Sequence[ReplaceOne[Any]]) -> Json:
+    async def _write(self, name: str, operations: Sequence[ReplaceOne[Any] | UpdateOne]) -> Json:
         """One unordered bulk; what became of it, errors of single documents too."""
         if not operations:
             return {"writeErrors": [], "upserted": []}
@@ -419,17 +426,23 @@ _OUTCOME: Final = _shape(_id=_shape(event=_TEXT, attempt=_WHOLE)["$jsonSchema"],
 def _document(row: Row, columns: Iterable[str]) -> RawBSONDocument:
     """Raises `ValueError` and the like where it cannot be kept."""
     fields = {name: value for name in columns if (value := row.fields.get(name)) is not None}
-    brief = {"brief": row.brief.decode()} if row.brief else {}
-    document = {"_id": row.id, "version": row.version, "body": row.body.decode(), **brief, **fields}
+    beside = {name: text.decode() for name, text in (("outbox", row.outbox), ("brief", row.brief)) if text}
+    document = {"_id": row.id, "version": row.version, "body": row.body.decode(), **beside, **fields}
     encoded = bson.encode(document)
     if len(encoded) > _MAX_BSON:
         raise ValueError(f"it would have {len(encoded)} bytes; MongoDB keeps {_MAX_BSON}")
     return RawBSONDocument(encoded)
 
 
+_WHAT: Final[Mapping[What, Mapping[str, int]]] = {
+    "body": {"version": 1, "body": 1, "outbox": 1},
+    "brief": {"version": 1, "brief": 1},
+}
+
+
 def _row(document: Json) -> Row:
-    brief = document.get("brief", "").encode()
-    return Row(document["_id"], document["version"], document.get("body", "").encode(), brief=brief)
+    body, brief, outbox = (document.get(name, "").encode() for name in ("body", "brief", "outbox"))
+    return Row(document["_id"], document["version"], body, brief=brief, outbox=outbox)
 
 
 def _written(document: Json) -> Written:

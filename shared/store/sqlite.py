@@ -31,8 +31,8 @@ from shared.store.interface import (
     Written,
 )
 
-VERSION: Final = 2
-"""1: side tables of (value, id). 2: with the version and the narrowing fields besides."""
+VERSION: Final = 3
+"""1: side tables of (value, id). 2: with the version and the narrowing fields besides. 3: outboxes beside the bodies."""
 _PAGE_CACHE_KIB: Final = 8 * 1024
 _PAGES_A_CHECKPOINT: Final = 4_000  # 16 MiB of log: a document is saved and cleared, and written into the file once
 _CHUNK: Final = 500  # placeholders a statement; SQLite takes more, a plan for each length does not pay
@@ -68,6 +68,9 @@ class SqliteStore:
 
     async def clear(self, collection: str, rows: Sequence[Row]) -> None:
         await self._writer.run(_clear, self._collections[collection], rows)
+
+    async def empty(self, collection: str, versions: Mapping[str, int]) -> None:
+        await self._writer.run(_empty, self._collections[collection].name, versions)
 
     async def find(
         self,
@@ -211,7 +214,7 @@ def _make_collection(connection: sqlite3.Connection, collection: Collection) -> 
         f"CREATE TABLE IF NOT EXISTS {name} (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
         " brief BLOB NOT NULL)"
     )
-    _add_missing(connection, name, _columns(collection))
+    _add_missing(connection, name, ["outbox", *_columns(collection)])
     for index in collection.indexes:
         if index.many:
             _make_side(connection, collection, _side(collection, index.name))
@@ -253,7 +256,7 @@ def _beside(collection: Collection) -> tuple[str, ...]:
 
 def _columns(collection: Collection) -> list[str]:
     indexed = [field for index in collection.indexes if not index.many for field in index.fields]
-    return list(dict.fromkeys([*indexed, *collection.narrowing]))
+    return list(dict.fromkeys([*indexed, *collection.narrowing, "outbox_since"]))
 
 
 def _many(collection: Collection) -> list[Index]:
@@ -264,15 +267,18 @@ def _chunks(items: Sequence[T]) -> Iterable[Sequence[T]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
-def _row(what: What, id_: str, version: int, asked: bytes) -> Row:
-    return Row(id_, version, brief=asked) if what == "brief" else Row(id_, version, asked)
+_WHAT: Final[Mapping[What, tuple[str, ...]]] = {"body": ("body", "outbox"), "brief": ("brief",)}
+
+
+def _row(what: What, id_: str, version: int, asked: bytes, outbox: bytes | None = None) -> Row:
+    return Row(id_, version, brief=asked) if what == "brief" else Row(id_, version, asked, outbox=outbox or b"")
 
 
 def _load(connection: sqlite3.Connection, name: str, ids: Sequence[str], what: What) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for chunk in _chunks(ids):
         marks = ",".join("?" * len(chunk))
-        statement = f"SELECT id, version, {what} FROM {name} WHERE id IN ({marks})"
+        statement = f"SELECT id, version, {', '.join(_WHAT[what])} FROM {name} WHERE id IN ({marks})"
         rows.update({row[0]: _row(what, *row) for row in connection.execute(statement, chunk)})
     return rows
 
@@ -325,22 +331,26 @@ def _write_each(connection: sqlite3.Connection, collection: Collection, rows: Se
 def _insert(collection: Collection, columns: Sequence[str]) -> str:
     named = "".join(f", {column}" for column in columns)
     return (
-        f"INSERT INTO {collection.name} (id, version, body, brief{named}) VALUES (?, ?, ?, ?{', ?' * len(columns)})"
+        f"INSERT INTO {collection.name} (id, version, body, outbox, brief{named})"
+        f" VALUES (?, ?, ?, ?, ?{', ?' * len(columns)})"
         " ON CONFLICT (id) DO NOTHING"
     )
 
 
 def _inserted(columns: Sequence[str], row: Row) -> Sequence[object]:
-    return row.id, row.version, row.body, row.brief, *map(row.fields.get, columns)
+    return row.id, row.version, row.body, row.outbox or None, row.brief, *map(row.fields.get, columns)
 
 
 def _replace(collection: Collection, columns: Sequence[str]) -> str:
     settings = "".join(f", {column} = ?" for column in columns)
-    return f"UPDATE {collection.name} SET version = ?, body = ?, brief = ?{settings} WHERE id = ? AND version = ?"
+    return (
+        f"UPDATE {collection.name} SET version = ?, body = ?, outbox = ?, brief = ?{settings}"
+        " WHERE id = ? AND version = ?"
+    )
 
 
 def _replaced(columns: Sequence[str], row: Row, guard: int) -> Sequence[object]:
-    return row.version, row.body, row.brief, *map(row.fields.get, columns), row.id, guard
+    return row.version, row.body, row.outbox or None, row.brief, *map(row.fields.get, columns), row.id, guard
 
 
 def _list_many(connection: sqlite3.Connection, collection: Collection, row: Row, *, is_new: bool) -> None:
@@ -364,6 +374,15 @@ def _list_many(connection: sqlite3.Connection, collection: Collection, row: Row,
 def _clear(connection: sqlite3.Connection, collection: Collection, rows: Sequence[Row]) -> None:
     columns = _columns(collection)
     connection.executemany(_replace(collection, columns), [_replaced(columns, row, row.version) for row in rows])
+
+
+def _empty(connection: sqlite3.Connection, name: str, versions: Mapping[str, int]) -> None:
+    # One statement, for the reason of `_versions`: it goes on beside the event loop, which reads the next batch meanwhile.
+    connection.execute(
+        f"UPDATE {name} SET outbox = NULL, outbox_since = NULL FROM json_each(?) AS sent"
+        f" WHERE {name}.id = sent.key AND {name}.version = sent.value",
+        [msgspec.json.encode(versions).decode()],
+    )
 
 
 class _Query:
@@ -395,9 +414,9 @@ class _Query:
         way = "DESC" if descending else "ASC"
         sort = f"{name}.{self._declared(order)} {way}, " if order else ""
         tables, where, values = self._from_main()
+        asked = [f"{name}.{column}" for column in ("id", "version", *_WHAT[self._what])]
         statement = (
-            f"SELECT {name}.id, {name}.version, {name}.{self._what} FROM {tables} WHERE {where}"
-            f" ORDER BY {sort}{name}.id {way} LIMIT ? OFFSET ?"
+            f"SELECT {', '.join(asked)} FROM {tables} WHERE {where} ORDER BY {sort}{name}.id {way} LIMIT ? OFFSET ?"
         )
         return [_row(self._what, *row) for row in connection.execute(statement, [*values, limit, offset])]
 

@@ -37,7 +37,7 @@ from shared.engine.loop import MAX_RECORDS, Loop
 from shared.engine.model import Decision, Follow, Handler, Kind, Table
 from shared.engine.publish import Publisher, Record
 from shared.store import Collection, Index, Row, Store
-from tests.engines import open_store
+from shared.store.sqlite import SqliteStore
 
 PADDING: Final = 1_000
 """Bytes of an aggregate beside its count, so that reading and writing it costs what it costs."""
@@ -288,7 +288,7 @@ WAYS: Final[dict[str, Callable[[Job], Awaitable[None]]]] = {"bare": bare, "engin
 
 
 async def _run(asked: Namespace) -> dict[str, Any]:
-    store = open_store(asked.store, Path(asked.folder))
+    store = _store(asked.store, Path(asked.folder))
     await store.open([COLLECTION])
     meter = Meter(asked.count, tells=asked.tell)
     if not asked.count:
@@ -308,6 +308,15 @@ async def _run(asked: Namespace) -> dict[str, Any]:
         "memory_mb": psutil.Process().memory_info().rss / 1e6,
         "steps": meter.steps,
     }
+
+
+def _store(kind: str, folder: Path) -> Store:
+    if kind == "sqlite":
+        return SqliteStore(folder / "service.sqlite")
+    # Not at the top: it loads pytest, Docker's client and more, 15 MB that no service has.
+    from tests.engines import open_store
+
+    return open_store(kind, folder)
 
 
 def _over_when_stdin_closes(over: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:

@@ -15,7 +15,7 @@ THINGS = Collection(
     (Index(("at",)), Index(("kind", "at")), Index(("tags",), many=True), Index(("areas",), many=True)),
     narrowing=("price",),
 )
-OTHERS = Collection("others", (Index(("at",)),))
+OTHERS = Collection("others", (Index(("at",)), Index(("outbox_since",))))
 DIARY = Journal("diary")
 
 

@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from shared.store import (
-    Store,
-    Unsaveable,
-)
-from shared.store.interface import Remembered
+from shared.store import Row, Store, Unsaveable
+from shared.store.interface import Fields, Remembered
 from tests.contract.shelf import DIARY, OTHERS, THINGS, bodies, found, outcome, page, row
 from tests.engines import STORES, drop_store, open_store
 
@@ -144,7 +141,41 @@ async def test_clearing_an_older_version_overwrites_nothing(store: Store) -> Non
 
 async def test_clearing_creates_nothing(store: Store) -> None:
     await store.clear("things", [row("a", 1, b"cleared")])
+    await store.empty("things", {"a": 1})
     assert await store.load("things", ["a"]) == {}
+
+
+async def test_an_outbox_comes_with_the_body_and_is_emptied_alone(store: Store) -> None:
+    fields: Fields = {"at": 1.0, "outbox_since": 2.0, "tags": ["x"]}
+    await store.save("others", [Row("a", 1, b"body", fields, b"brief", b"outbox")])
+    (full,) = (await store.load("others", ["a"])).values()
+    assert full == Row("a", 1, b"body", outbox=b"outbox")
+    assert await store.find("others", at_most=("outbox_since", 2.0)) == [full]
+    await store.empty("others", {"a": 1})
+    assert await store.load("others", ["a"]) == {"a": Row("a", 1, b"body")}
+    assert await store.find("others", at_most=("outbox_since", 2.0)) == []
+    assert await store.find("others", equal={"at": 1.0}, what="brief") == [Row("a", 1, brief=b"brief")]
+
+
+async def test_an_outbox_of_a_newer_version_is_not_emptied(store: Store) -> None:
+    both = [Row(id_, 1, b"1", {"outbox_since": 1.0}, outbox=b"of 1") for id_ in ("a", "b")]
+    await store.save("others", both)
+    await store.save("others", [Row("a", 2, b"2", {"outbox_since": 1.0}, outbox=b"of 2")])
+    await store.empty("others", {"a": 1, "b": 1, "c": 1})
+    assert {id_: one.outbox for id_, one in (await store.load("others", ["a", "b", "c"])).items()} == {
+        "a": b"of 2",
+        "b": b"",
+    }
+    assert [one.id for one in await store.find("others", at_least=("outbox_since", 0.0))] == ["a"]
+
+
+async def test_clearing_and_saving_leave_no_outbox_but_their_own(store: Store) -> None:
+    await store.save("others", [Row("a", 1, b"1", {"outbox_since": 1.0}, outbox=b"of 1")])
+    await store.clear("others", [Row("a", 1, b"cleared")])
+    assert await store.load("others", ["a"]) == {"a": Row("a", 1, b"cleared")}
+    await store.save("others", [Row("a", 2, b"2", {"outbox_since": 2.0}, outbox=b"of 2")])
+    await store.save("others", [Row("a", 3, b"3")])
+    assert await store.load("others", ["a"]) == {"a": Row("a", 3, b"3")}
 
 
 # --- finding

@@ -23,7 +23,7 @@ async def test_sqlite_refuses_a_file_of_a_newer_program(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     store = SqliteStore(path)
-    with pytest.raises(StoreVersionError, match=r"service\.sqlite has version 99, this program knows 2"):
+    with pytest.raises(StoreVersionError, match=r"service\.sqlite has version 99, this program knows 3"):
         await store.open([THINGS])
     await store.close()
 
@@ -62,7 +62,7 @@ async def test_sqlite_opens_a_file_of_version_1_and_finds_what_it_lists(tmp_path
         assert await found(store, equal={"tags": "x"}) == ["a", "b"]
         await store.close()
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 async def test_sqlite_says_that_it_is_unavailable_where_its_file_cannot_be_opened(tmp_path: Path) -> None:

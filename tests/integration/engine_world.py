@@ -5,7 +5,7 @@ it, ActivityChosen waits until it is open; the activity's id decides what become
 memory to deliver from as often as one likes, a wire that keeps what was published, and a store for real.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.fields import Data
 from shared.engine.batch import Batch, Processor
+from shared.engine.documents import decoder_of, read
 from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutRow, Rejected, Table, Waits
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
 from shared.store import Collection, Index, Journal, Row, Store
@@ -355,6 +356,10 @@ class WatchedStore:
         await self._at(self.before, "clear")
         await self._store.clear(collection, rows)
 
+    async def empty(self, collection: str, versions: Mapping[str, int]) -> None:
+        await self._at(self.before, "clear")
+        await self._store.empty(collection, versions)
+
     async def remember(self, outcomes: Sequence[Remembered]) -> None:
         await self._at(self.before, "remember")
         await self._store.remember(outcomes)
@@ -441,9 +446,11 @@ class World:
         return row.version if row else 0
 
 
+_DOCUMENTS: Final = decoder_of(TALLIES)
+
+
 def read_document(row: Row) -> Document[Tally]:
-    document: Document[Tally] = msgspec.json.decode(row.body, type=Document[Tally])
-    return document
+    return read(row, _DOCUMENTS)
 
 
 def watched(processor: Processor) -> WatchedStore:

@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import pytest
 
 from shared.engine.publish import BrokerUnavailable
@@ -12,6 +13,7 @@ from tests.integration.engine_world import (
     choose,
     header,
     issue,
+    read_document,
     referral,
     watched,
     withdraw,
@@ -93,6 +95,20 @@ async def test_the_sweep_publishes_and_clears_what_a_dead_consumer_left(world: W
     document = await world.document(2)
     assert (document.outbox, document.outbox_since) == ([], None)
     assert len(document.ring) + document.spilled == 1
+
+
+async def test_an_outbox_that_an_earlier_program_kept_in_the_body_goes_out_and_is_cleared(world: World) -> None:
+    await world.crash("saved", world.log.event(issue()))
+    store = world.main.store
+    (row,) = (await store.load(COLLECTION.name, [referral(1)])).values()
+    earlier = msgspec.json.encode(read_document(row))
+    assert b'"outbox"' in earlier
+    await store.clear(COLLECTION.name, [Row(row.id, row.version, earlier, {"outbox_since": 1.0})])
+    assert (await world.document()).outbox == read_document(row).outbox
+    assert await world.main.sweep(time.time() + 1) == 1
+    assert len(world.wire.follow_ups()) == 1
+    document = await world.document()
+    assert (document.outbox, document.outbox_since, await world.version()) == ([], None, 1)
 
 
 async def test_a_sweep_beside_a_living_consumer_takes_nothing_from_it(world: World) -> None:

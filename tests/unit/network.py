@@ -81,6 +81,13 @@ class MemoryStore:
         there = self.rows[collection]
         there.update({row.id: row for row in rows if row.id in there and there[row.id].version == row.version})
 
+    async def empty(self, collection: str, versions: Mapping[str, int]) -> None:
+        there = self.rows[collection]
+        for id_, version in versions.items():
+            if id_ in there and there[id_].version == version:
+                fields = {**there[id_].fields, "outbox_since": None}
+                there[id_] = msgspec.structs.replace(there[id_], outbox=b"", fields=fields)
+
     async def find(
         self,
         collection: str,
@@ -143,7 +150,9 @@ class MemoryStore:
 
 def _with(what: What, row: Row) -> Row:
     """No more than was asked for, so that nobody reads what another engine would not hand out."""
-    return Row(row.id, row.version, row.body if what == "body" else b"", {}, row.brief if what == "brief" else b"")
+    if what == "brief":
+        return Row(row.id, row.version, brief=row.brief)
+    return Row(row.id, row.version, row.body, outbox=row.outbox)
 
 
 def _holds(row: Row, name: str, wanted: Any) -> bool:
