@@ -299,9 +299,12 @@ def _as_pattern(topic: str) -> str:
 
 
 def _ends(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:
-    """The offsets that follow the last record of each partition; of one they come in order."""
-    last = {(record.topic, record.partition): record.offset for record in records}
-    return {TopicPartition(*partition): offset + 1 for partition, offset in last.items()}
+    """The offsets that follow the last record of each partition."""
+    ends: dict[tuple[str, int], int] = {}
+    for record in records:
+        partition = (record.topic, record.partition)
+        ends[partition] = max(record.offset + 1, ends.get(partition, 0))
+    return {TopicPartition(*partition): end for partition, end in ends.items()}
 
 
 def _first_offsets(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:

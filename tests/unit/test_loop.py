@@ -124,6 +124,12 @@ async def test_a_batch_commits_its_partitions_by_name_and_is_cleared_after(world
     assert world.processing.steps == ["process", "clear"]
 
 
+async def test_clearing_begins_before_the_next_batch_is_read(world: World) -> None:
+    await world.loop._take(BATCH)
+    assert world.processing.steps == ["process", "clear"]
+    await world.loop._finish_clearing()
+
+
 async def test_a_partition_that_stands_elsewhere_was_taken_away_meanwhile_and_is_not_committed(world: World) -> None:
     """It went and came back between reading and here: its position is where its other holder committed."""
     world.consumer.at[A] = 5
