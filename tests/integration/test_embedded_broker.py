@@ -116,6 +116,25 @@ async def test_what_is_produced_is_consumed_and_goes_on_after_the_commit(
 
 
 @pytest.mark.asyncio
+async def test_what_a_producer_sends_once_more_is_written_twice(own_broker: BrokerProcess) -> None:
+    """Kafka would know it again. What relies on it: the oracle of the scenarios counts no copies on this broker."""
+    sender = AIOKafkaProducer(
+        bootstrap_servers=own_broker.kafka, enable_idempotence=True, acks="all", request_timeout_ms=1_000
+    )
+    async with sender, consumer(own_broker, "g", "a") as reader:
+        await sender.send_and_wait("a", b"first")
+        process = psutil.Process(own_broker.pid)
+        process.suspend()
+        try:
+            second = asyncio.create_task(sender.send_and_wait("a", b"second"))
+            await asyncio.sleep(2.5)
+        finally:
+            process.resume()
+        await second
+        assert await read(reader, 3) == [b"first", b"second", b"second"]
+
+
+@pytest.mark.asyncio
 async def test_a_batch_keeps_headers_key_time_and_partition(broker: BrokerProcess) -> None:
     async with producer(broker) as sender:
         batch = sender.create_batch()

@@ -18,7 +18,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -92,8 +92,8 @@ class Stage:
     """What the supervisor told a person."""
     own: defaultdict[str, dict[str, str]]
     """Settings of single instances, from their next start on."""
+    declared: Declared
     proxied: Proxied | None = None
-    declared: Declared = field(default_factory=Declared)
     rounds: int = 1
     before: int = 0
     since: float = 0.0
@@ -351,7 +351,8 @@ def open_stage(
         say=hear,
     ) as supervisor:
         with looked_after(supervisor) as check:
-            yield Stage(folder, engine, supervisor, check, record, seed, said, own, made[0] if made else None)
+            declared = Declared(repeats=engine is Engine.EMBEDDED)
+            yield Stage(folder, engine, supervisor, check, record, seed, said, own, declared, made[0] if made else None)
         run = read_run(opened)
         assert supervisor.stop() == []
     assert run is None or still_running(run) == []

@@ -109,6 +109,15 @@ def test_an_event_that_was_sent_again_is_no_fault() -> None:
     assert world.faults() == []
 
 
+@pytest.mark.parametrize("repeats", [True, False])
+def test_of_an_event_the_log_holds_more_than_was_sent_where_the_broker_repeats_alone(*, repeats: bool) -> None:
+    world = World(Declared(repeats=repeats))
+    world.records.append(sent(3, "issued"))
+    world.became[REGION, "issued"] = ("applied", 1)
+    assert [fault for fault in world.faults() if "the log holds 2" in fault] == world.faults()
+    assert bool(world.faults()) is not repeats
+
+
 def test_effects_of_what_was_parked_may_come_behind() -> None:
     world = World()
     world.declared.expected[REGION, "issued"] = replace(world.declared.expected[REGION, "issued"], parked=True)
