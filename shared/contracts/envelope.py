@@ -39,6 +39,9 @@ ATTRIBUTES: Final = (
     "synthetic",
 )
 
+_HEADER: Final = {name: f"ce_{name}" for name in ATTRIBUTES if name != "datacontenttype"}
+_ATTRIBUTE: Final = {header: name for name, header in _HEADER.items()}
+
 Headers = Iterable[tuple[str, bytes | None]]
 
 _TRACING = re.compile(r"[A-Za-z0-9._:/-]{0,128}")
@@ -99,17 +102,18 @@ def read_kafka(value: bytes | None, headers: Headers) -> Raw:
     attributes: dict[str, str] = {}
     content_type = ""
     for name, content in headers:
-        if not name.startswith("ce_") and name != "content-type":
+        attribute = _ATTRIBUTE.get(name) or (name[3:] if name.startswith("ce_") else None)
+        if attribute is None and name != "content-type":
             continue
         try:
             text = content.decode()  # type: ignore[union-attr]
         except (AttributeError, UnicodeDecodeError) as error:
             what = "has no value" if content is None else "is not UTF-8"
             raise Undecodable(f"the header {mask(name)} {what}") from error
-        if name == "content-type":
+        if attribute is None:
             content_type = text
         else:
-            attributes[name[3:]] = text
+            attributes[attribute] = text
     if content_type.lower().startswith("application/cloudevents") or not attributes:
         return read_structured(value)
     if content_type:
@@ -359,8 +363,13 @@ def attributes_of(event: Event) -> dict[str, str]:
 
 def kafka_headers(attributes: Mapping[str, str]) -> list[tuple[str, bytes]]:
     """The attributes as headers of the Kafka binding's binary mode."""
-    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items() if name != "datacontenttype"]
-    return [*headers, ("content-type", b"application/json")]
+    headers = [
+        (_HEADER.get(name) or f"ce_{name}", value.encode())
+        for name, value in attributes.items()
+        if name != "datacontenttype"
+    ]
+    headers.append(("content-type", b"application/json"))
+    return headers
 
 
 def written(time: datetime) -> str:
