@@ -48,6 +48,13 @@ class Batch:
         self.books: dict[At, Book] = {}
         self.letters: list[DeadLetter] = []
         self.outcomes: Counter[tuple[str, str]] = Counter()
+        """By class, which is empty where it was not looked for, and outcome."""
+
+    @property
+    def saved(self) -> dict[tuple[str, str], int]:
+        """The outcomes that a document remembers by now, whatever becomes of the batch."""
+        unsaved = (books.REPETITION, books.CONFLICT)
+        return {(name, one): count for (name, one), count in self.outcomes.items() if name and one not in unsaved}
 
 
 class Received:

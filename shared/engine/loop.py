@@ -186,12 +186,14 @@ class Loop:
     async def _process(self, records: tuple[ConsumerRecord, ...]) -> None:
         began = time.monotonic()
         assignment = self._held.assignment
+        batch = Batch()
         try:
             ends = await self._unbroken(_ends(records))
             received = self.processor.receive(records)
+            batch = received.batch
             # Meanwhile the batch before was cleared, on a thread: what is loaded next must be clear.
             await self._finish_clearing()
-            batch = await self.processor.process(received)
+            await self.processor.process(received)
             await self._commit(ends, assignment)
         except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
             await self._back_off(records, assignment, error)
@@ -208,6 +210,9 @@ class Loop:
             self._count(batch, records, time.monotonic() - began)
             self._clearing = asyncio.create_task(self._clear(batch))
             await asyncio.sleep(0)  # it begins now: the next batch is read without letting anything else run
+            return
+        # What it has saved already will be a repetition when it comes again.
+        self._count_outcomes(batch.saved)
 
     async def _unbroken(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """Of partitions that still stand where their records were read: a rebalance may have come between."""
@@ -269,7 +274,10 @@ class Loop:
         now = time.time()
         for record in records:
             hop.observe(max(0.0, now - record.timestamp / 1000))
-        for (name, outcome), count in batch.outcomes.items():
+        self._count_outcomes(batch.outcomes)
+
+    def _count_outcomes(self, outcomes: Mapping[tuple[str, str], int]) -> None:
+        for (name, outcome), count in outcomes.items():
             metrics.EVENTS.labels(self.service, name, outcome).inc(count)
 
 

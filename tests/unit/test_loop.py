@@ -69,9 +69,12 @@ class Processing:
         self.fuse = Fuse()
         self.steps: list[str] = []
         self.during: Callable[[], Awaitable[None]] | None = None
+        self.became: dict[tuple[str, str], int] = {}
 
     def receive(self, records: Sequence[Any]) -> Received:
-        return Received()
+        received = Received()
+        received.batch.outcomes.update(self.became)
+        return received
 
     async def process(self, received: Received) -> Batch:
         self.steps.append("process")
@@ -167,6 +170,22 @@ async def test_a_batch_that_failed_comes_again_and_no_exception_gets_out(world: 
     world.processing.during = None
     await world.take()
     assert world.consumer.commits == [{A: 8, B: 4}]
+
+
+async def test_what_a_failed_batch_had_saved_is_counted_then_and_the_rest_once_it_is_through(world: World) -> None:
+    def counted() -> list[float]:
+        named = [("ReferralIssued", "applied"), ("ReferralIssued", "repetition"), ("", "skipped")]
+        return [metrics.EVENTS.labels(world.loop.service, *one)._value.get() for one in named]
+
+    before = counted()
+    world.processing.became = {("ReferralIssued", "applied"): 2, ("", "skipped"): 1}
+    world.processing.during = raises(BrokerUnavailable("no answer"))
+    await world.take()
+    world.processing.became = {("ReferralIssued", "repetition"): 2, ("", "skipped"): 1}
+    await world.take()
+    world.processing.during = None
+    await world.take()
+    assert [after - one for after, one in zip(counted(), before, strict=True)] == [2, 2, 1]
 
 
 async def test_the_pauses_grow_while_it_fails_and_shrink_when_it_works(world: World) -> None:
