@@ -169,6 +169,13 @@ async def test_an_outbox_of_a_newer_version_is_not_emptied(store: Store) -> None
     assert [one.id for one in await store.find("others", at_least=("outbox_since", 0.0))] == ["a"]
 
 
+@pytest.mark.parametrize("id_", ["a/b", 'a"b', "a\\b", "a\nb", "ä", "a.b", "$a"])
+async def test_an_outbox_is_emptied_whatever_its_id_is_made_of(store: Store, id_: str) -> None:
+    await store.save("others", [Row(id_, 1, b"body", {"outbox_since": 1.0}, outbox=b"outbox")])
+    await store.empty("others", {id_: 1})
+    assert await store.load("others", [id_]) == {id_: Row(id_, 1, b"body")}
+
+
 async def test_clearing_and_saving_leave_no_outbox_but_their_own(store: Store) -> None:
     await store.save("others", [Row("a", 1, b"1", {"outbox_since": 1.0}, outbox=b"of 1")])
     await store.clear("others", [Row("a", 1, b"cleared")])
