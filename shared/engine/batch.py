@@ -52,9 +52,8 @@ class Batch:
 
     @property
     def saved(self) -> dict[tuple[str, str], int]:
-        """The outcomes that a document remembers by now, whatever becomes of the batch."""
-        unsaved = (books.REPETITION, books.CONFLICT)
-        return {(name, one): count for (name, one), count in self.outcomes.items() if name and one not in unsaved}
+        """Of events whose documents remember them by now, whatever becomes of the batch."""
+        return {(name, one): count for (name, one), count in self.outcomes.items() if name and one != books.CONFLICT}
 
 
 class Received:

@@ -211,7 +211,7 @@ class Loop:
             self._clearing = asyncio.create_task(self._clear(batch))
             await asyncio.sleep(0)  # it begins now: the next batch is read without letting anything else run
             return
-        # What it has saved already will be a repetition when it comes again.
+        # What it has saved is saved: it will be a repetition when it comes again, here or to who holds it now.
         self._count_outcomes(batch.saved)
 
     async def _unbroken(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
