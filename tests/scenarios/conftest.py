@@ -97,5 +97,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows = rows_of(terminalreporter.stats)
     if ALL and rows:
-        REPORT.write_text(as_markdown(rows), encoding="utf-8")
+        REPORT.write_text(as_markdown(rows, REPORT.read_text(encoding="utf-8")), encoding="utf-8")
         terminalreporter.write_line(f"scenarios: {len(rows)} played; see {REPORT.name}")

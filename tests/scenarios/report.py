@@ -1,4 +1,7 @@
-"""REPORT.md, written at the end of `make scenarios`: what was played, when, on what, and what it came to."""
+"""REPORT.md, written at the end of `make scenarios`: what was played, when, on what, and what it came to.
+
+Where some were played alone (`make scenarios ONLY=15-java`), the others stay as they were, each with its own date.
+"""
 
 import platform
 import re
@@ -15,6 +18,7 @@ from tests.scenarios.table import TABLE
 
 REPORT: Final = Path(__file__).with_name("REPORT.md")
 _PLAYED: Final = re.compile(r"\[(\d+)-")
+_LINE: Final = re.compile(r"\| (?P<number>\d+) \| [^|]+ \| (?P<engine>\w+) \|")
 
 
 @dataclass(frozen=True)
@@ -50,16 +54,23 @@ def _row(report: pytest.TestReport) -> Row | None:
     return Row(int(number[1]), str(properties["engine"]), report.passed, report.duration, numbers)
 
 
-def as_markdown(rows: Iterable[Row]) -> str:
-    """The page."""
+def as_markdown(rows: Iterable[Row], before: str = "") -> str:
+    """The page. `before`: the last one, of which stays what was not played now."""
+    played: dict[tuple[int, str], list[str]] = {}
+    for row in rows:
+        played.setdefault((row.number, row.engine), []).append(_line(row))
+    kept: dict[tuple[int, str], list[str]] = {}
+    for line in before.splitlines():
+        if match := _LINE.match(line):
+            kept.setdefault((int(match["number"]), match["engine"]), []).append(line)
     lines = [
         "# What the platform survived",
         "",
-        f"Written by `make scenarios` on {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}. After each the oracle was asked: everything accepted had exactly one effect, is dead-lettered or waits, as declared before it was sent (`tests/scenarios/oracle.py`). Repetitions are records that came on the wire again under their own id; the longest pause is between two effects, whatever was sent meanwhile.",
+        f"Written by `make scenarios`, last on {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}. After each the oracle was asked: everything accepted had exactly one effect, is dead-lettered or waits, as declared before it was sent (`tests/scenarios/oracle.py`). Repetitions are records that came on the wire again under their own id; the longest pause is between two effects, whatever was sent meanwhile.",
         "",
-        "| # | what happens | engine | rounds | events | effects | repetitions | dead letters | longest pause, s | took, s | |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-        *map(_line, rows),
+        "| # | what happens | engine | played on | rounds | events | effects | repetitions | dead letters | longest pause, s | took, s | |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        *(line for _, lines in sorted((kept | played).items()) for line in lines),
         "",
     ]
     return "\n".join(lines)
@@ -72,5 +83,6 @@ def _line(row: Row) -> str:
         if one
         else [""] * 6
     )
-    cells = [row.number, TABLE[row.number].what, row.engine, *numbers, f"{row.seconds:.0f}"]
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    cells = [row.number, TABLE[row.number].what, row.engine, today, *numbers, f"{row.seconds:.0f}"]
     return f"| {' | '.join(map(str, cells))} | {'held' if row.passed else 'FAILED'} |"
