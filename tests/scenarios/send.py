@@ -59,6 +59,11 @@ class Sender:
         await self._http.aclose()
         await self._producer.stop()
 
+    def not_by(self, instance: str) -> Self:
+        """Itself; from now on it does not knock at this instance's door."""
+        self._doors = [url for url in self._doors if url != self._place.urls[instance]]
+        return self
+
     async def send(self, step: Step) -> None:
         """Declares it, and sends it until it was answered for good. Raises `NotTakenError`."""
         if step.expected:
