@@ -27,6 +27,7 @@ from deploy.kafka.topics import TopicSettings, apply, wanted
 from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.settings import read
+from shared.store.sqlite import VERSION
 from tests.engines import address_of, broker_with, java
 from tests.integration.road import REGION, issued
 from tests.integration.running import PATIENCE, lahete, wait_for
@@ -260,7 +261,7 @@ def test_what_waiting_does_not_mend_ends_the_start_with_one_line(tmp_path: Path)
     with newer as first, nowhere as second:
         code, line = first.ended()
         assert code == 1
-        assert line.startswith(f"lahete: referral: {file} has version 99, this program knows 2: run")
+        assert line.startswith(f"lahete: referral: {file} has version 99, this program knows {VERSION}: run")
         code, line = second.ended()
         assert code == 1
         assert line.startswith("lahete: referral: MongoDB at db:x, database lahete_referral: the address or an option")
