@@ -95,7 +95,7 @@ async def filled(folder: Path, count: int) -> None:
                     f"INSERT INTO {COLLECTION.name} (id, version, body, brief, outbox) VALUES (?, 1, ?, x'', ?)", rows
                 )
                 # What was in the outbox leaves room in the page, for a document that grows.
-                connection.execute(f"UPDATE {COLLECTION.name} SET outbox = NULL WHERE outbox IS NOT NULL")
+                connection.execute(f"UPDATE {COLLECTION.name} SET outbox = NULL WHERE rowid > ?", [first])
     # What the system has still to write would be counted as the engine's.
     with file.open("rb") as written:
         os.fsync(written.fileno())
