@@ -10,7 +10,9 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -36,67 +38,94 @@ from shared.engine.model import Decision, Document, Table
 from shared.engine.publish import Publisher
 from shared.store import Row
 from shared.store.sqlite import SqliteStore
-from tests.bench.effort import Effort
+from tests.bench.effort import Effort, turned
 from tests.bench.goals import MATCHINGS, OTHERS
 from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
 from tests.integration.engine_world import Log
 
 SIZES: Final = ((100, 1_000, 5_000, 20_000), (100, 2_000))
-BATCH: Final = 100
 CONCERNED: Final = 100
 SPOKEN_NOWHERE: Final = ["tlh"]
 SAYS: Final = (
     "Processor time on the embedded engines. *A referral matched*: look-up and decision, the median of 300 referrals after "
     "900 others, as of a service that has run for some minutes; *that nothing fits*: in a language that no activity is in, "
     "so that all is looked through. *A place asked for* and *an activity published* again go through the whole engine in "
-    "batches of 100, and concern 100 of the activities: the median of nine or ten batches."
+    "batches of 100, one for each of 100 activities, the same at every size: the median of ten batches, by turns of sizes."
 )
 
 
 def measure(effort: Effort) -> Section:
     """Milliseconds a referral, microseconds an event, at each number of activities."""
-    lines = [asyncio.run(_at(size, effort)) for size in effort.some(*SIZES)]
-    return Section("activities", "As activities become more", SAYS, [Part("activities", lines)])
+    return Section("activities", "As activities become more", SAYS, [Part("activities", asyncio.run(_lines(effort)))])
 
 
-async def _at(size: int, effort: Effort) -> Line:
-    now = datetime.now(UTC)
+@dataclass(frozen=True)
+class _Catalogue:
+    """One of so many activities, on a store of its own."""
+
+    size: int
+    table: Table
+    store: SqliteStore
+
+
+async def _lines(effort: Effort) -> list[Line]:
+    now, sizes = datetime.now(UTC), effort.some(*SIZES)
+    activities = _activities(max(sizes), now)
+    async with AsyncExitStack() as stack:
+        catalogues = [await stack.enter_async_context(_catalogue(activities[:size], now)) for size in sizes]
+        _settle()
+        matched = [await _matching(one, now, effort) for one in catalogues]
+        _settle()
+        others = await _others(catalogues, activities[:CONCERNED], now, effort.of(10, 2))
+        gc.unfreeze()
+    found = [Line(f"{one.size:,}", {**matched[at], **others[at]}) for at, one in enumerate(catalogues)]
+    for line in found:
+        told = ", ".join(f"{name} {one.median:.2f} {one.unit}" for name, one in line.figures.items())
+        say(f"{line.name} activities: {told}")
+    return found
+
+
+def _activities(count: int, now: datetime) -> list[Event]:
+    """Of all opistos in any order, so that whatever they are cut to is like the whole."""
+    opistos, _ = load_opistos()
+    published = programme(opistos, Random(1), now, count // len(opistos) + 1)
+    return [
+        Event(f"a{number}", one.organiser, now, ActivityPublished.model_validate_json(json.dumps(one.data)))
+        for number, one in enumerate(Random(3).sample(published, count))
+    ]
+
+
+@asynccontextmanager
+async def _catalogue(activities: Sequence[Event], now: datetime) -> AsyncIterator[_Catalogue]:
     catalogue = table(timedelta(days=1))
     with tempfile.TemporaryDirectory(prefix="lahete-bench-") as place:
         store = SqliteStore(Path(place) / "catalogue.sqlite")
         await store.open([kind.collection for kind in catalogue.kinds])
-        activities = await _fill(store, catalogue, now, size)
-        found = await _matching(store, catalogue, now, effort)
-        found |= await _others(Path(place), store, catalogue, activities, now, effort.of(1_000, 200))
+        rows = [_row(catalogue, event, now) for event in activities]
+        await store.save(catalogue.kinds[0].collection.name, rows)
+        yield _Catalogue(len(activities), catalogue, store)
         await store.close()
-    told = ", ".join(f"{name} {one.median:.2f} {one.unit}" for name, one in found.items())
-    say(f"{size:,} activities: {told}")
-    return Line(f"{size:,}", found)
 
 
-async def _fill(store: SqliteStore, catalogue: Table, now: datetime, size: int) -> list[Event]:
-    opistos, _ = load_opistos()
+def _row(catalogue: Table, event: Event, now: datetime) -> Row:
     kind = catalogue.kinds[0]
-    rows, events = [], []
-    for number, activity in enumerate(programme(opistos, Random(1), now, size // len(opistos) + 1)):
-        if number == size:
-            break
-        data = ActivityPublished.model_validate_json(json.dumps(activity.data))
-        event = Event(f"a{number}", activity.organiser, now, data)
-        decided = catalogue.handlers["ActivityPublished"].decide(None, event, now, catalogue.given)
-        assert isinstance(decided, Decision)
-        body = msgspec.json.encode(Document(state=decided.state))
-        fields, brief = kind.fields(decided.state), kind.brief(decided.state)
-        rows.append(Row(f"{activity.organiser} {data.activity_id}", 1, body, fields, brief))
-        events.append(event)
-    await store.save(kind.collection.name, rows)
-    return events
+    decided = catalogue.handlers["ActivityPublished"].decide(None, event, now, catalogue.given)
+    assert isinstance(decided, Decision)
+    body = msgspec.json.encode(Document(state=decided.state))
+    name = f"{event.source} {event.data.activity_id}"  # type: ignore[attr-defined]
+    return Row(name, 1, body, kind.fields(decided.state), kind.brief(decided.state))
+
+
+def _settle() -> None:
+    # As a service does once it has started: what the bench itself holds of 20,000 activities is no part of it.
+    gc.collect()
+    gc.freeze()
 
 
 # --- matching
 
 
-async def _matching(store: SqliteStore, catalogue: Table, now: datetime, effort: Effort) -> dict[str, Figure]:
+async def _matching(catalogue: _Catalogue, now: datetime, effort: Effort) -> dict[str, Figure]:
     before, referrals = effort.of(900, 100), effort.of(300, 60)
     plans = people(Random(2), before + referrals, 1.0)
     found: dict[str, Figure] = {}
@@ -105,14 +134,14 @@ async def _matching(store: SqliteStore, catalogue: Table, now: datetime, effort:
             for plan in plans:
                 plan.data["languages"] = SPOKEN_NOWHERE
         for plan in plans[:before]:
-            await _one(store, catalogue, plan, now)
-        times = [await _one(store, catalogue, plan, now) for plan in plans[before:]]
+            await _one(catalogue, plan, now)
+        times = [await _one(catalogue, plan, now) for plan in plans[before:]]
         found[column] = figure("ms", [statistics.median(processor for _, processor in times)])
         found[f"{column}, p95 of the clock"] = figure("ms", [quantiles([clock for clock, _ in times])["p95"]])
     return found
 
 
-async def _one(store: SqliteStore, catalogue: Table, plan: Any, now: datetime) -> tuple[float, float]:
+async def _one(catalogue: _Catalogue, plan: Any, now: datetime) -> tuple[float, float]:
     """Milliseconds of the clock, and of the processor."""
     attributes = {
         "specversion": "1.0",
@@ -123,10 +152,10 @@ async def _one(store: SqliteStore, catalogue: Table, plan: Any, now: datetime) -
     }
     body = json.dumps({"referral_id": plan.referral_id, **plan.data}).encode()
     event = decode(Raw(attributes, body), now=now)
-    handler = catalogue.handlers["ReferralIssued"]
+    handler = catalogue.table.handlers["ReferralIssued"]
     assert handler.look_up is not None
     began, used = time.perf_counter(), time.process_time()
-    found = await handler.look_up(None, event, store, now)
+    found = await handler.look_up(None, event, catalogue.store, now)
     decision = handler.decide(None, event, now, found)
     assert isinstance(decision, Decision)
     return (time.perf_counter() - began) * 1000, (time.process_time() - used) * 1000
@@ -136,27 +165,31 @@ async def _one(store: SqliteStore, catalogue: Table, plan: Any, now: datetime) -
 
 
 async def _others(
-    place: Path, store: SqliteStore, catalogue: Table, activities: Sequence[Event], now: datetime, count: int
-) -> dict[str, Figure]:
-    chance, log = Random(3), Log()
-    with start_broker(place, {topics.events_of("catalogue"): 8, topics.DEAD_LETTERS: 1}) as broker:
+    catalogues: Sequence[_Catalogue], concerned: Sequence[Event], now: datetime, batches: int
+) -> list[dict[str, Figure]]:
+    """By turns, a batch of each size and then the next: the machine's speed changes within minutes.
+
+    As many activities are concerned at every size, and the same, so that nothing but what stands beside them grows.
+    """
+    log = Log()
+    costs = [{name: list[float]() for name in OTHERS} for _ in catalogues]
+    with (
+        tempfile.TemporaryDirectory(prefix="lahete-bench-") as place,
+        start_broker(Path(place), {topics.events_of("catalogue"): 8, topics.DEAD_LETTERS: 1}) as broker,
+    ):
         publisher = Publisher.to(Cluster(broker.kafka))
         await publisher.start()
-        processor = Processor(catalogue, store, publisher, Clock(), ring=64, due_early=timedelta(days=30))
-        # As many concerned at every size, so that nothing but what stands beside them grows.
-        concerned = chance.sample(activities, CONCERNED)
-        wanted = [_wanted(log, concerned[number % CONCERNED], now) for number in range(count)]
-        again = [_again(log, concerned[number % CONCERNED], now) for number in range(count)]
-        await _through(processor, wanted[:BATCH])
-        # As a service does once it has started: what the bench itself holds of 20,000 activities is no part of it.
-        gc.collect()
-        gc.freeze()
-        found = {
-            name: await _through(processor, some) for name, some in zip(OTHERS, (wanted[BATCH:], again), strict=True)
-        }
-        gc.unfreeze()
+        processors = [
+            Processor(one.table, one.store, publisher, Clock(), ring=64, due_early=timedelta(days=30))
+            for one in catalogues
+        ]
+        for turn in range(batches + 1):
+            for name, made in zip(OTHERS, (_wanted, _again), strict=True):
+                for at in turned(range(len(catalogues)), turn):
+                    cost = await _through(processors[at], [made(log, activity, now) for activity in concerned])
+                    costs[at][name] += [cost] if turn else []  # the first is to warm up
         await publisher.stop()
-    return found
+    return [{name: figure("µs", some) for name, some in one.items()} for one in costs]
 
 
 def _wanted(log: Log, activity: Event, now: datetime) -> ConsumerRecord[bytes, bytes]:
@@ -175,14 +208,12 @@ def _again(log: Log, activity: Event, now: datetime) -> ConsumerRecord[bytes, by
     return log.event(activity.data, source=activity.source, time=now)
 
 
-async def _through(processor: Processor, records: Iterable[ConsumerRecord[bytes, bytes]]) -> Figure:
-    waiting, costs = list(records), list[float]()
-    while waiting:
-        some, waiting = waiting[:BATCH], waiting[BATCH:]
-        used = time.process_time()
-        batch = await processor.process(processor.receive(some))
-        await processor.clear(batch)
-        taken = sum(count for (_, outcome), count in batch.outcomes.items() if outcome == "applied")
-        assert taken, "none of them was applied"
-        costs.append((time.process_time() - used) / taken * 1e6)
-    return figure("µs", costs)
+async def _through(processor: Processor, records: Sequence[ConsumerRecord[bytes, bytes]]) -> float:
+    """Microseconds of the processor an event."""
+    used = time.process_time()
+    batch = await processor.process(processor.receive(records))
+    await processor.clear(batch)
+    spent = time.process_time() - used
+    taken = sum(count for (_, outcome), count in batch.outcomes.items() if outcome == "applied")
+    assert taken == len(records), f"of {len(records)} events {taken} were applied"
+    return spent / taken * 1e6

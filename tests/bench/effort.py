@@ -1,6 +1,10 @@
 """How much is measured: in full, or `--quick`, to see in a few minutes that everything works."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -17,3 +21,9 @@ class Effort:
     def some(self, full: tuple[int, ...], quick: tuple[int, ...]) -> tuple[int, ...]:
         """Several counts."""
         return quick if self.quick else full
+
+
+def turned(some: Sequence[T], by: int) -> list[T]:
+    """The same in another order for each round, so that none always comes first."""
+    by %= len(some)
+    return [*some[by:], *some[:by]]

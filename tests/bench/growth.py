@@ -20,7 +20,7 @@ from shared.contracts import topics
 from shared.engine.model import Document, Seen
 from shared.engine.publish import Record
 from shared.store.sqlite import SqliteStore
-from tests.bench.effort import Effort
+from tests.bench.effort import Effort, turned
 from tests.bench.grounds import EMBEDDED, TOPICS
 from tests.bench.one_way import COLLECTION, PADDING, Counted
 from tests.bench.referrals import attended, referral_issued
@@ -135,7 +135,7 @@ def _part(name: str, sizes: Sequence[int], count: int, once: Callable[[int], dic
     rounds: dict[int, list[dict[str, Any]]] = {size: [] for size in sizes}
     failed: dict[int, str] = {}
     for number in range(effort.rounds):
-        for size in [*sizes[number % len(sizes) :], *sizes[: number % len(sizes)]]:
+        for size in turned(sizes, number):
             try:
                 rounds[size].append(once(size))
                 say(f"{size:,} {name}: {count / rounds[size][-1]['seconds']:.0f} events/s")

@@ -7,7 +7,7 @@ round to round.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tests.bench.effort import Effort
+from tests.bench.effort import Effort, turned
 from tests.bench.grounds import GROUNDS, KAFKA, Ground
 from tests.bench.peers.environment import NotInstalled
 from tests.bench.results import Figure, Line, Part, Section, figure, say
@@ -46,7 +46,7 @@ def compare(ground: Ground, ways: Sequence[str], effort: Effort) -> tuple[list[L
     measured: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     failed: dict[str, str] = {}
     for number in range(effort.rounds):
-        for way in [*ways[number % len(ways) :], *ways[: number % len(ways)]]:
+        for way in turned(ways, number):
             if way in failed:
                 continue
             try:
