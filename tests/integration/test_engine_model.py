@@ -22,8 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from shared.contracts import topics
 from shared.contracts.fields import Data
 from shared.contracts.identity import derived_id, following_id
-from shared.engine.model import Document
+from shared.engine.model import Document, Seen
 from shared.engine.publish import Record
+from shared.store.interface import Remembered
 from tests.integration import conftest  # noqa: F401 - quiets the log
 from tests.integration.engine_group import PARTITIONS, Actor, Consumer, Group, How, Sweep, closed, now, opened
 from tests.integration.engine_world import (
@@ -36,6 +37,7 @@ from tests.integration.engine_world import (
     header,
     issue,
     referral,
+    withdraw,
 )
 
 RUNS: Final = int(os.environ.get("LAHETE_MODEL_RUNS", "0"))
@@ -102,12 +104,17 @@ class Said:
 
 
 class Model:
-    """What was said, and what must come of it."""
+    """What was said, and what must come of it. What is to be erased comes to different ends, as erasure comes sooner or later."""
 
     def __init__(self) -> None:
         self.first: dict[Name, Said] = {}
-        self.conflicts = 0
+        self.conflicts: Counter[int] = Counter()
         self.garbage = 0
+        self.erased: set[int] = set()
+
+    @property
+    def kept(self) -> list[Said]:
+        return [said for said in self.first.values() if said.number not in self.erased]
 
     def about(self, number: int) -> list[Said]:
         return [said for said in self.first.values() if said.number == number]
@@ -126,18 +133,18 @@ class Model:
 
     def letters(self) -> Counter[tuple[Name, str]]:
         """Each refusal by the attempt that it was."""
-        refused = [one for one in self.first.values() if one.what.startswith(("broken", "refused"))]
+        refused = [one for one in self.kept if one.what.startswith(("broken", "refused"))]
         tries = [
             (one, 1 + sum(not mended for mended in one.redriven.values())) for one in refused if not self.waits(one)
         ]
         return Counter((one.name, str(attempt + 1)) for one, count in tries for attempt in range(count))
 
-    def settled(self) -> int:
-        """How many dead letters are done with."""
-        return sum(any(said.redriven.values()) for said in self.first.values())
+    def settled(self) -> set[Name]:
+        """Whose dead letters are done with."""
+        return {said.name for said in self.kept if any(said.redriven.values())}
 
     def effects(self) -> set[str]:
-        applied = [one for one in self.first.values() if not self.waits(one) and not one.hindered]
+        applied = [one for one in self.kept if not self.waits(one) and not one.hindered]
         return {effect for said in applied for effect in said.effects()}
 
 
@@ -198,7 +205,7 @@ class Engine(RuleBasedStateMachine):
             parked = what not in {"issue", "attend"} and not opened
             self.model.first[source, id_] = Said(source, id_, number, what, topic, parked)
         elif said.what != what:
-            self.model.conflicts += 1
+            self.model.conflicts[number] += 1
         self.world.log.event(_data(what, number), id=id_, source=source, topic=topic)
 
     def mumbles(self) -> None:
@@ -277,12 +284,17 @@ class Engine(RuleBasedStateMachine):
             applied = _applied(self._document(number))
             assert len(applied) == len(set(applied)), "exactly one effect an event"
             kept |= set(applied)
-        possible = {effect for said in self.model.first.values() if said.key in kept for effect in said.effects()}
+        possible = {
+            effect
+            for said in self.model.first.values()
+            if said.key in kept or said.number in self.model.erased
+            for effect in said.effects()
+        }
         assert out <= possible, "nothing is said before it is kept"
         refused = self._refused()
         for said in self._committed():
             # What waited may have come to its turn a moment ago, by what is still in another's hand.
-            if said.parked or said.redriven:
+            if said.parked or said.redriven or said.number in self.model.erased:
                 continue
             if said.key in kept:
                 assert set(said.effects()) <= out, f"{said.name} is committed and its effects are not out"
@@ -322,12 +334,32 @@ class Engine(RuleBasedStateMachine):
             document = self._document(number)
             assert document.outbox == []
             assert document.outbox_since is None
+            if number in self.model.erased:
+                self._judge_erased(number, document)
+                continue
             applied = _applied(document)
             assert Counter(applied) == Counter(self.model.applied(number))
             assert {(early.source, early.id) for early in document.early} == self.model.waiting(number)
             self._judge_order(number, applied)
-        assert self._effects_out() == self.model.effects()
+        of_erased = {
+            effect for number in self.model.erased for said in self.model.about(number) for effect in said.effects()
+        }
+        assert self._effects_out() - of_erased == self.model.effects()
         self._judge_letters()
+
+    def _judge_erased(self, number: int, document: Document[Tally]) -> None:
+        """It is known that each was there, and nothing of what it said. What follows from it is out whole, or not at all."""
+        assert document.erased
+        assert document.state == Tally()
+        assert document.early == []
+        about, out = self.model.about(number), self._effects_out()
+        kept = now(self.world.main.store.recall([(f"tallies/{referral(number)}", *said.name) for said in about]))
+        known: list[Seen | Remembered] = [*document.ring, *kept]
+        assert {(one.source, one.id) for one in known} >= {said.name for said in about}
+        assert {one.digest for one in known} <= {""}
+        for said in about:
+            effects = set(said.effects())
+            assert not effects & out or (effects <= out and not said.hindered)
 
     def _judge_order(self, number: int, applied: list[str]) -> None:
         """Of what came on one partition, and of what follows on the wire."""
@@ -344,15 +376,21 @@ class Engine(RuleBasedStateMachine):
 
     def _judge_letters(self) -> None:
         letters = {(one["dl_id"], one["dl_attempts"]): one for one in self.world.wire.letters()}
-        reasons = Counter(one["dl_reason"] for one in letters.values())
-        assert reasons["conflict"] == self.model.conflicts
-        assert reasons["undecodable"] == self.model.garbage
-        of_state = [one for one in letters.values() if one["dl_reason"] in {"rejected", "handler_failed"}]
+        assert sum(one["dl_reason"] == "undecodable" for one in letters.values()) == self.model.garbage
+        of_kept = [one for one in letters.values() if _name(one.record) in {said.name for said in self.model.kept}]
+        conflicts = Counter(
+            self.model.first[_name(one.record)].number for one in of_kept if one["dl_reason"] == "conflict"
+        )
+        assert conflicts == Counter(
+            {n: count for n, count in self.model.conflicts.items() if n not in self.model.erased}
+        )
+        of_state = [one for one in of_kept if one["dl_reason"] in {"rejected", "handler_failed"}]
         assert Counter((_name(one.record), one["dl_attempts"]) for one in of_state) == self.model.letters()
         told = {derived_id("referral", "refused", *letter) for letter in letters}
         named = [letter for letter, one in letters.items() if one["dl_reason"] != "undecodable"]
         assert {derived_id("referral", "refused", *letter) for letter in named} <= self._ids("EventRefused") <= told
-        assert len(self._ids("DeadLetterSettled")) == self.model.settled()
+        settled = [dl_id for dl_id in self._settled() if dl_id in {one["dl_id"] for one in of_kept}]
+        assert len(settled) == len(self.model.settled())
 
     # --- what can be seen
 
@@ -364,6 +402,11 @@ class Engine(RuleBasedStateMachine):
 
     def _ids(self, name: str) -> set[str]:
         return {header(record, "ce_id") for record in self.world.wire.named(name)}
+
+    def _settled(self) -> list[str]:
+        """The dead letters that are said to be done with, each as often as under another id."""
+        told = {header(one, "ce_id"): header(one, "ce_subject") for one in self.world.wire.named("DeadLetterSettled")}
+        return list(told.values())
 
     def _refused(self) -> set[Name]:
         return {_name(one.record) for one in self.world.wire.letters()}
@@ -387,8 +430,22 @@ def _data(what: str, number: int) -> Data:
     return issue(number) if what == "issue" else attend("1", number) if what == "attend" else choose(what, number)
 
 
-TestEngine = Engine.TestCase
-TestEngine.settings = settings(
+class Erasing(Engine):
+    """The same, and consent is withdrawn in the middle of it."""
+
+    @rule(happening=st.one_of(HAPPENINGS, st.tuples(st.just("withdraws"), st.sampled_from(AGGREGATES), st.booleans())))
+    def happens(self, happening: tuple[Any, ...]) -> None:
+        super().happens(happening)
+
+    def withdraws(self, number: int, by_kafka: bool) -> None:
+        """Perhaps more than once."""
+        self.model.erased.add(number)
+        topic = "intake.region.06" if by_kafka else topics.INTAKE_HTTP
+        self.world.log.event(withdraw("consent_withdrawn", number), source=REGION, topic=topic)
+
+
+TestEngine, TestErasing = Engine.TestCase, Erasing.TestCase
+TestEngine.settings = TestErasing.settings = settings(
     max_examples=RUNS or 200,
     stateful_step_count=25,
     deadline=None,
