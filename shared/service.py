@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -30,6 +30,7 @@ from shared.http.guard import LogGuard
 from shared.http.keys import Keyring
 from shared.http.server import application, bind, server
 from shared.settings import PlatformSettings, stop_start
+from shared.start import connected
 from shared.store import Store, StoreAddressError, StoreUnavailable, StoreVersionError
 from shared.store.sqlite import SqliteStore
 
@@ -114,7 +115,7 @@ async def _run(app: App) -> None:
     background: list[asyncio.Task[None]] = []
     try:
         starts = (partial(_open, store, settings, table), partial(_stand_on, ground), publisher.start, loop.start)
-        if await _connected(starts, serving, starting):
+        if await connected(starts, serving, starting):
             starting.clear()
             sweeper = Sweeper(loop, processor, publisher, clock, cluster, lacks=ground.lacks)
             background += [asyncio.create_task(sweeper.run()), asyncio.create_task(ground.run())]
@@ -190,23 +191,6 @@ def _mongo(settings: PlatformSettings, service: str) -> Store:
 def _sqlite(settings: PlatformSettings, service: str) -> Store:
     settings.state.mkdir(parents=True, exist_ok=True)
     return SqliteStore(settings.state / f"{service}.sqlite")
-
-
-async def _connected(
-    starts: Iterable[Callable[[], Awaitable[None]]], serving: asyncio.Task[None], starting: list[str]
-) -> bool:
-    """Waits for the database and for Kafka, and says so; readiness is false meanwhile. False: the process is to stop."""
-    for start in starts:
-        while not serving.done():
-            try:
-                await start()
-                break
-            except (BrokerUnavailable, StoreUnavailable) as error:
-                if starting != [str(error)]:
-                    log.warning("waiting", why=str(error))
-                starting[:] = [str(error)]
-                await asyncio.sleep(1)
-    return not serving.done()
 
 
 async def _stand_on(ground: Ground) -> None:

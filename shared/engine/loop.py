@@ -32,6 +32,7 @@ _FETCHED_AT_ONCE: Final = 4 * 1024 * 1024  # bytes: a long backlog of many parti
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 _COMMITTED_WITHIN: Final = 30.0
+_LEFT_WITHIN: Final = 10.0
 _LOOKS_UP_EVERY_MS: Final = 1_000
 
 log = structlog.get_logger()
@@ -128,7 +129,12 @@ class Loop:
         self._stopping = True
         async with self._busy:
             await self._finish_clearing()
-        await self._broker.stop()
+        try:
+            # aiokafka waits for what its group is at; Kafka also notices by itself that a member is gone.
+            async with asyncio.timeout(_LEFT_WITHIN):
+                await self._broker.stop()
+        except TimeoutError:
+            log.warning("the group was not left in time: it goes on without this member once that is missed")
 
     def lag_seconds(self) -> float:
         """How long ago the oldest record in hand, read and not yet committed, came to Kafka, in real seconds."""

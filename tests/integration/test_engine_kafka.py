@@ -475,6 +475,24 @@ async def test_a_broker_that_is_gone_is_an_outage_and_no_error_and_keeps_nobody_
         await Publisher.to(Cluster("127.0.0.1:1")).start()
 
 
+async def test_a_broker_that_stands_still_keeps_nobody_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka by itself would wait for the group's answer, 40 s."""
+    monkeypatch.setattr("shared.engine.loop._LEFT_WITHIN", 1.0)
+    with start_broker(tmp_path / "broker", TOPICS) as broker:
+        cluster = Cluster(broker.kafka)
+        async with World(tmp_path) as world:
+            loop = Loop(world.main, cluster, OPTIONS)
+            await loop.start()
+            os.kill(broker.pid, signal.SIGSTOP)
+            try:
+                async with asyncio.timeout(20):
+                    await loop.stop()
+            finally:
+                os.kill(broker.pid, signal.SIGCONT)
+
+
 async def test_records_keep_their_order_key_and_headers_however_many_there_are(broker: Cluster) -> None:
     headers: list[tuple[str, bytes | None]] = [("a", b"1"), ("a", b"2"), ("none", b"")]
     records = [Record("intake.http", referral(n % 7).encode(), b"%d" % n + b" " * 900, headers) for n in range(2_000)]

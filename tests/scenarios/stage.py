@@ -354,7 +354,7 @@ def open_stage(
             declared = Declared(repeats=engine is Engine.EMBEDDED)
             yield Stage(folder, engine, supervisor, check, record, seed, said, own, declared, made[0] if made else None)
         run = read_run(opened)
-        assert supervisor.stop() == []
+        assert (left := supervisor.stop()) == [], left
     assert run is None or still_running(run) == []
 
 
