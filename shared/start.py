@@ -51,10 +51,11 @@ async def connected(
 
 
 async def _attempt(start: Callable[[], Awaitable[None]], serving: asyncio.Task[None], within: float) -> None:
-    attempt = asyncio.ensure_future(start())
+    attempt = asyncio.create_task(_end_of(start))
     await asyncio.wait([attempt, serving], timeout=within, return_when=asyncio.FIRST_COMPLETED)
     if attempt.done():
-        attempt.result()
+        if end := attempt.result():
+            raise end
         return
     at = _where(attempt)
     attempt.cancel()
@@ -62,6 +63,15 @@ async def _attempt(start: Callable[[], Awaitable[None]], serving: asyncio.Task[N
     if not serving.done():
         log.critical("the start stands still; the process ends, to be started anew", seconds=within, at=at)
         raise SystemExit(1)
+
+
+async def _end_of(start: Callable[[], Awaitable[None]]) -> SystemExit | None:
+    # Raised in a task it would break off the event loop, and with it all that is to be closed.
+    try:
+        await start()
+    except SystemExit as end:
+        return end
+    return None
 
 
 def _where(attempt: Any) -> str:

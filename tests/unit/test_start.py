@@ -86,3 +86,15 @@ async def test_what_no_waiting_helps_goes_through() -> None:
 
     with pytest.raises(ValueError, match="none"):
         await connected([broken], _serving(), [])
+
+
+async def test_what_ends_the_process_ends_it_in_order() -> None:
+    """Not by way of the event loop, which would end at once."""
+
+    async def mistaken() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit) as ended:
+        await connected([mistaken], _serving(), [])
+    await asyncio.sleep(0)
+    assert ended.value.code == 3
