@@ -116,22 +116,29 @@ async def test_what_is_produced_is_consumed_and_goes_on_after_the_commit(
 
 
 @pytest.mark.asyncio
-async def test_what_a_producer_sends_once_more_is_written_twice(own_broker: BrokerProcess) -> None:
-    """Kafka would know it again. What relies on it: the oracle of the scenarios counts no copies on this broker."""
+async def test_what_a_producer_sends_once_more_may_be_written_twice(own_broker: BrokerProcess) -> None:
+    """Kafka would know it again. What relies on it: the oracle of the scenarios counts no copies on this broker.
+
+    Not each time: what is still unread of a connection that was given up may be lost with it.
+    """
     sender = AIOKafkaProducer(
         bootstrap_servers=own_broker.kafka, enable_idempotence=True, acks="all", request_timeout_ms=1_000
     )
+    partition, process = TopicPartition("a", 0), psutil.Process(own_broker.pid)
     async with sender, consumer(own_broker, "g", "a") as reader:
-        await sender.send_and_wait("a", b"first")
-        process = psutil.Process(own_broker.pid)
-        process.suspend()
-        try:
-            second = asyncio.create_task(sender.send_and_wait("a", b"second"))
-            await asyncio.sleep(2.5)
-        finally:
-            process.resume()
-        await second
-        assert await read(reader, 3) == [b"first", b"second", b"second"]
+        written = sent = 0
+        while written == sent and sent < 12:
+            await sender.send_and_wait("a", b"it knows where to write")
+            process.suspend()
+            try:
+                sending = asyncio.create_task(sender.send_and_wait("a", b"event"))
+                await asyncio.sleep(2.5)
+            finally:
+                process.resume()
+            await sending
+            sent += 2
+            written = (await reader.end_offsets([partition]))[partition]
+        assert written > sent
 
 
 @pytest.mark.asyncio
