@@ -1,8 +1,7 @@
 """Connects a service to its database and to Kafka, one after the other, however long that takes, and no longer.
 
 Nobody must wait for a start that does not come to its end: SIGTERM ends the process in the middle of it, and one that stands
-still ends the process by itself, to be started anew. A chaos run left two services in a start that Kafka's death had
-interrupted, deaf to SIGTERM, for as long as they were looked at.
+still ends the process by itself, to be started anew. Why: docs/decisions/0006.
 """
 
 import asyncio

@@ -389,8 +389,9 @@ class Engine(RuleBasedStateMachine):
         told = {derived_id("referral", "refused", *letter) for letter in letters}
         named = [letter for letter, one in letters.items() if one["dl_reason"] != "undecodable"]
         assert {derived_id("referral", "refused", *letter) for letter in named} <= self._ids("EventRefused") <= told
-        settled = [dl_id for dl_id in self._settled() if dl_id in {one["dl_id"] for one in of_kept}]
-        assert len(settled) == len(self.model.settled())
+        names = {one["dl_id"]: _name(one.record) for one in of_kept}
+        settled = Counter(names[dl_id] for dl_id in self._settled() if dl_id in names)
+        assert settled == Counter(self.model.settled()), "each once"
 
     # --- what can be seen
 
