@@ -1,4 +1,4 @@
-"""Connects a service to its database and to Kafka, one after the other, however long that takes, and no longer.
+"""Connects a service to its database and to Kafka, one after the other, and waits for them as long as they are away.
 
 Nobody must wait for a start that does not come to its end: SIGTERM ends the process in the middle of it, and one that stands
 still ends the process by itself, to be started anew. Why: docs/decisions/0006.

@@ -33,7 +33,7 @@ from shared.store.interface import (
 
 VERSION: Final = 3
 """1: side tables of (value, id). 2: with the version and the narrowing fields besides. 3: outboxes beside the bodies."""
-_PAGE_CACHE_KIB: Final = 16 * 1024  # 8 MiB made a batch on a file of a million documents a third dearer
+_PAGE_CACHE_KIB: Final = 16 * 1024  # with 8 MiB a million documents took the store a third longer each
 _PAGES_A_CHECKPOINT: Final = 4_000  # 16 MiB of log: a document is saved and cleared, and written into the file once
 _CHUNK: Final = 500  # placeholders a statement; SQLite takes more, a plan for each length does not pay
 
