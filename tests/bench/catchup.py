@@ -5,7 +5,7 @@ from typing import Final
 from shared.contracts import topics
 from tests.bench.effort import Effort
 from tests.bench.grounds import GROUNDS, MONGO, TOPICS, Ground
-from tests.bench.results import Line, Part, Section, figure, say
+from tests.bench.results import Line, Part, Section, figure, over_rounds, say
 from tests.bench.runs import Failed, new_referrals, one_round
 
 WAITING: Final = (100_000, 10_000)
@@ -20,22 +20,26 @@ SAYS: Final = (
 
 
 def measure(effort: Effort) -> Section:
-    """Seconds, on every pair of engines; one round."""
-    parts = [_part(ground, effort.of(*(ON_MONGO if ground is MONGO else WAITING))) for ground in GROUNDS]
-    return Section("catchup", "Catching up", SAYS, parts)
+    """Seconds, on every pair of engines."""
+    return Section("catchup", "Catching up", SAYS, [_part(ground, effort) for ground in GROUNDS])
 
 
-def _part(ground: Ground, count: int) -> Part:
+def _part(ground: Ground, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
+    count = effort.of(*(ON_MONGO if ground is MONGO else WAITING))
     try:
-        one = one_round(ground, "engine", new_referrals(count), count, topics=_WIDE)
+        return Part(ground.name, over_rounds([[_line(ground, count)] for _ in range(effort.rounds)]))
     except Failed as error:
         return Part(ground.name, missing=str(error))
+
+
+def _line(ground: Ground, count: int) -> Line:
+    one = one_round(ground, "engine", new_referrals(count), count, topics=_WIDE)
     say(f"{ground.name}: {count:,} in {one['seconds']:.1f} s")
     found = {
         "until all are committed": figure("s", [one["seconds"]]),
         "events a second": figure("events/s", [count / one["seconds"]]),
         "memory": figure("MB", [one["memory_mb"]]),
     }
-    return Part(ground.name, [Line(f"{count:,} waiting", found)])
+    return Line(f"{count:,} waiting", found)

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from deploy.java.servers import KafkaServer
 from tests.bench.child import Child, wait_for
-from tests.bench.effort import Effort
+from tests.bench.effort import Effort, turned
 from tests.bench.grounds import KAFKA, MONGO, TOPICS, Ground
-from tests.bench.results import Line, Part, Section, figure, say
+from tests.bench.results import Line, Part, Section, figure, over_rounds, say
 from tests.bench.runs import Failed, fill, new_referrals
 from tests.engines import _make, drop_store
 
@@ -25,7 +25,7 @@ SAYS: Final = (
 
 
 def measure(effort: Effort) -> Section:
-    """Events a second of all of them together; one round."""
+    """Events a second of all of them together."""
     parts = [_part(ground, effort.of(count, 500), effort) for ground, count in ((KAFKA, 16_000), (MONGO, 3_000))]
     return Section("instances", "As instances become more", SAYS, parts)
 
@@ -33,18 +33,22 @@ def measure(effort: Effort) -> Section:
 def _part(ground: Ground, count: int, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
-    lines = []
-    for instances in effort.some(*SIZES):
-        try:
-            lines.append(Line(f"{instances}", _figures(count, _together(ground, instances, count))))
-        except Failed as error:
-            return Part(ground.name, lines, missing=f"{instances} instances: {error}")
-        say(f"{ground.name}, {instances} instances: {lines[-1].figures['events a second'].median:.0f} events/s")
-    part = Part(ground.name, lines)
+    sizes = effort.some(*SIZES)
+    try:
+        rounds = [[_line(ground, size, count) for size in turned(sizes, number)] for number in range(effort.rounds)]
+    except Failed as error:
+        return Part(ground.name, missing=str(error))
+    part = Part(ground.name, lines := over_rounds(rounds))
     one = part.median("1", "events a second") or 1.0
     return Part(
         ground.name, lines, {f"{line.name} ÷ 1": line.figures["events a second"].median / one for line in lines}
     )
+
+
+def _line(ground: Ground, instances: int, count: int) -> Line:
+    line = Line(f"{instances}", _figures(count, _together(ground, instances, count)))
+    say(f"{ground.name}, {instances} instances: {line.figures['events a second'].median:.0f} events/s")
+    return line
 
 
 def _together(ground: Ground, instances: int, count: int) -> list[dict[str, Any]]:

@@ -17,11 +17,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from shared.cluster import Cluster
 from shared.contracts.topics import INTAKE_HTTP, events_of
 from shared.engine.publish import Publisher, Record
-from tests.bench.effort import Effort
+from tests.bench.effort import Effort, turned
 from tests.bench.grounds import GROUNDS, Ground
 from tests.bench.platform import Running, platform, written
 from tests.bench.referrals import choir, event_record, referral_issued
-from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
+from tests.bench.results import Figure, Line, Part, Section, figure, over_rounds, quantiles, say
 
 RATES: Final = (10, 100, 500)
 """Events a second on the log, all topics together."""
@@ -62,7 +62,12 @@ async def _rates(running: Running, effort: Effort) -> list[Line]:
         before = await written(running.run.kafka)
         await partners.send(PILOTS, 2.0, _LEFT_WITHIN)
         a_referral = (await written(running.run.kafka) - before) / PILOTS
-        return [await _at(running, partners, rate, a_referral, effort) for rate in RATES]
+        return over_rounds(
+            [
+                [await _at(running, partners, rate, a_referral, effort) for rate in turned(RATES, number)]
+                for number in range(effort.rounds)
+            ]
+        )
 
 
 async def _at(running: Running, partners: "Partners", rate: int, a_referral: float, effort: Effort) -> Line:

@@ -16,7 +16,7 @@ from tests.bench.goals import MILLION
 from tests.bench.grounds import EMBEDDED, TOPICS
 from tests.bench.platform import Running, platform, written
 from tests.bench.referrals import referral_issued
-from tests.bench.results import Line, Part, Section, figure, say
+from tests.bench.results import Line, Part, Section, figure, over_rounds, say
 from tests.engines import broker_with
 
 EVENTS: Final = (1_000_000, 20_000)
@@ -32,11 +32,13 @@ SAYS: Final = (
 
 
 def measure(effort: Effort) -> Section:
-    """MB after each part; one round."""
-    return Section("memory", "Memory", SAYS, [_engine(effort), asyncio.run(_services(effort))])
+    """MB after each part."""
+    engine = over_rounds([_engine(effort) for _ in range(effort.rounds)])
+    services = over_rounds([asyncio.run(_services(effort)) for _ in range(effort.rounds)])
+    return Section("memory", "Memory", SAYS, [Part(MILLION, engine), Part("all five services", services)])
 
 
-def _engine(effort: Effort) -> Part:
+def _engine(effort: Effort) -> list[Line]:
     count = effort.of(*EVENTS)
     with (
         tempfile.TemporaryDirectory(prefix="lahete-bench-") as place,
@@ -45,7 +47,7 @@ def _engine(effort: Effort) -> Part:
     ):
         lines = asyncio.run(_pass(cluster, child, count, WITHIN[effort.quick]))
         child.end()
-    return Part(MILLION, lines)
+    return lines
 
 
 async def _pass(cluster: Cluster, child: Child, count: int, within: float) -> list[Line]:
@@ -60,29 +62,28 @@ async def _pass(cluster: Cluster, child: Child, count: int, within: float) -> li
         else:
             await asyncio.sleep(0.01)
         if child.done >= (len(lines) + 1) * count // PARTS:
-            lines.append(_line(child, time.monotonic() - began))
-    if not lines or lines[-1].figures["events"].median < child.done:
-        lines.append(_line(child, time.monotonic() - began))
+            lines.append(_line(child, (len(lines) + 1) * count // PARTS, time.monotonic() - began))
+    if child.done >= count and len(lines) < PARTS:
+        lines.append(_line(child, count, time.monotonic() - began))
     await publisher.stop()
     return lines
 
 
-def _line(child: Child, seconds: float) -> Line:
+def _line(child: Child, after: int, seconds: float) -> Line:
     say(f"the engine after {child.done:,} events, {seconds:.0f} s: {child.memory_mb:.0f} MB")
     found = {"events": figure("", [child.done]), "memory": figure("MB", [child.memory_mb])}
-    return Line(f"after {child.done:,}", found)
+    return Line(f"after {after:,}", found)
 
 
 # --- all services
 
 
-async def _services(effort: Effort) -> Part:
+async def _services(effort: Effort) -> list[Line]:
     with platform() as running:
-        lines, rate = await _referrals(running, effort.of(*REFERRALS), WITHIN[effort.quick])
-    return Part(f"all five services, {rate:.0f} referrals a second", lines)
+        return await _referrals(running, effort.of(*REFERRALS), WITHIN[effort.quick])
 
 
-async def _referrals(running: Running, count: int, within: float) -> tuple[list[Line], float]:
+async def _referrals(running: Running, count: int, within: float) -> list[Line]:
     publisher = Publisher.to(Cluster(running.run.kafka))
     await publisher.start()
     began, sent, lines = time.monotonic(), 0, list[Line]()
@@ -93,16 +94,16 @@ async def _referrals(running: Running, count: int, within: float) -> tuple[list[
             while sum(one.lag for one in await reader.lags()) > _AT_ONCE // 2:  # noqa: ASYNC110 - asked, not told
                 await asyncio.sleep(0.05)
             if sent >= (len(lines) + 1) * count // 5:
-                lines.append(await _services_line(running, sent))
-        while sum(one.lag for one in await reader.lags()):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+                lines.append(await _services_line(running, sent, time.monotonic() - began))
     await publisher.stop()
-    return lines, sent / (time.monotonic() - began)
+    return lines
 
 
-async def _services_line(running: Running, sent: int) -> Line:
+async def _services_line(running: Running, sent: int, seconds: float) -> Line:
     memory = running.memory_mb()
     events = await written(running.run.kafka)
     say(f"after {sent:,} referrals, {events:,} events: {max(memory.values()):.0f} MB at most")
     found = {name: figure("MB", [memory[name]]) for name in SERVICES}
-    return Line(f"after {sent:,} referrals, {events:,} events", found)
+    found["events"] = figure("", [events])
+    found["referrals a second, so far"] = figure("", [sent / seconds])
+    return Line(f"after {sent:,} referrals", found)

@@ -59,6 +59,20 @@ def figure(unit: str, values: Sequence[float]) -> Figure:
     return Figure(unit, statistics.median(values), min(values), max(values), len(values))
 
 
+def over_rounds(rounds: Sequence[Sequence[Line]]) -> list[Line]:
+    """The lines of several rounds as one table, in the order of the first; each figure of a round is one value."""
+    found: dict[str, dict[str, tuple[str, list[float]]]] = {}
+    for lines in rounds:
+        for line in lines:
+            columns = found.setdefault(line.name, {})
+            for column, one in line.figures.items():
+                columns.setdefault(column, (one.unit, []))[1].append(one.median)
+    return [
+        Line(name, {column: figure(unit, values) for column, (unit, values) in columns.items()})
+        for name, columns in found.items()
+    ]
+
+
 def quantiles(values: Sequence[float]) -> dict[str, float]:
     """p50, p95 and p99 of a sample of at least two."""
     cuts = statistics.quantiles(values, n=100, method="inclusive")

@@ -12,7 +12,7 @@ from tests.bench.peers import environment
 from tests.bench.picture import picture
 from tests.bench.profile import table
 from tests.bench.report import Report, as_json, as_page, as_text, cell, number
-from tests.bench.results import Line, Part, Section, figure, quantiles
+from tests.bench.results import Line, Part, Section, figure, over_rounds, quantiles
 from tests.bench.steps import STEPS
 from tests.bench.ways import figures, ratios
 
@@ -83,6 +83,13 @@ def test_a_figure_is_the_median_with_the_least_and_the_greatest() -> None:
     assert figure("ms", [3.0, 9.0, 1.0]) == figure("ms", [1.0, 3.0, 9.0])
     assert cell(figure("ms", [3.0, 9.0, 1.0])) == "3.00 (1.00 to 9.00)"
     assert cell(figure("ms", [3.0])) == "3.00"
+
+
+def test_rounds_are_one_table_in_the_order_of_the_first() -> None:
+    first, second = [line("slow", p95=9), line("fast", p95=2)], [line("fast", p95=4), line("slow", p95=5)]
+    slow, fast = over_rounds([first, second, [line("slow", p95=6)]])
+    assert (slow.name, slow.figures["p95"]) == ("slow", figure("µs", [9, 5, 6]))
+    assert (fast.name, fast.figures["p95"]) == ("fast", figure("µs", [2, 4]))
 
 
 def test_rates_are_of_the_clock_and_costs_of_the_processor() -> None:
