@@ -32,6 +32,7 @@ _FETCHED_AT_ONCE: Final = 4 * 1024 * 1024  # bytes: a long backlog of many parti
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 _COMMITTED_WITHIN: Final = 30.0
+_ANSWERS_WITHIN: Final = 10.0
 _LEFT_WITHIN: Final = 10.0
 _LOOKS_UP_EVERY_MS: Final = 1_000
 
@@ -54,7 +55,7 @@ class Held(ConsumerRebalanceListener):  # type: ignore[misc]
         self.assigned = True
         self._loop.let_go()
         self._loop.waits_for = None  # what this instance could not do may be another's now
-        await self._loop.check_nothing_fell_out(list(assigned))
+        self._loop.look_at_beginnings(list(assigned))
 
 
 class Loop:
@@ -76,6 +77,7 @@ class Loop:
         self.committed: dict[TopicPartition, int] = {}
         self._held = Held(self)
         self._clearing: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._pause = _FIRST_PAUSE
         self._stopping = False
         self._in_hand_since: float | None = None
@@ -129,6 +131,8 @@ class Loop:
         self._stopping = True
         async with self._busy:
             await self._finish_clearing()
+        if self._looking:
+            self._looking.cancel()
         try:
             # aiokafka waits for what its group is at; Kafka also notices by itself that a member is gone.
             async with asyncio.timeout(_LEFT_WITHIN):
@@ -155,19 +159,41 @@ class Loop:
             return "the fuse is open: too many handlers failed; mend the cause, then restart the service"
         if self.consumer is None or not self._held.assigned:
             return "no partitions assigned yet"
+        if self._looking and not self._looking.done():
+            return "Kafka has not said yet where the logs of the assigned partitions begin"
         return None
 
     def reads(self, topic: str) -> bool:
         """Whether the group subscribes to the topic."""
         return self._pattern.fullmatch(topic) is not None
 
-    async def check_nothing_fell_out(self, partitions: Sequence[TopicPartition]) -> None:
+    def look_at_beginnings(self, partitions: Sequence[TopicPartition]) -> None:
+        """Begins to look whether records fell out unread; until that is known, no batch is begun.
+
+        Not awaited where partitions are assigned: aiokafka does nothing else for its group meanwhile, swallows what is
+        raised there, and where its group's coordinator is away never ends, not even by being stopped.
+        """
+        if self._looking:
+            self._looking.cancel()
+        self._looking = asyncio.create_task(self._look_at_beginnings(partitions))
+
+    async def _look_at_beginnings(self, partitions: Sequence[TopicPartition]) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async with asyncio.timeout(_ANSWERS_WITHIN):
+                    return await self._check_nothing_fell_out(partitions)
+            except Exception as error:  # noqa: BLE001 - whatever it is, no batch may begin before this is known
+                log.warning("where the logs begin is asked again", why=repr(error), pause=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _check_nothing_fell_out(self, partitions: Sequence[TopicPartition]) -> None:
         """Alarm where the log begins after what was committed: records fell out unread (embedded broker, retention)."""
-        if self.consumer is None:
-            return
+        assert self.consumer is not None
         beginnings = await self.consumer.beginning_offsets(partitions)
-        for partition in partitions:
-            committed = await self.consumer.committed(partition)
+        offsets = await asyncio.gather(*map(self.consumer.committed, partitions))
+        for partition, committed in zip(partitions, offsets, strict=True):
             if committed is not None and committed < beginnings[partition]:
                 metrics.FELL_OUT.labels(self.service).inc(beginnings[partition] - committed)
                 self.lost = (

@@ -493,6 +493,30 @@ async def test_a_broker_that_stands_still_keeps_nobody_from_ending(
                 os.kill(broker.pid, signal.SIGCONT)
 
 
+async def test_a_broker_that_dies_as_partitions_are_assigned_keeps_nobody_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked where partitions are assigned, aiokafka would look for the dead coordinator for ever, stopped or not."""
+    monkeypatch.setattr("shared.engine.loop._LEFT_WITHIN", 60.0)
+    with start_broker(tmp_path / "broker", TOPICS) as broker:
+        committed, asked = AIOKafkaConsumer.committed, asyncio.Event()
+
+        async def dies(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+            if not asked.is_set():
+                os.kill(broker.pid, signal.SIGKILL)
+            asked.set()
+            offset: int | None = await committed(consumer, partition)
+            return offset
+
+        monkeypatch.setattr(AIOKafkaConsumer, "committed", dies)
+        async with World(tmp_path) as world:
+            loop = Loop(world.main, Cluster(broker.kafka), OPTIONS)
+            await loop.start()
+            async with asyncio.timeout(20):
+                await asked.wait()
+                await loop.stop()
+
+
 async def test_records_keep_their_order_key_and_headers_however_many_there_are(broker: Cluster) -> None:
     headers: list[tuple[str, bytes | None]] = [("a", b"1"), ("a", b"2"), ("none", b"")]
     records = [Record("intake.http", referral(n % 7).encode(), b"%d" % n + b" " * 900, headers) for n in range(2_000)]

@@ -142,8 +142,16 @@ async def _soak(stage: Stage, lanes: Sequence[Lane], seconds: float, rate: float
                 await _end(task)
     check()
     sight = await see(declared, place)
-    found = load.faults + violations(declared, sight)
+    found = load.faults + violations(declared, sight) + list(_stood_still(folder))
     return Soaked(found, declared, sight, load.sent, load.retries, load.longest_wait, faults.injected, samples)
+
+
+def _stood_still(folder: Path) -> Iterator[str]:
+    """Starts that had to be broken off: the platform mends that by itself, and it must not be."""
+    for file in sorted((folder / "logs").glob("*.log*")):
+        for line in file.read_text(errors="replace").splitlines():
+            if "the start stands still" in line:
+                yield f"{file.name}: {line}"
 
 
 async def _end(task: asyncio.Task[None]) -> None:

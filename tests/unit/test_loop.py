@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 
 from shared.cluster import Cluster
 from shared.engine import loop as loops
@@ -33,6 +33,7 @@ class Consumer:
         self.commits: list[dict[TopicPartition, int]] = []
         self.seeks: list[tuple[TopicPartition, int]] = []
         self.beginnings = {A: 0, B: 0}
+        self.unanswered = 0
         self.refuses_commits = False
         self.answers = True
 
@@ -55,6 +56,9 @@ class Consumer:
         self.seeks.append((partition, offset))
 
     async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        if self.unanswered:
+            self.unanswered -= 1
+            raise KafkaConnectionError("the broker is away")
         return {partition: self.beginnings[partition] for partition in partitions}
 
     async def committed(self, partition: TopicPartition) -> int | None:
@@ -95,6 +99,11 @@ class World:
         self.consumer = Consumer()
         self.loop._subscriber.consumer = self.consumer
         self.loop._held.assigned = True
+
+    async def is_assigned(self) -> None:
+        await self.loop._held.on_partitions_assigned([A, B])
+        assert self.loop._looking
+        await self.loop._looking
 
     async def take(self) -> None:
         await self.loop._take(BATCH)
@@ -263,23 +272,48 @@ async def test_an_open_fuse_stops_consumption_and_is_said(world: World) -> None:
 
 
 async def test_records_that_fell_out_unread_stop_the_service_with_an_alarm(world: World) -> None:
-    await world.loop.check_nothing_fell_out([A, B])
+    await world.is_assigned()
     assert world.loop.lacks() is None
     world.consumer.beginnings = {A: 5, B: 9}
-    await world.loop.check_nothing_fell_out([A, B])
+    await world.is_assigned()
     assert world.loop.lacks() is None, "B was never committed: it begins where the log begins"
     world.consumer.beginnings = {A: 9, B: 0}
-    await world.loop.check_nothing_fell_out([A, B])
+    await world.is_assigned()
     assert "4 events fell out unread" in (world.loop.lacks() or "")
     await world.take()
     assert world.processing.steps == []
+
+
+async def test_no_batch_is_begun_before_it_is_known_where_the_log_begins(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "_FIRST_PAUSE", 0.01)
+    world.consumer.unanswered = 2
+    world.consumer.beginnings = {A: 9, B: 0}
+    await world.loop._held.on_partitions_assigned([A, B])
+    assert "where the logs" in (world.loop.lacks() or "")
+    await world.take()
+    assert world.processing.steps == []
+    assert world.consumer.seeks == [(A, 5), (B, 3)]
+    assert world.loop._looking
+    await world.loop._looking
+    assert "4 events fell out unread" in (world.loop.lacks() or "")
+
+
+async def test_what_is_assigned_anew_is_what_is_looked_at(world: World) -> None:
+    world.consumer.unanswered = 1_000
+    await world.loop._held.on_partitions_assigned([A, B])
+    await asyncio.sleep(0)
+    world.consumer.unanswered = 0
+    await world.is_assigned()
+    assert world.loop.lacks() is None
 
 
 async def test_what_fell_out_is_counted_where_an_alarm_sees_it(world: World) -> None:
     fell_out = metrics.FELL_OUT.labels(world.loop.service)
     before = fell_out._value.get()
     world.consumer.beginnings = {A: 9, B: 0}
-    await world.loop.check_nothing_fell_out([A, B])
+    await world.is_assigned()
     assert fell_out._value.get() == before + 4
 
 
@@ -324,7 +358,7 @@ async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_
 
 async def test_what_is_not_held_any_more_keeps_nobody_from_being_ready(world: World) -> None:
     world.loop.waits_for = "a batch comes again: disk I/O error"
-    await world.loop._held.on_partitions_assigned([])
+    await world.is_assigned()
     assert world.loop.lacks() is None
 
 
