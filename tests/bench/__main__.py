@@ -75,7 +75,7 @@ def _asked() -> Namespace:
     parser.add_argument("--json", action="store_true", help="one object on stdout, and nothing else")
     parser.add_argument("--rounds", type=int, default=0, help="of what is repeated; 3, quick 1")
     parser.add_argument("--write", action="store_true", help="docs/bench.md and bench.svg, whatever was measured")
-    parser.add_argument("--minutes", type=float, default=60, help="after which nothing more is begun; 60")
+    parser.add_argument("--minutes", type=float, default=90, help="after which nothing more is begun; 90")
     asked = parser.parse_args()
     if unknown := [name for name in asked.names if name not in BENCHES]:
         parser.error(f"{unknown[0]!r} is none of {', '.join(BENCHES)}")

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from shared.cluster import Cluster
 from shared.contracts.topics import INTAKE_HTTP, events_of
+from shared.engine.lag import LagReader
 from shared.engine.publish import Publisher, Record
 from tests.bench.effort import Effort, turned
 from tests.bench.grounds import GROUNDS, Ground
@@ -29,6 +30,7 @@ SECONDS: Final = (25, 6)
 LEAST: Final = (12, 4)
 """Referrals, however slow they come."""
 _LEFT_WITHIN: Final = 30.0
+_READ_WITHIN: Final = 60.0
 _ROOM: Final = 30
 _OPISTO: Final = "/opisto/bench"
 _REGION: Final = "/region/08"
@@ -87,7 +89,16 @@ async def _at(running: Running, partners: "Partners", rate: int, a_referral: flo
     found["services' processor"] = figure("cores", [busy])
     told = ", ".join(f"{name} {one.median:.0f} ms" for name, one in found.items() if name.endswith("p95"))
     say(f"{rate} events a second, {count} referrals: {told}")
+    await _all_is_read(running)
     return Line(f"{rate} events a second", found)
+
+
+async def _all_is_read(running: Running) -> None:
+    """What the services still have to read would be in the way of the next rate."""
+    deadline = time.monotonic() + _READ_WITHIN
+    async with LagReader(Cluster(running.run.kafka)) as reader:
+        while sum(one.lag for one in await reader.lags()) and time.monotonic() < deadline:  # noqa: ASYNC110 - asked, not told
+            await asyncio.sleep(0.2)
 
 
 class Partners:

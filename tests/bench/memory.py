@@ -34,7 +34,7 @@ SAYS: Final = (
 def measure(effort: Effort) -> Section:
     """MB after each part."""
     engine = over_rounds([_engine(effort) for _ in range(effort.rounds)])
-    services = over_rounds([asyncio.run(_services(effort)) for _ in range(effort.rounds)])
+    services = over_rounds([_services(effort) for _ in range(effort.rounds)])
     return Section("memory", "Memory", SAYS, [Part(MILLION, engine), Part("all five services", services)])
 
 
@@ -78,9 +78,9 @@ def _line(child: Child, after: int, seconds: float) -> Line:
 # --- all services
 
 
-async def _services(effort: Effort) -> list[Line]:
+def _services(effort: Effort) -> list[Line]:
     with platform() as running:
-        return await _referrals(running, effort.of(*REFERRALS), WITHIN[effort.quick])
+        return asyncio.run(_referrals(running, effort.of(*REFERRALS), WITHIN[effort.quick]))
 
 
 async def _referrals(running: Running, count: int, within: float) -> list[Line]:
