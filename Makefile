@@ -28,7 +28,7 @@ lint: .venv/installed ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/installed ## rates beside others, latency, cost, growth, memory, in 45 minutes; writes docs/bench.md; WHAT="ways --quick"
+bench: .venv/installed ## rates beside others, latency, cost, growth, memory, in 15 minutes a round; writes docs/bench.md; WHAT="ways --quick"
 	$(BIN)/python -m tests.bench $(WHAT)
 
 profile: .venv/installed ## the engine under load with py-spy; leaves flame graphs in .lahete-bench

@@ -15,6 +15,7 @@ from shared.store import StoreUnavailable
 
 WITHIN: Final = 120.0
 """Seconds of one attempt. Clients give up a server that is silent after 40 s; a group waits 10 s for who is dead."""
+STANDS_STILL: Final = "the start stands still; the process ends, to be started anew"
 _PAUSE: Final = 1.0
 _CANCELLED_WITHIN: Final = 5.0
 
@@ -60,7 +61,7 @@ async def _attempt(start: Callable[[], Awaitable[None]], serving: asyncio.Task[N
     attempt.cancel()
     await asyncio.wait([attempt], timeout=_CANCELLED_WITHIN)
     if not serving.done():
-        log.critical("the start stands still; the process ends, to be started anew", seconds=within, at=at)
+        log.critical(STANDS_STILL, seconds=within, at=at)
         raise SystemExit(1)
 
 

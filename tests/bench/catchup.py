@@ -3,9 +3,9 @@
 from typing import Final
 
 from shared.contracts import topics
-from tests.bench.effort import Effort
+from tests.bench.effort import Effort, in_rounds
 from tests.bench.grounds import GROUNDS, MONGO, TOPICS, Ground
-from tests.bench.results import Line, Part, Section, figure, over_rounds, say
+from tests.bench.results import Line, Part, Section, figure, say
 from tests.bench.runs import Failed, new_referrals, one_round
 
 WAITING: Final = (100_000, 10_000)
@@ -29,7 +29,7 @@ def _part(ground: Ground, effort: Effort) -> Part:
         return Part(ground.name, missing=ground.missing)
     count = effort.of(*(ON_MONGO if ground is MONGO else WAITING))
     try:
-        return Part(ground.name, over_rounds([[_line(ground, count)] for _ in range(effort.rounds)]))
+        return Part(ground.name, in_rounds(effort, [count], lambda one: _line(ground, one)))
     except Failed as error:
         return Part(ground.name, missing=str(error))
 

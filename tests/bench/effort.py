@@ -1,8 +1,10 @@
 """How much is measured: in full, or `--quick`, to see in a few minutes that everything works."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+
+from tests.bench.results import Line, over_rounds
 
 T = TypeVar("T")
 
@@ -27,3 +29,8 @@ def turned(some: Sequence[T], by: int) -> list[T]:
     """The same in another order for each round, so that none always comes first."""
     by %= len(some)
     return [*some[by:], *some[:by]]
+
+
+def in_rounds(effort: Effort, some: Sequence[T], measure: Callable[[T], Line]) -> list[Line]:
+    """A line for each, of all rounds."""
+    return over_rounds([[measure(one) for one in turned(some, number)] for number in range(effort.rounds)])

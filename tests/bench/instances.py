@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from deploy.java.servers import KafkaServer
 from tests.bench.child import Child, wait_for
-from tests.bench.effort import Effort, turned
+from tests.bench.effort import Effort, in_rounds
 from tests.bench.grounds import KAFKA, MONGO, TOPICS, Ground
-from tests.bench.results import Line, Part, Section, figure, over_rounds, say
+from tests.bench.results import Line, Part, Section, figure, say
 from tests.bench.runs import Failed, fill, new_referrals
 from tests.engines import _make, drop_store
 
@@ -33,12 +33,11 @@ def measure(effort: Effort) -> Section:
 def _part(ground: Ground, count: int, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
-    sizes = effort.some(*SIZES)
     try:
-        rounds = [[_line(ground, size, count) for size in turned(sizes, number)] for number in range(effort.rounds)]
+        lines = in_rounds(effort, effort.some(*SIZES), lambda size: _line(ground, size, count))
     except Failed as error:
         return Part(ground.name, missing=str(error))
-    part = Part(ground.name, lines := over_rounds(rounds))
+    part = Part(ground.name, lines)
     one = part.median("1", "events a second") or 1.0
     return Part(
         ground.name, lines, {f"{line.name} ÷ 1": line.figures["events a second"].median / one for line in lines}

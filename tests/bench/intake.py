@@ -13,11 +13,11 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from tests.bench.effort import Effort, turned
+from tests.bench.effort import Effort, in_rounds
 from tests.bench.grounds import GROUNDS, Ground
 from tests.bench.platform import Running, platform
 from tests.bench.referrals import DATA, attributes
-from tests.bench.results import Figure, Line, Part, Section, figure, over_rounds, quantiles, say
+from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
 
 REGION: Final = "/region/08"
 SHAPES: Final = ((1, 1), (1, 16), (100, 4), (500, 4))
@@ -38,8 +38,7 @@ def measure(effort: Effort) -> Section:
 def _part(ground: Ground, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
-    rounds = [[_line(ground, *shape, effort) for shape in turned(SHAPES, number)] for number in range(effort.rounds)]
-    return Part(ground.name, over_rounds(rounds))
+    return Part(ground.name, in_rounds(effort, SHAPES, lambda shape: _line(ground, *shape, effort)))
 
 
 def _line(ground: Ground, size: int, at_once: int, effort: Effort) -> Line:

@@ -73,6 +73,7 @@ async def _rates(running: Running, effort: Effort) -> list[Line]:
 
 
 async def _at(running: Running, partners: "Partners", rate: int, a_referral: float, effort: Effort) -> Line:
+    await _all_is_read(running)
     before, used = await written(running.run.kafka), running.cpu_seconds()
     began = time.monotonic()
     count = max(effort.of(*LEAST), round(rate * effort.of(*SECONDS) / a_referral))
@@ -89,7 +90,6 @@ async def _at(running: Running, partners: "Partners", rate: int, a_referral: flo
     found["services' processor"] = figure("cores", [busy])
     told = ", ".join(f"{name} {one.median:.0f} ms" for name, one in found.items() if name.endswith("p95"))
     say(f"{rate} events a second, {count} referrals: {told}")
-    await _all_is_read(running)
     return Line(f"{rate} events a second", found)
 
 

@@ -61,8 +61,8 @@ async def _pass(cluster: Cluster, child: Child, count: int, within: float) -> li
             sent += _AT_ONCE
         else:
             await asyncio.sleep(0.01)
-        if child.done >= (len(lines) + 1) * count // PARTS:
-            lines.append(_line(child, (len(lines) + 1) * count // PARTS, time.monotonic() - began))
+        if child.done >= (after := (len(lines) + 1) * count // PARTS):
+            lines.append(_line(child, after, time.monotonic() - began))
     if child.done >= count and len(lines) < PARTS:
         lines.append(_line(child, count, time.monotonic() - began))
     await publisher.stop()

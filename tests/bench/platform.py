@@ -82,7 +82,8 @@ def platform(port_base: int = 8700, ground: Ground = EMBEDDED, services: Sequenc
         assert run is not None
         yield Running(run, read_keys(folder), ready_after)
         # In order, so that Kafka's groups are left: who comes after one that was killed waits for its session to end.
-        supervisor.stop()
+        for left in supervisor.stop():
+            say(left)
 
 
 def _engine(ground: Ground, stack: ExitStack) -> tuple[Engine, Mapping[str, str]]:

@@ -1,13 +1,12 @@
 """How long it takes from the command to a platform that is ready, and a service alone."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from shared.contracts.topics import SERVICES
-from tests.bench.effort import Effort, turned
+from tests.bench.effort import Effort, in_rounds
 from tests.bench.grounds import GROUNDS, Ground
 from tests.bench.platform import platform
-from tests.bench.results import Line, Part, Section, figure, over_rounds
+from tests.bench.results import Line, Part, Section, figure
 
 STARTED: Final = {"one service": ("referral",), "all five": SERVICES}
 SAYS: Final = (
@@ -25,13 +24,9 @@ def measure(effort: Effort) -> Section:
 def _part(ground: Ground, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
-    rounds = [
-        [_line(ground, name, STARTED[name]) for name in turned(list(STARTED), number)]
-        for number in range(effort.rounds)
-    ]
-    return Part(ground.name, over_rounds(rounds))
+    return Part(ground.name, in_rounds(effort, list(STARTED), lambda name: _line(ground, name)))
 
 
-def _line(ground: Ground, name: str, services: Sequence[str]) -> Line:
-    with platform(ground=ground, services=services) as running:
+def _line(ground: Ground, name: str) -> Line:
+    with platform(ground=ground, services=STARTED[name]) as running:
         return Line(name, {"until ready": figure("s", [running.ready_after])})

@@ -31,6 +31,7 @@ import psutil
 from deploy.embedded.state import EmbeddedError, open_folder, read_run
 from deploy.engines import Engine
 from deploy.java.jars import JavaError
+from shared.start import STANDS_STILL
 from tests.scenarios.drawing import Sample, drawing
 from tests.scenarios.faults import CHAOS, SOAK, Faults, Lane
 from tests.scenarios.journeys import World
@@ -142,15 +143,15 @@ async def _soak(stage: Stage, lanes: Sequence[Lane], seconds: float, rate: float
                 await _end(task)
     check()
     sight = await see(declared, place)
-    found = load.faults + violations(declared, sight) + list(_stood_still(folder))
+    found = load.faults + violations(declared, sight) + list(stood_still(folder))
     return Soaked(found, declared, sight, load.sent, load.retries, load.longest_wait, faults.injected, samples)
 
 
-def _stood_still(folder: Path) -> Iterator[str]:
+def stood_still(folder: Path) -> Iterator[str]:
     """Starts that had to be broken off: the platform mends that by itself, and it must not be."""
-    for file in sorted((folder / "logs").glob("*.log*")):
+    for file in sorted((folder / "logs").glob("*.log")):
         for line in file.read_text(errors="replace").splitlines():
-            if "the start stands still" in line:
+            if STANDS_STILL in line:
                 yield f"{file.name}: {line}"
 
 

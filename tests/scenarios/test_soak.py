@@ -9,9 +9,10 @@ from random import Random
 from xml.etree import ElementTree
 
 from deploy.engines import Engine
+from shared.start import STANDS_STILL
 from tests.scenarios.drawing import drawing
 from tests.scenarios.faults import CHAOS, plan
-from tests.scenarios.soak import soak
+from tests.scenarios.soak import soak, stood_still
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -41,3 +42,14 @@ def test_a_seed_plans_the_same_faults_again_and_each_kind_comes_in_its_turn() ->
         assert [
             sorted(one.kind for one in first[start:][: len(lane.deck)]) for start in range(0, rounds, len(lane.deck))
         ] == [sorted(lane.deck)] * 3
+
+
+def test_a_start_that_stood_still_is_an_objection_though_the_platform_mends_it(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "notify.log").write_text(
+        f'{{"event": "waiting"}}\n{{"event": "{STANDS_STILL}", "at": "look"}}\n'
+    )
+    (tmp_path / "logs" / "referral.log").write_text('{"event": "waiting"}\n')
+    (objection,) = stood_still(tmp_path)
+    assert objection.startswith("notify.log: ")
+    assert '"at": "look"' in objection

@@ -300,12 +300,17 @@ async def test_no_batch_is_begun_before_it_is_known_where_the_log_begins(
     assert "4 events fell out unread" in (world.loop.lacks() or "")
 
 
-async def test_what_is_assigned_anew_is_what_is_looked_at(world: World) -> None:
-    world.consumer.unanswered = 1_000
-    await world.loop._held.on_partitions_assigned([A, B])
+async def test_what_another_holds_by_now_is_not_looked_at_any_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "_FIRST_PAUSE", 0.01)
+    world.consumer.unanswered = 1
+    world.consumer.beginnings = {A: 9, B: 0}
+    await world.loop._held.on_partitions_assigned([A])
     await asyncio.sleep(0)
-    world.consumer.unanswered = 0
-    await world.is_assigned()
+    await world.loop._held.on_partitions_assigned([B])
+    await asyncio.sleep(0.05)
+    assert world.consumer.unanswered == 0
     assert world.loop.lacks() is None
 
 
