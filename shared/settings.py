@@ -51,7 +51,10 @@ class PlatformSettings(BaseSettings):
         10_000, ge=500, le=300_000, description="after which a silent instance is out"
     )
     kafka_fetch_wait_ms: int = Field(
-        50, ge=1, le=5_000, description="how long an empty fetch is parked (10 on the mock)"
+        50,
+        ge=1,
+        le=5_000,
+        description="how long an empty fetch is parked (10 on the mock); feedback, notify, monitor gather at least 50",
     )
     log_bytes: int = Field(
         0, ge=0, description="bytes of unread events a partition may hold before intake answers 503; 0: no bound"

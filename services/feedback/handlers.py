@@ -24,6 +24,7 @@ def table() -> Table:
     """What the feedback service does with each class of events."""
     return Table(
         service="feedback",
+        gathers=True,
         topics=(
             INTAKE_HTTP,
             "intake.region.*",

@@ -49,6 +49,7 @@ def table() -> Table:
     """What the monitor does with what it reads: all topics but those it writes redriven dead letters to."""
     return Table(
         service="monitor",
+        gathers=True,
         topics=(
             topics.INTAKE_HTTP,
             "intake.region.*",

@@ -226,3 +226,5 @@ class Table:
     receive: Receive | None = None
     """Reads records in its own way instead of by the contracts: the monitor, who stores what it cannot read."""
     journals: tuple[Journal, ...] = field(default_factory=tuple)
+    gathers: bool = False
+    """Reads what came within some moments together, since no step of a referral's road waits for this service."""

@@ -28,6 +28,7 @@ from shared.engine.loop import Loop
 from shared.engine.model import Table
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
 from shared.engine.sweep import Sweeper
+from shared.service import fetching
 from shared.store import StoreUnavailable
 from tests.engines import address_of, broker_with, make_topic, mongodb
 from tests.integration.engine_process import OPTIONS
@@ -269,10 +270,12 @@ async def all_is_told_once(broker: Cluster, sending: Sending) -> None:
 class Running:
     """The loop, the publisher and the sweeper in this process, on a world's store."""
 
-    def __init__(self, world: World, broker: Cluster, processor: Processor, publisher: Publisher) -> None:
+    def __init__(
+        self, world: World, broker: Cluster, processor: Processor, publisher: Publisher, options: dict[str, int]
+    ) -> None:
         self.world = world
         self.processor = processor
-        self.loop = Loop(processor, broker, OPTIONS)
+        self.loop = Loop(processor, broker, OPTIONS | options)
         self.sweeper = Sweeper(self.loop, processor, publisher, world.clock, broker, every=0.1)
 
     async def holds(self, number: int, count: int) -> None:
@@ -286,11 +289,16 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    world: World, broker: Cluster, publisher: Publisher, *, sweeps: bool = False
+    world: World,
+    broker: Cluster,
+    publisher: Publisher,
+    *,
+    sweeps: bool = False,
+    options: dict[str, int] | None = None,
 ) -> AsyncIterator[Running]:
     store = watched(await world.processor())
     processor = Processor(world.table, store, publisher, world.clock, ring=world.ring, due_early=DUE_EARLY)
-    one = Running(world, broker, processor, publisher)
+    one = Running(world, broker, processor, publisher, options or {})
     await one.loop.start()
     sweeping = asyncio.create_task(one.sweeper.run()) if sweeps else None
     try:
@@ -341,6 +349,22 @@ async def test_an_idle_service_waits_for_records_instead_of_asking_again_and_aga
         monkeypatch.setattr(fetcher, "fetched_records", counted)
         await asyncio.sleep(2)
         assert len(asked) <= 10
+
+
+async def test_who_gathers_reads_together_what_comes_one_by_one(broker: Cluster, setting: Callable[[], World]) -> None:
+    async with setting() as world, publisher_to(broker) as publisher:
+        options = fetching(dataclasses.replace(world.table, gathers=True), wait_ms=3_000)
+        async with running(world, broker, publisher, options=options) as one:
+            await publisher.publish([sent(world.log.event(issue(0)))])
+            await one.holds(0, 1)
+            asked = watched(one.processor).asked
+            before = asked.count("load")
+            for number in range(1, 11):
+                await publisher.publish([sent(world.log.event(issue(number)))])
+                await asyncio.sleep(0.05)
+            for number in range(1, 11):
+                await one.holds(number, 1)
+            assert asked.count("load") - before <= 3, "one by one they would be ten batches"
 
 
 async def test_while_the_store_does_not_answer_the_batch_comes_again_and_nothing_is_dead_lettered(
