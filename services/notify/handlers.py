@@ -18,7 +18,6 @@ def table() -> Table:
     told = Handler(REFERRALS, _referral, decide.concerns_region_and_opisto)
     return Table(
         service="notify",
-        gathers=True,
         topics=(
             INTAKE_HTTP,
             "intake.region.*",
