@@ -54,7 +54,7 @@ class PlatformSettings(BaseSettings):
         50,
         ge=1,
         le=5_000,
-        description="how long an empty fetch is parked (10 on the mock); feedback and monitor gather at least 50",
+        description="how long an empty fetch is parked (10 on the mock); feedback, notify, monitor gather at least 50",
     )
     log_bytes: int = Field(
         0, ge=0, description="bytes of unread events a partition may hold before intake answers 503; 0: no bound"

@@ -21,6 +21,7 @@ from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 FEED: Final = "feed"
 MAX_ERASED: Final = 1_000
 _LAST_WORDS: Final = (".ReferralClosed.v1", ".PlaceReleased.v1")
+_OF_LAST_WORDS: Final = OF_THE_OPISTO | {"ReferralClosed"}
 
 _changed = msgspec.structs.replace
 
@@ -52,7 +53,8 @@ def concerns_region_and_opisto(
 ) -> Decision[Told] | Waits:
     """Tells whom CONTRACTS.md's list names."""
     if state is not None and state.erased:
-        return _last_word(state, event)
+        word = _last_word(state, event)
+        return Decision(state, [word] if word else ())
     if state is None or state.region is None:
         return Waits("ReferralIssued")
     data = event.data.model_dump(mode="json")
@@ -68,19 +70,31 @@ def concerns_region_and_opisto(
             places={**state.places, activity: says},
             recipients=_with(state.recipients, data["organiser"]),
         )
-    return Decision(state, follow)
+    return Decision(_remembering(state, event), follow)
 
 
-def _last_word(state: Told, event: Event) -> Decision[Told]:
+def _last_word(state: Told, event: Event) -> Follow | None:
     """After erasure the region still hears that it is closed, and an opisto that its place is free; no more."""
     data = event.data
     if isinstance(data, services.ReferralClosed) and state.region:
         last = {"referral_id": state.id, "outcome": data.outcome}
-        return Decision(state, [_queued(state, state.region, event, last)])
+        return _queued(state, state.region, event, last)
     if isinstance(data, services.PlaceReleased):
         last = {"referral_id": state.id, "activity_id": data.activity_id}
-        return Decision(state, [_queued(state, data.organiser, event, last)])
-    return Decision(state)
+        return _queued(state, data.organiser, event, last)
+    return None
+
+
+def _remembering(state: Told, event: Event) -> Told:
+    """With the last words so far: what follows from a withdrawal may be read before the withdrawal itself."""
+    if event.name not in _OF_LAST_WORDS:
+        return state
+    data = event.data.model_dump()
+    about = f"{data.get('organiser', state.region)} {data.get('activity_id', '')}"
+    words = {one: word for one, word in state.last_words.items() if one != about}
+    if word := _last_word(state, event):
+        words[about] = word.data.model_dump_json()
+    return _changed(state, last_words=words)
 
 
 def _says(name: str, data: dict[str, Any]) -> str:
@@ -108,13 +122,18 @@ def deadline(state: Told | None, event: Event, now: datetime, given: object) -> 
 
 
 def withdrawn(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told]:
-    """Withdrawn consent blanks what was told, in every feed it went to; nothing of it is told any more."""
+    """Withdrawn consent blanks what was told, in every feed it went to; the last words alone are told any more."""
     data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
     if data.reason != "consent_withdrawn" or (state and state.region and state.region != event.source):
         return Decision(state)
     follow = [
         Follow(services.NotificationQueued(recipient=recipient, referral_id=data.referral_id, erase=True), recipient)
         for recipient in (state.recipients if state else ())
+    ]
+    # Blanked with all else where it was told already.
+    follow += [
+        Follow(services.NotificationQueued.model_validate_json(word), about)
+        for about, word in (state.last_words.items() if state else ())
     ]
     # Not the engine's erasure: who must hear the last word is still known, and nothing else is.
     return Decision(Told(data.referral_id, region=event.source, erased=True), follow)

@@ -18,6 +18,7 @@ def table() -> Table:
     told = Handler(REFERRALS, _referral, decide.concerns_region_and_opisto)
     return Table(
         service="notify",
+        gathers=True,
         topics=(
             INTAKE_HTTP,
             "intake.region.*",

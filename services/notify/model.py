@@ -15,6 +15,8 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
     recipients: tuple[str, ...] = ()
     places: dict[str, str] = {}
     """What each activity was last told of this referral, so that the same is not told twice."""
+    last_words: dict[str, str] = {}
+    """The NotificationQueued, JSON, that would be the last one to an opisto of its activity, or to the region."""
     erased: bool = False
 
 

@@ -43,9 +43,13 @@ def issued(**changes: Any) -> Event:
 
 
 def reserved(**changes: Any) -> Event:
-    about: dict[str, Any] = {"referral_id": REFERRAL, "organiser": OPISTO, "activity_id": "kuoro", "number": 1}
-    about |= {"answer": 1, "request": "c1", "given_at": NOW, "promoted": False, "confirm": True, "sessions": ()}
+    about = _about() | {"given_at": NOW, "promoted": False, "confirm": True, "sessions": ()}
     return happened(services.PlaceReserved(**{**about, **changes}))
+
+
+def _about() -> dict[str, Any]:
+    about = {"referral_id": REFERRAL, "organiser": OPISTO, "activity_id": "kuoro"}
+    return about | {"number": 1, "answer": 1, "request": "c1"}
 
 
 def step(state: Any, event: Event) -> Decision[Any]:
@@ -133,6 +137,41 @@ def test_after_erasure_only_the_last_word_is_told_and_it_says_nothing() -> None:
     closed = services.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts)
     assert extracts(step(erased, happened(closed))) == {REGION: {"referral_id": REFERRAL, "outcome": "withdrawn"}}
     assert step(erased, issued()).state == erased
+
+
+def test_the_last_words_come_after_the_erasure_though_they_were_read_before_the_withdrawal() -> None:
+    released = happened(services.PlaceReleased(**_about()), id_="free")
+    counts = services.SessionCounts(attended=0, missed=0, not_recorded=0)
+    closed = happened(services.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts), id_="end")
+    state: Any = referral()
+    for event in (reserved(), released, closed):
+        state = step(state, event).state
+    decision = step(state, withdrawn())
+    assert decision.state == Told(REFERRAL, region=REGION, erased=True)
+    queued = [follow.data for follow in decision.follow]
+    assert [(one.recipient, one.erase) for one in queued] == [  # type: ignore[attr-defined]
+        (REGION, True),
+        (OPISTO, True),
+        (OPISTO, False),
+        (REGION, False),
+    ]
+    assert len({follow.key for follow in decision.follow}) == 4, "their ids come of it"
+    feed: Any = Recipient(OPISTO, 1)
+    for one in queued:
+        if one.recipient == OPISTO:  # type: ignore[attr-defined]
+            decided = step(feed, happened(one))
+            feed = decided.state
+    (row,) = decided.also
+    assert isinstance(row, OutRow)
+    told = msgspec.json.decode(row.body)
+    assert (told["id"], told["data"]) == ("free", {"referral_id": REFERRAL, "activity_id": "kuoro"})
+
+
+def test_a_place_that_is_held_anew_has_no_last_word() -> None:
+    state: Any = referral()
+    for event in (reserved(), happened(services.PlaceReleased(**_about())), reserved(given_at=NOW + timedelta(days=1))):
+        state = step(state, event).state
+    assert all(follow.data.erase for follow in step(state, withdrawn()).follow)  # type: ignore[attr-defined]
 
 
 def test_any_other_withdrawal_erases_nothing() -> None:
