@@ -170,7 +170,7 @@ def queued(state: Recipient | None, event: Event, now: datetime, given: object) 
     state = state or Recipient(data.recipient)
     if data.erase and data.referral_id:
         erased = _with(state.erased, data.referral_id)[-MAX_ERASED:]
-        blanked = OutBlank(FEED, data.recipient, data.referral_id, _entry(_blank_entry(data.referral_id)))
+        blanked = OutBlank(FEED, data.recipient, data.referral_id, state.last, _entry(_blank_entry(data.referral_id)))
         return Decision(_changed(state, erased=erased), also=[blanked])
     assert data.notification is not None
     return _entered(state, data.notification, data.referral_id, synthetic=event.synthetic)

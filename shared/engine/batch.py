@@ -412,8 +412,7 @@ class Processor:
                 rows.setdefault(out.journal, []).append(Written(out.owner, out.number, bytes(out.body), out.about))
         for journal, written in rows.items():
             await self.store.append(journal, written)
-        # Blanking what was inserted a moment ago is right; inserting behind a blank would bring it back, but what an
-        # erasure leaves to insert about the referral holds nothing of it any more.
+        # After all rows: what stands behind a blank in an outbox has a higher number than it reaches.
         for out in outs:
             if isinstance(out, OutBlank):
-                await self.store.blank(out.journal, out.owner, out.about, bytes(out.body))
+                await self.store.blank(out.journal, out.owner, out.about, out.up_to, bytes(out.body))

@@ -86,11 +86,12 @@ class OutRow(msgspec.Struct, tag="row"):
 
 
 class OutBlank(msgspec.Struct, tag="blank"):
-    """Rows of a journal to blank, after all that stand before it in the outbox were inserted."""
+    """Rows of a journal to blank: an owner's about one thing, up to a number, so that what is told later stays."""
 
     journal: str
     owner: str
     about: str
+    up_to: int
     body: msgspec.Raw
 
 

@@ -196,5 +196,5 @@ class Store(Protocol):
     async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
         """Rows of every owner about one thing, in order of owner and number."""
 
-    async def blank(self, journal: str, owner: str, about: str, body: bytes) -> None:
-        """Puts `body` in place of each row of one owner about one thing."""
+    async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
+        """Puts `body` in place of each row of one owner about one thing, up to a number."""

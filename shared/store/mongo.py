@@ -226,10 +226,10 @@ class MongoStore:
         documents = await self._read(journal, {"about": about}, None, [("_id", 1)], limit)
         return [_written(document) for document in documents]
 
-    async def blank(self, journal: str, owner: str, about: str, body: bytes) -> None:
+    async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
         with self._telling():
             await self._database[journal].update_many(
-                {"about": about, "_id.owner": owner}, {"$set": {"body": body.decode()}}
+                {"about": about, "_id.owner": owner, "_id.number": {"$lte": up_to}}, {"$set": {"body": body.decode()}}
             )
 
     # --- what is asked of the driver

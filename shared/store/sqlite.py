@@ -132,8 +132,8 @@ class SqliteStore:
     async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
         return await self._reader.run(_read, journal, "about = ?", (about,), limit)
 
-    async def blank(self, journal: str, owner: str, about: str, body: bytes) -> None:
-        await self._writer.run(_blank, journal, owner, about, body)
+    async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
+        await self._writer.run(_blank, journal, owner, about, up_to, body)
 
 
 class _Connection:
@@ -502,5 +502,6 @@ def _read(
     return [Written(*row) for row in rows]
 
 
-def _blank(connection: sqlite3.Connection, journal: str, owner: str, about: str, body: bytes) -> None:
-    connection.execute(f"UPDATE {journal} SET body = ? WHERE owner = ? AND about = ?", [body, owner, about])
+def _blank(connection: sqlite3.Connection, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
+    where = "owner = ? AND about = ? AND number <= ?"
+    connection.execute(f"UPDATE {journal} SET body = ? WHERE {where}", [body, owner, about, up_to])

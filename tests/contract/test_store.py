@@ -422,10 +422,10 @@ async def test_a_journal_is_read_by_what_it_is_about(store: Store) -> None:
     assert len(await store.about("diary", "r1", limit=2)) == 2
 
 
-async def test_blanking_reaches_each_row_of_one_owner_about_one_thing_and_no_other(store: Store) -> None:
-    await store.append("diary", [page(1), page(2), page(3, about="r2"), page(1, owner="02")])
-    await store.blank("diary", "06", "r1", b"blank")
-    assert [one.body for one in await store.read("diary", "06", after=0, limit=9)] == [b"blank", b"blank", b"1"]
+async def test_blanking_reaches_each_row_of_one_owner_about_one_thing_up_to_a_number_and_no_other(store: Store) -> None:
+    await store.append("diary", [page(1), page(2), page(3, about="r2"), page(4), page(1, owner="02")])
+    await store.blank("diary", "06", "r1", 2, b"blank")
+    assert [one.body for one in await store.read("diary", "06", after=0, limit=9)] == [b"blank", b"blank", b"1", b"1"]
     assert [one.body for one in await store.read("diary", "02", after=0, limit=9)] == [b"1"]
     await store.append("diary", [page(1, b"late")])
     assert (await store.read("diary", "06", after=0, limit=1))[0].body == b"blank"

@@ -23,7 +23,7 @@ from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.fields import Data
 from shared.engine.batch import Batch, Processor
 from shared.engine.documents import decoder_of, read
-from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutRow, Rejected, Table, Waits
+from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutBlank, OutRow, Rejected, Table, Waits
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
 from shared.store import Collection, Index, Journal, Row, Store
 from shared.store.interface import Remembered, What
@@ -85,8 +85,11 @@ def withdrawn(state: Tally | None, event: Event, now: datetime, given: Given) ->
     """Erases where consent is withdrawn, else writes a page of the diary."""
     if event.data.reason == "consent_withdrawn":  # type: ignore[attr-defined]
         return Decision(Tally(), erase=True)
-    page = OutRow(DIARY.name, "06", 1, event.data.subject, msgspec.Raw(b'"withdrawn"'))
-    return Decision(_counted(state, event), also=[page])
+    about = event.data.subject
+    page = OutRow(DIARY.name, "06", 1, about, msgspec.Raw(b'"withdrawn"'))
+    blank = OutBlank(DIARY.name, "06", about, 1, msgspec.Raw(b'"blank"'))
+    last = OutRow(DIARY.name, "06", 2, about, msgspec.Raw(b'"last word"'))
+    return Decision(_counted(state, event), also=[page, blank, last])
 
 
 def attended(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally]:

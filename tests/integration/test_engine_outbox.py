@@ -126,13 +126,16 @@ async def test_a_sweep_beside_a_living_consumer_takes_nothing_from_it(world: Wor
     assert len(world.wire.follow_ups()) == 2
 
 
-async def test_a_row_of_a_journal_is_written_once_however_often_it_is_let_out(world: World) -> None:
+async def test_rows_of_a_journal_are_written_once_and_blanked_to_where_the_blank_stood_however_often_let_out(
+    world: World,
+) -> None:
     record = world.log.event(withdraw("moved"))
     await world.crash("saved", record)
     assert await world.main.store.read("diary", "06", after=0, limit=9) == []
     await world.take(record)
     await world.take(record)
-    assert [row.body for row in await world.main.store.read("diary", "06", after=0, limit=9)] == [b'"withdrawn"']
+    rows = await world.main.store.read("diary", "06", after=0, limit=9)
+    assert [row.body for row in rows] == [b'"blank"', b'"last word"']
 
 
 async def test_what_follows_from_a_synthetic_referral_is_synthetic_for_good(world: World) -> None:

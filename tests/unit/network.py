@@ -144,7 +144,7 @@ class MemoryStore:
     async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
         raise AssertionError("neither service keeps a journal")
 
-    async def blank(self, journal: str, owner: str, about: str, body: bytes) -> None:
+    async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
         raise AssertionError("neither service keeps a journal")
 
 

@@ -231,7 +231,7 @@ def test_erasure_blanks_the_feed_and_a_late_entry_goes_in_blank() -> None:
     decision = step(step(None, queued()).state, queued(erase=True))
     (blank,) = decision.also
     assert isinstance(blank, OutBlank)
-    assert (blank.owner, blank.about) == (OPISTO, REFERRAL)
+    assert (blank.owner, blank.about, blank.up_to) == (OPISTO, REFERRAL, 1)
     late = step(decision.state, queued(id_="late")).also[0]
     assert isinstance(late, OutRow)
     assert msgspec.json.decode(late.body) == {"erased": True, "data": {"referral_id": REFERRAL, "erased": True}}
