@@ -1,7 +1,7 @@
-"""A network between the referral service and the catalogue, in one process, that keeps no order and repeats itself.
+"""A network between referral, catalogue and, where asked for, notify, in one process, that keeps no order and repeats itself.
 
 The real tables, the real engine's batch with its early events and its ring; only the store and the wire are in memory.
-What the services send each other, and what is sent to both of them from outside, waits in `pending` until somebody
+What the services send each other, and what is sent to all of them from outside, waits in `pending` until somebody
 picks it: one after the other, any first, some of them twice.
 """
 
@@ -16,6 +16,8 @@ from aiokafka import ConsumerRecord
 
 from services.catalogue import handlers as catalogue
 from services.catalogue.model import Activity, Match
+from services.notify import handlers as notify
+from services.notify.decide import FEED
 from services.referral import handlers as referral
 from services.referral.fold import Durations, View, fold
 from services.referral.model import Referral
@@ -55,14 +57,16 @@ class HandClock(Clock):
 
 
 class MemoryStore:
-    """The store's promises, as far as the two services ask for them, without a disk."""
+    """The store's promises, as far as these services ask for them, without a disk."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Row]] = {}
+        self.journals: dict[str, dict[tuple[str, int], Written]] = {}
         self.inbox: dict[tuple[str, str, str], list[Remembered]] = {}
 
     async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
         self.rows = {collection.name: {} for collection in collections}
+        self.journals = {journal.name: {} for journal in journals}
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -136,16 +140,20 @@ class MemoryStore:
                 self.inbox[key] = [replace(one, digest="") for one in kept]
 
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
-        raise AssertionError("neither service keeps a journal")
+        for row in rows:
+            self.journals[journal].setdefault((row.owner, row.number), row)
 
     async def read(self, journal: str, owner: str, *, after: int, limit: int) -> list[Written]:
-        raise AssertionError("neither service keeps a journal")
+        found = [row for row in self.journals[journal].values() if row.owner == owner and row.number > after]
+        return sorted(found, key=lambda row: row.number)[:limit]
 
     async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
-        raise AssertionError("neither service keeps a journal")
+        return [row for row in self.journals[journal].values() if row.about == about][:limit]
 
     async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
-        raise AssertionError("neither service keeps a journal")
+        there = self.journals[journal]
+        meant = [row for row in there.values() if (row.owner, row.about) == (owner, about) and row.number <= up_to]
+        there.update({(row.owner, row.number): replace(row, body=body) for row in meant})
 
 
 def _with(what: What, row: Row) -> Row:
@@ -193,9 +201,11 @@ class Message:
 
 
 class Network:
-    """Both services and what is under way between them."""
+    """The services and what is under way between them; notify alone `telling`."""
 
-    def __init__(self, now: datetime, *, seed: int = 0, in_lanes: bool = False, ring: int = 64) -> None:
+    def __init__(
+        self, now: datetime, *, seed: int = 0, in_lanes: bool = False, ring: int = 64, telling: bool = False
+    ) -> None:
         self.clock = HandClock(now)
         self.random = random.Random(seed)
         self.pending: list[Message] = []
@@ -204,14 +214,12 @@ class Network:
         self.after_each: Callable[[], None] = lambda: None
         self._in_lanes = in_lanes
         self._offset = 0
-        self._stores = {"referral": MemoryStore(), "catalogue": MemoryStore()}
-        self._tables: dict[str, Table] = {
-            "referral": replace(referral.table(DURATIONS), receive=self._receive),
-            "catalogue": replace(catalogue.table(timedelta(days=1)), receive=self._receive),
-        }
+        tables = [referral.table(DURATIONS), catalogue.table(timedelta(days=1)), *([notify.table()] if telling else [])]
+        self._tables: dict[str, Table] = {table.service: replace(table, receive=self._receive) for table in tables}
+        self._stores = {name: MemoryStore() for name in self._tables}
         self._read: dict[int, Event] = {}
         for name, table in self._tables.items():
-            _now(self._stores[name].open(kind.collection for kind in table.kinds))
+            _now(self._stores[name].open((kind.collection for kind in table.kinds), table.journals))
         self._processors = {
             name: Processor(
                 table, self._stores[name], Wire(self._put_on), self.clock, ring=ring, due_early=timedelta(days=3_650)
@@ -222,7 +230,7 @@ class Network:
     # --- what is sent
 
     def send(self, event: Event) -> None:
-        """An event from outside, to both services."""
+        """An event from outside, to all services."""
         record = Record(
             topics.INTAKE_HTTP,
             event.data.subject.encode(),
@@ -361,6 +369,13 @@ class Network:
             ):
                 found.setdefault(headers["ce_id"] or b"", data)
         return list(found.values())
+
+    def feeds(self, about: str) -> dict[str, list[dict[str, Any]]]:
+        """What stands of the referral in each partner's feed, in order."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in _now(self._stores["notify"].about(FEED, about, limit=MAX_STEPS)):
+            found.setdefault(row.owner, []).append(msgspec.json.decode(row.body))
+        return found
 
     def _state(self, service: str, collection: str, id_: str, state: type[S]) -> S | None:
         row = self._stores[service].rows[collection].get(id_)

@@ -6,6 +6,7 @@ Both must end alike, but for what CONTRACTS.md says is by nature of arrival. A f
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,8 @@ from services.catalogue.settle import places_left, settle, waiting_ends
 from services.referral.fold import View
 from shared.contracts.envelope import Event
 from tests.unit.facts import (
+    OPISTO,
+    REGION,
     a_referral,
     answered,
     at,
@@ -252,6 +255,32 @@ def test_withdrawn_consent_leaves_nothing_behind_wherever_it_arrives(world: list
         claim = activity.claims.get(a_referral())
         assert claim is None or (claim.want, claim.state, claim.request) == ("none", "none", "")
     assert "ReferralIssued" not in network.waiting_early()
+
+
+@settings(quick, max_examples=60)
+@given(worlds(), seeds, days)
+def test_withdrawn_consent_leaves_the_last_words_alone_in_every_feed(world: list[Event], seed: int, day: int) -> None:
+    """Whenever notify reads the withdrawal and what follows from it, each in the order of its sender."""
+    others = [event for event in world if event.name != "ReferralWithdrawn"]
+    network = shuffled([*others, withdrawn(day, "consent_withdrawn")], seed, in_lanes=True, telling=True)
+    feeds = {owner: list(_still_said(entries)) for owner, entries in network.feeds(a_referral()).items()}
+    outcome = network.told(a_referral(), "ReferralClosed")[-1]["outcome"]
+    assert feeds[REGION][-1] == ("ReferralClosed", {"outcome": outcome})
+    freed = {data["activity_id"] for data in network.told(a_referral(), "PlaceReleased")}
+    assert {data["activity_id"] for _, data in feeds.get(OPISTO, [])} == freed
+    assert {name for name, _ in chain(*feeds.values())} <= {"ReferralClosed", "PlaceReleased"}
+    assert {frozenset(data) for _, data in chain(*feeds.values())} <= {
+        frozenset({"outcome"}),
+        frozenset({"activity_id"}),
+    }
+
+
+def _still_said(entries: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for entry in entries:
+        if "erased" not in entry:
+            said = entry["data"]
+            assert said.pop("referral_id") == a_referral()
+            yield entry["type"].split(".")[-2], said
 
 
 # --- many referrals, hardly any room
