@@ -4,7 +4,6 @@ A table on the terminal, or one object of JSON, and progress on stderr. A run of
 docs/bench.md and docs/bench.svg; `--write` writes them whatever was measured.
 """
 
-import os
 import signal
 import sys
 import time
@@ -29,7 +28,7 @@ from tests.bench import (
     ways,
 )
 from tests.bench.effort import Effort
-from tests.bench.machine import described
+from tests.bench.machine import Moment, described
 from tests.bench.picture import picture
 from tests.bench.report import Report, as_json, as_page, as_text
 from tests.bench.results import Part, Section, say
@@ -58,10 +57,10 @@ def main() -> None:
     asked = _asked()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and folders go with it
     effort = Effort(rounds=asked.rounds or (1 if asked.quick else 3), quick=asked.quick)
-    load = os.getloadavg()[0]
+    began = Moment.now()
     with redirect_stdout(sys.stderr):  # what the parts that run here log is no part of the report
         sections = list(_measured(asked.names or list(BENCHES), effort, asked.minutes * 60))
-    report = Report(_command(asked), described(load), sections)
+    report = Report(_command(asked), described(began), sections)
     print(as_json(report) if asked.json else as_text(report))
     if asked.write or not (asked.names or asked.quick):
         (DOCS / "bench.md").write_text(as_page(report), encoding="utf-8")
