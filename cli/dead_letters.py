@@ -82,7 +82,7 @@ def redrive(
 
 
 def _open_ones(directory: Dir, filters: dict[str, Any]) -> list[str]:
-    """The ids that the filters choose, the oldest first: so it is asked for them in the order in which they came."""
+    """The ids that the filters choose, the oldest first: so they are sent in the order in which they came."""
     found: list[str] = []
     after: str | None = None
     while True:

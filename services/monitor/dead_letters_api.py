@@ -88,7 +88,7 @@ async def redrive(request: Request) -> Response:
     _must_be_unsettled(letter)
     await record_access(request, who, "redrive", letter.dl_id, "operations", allowed=True, about_referral=False)
     # The id is derived, so two people who ask at once ask the same thing.
-    data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who)
+    data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who, place=_place(letter))
     await _append(request, data, derived_id("redrive", letter.dl_id, letter.attempts))
     return JSONResponse({"dl_id": letter.dl_id, "attempt": letter.attempts}, 202)
 
@@ -100,9 +100,13 @@ async def discard(request: Request) -> Response:
     letter = await _letter(request)
     _must_be_unsettled(letter)
     await record_access(request, who, "discard", letter.dl_id, "operations", allowed=True, about_referral=False)
-    data = DiscardRequested(dl_id=letter.dl_id, by=who)
+    data = DiscardRequested(dl_id=letter.dl_id, by=who, place=_place(letter))
     await _append(request, data, derived_id("discard", letter.dl_id, letter.attempts))
     return JSONResponse({"dl_id": letter.dl_id, "state": "discarded"}, 202)
+
+
+def _place(letter: Dead) -> str:
+    return f"{letter.topic}/{letter.partition}"
 
 
 async def _append(request: Request, data: Data, id_: str) -> None:

@@ -63,8 +63,8 @@ def table() -> Table:
         handlers={
             "RecordSeen": Handler(EVENTS, _event, decide.seen, _dead_letters_to_erase),
             "DeadLetterSeen": Handler(DEAD_LETTERS, _dead, decide.dead_letter),
-            "RedriveRequested": Handler(DEAD_LETTERS, _dead, decide.redrive),
-            "DiscardRequested": Handler(DEAD_LETTERS, _dead, decide.discard),
+            "RedriveRequested": Handler(DEAD_LETTERS, _named_letter, decide.redrive),
+            "DiscardRequested": Handler(DEAD_LETTERS, _named_letter, decide.discard),
             "DeadLetterSettled": Handler(DEAD_LETTERS, _dead, decide.settled),
             "DeadLetterToErase": Handler(DEAD_LETTERS, _dead, decide.erase),
             "PartnerRegistered": Handler(PARTNERS, _dead, decide.registered),
@@ -78,6 +78,10 @@ def _event(event: Event) -> str:
 
 def _dead(event: Event) -> str:
     return event.data.subject
+
+
+def _named_letter(event: Event) -> str:
+    return event.data.dl_id  # type: ignore[attr-defined,no-any-return]
 
 
 async def _dead_letters_to_erase(state: Traced | None, event: Event, store: Store, now: datetime) -> list[str]:

@@ -374,27 +374,26 @@ class PartnerRegistered(Data):
         return self.partner
 
 
-class RedriveRequested(Data):
-    """An ops person sends a dead letter again."""
-
+class _ToDeadLetter(Data):
+    # `place`, as `intake.http/3`: the topic and partition that the original came on. As subject, and so as key, it keeps
+    # what is asked about the letters of one partition in order.
     dl_id: str
+    by: str
+    place: str | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.place or self.dl_id
+
+
+class RedriveRequested(_ToDeadLetter):
+    """An ops person sends a dead letter again; those whose originals stand on one `place` in the order asked for."""
+
     attempt: Count
-    by: str
-
-    @property
-    def subject(self) -> str:
-        return self.dl_id
 
 
-class DiscardRequested(Data):
+class DiscardRequested(_ToDeadLetter):
     """An ops person lays a dead letter aside for good."""
-
-    dl_id: str
-    by: str
-
-    @property
-    def subject(self) -> str:
-        return self.dl_id
 
 
 class DeadLetterToErase(Data):

@@ -3,6 +3,7 @@
 One platform for all of the module; every test walks with referrals and activities of its own.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ from tests.integration.road import (
     published,
     road,
 )
+from tests.scenarios.sight import read_all
 
 
 @pytest.fixture(scope="module", params=[Engine.EMBEDDED, Engine.JAVA])
@@ -234,21 +236,7 @@ def test_what_is_wrong_on_kafka_becomes_a_dead_letter_with_its_bytes(platform: R
 
 def test_a_dead_letter_is_sent_again_once_its_cause_is_mended(platform: Road) -> None:
     referral_id = str(uuid4())
-    platform.accepted(issued(referral_id, consent={"recorded_on": "2026-09-01", "scopes": ["referral"]}))
-    answers = {
-        "about": {"kind": "referral", "id": referral_id},
-        "respondent": "participant",
-        "phase": "before",
-        "instrument": "dimensions_v1",
-        "answers": {"friends": 3},
-        "channel": "paper",
-    }
-    platform.accepted(event(REGION, "FeedbackSubmitted", answers))
-
-    def mine() -> dict[str, object] | None:
-        return next((one for one in platform.dead_letters(reason="rejected") if one["service"] == "feedback"), None)
-
-    letter = platform.until(mine, "it is rejected without consent")
+    (letter,) = _rejected_feedback(platform, referral_id, 1)
     platform.accepted(issued(referral_id))
     again = platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}/redrive", method="POST")
     assert again.status_code == 202
@@ -259,6 +247,45 @@ def test_a_dead_letter_is_sent_again_once_its_cause_is_mended(platform: Road) ->
 
     platform.until(settled, "the dead letter is resolved")
     assert platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}/redrive", method="POST").status_code == 409
+
+
+def test_dead_letters_of_one_referral_are_sent_again_in_the_order_asked_for(platform: Road) -> None:
+    letters = _rejected_feedback(platform, str(uuid4()), 16)
+    for letter in letters:
+        again = platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}/redrive", method="POST")
+        assert again.status_code == 202
+    asked = [letter["event_id"] for letter in letters]
+
+    def sent() -> list[str] | None:
+        records, _ = asyncio.run(read_all(platform.run.kafka, ["redrive.feedback"]))
+        found = [record.named[1] for record in records if record.named and record.named[1] in asked]
+        return found if len(found) == len(asked) else None
+
+    assert platform.until(sent, "all are sent again") == asked
+
+
+def _rejected_feedback(platform: Road, referral_id: str, count: int) -> list[dict[str, Any]]:
+    """The dead letters of so many answers to a referral without the consent for it, the oldest first."""
+    platform.accepted(issued(referral_id, consent={"recorded_on": "2026-09-01", "scopes": ["referral"]}))
+    answers = {
+        "about": {"kind": "referral", "id": referral_id},
+        "respondent": "participant",
+        "phase": "before",
+        "instrument": "dimensions_v1",
+        "answers": {"friends": 3},
+        "channel": "paper",
+    }
+    ids = []
+    for _ in range(count):
+        one = event(REGION, "FeedbackSubmitted", answers)
+        platform.accepted(one)
+        ids.append(one["id"])
+
+    def all_of_them() -> list[dict[str, Any]] | None:
+        found = {one["event_id"]: one for one in platform.dead_letters(reason="rejected")}
+        return [found[id_] for id_ in ids] if found.keys() >= set(ids) else None
+
+    return list(platform.until(all_of_them, f"{count} are rejected without consent"))
 
 
 def test_withdrawn_consent_erases_everywhere(platform: Road) -> None:

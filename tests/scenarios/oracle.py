@@ -35,7 +35,7 @@ class Expected:
             classes that are not named nothing is said.
         refusals: the reasons of its dead letters, all of them. With fate `applied`: the id came with other content too.
         history_of: the referral whose history shows it, once.
-        parked: it was made to wait or laid aside and sent again: its effects may come behind those of later events.
+        parked: it was made to wait, so that its effects may come behind those of later events.
     """
 
     source: str

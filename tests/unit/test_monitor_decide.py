@@ -11,8 +11,9 @@ from services.monitor.api import in_causal_order
 from services.monitor.handlers import table
 from services.monitor.model import Dead, Sighting, Traced
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import DeadLetterToErase, RedriveRequested
+from shared.contracts.from_services import DeadLetterToErase, DiscardRequested, RedriveRequested
 from shared.engine.model import Decision, OutRecord
+from shared.engine.receive import route
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
@@ -106,6 +107,18 @@ def test_a_redriven_one_goes_to_the_service_that_refused_it_once() -> None:
     assert ("dl_attempts", b"1") in sent.headers
     again = asked(decision.state, by="ops:bertta")
     assert (again.also, again.state.by) == ((), "ops:anna")
+
+
+def test_requests_about_the_letters_of_one_partition_share_a_key_and_each_finds_its_own() -> None:
+    for asked_for in (
+        RedriveRequested(dl_id="d7", attempt=1, by="ops:anna", place="intake.http/3"),
+        DiscardRequested(dl_id="d7", by="ops:anna", place="intake.http/3"),
+    ):
+        event = Event("r1", "/service/monitor", NOW, asked_for)
+        assert asked_for.subject == "intake.http/3"
+        routed = route(event, TABLE)
+        assert routed is not None
+        assert routed[1] == "d7"
 
 
 def test_redriven_and_still_broken_is_the_same_entry_with_one_attempt_more() -> None:
