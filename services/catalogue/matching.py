@@ -1,4 +1,4 @@
-"""Which activities fit a referral, in which order, and why: hard filters first, then CONTRACTS.md's order.
+"""Which activities fit a referral, in which order, and why: hard filters first, then docs/contracts.md's order.
 
 Pure and deterministic: the same candidates give the same proposals, whatever their order.
 """

@@ -142,7 +142,7 @@ def _text(content: bytes | None) -> Any:
 
 
 def shown(letter: Dead) -> dict[str, Any]:
-    """CONTRACTS.md, “Answers”."""
+    """docs/contracts.md, “Answers”."""
     return {
         "dl_id": letter.dl_id,
         "reason": letter.reason,

@@ -51,7 +51,7 @@ def issued(state: Told | None, event: Event, now: datetime, given: object) -> De
 def concerns_region_and_opisto(
     state: Told | None, event: Event, now: datetime, given: object
 ) -> Decision[Told] | Waits:
-    """Tells whom CONTRACTS.md's list names."""
+    """Tells whom docs/contracts.md's list names."""
     if state is not None and state.erased:
         word = _last_word(state, event)
         return Decision(state, [word] if word else ())

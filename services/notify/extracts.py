@@ -1,4 +1,4 @@
-"""Who is told what: CONTRACTS.md's list, and what each recipient's extract holds.
+"""Who is told what: docs/contracts.md's list, and what each recipient's extract holds.
 
 A region is told of its own referral; an opisto of a place only `referral_id referral_code activity_id languages
 accessibility`, nothing else. Attendance reaches a region as counts alone.

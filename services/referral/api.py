@@ -129,7 +129,7 @@ def _erased(state: Referral) -> dict[str, Any]:
 
 
 def answer(request: Request, state: Referral) -> dict[str, Any]:
-    """CONTRACTS.md, “Answers”."""
+    """docs/contracts.md, “Answers”."""
     view = fold(state, request.app.state.table.given)
     now = request.app.state.clock.now()
     sessions = [

@@ -1,7 +1,7 @@
 """Where a referral stands: a function of the set of its facts and their times, folded anew at each step.
 
 Pure. Read it from the top: `fold` walks the facts in order of (time, id, source) to the choice that holds, then asks
-what came of it: the place, the sessions, the ending, the deadlines. CONTRACTS.md, “The life of a referral”.
+what came of it: the place, the sessions, the ending, the deadlines. docs/contracts.md, “The life of a referral”.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

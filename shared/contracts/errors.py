@@ -20,7 +20,7 @@ class Problem(NamedTuple):
 
 
 class EventError(Exception):
-    """An event that cannot be taken. `reason` is the dead letter's reason of CONTRACTS.md."""
+    """An event that cannot be taken. `reason` is the dead letter's reason of docs/contracts.md."""
 
     reason: ClassVar[str]
 

@@ -1,4 +1,4 @@
-"""The events that regions, opistos and participants send. CONTRACTS.md has them in a table; this is the same, exact."""
+"""The events that regions, opistos and participants send. docs/contracts.md has them in a table; this is the same, exact."""
 
 from typing import Annotated, Literal, Self
 

@@ -1,6 +1,6 @@
 """Dead letters: the record as it came, byte for byte, and why it could not be taken.
 
-CONTRACTS.md, “Dead letters”, names the headers. Where personal data is the reason, the bytes are masked instead.
+docs/contracts.md, “Dead letters”, names the headers. Where personal data is the reason, the bytes are masked instead.
 """
 
 import re

@@ -39,7 +39,7 @@ BATCH: Final = "application/cloudevents-batch+json"
 
 
 async def post_events(request: Request) -> Response:
-    """202 with what was accepted; problems as CONTRACTS.md has them."""
+    """202 with what was accepted; problems as docs/contracts.md has them."""
     sender = who_asks(request)
     if role_of(sender) not in {"region", "opisto"}:
         raise ProblemError(403, f"{sender} is no sender of events; use a region's or an opisto's key")

@@ -1,4 +1,4 @@
-"""The oracle of SCENARIOS.md: asked when all is quiet, it says what must not be, a line each; none: all is well.
+"""The oracle of docs/scenarios.md: asked when all is quiet, it says what must not be, a line each; none: all is well.
 
     declared = Declared()
     declared.expect(Expected(source, id, effects={"ReferralOpened": 1}))   # before it is sent

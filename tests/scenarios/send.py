@@ -1,7 +1,7 @@
 """Sends as the partners' systems do, over HTTP and by senders of Kafka topics of their own; writes into the ledger what
 was answered.
 
-What is not taken (429, 503, no answer) is sent again with the same id until it is, as CONTRACTS.md asks of senders.
+What is not taken (429, 503, no answer) is sent again with the same id until it is, as docs/contracts.md asks of senders.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What can be seen of a platform from outside, for the oracle: every record on Kafka, and what the doors say.
 
-Knows Kafka, HTTP and the two files that `lahete run` writes (CONTRACTS.md, “Command line”), nothing of the inside. Reads
+Knows Kafka, HTTP and the two files that `lahete run` writes (docs/contracts.md, “Command line”), nothing of the inside. Reads
 without a group of its own and commits nothing.
 """
 

@@ -1,4 +1,4 @@
-"""The thirty scenarios of SCENARIOS.md: what each is called, and on which engines it is played when.
+"""The thirty scenarios of docs/scenarios.md: what each is called, and on which engines it is played when.
 
 `quick`: in every `make test`; `full`: in `make scenarios` beside that. What an engine cannot show, it is not asked to:
 the embedded broker keeps its log in memory, and one instance of a service reads it.

@@ -1,8 +1,8 @@
-"""The state is computed from the facts accepted so far, not from their arrival (CONTRACTS.md, “The life of a referral”).
+"""The state is computed from the facts accepted so far, not from their arrival (docs/contracts.md, “The life of a referral”).
 
 Random worlds go through the real handlers and the real engine's batch (`network.py`): once in order of time, each fact's
 consequences drained before the next; once shuffled, with repetitions, messages of the services overtaking each other.
-Both must end alike, but for what CONTRACTS.md says is by nature of arrival. A failing world is printed by Hypothesis.
+Both must end alike, but for what docs/contracts.md says is by nature of arrival. A failing world is printed by Hypothesis.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""The life of a referral, a test a sentence of CONTRACTS.md. Whatever their order: `test_any_order.py`."""
+"""The life of a referral, a test a sentence of docs/contracts.md. Whatever their order: `test_any_order.py`."""
 
 from datetime import timedelta
 from typing import Any

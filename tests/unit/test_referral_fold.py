@@ -1,4 +1,4 @@
-"""CONTRACTS.md, “The life of a referral”, sentence by sentence, on the pure fold: facts and answers in, a view out."""
+"""docs/contracts.md, “The life of a referral”, sentence by sentence, on the pure fold: facts and answers in, a view out."""
 
 from typing import Any
 
