@@ -301,14 +301,11 @@ def matching_ended(state: Match | None, event: Event, now: datetime, given: Foun
     return Decision(_changed(state, number=data.number, wanted=False, status="ended", retry_at=None, proposed=()))
 
 
-def withdrawn(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
-    """Withdrawn consent erases, also where nothing is yet; any other withdrawal ends by way of MatchingEnded."""
-    data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
-    if data.reason != "consent_withdrawn":
-        return Decision(state)
-    if state and state.wish and state.wish.region != event.source:
-        return Decision(state)
-    return Decision(Match(data.referral_id, wanted=False, status="ended", erased=True), erase=True)
+def erased(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+    """Erases at the referral service's word, also where nothing is yet."""
+    data: told.ReferralErased = event.data  # type: ignore[assignment]
+    left = Match(data.referral_id, wanted=False, status="ended", issuer=data.issuer, erased=True)
+    return Decision(left, erase=True)
 
 
 def activity_to_match(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:

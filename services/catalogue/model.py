@@ -142,6 +142,8 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     proposals: tuple[dict[str, Any], ...] = ()
     proposed: tuple[str, ...] = ()
     retry_at: datetime | None = None
+    issuer: str = ""
+    """Of an erased one: the region that may read what is left."""
     erased: bool = False
 
 

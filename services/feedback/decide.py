@@ -66,13 +66,9 @@ def issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decide
     return _asked(state)
 
 
-def withdrawn(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
-    """Withdrawn consent erases at once, also where nothing is yet; any other withdrawal is told by ReferralClosed."""
-    data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
-    if data.reason != "consent_withdrawn":
-        return Decision(state)
-    if state and state.issued and state.issued.source != event.source:
-        return Decision(state)
+def erased(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """Erases at the referral service's word, also where nothing is yet; a withdrawal is told by ReferralClosed."""
+    data: told.ReferralErased = event.data  # type: ignore[assignment]
     state = state or Feedback(data.referral_id)
     closed_at = state.closed.time if state.closed else now
     left = Erased(_status(state), state.first_issued_at, closed_at)

@@ -37,7 +37,7 @@ def table() -> Table:
         kinds=(FEEDBACK,),
         handlers={
             "ReferralIssued": _by_referral(decide.issued),
-            "ReferralWithdrawn": _by_referral(decide.withdrawn),
+            "ReferralErased": _by_referral(decide.erased),
             "ActivitiesProposed": _by_referral(decide.matched),
             "NoActivityFound": _by_referral(decide.matched),
             "PlaceReserved": _by_referral(decide.place_answered),

@@ -72,6 +72,9 @@ def table() -> Table:
     )
 
 
+REFERRAL_ERASED = "fi.kulttuurilahete.ReferralErased.v1"
+
+
 def _event(event: Event) -> str:
     return f"{event.data.source} {event.data.event_id}"  # type: ignore[attr-defined]
 
@@ -86,7 +89,7 @@ def _named_letter(event: Event) -> str:
 
 async def _dead_letters_to_erase(state: Traced | None, event: Event, store: Store, now: datetime) -> list[str]:
     data: Any = event.data
-    if data.codes.get("reason") != "consent_withdrawn" or not data.correlation:
+    if data.type != REFERRAL_ERASED or data.sighting.topic != topics.events_of("referral"):
         return []
     rows = await store.find("dead_letters", equal={"referral_id": data.correlation}, limit=500)
     return [row.id for row in rows]

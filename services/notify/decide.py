@@ -20,7 +20,7 @@ from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 
 FEED: Final = "feed"
 MAX_ERASED: Final = 1_000
-_LAST_WORDS: Final = (".ReferralClosed.v1", ".PlaceReleased.v1")
+_LAST_WORDS: Final = (".ReferralErased.v1", ".ReferralClosed.v1", ".PlaceReleased.v1")
 _OF_LAST_WORDS: Final = OF_THE_OPISTO | {"ReferralClosed"}
 
 _changed = msgspec.structs.replace
@@ -86,7 +86,7 @@ def _last_word(state: Told, event: Event) -> Follow | None:
 
 
 def _remembering(state: Told, event: Event) -> Told:
-    """With the last words so far: what follows from a withdrawal may be read before the withdrawal itself."""
+    """With the last words so far: what follows from an erasure may be read before the erasure itself."""
     if event.name not in _OF_LAST_WORDS:
         return state
     data = event.data.model_dump()
@@ -121,22 +121,21 @@ def deadline(state: Told | None, event: Event, now: datetime, given: object) -> 
     return Decision(state, [_queued(state, data.concerns, event, told)])
 
 
-def withdrawn(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told]:
-    """Withdrawn consent blanks what was told, in every feed it went to; the last words alone are told any more."""
-    data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
-    if data.reason != "consent_withdrawn" or (state and state.region and state.region != event.source):
-        return Decision(state)
+def erased(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told]:
+    """Blanks what was told, in every feed it went to. Its region is told so; only the last words are told any more."""
+    data: services.ReferralErased = event.data  # type: ignore[assignment]
+    state = state or Told(data.referral_id)
     follow = [
         Follow(services.NotificationQueued(recipient=recipient, referral_id=data.referral_id, erase=True), recipient)
-        for recipient in (state.recipients if state else ())
+        for recipient in state.recipients
     ]
+    follow.append(Follow(_queued(state, data.issuer, event, extract_for_region(event)).data, f"{data.issuer} erased"))
     # Blanked with all else where it was told already.
     follow += [
-        Follow(services.NotificationQueued.model_validate_json(word), about)
-        for about, word in (state.last_words.items() if state else ())
+        Follow(services.NotificationQueued.model_validate_json(word), about) for about, word in state.last_words.items()
     ]
     # Not the engine's erasure: who must hear the last word is still known, and nothing else is.
-    return Decision(Told(data.referral_id, region=event.source, erased=True), follow)
+    return Decision(Told(data.referral_id, region=data.issuer, erased=True), follow)
 
 
 def _with(recipients: tuple[str, ...], recipient: str) -> tuple[str, ...]:

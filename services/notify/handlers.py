@@ -30,7 +30,7 @@ def table() -> Table:
         journals=(Journal(decide.FEED),),
         handlers={
             "ReferralIssued": Handler(REFERRALS, _referral, decide.issued),
-            "ReferralWithdrawn": Handler(REFERRALS, _referral, decide.withdrawn),
+            "ReferralErased": Handler(REFERRALS, _referral, decide.erased),
             **dict.fromkeys(sorted(OF_THE_REGION | OF_THE_OPISTO), told),
             "DeadlinePassed": Handler(REFERRALS, _own_referral, decide.deadline),
             "NotificationQueued": Handler(RECIPIENTS, _recipient, decide.queued),

@@ -387,16 +387,21 @@ def _registration(referral_id: str, activity: str, register: Register, freed_at:
 
 
 def _erased(state: Referral, event: Event, durations: Durations, now: datetime) -> Decision[Referral]:
-    """Leaves the id, the status and the dates; every activity forgets the referral, and the region is told the end."""
-    left = Erased("withdrawn", "withdrawn", state.first_issued_at, now)
+    """Leaves the id, the issuer, the status and the dates. Every service is told to erase, and the region the end."""
+    issuer = state.issued.source if state.issued else event.source
+    left = Erased("withdrawn", "withdrawn", state.first_issued_at, now, issuer)
     ended = Ended("withdrawn", 0, 0, 0)
     if state.issued:
         view = fold(state, durations)
         if view.status in {"completed", "lapsed"} and view.ended:
-            left = Erased(view.status, view.ended.outcome, state.first_issued_at, state.told.closed_at or now)
+            closed_at = state.told.closed_at or now
+            left = Erased(view.status, view.ended.outcome, state.first_issued_at, closed_at, issuer)
             ended = view.ended
     forget = list(_forgetting(state, event.time))
-    follow = [*forget, Follow(told.MatchingEnded(referral_id=state.id, number=state.matching.number + 1))]
+    # Before all else: what is told of the end afterwards stays in the feeds, which are blanked by it.
+    erased = told.ReferralErased(referral_id=state.id, issuer=issuer)
+    ended_matching = told.MatchingEnded(referral_id=state.id, number=state.matching.number + 1)
+    follow = [Follow(erased), *forget, Follow(ended_matching)]
     if ended != state.told.closed:
         follow.append(Follow(_ending_event(told.ReferralClosed, state.id, ended)))
     return Decision(Referral(state.id, erased=left), follow, erase=True)

@@ -165,12 +165,14 @@ class Fired(msgspec.Struct, frozen=True):
 
 
 class Erased(msgspec.Struct, frozen=True):
-    """What erasure leaves."""
+    """What erasure leaves. Which region issued is no personal datum: it says who may read the rest, and nothing of whom."""
 
     status: Status
     outcome: Outcome | None
     issued_at: datetime | None
     closed_at: datetime | None
+    issuer: str
+    """The region that issued it or, where nothing was issued yet, that withdrew the consent."""
 
 
 class Referral(msgspec.Struct, frozen=True, omit_defaults=True):

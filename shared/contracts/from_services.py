@@ -23,6 +23,7 @@ from shared.contracts.fields import (
     Time,
 )
 from shared.contracts.from_outside import AboutReferral
+from shared.contracts.topics import LOG_KEPT_DAYS
 
 Outcome = Literal[
     "completed", "discontinued", "never_attended", "not_recorded", "no_activity_found", "not_chosen", "withdrawn"
@@ -109,6 +110,18 @@ class ReferralLapsed(Ended):
 
 class ReferralClosed(Ended):
     """The loop is closed. Sent again when what it said has changed; the latest holds."""
+
+
+class ReferralErased(AboutReferral):
+    """Consent was withdrawn by the one whose word it is: whoever keeps something of the referral erases it, the id stays.
+
+    `issuer`: the region that issued it or, where nothing was issued yet, that withdrew the consent. `log_kept_days`: for
+    how long at most Kafka's log still holds what was sent before. `audit`: who looked is kept for a term of its own.
+    """
+
+    issuer: Source
+    log_kept_days: Count = LOG_KEPT_DAYS
+    audit: Literal["own_term"] = "own_term"
 
 
 class ActivityKey(_Part):

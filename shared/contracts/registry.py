@@ -53,7 +53,7 @@ CLASSES: Final[Mapping[str, EventClass]] = {
         _classes("feedback", ["region", "opisto", "service/feedback"], outside.FeedbackSubmitted),
         _classes("catalogue", ["service/referral"], services.PlaceRequested, services.PlaceGivenUp),
         _classes("catalogue", ["service/referral"], services.RematchRequested, services.MatchingEnded),
-        _classes("notify", ["service/referral"], services.ReferralOpened),
+        _classes("notify", ["service/referral"], services.ReferralOpened, services.ReferralErased),
         _classes("feedback", ["service/referral"], services.ReferralCompleted, services.ReferralLapsed),
         _classes("feedback", ["service/referral"], services.ReferralClosed),
         _classes("referral", ["service/catalogue"], services.ActivitiesProposed, services.NoActivityFound),

@@ -9,6 +9,7 @@ INTAKE_HTTP: Final = "intake.http"  # our own doors; the door has proven the sen
 DEAD_LETTERS: Final = "dead-letters"  # every engine writes, the monitor reads
 AUDIT: Final = "audit.events"  # who looked, revealed, redrove, changed a key
 
+LOG_KEPT_DAYS: Final = 30  # at most, of all that is confidential; who looked, on `audit.events`, has a term of its own
 PARTITIONS: Final = 8  # for what many write; 1 for a sender's own topic: few partitions, since each fetch names all
 
 _OWN = re.compile(r"intake\.(region|opisto)\.([a-z0-9.-]{1,60})")

@@ -50,8 +50,8 @@ def issued(
     return event(data, source, day, f"issued-{source[-2:]}-{day}", synthetic=synthetic)
 
 
-def withdrawn(reason: Any = "consent_withdrawn", day: float = 5, source: str = REGION) -> Event:
-    return event(outside.ReferralWithdrawn(referral_id=REFERRAL, reason=reason), source, day)
+def erased(day: float = 5) -> Event:
+    return event(told.ReferralErased(referral_id=REFERRAL, issuer=REGION), "/service/referral", day)
 
 
 def proposed(day: float = 1, number: int = 0) -> Event:

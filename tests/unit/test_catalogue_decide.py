@@ -9,7 +9,7 @@ from services.catalogue.settle import places_left, settle
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
 from shared.engine.model import Decision, Waits
-from tests.unit.facts import OPISTO, a_referral, at, called_off, issued, names, published, withdrawn
+from tests.unit.facts import OPISTO, REGION, a_referral, at, called_off, issued, names, published
 
 NOTHING = decide.Found()
 
@@ -235,6 +235,7 @@ def test_who_wants_no_proposals_gets_none() -> None:
 
 def test_withdrawn_consent_erases_the_wish_also_where_nothing_was_yet() -> None:
     for state in (None, decide.issued(None, issued(), at(0), NOTHING).state):
-        decision = decide.withdrawn(state, withdrawn(1, "consent_withdrawn"), at(1), NOTHING)
+        data = told.ReferralErased(referral_id=a_referral(), issuer=REGION)
+        decision = decide.erased(state, Event("w", "/service/referral", at(1), data), at(1), NOTHING)
         assert decision.erase
-        assert decision.state == Match(a_referral(), wanted=False, status="ended", erased=True)
+        assert decision.state == Match(a_referral(), wanted=False, status="ended", issuer=REGION, erased=True)

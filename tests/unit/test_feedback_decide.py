@@ -24,6 +24,7 @@ from tests.unit.feedback_facts import (
     closed,
     completed,
     decide,
+    erased,
     experienced,
     issued,
     lapsed,
@@ -34,7 +35,6 @@ from tests.unit.feedback_facts import (
     released,
     reserved,
     waitlisted,
-    withdrawn,
 )
 
 WHO5 = {"q1": 1, "q2": 2, "q3": 3, "q4": 4, "q5": 5}
@@ -100,7 +100,7 @@ def test_the_latest_issue_holds_and_the_first_gives_the_quarter() -> None:
 
 def test_another_region_changes_nothing() -> None:
     before = Told([issued()]).known()
-    assert Told([issued(), issued(9, source="/region/07"), withdrawn(source="/region/07")]).known() == before
+    assert Told([issued(), issued(9, source="/region/07")]).known() == before
 
 
 def test_consent_that_ends_removes_answers_and_links() -> None:
@@ -110,15 +110,8 @@ def test_consent_that_ends_removes_answers_and_links() -> None:
     assert fields(state)["token"] == []
 
 
-@pytest.mark.parametrize("reason", ["client_wish", "moved", "duplicate", "other"])
-def test_any_other_withdrawal_is_left_to_the_closing(reason: str) -> None:
-    before = Told([issued(), answered()]).known()
-    assert Told([issued(), answered(), withdrawn(reason)]).known() == before
-    assert decide(None, withdrawn(reason)).state is None  # type: ignore[union-attr]
-
-
 def test_erasure_leaves_id_status_and_dates_alone() -> None:
-    story = Told([issued(), reserved(), link(), answered(), withdrawn(day=5)])
+    story = Told([issued(), reserved(), link(), answered(), erased(day=5)])
     state = story.known()
     assert story.erased
     assert msgspec.to_builtins(state) == {
@@ -133,7 +126,7 @@ def test_erasure_leaves_id_status_and_dates_alone() -> None:
 
 
 def test_consent_withdrawn_before_anything_is_known_erases_too() -> None:
-    story = Told([withdrawn(), issued(), answered()])
+    story = Told([erased(), issued(), answered()])
     assert story.erased
     assert story.known().erased is not None
     assert erased_fields(story.known()) == {"quarter": None}
@@ -149,7 +142,7 @@ def test_consent_withdrawn_before_anything_is_known_erases_too() -> None:
     ],
 )
 def test_what_had_ended_stays_said_when_it_is_erased(endings: list[Event], status: str) -> None:
-    left = Told([issued(), reserved(), *endings, withdrawn(day=90)]).known().erased
+    left = Told([issued(), reserved(), *endings, erased(day=90)]).known().erased
     assert left is not None
     assert left.status == status
 
@@ -335,7 +328,7 @@ def test_repetitions_change_nothing_and_tell_nothing(repeated: list[Event]) -> N
 
 @given(st.permutations(STORY), st.integers(0, len(STORY)))
 def test_erasure_leaves_nothing_wherever_it_comes(order: list[Event], at: int) -> None:
-    story = Told([*order[:at], withdrawn(day=90), *order[at:]])
+    story = Told([*order[:at], erased(day=90), *order[at:]])
     left = msgspec.to_builtins(story.known())
     assert left.keys() == {"id", "erased"}
     assert left["erased"].keys() == {"status", "issued_at", "closed_at"}

@@ -38,10 +38,10 @@ from tests.unit.feedback_facts import (
     START,
     answered,
     completed,
+    erased,
     issued,
     reserved,
     waitlisted,
-    withdrawn,
 )
 
 HOLDERS = (REGION, "/region/07", OPISTO, OTHER_OPISTO, "ops:anna", "reader:eero")
@@ -224,7 +224,7 @@ async def test_without_a_key_without_a_referral_without_a_phase_there_is_no_link
 async def test_without_consent_to_feedback_there_is_no_link(door: Door, client: httpx.AsyncClient) -> None:
     await door.given(issued(scopes=("referral",)))
     assert (await _ask_link(client)).status_code == 422
-    await door.given(issued(1), withdrawn())
+    await door.given(issued(1), erased())
     gone = await _ask_link(client)
     assert gone.status_code == 422
     assert "withdrawn" in gone.json()["detail"]
@@ -533,7 +533,7 @@ async def test_a_link_that_is_unknown_expired_or_erased_says_so_in_three_languag
     assert expired.status_code == 410
     assert "vanhentunut" in expired.text
     monkeypatch.undo()
-    await door.given(withdrawn())
+    await door.given(erased())
     assert (await client.get(path)).status_code == 404
 
 
@@ -615,7 +615,7 @@ async def test_reports_read_page_by_page_and_know_no_synthetic_referral(
 
 @pytest.mark.asyncio
 async def test_an_erased_referral_is_counted_by_what_is_left(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued(), answered(), withdrawn())
+    await door.given(issued(), answered(), erased())
     report = await _told(client, "loop", **{"from": "2026-Q3", "to": "2026-Q3"})
     assert (report["issued"], report["withdrawn"]) == (1, 1)
     assert (await _told(client, "outcomes"))["participants"]["dimensions_v1"]["health"]["n"] == "<5"

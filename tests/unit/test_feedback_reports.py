@@ -15,6 +15,7 @@ from tests.unit.feedback_facts import (
     Told,
     closed,
     completed,
+    erased,
     issued,
     lapsed,
     none_found,
@@ -23,7 +24,6 @@ from tests.unit.feedback_facts import (
     released,
     reserved,
     waitlisted,
-    withdrawn,
 )
 
 REGIONS = ("/region/06", "/region/07")
@@ -58,9 +58,9 @@ STANDINGS: list[tuple[list[Event], tuple[str, str]]] = [
     ([closed("withdrawn", 1), proposed(2)], ("withdrawn", "")),
     ([lapsed(), closed("not_chosen", 30), reserved(31)], ("open", "attendance")),
     ([lapsed(), closed("not_chosen", 30), proposed(31, number=1)], ("open", "choice")),
-    ([withdrawn()], ("withdrawn", "")),
-    ([lapsed(), withdrawn(day=50)], ("erased", "lapsed")),
-    ([completed(), withdrawn(day=90)], ("completed", "")),
+    ([erased()], ("withdrawn", "")),
+    ([lapsed(), erased(day=50)], ("erased", "lapsed")),
+    ([completed(), erased(day=90)], ("completed", "")),
 ]
 
 
@@ -101,11 +101,11 @@ def test_synthetic_referrals_are_in_no_report() -> None:
 
 
 def test_erased_referrals_are_counted_only_where_nothing_asks_where_they_came_from() -> None:
-    erased = _state(withdrawn())
-    assert loop([erased], Filters(first="2026-Q3", last="2026-Q3"))["withdrawn"] == 1
-    assert loop([erased], Filters(first="2026-Q4"))["withdrawn"] == 0
-    assert loop([erased], Filters(region="/region/06"))["withdrawn"] == 0
-    never_issued = Told([withdrawn()]).known()
+    gone = _state(erased())
+    assert loop([gone], Filters(first="2026-Q3", last="2026-Q3"))["withdrawn"] == 1
+    assert loop([gone], Filters(first="2026-Q4"))["withdrawn"] == 0
+    assert loop([gone], Filters(region="/region/06"))["withdrawn"] == 0
+    never_issued = Told([erased()]).known()
     assert loop([never_issued], Filters())["issued"] == 0
 
 

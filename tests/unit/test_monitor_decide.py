@@ -140,13 +140,13 @@ def test_a_request_for_an_attempt_that_is_over_does_nothing() -> None:
 def test_withdrawn_consent_reaches_each_dead_letter_of_the_referral() -> None:
     headers = {
         "ce_id": "w",
-        "ce_source": "/region/06",
-        "ce_type": "fi.kulttuurilahete.ReferralWithdrawn.v1",
+        "ce_source": "/service/referral",
+        "ce_type": "fi.kulttuurilahete.ReferralErased.v1",
         "ce_subject": REFERRAL,
     }
     receive = TABLE.receive
     assert receive is not None
-    arrival = receive(record("intake.http", b'{"reason": "consent_withdrawn"}', headers), TABLE, NOW)
+    arrival = receive(record("referral.events", b"{}", headers), TABLE, NOW)
     decision = arrival.handler.decide(None, arrival.event, NOW, ["d1", "d2"])
     assert [follow.data.dl_id for follow in decision.follow] == ["d1", "d2"]
     erased = decide.erase(

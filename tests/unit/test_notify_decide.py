@@ -18,6 +18,7 @@ NOW = datetime(2026, 9, 1, tzinfo=UTC)
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 REGION, OPISTO = "/region/08", "/opisto/x"
 HANDLERS = table().handlers
+ERASED = {"referral_id": REFERRAL, "issuer": REGION, "log_kept_days": 30, "audit": "own_term"}
 
 
 def happened(data: Any, source: str = "/service/catalogue", id_: str = "e1", hours: int = 0) -> Event:
@@ -72,9 +73,8 @@ def extracts(decision: Decision[Any]) -> dict[str, Any]:
     return found
 
 
-def withdrawn(reason: str = "consent_withdrawn") -> Event:
-    data = outside.ReferralWithdrawn(referral_id=REFERRAL, reason=reason)  # type: ignore[arg-type]
-    return happened(data, REGION, "w")
+def erased() -> Event:
+    return happened(services.ReferralErased(referral_id=REFERRAL, issuer=REGION), "/service/referral", "w")
 
 
 def test_a_place_is_told_to_the_region_and_of_it_to_the_opisto_only_what_it_needs() -> None:
@@ -127,35 +127,40 @@ def test_each_is_told_of_its_own_deadlines() -> None:
 
 def test_after_erasure_only_the_last_word_is_told_and_it_says_nothing() -> None:
     state = step(referral(), reserved()).state
-    decision = step(state, withdrawn())
-    assert {follow.data.recipient for follow in decision.follow} == {REGION, OPISTO}  # type: ignore[attr-defined]
-    assert all(follow.data.erase for follow in decision.follow)  # type: ignore[attr-defined]
-    erased = decision.state
-    assert erased == Told(REFERRAL, region=REGION, erased=True)
-    assert step(erased, reserved(answer=5)).follow == ()
+    decision = step(state, erased())
+    assert [(one.data.recipient, one.data.erase) for one in decision.follow] == [  # type: ignore[attr-defined]
+        (REGION, True),
+        (OPISTO, True),
+        (REGION, False),
+    ]
+    assert extracts(decision)[REGION] == ERASED
+    left = decision.state
+    assert left == Told(REFERRAL, region=REGION, erased=True)
+    assert step(left, reserved(answer=5)).follow == ()
     counts = services.SessionCounts(attended=0, missed=0, not_recorded=0)
     closed = services.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts)
-    assert extracts(step(erased, happened(closed))) == {REGION: {"referral_id": REFERRAL, "outcome": "withdrawn"}}
-    assert step(erased, issued()).state == erased
+    assert extracts(step(left, happened(closed))) == {REGION: {"referral_id": REFERRAL, "outcome": "withdrawn"}}
+    assert step(left, issued()).state == left
 
 
-def test_the_last_words_come_after_the_erasure_though_they_were_read_before_the_withdrawal() -> None:
+def test_the_last_words_come_after_the_erasure_though_they_were_read_before_it() -> None:
     released = happened(services.PlaceReleased(**_about()), id_="free")
     counts = services.SessionCounts(attended=0, missed=0, not_recorded=0)
     closed = happened(services.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts), id_="end")
     state: Any = referral()
     for event in (reserved(), released, closed):
         state = step(state, event).state
-    decision = step(state, withdrawn())
+    decision = step(state, erased())
     assert decision.state == Told(REFERRAL, region=REGION, erased=True)
     queued = [follow.data for follow in decision.follow]
     assert [(one.recipient, one.erase) for one in queued] == [  # type: ignore[attr-defined]
         (REGION, True),
         (OPISTO, True),
+        (REGION, False),
         (OPISTO, False),
         (REGION, False),
     ]
-    assert len({follow.key for follow in decision.follow}) == 4, "their ids come of it"
+    assert len({follow.key for follow in decision.follow}) == 5, "their ids come of it"
     feed: Any = Recipient(OPISTO, 1)
     for one in queued:
         if one.recipient == OPISTO:  # type: ignore[attr-defined]
@@ -171,18 +176,13 @@ def test_a_place_that_is_held_anew_has_no_last_word() -> None:
     state: Any = referral()
     for event in (reserved(), happened(services.PlaceReleased(**_about())), reserved(given_at=NOW + timedelta(days=1))):
         state = step(state, event).state
-    assert all(follow.data.erase for follow in step(state, withdrawn()).follow)  # type: ignore[attr-defined]
+    assert extracts(step(state, erased())) == {REGION: ERASED, OPISTO: None}
 
 
-def test_any_other_withdrawal_erases_nothing() -> None:
-    state = referral()
-    assert step(state, withdrawn("moved")).state == state
-
-
-def test_another_regions_withdrawal_of_consent_does_nothing() -> None:
-    state = referral()
-    stranger = happened(withdrawn().data, "/region/01")
-    assert step(state, stranger).state == state
+def test_who_withdrew_before_anything_was_issued_is_told_that_it_is_erased() -> None:
+    decision = step(None, erased())
+    assert extracts(decision) == {REGION: ERASED}
+    assert decision.state == Told(REFERRAL, region=REGION, erased=True)
 
 
 # --- feeds

@@ -15,6 +15,7 @@ from shared.contracts.referral_code import referral_code
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import (
     OPISTO,
+    REGION,
     a_referral,
     answered,
     at,
@@ -300,7 +301,11 @@ def test_withdrawn_consent_erases_at_once_and_leaves_id_status_and_dates() -> No
     assert life.state == Referral(a_referral(), erased=life.state.erased if life.state else None)
     assert life.state is not None
     assert life.state.erased is not None
-    assert (life.state.erased.status, life.state.erased.issued_at) == ("withdrawn", at(0))
+    assert (life.state.erased.status, life.state.erased.issued_at, life.state.erased.issuer) == (
+        "withdrawn",
+        at(0),
+        REGION,
+    )
     given_up = next(one.data for one in life.follow if isinstance(one.data, told.PlaceGivenUp))
     assert not given_up.follow
     before = decide.withdrawn(None, withdrawn(1, "consent_withdrawn"), at(1), DURATIONS)
