@@ -17,6 +17,7 @@ from deploy.embedded.control import REPOSITORY
 from deploy.embedded.state import Folder, Run, open_folder, read_run
 from deploy.engines import Engine
 from shared.contracts.topics import SERVICES
+from shared.private import open_private
 from shared.settings import PlatformSettings, read
 
 HIGHEST_BASE = 65_531
@@ -63,7 +64,7 @@ def _counted(text: str) -> tuple[str, int]:
 def _detach(engine: Engine, port_base: int, path: Path, instances: Sequence[str]) -> None:
     folder = open_folder(path)
     log = folder.log("supervisor")
-    with log.open("ab") as output:
+    with open_private(log, "ab") as output:
         said_from = output.tell()
         process = subprocess.Popen(  # noqa: S603 - this program itself
             [

@@ -29,6 +29,7 @@ from shared.http import outcomes
 from shared.http.guard import LogGuard
 from shared.http.keys import Keyring
 from shared.http.server import application, bind, server
+from shared.private import CHILDREN_UMASK, make_private_folder
 from shared.settings import PlatformSettings, stop_start
 from shared.start import connected
 from shared.store import Store, StoreAddressError, StoreUnavailable, StoreVersionError
@@ -55,6 +56,7 @@ class App:
 
 def run(app: App) -> None:
     """Runs until SIGTERM or SIGINT. Ends with one line where it cannot start."""
+    os.umask(CHILDREN_UMASK)
     logs.configure(app.table.service, app.settings.log_level)
     _die_with_the_parent()
     # A service makes few cycles; scanning all of its heap every 700 objects costs a seventh of its time.
@@ -202,7 +204,7 @@ def _mongo(settings: PlatformSettings, service: str) -> Store:
 
 
 def _sqlite(settings: PlatformSettings, service: str) -> Store:
-    settings.state.mkdir(parents=True, exist_ok=True)
+    make_private_folder(settings.state)
     return SqliteStore(settings.state / f"{service}.sqlite")
 
 

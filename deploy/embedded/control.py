@@ -22,6 +22,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+from shared.private import CHILDREN_UMASK, make_private_folder, open_private
+
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
 REQUEST_SECONDS: Final = 10.0
@@ -140,7 +142,7 @@ def start_broker(folder: Path, topics: Mapping[str, int]) -> BrokerProcess:
         BrokerNotStarted: it ended, or was not ready in ten seconds.
     """
     folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(folder)
     port_file, error_file = folder / PORT_FILE, folder / ERROR_FILE
     # One that a killed broker left would be taken for the new one's.
     port_file.unlink(missing_ok=True)
@@ -154,7 +156,7 @@ def start_broker(folder: Path, topics: Mapping[str, int]) -> BrokerProcess:
 
 
 def spawn(port_file: Path, error_file: Path, topics: Mapping[str, int]) -> subprocess.Popen[bytes]:
-    with error_file.open("wb") as errors:
+    with open_private(error_file, "wb") as errors:
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "deploy.embedded.broker"),
@@ -169,6 +171,7 @@ def spawn(port_file: Path, error_file: Path, topics: Mapping[str, int]) -> subpr
             # Ctrl-C in a terminal must reach the services alone: they commit to the broker as they
             # end, and whoever started it stops it after them.
             start_new_session=True,
+            umask=CHILDREN_UMASK,
         )
 
 

@@ -23,7 +23,7 @@ from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.from_services import AccessRecorded
 from shared.contracts.identity import derived_id
 from shared.engine.publish import Publisher, Record
-from shared.http.keys import write_private
+from shared.private import open_private, write_private
 
 _ACKNOWLEDGED_WITHIN = 5.0
 
@@ -40,7 +40,7 @@ class KeyChange(msgspec.Struct, frozen=True):
 @contextmanager
 def one_editor(folder: Folder) -> Iterator[None]:
     """Holds the keys and what is to be told of them; waits for another who does. Raises `FolderError`."""
-    with writing(folder), (folder.path / "keys.lock").open("w") as lock:
+    with writing(folder), open_private(folder.path / "keys.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -16,7 +16,8 @@ from deploy.demo.register import load_opistos
 from deploy.embedded.key_changes import keep, one_editor
 from deploy.embedded.state import Folder, FolderError
 from shared.contracts.fields import Sender
-from shared.http.keys import hash_of, new_key, read_hashes, role_of, write_hashes, write_private
+from shared.http.keys import hash_of, new_key, read_hashes, role_of, write_hashes
+from shared.private import write_private
 from shared.reference import REGIONS
 
 OPS: Final = "ops:first"

@@ -14,6 +14,7 @@ import psutil
 from deploy.embedded.control import REPOSITORY
 from deploy.embedded.state import StartError
 from shared.http.server import bind
+from shared.private import CHILDREN_UMASK, open_private
 
 HOST: Final = "127.0.0.1"
 PORT_OFFSETS: Final[Mapping[str, int]] = {"monitor": 0, "referral": 1, "catalogue": 2, "feedback": 3, "notify": 4}
@@ -94,7 +95,7 @@ class ServiceProcess:
 
     def start(self) -> None:
         """Starts it in a session of its own: Ctrl-C in the terminal reaches the supervisor alone."""
-        with self._log.open("ab") as log:
+        with open_private(self._log, "ab") as log:
             self._said_from = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"services.{self.service}"],
@@ -104,6 +105,7 @@ class ServiceProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=CHILDREN_UMASK,
             )
         self._patience.started()
 

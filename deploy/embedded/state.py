@@ -17,13 +17,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import IO, Any, Final
 
 import msgspec
 
 from shared.clock import Clock
 from shared.http.intake import CLOSED
-from shared.http.keys import write_private
+from shared.private import is_private, make_private_folder, open_private, write_private
 
 VERSION: Final = "2"  # raised where a state of before can no longer be read
 _LOCKED_WITHIN: Final = 1.0
@@ -135,10 +135,11 @@ def open_folder(path: Path) -> Folder:
     """The folder, made if need be, of a version we know. Raises `FolderError`."""
     folder = Folder(path.resolve())
     with writing(folder):
-        folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.log("").parent.mkdir(exist_ok=True)
+        make_private_folder(folder.path)
+        _check_it_is_ours(folder)
+        make_private_folder(folder.log("").parent)
         if not folder.version.exists():
-            folder.version.write_text(VERSION + "\n")
+            write_private(folder.version, VERSION + "\n")
         found = folder.version.read_text().strip()
     if found != VERSION:
         raise FolderError(
@@ -146,6 +147,17 @@ def open_folder(path: Path) -> Folder:
             "--dir, to which keys.json may be copied, or run the program that wrote it"
         )
     return folder
+
+
+def _check_it_is_ours(folder: Folder) -> None:
+    # A folder of others, such as /tmp or somebody's home, is neither closed to them nor filled with what must be closed.
+    if is_private(folder.path):
+        return
+    if not folder.version.exists() and any(folder.path.iterdir()):
+        raise FolderError(
+            f"{folder.path} is open to others and holds other things than a run's; name one with --dir that is new or empty"
+        )
+    folder.path.chmod(0o700)
 
 
 @contextmanager
@@ -162,7 +174,7 @@ def writing(folder: Folder) -> Iterator[None]:
 def claim(folder: Folder) -> Iterator[None]:
     """Holds the folder. Raises `FolderError` where another run has it."""
     with writing(folder):
-        file = folder.lock.open("a+")
+        file = open_private(folder.lock, "a+")
     with file:
         if not _locked(file):
             raise FolderError(
@@ -177,7 +189,7 @@ def claim(folder: Folder) -> Iterator[None]:
         file.truncate(0)
 
 
-def _locked(file: TextIO) -> bool:
+def _locked(file: IO[str]) -> bool:
     # Who only asks whether a run is there holds the lock for an instant: hence more than one attempt.
     deadline = time.monotonic() + _LOCKED_WITHIN
     while True:
@@ -190,7 +202,7 @@ def _locked(file: TextIO) -> bool:
             time.sleep(0.05)
 
 
-def _pid_in(file: TextIO) -> int | None:
+def _pid_in(file: IO[str]) -> int | None:
     file.seek(0)
     text = file.read(20).strip()
     return int(text) if text.isdecimal() else None

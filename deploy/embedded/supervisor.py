@@ -42,7 +42,7 @@ from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.engine.lag import READS
 from shared.engine.publish import BrokerUnavailable
-from shared.http.keys import write_private
+from shared.private import tighten, write_private
 
 READY_WITHIN: Final = 60.0
 DRAINED_WITHIN: Final = 30.0
@@ -112,6 +112,8 @@ class Supervisor:
             stack.enter_context(claim(self.folder))
             stack.callback(self._forget_the_run)
             self._forget_the_run()
+            with writing(self.folder):
+                tighten(self.folder.path)
             check_ports(self._ports)
             make_keys(self.folder)
             self.clock = anchored_clock(self.folder, self._clock_setting)
@@ -242,7 +244,7 @@ class Supervisor:
         """
         self._say("stopping: the doors are closed, waiting for what is under way")
         with writing(self.folder):
-            self.folder.closed.touch()
+            write_private(self.folder.closed, "")
         left = self._drain(at_once)
         left += self._end_services(at_once)
         self._engines.stop()

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from deploy.java.jars import HERE, JavaError, classpath, java
 from shared.cluster import Cluster
-from shared.http.keys import write_private
+from shared.private import CHILDREN_UMASK, make_private_folder, open_private, write_private
 
 HOST: Final = "127.0.0.1"
 ADMIN: Final = "admin"
@@ -64,7 +64,7 @@ class JavaServer:
 
     def start(self) -> None:
         """Starts the process, without waiting for it."""
-        with self.log.open("ab") as log:
+        with open_private(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 self._arguments,
                 cwd=self._folder,
@@ -73,6 +73,7 @@ class JavaServer:
                 stderr=log,
                 # Ctrl-C in a terminal must reach the services alone: they commit as they end, and the servers after them.
                 start_new_session=True,
+                umask=CHILDREN_UMASK,
             )
 
     def wait_until_ready(self, goes_on: Callable[[], None] = lambda: None) -> None:
@@ -138,7 +139,7 @@ class KafkaServer(JavaServer):
             settings: of `server.properties`, over ours.
             login: SASL and access lists: nobody may do anything but the administrator and whom he lets.
         """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(folder)
         port, controller = _ports(folder, 2)
         self._properties = folder / "server.properties"
         password = secrets.token_urlsafe(24) if login else ""
@@ -163,7 +164,12 @@ class KafkaServer(JavaServer):
         identity = urlsafe_b64encode(uuid4().bytes).decode().rstrip("=").replace("-", "A")
         tool = ("kafka.tools.StorageTool", "format", "--cluster-id", identity, "--config", str(self._properties))
         ended = subprocess.run(
-            _java(_KAFKA_OPTIONS, *tool), capture_output=True, text=True, timeout=READY_WITHIN, check=False
+            _java(_KAFKA_OPTIONS, *tool),
+            capture_output=True,
+            text=True,
+            timeout=READY_WITHIN,
+            check=False,
+            umask=CHILDREN_UMASK,
         )
         if ended.returncode:
             raise ServerFailed(f"kafka's storage in {self._folder} cannot be formatted: {ended.stderr.strip()[-300:]}")
@@ -182,7 +188,7 @@ class MongoServer(JavaServer):
     """A server of MongoDB's protocol, its data in one file of H2."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(folder)
         (port,) = _ports(folder, 1)
         command = _java(_MONGO_OPTIONS, "MongoServer", HOST, str(port), str(folder / "data"))
         super().__init__("mongodb", folder, command, port)
@@ -247,7 +253,7 @@ def _ports(folder: Path, count: int) -> list[int]:
     kept: list[int] = json.loads(file.read_text()) if file.exists() else []
     if len(kept) != count or not all(_is_free(port) for port in kept):
         kept = _free_ports(count)
-        file.write_text(json.dumps(kept))
+        write_private(file, json.dumps(kept))
     return kept
 
 

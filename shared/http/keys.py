@@ -5,7 +5,6 @@ bits, so a plain SHA-256 of it cannot be searched through.
 """
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
@@ -15,6 +14,7 @@ from typing import Final
 from starlette.requests import Request
 
 from shared.http.problems import ProblemError
+from shared.private import write_private
 
 ROLES: Final = ("ops", "reader", "service")
 
@@ -65,16 +65,6 @@ def read_hashes(path: Path) -> dict[str, str]:
 def write_hashes(path: Path, holders: Mapping[str, str]) -> None:
     """Replaces the file whole, so that a reader never sees half of it."""
     write_private(path, json.dumps({"keys": dict(holders)}, indent=1, sort_keys=True))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    beside.replace(path)
 
 
 def bearer(request: Request) -> str | None:

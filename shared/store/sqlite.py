@@ -16,6 +16,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 
+from shared.private import open_private
 from shared.store.interface import (
     Collection,
     Index,
@@ -156,7 +157,7 @@ class _Connection:
             self._connection.execute("PRAGMA synchronous = NORMAL")
             with self._connection:
                 return work(self._connection, *args, **kwargs)
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
     async def close(self) -> None:
@@ -174,6 +175,10 @@ class _Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    # The log and the index beside it take the file's mode as they are made.
+    for file in (path, *(path.with_name(path.name + beside) for beside in ("-wal", "-shm"))):
+        if file == path or file.exists():
+            open_private(file, "ab").close()
     connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_A_CHECKPOINT}")

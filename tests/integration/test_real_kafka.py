@@ -34,7 +34,7 @@ from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.engine.lag import lags
 from shared.engine.publish import BrokerUnavailable
-from shared.http.keys import write_private
+from shared.private import write_private
 from shared.reach import why_not
 from shared.settings import read
 from tests.engines import address_of, java

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from confluent_kafka.admin import AdminClient
 
 from deploy.embedded.control import REPOSITORY, BrokerControl
+from deploy.embedded.state import open_folder
 from deploy.engines import Engine
 from shared.cluster import Cluster
 from shared.contracts.topics import SERVICES
@@ -78,12 +78,23 @@ def test_run_json_says_what_runs_and_where(platform: Running) -> None:
     assert all(platform.ready(name) for name in INSTANCES[platform.engine])
 
 
-def test_keys_and_their_files_are_the_owners_alone(platform: Running) -> None:
-    own = ["keys.json", "key-hashes.json", "service-key"]
-    own += ["broker.json"] if platform.engine is Engine.EMBEDDED else ["kafka/server.properties"]
-    for name in own:
-        assert stat.S_IMODE((platform.folder / name).stat().st_mode) == 0o600
-    assert platform.key("ops:first") != platform.key("reader:first")
+def test_all_that_it_keeps_is_its_owners_alone_though_it_was_open_and_the_umask_lets_everyone_in(
+    engine: Engine, tmp_path: Path
+) -> None:
+    folder, before = tmp_path / "lahete", os.umask(0)
+    try:
+        open_folder(folder)
+        for name, was in ((".", 0o777), ("logs", 0o777), ("version", 0o666)):
+            (folder / name).chmod(was)
+        with running(engine, folder) as platform:
+            kept = [folder, *folder.rglob("*")]
+            assert {"keys.json", "run.json", "lock", "referral.log"} <= {path.name for path in kept}
+            assert {"broker.json", "server.properties"} & {path.name for path in kept}
+            open_to_others = [path for path in kept if path.exists() and path.stat().st_mode & 0o077]
+            assert open_to_others == []
+            assert platform.key("ops:first") != platform.key("reader:first")
+    finally:
+        os.umask(before)
 
 
 def test_the_door_asks_for_the_right_key(platform: Running) -> None:

@@ -112,7 +112,7 @@ def test_shared_imports_no_service_nor_what_runs_them() -> None:
             "engine",
             ("shared.engine", "shared.contracts", "shared.store", "shared.clock", "shared.cluster", "shared.reach"),
         ),
-        ("store", ("shared.store",)),
+        ("store", ("shared.store", "shared.private")),
         ("reference", ("shared.reference",)),
     ],
 )
