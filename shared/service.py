@@ -19,6 +19,7 @@ import uvloop
 from starlette.routing import BaseRoute, Route
 
 from shared import kafka_on_uvloop, logs
+from shared.engine import metrics
 from shared.engine.batch import Processor
 from shared.engine.ground import GROUND, Ground
 from shared.engine.loop import Loop
@@ -26,6 +27,7 @@ from shared.engine.model import Table
 from shared.engine.publish import BrokerUnavailable, Publisher
 from shared.engine.sweep import Sweeper
 from shared.http import outcomes
+from shared.http.counted import Counted
 from shared.http.guard import LogGuard
 from shared.http.keys import Keyring
 from shared.http.server import application, bind, server
@@ -100,6 +102,11 @@ async def _run(app: App) -> None:
     loop = Loop(processor, cluster, options, ground=ground)
     guard = LogGuard(cluster, settings.log_bytes) if settings.log_bytes else None
     starting = ["it starts: the database and Kafka have not answered yet"]
+
+    def lacks() -> list[str]:
+        return [*starting, *([line] if (line := loop.lacks()) else [])]
+
+    metrics.READY.labels(table.service).set_function(lambda: not lacks())
     state = {
         "clock": clock,
         "cluster": cluster,
@@ -114,7 +121,7 @@ async def _run(app: App) -> None:
         **app.state,
     }
     routes = [*app.routes, Route("/v1/outcomes", outcomes.post_outcomes, methods=["POST"])]
-    http = server(application(routes, lambda: [*starting, *([line] if (line := loop.lacks()) else [])], state))
+    http = server(Counted(application(routes, lacks, state), table.service))
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:

@@ -9,7 +9,19 @@ EventError                  never an outage: the same bytes fail the same way ag
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
+
+REASONS: Final = (
+    "undecodable",
+    "unknown_type",
+    "invalid",
+    "personal_data",
+    "forged_sender",
+    "conflict",
+    "rejected",
+    "handler_failed",
+)
+"""Why a dead letter is one: what it is in itself, then what became of it."""
 
 
 class Problem(NamedTuple):

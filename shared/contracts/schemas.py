@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from shared.contracts import topics
 from shared.contracts.envelope import MAX_EVENT_BYTES, classification
+from shared.contracts.errors import REASONS
 from shared.contracts.registry import CLASSES, EventClass
 from shared.reference import REGIONS
 
@@ -296,11 +297,9 @@ def _event_headers() -> Document:
 
 
 def _dead_letter_headers() -> Document:
-    reasons = ["undecodable", "unknown_type", "invalid", "personal_data"]
-    reasons += ["forged_sender", "conflict", "rejected", "handler_failed"]
     properties = {
         "dl_id": _header("Stable for the same record and service."),
-        "dl_reason": _header("Why, by class.", enum=reasons),
+        "dl_reason": _header("Why, by class.", enum=[*REASONS]),
         "dl_error": _header("Why, in one line."),
         "dl_service": _header("Who could not take it.", enum=[*topics.SERVICES]),
         "dl_topic": _header("Where the original record stands."),

@@ -18,8 +18,9 @@ from shared.clock import Clock
 from shared.contracts.envelope import Event
 from shared.contracts.errors import EventError
 from shared.engine import book as books
+from shared.engine import metrics
 from shared.engine.book import Book, Known
-from shared.engine.dead_letters import DeadLetter, record_of
+from shared.engine.dead_letters import DeadLetter, reasons_of, record_of
 from shared.engine.documents import decoder_of, read
 from shared.engine.fuse import Fuse, FuseOpen
 from shared.engine.model import Decision, Document, Handler, Kind, Out, OutBlank, OutRow, Rejected, Table, Waits
@@ -201,8 +202,11 @@ class Processor:
             outcomes[at] = []
             for arrival in arrivals:
                 outcome = await self._take(decided[at], arrival, inbox.get(at, {}), doomed.get(at))
+                if outcome == books.CONFLICT and not arrival.owned:
+                    outcomes[at].append(("", "skipped"))  # its owner alone counts it, as it alone dead-letters it
+                    continue
                 outcomes[at].append((arrival.event.name, outcome))
-                if outcome == books.CONFLICT and arrival.owned:
+                if outcome == books.CONFLICT:
                     letters.setdefault(at, []).append(self._conflict(arrival))
         return decided, letters, outcomes
 
@@ -404,6 +408,8 @@ class Processor:
             await self.store.forget(erased)
         if records:
             await self._publisher.publish(records)
+        for reason, count in reasons_of(outs).items():
+            metrics.DEAD_LETTERS.labels(self.table.service, reason).inc(count)
 
     async def _write_journals(self, outs: Iterable[Out]) -> None:
         rows: dict[str, list[Written]] = {}

@@ -4,7 +4,8 @@ docs/contracts.md, “Dead letters”, names the headers. Where personal data is
 """
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ from shared.clock import real_now
 from shared.contracts.envelope import read_kafka, written
 from shared.contracts.errors import Undecodable
 from shared.contracts.personal_identity import mask
-from shared.engine.model import Original, OutDead
+from shared.engine.model import Original, Out, OutDead
 
 PREFIX: Final = "dl_"
 _LINE: Final = 500
@@ -43,6 +44,12 @@ def record_of(letter: DeadLetter) -> OutDead:
         value=_masked_json(original.value) if masked else original.value,
         headers=[*headers, *((name, value.encode()) for name, value in _added(letter).items())],
     )
+
+
+def reasons_of(outs: Iterable[Out]) -> Counter[str]:
+    """How many dead letters there are among what goes out, by why they are."""
+    said = [value for out in outs if isinstance(out, OutDead) for name, value in out.headers if name == "dl_reason"]
+    return Counter(value.decode() for value in said if value)
 
 
 def _added(letter: DeadLetter) -> dict[str, str]:

@@ -82,6 +82,7 @@ class Loop:
         self._stopping = False
         self._in_hand_since: float | None = None
         self._busy = asyncio.Lock()
+        metrics.begin(self.service, {name.partition("/")[0] for name in processor.table.handlers})
         # Asked when it is scraped: a loop that stands still would never say so by itself.
         metrics.LAG_SECONDS.labels(self.service).set_function(self.lag_seconds)
         self._broker = KafkaBroker(

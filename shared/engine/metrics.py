@@ -1,8 +1,22 @@
-"""The engine's metrics, by name. Labels hold classes and outcomes, never ids."""
+"""What is counted, by name, of the engine and of its doors. Labels hold classes, outcomes and statuses, never ids.
+
+A counter begins at 0 for each value its labels may have: of one that begins with its first event, Prometheus sees no
+increase.
+"""
+
+from collections.abc import Iterable
+from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.contracts.errors import REASONS
+
+_OUTCOMES: Final = ("applied", "repetition", "waiting", "erased", "conflict", "rejected", "handler_failed")
+_WHY_AGAIN: Final = ("StoreUnavailable", "BrokerUnavailable")
+
+READY = Gauge("lahete_ready", "1 while /health/ready is 200", ["service"])
 EVENTS = Counter("lahete_events", "events by what became of them", ["service", "type", "outcome"])
+DEAD_LETTERS = Counter("lahete_dead_letters", "dead letters that Kafka has taken, by why", ["service", "reason"])
 RETRIES = Counter("lahete_batch_retries", "batches that will come again, by why", ["service", "why"])
 BATCH_SECONDS = Histogram("lahete_batch_seconds", "from reading a batch to its commit", ["service"])
 OLDEST_OUTBOX_SECONDS = Gauge("lahete_oldest_outbox_seconds", "age of the oldest outbox that is not out", ["service"])
@@ -18,4 +32,23 @@ LAG_SECONDS = Gauge(
     "real seconds since the oldest event in hand came to Kafka; 0 with nothing in hand",
     ["service"],
 )
+ANSWERS = Counter("lahete_http_answers", "answers over HTTP but to probes, by status", ["service", "status"])
+DOOR_REFUSALS = Counter(
+    "lahete_door_refusals", "requests refused for the events in them, by why", ["service", "reason"]
+)
+KEY_REFUSALS = Counter("lahete_key_refusals", "requests with no key, or one that is nobody's", ["service", "key"])
 FELL_OUT = Gauge("lahete_events_fell_out", "events that left the log before they were read", ["service"])
+
+
+def begin(service: str, classes: Iterable[str]) -> None:
+    """All that a service's loop counts, at 0: `classes` are those it has a handler for."""
+    for reason in REASONS:
+        DEAD_LETTERS.labels(service, reason)
+        EVENTS.labels(service, "", reason)
+    for name in classes:
+        for outcome in _OUTCOMES:
+            EVENTS.labels(service, name, outcome)
+    for why in _WHY_AGAIN:
+        RETRIES.labels(service, why)
+    FUSE.labels(service)
+    FELL_OUT.labels(service)

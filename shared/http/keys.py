@@ -78,7 +78,9 @@ def who_asks(request: Request) -> str:
     """Who asks. Raises 401."""
     holder = bearer(request)
     if holder is None:
-        raise ProblemError(401, "send the header Authorization: Bearer <key>, with a key that `lahete key` knows")
+        why = "unknown" if "authorization" in request.headers else "none"
+        told = "send the header Authorization: Bearer <key>, with a key that `lahete key` knows"
+        raise ProblemError(401, told, why=why)
     return holder
 
 

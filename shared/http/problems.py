@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from shared.contracts.errors import EventError, Problem
 from shared.contracts.personal_identity import mask
 
+REFUSED_FOR = "refused_for"
 TITLES = {
     400: "Not readable",
     401: "No key",
@@ -27,23 +28,33 @@ TITLES = {
 
 
 class ProblemError(Exception):
-    """An answer that is an error. `retry_after`: seconds."""
+    """An answer that is an error.
+
+    `retry_after`: seconds. `why`, for what is counted: the reason of an event, or `none` or `unknown` of a key.
+    """
 
     def __init__(
-        self, status: int, detail: str, errors: Sequence[Problem] = (), *, retry_after: int | None = None
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[Problem] = (),
+        *,
+        retry_after: int | None = None,
+        why: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = tuple(errors)
         self.retry_after = retry_after
+        self.why = why
 
 
 def problem_of(error: EventError, prefix: str = "") -> ProblemError:
     """The answer to an event that cannot be taken; `prefix` is its place in a batch."""
     status = {"undecodable": 400, "forged_sender": 403}.get(error.reason, 422)
     errors = [Problem(prefix + problem.path, problem.message) for problem in error.problems]
-    return ProblemError(status, f"{prefix}: {error}".removeprefix(": "), errors)
+    return ProblemError(status, f"{prefix}: {error}".removeprefix(": "), errors, why=error.reason)
 
 
 def respond(error: ProblemError) -> Response:
@@ -62,9 +73,10 @@ def respond(error: ProblemError) -> Response:
     return JSONResponse(body, error.status, headers, media_type="application/problem+json")
 
 
-async def on_problem(_: Request, error: Exception) -> Response:
-    """Starlette's handler for `ProblemError`."""
+async def on_problem(request: Request, error: Exception) -> Response:
+    """Starlette's handler for `ProblemError`; leaves why for who counts the answer."""
     assert isinstance(error, ProblemError)
+    setattr(request.state, REFUSED_FOR, error.why)
     return respond(error)
 
 

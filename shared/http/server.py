@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from shared.http import problems
 from shared.store import StoreUnavailable
@@ -69,7 +70,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def server(app: Starlette) -> Server:
+def server(app: ASGIApp) -> Server:
     """A server without an access log: URLs hold tokens and ids."""
     config = uvicorn.Config(
         app,

@@ -84,6 +84,12 @@ class Service:
             return missing
         return None
 
+    def counts_as_ready(self) -> bool:
+        """What Prometheus is told."""
+        lines = httpx.get(self.url + "/metrics", timeout=5, trust_env=False).text.splitlines()
+        (told,) = [line.rpartition(" ")[2] for line in lines if line.startswith("lahete_ready{")]
+        return float(told) == 1
+
     def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """What the condition gives once it gives something; the process goes on meanwhile."""
         deadline = time.monotonic() + seconds

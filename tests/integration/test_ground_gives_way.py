@@ -116,12 +116,14 @@ def test_a_kafka_that_is_killed_and_comes_back_is_gone_on_with(standing: Standin
     first = send(standing.kafka.cluster)
     standing.kafka.kill()
     line = one.comes_to_lack("does not answer")
+    assert not one.counts_as_ready()
     assert one.ask(f"/v1/referrals/{uuid4()}").status_code in {404, 503}, "what needs no Kafka is answered"
     one.until(lambda: len(one.told()) > before, "it is logged")
     assert one.told()[before:] == [line] == [f"Kafka at {standing.kafka.address} does not answer"]
     standing.kafka.start()
     standing.kafka.wait_until_ready()
     one.becomes_ready()
+    assert one.counts_as_ready()
     one.comes_to_hold(first)
     one.comes_to_hold(send(standing.kafka.cluster))
 

@@ -1,0 +1,47 @@
+"""Counts what the doors answer: statuses, and why an event or a key was refused. Labels hold no ids and no senders."""
+
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.contracts.errors import REASONS
+from shared.engine import metrics
+from shared.http.problems import REFUSED_FOR, TITLES
+
+_OF_PROBES: Final = ("/health/", "/metrics")
+_KEYS: Final = ("none", "unknown")
+
+
+class Counted:
+    """An application whose answers are counted; those to Prometheus and to readiness probes are not."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app = app
+        self._service = service
+        for status in (200, 201, 202, *TITLES):
+            metrics.ANSWERS.labels(service, status)
+        for reason in REASONS[: REASONS.index("conflict")]:
+            metrics.DOOR_REFUSALS.labels(service, reason)
+        for why in _KEYS:
+            metrics.KEY_REFUSALS.labels(service, why)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http" or scope["path"].startswith(_OF_PROBES):
+            await self._app(scope, receive, send)
+            return
+        noted = scope.setdefault("state", {})
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._count(message["status"], noted.get(REFUSED_FOR))
+            await send(message)
+
+        await self._app(scope, receive, counting)
+
+    def _count(self, status: int, refused_for: str | None) -> None:
+        metrics.ANSWERS.labels(self._service, status).inc()
+        if refused_for in _KEYS:
+            metrics.KEY_REFUSALS.labels(self._service, refused_for).inc()
+        elif refused_for:
+            metrics.DOOR_REFUSALS.labels(self._service, refused_for).inc()
