@@ -291,7 +291,7 @@ class Processor:
         try:
             decided = await self._judge(book, arrival.handler, event, now, doomed)
             if isinstance(decided, Waits):
-                decided = book.keep_early(arrival, decided, now + self._due_early) or decided
+                decided = self._keep_early(book, arrival, decided, now) or decided
             if isinstance(decided, Waits):
                 return "waiting"
             if isinstance(decided, Decision):
@@ -341,14 +341,24 @@ class Processor:
 
     # --- early events
 
+    def _keep_early(self, book: Book, arrival: Arrival, waits: Waits, now: datetime) -> Rejected | None:
+        refused = book.keep_early(arrival, waits, now + self._due_early)
+        if refused is None and waits.meanwhile is not None:
+            book.apply(waits.meanwhile, arrival.event, now)
+        return refused
+
     async def _take_early(self, book: Book, now: datetime) -> None:
-        """Applies what waited and whose turn has come, in order of time, until nothing more does."""
+        """Applies what waited and whose turn has come, in order of time, round by round until nothing more does.
+
+        In rounds, so that what many strangers let wait is not judged anew after each that has its turn.
+        """
         progress = True
         while progress and not book.document.erased:
             progress = False
             for early in sorted(book.document.early, key=lambda one: (one.time, one.id, one.source)):
                 if await self._turn_of(book, early, now):
                     progress = True
+                if book.document.erased:
                     break
 
     async def _turn_of(self, book: Book, early: Any, now: datetime) -> bool:

@@ -18,13 +18,14 @@ from shared.contracts.personal_identity import mask
 from shared.engine import dead_letters
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.documents import written
-from shared.engine.model import Decision, Document, Early, Follow, Kind, Out, OutEvent, Rejected, Seen, Waits
+from shared.engine.model import Decision, Document, Early, Follow, Kind, Original, Out, OutEvent, Rejected, Seen, Waits
 from shared.engine.receive import Arrival
 from shared.store import Row
 from shared.store.interface import Remembered
 
 MAX_EARLY: Final = 64
-MAX_EARLY_BYTES: Final = 512 * 1024
+MAX_EARLY_BYTES: Final = 128 * 1024
+"""What may wait in one document of one sender, so that nobody fills the room of another."""
 REPETITION: Final = "repetition"
 APPLIED_BEFORE: Final = "applied before"
 CONFLICT: Final = "conflict"
@@ -146,14 +147,13 @@ class Book:
     # --- what waits
 
     def keep_early(self, arrival: Arrival, waits: Waits, leaves_at: datetime) -> Rejected | None:
-        """Keeps an event until its turn comes; `Rejected` where too much waits here already."""
-        size = sum(len(early.original.value or b"") for early in self.document.early)
-        size += len(arrival.original.value or b"")
-        if len(self.document.early) >= MAX_EARLY or size > MAX_EARLY_BYTES:
-            return Rejected(
-                f"{len(self.document.early)} events wait for {waits.what} already; send it when that is there"
-            )
+        """Keeps an event until its turn comes; `Rejected` where too much of its sender's waits here already."""
         event = arrival.event
+        own = [early.original for early in self.document.early if early.source == event.source]
+        if len(own) >= MAX_EARLY or sum(map(_size, [*own, arrival.original])) > MAX_EARLY_BYTES:
+            return Rejected(
+                f"{len(own)} events of {event.source} wait here already for {waits.what}; send it when that is there"
+            )
         early = Early(
             source=event.source,
             id=event.id,
@@ -243,6 +243,10 @@ class Book:
         if document.state is not None and not document.erased:
             times += [due.due_at for due in self.kind.deadlines(document.state)]
         return min(times).timestamp() if times else None
+
+
+def _size(original: Original) -> int:
+    return len(original.value or b"") + sum(len(name) + len(value or b"") for name, value in original.headers)
 
 
 def told(letter: DeadLetter, now: datetime) -> list[Out]:

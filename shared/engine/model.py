@@ -145,9 +145,13 @@ class Decision(msgspec.Struct, Generic[S], frozen=True):
 
 
 class Waits(msgspec.Struct, frozen=True):
-    """The event needs something that is not there yet; it is kept until then."""
+    """The event needs something that is not there yet; it is kept until then.
+
+    `meanwhile` is what its coming changes all the same, once: that what it needs is asked for.
+    """
 
     what: str
+    meanwhile: Decision[Any] | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True):

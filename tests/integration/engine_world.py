@@ -47,6 +47,7 @@ class Tally(msgspec.Struct, frozen=True):
 
     applied: tuple[str, ...] = ()
     open: bool = False
+    asked: tuple[str, ...] = ()
     awaited: datetime | None = None
     padding: str = ""
 
@@ -57,6 +58,7 @@ class Given:
 
     broken: set[str] = field(default_factory=lambda: {"broken"})
     refused: set[str] = field(default_factory=lambda: {"refused"})
+    unheard_of: set[str] = field(default_factory=set)
     padding: int = 0
 
 
@@ -71,6 +73,8 @@ def chosen(state: Tally | None, event: Event, now: datetime, given: Given) -> De
     if state is None or not state.open:
         return Waits("ReferralIssued")
     activity = event.data.activity_id  # type: ignore[attr-defined]
+    if activity in given.unheard_of:
+        return Waits(activity, _asked_after(state, event, activity))
     if activity in given.broken:
         raise RuntimeError(f"cannot count {activity}")
     if activity in given.refused:
@@ -79,6 +83,13 @@ def chosen(state: Tally | None, event: Event, now: datetime, given: Given) -> De
     follow = [Follow(_wanted(event, name, size), name) for name in activity.split(":")]
     padding = "x" * given.padding if activity == "huge" else state.padding
     return Decision(_counted(state, event, padding=padding), follow)
+
+
+def _asked_after(state: Tally, event: Event, activity: str) -> Decision[Tally] | None:
+    if activity in state.asked:
+        return None
+    asked = msgspec.structs.replace(state, asked=(*state.asked, activity))
+    return Decision(asked, [Follow(_wanted(event, activity, 0), activity)])
 
 
 def withdrawn(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally]:

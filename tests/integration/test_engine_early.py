@@ -11,6 +11,7 @@ from tests.integration.engine_world import (
     NOW,
     TERM,
     World,
+    attend,
     choose,
     header,
     issue,
@@ -85,6 +86,17 @@ async def test_an_early_event_is_validated_again_when_its_turn_comes(
     assert (await world.document()).early == []
 
 
+async def test_what_an_event_waits_for_is_asked_for_once_while_it_waits(world: World) -> None:
+    world.given.unheard_of = {"a"}
+    await world.take(world.log.event(issue()), world.log.event(choose("a")), world.log.event(choose("a")))
+    await world.take(world.log.event(attend("s1")))
+    assert [one.what for one in (await world.document()).early] == ["a", "a"]
+    assert len(world.wire.follow_ups()) == 2, "ReferralOpened, and what is asked for"
+    world.given.unheard_of = set()
+    await world.take(world.log.event(attend("s2")))
+    assert await world.applied() == ["e1", "e4", "e5", "e2", "e3"]
+
+
 async def test_more_than_64_early_events_are_rejected(world: World) -> None:
     await world.take(*(world.log.event(choose("a")) for _ in range(66)))
     assert len((await world.document()).early) == 64
@@ -94,7 +106,8 @@ async def test_more_than_64_early_events_are_rejected(world: World) -> None:
 async def test_early_events_of_too_many_bytes_are_rejected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = world.log.event(choose("a")), world.log.event(choose("a" * 60))
     assert first.value is not None
-    monkeypatch.setattr("shared.engine.book.MAX_EARLY_BYTES", len(first.value) + 30)
+    headers = sum(len(name) + len(value) for name, value in first.headers)
+    monkeypatch.setattr("shared.engine.book.MAX_EARLY_BYTES", len(first.value) + headers + 30)
     await world.take(first, second)
     assert [early.id for early in (await world.document()).early] == ["e1"]
     assert world.wire.reasons() == ["rejected"]

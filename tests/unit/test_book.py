@@ -181,6 +181,14 @@ def test_what_waits_is_bounded_in_count() -> None:
     assert len(one.document.early) == MAX_EARLY
 
 
+def test_what_one_sender_lets_wait_leaves_room_for_everybody_else() -> None:
+    one, log = book(), Log()
+    for _ in range(70):
+        one.keep_early(arrival(log.event(choose("a"), source="/region/01")), Waits("ReferralIssued"), LEAVES)
+    assert one.keep_early(arrival(log.event(choose("a"))), Waits("ReferralIssued"), LEAVES) is None
+    assert len(one.document.early) == MAX_EARLY + 1
+
+
 def test_what_waits_survives_being_kept() -> None:
     record = Log().raw("intake.http", b"\xff\x00", b"\x00\xff", [("binary", b"\xfe"), ("none", None)])
     odd = replace(arrival(), original=replace_original(arrival(), record))
