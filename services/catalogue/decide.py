@@ -26,6 +26,7 @@ from services.catalogue.settle import (
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
+from shared.contracts.instants import later
 from shared.engine.model import Decision, Due, Follow, Waits
 from shared.reference import MUNICIPALITIES
 
@@ -322,7 +323,7 @@ def match_deadline(state: Match | None, event: Event, now: datetime, given: Foun
     if state is None or state.wish is None or not state.wanted:
         return Decision(state)
     if state.status == "proposed" and _still_proposed(state, given.candidates, now):
-        return Decision(_changed(state, retry_at=now + given.rematch))
+        return Decision(_changed(state, retry_at=later(now, given.rematch)))
     return _matched(state, now, given)
 
 
@@ -337,7 +338,7 @@ def _matched(state: Match, now: datetime, given: Found) -> Decision[Match]:
     best = ranked(state.wish, given.candidates, state.without, now)
     if best:
         return _proposed(state, state.wish, best, now, given.rematch)
-    retry = _changed(state, status="unmatched", proposals=(), proposed=(), retry_at=now + given.rematch)
+    retry = _changed(state, status="unmatched", proposals=(), proposed=(), retry_at=later(now, given.rematch))
     if state.status == "unmatched":
         return Decision(retry)
     misses = nearest_misses(state.wish, given.near or given.candidates, state.without, now)

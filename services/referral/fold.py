@@ -11,6 +11,7 @@ from typing import Literal
 
 from services.referral.model import Answer, Ended, Given, Listed, Mark, Matched, Referral, Status
 from shared.contracts.from_services import Outcome
+from shared.contracts.instants import later
 
 PlaceState = Literal["requested", "waitlisted", "placed"]
 SessionState = Literal["upcoming", "attended", "missed", "not_recorded"]
@@ -560,7 +561,7 @@ def _next(
     concerns: str,
 ) -> Deadline:
     nth = _fired(referral, what, awaited) + 1
-    return Deadline(what, since + nth * duration, nth, awaited, concerns)
+    return Deadline(what, later(since, duration, nth), nth, awaited, concerns)
 
 
 # --- what the activities are told

@@ -37,6 +37,7 @@ ATTRIBUTES: Final = (
     "traceparent",
     "dataclassification",
     "synthetic",
+    "origin",
 )
 
 _HEADER: Final = {name: f"ce_{name}" for name in ATTRIBUTES if name != "datacontenttype"}
@@ -83,6 +84,8 @@ class Event(msgspec.Struct, frozen=True):
     causation: str | None = None
     traceparent: str | None = None
     synthetic: bool = False
+    origin: str | None = None
+    """The partner whose event began the chain of causation that this one stands in."""
 
     @property
     def name(self) -> str:
@@ -187,6 +190,8 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
             "/time", f"{time.isoformat()} is more than 5 minutes ahead of the platform's clock, {now.isoformat()}"
         )
     data = _validated(event_class, raw.data)
+    if problems := list(data.misdated(time)):
+        raise Invalid(_line(problems), problems)
     subject = raw.attributes.get("subject")
     if subject is not None and subject != data.subject:
         raise _broken("/subject", f"{subject[:80]!r}; for {event_class.name} it is {data.subject!r}")
@@ -200,7 +205,13 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
         causation=raw.attributes.get("causationid"),
         traceparent=raw.attributes.get("traceparent"),
         synthetic=raw.attributes.get("synthetic") == "true",
+        origin=_origin(source, raw.attributes.get("origin")),
     )
+
+
+def _origin(source: str, said: str | None) -> str | None:
+    # A partner begins the chain itself, whatever it says; a service passes on whose event it followed.
+    return said if source.startswith("/service/") else source
 
 
 def refuse_personal_data(raw: Raw, document: object) -> None:
@@ -358,6 +369,8 @@ def attributes_of(event: Event) -> dict[str, str]:
         attributes["traceparent"] = event.traceparent
     if event.synthetic:
         attributes["synthetic"] = "true"
+    if event.origin and event.origin != event.source:
+        attributes["origin"] = event.origin
     return attributes
 
 

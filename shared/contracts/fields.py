@@ -1,19 +1,24 @@
 """The types of fields that events share: what a code, a time, a text may look like."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from shared.contracts.errors import Problem
 from shared.contracts.topics import SERVICES
 from shared.reference import DIMENSIONS, MUNICIPALITIES, REGIONS, THEMES
 
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 MAX_TEXT = 4_000
+YEARS: Final = range(2000, 2101)
+"""Of what partners may name: a year beyond is a sentinel or a mistake, and what is counted from it overflows."""
+_D = TypeVar("_D", bound=date)
 
 
 class Data(BaseModel):
@@ -25,6 +30,10 @@ class Data(BaseModel):
     def subject(self) -> str:
         """The aggregate it is about, also the Kafka key: referral, else activity, else the source it concerns."""
         raise AssertionError(f"{type(self).__name__} names no subject")
+
+    def misdated(self, time: datetime) -> Iterable[Problem]:
+        """The fields whose times cannot stand in an event that was recorded at `time`."""
+        return ()
 
 
 def _rfc3339(value: object) -> object:
@@ -49,6 +58,14 @@ def _day(value: object) -> object:
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         raise ValueError("a date is YYYY-MM-DD")
     return date.fromisoformat(value)
+
+
+def _within_bounds(value: _D) -> _D:
+    if value.year not in YEARS:
+        raise ValueError(
+            f"the year {value.year} is not one of {YEARS[0]} to {YEARS[-1]}; leave out an end that is open"
+        )
+    return value
 
 
 def _known(codes: object, what: str):  # type: ignore[no-untyped-def]
@@ -88,8 +105,10 @@ def _organises(value: str) -> str:
     return value
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_in_utc)]
-Day = Annotated[date, BeforeValidator(_day)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_in_utc)]
+"""A time of our own: what is counted from a partner's may lie beyond the years that he may name."""
+Time = Annotated[Instant, AfterValidator(_within_bounds)]
+Day = Annotated[date, BeforeValidator(_day), AfterValidator(_within_bounds)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 

@@ -1,10 +1,13 @@
 """The events that regions, opistos and participants send. docs/contracts.md has them in a table; this is the same, exact."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
+from shared.contracts.errors import Problem
 from shared.contracts.fields import (
     Accessibility,
     ActivityId,
@@ -30,6 +33,9 @@ from shared.contracts.fields import (
     UnitRef,
     Weight,
 )
+
+PLANNED_WITHIN: Final = timedelta(days=3_653)
+"""Ten years: how far an activity's sessions may be from its publication."""
 
 
 class _Part(BaseModel):
@@ -172,6 +178,14 @@ class ActivityPublished(Data):
         if len(set(ids)) != len(ids):
             raise ValueError("each session_id may stand only once")
         return self
+
+    def misdated(self, time: datetime) -> Iterable[Problem]:
+        """Sessions more than ten years from the publication: a sentinel for “open”, or a mistake."""
+        for index, session in enumerate(self.sessions):
+            for name, at in (("starts_at", session.starts_at), ("ends_at", session.ends_at)):
+                if abs(at - time) > PLANNED_WITHIN:
+                    message = f"{at.isoformat()} is more than ten years from the event's time, {time.isoformat()}"
+                    yield Problem(f"/data/sessions/{index}/{name}", message)
 
     @property
     def subject(self) -> str:

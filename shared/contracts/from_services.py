@@ -14,13 +14,13 @@ from shared.contracts.fields import (
     Count,
     Data,
     EventId,
+    Instant,
     Integer,
     Organiser,
     ReferralId,
     RegionCode,
     SessionId,
     Source,
-    Time,
 )
 from shared.contracts.from_outside import AboutReferral
 from shared.contracts.topics import LOG_KEPT_DAYS
@@ -51,7 +51,7 @@ class Deadline(_Part):
     """Until when something is awaited."""
 
     what: What
-    due_at: Time
+    due_at: Instant
 
 
 class ReferralOpened(AboutReferral):
@@ -70,7 +70,7 @@ class PlaceRequested(AboutPlace):
     """
 
     request: str
-    requested_at: Time
+    requested_at: Instant
     enrolled: bool = False
     moved: bool = False
 
@@ -82,7 +82,7 @@ class PlaceGivenUp(AboutPlace):
     """
 
     follow: bool
-    freed_at: Time
+    freed_at: Instant
 
 
 class SessionCounts(_Part):
@@ -154,7 +154,7 @@ class Proposal(_Part):
     activity_id: ActivityId
     score: Annotated[int, Field(ge=0, le=100)]
     reasons: tuple[str, ...]
-    starts_at: Time
+    starts_at: Instant
     places_left: Count
 
 
@@ -176,15 +176,15 @@ class ListedSession(_Part):
     """A session as its latest listing has it."""
 
     session_id: SessionId
-    starts_at: Time
-    ends_at: Time
+    starts_at: Instant
+    ends_at: Instant
     called_off: bool = False
 
 
 class ActivityCall(_Part):
     """The activity was cancelled at `time`; places move to `replaced_by` where it is given."""
 
-    time: Time
+    time: Instant
     replaced_by: ActivityId | None = None
 
 
@@ -201,7 +201,7 @@ class PlaceReserved(PlaceAnswer):
     `by_enrolment`: enrolment was closed at the choice's time; the place is there because the opisto enrolled all the same.
     """
 
-    given_at: Time
+    given_at: Instant
     promoted: bool
     confirm: bool
     by_enrolment: bool = False
@@ -270,7 +270,7 @@ class FormLinkIssued(AboutReferral):
 
     phase: Literal["before", "after"]
     token_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    expires: Time
+    expires: Instant
     issued_to: Source
 
 
@@ -283,7 +283,7 @@ class Notification(_Part):
     id: str
     source: Source
     type: str
-    time: Time
+    time: Instant
     subject: str
     data: str
     """The extract, JSON."""
@@ -332,7 +332,7 @@ class DeadlinePassed(Data):
     collection: str
     aggregate: str
     what: What
-    due_at: Time
+    due_at: Instant
     nth: Count
     referral_id: ReferralId | None = None
     concerns: Source | None = None

@@ -7,7 +7,7 @@ again, and that is harmless.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,20 +17,18 @@ from aiokafka import ConsumerRecord
 from shared.clock import Clock
 from shared.contracts.envelope import Event
 from shared.contracts.errors import EventError
+from shared.contracts.instants import later
 from shared.engine import book as books
 from shared.engine import metrics
 from shared.engine.book import Book, Known
 from shared.engine.dead_letters import DeadLetter, reasons_of, record_of
 from shared.engine.documents import decoder_of, read
-from shared.engine.fuse import Fuse, FuseOpen
+from shared.engine.fuse import At, Failure, Fuse, FuseOpen, origin_of
 from shared.engine.model import Decision, Document, Handler, Kind, Out, OutBlank, OutRow, Rejected, Table, Waits
 from shared.engine.publish import Publisher
 from shared.engine.publish import record_of as kafka_record
 from shared.engine.receive import Arrival, read_again, receive, route
 from shared.store import Row, Store, StoreUnavailable, Unsaveable, Written
-
-At = tuple[str, str]
-"""Collection and id of an aggregate."""
 
 MAX_DOCUMENT_BYTES: Final = 12 * 1024 * 1024  # MongoDB takes 16 MiB of BSON
 _RACES: Final = 50
@@ -63,6 +61,24 @@ class Received:
     def __init__(self) -> None:
         self.groups: dict[At, list[Arrival]] = {}
         self.batch = Batch()
+
+
+def _rows(decided: Mapping[At, Book], doomed: Container[At]) -> tuple[dict[At, Row], dict[At, str]]:
+    """What is to be saved, and of what nothing can be computed to be found by: a state that a partner's event poisoned."""
+    since = time.time()
+    rows: dict[At, Row] = {}
+    unwritable: dict[At, str] = {}
+    for at, book in decided.items():
+        if not book.changed:
+            continue
+        try:
+            rows[at] = book.row(since)
+        except Exception as error:  # noqa: BLE001 - it raises at every try: others of the batch must not wait for it
+            if at in doomed:
+                rows[at] = book.row(since, found=False)
+            else:
+                unwritable[at] = f"{type(error).__name__}: {error}"
+    return rows, unwritable
 
 
 class Processor:
@@ -164,8 +180,7 @@ class Processor:
             if not pending:
                 return
             decided, letters, outcomes = await self._decide(pending, doomed)
-            since = time.time()
-            rows = {at: book.row(since) for at, book in decided.items() if book.changed}
+            rows, unwritable = _rows(decided, doomed)
             # One whose events were refused already is saved all the same: the bound leaves room for its dead letters.
             too_large = {
                 at: f"its document would have more than {MAX_DOCUMENT_BYTES} bytes"
@@ -173,6 +188,7 @@ class Processor:
                 if len(row.body) + len(row.outbox) > MAX_DOCUMENT_BYTES and at not in doomed
             }
             lost, unsaveable = await self._save({at: row for at, row in rows.items() if at not in too_large})
+            unsaveable |= unwritable
             for at in unsaveable.keys() & doomed.keys():
                 raise StoreUnavailable(f"{at[0]} {at[1]} cannot even keep what it refuses: {unsaveable[at]}")
             refused = too_large | unsaveable
@@ -185,6 +201,7 @@ class Processor:
                     batch.books[at] = book
                     batch.letters += letters.get(at, [])
                     batch.outcomes.update(outcomes[at])
+                    self.fuse.laid_aside += sum(outcome == "handler_failed" for _, outcome in outcomes[at])
             doomed |= refused
             pending = {at: groups[at] for at in lost | refused.keys()}
         raise StoreUnavailable(f"{len(pending)} documents lost {_RACES} races; the first is {next(iter(pending))}")
@@ -300,7 +317,7 @@ class Processor:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, it raises twice: it becomes a dead letter
             return self._failed(book, arrival, error, now)
-        self.fuse.saw((event.source, event.id), failed=False)
+        self.fuse.saw(arrival.at, None)
         if isinstance(decided, Rejected):
             return self._refused(book, arrival, "rejected", decided.why, now)
         book.remember(event, arrival.attempt, "applied")
@@ -326,7 +343,7 @@ class Processor:
         log.error(
             "handler failed", type=arrival.event.name, id=arrival.event.id, error=type(error).__name__, exc_info=error
         )
-        self.fuse.saw((arrival.event.source, arrival.event.id), failed=True)
+        self.fuse.saw(arrival.at, Failure(arrival.event.name, origin_of(arrival.event, arrival.at)))
         return self._refused(book, arrival, "handler_failed", f"{type(error).__name__}: {error}", now)
 
     def _refused(self, book: Book, arrival: Arrival, reason: str, why: str, now: datetime) -> str:
@@ -342,7 +359,7 @@ class Processor:
     # --- early events
 
     def _keep_early(self, book: Book, arrival: Arrival, waits: Waits, now: datetime) -> Rejected | None:
-        refused = book.keep_early(arrival, waits, now + self._due_early)
+        refused = book.keep_early(arrival, waits, later(now, self._due_early))
         if refused is None and waits.meanwhile is not None:
             book.apply(waits.meanwhile, arrival.event, now)
         return refused

@@ -124,6 +124,7 @@ class Book:
                 causation=cause.id,
                 traceparent=cause.traceparent,
                 synthetic=synthetic if follow.synthetic is None else follow.synthetic,
+                origin=cause.origin,
             ),
         )
 
@@ -185,13 +186,20 @@ class Book:
 
     # --- as the store keeps it
 
-    def row(self, outbox_since: float) -> Row:
-        """The next version. The ring is not trimmed yet: the overflow must reach the inbox first."""
+    def row(self, outbox_since: float, *, found: bool = True) -> Row:
+        """The next version. The ring is not trimmed yet: the overflow must reach the inbox first.
+
+        `found` is False where what it is found by cannot be computed; its deadlines wait until it can.
+        """
         document = self.document
         if document.outbox and document.outbox_since is None:
             document.outbox_since = outbox_since
-        self._saved = self._row(document, self.version + 1)
+        self._saved = self._row(document, self.version + 1) if found else self._bare_row(document)
         return self._saved
+
+    def _bare_row(self, document: Document[Any]) -> Row:
+        body, outbox = written(document)
+        return Row(self.id, self.version + 1, body, {"outbox_since": document.outbox_since}, b"", outbox)
 
     def cleared_row(self, ring: int) -> Row:
         """The saved version as it may be once all of its outbox is out and its overflow in the inbox."""
@@ -274,6 +282,7 @@ def own_event(service: str, data: Data, now: datetime, *identity: object) -> Out
         time=now,
         data=data,
         correlation=getattr(data, "referral_id", None),
+        origin=getattr(data, "sender", None),
     )
     return outgoing(service, event)
 

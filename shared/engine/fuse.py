@@ -1,35 +1,73 @@
-"""The fuse: when handlers fail in numbers, stop and wait for a person, rather than dead-letter everything."""
+"""The fuse: when handlers fail in numbers, from distinct causes, stop and wait for a person, rather than dead-letter everything.
 
-from typing import Final
+One aggregate that fails with whatever comes to it, or all that one sender set off, is no fault of the program's: what fails
+there is laid aside as dead letters, in order, and everybody else goes on.
+"""
+
+from collections import Counter
+from typing import Final, NamedTuple
+
+from shared.contracts.envelope import Event
 
 WINDOW: Final = 200
 MINIMUM: Final = 20
 SHARE: Final = 0.5
+
+At = tuple[str, str]
+"""Collection and id of an aggregate."""
 
 
 class FuseOpen(Exception):
     """Too many handlers failed; nothing of the batch was kept. A restart of the service closes the fuse."""
 
 
-class Fuse:
-    """Looks at `handler_failed` alone, over the newest `WINDOW` decided events, each counted once however often it comes.
+class Failure(NamedTuple):
+    """A handler that failed: at an event of which class, in whose chain of causation."""
 
-    It opens at `MINIMUM` failures that are at least half of the window: one bad sender among many good ones never gets
-    there. It stays open until the process starts anew.
+    name: str
+    origin: str
+
+
+class Fuse:
+    """Looks at `handler_failed` alone, over the newest `WINDOW` aggregates that were decided, each by what came of it last.
+
+    The sender in whose chains most aggregates failed is left out. It opens when at least `MINIMUM` of the others failed
+    and they are at least half of the others. It stays open until the process starts anew.
     """
 
     def __init__(self) -> None:
-        self._failed: dict[tuple[str, str], bool] = {}
-        self.open = False
+        self.why: str | None = None
+        """What opened it, in one line; None while it is shut."""
+        self.laid_aside = 0
+        """Events that were dead-lettered as `handler_failed` since the start."""
+        self._last: dict[At, Failure | None] = {}
 
-    def saw(self, event: tuple[str, str], *, failed: bool) -> None:
-        """Counts one decided event, by source and id. Raises `FuseOpen`."""
-        # A batch that the store refuses is decided again and again: one bad event in it must not count for many.
-        self._failed.pop(event, None)
-        self._failed[event] = failed
-        if len(self._failed) > WINDOW:
-            del self._failed[next(iter(self._failed))]
-        failures = sum(self._failed.values()) if failed else 0
-        if failures >= MINIMUM and failures >= SHARE * len(self._failed):
-            self.open = True
-            raise FuseOpen(f"{failures} of the last {len(self._failed)} events failed in their handlers")
+    def saw(self, aggregate: At, failure: Failure | None) -> None:
+        """Counts one decided event. Raises `FuseOpen`."""
+        # A batch that the store refuses is decided again and again: one aggregate must not count for many.
+        self._last.pop(aggregate, None)
+        self._last[aggregate] = failure
+        if len(self._last) > WINDOW:
+            del self._last[next(iter(self._last))]
+        if failure:
+            self._judge()
+
+    def _judge(self) -> None:
+        failures = [failure for failure in self._last.values() if failure]
+        (_, most), *_ = Counter(failure.origin for failure in failures).most_common(1)
+        others = len(failures) - most
+        if others >= MINIMUM and others >= SHARE * (len(self._last) - most):
+            self.why = self._line(failures)
+            raise FuseOpen(self.why)
+
+    def _line(self, failures: list[Failure]) -> str:
+        classes = ", ".join(f"{name} {count}" for name, count in Counter(one.name for one in failures).most_common(5))
+        return (
+            f"the fuse is open: handlers failed at {len(failures)} of the last {len(self._last)} aggregates ({classes}); "
+            f"{self.laid_aside} events were dead-lettered as handler_failed before; mend the cause, then restart the service"
+        )
+
+
+def origin_of(event: Event, aggregate: At) -> str:
+    """The partner whose event set this one off; where there is none, each aggregate is a cause of its own."""
+    return event.origin or "/".join(aggregate)

@@ -156,8 +156,8 @@ class Loop:
     def _stopped_by(self) -> str | None:
         if fault := self.lost or (self._ground and self._ground.fault):
             return fault
-        if self.processor.fuse.open:
-            return "the fuse is open: too many handlers failed; mend the cause, then restart the service"
+        if why := self.processor.fuse.why:
+            return why
         if self.consumer is None or not self._held.assigned:
             return "no partitions assigned yet"
         if self._looking and not self._looking.done():

@@ -6,7 +6,7 @@ sweeper would otherwise beat the backlog and lapse what was answered long ago.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
@@ -177,9 +177,17 @@ class Sweeper:
         document = self._document(kind, row)
         dues = [Due("early", early.leaves_at) for early in document.early]
         if document.state is not None and not document.erased:
-            dues += kind.deadlines(document.state)
+            dues += self._deadlines(kind, row.id, document.state)
         passed = [due for due in dues if due.due_at <= until]
         return [record for due in passed if (record := self._record(kind, row.id, due, synthetic=document.synthetic))]
+
+    def _deadlines(self, kind: Kind[Any], aggregate: str, state: Any) -> Sequence[Due]:
+        try:
+            return kind.deadlines(state)
+        except Exception:
+            # One that is poisoned must not stop the deadlines of all others.
+            log.exception("its deadlines cannot be computed", collection=kind.collection.name, aggregate=aggregate)
+            return ()
 
     def _record(self, kind: Kind[Any], aggregate: str, due: Due, *, synthetic: bool) -> Record | None:
         service = self._table.service
@@ -199,7 +207,15 @@ class Sweeper:
             concerns=due.concerns,
         )
         # Its time is the deadline, not now: among the facts it stands where the silence ended.
-        event = Event(id_, f"/service/{service}", data.due_at, data, correlation=due.referral_id, synthetic=synthetic)
+        event = Event(
+            id_,
+            f"/service/{service}",
+            data.due_at,
+            data,
+            correlation=due.referral_id,
+            synthetic=synthetic,
+            origin=due.concerns,
+        )
         return Record(
             topics.events_of(service),
             data.subject.encode(),

@@ -222,13 +222,16 @@ class Log:
         topic: str = topics.INTAKE_HTTP,
         correlation: str | None = None,
         synthetic: bool = False,
+        origin: str | None = None,
     ) -> ConsumerRecord[bytes, bytes]:
         """An event as its sender writes it."""
         self._ids += 1
-        origin = source or {"ActivityAttended": OPISTO, "DeadlinePassed": "/service/referral"}.get(
+        sender = source or {"ActivityAttended": OPISTO, "DeadlinePassed": "/service/referral"}.get(
             type(data).__name__, REGION
         )
-        event = Event(id or f"e{self._ids}", origin, time, data, correlation=correlation, synthetic=synthetic)
+        event = Event(
+            id or f"e{self._ids}", sender, time, data, correlation=correlation, synthetic=synthetic, origin=origin
+        )
         value = data.model_dump_json(exclude_none=True).encode()
         return self.raw(topic, data.subject.encode(), value, kafka_headers(attributes_of(event)))
 

@@ -393,8 +393,10 @@ async def test_an_open_fuse_commits_nothing_and_a_restart_reads_it_all(
     broker: Cluster, setting: Callable[[], World]
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
-        opening = [sent(world.log.event(issue(one))) for one in range(25)]
-        await publisher.publish([*opening, *(sent(world.log.event(choose("broken", one))) for one in range(25))])
+        opening = [sent(world.log.event(issue(one))) for one in range(45)]
+        senders = ("/region/06", "/region/08")
+        failing = (world.log.event(choose("broken", one), source=senders[one % 2]) for one in range(45))
+        await publisher.publish([*opening, *map(sent, failing)])
         async with running(world, broker, publisher) as one:
 
             async def the_fuse_is_open() -> bool:
@@ -404,7 +406,7 @@ async def test_an_open_fuse_commits_nothing_and_a_restart_reads_it_all(
         assert await everything_on(broker, "dead-letters") == []
         world.given.broken.clear()
         async with running(world, broker, publisher) as mended:
-            for number in range(25):
+            for number in range(45):
                 await mended.holds(number, 2)
     assert await everything_on(broker, "dead-letters") == []
 

@@ -1,7 +1,9 @@
 """PROTOCOL.md's rules of races, outages and the fuse, on every store."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, NoReturn
 
 import pytest
 
@@ -10,10 +12,13 @@ from shared.engine.batch import Processor
 from shared.engine.fuse import FuseOpen
 from shared.store import Row, StoreUnavailable
 from tests.integration.engine_world import (
+    REGION,
     TALLIES,
+    Tally,
     World,
     attend,
     choose,
+    header,
     issue,
     watched,
 )
@@ -152,24 +157,25 @@ async def test_a_store_that_does_not_answer_a_look_up_is_no_failure_of_the_handl
 
 
 async def test_the_fuse_opens_when_handlers_fail_in_numbers_and_nothing_of_the_batch_is_kept(world: World) -> None:
-    await world.take(*(world.log.event(issue(number)) for number in range(20)))
+    await world.take(*(world.log.event(issue(number)) for number in range(40)))
     before = len(world.wire.records)
-    records = [world.log.event(choose("broken", number)) for number in range(20)]
+    senders = ("/region/06", "/region/08")
+    records = [world.log.event(choose("broken", number), source=senders[number % 2]) for number in range(40)]
     fresh = await world.processor()
     with pytest.raises(FuseOpen):
         await world.take(*records, by=fresh)
-    assert fresh.fuse.open
+    assert fresh.fuse.why
     assert len(world.wire.records) == before
-    assert {await world.version(number) for number in range(20)} == {1}
+    assert {await world.version(number) for number in range(40)} == {1}
     world.given.broken.clear()
     await world.take(*records, by=await world.processor())
     assert world.wire.letters() == []
-    assert [len(await world.applied(number)) for number in range(20)] == [2] * 20
+    assert [len(await world.applied(number)) for number in range(40)] == [2] * 40
 
 
 async def test_refusals_by_the_domain_never_open_the_fuse(world: World) -> None:
     await world.take(world.log.event(issue()), *(world.log.event(choose("refused")) for _ in range(40)))
-    assert not world.main.fuse.open
+    assert world.main.fuse.why is None
     assert len(world.wire.letters()) == 40
 
 
@@ -186,3 +192,54 @@ async def test_an_outage_while_one_event_fails_does_not_open_the_fuse(world: Wor
             await world.take(record)
     await world.take(record)
     assert world.wire.reasons() == ["handler_failed"]
+
+
+async def test_what_one_sender_set_off_is_laid_aside_in_order_and_the_others_go_on(world: World) -> None:
+    await world.take(*(world.log.event(issue(number)) for number in range(61)))
+    poisoned = [world.log.event(choose("broken", number)) for number in range(60)]
+    await world.take(*poisoned, world.log.event(choose("a", 60), source="/region/08"))
+    assert world.main.fuse.why is None
+    assert world.main.fuse.laid_aside == 60
+    assert world.wire.reasons() == ["handler_failed"] * 60
+    assert len(await world.applied(60)) == 2
+
+
+async def test_what_follows_names_the_partner_whose_event_began_the_chain(world: World) -> None:
+    await world.take(world.log.event(issue(), origin="/region/08"))
+    (opened,) = world.wire.named("ReferralOpened")
+    assert header(opened, "ce_origin") == REGION, "not whom the partner named"
+    assert header(opened, "ce_source") == "/service/referral"
+
+
+@pytest.mark.parametrize("poison", ["deadlines", "fields", "brief"])
+async def test_a_state_that_cannot_be_found_by_is_laid_aside_alone_and_a_restart_gets_past_it(
+    world: World, poison: str
+) -> None:
+    """A course that ended in 9999 made every batch with one of its clients in it come again, for ever."""
+
+    def poisoned(state: Tally) -> NoReturn:
+        raise OverflowError("date value out of range")
+
+    def of(sound: Callable[[Tally], Any]) -> Callable[[Tally], Any]:
+        return lambda state: poisoned(state) if any(one.endswith(" sick") for one in state.applied) else sound(state)
+
+    (kind,) = world.table.kinds
+    changed: dict[str, Any] = {poison: of(getattr(kind, poison))}
+    sick = replace(kind, **changed)
+    handlers = {name: replace(handler, kind=sick) for name, handler in world.table.handlers.items()}
+    world.table = replace(world.table, kinds=(sick,), handlers=handlers)
+    processor = await world.processor()
+    await world.take(world.log.event(issue(1)), world.log.event(issue(2)), by=processor)
+    records = [
+        world.log.event(choose("a", 1)),
+        world.log.event(choose("b", 1), id="sick"),
+        world.log.event(choose("a", 2)),
+    ]
+    for _ in range(2):
+        await world.take(*records, by=await world.processor())
+    assert [(letter["dl_reason"], header(letter.record, "ce_id")) for letter in world.wire.letters()][:2] == [
+        ("handler_failed", "e3"),
+        ("handler_failed", "sick"),
+    ]
+    assert len(await world.applied(2)) == 2
+    assert len(await world.applied(1)) == 1

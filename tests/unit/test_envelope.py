@@ -222,6 +222,11 @@ def test_a_time_without_offset_or_out_of_form_is_invalid(time: str) -> None:
     assert paths(document(time=time)) == ["/time"]
 
 
+@pytest.mark.parametrize("time", ["1999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_time_of_another_century_is_invalid(time: str) -> None:
+    assert paths(document(time=time)) == ["/time"]
+
+
 def test_times_are_instants_whatever_their_offset() -> None:
     written = ("2026-09-01T13:00:00+03:00", "2026-09-01t10:00:00.000z", "2026-09-01T04:30:00-05:30")
     assert {taken(document(time=time)).time for time in written} == {datetime(2026, 9, 1, 10, tzinfo=UTC)}
@@ -378,6 +383,7 @@ def test_no_json_raises_anything_but_an_event_error(field: str, value: Any, attr
         ("ReferralIssued", at(ISSUED, "max_price_cents", 2**63), "/data/max_price_cents"),
         ("ReferralIssued", at(ISSUED, "consent/scopes", ["feedback"]), "/data/consent"),
         ("ReferralIssued", at(ISSUED, "consent/recorded_on", "2026-09-31"), "/data/consent/recorded_on"),
+        ("ReferralIssued", at(ISSUED, "consent/recorded_on", "1899-12-31"), "/data/consent/recorded_on"),
         ("ReferralIssued", at(ISSUED, "consent/recorded_on", "1.9.2026"), "/data/consent/recorded_on"),
         ("ReferralIssued", at(ISSUED, "consent/recorded_on", 20_000), "/data/consent/recorded_on"),
         ("ReferralIssued", at(ISSUED, "consent/recorded_on", "2026-09-01T00:00:00Z"), "/data/consent/recorded_on"),
@@ -388,6 +394,9 @@ def test_no_json_raises_anything_but_an_event_error(field: str, value: Any, attr
         ),
         ("ActivityPublished", at(PUBLISHED, "sessions/0/starts_at", 1_788_964_200), "/data/sessions/0/starts_at"),
         ("ActivityPublished", at(PUBLISHED, "sessions/0/ends_at", "2026-09-09T10:00:00Z"), "/data/sessions/0"),
+        ("ActivityPublished", at(PUBLISHED, "sessions/0/ends_at", "9999-12-31T23:59:59Z"), "/data/sessions/0/ends_at"),
+        ("ActivityPublished", at(PUBLISHED, "sessions/0/ends_at", "2036-09-03T00:00:00Z"), "/data/sessions/0/ends_at"),
+        ("ActivityPublished", at(PUBLISHED, "enrolment/closes", "2101-01-01T00:00:00Z"), "/data/enrolment/closes"),
         ("ActivityPublished", at(PUBLISHED, "sessions", PUBLISHED["sessions"] * 2), "/data"),
         ("ActivityPublished", at(PUBLISHED, "sessions", []), "/data/sessions"),
         ("ActivityPublished", at(PUBLISHED, "title", {"se": "Lávlun"}), "/data/title"),

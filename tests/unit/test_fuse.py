@@ -1,37 +1,67 @@
 """The fuse: when it opens, and when it must not."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shared.engine.fuse import MINIMUM, WINDOW, Fuse, FuseOpen
+from shared.engine.fuse import MINIMUM, WINDOW, Failure, Fuse, FuseOpen
 
-REGION = "/region/06"
+SENDERS = ("/region/06", "/region/08", "/opisto/a", "/opisto/b")
 
 
-def feed(fuse: Fuse, failed: list[bool], *, first: int = 0) -> None:
+def at(number: int) -> tuple[str, str]:
+    return "referrals", f"r{number}"
+
+
+def feed(fuse: Fuse, failed: list[bool], *, first: int = 0, senders: tuple[str, ...] = SENDERS) -> None:
     for number, one in enumerate(failed, first):
-        fuse.saw((REGION, f"e{number}"), failed=one)
+        fuse.saw(at(number), Failure("ActivityChosen", senders[number % len(senders)]) if one else None)
 
 
-def test_it_opens_at_twenty_failures_that_are_half_of_what_it_saw() -> None:
+def opens(fuse: Fuse, failed: list[bool], **how: object) -> bool:
+    try:
+        feed(fuse, failed, **how)  # type: ignore[arg-type]
+    except FuseOpen:
+        return True
+    return False
+
+
+def test_it_opens_at_twenty_aggregates_beside_the_sender_who_fails_most() -> None:
     fuse = Fuse()
-    feed(fuse, [True] * (MINIMUM - 1))
-    assert not fuse.open
-    with pytest.raises(FuseOpen, match="20 of the last 20 events failed"):
-        fuse.saw((REGION, "last"), failed=True)
-    assert fuse.open
+    feed(fuse, [True] * 26)  # 7 of the first two senders, 6 of the others
+    assert fuse.why is None
+    fuse.laid_aside = 3
+    with pytest.raises(FuseOpen, match=r"27 of the last 27 aggregates \(ActivityChosen 27\); 3 events"):
+        feed(fuse, [True], first=26)
+    assert fuse.why
+
+
+def test_one_aggregate_never_opens_it_however_often_it_fails() -> None:
+    fuse = Fuse()
+    for _ in range(1_000):
+        for sender in SENDERS:
+            fuse.saw(at(1), Failure("ActivityAttended", sender))
+    assert fuse.why is None
+
+
+@given(st.lists(st.booleans(), max_size=500), st.integers(0, MINIMUM - 1))
+def test_no_sender_alone_opens_it_whatever_it_sets_off(failed: list[bool], others: int) -> None:
+    """Not even beside the few failures of others that would be laid aside in silence otherwise."""
+    fuse = Fuse()
+    feed(fuse, [True] * others, first=10_000, senders=SENDERS[:1])
+    assert not opens(fuse, failed, senders=("/opisto/hostile",))
+    assert not opens(fuse, [True] * 500, senders=("/opisto/hostile",))
 
 
 def test_a_few_failures_never_open_it_however_alone_they_are() -> None:
     fuse = Fuse()
     feed(fuse, [True] * (MINIMUM - 1))
     feed(fuse, [False] * 500, first=MINIMUM)
-    assert not fuse.open
+    assert fuse.why is None
 
 
-def test_one_bad_sender_among_many_good_ones_never_opens_it() -> None:
-    fuse = Fuse()
-    feed(fuse, [number % 10 < 4 for number in range(2_000)])
-    assert not fuse.open
+def test_failures_that_are_fewer_than_half_never_open_it() -> None:
+    assert not opens(Fuse(), [number % 10 < 4 for number in range(2_000)])
 
 
 def test_what_it_saw_long_ago_counts_no_more() -> None:
@@ -39,30 +69,28 @@ def test_what_it_saw_long_ago_counts_no_more() -> None:
     feed(fuse, [True] * 15)
     feed(fuse, [False] * (WINDOW - 1), first=15)
     feed(fuse, [True] * 19, first=WINDOW + 15)
-    assert not fuse.open
-    with pytest.raises(FuseOpen):
-        feed(fuse, [True] * 200, first=WINDOW + 100)
+    assert fuse.why is None
+    assert opens(fuse, [True] * 200, first=WINDOW + 100)
 
 
-def test_an_event_that_comes_again_and_again_counts_once() -> None:
+def test_an_aggregate_that_comes_again_and_again_counts_once() -> None:
     """While the store does not answer, the batch is decided anew at each try."""
     fuse = Fuse()
     for _ in range(100):
-        feed(fuse, [True] * (MINIMUM - 1))
-    assert not fuse.open
-
-
-def test_an_event_that_is_applied_in_the_end_is_no_failure_any_more() -> None:
-    fuse = Fuse()
-    feed(fuse, [True] * (MINIMUM - 1))
-    feed(fuse, [False] * (MINIMUM - 1))
-    feed(fuse, [True], first=100)
-    assert not fuse.open
-
-
-def test_good_news_never_opens_it() -> None:
-    fuse = Fuse()
-    with pytest.raises(FuseOpen):
         feed(fuse, [True] * MINIMUM)
-    fuse.saw((REGION, "good"), failed=False)
-    assert fuse.open, "only a restart closes it"
+    assert fuse.why is None
+
+
+def test_an_aggregate_that_is_decided_in_the_end_is_no_failure_any_more() -> None:
+    fuse = Fuse()
+    feed(fuse, [True] * MINIMUM)
+    feed(fuse, [False] * MINIMUM)
+    feed(fuse, [True] * MINIMUM, first=100)
+    assert fuse.why is None
+
+
+def test_good_news_never_closes_it() -> None:
+    fuse = Fuse()
+    assert opens(fuse, [True] * WINDOW)
+    fuse.saw(at(1), None)
+    assert fuse.why, "only a restart closes it"

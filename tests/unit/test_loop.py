@@ -258,7 +258,7 @@ async def test_a_clearing_that_fails_in_an_unforeseen_way_stops_one_batch_and_no
 
 async def test_an_open_fuse_stops_consumption_and_is_said(world: World) -> None:
     async def open_it() -> None:
-        world.processing.fuse.open = True
+        world.processing.fuse.why = "the fuse is open"
         raise FuseOpen("20 of the last 20 events failed")
 
     assert world.loop.lacks() is None
@@ -335,7 +335,7 @@ async def test_the_lag_is_the_age_of_the_oldest_event_in_hand_and_grows_while_it
 
 
 async def test_an_open_fuse_and_a_shared_out_partition_do_not_hide_or_invent_a_lag(world: World) -> None:
-    world.processing.fuse.open = True
+    world.processing.fuse.why = "the fuse is open"
     await world.take()
     assert world.loop.lag_seconds() > 0
     await world.loop._held.on_partitions_assigned([])
