@@ -30,6 +30,7 @@ from shared.http import outcomes
 from shared.http.counted import Counted
 from shared.http.guard import LogGuard
 from shared.http.keys import Keyring
+from shared.http.rates import Rates
 from shared.http.server import application, bind, server
 from shared.private import CHILDREN_UMASK, make_private_folder
 from shared.settings import PlatformSettings, stop_start
@@ -54,6 +55,11 @@ class App:
     locate: outcomes.Locate
     """Where an event of outside has its outcome: (source, class, subject) to collection and aggregate."""
     state: dict[str, Any] = field(default_factory=dict)
+
+
+def routes_of(app: App) -> list[BaseRoute]:
+    """A service's own, and what every owner of events answers."""
+    return [*app.routes, Route("/v1/outcomes", outcomes.post_outcomes, methods=["POST"])]
 
 
 def run(app: App) -> None:
@@ -113,6 +119,7 @@ async def _run(app: App) -> None:
         "store": store,
         "publisher": publisher,
         "keyring": Keyring(settings.keys_file),
+        "rates": Rates.of(settings),
         "settings": settings,
         "table": table,
         "locate": app.locate,
@@ -120,8 +127,7 @@ async def _run(app: App) -> None:
         "fault": lambda: ground.fault,
         **app.state,
     }
-    routes = [*app.routes, Route("/v1/outcomes", outcomes.post_outcomes, methods=["POST"])]
-    http = server(Counted(application(routes, lacks, state), table.service))
+    http = server(Counted(application(routes_of(app), lacks, state), table.service))
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:

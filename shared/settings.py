@@ -72,6 +72,15 @@ class PlatformSettings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="the address HTTP listens on")
     port: int = Field(0, ge=0, le=65_535, description="the port of this service")
+    requests_a_minute: int = Field(
+        30_000, ge=1, description="requests a key may make a minute at an instance; then 429"
+    )
+    events_a_minute: int = Field(
+        60_000, ge=500, description="events a key may send a minute to an instance over HTTP; then 429"
+    )
+    denied_a_minute: int = Field(
+        60, ge=1, description="looks a minute at what the key may not see, before 429 instead of the refusal"
+    )
     ring: int = Field(64, ge=0, le=10_000, description="outcomes remembered in a document; older ones are in the inbox")
     due_early: Duration = Field(timedelta(days=30), description="how long an event may wait for what it depends on")
     clock: str = Field("", description="<start>*<speed>: the platform's clock; only where LAHETE_ENV is demo or test")

@@ -17,7 +17,7 @@ from shared.http.audit import record_access
 from shared.http.intake import post_events
 from shared.http.keys import role_of, who_asks
 from shared.http.problems import ProblemError
-from shared.http.query import choice, number
+from shared.http.query import choice, number, takes
 from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 
 _BRIEF = msgspec.json.Decoder(Brief)
@@ -36,6 +36,7 @@ def routes() -> list[BaseRoute]:
     ]
 
 
+@takes("municipality", "theme", "need", "language", "format", "free", "q", "page", "per_page")
 async def list_activities(request: Request) -> Response:
     """`{activities, page, per_page, total}`, the earlier start first; only what can be enrolled for."""
     municipality = choice(request, "municipality", MUNICIPALITIES)

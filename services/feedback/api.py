@@ -27,7 +27,7 @@ from shared.http.audit import record_access
 from shared.http.body import read_body
 from shared.http.keys import must_be, role_of
 from shared.http.problems import ProblemError
-from shared.http.query import choice
+from shared.http.query import choice, takes
 from shared.reference import MUNICIPALITIES, REGIONS
 from shared.store import Row, Store
 from shared.store.interface import What
@@ -121,6 +121,7 @@ async def _allowed(request: Request, who: str, state: Feedback) -> None:
 # --- reports
 
 
+@takes("region", "municipality", "from", "to")
 async def report_loop(request: Request) -> Response:
     """What became of the referrals; `reports.loop` says what each count counts."""
     filters = _filters(request)
@@ -132,6 +133,7 @@ async def report_loop(request: Request) -> Response:
     return JSONResponse({**_shown(filters), **reports.loop(states, filters)})
 
 
+@takes("region", "municipality", "from", "to")
 async def report_outcomes(request: Request) -> Response:
     """What changed for those who answered; `reports.outcomes` says what is shown of whom."""
     filters = _filters(request)

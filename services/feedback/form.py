@@ -33,6 +33,7 @@ from shared.http.body import read_body
 from shared.http.language import LANGUAGES as NAMES
 from shared.http.language import negotiated
 from shared.http.problems import ProblemError
+from shared.http.query import takes
 from shared.store import Store, StoreUnavailable
 
 MAX_FORM_BYTES: Final = 16 * 1024
@@ -91,6 +92,7 @@ class Entered:
 # --- the two routes
 
 
+@takes("lang")
 async def show_form(request: Request) -> Response:
     """GET /f/{token}: the form. 404 where no such link is known, 410 where it has expired or was used."""
     opened = await _opened(request)
@@ -99,6 +101,7 @@ async def show_form(request: Request) -> Response:
     return _form_page(request, opened, Entered())
 
 
+@takes("lang")
 async def take_form(request: Request) -> Response:
     """POST /f/{token}: 200 once Kafka has acknowledged; 422 with what was entered and what is wrong; 503."""
     opened = await _opened(request)

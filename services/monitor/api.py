@@ -12,15 +12,18 @@ from services.monitor import dead_letters_api, page
 from services.monitor.model import Dead, Partner, Traced
 from services.monitor.owners import Owners
 from shared.clock import real_now
-from shared.contracts.envelope import Event, Raw, decode, written
+from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, decode, written
 from shared.contracts.errors import EventError
 from shared.contracts.identity import derived_id
 from shared.engine.lag import lags
 from shared.engine.model import Document
 from shared.http.audit import record_access
+from shared.http.body import read_json
 from shared.http.intake import must_be_open, write
 from shared.http.keys import must_be, role_of, who_asks
+from shared.http.outcomes import MAX_ASKED, MAX_QUESTION
 from shared.http.problems import ProblemError, problem_of
+from shared.http.query import takes
 
 _TRACED = msgspec.json.Decoder(Document[Traced])
 _DEAD = msgspec.json.Decoder(Document[Dead])
@@ -53,6 +56,7 @@ class _Question(msgspec.Struct):
     events: list[_Named]
 
 
+@takes("source")
 async def one_event(request: Request) -> Response:
     """`{source, id, type, state, repeated, recorded_at}`; its own sender, ops and reader."""
     who = who_asks(request)
@@ -69,12 +73,9 @@ async def one_event(request: Request) -> Response:
 async def post_outcomes(request: Request) -> Response:
     """The same for up to 500 `{"events": [{"source", "id"}]}` at once; ops and reader."""
     must_be(request, "ops", "reader")
-    try:
-        asked = msgspec.json.decode(await request.body(), type=_Question).events
-    except msgspec.MsgspecError as error:
-        raise ProblemError(400, f"not a list of events: {error}") from error
-    if len(asked) > 500:
-        raise ProblemError(413, f"{len(asked)} events; ask after at most 500 at once")
+    asked = (await read_json(request, MAX_QUESTION, _Question)).events
+    if len(asked) > MAX_ASKED:
+        raise ProblemError(413, f"{len(asked)} events; ask after at most {MAX_ASKED} at once")
     return JSONResponse({"events": await _became(request, asked)})
 
 
@@ -214,10 +215,7 @@ async def put_partner(request: Request) -> Response:
 
 async def _partner_event(request: Request, partner: str) -> Event:
     clock = request.app.state.clock
-    try:
-        body = msgspec.json.decode(await request.body(), type=dict[str, msgspec.Raw])
-    except msgspec.MsgspecError as error:
-        raise ProblemError(400, f"not a JSON object: {error}") from error
+    body = await read_json(request, MAX_EVENT_BYTES, dict[str, msgspec.Raw])
     body["partner"] = msgspec.Raw(msgspec.json.encode(partner))
     time = real_now()
     attributes = {

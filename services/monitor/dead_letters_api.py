@@ -19,7 +19,7 @@ from shared.http.audit import record_access
 from shared.http.intake import must_be_open, write
 from shared.http.keys import must_be
 from shared.http.problems import ProblemError
-from shared.http.query import number
+from shared.http.query import number, takes
 
 _DOCUMENT = msgspec.json.Decoder(Document[Dead])
 _FILTERS = ("reason", "sender", "type")
@@ -35,6 +35,7 @@ def routes() -> list[BaseRoute]:
     ]
 
 
+@takes("limit", "after", "from", "to", *_FILTERS)
 async def listed(request: Request) -> Response:
     """`{dead_letters, next}`, the newest first; `next` is null at the end."""
     must_be(request, "ops")

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from shared.http.language import LANGUAGES, negotiated
+from shared.http.query import takes
 
 _TEMPLATE = Environment(autoescape=True).from_string(
     files("services.monitor").joinpath("templates/start.html").read_text(encoding="utf-8")
@@ -97,6 +98,7 @@ OPEN_LINKS = (
 )
 
 
+@takes("lang")
 async def start(request: Request) -> Response:
     """The page, in the language asked for by ?lang or by the browser."""
     language = negotiated(request)

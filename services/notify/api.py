@@ -14,7 +14,7 @@ from shared.contracts.errors import Problem
 from shared.engine.model import Document
 from shared.http.keys import must_be, role_of
 from shared.http.problems import ProblemError
-from shared.http.query import choice, number
+from shared.http.query import choice, number, takes
 from shared.store import Written
 
 _RECIPIENT = msgspec.json.Decoder(Document[Recipient])
@@ -28,6 +28,7 @@ def routes() -> list[BaseRoute]:
     return [Route("/v1/feed", feed), Route("/v1/deliveries", deliveries)]
 
 
+@takes("after", "limit")
 async def feed(request: Request) -> Response:
     """`{events, next}`: what the key's sender is told, in order and complete; `next` is unchanged at the end."""
     who = must_be(request, "region", "opisto")
@@ -53,6 +54,7 @@ def _unbroken(after: int, rows: list[Written]) -> list[Written]:
     return whole
 
 
+@takes("referral_id", "state")
 async def deliveries(request: Request) -> Response:
     """What was delivered: the recipient's own, or anybody's for ops."""
     who = must_be(request, "region", "opisto", "ops", "service")

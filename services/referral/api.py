@@ -1,7 +1,5 @@
 """The referral service's HTTP: intake, where a referral stands, who looked at it, and the desk's look-up of a code."""
 
-import time
-from collections import defaultdict, deque
 from datetime import datetime
 from typing import Any
 
@@ -33,25 +31,6 @@ def routes() -> list[BaseRoute]:
     ]
 
 
-class RateLimit:
-    """So many a minute for each key's holder; in memory, an instance each."""
-
-    def __init__(self, a_minute: int) -> None:
-        self._a_minute = a_minute
-        self._asked: defaultdict[str, deque[float]] = defaultdict(deque)
-
-    def check(self, who: str) -> None:
-        """Raises 429."""
-        asked, now = self._asked[who], time.monotonic()
-        while asked and asked[0] < now - 60:
-            asked.popleft()
-        if len(asked) >= self._a_minute:
-            raise ProblemError(
-                429, f"more than {self._a_minute} codes a minute; wait", retry_after=int(61 - now + asked[0])
-            )
-        asked.append(now)
-
-
 async def one_referral(request: Request) -> Response:
     """Where the referral stands; for its region and ops. 404 until it is applied."""
     who = who_asks(request)
@@ -80,7 +59,7 @@ async def accesses(request: Request) -> Response:
 async def look_up_code(request: Request) -> Response:
     """An opisto at its desk: the code that a client shows becomes the referral's id. Kept as a disclosure."""
     who = must_be(request, "opisto")
-    request.app.state.code_limit.check(who)
+    request.app.state.code_limit.take(who)
     code = read_code(request.path_params["code"])
     if code is None:
         raise ProblemError(

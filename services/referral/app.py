@@ -2,6 +2,7 @@
 
 from services.referral import api, handlers
 from services.referral.settings import ReferralSettings
+from shared.http.rates import Rate
 from shared.service import App
 
 
@@ -12,5 +13,5 @@ def build_app(settings: ReferralSettings) -> App:
         handlers.table(settings.durations()),
         api.routes(),
         handlers.locate,
-        state={"code_limit": api.RateLimit(settings.code_lookups_a_minute)},
+        state={"code_limit": Rate("codes", settings.code_lookups_a_minute)},
     )

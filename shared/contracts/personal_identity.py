@@ -18,6 +18,7 @@ _CODE = re.compile(
     re.ASCII,
 )
 _JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_URL_ESCAPES = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _LAYERS = 3  # of URL encoding: %252D is - encoded twice
 _LETTER_OR_DIGIT_BEYOND_ASCII = re.compile(r"[^\W_]", re.UNICODE)
 _HARMLESS = re.compile(
@@ -71,8 +72,9 @@ def mask(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
+    # Around what is an escape alone: `unquote` takes two seconds for a megabyte of percent signs.
     for _ in range(_LAYERS):
-        text = unquote(text)
+        text = _URL_ESCAPES.sub(lambda escapes: unquote(escapes[0]), text)
     return text
 
 

@@ -18,8 +18,13 @@ from shared.http.problems import ProblemError
 async def record_access(
     request: Request, who: str, action: str, what: str, ground: str, *, allowed: bool, about_referral: bool = True
 ) -> None:
-    """Writes the access down. `what` is the referral's id, or what else was looked at. Raises 503."""
+    """Writes the access down. `what` is the referral's id, or what else was looked at.
+
+    Raises 503, and 429 where one looks too often at what it may not see.
+    """
     state = request.app.state
+    if not allowed:
+        state.rates.denied.take(who)
     service = state.table.service
     data = AccessRecorded(
         who=who,

@@ -1,15 +1,41 @@
-"""The body of a request, bounded while it is read."""
+"""The body of a request, bounded before and while it is read."""
 
+from typing import TypeVar
+
+import msgspec
 from starlette.requests import Request
 
 from shared.http.problems import ProblemError
 
+T = TypeVar("T")
+
 
 async def read_body(request: Request, most: int, advice: str = "") -> bytes:
-    """The body. Raises 413 where it has more than `most` bytes; `advice` says what to do then."""
+    """The body. Raises 413 where it has more than `most` bytes, 415 where it is encoded; `advice` says what to do then.
+
+    A length that is announced is judged before anything is read.
+    """
+    if (encoding := request.headers.get("content-encoding", "identity").strip().lower()) != "identity":
+        detail = f"the body's Content-Encoding is {encoding[:60]!r}; send it as it is"
+        raise ProblemError(415, detail, headers={"Accept-Encoding": "identity"})
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdecimal() or len(announced) > 12 or int(announced) > most:
+        raise _too_large(most, advice)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > most:
-            raise ProblemError(413, f"the body has more than {most} bytes{advice and f'; {advice}'}")
+            raise _too_large(most, advice)
     return bytes(body)
+
+
+def _too_large(most: int, advice: str) -> ProblemError:
+    return ProblemError(413, f"the body has more than {most} bytes{advice and f'; {advice}'}")
+
+
+async def read_json(request: Request, most: int, type_: type[T]) -> T:
+    """The body as JSON of this type. Raises 400, 413, 415."""
+    try:
+        return msgspec.json.decode(await read_body(request, most), type=type_)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(400, f"the body is not what is asked for here: {error}") from error

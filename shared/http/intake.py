@@ -1,10 +1,12 @@
 """POST /v1/events, the same at every door: CloudEvents over HTTP, binary, structured or batched.
 
 The door proves the sender by its key, checks each event whole, drops fields that nobody knows, writes it to
-`intake.http`, and answers 202 only once Kafka has acknowledged. A batch is taken whole or refused whole.
+`intake.http`, and answers 202 only once Kafka has acknowledged. A batch is taken whole or refused whole, and the refusal
+names every event that cannot be taken.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
@@ -13,25 +15,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.contracts import topics
-from shared.contracts.envelope import (
-    MAX_EVENT_BYTES,
-    Event,
-    Raw,
-    attributes_of,
-    authorise,
-    decode,
-    kafka_headers,
-    read_structured,
-)
-from shared.contracts.errors import EventError, Invalid, PersonalData, Problem, Undecodable
+from shared.contracts.envelope import Event, Raw, attributes_of, kafka_headers, read_structured
+from shared.contracts.errors import PersonalData, Problem
 from shared.contracts.personal_identity import holds_a_code
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
 from shared.http.body import read_body
+from shared.http.examine import Reader, examined
 from shared.http.keys import role_of, who_asks
 from shared.http.problems import ProblemError, problem_of
 
 MAX_BATCH: Final = 500
 MAX_BODY: Final = 8 * 1024 * 1024
+MAX_ONE: Final = 256 * 1024
+"""Bytes of one event as it is sent: with its attributes, and its data in base64 or with blanks."""
+_MAX_COMMAS: Final = 500_000
+"""500 events of 8 MiB have 300,000: a list of millions of nothings is not read, for what it takes of the memory."""
 ACKNOWLEDGED_WITHIN: Final = 5.0
 CLOSED: Final = "intake-closed"  # a file in the folder of state that the supervisor puts there before it stops all
 STRUCTURED: Final = "application/cloudevents+json"
@@ -46,9 +44,9 @@ async def post_events(request: Request) -> Response:
     _refuse_code_in_url(request)
     must_be_open(request)
     state = request.app.state
-    raws = _read(request, await read_body(request, MAX_BODY, "send fewer events at a time"))
-    now = state.clock.now()
-    events = [_checked(raw, sender, now, f"/{index}" if _is_batch(request) else "") for index, raw in enumerate(raws)]
+    readers = await _readers(request)
+    state.rates.events.take(sender, len(readers))
+    events = await examined(readers, sender, state.clock.now(), is_batch=_content_type(request) == BATCH)
     await write(state.publisher, events)
     return JSONResponse({"accepted": [{"id": event.id, "source": event.source} for event in events]}, 202)
 
@@ -82,19 +80,8 @@ async def write(publisher: Publisher, events: Sequence[Event]) -> None:
         raise ProblemError(503, f"{error}; send it again with the same id", retry_after=5) from error
 
 
-def _checked(raw: Raw, sender: str, now: object, place: str) -> Event:
-    try:
-        if len(raw.data) > MAX_EVENT_BYTES:
-            raise ProblemError(413, f"{place}/data has {len(raw.data)} bytes; an event has at most {MAX_EVENT_BYTES}")
-        event = decode(raw, now=now)  # type: ignore[arg-type]
-        authorise(event, sender)
-        return event
-    except EventError as error:
-        raise problem_of(error, place) from error
-
-
 def _refuse_code_in_url(request: Request) -> None:
-    if holds_a_code(unquote(str(request.url))) or any(holds_a_code(value) for value in request.headers.values()):
+    if holds_a_code(str(request.url)) or any(holds_a_code(value) for value in request.headers.values()):
         raise problem_of(PersonalData("a personal identity code stands in the URL or a header"))
 
 
@@ -102,43 +89,39 @@ def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _is_batch(request: Request) -> bool:
-    return _content_type(request) == BATCH
-
-
-def _read(request: Request, body: bytes) -> list[Raw]:
-    try:
-        if _is_batch(request):
-            return _read_batch(body)
-        if _content_type(request) == STRUCTURED:
-            return [read_structured(body)]
-    except EventError as error:
-        raise problem_of(error) from error
-    if _content_type(request) == "application/json":
-        return [_read_binary(request, body)]
-    raise ProblemError(415, f"send {STRUCTURED}, {BATCH}, or application/json with ce- headers")
+async def _readers(request: Request) -> list[Reader]:
+    """One for each event. Raises 415 before the body is read, 413."""
+    kind = _content_type(request)
+    if kind == BATCH:
+        return _of_batch(await read_body(request, MAX_BODY, "send fewer events at a time"))
+    if kind == STRUCTURED:
+        return [partial(read_structured, await read_body(request, MAX_ONE))]
+    if kind != "application/json":
+        raise ProblemError(415, f"send {STRUCTURED}, {BATCH}, or application/json with ce- headers")
+    if not any(name.startswith("ce-") for name in request.headers):
+        raise ProblemError(415, f"application/json needs ce- headers; or send {STRUCTURED}")
+    return [partial(_read_binary, request, await read_body(request, MAX_ONE))]
 
 
 def _read_binary(request: Request, body: bytes) -> Raw:
     attributes = {name[3:]: unquote(value) for name, value in request.headers.items() if name.startswith("ce-")}
-    if not attributes:
-        raise ProblemError(415, f"application/json needs ce- headers; or send {STRUCTURED}")
     return Raw({**attributes, "datacontenttype": "application/json"}, body)
 
 
-def _read_batch(body: bytes) -> list[Raw]:
+def _of_batch(body: bytes) -> list[Reader]:
+    if body.count(b",") > _MAX_COMMAS:
+        raise ProblemError(413, f"the batch has more than {_MAX_COMMAS} commas; send fewer events at a time")
     try:
         members = msgspec.json.decode(body, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Undecodable(f"no JSON array: {error}") from error
-    if not 1 <= len(members) <= MAX_BATCH:
-        count = f"a batch holds 1 to {MAX_BATCH} events, this one {len(members)}"
-        raise Invalid(count, [Problem("", count)])
-    return [_read_member(index, member) for index, member in enumerate(members)]
+        raise ProblemError(400, f"no JSON array: {error}") from error
+    if len(members) > MAX_BATCH:
+        count = f"a batch holds at most {MAX_BATCH} events, this one {len(members)}"
+        raise ProblemError(422, count, [Problem("", count)])
+    return [partial(_read_member, member) for member in members]
 
 
-def _read_member(index: int, member: msgspec.Raw) -> Raw:
-    try:
-        return read_structured(member)
-    except Undecodable as error:
-        raise Undecodable(f"/{index}: {error}", [Problem(f"/{index}", str(error))]) from error
+def _read_member(member: msgspec.Raw) -> Raw:
+    if len(member) > MAX_ONE:
+        raise ProblemError(413, f"it has {len(member)} bytes; an event has at most {MAX_ONE} as it is sent")
+    return read_structured(member)

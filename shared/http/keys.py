@@ -75,12 +75,13 @@ def bearer(request: Request) -> str | None:
 
 
 def who_asks(request: Request) -> str:
-    """Who asks. Raises 401."""
+    """Who asks. Raises 401, and 429 where it asks too often."""
     holder = bearer(request)
     if holder is None:
         why = "unknown" if "authorization" in request.headers else "none"
         told = "send the header Authorization: Bearer <key>, with a key that `lahete key` knows"
         raise ProblemError(401, told, why=why)
+    request.app.state.rates.requests.take(holder)
     return holder
 
 

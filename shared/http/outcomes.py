@@ -5,17 +5,21 @@ For the monitor alone, up to 500 at once: `{"events": [{"source", "id", "type", 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from shared.http.body import read_json
 from shared.http.keys import must_be
 from shared.http.problems import ProblemError
 from shared.store import Store
 
 Locate = Callable[[str, str, str], tuple[str, str] | None]
+
+MAX_ASKED: Final = 500
+MAX_QUESTION: Final = 512 * 1024
 
 _OUTCOMES = {"applied": "applied", "rejected": "dead_lettered", "handler_failed": "dead_lettered"}
 
@@ -34,12 +38,11 @@ class _Question(msgspec.Struct):
 
 
 async def post_outcomes(request: Request) -> Response:
-    """The outcomes; 400 where the question cannot be read."""
+    """The outcomes; 400 where the question cannot be read, 413 where it asks after too many."""
     must_be(request, "service")
-    try:
-        asked = msgspec.json.decode(await request.body(), type=_Question).events
-    except msgspec.MsgspecError as error:
-        raise ProblemError(400, f"not a list of events: {error}") from error
+    asked = (await read_json(request, MAX_QUESTION, _Question)).events
+    if len(asked) > MAX_ASKED:
+        raise ProblemError(413, f"{len(asked)} events; ask after at most {MAX_ASKED} at once")
     state = request.app.state
     return JSONResponse({"outcomes": await outcomes(state.store, state.locate, asked)})
 

@@ -1,9 +1,9 @@
 """Errors over HTTP: RFC 9457 problem details, raised anywhere below a route."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from shared.contracts.errors import EventError, Problem
@@ -16,12 +16,14 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Not this method",
+    408: "Too slow",
     409: "Under way already",
     410: "Used up",
     413: "Too large",
     415: "Not this kind of content",
     422: "Breaks the contract",
     429: "Too many requests",
+    431: "Too long a head",
     500: "A fault of ours",
     503: "Not now",
 }
@@ -30,7 +32,8 @@ TITLES = {
 class ProblemError(Exception):
     """An answer that is an error.
 
-    `retry_after`: seconds. `why`, for what is counted: the reason of an event, or `none` or `unknown` of a key.
+    `retry_after`: seconds. `headers`: what the status asks for besides. `why`, for what is counted: the reason of an
+    event, or `none` or `unknown` of a key.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class ProblemError(Exception):
         *,
         retry_after: int | None = None,
         why: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -48,6 +52,7 @@ class ProblemError(Exception):
         self.errors = tuple(errors)
         self.retry_after = retry_after
         self.why = why
+        self.headers = headers or {}
 
 
 def problem_of(error: EventError, prefix: str = "") -> ProblemError:
@@ -67,7 +72,9 @@ def respond(error: ProblemError) -> Response:
     }
     if error.errors:
         body["errors"] = [{"path": mask(path), "message": mask(message)} for path, message in error.errors[:100]]
-    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    headers = dict(error.headers)
+    if error.retry_after:
+        headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body, error.status, headers, media_type="application/problem+json")
@@ -83,12 +90,23 @@ async def on_problem(request: Request, error: Exception) -> Response:
 async def on_http(_: Request, error: Exception) -> Response:
     """Starlette's handler for what its router refuses."""
     assert isinstance(error, HTTPException)
-    return respond(ProblemError(error.status_code, str(error.detail)))
+    return respond(ProblemError(error.status_code, str(error.detail), headers=error.headers))
+
+
+async def on_gone(_: Request, error: Exception) -> Response:
+    """Starlette's handler for a sender that left before its body was whole: nobody reads the answer."""
+    assert isinstance(error, ClientDisconnect)
+    return respond(ProblemError(400, "the connection ended before the body did"))
 
 
 async def on_outage(_: Request, error: Exception) -> Response:
     """Starlette's handler for a store that does not answer: its address is nobody's business outside."""
     return respond(ProblemError(503, "the database does not answer now; ask again", retry_after=5))
+
+
+async def on_no_kafka(_: Request, error: Exception) -> Response:
+    """Starlette's handler for a question to Kafka that has no answer."""
+    return respond(ProblemError(503, "Kafka does not answer now; ask again", retry_after=5))
 
 
 async def on_fault(_: Request, error: Exception) -> Response:

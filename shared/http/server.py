@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import uvicorn
+from aiokafka.errors import KafkaError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from shared.http import problems
+from shared.http.query import strict
 from shared.store import StoreUnavailable
 
 
@@ -33,18 +35,28 @@ def application(routes: Sequence[BaseRoute], lacks: Callable[[], Sequence[str]],
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
+    own = [Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)]
     app = Starlette(
-        routes=[Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics), *routes],
+        routes=[_strict(route) for route in (*own, *routes)],
         exception_handlers={
             problems.ProblemError: problems.on_problem,
             HTTPException: problems.on_http,
+            ClientDisconnect: problems.on_gone,
             StoreUnavailable: problems.on_outage,
+            KafkaError: problems.on_no_kafka,
             Exception: problems.on_fault,
         },
     )
+    # An address is one: with a slash behind it, it is another, which is not there.
+    app.router.redirect_slashes = False
     for name, value in state.items():
         setattr(app.state, name, value)
     return app
+
+
+def _strict(route: BaseRoute) -> Route:
+    assert isinstance(route, Route)
+    return Route(route.path, strict(route.endpoint), methods=sorted(route.methods or ()))
 
 
 def bind(host: str, port: int) -> socket.socket:

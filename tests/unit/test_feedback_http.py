@@ -28,6 +28,7 @@ from shared.contracts.from_outside import INSTRUMENTS
 from shared.engine.batch import Processor
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
 from shared.http.keys import Keyring, hash_of, write_hashes
+from shared.http.rates import Rates
 from shared.http.server import application
 from shared.store.sqlite import SqliteStore
 from tests.unit.feedback_facts import (
@@ -70,6 +71,7 @@ class Door:
             "store": self.store,
             "publisher": self,
             "keyring": Keyring(folder / "keys.json"),
+            "rates": Rates.of(settings),
             "settings": settings,
             "table": self.table,
             "log_guard": None,

@@ -1,0 +1,68 @@
+"""How often one may ask: so many a minute for each holder of a key, in memory, an instance each; beyond it 429.
+
+A bucket for each who asks holds a minute's worth and fills evenly (GCRA, ITU-T I.371): what is kept of it is the moment at
+which it is full again, so that who has a full one needs no entry.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from shared.http.problems import ProblemError
+from shared.settings import PlatformSettings
+
+_MINUTE: Final = 60.0
+_MOST: Final = 10_000
+_ROUNDING: Final = 1e-6
+
+
+class Rate:
+    """So many of `what` a minute for each who asks."""
+
+    def __init__(self, what: str, a_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
+        self._a_minute = a_minute
+        self._clock = clock
+        self._full_at: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+    def take(self, who: str, count: int = 1) -> None:
+        """Raises 429, and takes nothing, where `count` more are not in the bucket; `Retry-After` says when they are."""
+        now = self._clock()
+        full_at = max(self._full_at.get(who, now), now) + count * _MINUTE / self._a_minute
+        wait = full_at - now - _MINUTE
+        if wait > _ROUNDING:
+            detail = f"{who} has had its {self._a_minute} {self._what} a minute"
+            raise ProblemError(429, detail, retry_after=math.ceil(wait))
+        if len(self._full_at) >= _MOST:
+            self._make_room(now)
+        self._full_at[who] = full_at
+
+    def _make_room(self, now: float) -> None:
+        kept = {who: full_at for who, full_at in self._full_at.items() if full_at > now}
+        for oldest in list(kept)[: len(kept) - _MOST // 2]:
+            del kept[oldest]
+        self._full_at = kept
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The rates that every service keeps, by the holder of the key."""
+
+    requests: Rate
+    events: Rate
+    denied: Rate
+    """Looks at what the key may not see."""
+
+    @classmethod
+    def of(cls, settings: PlatformSettings) -> "Rates":
+        """As they are set."""
+        return cls(
+            Rate("requests", settings.requests_a_minute),
+            Rate("events", settings.events_a_minute),
+            Rate("denied looks", settings.denied_a_minute),
+        )

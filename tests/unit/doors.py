@@ -1,0 +1,128 @@
+"""A service's doors without its engine: its own routes, settings, keys and SQLite. What it writes to Kafka is kept."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+import msgspec
+from starlette.applications import Starlette
+
+from services.catalogue.app import build_app as build_catalogue
+from services.catalogue.settings import CatalogueSettings
+from services.feedback.app import build_app as build_feedback
+from services.feedback.settings import FeedbackSettings
+from services.monitor.app import build_app as build_monitor
+from services.monitor.settings import MonitorSettings
+from services.notify.app import build_app as build_notify
+from services.notify.settings import NotifySettings
+from services.referral.app import build_app as build_referral
+from services.referral.settings import ReferralSettings
+from shared.clock import Clock
+from shared.engine.publish import Record
+from shared.http.keys import Keyring, hash_of, write_hashes
+from shared.http.rates import Rates
+from shared.http.server import application
+from shared.service import App, routes_of
+from shared.store.sqlite import SqliteStore
+
+REGION: Final = "/region/06"
+OPISTO: Final = "/opisto/tampere"
+HOLDERS: Final = (REGION, "/region/07", OPISTO, "ops:anna", "reader:eero", "service:monitor")
+EVENT: Final = "application/cloudevents+json"
+BATCH: Final = "application/cloudevents-batch+json"
+
+
+def app_of(service: str, folder: Path, **settings: Any) -> App:
+    """A service's own wiring."""
+    given = {"env": "test", "state": folder, "keys_file": folder / "keys.json", "kafka": "127.0.0.1:9", **settings}
+    match service:
+        case "referral":
+            return build_referral(ReferralSettings.model_validate(given))
+        case "catalogue":
+            return build_catalogue(CatalogueSettings.model_validate(given))
+        case "feedback":
+            return build_feedback(FeedbackSettings.model_validate(given))
+        case "notify":
+            return build_notify(NotifySettings.model_validate(given))
+        case _:
+            return build_monitor(MonitorSettings.model_validate(given))
+
+
+class Door:
+    """One service as a client sees it, and what it wrote."""
+
+    def __init__(self, service: str, folder: Path, **settings: Any) -> None:
+        self.written: list[Record] = []
+        self.wired = app_of(service, folder, **settings)
+        self.store = SqliteStore(folder / f"{service}.sqlite")
+        write_hashes(folder / "keys.json", {hash_of(f"key of {holder}"): holder for holder in HOLDERS})
+        self.app: Starlette = application(routes_of(self.wired), list, self._state())
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://door")
+
+    def _state(self) -> dict[str, Any]:
+        settings = self.wired.settings
+        return {
+            "clock": Clock(),
+            "cluster": settings.cluster(self.wired.table.service),
+            "store": self.store,
+            "publisher": self,
+            "keyring": Keyring(settings.keys_file),
+            "rates": Rates.of(settings),
+            "settings": settings,
+            "table": self.wired.table,
+            "locate": self.wired.locate,
+            "log_guard": None,
+            "fault": lambda: None,
+            **self.wired.state,
+        }
+
+    async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
+        """As the broker does: keeps and acknowledges."""
+        self.written += records
+
+    async def send(self, body: object, who: str = REGION, kind: str = EVENT, **headers: str) -> httpx.Response:
+        """Events to the intake."""
+        content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        return await self.client.post(
+            "/v1/events", content=content, headers=key(who) | {"content-type": kind} | headers
+        )
+
+
+@asynccontextmanager
+async def door(service: str, folder: Path, **settings: Any) -> AsyncIterator[Door]:
+    """A door that is open, and closed in the end."""
+    one = Door(service, folder, **settings)
+    await one.store.open([kind.collection for kind in one.wired.table.kinds], one.wired.table.journals)
+    async with one.client:
+        yield one
+    await one.store.close()
+
+
+def key(who: str) -> dict[str, str]:
+    """The header by which one says who he is."""
+    return {"authorization": f"Bearer key of {who}"}
+
+
+def referral(source: str = REGION, **changes: Any) -> dict[str, Any]:
+    """A structured ReferralIssued that can be taken; `changes` are of its data."""
+    id_ = str(uuid4())
+    data: Mapping[str, Any] = {
+        "referral_id": id_,
+        "unit_ref": "unit-17",
+        "municipality": "837",
+        "age_band": "65-74",
+        "languages": ["fi"],
+        "needs": {"friends": 9},
+        "consent": {"recorded_on": "2026-09-01", "scopes": ["referral"]},
+    }
+    return {
+        "specversion": "1.0",
+        "id": id_,
+        "source": source,
+        "type": "fi.kulttuurilahete.ReferralIssued.v1",
+        "time": "2026-09-01T08:00:00Z",
+        "data": {**data, **changes},
+    }
