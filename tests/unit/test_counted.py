@@ -15,7 +15,9 @@ from shared.engine import metrics
 from shared.http.counted import Counted
 from shared.http.keys import Keyring, hash_of, must_be, write_hashes
 from shared.http.problems import TITLES, problem_of
+from shared.http.rates import Rates
 from shared.http.server import application
+from shared.settings import PlatformSettings
 
 OPS = "ops:anna"
 STRANGER = "lahete_" + "x" * 43
@@ -29,7 +31,8 @@ class Doors:
         write_hashes(keys, {hash_of("the key"): OPS})
         self.refuses: EventError = Invalid("/data: is lacking")
         routes = [Route("/ops/{id}", self._for_ops), Route("/events", self._take, methods=["POST"])]
-        self._app = Counted(application(routes, lambda: ["Kafka"], {"keyring": Keyring(keys)}), self.service)
+        state = {"keyring": Keyring(keys), "rates": Rates.of(PlatformSettings())}
+        self._app = Counted(application(routes, lambda: ["Kafka"], state), self.service)
 
     async def _for_ops(self, request: Request) -> Response:
         if must_be(request, "ops") and request.path_params["id"] == "fault":
