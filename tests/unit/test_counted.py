@@ -31,7 +31,7 @@ class Doors:
         write_hashes(keys, {hash_of("the key"): OPS})
         self.refuses: EventError = Invalid("/data: is lacking")
         routes = [Route("/ops/{id}", self._for_ops), Route("/events", self._take, methods=["POST"])]
-        state = {"keyring": Keyring(keys), "rates": Rates.of(PlatformSettings())}
+        state = {"keyring": Keyring(keys), "rates": Rates.of(PlatformSettings.model_validate({}))}
         self._app = Counted(application(routes, lambda: ["Kafka"], state), self.service)
 
     async def _for_ops(self, request: Request) -> Response:
