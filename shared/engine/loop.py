@@ -1,4 +1,4 @@
-"""The only place that touches offsets: one FastStream subscriber by pattern, raw batches, named commits.
+"""The only place that commits offsets: one FastStream subscriber by pattern, raw batches, named commits.
 
 Bound by what FastStream does (see docs/decisions/0002): its default parser decodes headers before our code and a
 handler that raises is swallowed and jumped over. So the parser hands over the raw records, and the handler never lets
@@ -10,21 +10,23 @@ import random
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.cluster import Cluster
-from shared.engine import metrics
+from shared.engine import codecs, metrics
 from shared.engine.batch import Batch, Processor
 from shared.engine.fuse import FuseOpen
 from shared.engine.ground import Ground
 from shared.engine.publish import BrokerUnavailable
+from shared.engine.reading import Reading
 from shared.store import StoreUnavailable
 
 MAX_RECORDS: Final = 1_000
@@ -34,7 +36,6 @@ _LONGEST_PAUSE: Final = 5.0
 _COMMITTED_WITHIN: Final = 30.0
 _ANSWERS_WITHIN: Final = 10.0
 _LEFT_WITHIN: Final = 10.0
-_LOOKS_UP_EVERY_MS: Final = 1_000
 
 log = structlog.get_logger()
 
@@ -69,13 +70,14 @@ class Loop:
         *,
         ground: Ground | None = None,
     ) -> None:
+        codecs.bound()
         self.processor = processor
         self.service = processor.table.service
         self.lost: str | None = None
         self.waits_for: str | None = None
         self._ground = ground
-        self.committed: dict[TopicPartition, int] = {}
         self._held = Held(self)
+        self.reading = Reading(self.service, kafka, lambda: self._held.assignment)
         self._clearing: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._pause = _FIRST_PAUSE
@@ -102,9 +104,8 @@ class Loop:
             ack_policy=AckPolicy.MANUAL,
             no_reply=True,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             fetch_max_bytes=_FETCHED_AT_ONCE,
-            max_records=MAX_RECORDS,
-            batch_timeout_ms=2,  # of its first question; `start` makes the next ones patient
             listener=self._held,
             # One instance has the same partition of each topic, so that what concerns one referral does not race.
             partition_assignment_strategy=(RangePartitionAssignor,),
@@ -113,6 +114,8 @@ class Loop:
             **(options or {}),
         )
         self._subscriber(self._take)
+        # FastStream's own swallows what Kafka's client raises and jumps over it, and sleeps after each empty answer.
+        self._subscriber.get_msg = self._next
 
     @property
     def consumer(self) -> AIOKafkaConsumer | None:
@@ -125,7 +128,6 @@ class Loop:
             await self._broker.start()
         except (KafkaError, OSError) as error:
             raise BrokerUnavailable(f"Kafka does not answer: {error}") from error
-        _wait_for_records(self._subscriber.consumer)
 
     async def stop(self) -> None:
         """Finishes the batch in hand, commits it, leaves the group."""
@@ -134,6 +136,7 @@ class Loop:
             await self._finish_clearing()
         if self._looking:
             self._looking.cancel()
+        await self.reading.apart.stop()
         try:
             # aiokafka waits for what its group is at; Kafka also notices by itself that a member is gone.
             async with asyncio.timeout(_LEFT_WITHIN):
@@ -151,7 +154,10 @@ class Loop:
 
     def lacks(self) -> str | None:
         """What keeps the loop from working, in one line; None when it works."""
-        return self._stopped_by() or self.waits_for or (self._ground.away if self._ground else None)
+        return self._stopped_by() or self._hindered_by() or (self._ground.away if self._ground else None)
+
+    def _hindered_by(self) -> str | None:
+        return self.waits_for or self.reading.fails or self.reading.apart.stands_still()
 
     def _stopped_by(self) -> str | None:
         if fault := self.lost or (self._ground and self._ground.fault):
@@ -162,6 +168,8 @@ class Loop:
             return "no partitions assigned yet"
         if self._looking and not self._looking.done():
             return "Kafka has not said yet where the logs of the assigned partitions begin"
+        if self.consumer._fetcher.error_future.done():  # noqa: SLF001 - it has no other way to say so
+            return "Kafka's client has given up fetching; restart the service"
         return None
 
     def reads(self, topic: str) -> bool:
@@ -194,6 +202,8 @@ class Loop:
         assert self.consumer is not None
         beginnings = await self.consumer.beginning_offsets(partitions)
         offsets = await asyncio.gather(*map(self.consumer.committed, partitions))
+        done = zip(partitions, offsets, strict=True)
+        self.reading.begin({one: max(beginnings[one], committed or 0) for one, committed in done})
         for partition, committed in zip(partitions, offsets, strict=True):
             if committed is not None and committed < beginnings[partition]:
                 metrics.FELL_OUT.labels(self.service).inc(beginnings[partition] - committed)
@@ -208,35 +218,51 @@ class Loop:
     async def _untouched(self, records: Any) -> KafkaMessage:
         return KafkaMessage(raw_message=records, body=b"", consumer=self._subscriber.consumer)
 
+    async def _next(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+        """The records of the next batch: returns when there are some, and not before."""
+        while True:
+            if self._looking and not self._looking.done():
+                await asyncio.wait([self._looking], timeout=1)
+            elif found := await self.reading.look(consumer, MAX_RECORDS):
+                return tuple(chain(*found.values()))
+            else:
+                await self._commit_what_holds_nothing()
+
+    async def _commit_what_holds_nothing(self) -> None:
+        """Positions go on without a record, over the markers of transactions: they count as read."""
+        if not self._stopped_by():
+            try:
+                await self._commit()
+            except (BrokerUnavailable, KafkaError) as error:
+                log.warning("positions are committed later", why=str(error))
+
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
         async with self._busy:
             self._in_hand_since = min(record.timestamp for record in records) / 1000
             if self._stopping or self._stopped_by():
-                await self._come_again(records, self._held.assignment)
+                await self._come_again()
                 return
             await self._process(records)
 
     async def _process(self, records: tuple[ConsumerRecord, ...]) -> None:
         began = time.monotonic()
-        assignment = self._held.assignment
         batch = Batch()
         try:
-            ends = await self._unbroken(_ends(records))
             received = self.processor.receive(records)
             batch = received.batch
             # Meanwhile the batch before was cleared, on a thread: what is loaded next must be clear.
             await self._finish_clearing()
             await self.processor.process(received)
-            await self._commit(ends, assignment)
+            await self._commit()
         except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
-            await self._back_off(records, assignment, error)
+            await self._back_off(error)
         except FuseOpen as error:
             metrics.FUSE.labels(self.service).set(1)
             log.critical("the fuse opened: consumption stops until a person restarts the service", why=str(error))
-            await self._come_again(records, assignment)
+            await self._come_again()
         except Exception as error:
             log.exception("the engine failed; the batch comes again")
-            await self._back_off(records, assignment, error)
+            await self._back_off(error)
         else:
             self._pause, self.waits_for = _FIRST_PAUSE, None
             self.let_go()
@@ -247,21 +273,10 @@ class Loop:
         # What it has saved is saved: it will be a repetition when it comes again, here or to who holds it now.
         self._count_outcomes(batch.saved)
 
-    async def _unbroken(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """Of partitions that still stand where their records were read: a rebalance may have come between."""
-        assert self.consumer is not None
-        held = {}
-        for partition, end in ends.items():
-            try:
-                if partition in self.consumer.assignment() and await self.consumer.position(partition) == end:
-                    held[partition] = end
-            except IllegalStateError:
-                continue
-        return held
-
-    async def _commit(self, ends: Mapping[TopicPartition, int], assignment: int) -> None:
+    async def _commit(self) -> None:
         """Named offsets, only of partitions held without interruption since they were read, else an offset goes back."""
-        if assignment != self._held.assignment or self.consumer is None or not ends:
+        ends = self.reading.ends
+        if self.reading.assignment != self._held.assignment or self.consumer is None or not ends:
             return
         try:
             # aiokafka waits for a coordinator without end; a batch that comes again is seen by readiness.
@@ -269,26 +284,23 @@ class Loop:
                 await self.consumer.commit(ends)
         except TimeoutError as error:
             raise BrokerUnavailable(f"Kafka has taken no offsets within {_COMMITTED_WITHIN:g} s") from error
-        self.committed.update(ends)
+        self.reading.done.update(ends)
 
-    async def _back_off(self, records: Sequence[ConsumerRecord], assignment: int, error: Exception) -> None:
+    async def _back_off(self, error: Exception) -> None:
         metrics.RETRIES.labels(self.service, type(error).__name__).inc()
         if self._pause > _FIRST_PAUSE:  # the second failure in a row: one hiccup is no outage
             self.waits_for = f"a batch comes again: {error}"
         log.warning("the batch comes again", why=str(error), pause=round(self._pause, 2))
         await asyncio.sleep(self._pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        await self._come_again(records, assignment)
+        await self._come_again()
 
-    async def _come_again(self, records: Sequence[ConsumerRecord], assignment: int) -> None:
+    async def _come_again(self) -> None:
         """Seeks back every partition of the batch that is still held; what is not held, its new holder reads."""
         if self._stopped_by() or self._stopping:
             await asyncio.sleep(0.2)
-        if self.consumer is None or assignment != self._held.assignment:
-            return
-        for partition, first in _first_offsets(records).items():
-            if partition in self.consumer.assignment():
-                self.consumer.seek(partition, first)
+        if self.consumer is not None and self.reading.assignment == self._held.assignment:
+            self.reading.go_back(self.consumer)
 
     async def _clear(self, batch: Batch) -> None:
         try:
@@ -314,22 +326,6 @@ class Loop:
             metrics.EVENTS.labels(self.service, name, outcome).inc(count)
 
 
-def _wait_for_records(consumer: Any) -> None:
-    """Makes `getmany` return when there is something, and not before.
-
-    FastStream sleeps after each empty answer for as long as it waited for it: long waits make records late, short ones
-    took a tenth of a core from each idle service.
-    """
-    getmany = consumer.getmany
-
-    async def patient(*, timeout_ms: int, max_records: int) -> Any:
-        while not (found := await getmany(timeout_ms=_LOOKS_UP_EVERY_MS, max_records=max_records)):
-            pass
-        return found
-
-    consumer.getmany = patient
-
-
 async def _raw_records(message: KafkaMessage) -> Any:
     return message.raw_message
 
@@ -337,19 +333,3 @@ async def _raw_records(message: KafkaMessage) -> Any:
 def _as_pattern(topic: str) -> str:
     # In a FastStream pattern braces are parameters; a topic of ours has none, and * stands for any rest.
     return re.escape(topic).replace(r"\*", r"[a-z0-9.-]+")
-
-
-def _ends(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:
-    """The offsets that follow the last record of each partition."""
-    ends: dict[tuple[str, int], int] = {}
-    for record in records:
-        partition = (record.topic, record.partition)
-        ends[partition] = max(record.offset + 1, ends.get(partition, 0))
-    return {TopicPartition(*partition): end for partition, end in ends.items()}
-
-
-def _first_offsets(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:
-    first: dict[TopicPartition, int] = {}
-    for record in records:
-        first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-    return first

@@ -38,6 +38,11 @@ DOOR_REFUSALS = Counter(
 )
 KEY_REFUSALS = Counter("lahete_key_refusals", "requests with no key, or one that is nobody's", ["service", "key"])
 FELL_OUT = Gauge("lahete_events_fell_out", "events that left the log before they were read", ["service"])
+STANDS_STILL_AT = Gauge(
+    "lahete_partition_stands_still_at",
+    "the offset at which a partition cannot be read on; there while it stands still",
+    ["service", "topic", "partition"],
+)
 
 
 def begin(service: str, classes: Iterable[str]) -> None:

@@ -14,12 +14,13 @@ from aiokafka import ConsumerRecord
 
 from shared.contracts import topics
 from shared.contracts.envelope import Event, Raw, check_class, decode, read_kafka, suspicious
-from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, UnknownType
+from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, Undecodable, UnknownType
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.personal_identity import bytes_hold_a_code
 from shared.contracts.registry import CLASSES, TYPE_PREFIX, class_of
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import Decision, Handler, Original, Table
+from shared.engine.raw import Unreadable
 
 OWNER_OF_THE_UNREADABLE = "referral"
 
@@ -55,6 +56,8 @@ def _dl_id(service: str, original: Original) -> str:
 
 def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | DeadLetter | None:
     """What one record is to one service."""
+    if isinstance(record, Unreadable):
+        return _of_unreadable(record, table.service)
     if _is_nothing_to(record, table):
         return None
     original, attempt, redriven = _origin(record, table.service)
@@ -75,6 +78,13 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
         return None
     owned = attempt > 0 or class_of(raw.type).owner == table.service
     return Arrival(event, *routed, original, attempt, owned, table.service, redriven)
+
+
+def _of_unreadable(record: Unreadable, service: str) -> DeadLetter | None:
+    original, *_ = _origin(record, service)
+    if service != OWNER_OF_THE_UNREADABLE and record.topic != topics.redrive_to(service):
+        return None
+    return DeadLetter(_dl_id(service, original), service, Undecodable.reason, record.why, original, attempts=1)
 
 
 def _is_nothing_to(record: ConsumerRecord, table: Table) -> bool:

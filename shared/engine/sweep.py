@@ -66,7 +66,12 @@ class Sweeper:
         # Asked when it is scraped: a sweep that Kafka keeps waiting would never say so by itself.
         metrics.OLDEST_OUTBOX_SECONDS.labels(self._table.service).set_function(self.outbox_seconds)
         # A second consumer that never subscribes: it may ask for offsets while the first is in a rebalance.
-        self._offsets = AIOKafkaConsumer(**kafka.options(), group_id=self._table.service, enable_auto_commit=False)
+        self._offsets = AIOKafkaConsumer(
+            **kafka.options(),
+            group_id=self._table.service,
+            enable_auto_commit=False,
+            isolation_level="read_committed",  # an open transaction is not there yet
+        )
         self._client = AIOKafkaClient(**kafka.options())
         self._decoders = {kind.collection.name: decoder_of(kind) for kind in self._table.kinds}
 
@@ -125,7 +130,7 @@ class Sweeper:
     # --- deadlines
 
     async def _fire_deadlines(self) -> None:
-        if self._lacks():
+        if self._lacks() or self._loop.lost:
             return
         await self._look_how_far_is_consumed()
         if self._consumed_to is None:
@@ -161,7 +166,7 @@ class Sweeper:
         # What this instance committed it knows; another instance's partitions must be asked for.
         known = self._known.get(partition, 0)
         if known < end:
-            known = max(self._loop.committed.get(partition, 0), known)
+            known = max(self._loop.reading.done.get(partition, 0), known)
         if known < end:
             known = await self._offsets.committed(partition) or 0
         self._known[partition] = known
@@ -170,8 +175,10 @@ class Sweeper:
     async def _end_offsets(self) -> Mapping[TopicPartition, int]:
         """Of all partitions of all topics that the group reads, whoever holds them now."""
         partitions = await partitions_read(self._client, self._loop.reads)
+        beginnings = await self._offsets.beginning_offsets(partitions)
         ends: Mapping[TopicPartition, int] = await self._offsets.end_offsets(partitions)
-        return ends
+        # Nothing has to be read of a log that retention has emptied, whatever was committed of it.
+        return {one: end if end > beginnings[one] else 0 for one, end in ends.items()}
 
     def _due_records(self, kind: Kind[Any], row: Row, until: datetime) -> list[Record]:
         document = self._document(kind, row)

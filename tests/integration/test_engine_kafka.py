@@ -1,7 +1,6 @@
 """The engine on a broker that speaks Kafka: the loop, the publisher and the sweeper, with real processes that die."""
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 import signal
@@ -9,9 +8,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +20,6 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from deploy.embedded.control import REPOSITORY, start_broker
 from shared.cluster import Cluster
-from shared.engine.batch import Processor
-from shared.engine.lag import lags
 from shared.engine.loop import Loop
 from shared.engine.model import Table
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
@@ -31,9 +27,18 @@ from shared.engine.sweep import Sweeper
 from shared.service import fetching
 from shared.store import StoreUnavailable
 from tests.engines import address_of, broker_with, make_topic, mongodb
+from tests.integration.engine_on_kafka import (
+    TOPICS,
+    all_is_read,
+    everything_on,
+    header,
+    publisher_to,
+    running,
+    sent,
+    until,
+)
 from tests.integration.engine_process import OPTIONS
 from tests.integration.engine_world import (
-    DUE_EARLY,
     NOW,
     STEPS,
     TERM,
@@ -49,7 +54,6 @@ from tests.integration.running import PATIENCE
 
 pytestmark = pytest.mark.asyncio
 ENGINES = (("embedded", "sqlite"), ("kafka", "mongodb"))
-TOPICS = {"intake.http": 4, "intake.region.06": 1, "redrive.referral": 1, "referral.events": 4, "dead-letters": 1}
 
 
 @pytest.fixture(params=ENGINES, ids="-".join)
@@ -70,58 +74,6 @@ def real_broker(tmp_path: Path) -> Iterator[Cluster]:
     """One that shares out partitions among several of a group."""
     with broker_with("kafka", tmp_path / "broker", TOPICS) as running:
         yield running
-
-
-@contextlib.asynccontextmanager
-async def publisher_to(broker: Cluster) -> AsyncIterator[Publisher]:
-    publisher = Publisher.to(broker)
-    await publisher.start()
-    try:
-        yield publisher
-    finally:
-        await publisher.stop()
-
-
-def sent(record: ConsumerRecord[bytes, bytes]) -> Record:
-    return Record(record.topic, record.key, record.value, record.headers)
-
-
-async def everything_on(broker: Cluster, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
-    """Every record of a topic, read by nobody's group."""
-    async with AIOKafkaConsumer(
-        bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=10
-    ) as reader:
-        partitions = [TopicPartition(topic, number) for number in range(TOPICS[topic])]
-        reader.assign(partitions)
-        left = sum((await reader.end_offsets(partitions)).values())
-        found: list[ConsumerRecord[bytes, bytes]] = []
-        async with asyncio.timeout(PATIENCE):
-            while len(found) < left:
-                for records in (await reader.getmany(timeout_ms=100)).values():
-                    found += records
-        return found
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        await asyncio.sleep(0.05)
-
-
-async def all_is_read(broker: Cluster, table: Table) -> None:
-    """Waits until the group has committed all there is."""
-    reads = {"referral": lambda topic: any(fnmatchcase(topic, pattern) for pattern in table.topics)}
-
-    async def no_lag() -> bool:
-        return not any(one.lag for one in await lags(broker, reads))
-
-    await until(no_lag, "all is read and committed")
-
-
-def header(record: ConsumerRecord[bytes, bytes], name: str) -> str:
-    headers: dict[str, bytes] = dict(record.headers)
-    return headers.get(name, b"").decode()
 
 
 # --- processes that die
@@ -267,49 +219,6 @@ async def all_is_told_once(broker: Cluster, sending: Sending) -> None:
 # --- one process, looked at from inside
 
 
-class Running:
-    """The loop, the publisher and the sweeper in this process, on a world's store."""
-
-    def __init__(
-        self, world: World, broker: Cluster, processor: Processor, publisher: Publisher, options: dict[str, int]
-    ) -> None:
-        self.world = world
-        self.processor = processor
-        self.loop = Loop(processor, broker, OPTIONS | options)
-        self.sweeper = Sweeper(self.loop, processor, publisher, world.clock, broker, every=0.1)
-
-    async def holds(self, number: int, count: int) -> None:
-        """Waits until a referral has so many events applied."""
-
-        async def there() -> bool:
-            return len(await self.world.applied(number)) >= count
-
-        await until(there, f"referral {number} has {count} applied")
-
-
-@contextlib.asynccontextmanager
-async def running(
-    world: World,
-    broker: Cluster,
-    publisher: Publisher,
-    *,
-    sweeps: bool = False,
-    options: dict[str, int] | None = None,
-) -> AsyncIterator[Running]:
-    store = watched(await world.processor())
-    processor = Processor(world.table, store, publisher, world.clock, ring=world.ring, due_early=DUE_EARLY)
-    one = Running(world, broker, processor, publisher, options or {})
-    await one.loop.start()
-    sweeping = asyncio.create_task(one.sweeper.run()) if sweeps else None
-    try:
-        yield one
-    finally:
-        if sweeping:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
-        await one.loop.stop()
-
-
 @pytest.fixture
 def setting(engines: tuple[str, str], tmp_path: Path) -> Callable[[], World]:
     return lambda: World(tmp_path, store=engines[1])
@@ -323,7 +232,7 @@ async def test_what_was_committed_before_a_clean_stop_is_not_read_again(
         async with running(world, broker, publisher) as first:
             for one in range(20):
                 await first.holds(one, 1)
-        assert sum(first.loop.committed.values()) == 20
+        assert sum(first.loop.reading.done.values()) == 20
         await publisher.publish([sent(world.log.event(choose("a")))])
         async with running(world, broker, publisher) as second:
             await second.holds(1, 2)

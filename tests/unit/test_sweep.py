@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ class Offsets:
 
     def __init__(self) -> None:
         self.ends = {A: 10, B: 0, FOREIGN: 99}
+        self.beginnings: dict[TopicPartition, int] = {}
         self.commits: dict[TopicPartition, int] = {A: 10}
 
     async def fetch_all_metadata(self) -> "Offsets":
@@ -42,6 +44,9 @@ class Offsets:
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         return {partition: self.ends[partition] for partition in partitions}
 
+    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        return {partition: self.beginnings.get(partition, 0) for partition in partitions}
+
     async def committed(self, partition: TopicPartition) -> int | None:
         return self.commits.get(partition)
 
@@ -50,7 +55,8 @@ class Reads:
     """The loop, as far as the sweeper asks it."""
 
     def __init__(self) -> None:
-        self.committed: dict[TopicPartition, int] = {}
+        self.lost: str | None = None
+        self.reading = SimpleNamespace(done=dict[TopicPartition, int]())
 
     def reads(self, topic: str) -> bool:
         return topic == "intake.http"
@@ -93,6 +99,18 @@ async def test_a_deadline_fires_once_its_time_is_up_and_all_before_is_consumed(s
     assert await sweep.fired() == []
     sweep.world.clock.set(DUE)
     assert len(await sweep.fired()) == 1
+
+
+async def test_a_log_that_retention_has_emptied_stops_no_deadline(sweep: Sweep) -> None:
+    sweep.offsets.ends[B] = sweep.offsets.beginnings[B] = 7
+    sweep.world.clock.set(DUE)
+    assert len(await sweep.fired()) == 1
+
+
+async def test_where_events_fell_out_unread_no_silence_is_taken_for_one(sweep: Sweep) -> None:
+    sweep.loop.lost = "4 events fell out unread"
+    sweep.world.clock.set(DUE)
+    assert await sweep.fired() == []
 
 
 async def test_nothing_goes_out_while_the_ground_is_at_fault(sweep: Sweep) -> None:
@@ -159,7 +177,7 @@ async def test_where_no_topic_is_there_nothing_is_known_to_be_consumed(sweep: Sw
 async def test_what_this_instance_committed_is_known_without_a_question(sweep: Sweep) -> None:
     sweep.world.clock.set(DUE)
     sweep.offsets.commits.clear()
-    sweep.loop.committed[A] = 10
+    sweep.loop.reading.done[A] = 10
     assert len(await sweep.fired()) == 1
 
 

@@ -1,0 +1,159 @@
+"""Partitions that are read apart from the others, since Kafka's client failed in them: each at its own pace.
+
+What stands in one of them and cannot be read is tried a few times, since a connection may have spoilt it, and then handed
+on as an `Unreadable`. One that Kafka does not give stands still, alone and not in silence. After a minute without a fault
+a partition is read with the others again.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.consumer.fetcher import READ_COMMITTED
+from aiokafka.errors import LeaderNotAvailableError, for_code
+from aiokafka.protocol.fetch import FetchRequest
+
+from shared.cluster import Cluster
+from shared.engine import metrics
+from shared.engine.raw import Stretch, Unreadable, read
+
+_FETCHED: Final = 8 * 1024 * 1024  # the largest batch that a topic takes, twice
+_ANSWERS_WITHIN: Final = 5.0
+_TRIES: Final = 3
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 30.0
+_SOUND_AFTER: Final = 60.0
+_NAMES_A_REPLICA: Final = 11  # the version from which on an answer does
+
+log = structlog.get_logger()
+
+
+class _Trouble:
+    """One partition that is read apart."""
+
+    def __init__(self, service: str, partition: TopicPartition) -> None:
+        self.labels = (service, partition.topic, str(partition.partition))
+        self.faultless_since = time.monotonic()
+        self.try_at = 0.0
+        self.tries = 0
+        self.at = -1
+        self.stands: str | None = None
+
+    def fails(self, partition: TopicPartition, at: int, why: str) -> None:
+        """Counts one try at an offset, says it, and sets when to try again."""
+        self.tries = self.tries + 1 if at == self.at else 1
+        self.at = at
+        self.stands = f"{partition.topic}[{partition.partition}] stands still at {at}: {why}"
+        metrics.STANDS_STILL_AT.labels(*self.labels).set(at)
+        pause = min(_FIRST_PAUSE * 2**self.tries, _LONGEST_PAUSE)
+        self.faultless_since = time.monotonic()
+        self.try_at = self.faultless_since + pause
+        log.warning("a partition stands still", where=self.stands, tries=self.tries, pause=pause)
+
+    def goes_on(self) -> None:
+        """It was read."""
+        if self.stands:
+            metrics.STANDS_STILL_AT.remove(*self.labels)
+        self.stands = None
+
+
+class Apart:
+    """The partitions of one service that are read apart."""
+
+    def __init__(self, service: str, kafka: Cluster) -> None:
+        self._service = service
+        self._kafka = kafka
+        self._client: AIOKafkaClient | None = None
+        self._cluster: ClusterMetadata | None = None
+        self._troubles: dict[TopicPartition, _Trouble] = {}
+
+    @property
+    def partitions(self) -> Collection[TopicPartition]:
+        """Those that are read here."""
+        return self._troubles.keys()
+
+    def take(self, partition: TopicPartition, error: Exception) -> None:
+        """From now on the partition is read here."""
+        log.warning("a partition is read apart", topic=partition.topic, number=partition.partition, why=repr(error))
+        self._troubles[partition] = _Trouble(self._service, partition)
+
+    def sound(self) -> list[TopicPartition]:
+        """Gives back those that have had no fault for a while."""
+        horizon = time.monotonic() - _SOUND_AFTER
+        sound = [one for one, trouble in self._troubles.items() if trouble.faultless_since < horizon]
+        for partition in sound:
+            self._give_back(partition)
+        return sound
+
+    def give_back_all(self) -> None:
+        """They were shared out anew: who holds them will find out."""
+        for partition in list(self._troubles):
+            self._give_back(partition)
+
+    def _give_back(self, partition: TopicPartition) -> None:
+        self._troubles.pop(partition).goes_on()
+
+    def stands_still(self) -> str | None:
+        """Which partition does not go on, where and why; of several the first."""
+        standing = (one.stands for one in self._troubles.values() if one.tries > _TRIES)
+        return next((line for line in standing if line), None)
+
+    async def stop(self) -> None:
+        """Disconnects."""
+        if self._client:
+            await self._client.close()
+
+    async def read(self, positions: Mapping[TopicPartition, int], most: int) -> dict[TopicPartition, Stretch]:
+        """What the partitions hold from their positions on, of those whose turn it is. Raises nothing."""
+        found = {}
+        for partition, trouble in list(self._troubles.items()):
+            if time.monotonic() < trouble.try_at:
+                continue
+            stretch = await self._tried(partition, trouble, positions[partition], most)
+            if stretch and stretch.end > positions[partition]:
+                found[partition] = stretch
+        return found
+
+    async def _tried(self, partition: TopicPartition, trouble: _Trouble, at: int, most: int) -> Stretch | None:
+        try:
+            async with asyncio.timeout(_ANSWERS_WITHIN):
+                stretch = await self._fetched(partition, at, most)
+        except Exception as error:  # noqa: BLE001 - whatever it is, this partition waits and no other
+            trouble.fails(partition, at, repr(error))
+            return None
+        spoilt = next((record for record in stretch.records if isinstance(record, Unreadable)), None)
+        if spoilt and (trouble.at != spoilt.offset or trouble.tries < _TRIES):
+            trouble.fails(partition, spoilt.offset, spoilt.why)
+            return None
+        trouble.goes_on()
+        return stretch
+
+    async def _fetched(self, partition: TopicPartition, at: int, most: int) -> Stretch:
+        client, leader = await self._leader_of(partition)
+        asked = [(partition.topic, [(partition.partition, at, _FETCHED)])]
+        answer: Any = await client.send(leader, FetchRequest(0, 1, _FETCHED, READ_COMMITTED, asked))
+        [(_, [(_, code, _, _, *rest)])] = answer.topics
+        if code:
+            self._cluster = None  # it may have another leader by now
+            raise for_code(code)(f"{partition.topic}[{partition.partition}] at {at}")
+        # At the end stand the aborted transactions, from version 11 on the replica to ask, and the batches.
+        aborted = rest[-3] if answer.API_VERSION >= _NAMES_A_REPLICA else rest[-2]
+        return read(partition, bytes(rest[-1] or b""), at, most, aborted or ())
+
+    async def _leader_of(self, partition: TopicPartition) -> tuple[AIOKafkaClient, int]:
+        if self._client is None:
+            client = AIOKafkaClient(**self._kafka.options())
+            await client.bootstrap()
+            self._client = client
+        if self._cluster is None:
+            self._cluster = await self._client.fetch_all_metadata()
+        leader = self._cluster.leader_for_partition(partition)
+        if leader in {None, -1}:
+            self._cluster = None
+            raise LeaderNotAvailableError(f"nobody leads {partition.topic}[{partition.partition}]")
+        return self._client, leader

@@ -1,0 +1,100 @@
+"""A bound for what a batch may unpack to: 4 KiB of zstd can hold 100 MB, and aiokafka 0.14 unpacks all there is.
+
+Its decoders are replaced by ones that give up at `MOST_BYTES`; what is larger is a batch that cannot be read.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import cramjam
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record import default_records
+
+MOST_BYTES: Final = 32 * 1024 * 1024
+_XERIAL: Final = b"\x82SNAPPY\x00"
+_XERIAL_HEADER: Final = 16
+
+
+class UnpacksToTooMuch(CorruptRecordException):  # type: ignore[misc]
+    """The batch would fill the memory of whoever reads it."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it unpacks to more than {MOST_BYTES} bytes")
+
+
+def bound() -> None:
+    """To be called before a consumer is made; again does no harm."""
+    for name, decode in (("gzip", gzip), ("snappy", snappy), ("lz4", lz4), ("zstd", zstd)):
+        for module in {default_records, _compiled()}:
+            setattr(module, f"{name}_decode", decode)
+
+
+def _compiled() -> Any:
+    """Where aiokafka's extension looks its decoders up; its Python where that is not built."""
+    try:
+        from aiokafka.record._crecords import default_records as compiled
+    except ImportError:
+        return default_records
+    return compiled
+
+
+def gzip(packed: Any) -> bytes:
+    """Unpacks one or more members. Raises `zlib.error`, `UnpacksToTooMuch`."""
+    left, parts, size = bytes(packed), list[bytes](), 0
+    while left:
+        member = zlib.decompressobj(wbits=31)
+        parts.append(member.decompress(left, MOST_BYTES + 1 - size))
+        size += len(parts[-1])
+        if size > MOST_BYTES:
+            raise UnpacksToTooMuch
+        if not member.eof:
+            raise CorruptRecordException("its gzip ends too early")
+        left = member.unused_data
+    return b"".join(parts)
+
+
+def snappy(packed: Any) -> bytes:
+    """Unpacks a block, or the blocks that Java's clients write. Raises `cramjam.DecompressionError`, `UnpacksToTooMuch`."""
+    packed = bytes(packed)
+    blocks = _blocks(packed) if packed.startswith(_XERIAL) else [packed]
+    if sum(map(cramjam.snappy.decompress_raw_len, blocks)) > MOST_BYTES:
+        raise UnpacksToTooMuch
+    return b"".join(bytes(cramjam.snappy.decompress_raw(block)) for block in blocks)
+
+
+def _blocks(packed: bytes) -> list[bytes]:
+    blocks, at = [], _XERIAL_HEADER
+    while at < len(packed):
+        (length,) = struct.unpack_from("!i", packed, at)
+        if length < 0:
+            raise CorruptRecordException("a block of its snappy has a length below 0")
+        blocks.append(packed[at + 4 : at + 4 + length])
+        at += 4 + length
+    return blocks
+
+
+def lz4(packed: Any) -> bytes:
+    """Unpacks a frame. Raises `cramjam.DecompressionError`, `UnpacksToTooMuch`."""
+    return _into_growing_room(cramjam.lz4.decompress_into, bytes(packed))
+
+
+def zstd(packed: Any) -> bytes:
+    """Unpacks a frame. Raises `cramjam.DecompressionError`, `UnpacksToTooMuch`."""
+    return _into_growing_room(cramjam.zstd.decompress_into, bytes(packed))
+
+
+def _into_growing_room(unpack_into: Callable[[bytes, bytearray], int], packed: bytes) -> bytes:
+    # These codecs do not say how much there is, so the room is grown; what is broken is told by what it says.
+    room = min(MOST_BYTES, 16 * len(packed) + 64 * 1024)
+    while True:
+        unpacked = bytearray(room)
+        try:
+            return bytes(memoryview(unpacked)[: unpack_into(packed, unpacked)])
+        except cramjam.DecompressionError as error:
+            if "whole buffer" not in str(error):
+                raise
+        if room == MOST_BYTES:
+            raise UnpacksToTooMuch
+        room = min(MOST_BYTES, 8 * room)

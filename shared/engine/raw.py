@@ -1,0 +1,211 @@
+"""A stretch of a partition's log as the broker gives it, read with more patience than Kafka's client has. Looks at bytes alone.
+
+aiokafka reads what it can. Where it fails, the one batch is read by hand, in which a header's name may be any bytes; what
+nobody can read (a wrong checksum, an unknown codec, a record that breaks off) becomes an `Unreadable` in its place, with
+the offsets that it covers. So a log is always read on.
+
+Source: Kafka's message format, version 2 (“Record Batch”).
+"""
+
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
+
+from shared.engine import codecs
+
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+_COVERED_BY_CRC: Final = 21
+_AFTER_LENGTH: Final = 12
+_LOG_APPEND_TIME: Final = 0x08
+_CODEC: Final = 0x07
+_UNPACK: Final[Mapping[int, Callable[[bytes], bytes]]] = {
+    0: bytes,
+    1: codecs.gzip,
+    2: codecs.snappy,
+    3: codecs.lz4,
+    4: codecs.zstd,
+}
+_MOST_OFFSETS: Final = 2**31
+
+
+class Unreadable(ConsumerRecord):  # type: ignore[misc]
+    """Stands where a batch stood, or its rest, that nobody can read; `why` says what is wrong, and of which offsets.
+
+    It holds none of the bytes: what they hide could be searched by nobody.
+    """
+
+    why: str
+
+    @classmethod
+    def of(cls, partition: TopicPartition, first: int, last: int, why: str) -> "Unreadable":
+        """The offsets `first` to `last`, both included."""
+        made = cls(*partition, first, 0, 0, None, None, None, -1, -1, ())
+        where = f"offset {first}" if first == last else f"offsets {first} to {last}"
+        object.__setattr__(made, "why", f"{where} of {partition.topic}[{partition.partition}] cannot be read: {why}")
+        return made
+
+
+class Stretch(NamedTuple):
+    """What was read, and the offset at which to read on."""
+
+    records: Sequence[ConsumerRecord]
+    end: int
+
+
+class _Batch(NamedTuple):
+    base: int
+    length: int
+    leader_epoch: int
+    magic: int
+    crc: int
+    attributes: int
+    last_delta: int
+    first_time: int
+    last_time: int
+    producer: int
+    epoch: int
+    sequence: int
+    records: int
+
+    @property
+    def last(self) -> int:
+        return self.base + self.last_delta
+
+
+def read(
+    partition: TopicPartition, raw: bytes, start: int, most: int, aborted: Sequence[tuple[int, int]] = ()
+) -> Stretch:
+    """At most `most` records from the offset `start` on, with at most one `Unreadable`, alone. Raises nothing.
+
+    Args:
+        raw: batches as a broker's answer holds them, the first with the offset in it or after it.
+        aborted: the transactions that came to nothing, as (producer, first offset).
+    """
+    if not raw:
+        return Stretch((), start)
+    checks_crcs = True
+    reader = PartitionRecords(
+        partition, MemoryRecords(raw), list(aborted), start, None, None, checks_crcs, READ_COMMITTED
+    )
+    found: list[ConsumerRecord] = []
+    try:
+        found.extend(islice(reader, most))  # what came before a failure stays in it
+    except Exception as error:  # noqa: BLE001 - whatever a sender's bytes bring forth
+        return Stretch(found, reader.next_fetch_offset) if found else _past(partition, raw, reader, error)
+    if found or reader.next_fetch_offset > start:
+        return Stretch(found, reader.next_fetch_offset)
+    return _skipped(partition, start, start, "the batch is cut off")
+
+
+def _past(partition: TopicPartition, raw: bytes, reader: Any, error: Exception) -> Stretch:
+    """Reads the batch at which the client failed by hand, as far as that goes."""
+    at = reader.next_fetch_offset
+    batch_bytes, batch = _batch_of(raw, at)
+    if batch is None:
+        return _skipped(partition, at, at, repr(error))
+    last = batch.last if at <= batch.last < at + _MOST_OFFSETS else at
+    if calc_crc32c(batch_bytes[_COVERED_BY_CRC:]) != batch.crc:
+        return _skipped(partition, at, last, "its checksum is wrong")
+    found: list[ConsumerRecord] = []
+    try:
+        found.extend(record for record in _records(partition, batch_bytes, batch) if record.offset >= at)
+    except Exception as fault:  # noqa: BLE001 - as above
+        if found:
+            return Stretch(found, found[-1].offset + 1)
+        return _skipped(partition, at, last, str(fault) or repr(fault))
+    return Stretch(found, last + 1)
+
+
+def _skipped(partition: TopicPartition, first: int, last: int, why: str) -> Stretch:
+    return Stretch([Unreadable.of(partition, first, last, why)], last + 1)
+
+
+def _batch_of(raw: bytes, offset: int) -> tuple[bytes, _Batch | None]:
+    """The first batch that reaches to the offset, with its head."""
+    at = 0
+    while len(raw) - at >= _HEADER.size:
+        batch = _Batch(*_HEADER.unpack_from(raw, at))
+        end = at + _AFTER_LENGTH + max(0, batch.length)
+        if batch.last >= offset or batch.length <= 0:
+            return raw[at:end], batch
+        at = end
+    return raw, None
+
+
+def _records(partition: TopicPartition, raw: bytes, batch: _Batch) -> Iterator[ConsumerRecord]:
+    codec = batch.attributes & _CODEC
+    if codec not in _UNPACK:
+        raise ValueError(f"its codec is {codec}, which nobody knows")
+    reader = _Reader(_UNPACK[codec](raw[_HEADER.size :]))
+    for _ in range(batch.records):
+        record = reader.record(partition, batch)
+        if not batch.base <= record.offset <= batch.last:
+            raise ValueError(f"a record says that its offset is {record.offset}")
+        yield record
+
+
+class _Reader:
+    """Walks through the records of a batch. Raises `ValueError` where they break off."""
+
+    def __init__(self, unpacked: bytes) -> None:
+        self._bytes = unpacked
+        self._at = 0
+
+    def record(self, partition: TopicPartition, batch: _Batch) -> ConsumerRecord:
+        length = self._number()
+        end = self._at + length
+        self._take(1)  # attributes, of which there are none
+        after, offset = self._number(), batch.base + self._number()
+        key, value = self._nullable(), self._nullable()
+        headers = tuple(self._header() for _ in range(self._count()))
+        if self._at != end:
+            raise ValueError(f"the record at {offset} has {length} bytes and says otherwise")
+        appended = bool(batch.attributes & _LOG_APPEND_TIME)
+        time = batch.last_time if appended else _in_64_bits(batch.first_time + after)
+        sizes = (-1 if key is None else len(key), -1 if value is None else len(value))
+        return ConsumerRecord(*partition, offset, time, int(appended), key, value, None, *sizes, headers)
+
+    def _header(self) -> tuple[str, bytes | None]:
+        name = self._nullable()
+        if name is None:
+            raise ValueError("a header has no name")
+        return name.decode(errors="backslashreplace"), self._nullable()
+
+    def _nullable(self) -> bytes | None:
+        length = self._number()
+        return None if length < 0 else self._take(length)
+
+    def _count(self) -> int:
+        count = self._number()
+        if not 0 <= count <= len(self._bytes):
+            raise ValueError(f"a record has {count} headers")
+        return count
+
+    def _number(self) -> int:
+        """A signed number, zigzag, seven bits a byte."""
+        value = shift = 0
+        while True:
+            byte = self._take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return (value >> 1) ^ -(value & 1)
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number has more than ten bytes")
+
+    def _take(self, length: int) -> bytes:
+        taken = self._bytes[self._at : self._at + length]
+        if len(taken) != length:
+            raise ValueError("a record breaks off")
+        self._at += length
+        return taken
+
+
+def _in_64_bits(number: int) -> int:
+    return (number + 2**63) % 2**64 - 2**63

@@ -1,0 +1,86 @@
+"""What a sender's client may put on its own topic, on a broker: nobody else notices, and nothing is lost."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from shared.cluster import Cluster
+from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.engine.publish import Publisher
+from tests.engines import broker_with
+from tests.integration.engine_on_kafka import (
+    TOPICS,
+    Running,
+    all_is_read,
+    everything_on,
+    header,
+    publisher_to,
+    running,
+    sent,
+)
+from tests.integration.engine_world import NOW, REGION, World, issue
+from tests.wire import CODECS, Wire, Wired, produce
+
+pytestmark = pytest.mark.asyncio
+OWN = "intake.region.06"
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
+    with broker_with(request.param, tmp_path / "broker", TOPICS) as found:
+        yield found
+
+
+@pytest_asyncio.fixture
+async def publisher(broker: Cluster) -> AsyncIterator[Publisher]:
+    async with publisher_to(broker) as publisher:
+        yield publisher
+
+
+@pytest_asyncio.fixture
+async def one(broker: Cluster, publisher: Publisher, tmp_path: Path) -> AsyncIterator[Running]:
+    async with World(tmp_path) as world, running(world, broker, publisher) as one:
+        yield one
+
+
+def issued(number: int, *headers: tuple[bytes, bytes | None]) -> Wired:
+    """A referral as a client of its own making writes it."""
+    data = issue(number)
+    event = Event(f"own-{number}", REGION, NOW, data)
+    written = [(name.encode(), value) for name, value in kafka_headers(attributes_of(event))]
+    value = data.model_dump_json(exclude_none=True).encode()
+    return Wired(data.subject.encode(), value, [*written, *headers])
+
+
+@pytest.mark.parametrize("codec", CODECS)
+async def test_every_codec_is_read(broker: Cluster, one: Running, codec: str) -> None:
+    assert await produce(broker, OWN, Wire([issued(1), issued(2)], codec).encoded()) == [0]
+    await one.holds(2, 1)
+    await all_is_read(broker, one.world.table)
+    assert await everything_on(broker, "dead-letters") == []
+
+
+async def test_beside_batches_that_nobody_can_read_everything_flows_and_of_each_it_is_told(
+    broker: Cluster, one: Running, publisher: Publisher
+) -> None:
+    odd_name = Wire([issued(1), issued(2, (b"\xff\xfe", b"1")), issued(3)])
+    broken = [Wire([issued(4), issued(5)], crc=1), Wire([issued(6)], codec_number=5), Wire(packed=b"\x01\x02")]
+    bomb = Wire([Wired(value=bytes(40_000_000))], "zstd")
+    batches = [odd_name, *broken, bomb, Wire([issued(7)])]
+    taken = await produce(broker, OWN, *(batch.encoded() for batch in batches))
+    assert (taken[0], taken[-1]) == (0, 0)
+    for number in range(100, 160):
+        await publisher.publish([sent(one.world.log.event(issue(number)))])
+    for number in (1, 2, 3, 7, *range(100, 160)):
+        await one.holds(number, 1)
+    await all_is_read(broker, one.world.table)
+    letters = await everything_on(broker, "dead-letters")
+    # Kafka itself refuses most of them at its door; librdkafka's broker takes whatever comes.
+    assert len(letters) == taken.count(0) - 2
+    assert {header(letter, "dl_reason") for letter in letters} <= {"undecodable"}
+    assert all(f"of {OWN}[0] cannot be read" in header(letter, "dl_error") for letter in letters)
+    told = [record for record in await everything_on(broker, "referral.events") if b'"undecodable"' in record.value]
+    assert len(told) == len(letters)
+    assert one.loop.lacks() is None

@@ -1,0 +1,190 @@
+"""A log is read on whatever stands in it: what can be read is, in order and once, and of the rest it is said where it stood."""
+
+import gzip
+import zlib
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.engine import codecs
+from shared.engine.raw import Stretch, Unreadable, read
+from tests.wire import CODECS, Wire, Wired
+
+A = TopicPartition("intake.opisto.x", 0)
+ABORT, COMMIT = b"\x00\x00\x00\x00", b"\x00\x00\x00\x01"
+TRANSACTIONAL, CONTROL = 0x10, 0x20
+INT64 = st.integers(-(2**63), 2**63 - 1)
+
+codecs.bound()
+
+
+def log(*batches: Wire) -> bytes:
+    """The batches one after the other, each with the offsets that follow the one before."""
+    base, encoded = 0, []
+    for batch in batches:
+        encoded.append(Wire(**{**vars(batch), "base": base}).encoded())
+        base += max(1, len(batch.records))
+    return b"".join(encoded)
+
+
+def all_of(raw: bytes, *, most: int = 1_000, aborted: tuple[int, int, int] = (-1, 0, 0)) -> list[ConsumerRecord]:
+    """Everything that a log holds, read on from where the last stretch ended, until nothing moves.
+
+    One transaction may be aborted: its producer, where it begins, and where its marker stands.
+    """
+    producer, begins, ends = aborted
+    found: list[ConsumerRecord] = []
+    at = 0
+    for _ in range(10_000):
+        stretch = read(A, from_offset(raw, at), at, most, [(producer, begins)] if at <= ends else [])
+        if stretch.end == at:
+            return found
+        assert stretch.end > at
+        found += stretch.records
+        at = stretch.end
+    raise AssertionError("it never ends")
+
+
+def from_offset(raw: bytes, offset: int) -> bytes:
+    """What a broker gives from an offset on: whole batches, from the one that holds it."""
+    at = 0
+    while at < len(raw):
+        base, length = int.from_bytes(raw[at : at + 8]), int.from_bytes(raw[at + 8 : at + 12], signed=True)
+        delta = int.from_bytes(raw[at + 23 : at + 27])
+        if base + delta >= offset:
+            return raw[at:]
+        at += 12 + length
+    return b""
+
+
+def said(records: list[ConsumerRecord]) -> list[object]:
+    return [one.why.rpartition(": ")[2] if isinstance(one, Unreadable) else one.value for one in records]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_codec_of_kafka_is_read(codec: str) -> None:
+    records = [Wired(value=b"%d" % number * 100) for number in range(5)]
+    assert said(all_of(log(Wire(records, codec), Wire(records, codec)))) == [one.value for one in records] * 2
+
+
+def test_the_name_of_a_header_may_be_any_bytes() -> None:
+    headers = [(b"ce_\xe4", b"1"), (b"", None), (b"ce_id", b"\xff")]
+    [first, record, last] = all_of(log(Wire([Wired(value=b"1"), Wired(headers=headers), Wired(value=b"3")], "zstd")))
+    assert record.headers == (("ce_\\xe4", b"1"), ("", None), ("ce_id", b"\xff"))
+    assert (record.offset, record.key, record.value) == (1, b"k", b"v")
+    assert (first.value, last.value) == (b"1", b"3")
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (Wire(crc=1), "its checksum is wrong"),
+        (Wire(codec_number=5), "its codec is 5, which nobody knows"),
+        (Wire(codec_number=7), "its codec is 7, which nobody knows"),
+        (Wire(packed=b"\x01"), "a record breaks off"),
+        (Wire(codec_number=1, packed=b"no gzip"), "incorrect header check"),
+        (Wire(codec_number=4, packed=b"no zstd"), "Unknown frame descriptor"),
+        (Wire([Wired(headers=[(None, b"1")])]), "a header has no name"),
+    ],
+)
+def test_of_a_batch_that_nobody_can_read_it_is_said_where_it_stood_and_why(broken: Wire, why: str) -> None:
+    before, after = Wire([Wired(value=b"1"), Wired(value=b"2")]), Wire([Wired(value=b"4")])
+    found = all_of(log(before, broken, after))
+    assert said(found) == [b"1", b"2", why, b"4"]
+    unreadable = found[2]
+    assert isinstance(unreadable, Unreadable)
+    assert unreadable.why.startswith("offset 2 of intake.opisto.x[0] cannot be read: ")
+    assert (unreadable.topic, unreadable.partition, unreadable.offset, unreadable.value) == (*A, 2, None)
+
+
+def test_what_stands_before_a_broken_record_is_read_and_the_rest_is_named_by_its_offsets() -> None:
+    whole = Wire([Wired(value=b"1"), Wired(value=b"2"), Wired(value=b"3"), Wired(value=b"4")]).encoded()
+    cut = Wire([Wired()] * 4, packed=whole[61:].replace(b"\x023", b"\x7f3")).encoded()
+    found = all_of(cut)
+    assert said(found[:2]) == [b"1", b"2"]
+    assert found[2].why.startswith("offsets 2 to 3 of intake.opisto.x[0]")
+
+
+@pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "none"])
+def test_a_batch_that_would_fill_the_memory_is_not_unpacked(codec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codecs, "MOST_BYTES", 100_000)
+    large, fitting = Wire([Wired(value=bytes(200_000))], codec), Wire([Wired(value=bytes(90_000))], codec)
+    assert said(all_of(log(large, fitting))) == ["it unpacks to more than 100000 bytes", bytes(90_000)]
+
+
+def test_gzip_of_several_members_is_read_and_one_that_ends_too_early_is_not() -> None:
+    members = gzip.compress(b"1") + gzip.compress(b"2")
+    assert codecs.gzip(members) == b"12"
+    with pytest.raises(Exception, match="too early"):
+        codecs.gzip(members[:-9])
+    with pytest.raises(zlib.error):
+        codecs.gzip(members + b"no member")
+
+
+def test_transactions_are_read_when_they_are_committed_and_their_markers_never() -> None:
+    mine = Wire([Wired(value=b"aborted")], attributes=TRANSACTIONAL, producer=7)
+    aborts = Wire([Wired(key=ABORT)], attributes=TRANSACTIONAL | CONTROL, producer=7)
+    kept = Wire([Wired(value=b"kept")], attributes=TRANSACTIONAL, producer=7)
+    commits = Wire([Wired(key=COMMIT)], attributes=TRANSACTIONAL | CONTROL, producer=7)
+    broken = Wire([Wired(value=b"v", headers=[(b"\xff", None)])], attributes=TRANSACTIONAL, producer=7)
+    found = all_of(log(mine, aborts, kept, broken, commits), aborted=(7, 0, 1))
+    assert said(found) == [b"kept", b"v"]
+
+
+def test_markers_alone_move_the_position() -> None:
+    marker = Wire([Wired(key=COMMIT)], attributes=TRANSACTIONAL | CONTROL, producer=7)
+    assert read(A, log(marker, marker), 0, 10) == Stretch([], 2)
+
+
+@given(INT64, st.sampled_from([0, 8]), st.integers(-(2**62), 2**62))
+def test_a_records_own_clock_is_whatever_it_is(time: int, attributes: int, after: int) -> None:
+    batch = Wire([Wired(time=after), Wired()], time=time, attributes=attributes)
+    [first, second] = all_of(log(batch, Wire([]))[: len(batch.encoded())])
+    assert -(2**63) <= first.timestamp < 2**63
+    assert first.value == second.value == b"v"
+
+
+WIRED = st.builds(
+    Wired,
+    key=st.none() | st.binary(max_size=9),
+    value=st.none() | st.binary(max_size=9),
+    headers=st.lists(st.tuples(st.binary(max_size=5), st.none() | st.binary(max_size=5)), max_size=3),
+    time=st.integers(-(2**40), 2**40),
+)
+
+
+@given(st.lists(st.tuples(st.lists(WIRED, min_size=1, max_size=4), st.sampled_from([*CODECS])), max_size=4), st.data())
+def test_whatever_a_client_writes_is_read_once_and_in_order(
+    batches: list[tuple[list[Wired], str]], data: st.DataObject
+) -> None:
+    most = data.draw(st.integers(1, 5))
+    found = all_of(log(*(Wire(records, codec) for records, codec in batches)), most=most)
+    written = [record for records, _ in batches for record in records]
+    assert [(one.key, one.value, len(one.headers)) for one in found] == [
+        (one.key, one.value, len(one.headers)) for one in written
+    ]
+    assert [one.offset for one in found] == list(range(len(written)))
+
+
+@given(st.integers(0, 200), st.binary(min_size=1, max_size=4), st.booleans())
+def test_whatever_is_spoilt_in_a_batch_the_next_one_is_read(at: int, by: bytes, valid_crc: bool) -> None:
+    """The broker itself writes the offset and the length, and reads the number of offsets."""
+    batch = Wire([Wired(headers=[(b"name", b"value")]), Wired(key=None), Wired(value=None)])
+    whole = bytearray(batch.encoded())
+    start = 61 + at % (len(whole) - 61) if valid_crc else 17 + at % (len(whole) - 17 - len(by))
+    if start < 27 and start + len(by) > 23:
+        start = 27
+    whole[start : start + len(by)] = by
+    spoilt = bytes(whole[: len(batch.encoded())])
+    if valid_crc:
+        spoilt = Wire([Wired()] * 3, packed=spoilt[61:]).encoded()
+    found = all_of(spoilt + Wire([Wired(value=b"next")], base=3).encoded())
+    assert found[-1].value == b"next"
+
+
+@given(st.binary(max_size=300))
+def test_bytes_that_are_no_batch_at_all_are_passed(junk: bytes) -> None:
+    stretch = read(A, junk, 5, 10)
+    assert stretch.end > 5 or not junk
