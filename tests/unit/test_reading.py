@@ -1,0 +1,238 @@
+"""What is read together and what apart: with a consumer that fails where it is told to, as aiokafka does."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import ConsumerStoppedError, TopicAuthorizationFailedError
+from prometheus_client import REGISTRY
+
+from shared.cluster import Cluster
+from shared.engine import apart as aparts
+from shared.engine import reading as readings
+from shared.engine.raw import Stretch, Unreadable
+from shared.engine.reading import Reading
+
+pytestmark = pytest.mark.asyncio
+A, B, C = (TopicPartition("intake.region.06", number) for number in range(3))
+
+
+def record(partition: TopicPartition, offset: int) -> ConsumerRecord[bytes, bytes]:
+    return ConsumerRecord(*partition, offset, 1, 0, b"k", b"v", None, 1, 1, ())
+
+
+class Log:
+    """A consumer over lists of records; `broken` of a partition is raised instead of what it has."""
+
+    def __init__(self) -> None:
+        self.logs: dict[TopicPartition, list[int]] = {A: [], B: [], C: []}
+        self.at = {A: 0, B: 0, C: 0}
+        self.broken: dict[TopicPartition, Exception] = {}
+        self.breaks: Exception | None = None
+        self.paused: set[TopicPartition] = set()
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(self.at)
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int, max_records: int
+    ) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
+        """As aiokafka: what was taken before a failure is gone, and the positions have moved on."""
+        if self.breaks and not partitions:
+            raise self.breaks
+        found = {}
+        for partition in partitions or self.logs:
+            if partition in self.paused:
+                continue
+            if partition in self.broken:
+                raise self.broken[partition]
+            taken = [offset for offset in self.logs[partition] if offset >= self.at[partition]]
+            if taken:
+                self.at[partition] = taken[-1] + 1
+                found[partition] = [record(partition, offset) for offset in taken]
+        return found
+
+    async def position(self, partition: TopicPartition) -> int:
+        return self.at[partition]
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.at[partition] = offset
+
+    def pause(self, partition: TopicPartition) -> None:
+        self.paused.add(partition)
+
+    def resume(self, partition: TopicPartition) -> None:
+        self.paused.discard(partition)
+
+
+class World:
+    def __init__(self) -> None:
+        self.log = Log()
+        self.assignment = 1
+        self.reading = Reading("referral", Cluster("127.0.0.1:1"), lambda: self.assignment)
+        self.reading.begin({A: 0, B: 0, C: 0})
+        self.raw: list[Stretch | Exception] = []
+        self.reading.apart._fetched = self._fetched  # type: ignore[method-assign]
+
+    async def _fetched(self, partition: TopicPartition, at: int, most: int) -> Stretch:
+        found = self.raw.pop(0) if self.raw else Stretch((), at)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def look(self) -> dict[TopicPartition, list[int]]:
+        """One look, processed whole where it found anything."""
+        found = await self.reading.look(self.log, 100)
+        self.reading.done.update(self.reading.ends)
+        return {partition: [one.offset for one in records] for partition, records in found.items()}
+
+    async def looks(self, times: int) -> list[tuple[TopicPartition, int]]:
+        """What several looks found, in order."""
+        found = [await self.look() for _ in range(times)]
+        return [(partition, offset) for one in found for partition, offsets in one.items() for offset in offsets]
+
+    def stands_still_at(self, partition: TopicPartition) -> float | None:
+        labels = {"service": "referral", "topic": partition.topic, "partition": str(partition.partition)}
+        return REGISTRY.get_sample_value("lahete_partition_stands_still_at", labels)
+
+
+@pytest_asyncio.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    for module in (readings, aparts):
+        monkeypatch.setattr(module, "_FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(readings, "_POSITIONS_EVERY", 0.0)
+    monkeypatch.setattr(readings, "_BETWEEN_ROUNDS", 0.0)
+    world = World()
+    yield world
+    world.reading.apart.give_back_all()
+
+
+@pytest.mark.parametrize(
+    "error", [UnicodeDecodeError("utf-8", b"\xe4", 0, 1, "no"), ValueError("corrupt"), KeyError(1)]
+)
+async def test_what_was_taken_before_a_partition_failed_is_read_again_and_the_others_go_on(
+    world: World, error: Exception
+) -> None:
+    world.log.logs |= {A: [0, 1], C: [0]}
+    world.log.broken[B] = error
+    assert await world.looks(8) == [(A, 0), (A, 1), (C, 0)]
+    assert (world.log.paused, set(world.reading.apart.partitions)) == ({B}, {B})
+    assert world.reading.done == {A: 2, B: 0, C: 1}
+    world.log.logs[A].append(2)
+    assert await world.looks(1) == [(A, 2)], "nobody looks for a culprit any more"
+
+
+async def test_what_stands_where_the_client_fails_is_read_apart_and_handed_on_with_the_rest(world: World) -> None:
+    world.log.broken[B] = ValueError("corrupt")
+    await world.looks(3)
+    world.log.logs[A] = [0]
+    world.raw = [Stretch([record(B, 4), record(B, 6)], 9), Stretch((), 12)]
+    assert await world.looks(1) == [(B, 4), (B, 6), (A, 0)]
+    assert world.reading.done[B] == 9
+    await world.looks(1)
+    assert world.reading.done[B] == 12, "markers of a transaction"
+
+
+async def test_what_cannot_be_read_is_tried_some_times_and_then_handed_on(world: World) -> None:
+    world.log.broken[B] = ValueError("corrupt")
+    await world.looks(3)
+    unreadable = Unreadable.of(B, 4, 6, "its checksum is wrong")
+    world.raw = [Stretch([unreadable], 7)] * 4
+    assert await world.looks(3) == []
+    assert world.stands_still_at(B) == 4
+    assert world.reading.apart.stands_still() is None, "of what will be skipped in a moment no alarm is made"
+    assert await world.looks(1) == [(B, 4)]
+    assert world.reading.done[B] == 7
+    assert world.stands_still_at(B) is None
+
+
+async def test_what_a_connection_had_spoilt_is_read_at_the_next_try(world: World) -> None:
+    world.log.broken[B] = ValueError("corrupt")
+    await world.looks(3)
+    world.raw = [Stretch([Unreadable.of(B, 4, 6, "its checksum is wrong")], 7), Stretch([record(B, 4)], 7)]
+    assert await world.looks(2) == [(B, 4)]
+
+
+async def test_a_partition_that_kafka_does_not_give_stands_still_alone_and_is_named(world: World) -> None:
+    world.log.broken[B] = TopicAuthorizationFailedError("intake.region.06")
+    world.raw = [TopicAuthorizationFailedError("intake.region.06")] * 20
+    await world.looks(8)
+    stands = world.reading.apart.stands_still()
+    assert stands
+    assert stands.startswith("intake.region.06[1] stands still at 0: TopicAuthorizationFailedError")
+    assert world.stands_still_at(B) == 0
+    world.log.logs[A] = [0]
+    assert await world.looks(1) == [(A, 0)]
+    world.raw = [Stretch([record(B, 0)], 1)]
+    assert await world.looks(1) == [(B, 0)]
+    assert (world.reading.apart.stands_still(), world.stands_still_at(B)) == (None, None)
+
+
+async def test_a_partition_without_a_fault_for_a_while_is_read_with_the_others_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.log.broken[B] = ValueError("corrupt")
+    world.raw = [Stretch([record(B, 0)], 1)]
+    await world.looks(4)
+    world.log.broken.clear()
+    world.log.logs[B] = [0, 1]
+    monkeypatch.setattr(aparts, "_SOUND_AFTER", 0.0)
+    assert await world.looks(1) == [(B, 1)]
+    assert (world.log.paused, set(world.reading.apart.partitions)) == (set(), set())
+
+
+async def test_a_client_that_gives_nothing_at_all_is_said_and_blames_no_partition(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "_SEARCHED_FOR", -1.0)
+    world.log.breaks = TimeoutError("the coordinator is away")
+    world.reading._pause = 0.001
+    await world.looks(2)
+    assert world.reading.fails == "Kafka's client gives nothing: TimeoutError('the coordinator is away')"
+    assert not world.reading.apart.partitions
+    world.log.breaks, world.log.logs[A] = None, [0]
+    assert await world.looks(1) == [(A, 0)]
+    assert world.reading.fails is None
+
+
+async def test_after_a_failure_nothing_of_before_is_committed(world: World) -> None:
+    world.log.logs[A] = [0, 1]
+    await world.reading.look(world.log, 100)
+    assert world.reading.ends == {A: 2}
+    world.log.breaks = ValueError("corrupt")
+    await world.reading.look(world.log, 100)
+    assert world.reading.ends == {}
+    world.log.breaks = None
+    assert await world.looks(3) == [(A, 0), (A, 1)]
+
+
+async def test_what_was_read_while_partitions_changed_hands_is_read_again(world: World) -> None:
+    world.log.logs[A] = [0]
+    getmany = world.log.getmany
+
+    async def meanwhile(*what: TopicPartition, **how: int) -> Any:
+        world.assignment += 1
+        world.log.getmany = getmany  # type: ignore[method-assign]
+        return await getmany(*what, **how)
+
+    world.log.getmany = meanwhile  # type: ignore[method-assign]
+    assert await world.looks(2) == [(A, 0)]
+
+
+async def test_a_position_that_goes_on_without_a_record_is_committed_at_the_second_look(world: World) -> None:
+    """As over the markers of a transaction. At the first it may be what the client steps over before it says so."""
+    await world.looks(1)
+    world.log.at[B] = 3
+    await world.looks(1)
+    assert world.reading.done[B] == 0
+    world.log.at[B] = 5
+    await world.looks(1)
+    assert world.reading.done[B] == 3
+
+
+async def test_a_consumer_that_is_stopped_ends_the_reading(world: World) -> None:
+    world.log.breaks = ConsumerStoppedError()
+    with pytest.raises(ConsumerStoppedError):
+        await world.look()
