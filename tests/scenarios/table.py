@@ -1,4 +1,4 @@
-"""The thirty scenarios of docs/scenarios.md: what each is called, and on which engines it is played when.
+"""The scenarios of docs/scenarios.md: what each is called, and on which engines it is played when.
 
 `quick`: in every `make test`; `full`: in `make scenarios` beside that. What an engine cannot show, it is not asked to:
 the embedded broker keeps its log in memory, and one instance of a service reads it.
@@ -58,6 +58,7 @@ TABLE: Final[Mapping[int, Scenario]] = {
     28: Scenario("a cold start before 100,000 waiting records", full=(JAVA,)),
     29: Scenario("events in another's name", quick=(EMBEDDED,), full=(JAVA,)),
     30: Scenario("personal identity codes everywhere", quick=(EMBEDDED,), full=(JAVA,)),
+    33: Scenario("a poisoned aggregate, and one sender's chain of them", quick=(EMBEDDED,), full=(JAVA,)),
 }
 
 
