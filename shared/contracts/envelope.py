@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
 from shared.contracts.fields import Data, EventId, Sender, Time
-from shared.contracts.personal_identity import holds_a_code, mask, may_hold_a_code
+from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code, mask
 from shared.contracts.registry import CLASSES, EventClass, class_of, kind_of
 
 MAX_EVENT_BYTES: Final = 64 * 1024
@@ -50,6 +50,8 @@ _TIME: Final = TypeAdapter(Time).validator
 _SOURCE: Final = TypeAdapter(Sender).validator
 _ID: Final = TypeAdapter(EventId).validator
 _JSON: Final = "application/json"
+STRUCTURED: Final = "application/cloudevents+json"
+_NO_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Raw(msgspec.Struct, frozen=True):
@@ -117,18 +119,26 @@ def read_kafka(value: bytes | None, headers: Headers) -> Raw:
             content_type = text
         else:
             attributes[attribute] = text
-    if content_type.lower().startswith("application/cloudevents") or not attributes:
+    if _is_structured(content_type) or not (attributes or content_type):
         return read_structured(value)
     if content_type:
         attributes.setdefault("datacontenttype", content_type)
     return Raw(attributes, value)
 
 
+def _is_structured(content_type: str) -> bool:
+    """Kafka binding, 3: the content type alone tells the mode. Raises `Undecodable` of a format that nobody reads."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type.startswith("application/cloudevents") and media_type != STRUCTURED:
+        raise Undecodable(f"the event format {mask(media_type)[:80]} is not read; send {STRUCTURED}")
+    return media_type == STRUCTURED
+
+
 def read_structured(body: bytes | msgspec.Raw) -> Raw:
     """The attributes and data of a structured CloudEvent. Raises `Undecodable`."""
     try:
         fields = _STRUCTURED.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _NO_JSON as error:
         raise Undecodable(f"no JSON object: {error}") from error
     # JSON format, 2.2: an attribute that is null is one that is not there.
     fields = {name: value for name, value in fields.items() if bytes(value) != b"null"}
@@ -153,7 +163,7 @@ def _from_base64(encoded: msgspec.Raw) -> bytes:
 def _attribute_text(name: str, value: msgspec.Raw) -> str:
     try:
         decoded = msgspec.json.decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _NO_JSON as error:
         raise Undecodable(f"{mask(name)}: no JSON: {error}") from error
     if isinstance(decoded, bool):
         return "true" if decoded else "false"
@@ -167,14 +177,14 @@ def _attribute_text(name: str, value: msgspec.Raw) -> str:
 def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
     """The event in it. `now` is the platform's clock. Raises `EventError` of the class that fits.
 
-    `searched`: the caller has looked at every byte of it with `suspicious` and found nothing.
+    `searched`: the caller has looked at every byte of it with `may_hold_a_code` and found nothing.
     """
+    if not searched:
+        refuse_personal_data(raw)
     try:
         document = msgspec.json.decode(raw.data) if raw.data else None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _NO_JSON as error:
         raise Undecodable(f"the data is no JSON: {error}") from error
-    if not searched:
-        refuse_personal_data(raw, document)
     if len(raw.data) > MAX_EVENT_BYTES:
         raise _broken("/data", f"has {len(raw.data)} bytes; {MAX_EVENT_BYTES} are allowed")
     problems = list(_lacking(raw))
@@ -214,22 +224,25 @@ def _origin(source: str, said: str | None) -> str | None:
     return said if source.startswith("/service/") else source
 
 
-def refuse_personal_data(raw: Raw, document: object) -> None:
+def refuse_personal_data(raw: Raw) -> None:
     """Raises `PersonalData`, naming the place with the code masked."""
     for name, value in raw.attributes.items():
-        if any(suspicious(text.encode()) and holds_a_code(text) for text in (name, value)):
+        if holds_a_code(f"{name}: {value}"):
             where = f"/{_pointer(name)}"
             raise PersonalData(
                 f"{where}: a personal identity code: {mask(value)[:80]}", [Problem(where, "a personal identity code")]
             )
-    path = next(_paths_of_codes(document, "/data"), None) if suspicious(raw.data) else None
-    if path is not None:
+    if bytes_hold_a_code(raw.data):
+        path = _path_of_a_code(raw.data)
         raise PersonalData(f"{path}: a personal identity code", [Problem(path, "a personal identity code")])
 
 
-def suspicious(text: bytes) -> bool:
-    """Whether a code may stand in the bytes. Escapes of JSON and URLs could hide one from the cheap look."""
-    return b"\\" in text or b"%" in text or may_hold_a_code(text)
+def _path_of_a_code(data: bytes) -> str:
+    # What no reader of the JSON sees may hold one too: a member that stands twice, or JSON that is broken off.
+    try:
+        return next(_paths_of_codes(msgspec.json.decode(data), "/data"), "/data")
+    except _NO_JSON:
+        return "/data"
 
 
 def _paths_of_codes(document: object, path: str) -> Iterator[str]:

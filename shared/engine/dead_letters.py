@@ -1,6 +1,7 @@
 """Dead letters: the record as it came, byte for byte, and why it could not be taken.
 
-docs/contracts.md, “Dead letters”, names the headers. Where personal data is the reason, the bytes are masked instead.
+docs/contracts.md, “Dead letters”, names the headers. Where personal data is the reason, the bytes are masked instead; what
+cannot be masked, since the code hides in base64, is left out whole.
 """
 
 import re
@@ -13,7 +14,7 @@ import msgspec
 from shared.clock import real_now
 from shared.contracts.envelope import read_kafka, written
 from shared.contracts.errors import Undecodable
-from shared.contracts.personal_identity import mask
+from shared.contracts.personal_identity import bytes_hide_a_code, mask
 from shared.engine.model import Original, Out, OutDead
 
 PREFIX: Final = "dl_"
@@ -72,7 +73,11 @@ def one_line(text: str) -> str:
 
 
 def _masked(value: bytes | None) -> bytes | None:
-    return None if value is None else mask(value.decode(errors="replace")).encode()
+    return None if value is None else _if_clean(mask(value.decode(errors="replace")).encode(errors="replace"))
+
+
+def _if_clean(masked: bytes) -> bytes | None:
+    return None if bytes_hide_a_code(masked) else masked
 
 
 def _masked_json(value: bytes | None) -> bytes | None:
@@ -80,7 +85,7 @@ def _masked_json(value: bytes | None) -> bytes | None:
         return None
     try:
         # Escapes would hide a code from the mask: it must look at what a reader of the JSON sees.
-        return msgspec.json.encode(_masked_tree(msgspec.json.decode(value)))
+        return _if_clean(msgspec.json.encode(_masked_tree(msgspec.json.decode(value))))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _masked(value)
 

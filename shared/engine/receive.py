@@ -13,10 +13,10 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from shared.contracts import topics
-from shared.contracts.envelope import Event, Raw, check_class, decode, read_kafka, suspicious
+from shared.contracts.envelope import Event, Raw, check_class, decode, read_kafka
 from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, Undecodable, UnknownType
 from shared.contracts.identity import dead_letter_id
-from shared.contracts.personal_identity import bytes_hold_a_code
+from shared.contracts.personal_identity import bytes_hide_a_code, may_hold_a_code
 from shared.contracts.registry import CLASSES, TYPE_PREFIX, class_of
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import Decision, Handler, Original, Table
@@ -136,9 +136,7 @@ def read_again(original: Original, table: Table, now: datetime) -> Event:
 
 
 def _whole(raw: Raw, original: Original, now: datetime) -> Event:
-    clean = not suspicious(
-        b"\n".join([original.key or b"", raw.data, *_bytes_of(original.headers), *_besides(raw, original)])
-    )
+    clean = not may_hold_a_code(b"\n".join([*_parts(original), *_besides(raw, original)]))
     event = decode(raw, now=now, searched=clean)
     if not clean and _hides_a_code(original):
         raise PersonalData("a personal identity code stands in the key or a header")
@@ -149,8 +147,8 @@ def _whole(raw: Raw, original: Original, now: datetime) -> Event:
 
 
 def _besides(raw: Raw, original: Original) -> Iterable[bytes]:
-    # Of a structured event the attributes stand in the value, which may hide them in escapes; else they are headers.
-    return [] if raw.data is original.value else [value.encode() for value in raw.attributes.values()]
+    # A structured event's value may hide its attributes in escapes, its data in base64; else they are what came.
+    return [] if raw.data is original.value else [raw.data, *[value.encode() for value in raw.attributes.values()]]
 
 
 def _bytes_of(headers: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
@@ -159,8 +157,11 @@ def _bytes_of(headers: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
 
 
 def _hides_a_code(original: Original) -> bool:
-    parts = [original.key or b"", original.value or b"", *_bytes_of(original.headers)]
-    return any(bytes_hold_a_code(part) for part in parts)
+    return any(bytes_hide_a_code(part) for part in _parts(original))
+
+
+def _parts(original: Original) -> list[bytes]:
+    return [original.key or b"", original.value or b"", *_bytes_of(original.headers)]
 
 
 def _origin(record: ConsumerRecord, service: str) -> tuple[Original, int, str | None]:

@@ -8,17 +8,17 @@ names every event that cannot be taken.
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
-from urllib.parse import unquote
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.contracts import topics
-from shared.contracts.envelope import Event, Raw, attributes_of, kafka_headers, read_structured
+from shared.contracts.envelope import STRUCTURED, Event, Raw, attributes_of, kafka_headers, read_structured
 from shared.contracts.errors import PersonalData, Problem
-from shared.contracts.personal_identity import holds_a_code
+from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
+from shared.http.binary import PREFIX, read_binary
 from shared.http.body import read_body
 from shared.http.examine import Reader, examined
 from shared.http.keys import role_of, who_asks
@@ -32,7 +32,6 @@ _MAX_COMMAS: Final = 500_000
 """500 events of 8 MiB have 300,000: a list of millions of nothings is not read, for what it takes of the memory."""
 ACKNOWLEDGED_WITHIN: Final = 5.0
 CLOSED: Final = "intake-closed"  # a file in the folder of state that the supervisor puts there before it stops all
-STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 
 
@@ -81,7 +80,7 @@ async def write(publisher: Publisher, events: Sequence[Event]) -> None:
 
 
 def _refuse_code_in_url(request: Request) -> None:
-    if holds_a_code(str(request.url)) or any(holds_a_code(value) for value in request.headers.values()):
+    if holds_a_code(str(request.url)) or any(bytes_hold_a_code(value) for _, value in request.headers.raw):
         raise problem_of(PersonalData("a personal identity code stands in the URL or a header"))
 
 
@@ -98,14 +97,9 @@ async def _readers(request: Request) -> list[Reader]:
         return [partial(read_structured, await read_body(request, MAX_ONE))]
     if kind != "application/json":
         raise ProblemError(415, f"send {STRUCTURED}, {BATCH}, or application/json with ce- headers")
-    if not any(name.startswith("ce-") for name in request.headers):
+    if not any(name.startswith(PREFIX) for name in request.headers):
         raise ProblemError(415, f"application/json needs ce- headers; or send {STRUCTURED}")
-    return [partial(_read_binary, request, await read_body(request, MAX_ONE))]
-
-
-def _read_binary(request: Request, body: bytes) -> Raw:
-    attributes = {name[3:]: unquote(value) for name, value in request.headers.items() if name.startswith("ce-")}
-    return Raw({**attributes, "datacontenttype": "application/json"}, body)
+    return [partial(read_binary, request.headers.items(), await read_body(request, MAX_ONE))]
 
 
 def _of_batch(body: bytes) -> list[Reader]:

@@ -1,10 +1,12 @@
 """A dead letter holds the record as it came, and why it was refused, and nothing that may not be kept."""
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.personal_identity import bytes_hold_a_code
+from shared.contracts.personal_identity import bytes_hide_a_code
 from shared.engine.dead_letters import DeadLetter, attributes_of, one_line, record_of, sender_to_tell
 from shared.engine.model import Original, OutDead
 
@@ -76,12 +78,16 @@ def test_the_reason_is_one_line_of_bounded_length_without_a_code() -> None:
         original(value=b"\xff" + b" " + CODE.encode()),
         original(value=b'{"a":"\\u0030' + CODE[1:].encode() + b'"}'),
         original(value=b'{"a":"' + CODE.replace("Y", "%59").encode() + b'"}'),
+        original(value=b"<a>" + CODE.replace("Y", "&#89;").encode() + b"</a>"),
+        original(value=f"<a>{CODE}</a>".encode("utf-16")),
+        original(value=b"<a>" + base64.b64encode(f"on {CODE}".encode()) + b"</a>"),
+        original(key=base64.b64encode(f"on {CODE}".encode())),
     ],
 )
 def test_where_personal_data_is_the_reason_no_code_is_kept_anywhere(of: Original) -> None:
     record = record_of(letter(of, "personal_data", f"it holds {CODE}"))
     for part in (record.key, record.value, *(name.encode() + (value or b"") for name, value in record.headers)):
-        assert not bytes_hold_a_code(part or b"")
+        assert not bytes_hide_a_code(part or b"")
 
 
 def test_masked_json_is_json_still() -> None:

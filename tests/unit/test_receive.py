@@ -1,5 +1,6 @@
 """Steps 2 and 3 of the protocol: what a record is to a service, judged by nothing but the record."""
 
+import base64
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -247,6 +248,9 @@ def hiding_places() -> dict[str, ConsumerRecord[bytes, bytes]]:
         "what is no JSON": changed(event, value=b"{" + CODE.encode()),
         "what is no text": changed(event, value=b"\xff " + CODE.encode() + b" \xff"),
         "no JSON, in escapes": changed(event, value=b'{"' + escaped),
+        "a member that stands twice": changed(event, value=value[:-1] + f',"note":"{CODE}","note":""}}'.encode()),
+        "XML": changed(event, value=f"<note>{CODE.replace('Y', '&#89;')}</note>".encode()),
+        "dashes and what is not shown": with_header(event, "x-note", "010594\u2013902\u00ad1".encode()),
         "an event that is invalid besides": changed(event, value=f'{{"activity_id":"{CODE}"}}'.encode()),
         "a header beside an unknown class": with_header(with_header(event, "ce_type", b"x"), "x-note", CODE.encode()),
     }
@@ -263,4 +267,60 @@ def test_a_personal_identity_code_is_refused_wherever_it_stands_and_kept_masked_
         assert CODE.encode() not in part
         assert CODE.lower().encode() not in part
     whole = b" ".join([kept.key or b"", kept.value, *(name.encode() + (value or b"") for name, value in kept.headers)])
-    assert MASK.encode() in whole
+    assert MASK.encode() in whole or place == "a member that stands twice"  # JSON keeps the last alone
+
+
+def _in_base64(data: str, **more: str) -> ConsumerRecord[bytes, bytes]:
+    whole = {
+        "specversion": "1.0",
+        "id": "x",
+        "source": REGION,
+        "type": "fi.kulttuurilahete.ActivityChosen.v1",
+        "time": "2026-09-01T10:00:00Z",
+        "data_base64": base64.b64encode(data.encode()).decode(),
+    }
+    headers = [("content-type", b"application/cloudevents+json")]
+    return Log().raw("intake.http", referral(1).encode(), json.dumps(whole | more).encode(), headers)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        json.dumps({"activity_id": "a", "note": CODE}),
+        f"<hetu>{CODE}</hetu>",
+        f'{{"note": "{CODE}"',
+        f'{{"capacity": -1, "note": "{CODE}", "note": "ok"}}',
+    ],
+)
+def test_of_data_whose_base64_hides_a_code_nothing_is_kept(data: str) -> None:
+    letter = refused(_in_base64(data))
+    assert letter.reason == "personal_data"
+    assert record_of(letter).value is None
+
+
+def test_base64_in_an_envelope_that_cannot_be_read_is_searched_too() -> None:
+    whole = _in_base64(CODE)
+    cut = changed(whole, value=(whole.value or b"")[:-1])
+    letter = refused(cut)
+    assert letter.reason == "personal_data"
+    assert record_of(letter).value is None
+
+
+@pytest.mark.parametrize(
+    ("content_type", "prefix", "reason", "told"),
+    [
+        (b"application/json", "ce-", "invalid", "/specversion: is lacking"),
+        (b"application/json", "CE_", "invalid", "/specversion: is lacking"),
+        (b"text/plain", "x", "invalid", "/specversion: is lacking"),
+        (b"application/cloudevents+avro", "ce_", "undecodable", "application/cloudevents+avro is not read"),
+        (b"application/cloudevents-batch+json", "ce_", "undecodable", "application/cloudevents-batch+json is not read"),
+    ],
+)
+def test_the_content_type_alone_tells_the_mode_so_that_the_reason_is_the_one_that_is_so(
+    content_type: bytes, prefix: str, reason: str, told: str
+) -> None:
+    event = Log().event(choose("a"))
+    renamed = [(name.replace("ce_", prefix), value) for name, value in event.headers if name != "content-type"]
+    letter = refused(changed(event, headers=(*renamed, ("content-type", content_type))))
+    assert letter.reason == reason
+    assert told in letter.error

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from shared.contracts.envelope import Event, attributes_of, decode, kafka_headers, read_kafka, suspicious
+from shared.contracts.envelope import Event, attributes_of, decode, kafka_headers, read_kafka
 from shared.contracts.from_services import ReferralOpened
 from shared.contracts.identity import following_id
+from shared.contracts.personal_identity import may_hold_a_code
 
 INTAKE: Final = "intake.http"
 EVENTS: Final = "referral.events"
@@ -24,7 +25,9 @@ def judged(key: bytes, value: bytes, headers: Iterable[tuple[str, bytes]]) -> Ev
     """The event in a record. Raises `EventError`."""
     headers = list(headers)
     raw = read_kafka(value, headers)
-    clean = not suspicious(b"\n".join([key, *(name.encode() + b"\n" + content for name, content in headers), value]))
+    clean = not may_hold_a_code(
+        b"\n".join([key, *(name.encode() + b"\n" + content for name, content in headers), value])
+    )
     return decode(raw, now=datetime.now(UTC), searched=clean)
 
 
