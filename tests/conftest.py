@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.engines import said_of_found
 from tests.workers import ByFileAndEngine, turn_of
@@ -22,6 +23,9 @@ _SAID: dict[str, set[str]] = {}
 def pytest_configure() -> None:
     # Servers that live for seconds: what Java's second compiler takes to make them fast, nobody gets back.
     os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+    # No test is timed: a machine that is busy beside it would make it fail.
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)
