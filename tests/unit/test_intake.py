@@ -13,7 +13,6 @@ import pytest
 import pytest_asyncio
 
 from shared.contracts import envelope
-from shared.contracts.personal_identity import may_hold_a_code
 from shared.http import examine, intake
 from tests.unit.doors import BATCH, EVENT, OPISTO, REGION, Door, door, key, referral
 
@@ -118,10 +117,6 @@ async def test_others_have_their_turn_while_a_wide_batch_is_examined(referrals: 
     others.cancel()
     alone = turns
     assert alone > 20
-
-
-def test_percent_signs_that_escape_nothing_cost_no_closer_look() -> None:
-    assert not may_hold_a_code(b"%" * 1_000 + b" 100 % of it, %zz and %4")
 
 
 # --- bodies

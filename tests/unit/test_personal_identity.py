@@ -123,6 +123,10 @@ def test_a_percent_sign_that_hides_nothing_changes_nothing() -> None:
     assert mask("100 % of %20 and %zz") == "100 % of %20 and %zz"
 
 
+def test_percent_signs_that_escape_nothing_cost_no_closer_look() -> None:
+    assert not may_hold_a_code(b"%" * 1_000 + b" 100 % of it, %zz and %4")
+
+
 # --- in an event
 
 
