@@ -6,12 +6,14 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.failure import VerbError
 from deploy.embedded.keys import OPS, read_keys
 from deploy.embedded.state import Folder, Run, read_run
 from shared.cluster import Cluster
-from shared.settings import PlatformSettings, read
+from shared.settings import PREFIX, PlatformSettings, read
 
 _SECONDS: Final = 15.0
 
@@ -30,6 +32,35 @@ def cluster_of(run: Run) -> Cluster:
     return replace(read(PlatformSettings).cluster("ops"), bootstrap=run.kafka)
 
 
+class VerbSettings(BaseSettings):
+    """What a person's command line is configured by."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    key_file: Path | None = Field(
+        None, description="the file of the key to ask and send with; empty: keys.json of a demo or test"
+    )
+
+
+def own_key() -> str:
+    """The key of who asks; empty where none is named. Raises `VerbError`."""
+    file = read(VerbSettings).key_file
+    if file is None:
+        return ""
+    try:
+        key = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise VerbError(f"{PREFIX}KEY_FILE: {file} cannot be read: {error}") from error
+    if not key:
+        raise VerbError(f"{PREFIX}KEY_FILE: {file} is empty")
+    return key
+
+
+def key_of(folder: Folder, source: str) -> str | None:
+    """The key to send events of a source with. Raises `VerbError`, `FolderError`."""
+    return own_key() or read_keys(folder).get(source)
+
+
 def client(url: str, key: str | None) -> httpx.Client:
     """A client of one service, for one holder; through no proxy, since all is on this machine."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -41,9 +72,12 @@ def ask_monitor(path: Path, method: str, where: str, params: dict[str, Any] | No
     folder, run = running(path)
     if "monitor" not in run.urls:
         raise VerbError(f"no monitor runs in {folder.path}")
-    key = read_keys(folder).get(OPS)
+    key = own_key() or read_keys(folder).get(OPS)
     if key is None:
-        raise VerbError(f"{folder.keys} has no key of {OPS}; make one with `lahete key add {OPS}`")
+        raise VerbError(
+            "there is no key to ask with: put yours, as `lahete key add ops:<name>` shows it once, into a file that you "
+            "alone can read, and name the file in LAHETE_KEY_FILE"
+        )
     given = {name: value for name, value in (params or {}).items() if value is not None}
     try:
         with client(run.urls["monitor"], key) as monitor:

@@ -3,17 +3,17 @@
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import terminal
-from cli.ask import client, running
+from cli.ask import client, key_of, running
 from cli.emitting import Refused, Sender, Told
 from cli.failure import VerbError
 from cli.options import DEFAULT_DIR, Dir, Json
-from deploy.embedded.keys import read_keys
 
 DOOR = "referral"
 
@@ -40,7 +40,7 @@ def send(lines: Iterable[bytes], directory: Path, *, json: bool) -> Told:
     if DOOR not in run.urls:
         raise VerbError(f"no {DOOR} runs in {folder.path}")
     with client(run.urls[DOOR], None) as door:
-        told = Sender(door, read_keys(folder), _quiet if json else _complain).send(lines)
+        told = Sender(door, partial(key_of, folder), _quiet if json else _complain).send(lines)
     if json:
         refused = [{"line": one.line, "reason": one.reason} for one in told.refused]
         terminal.as_json({"accepted": told.accepted, "refused": refused})

@@ -5,7 +5,7 @@ A door takes a batch whole or refuses it whole, so a batch that is refused is se
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -91,13 +91,13 @@ class Sender:
     def __init__(
         self,
         door: httpx.Client,
-        keys: Mapping[str, str],
+        key_of: Callable[[str], str | None],
         refused: Callable[[Refused], None],
         *,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._door = door
-        self._keys = keys
+        self._key_of = key_of
         self._refused = refused
         self._retry_seconds = retry_seconds
         self.told = Told()
@@ -116,10 +116,10 @@ class Sender:
         return self.told
 
     def _send_batch(self, batch: list[Line]) -> None:
-        key = self._keys.get(batch[0].source)
+        key = self._key_of(batch[0].source)
         if key is None:
             for line in batch:
-                self._refuse(Refused(line.number, f"no key of {line.source[:80]!r} in keys.json"))
+                self._refuse(Refused(line.number, f"no key of {line.source[:80]!r}: LAHETE_KEY_FILE names its file"))
             return
         response = self._post(batch, key)
         if response.is_success:

@@ -35,9 +35,12 @@ def add(holder: Holder, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> 
 
 @app.command()
 def revoke(holder: Holder, directory: Dir = DEFAULT_DIR) -> None:
-    """Take every key of a holder away; what runs refuses them from the next request on."""
+    """Take every key of a holder away; what runs refuses them from the next request on, and no start makes new ones."""
     folder = _folder(directory)
-    count = keys.revoke_keys(folder, holder)
+    try:
+        count = keys.revoke_keys(folder, holder)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     if not count:
         raise VerbError(f"{holder} has no key")
     terminal.line(f"{holder}: {count} revoked")
@@ -46,7 +49,7 @@ def revoke(holder: Holder, directory: Dir = DEFAULT_DIR) -> None:
 
 @app.command("list")
 def list_(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
-    """List who has keys, and how many. The keys themselves stand in keys.json of the folder."""
+    """List who has keys, and how many. The keys themselves are kept nowhere but in demo and test: keys.json."""
     holders = keys.holders(_folder(directory))
     if json:
         terminal.as_json([{"holder": holder, "keys": count} for holder, count in holders.items()])
@@ -68,5 +71,5 @@ def _tell(folder: Folder) -> None:
 def _folder(directory: Dir) -> Folder:
     folder = Folder(directory.resolve())
     if not folder.hashes.exists():
-        raise VerbError(f"{folder.path} has no keys; `lahete run` makes them, or `lahete key add`")
+        raise VerbError(f"{folder.path} has no keys; `lahete key add` makes one")
     return folder

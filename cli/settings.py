@@ -3,6 +3,7 @@
 from pydantic_settings import BaseSettings
 
 from cli import terminal
+from cli.ask import VerbSettings
 from cli.options import Json
 from deploy.kafka.topics import TopicSettings
 from services.catalogue.settings import CatalogueSettings
@@ -36,7 +37,9 @@ def table() -> list[tuple[str, str, str, str]]:
     rows = [(name, default, "all", meaning) for name, default, meaning in documented(PlatformSettings)]
     for service, own in OF_SERVICE.items():
         rows += [(name, default, service, meaning) for name, default, meaning in documented(own) if name not in shared]
-    return [*rows, *((name, default, "lahete topics", meaning) for name, default, meaning in documented(TopicSettings))]
+    for who, of_verbs in (("lahete topics", TopicSettings), ("lahete", VerbSettings)):
+        rows += [(name, default, who, meaning) for name, default, meaning in documented(of_verbs)]
+    return rows
 
 
 def as_markdown() -> str:

@@ -7,13 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from cli import terminal
+from cli.failure import VerbError
 from cli.settings import OF_SERVICE
-from deploy.embedded.keys import make_keys
+from deploy.embedded.keys import check_nothing_is_plain, holders, know_monitors_key, make_keys, make_monitors_key
 from deploy.embedded.state import Folder, granted, open_folder
 from deploy.kafka.topics import TopicSettings, apply, wanted
 from services.catalogue.app import build_app as catalogue
 from services.feedback.app import build_app as feedback
 from services.monitor.app import build_app as monitor
+from services.monitor.settings import MonitorSettings
 from services.notify.app import build_app as notify
 from services.referral.app import build_app as referral
 from shared.engine import ground
@@ -32,7 +34,10 @@ _BUILD: dict[str, Any] = {
 def setup(
     directory: Annotated[
         Path | None,
-        typer.Option("--dir", help="Make keys in this folder too, and topics of the senders granted there."),
+        typer.Option(
+            "--dir",
+            help="Keep what the services know of keys in this folder, and make topics of the senders granted there.",
+        ),
     ] = None,
     *,
     accept_cluster: Annotated[
@@ -42,7 +47,7 @@ def setup(
         ),
     ] = False,
 ) -> None:
-    """Make the topics, each service's database with its indexes, and the keys. Done twice, it changes nothing.
+    """Make the topics and each service's database with its indexes. Done twice, it changes nothing.
 
     For the Kafka and the database of the environment; `{service}` in a login or a file's name becomes each service.
     """
@@ -51,8 +56,22 @@ def setup(
     for service, settings in OF_SERVICE.items():
         asyncio.run(_database(service, read(settings), forget=accept_cluster))
     if folder:
+        _keys(folder)
+
+
+def _keys(folder: Folder) -> None:
+    settings = read(MonitorSettings)
+    if settings.env == "production":
+        check_nothing_is_plain(folder)
+    else:
         make_keys(folder)
-        terminal.line(f"keys: {folder.keys} for people, {folder.hashes} for the services")
+    if "service_key_file" not in settings.model_fields_set:
+        make_monitors_key(folder)
+    elif key := settings.service_key():
+        know_monitors_key(folder, key)
+    else:
+        raise VerbError(f"LAHETE_SERVICE_KEY_FILE: {settings.service_key_file} is not there or empty")
+    terminal.line(f"keys: {folder.hashes} holds {sum(holders(folder).values())}; `lahete key add` makes more")
 
 
 def _topics(folder: Folder | None) -> None:

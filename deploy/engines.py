@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from deploy.embedded.control import BrokerControl, BrokerProcess, start_broker
 from deploy.embedded.processes import Patience, how_it_ended
@@ -19,6 +19,9 @@ from deploy.kafka.topics import TopicSettings, apply, wanted
 from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.settings import PlatformSettings, read
+
+_FOR_TRYING: Final[Mapping[str, str]] = {"LAHETE_ENV": "demo"}
+"""Who brings engines of his own has one machine and no partner: demo, unless he says otherwise."""
 
 Say = Callable[[str], None]
 GoesOn = Callable[[], None]
@@ -95,6 +98,7 @@ class Embedded:
         "LAHETE_KAFKA_SESSION_TIMEOUT_MS": "3000",
         "LAHETE_KAFKA_FETCH_WAIT_MS": "10",
         "LAHETE_LOG_BYTES": "2500000",
+        **_FOR_TRYING,
     }
     """What librdkafka's mock needs; ENGINES.md says why."""
 
@@ -152,7 +156,7 @@ class Embedded:
 class Java:
     """Apache Kafka and a server that speaks MongoDB's protocol; both keep what they have in the folder."""
 
-    tuning: Mapping[str, str] = {}
+    tuning: Mapping[str, str] = _FOR_TRYING
 
     def __init__(self, folder: Folder, say: Say, goes_on: GoesOn) -> None:
         self._folder = folder

@@ -35,7 +35,10 @@ class PlatformSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
-    env: Literal["production", "demo", "test"] = Field("production", description="what runs here")
+    env: Literal["production", "demo", "test"] = Field(
+        "production",
+        description="what runs here; demo where `lahete run` brings engines of its own and nothing else is said",
+    )
     kafka: str = Field("127.0.0.1:9092", description="Kafka's bootstrap addresses, comma-separated")
     kafka_security: Security = Field("plaintext", description="how Kafka is spoken to")
     kafka_mechanism: Mechanism = Field("SCRAM-SHA-512", description="how the login is proven, where there is one")

@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from deploy.embedded.drain import Left, until_drained
 from deploy.embedded.key_changes import tell_changes
-from deploy.embedded.keys import make_keys
+from deploy.embedded.keys import check_nothing_is_plain, holders, make_keys, make_monitors_key
 from deploy.embedded.processes import (
     HOST,
     LONGEST_PAUSE,
@@ -115,11 +115,10 @@ class Supervisor:
             with writing(self.folder):
                 tighten(self.folder.path)
             check_ports(self._ports)
-            make_keys(self.folder)
+            self._engines = self._make_engines(self._engine, self.folder, self._say, self._check_given_up)
+            self._make_keys()
             self.clock = anchored_clock(self.folder, self._clock_setting)
-            self._engines = stack.enter_context(
-                self._make_engines(self._engine, self.folder, self._say, self._check_given_up)
-            )
+            stack.enter_context(self._engines)
             stack.callback(self._kill_services)
             self._start_services()
             self._write_run()
@@ -135,6 +134,20 @@ class Supervisor:
     def _forget_the_run(self) -> None:
         for file in (self.folder.run, self.folder.closed):
             file.unlink(missing_ok=True)
+
+    def _make_keys(self) -> None:
+        if (env := self._given().get("LAHETE_ENV") or "production") == "production":
+            check_nothing_is_plain(self.folder)
+            if not any(holder.startswith("ops:") for holder in holders(self.folder)):
+                self._say(f"nobody of ops has a key: `lahete key add ops:<name> --dir {self._path}` makes one")
+        else:
+            make_keys(self.folder)
+            self._say(f"{env}: {self.folder.keys} holds a key for every sender, in plain text")
+        make_monitors_key(self.folder)
+
+    def _given(self) -> Mapping[str, str]:
+        """The services' environment before what the run decides."""
+        return {**self._engines.tuning, **os.environ, **self._extra}
 
     def _start_services(self) -> None:
         for service, name, port in self._all_instances():
@@ -176,7 +189,7 @@ class Supervisor:
             settings["LAHETE_SERVICE_URLS"] = json.dumps(urls)
             settings["LAHETE_SERVICE_KEY_FILE"] = str(self.folder.service_key)
         # Not copied: what is one instance's own may be changed until it is started anew.
-        return ChainMap(self._own(name), {**self._engines.tuning, **os.environ, **self._extra, **settings})
+        return ChainMap(self._own(name), {**self._given(), **settings})
 
     @property
     def cluster(self) -> Cluster:

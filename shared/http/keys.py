@@ -6,7 +6,7 @@ bits, so a plain SHA-256 of it cannot be searched through.
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -62,9 +62,17 @@ def read_hashes(path: Path) -> dict[str, str]:
     return {str(hash_): str(holder) for hash_, holder in document["keys"].items()}
 
 
-def write_hashes(path: Path, holders: Mapping[str, str]) -> None:
+def read_revoked(path: Path) -> set[str]:
+    """Holders whose keys were taken away and who were given none since."""
+    if not path.exists():
+        return set()
+    return {str(holder) for holder in json.loads(path.read_text()).get("revoked", ())}
+
+
+def write_hashes(path: Path, holders: Mapping[str, str], revoked: Iterable[str] = ()) -> None:
     """Replaces the file whole, so that a reader never sees half of it."""
-    write_private(path, json.dumps({"keys": dict(holders)}, indent=1, sort_keys=True))
+    document = {"keys": dict(holders), "revoked": sorted(revoked)}
+    write_private(path, json.dumps(document, indent=1, sort_keys=True))
 
 
 def bearer(request: Request) -> str | None:

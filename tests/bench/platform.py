@@ -71,7 +71,7 @@ def platform(port_base: int = 8700, ground: Ground = EMBEDDED, services: Sequenc
         # The supervisor reads where Kafka and MongoDB are from its own environment, as `lahete run --engine env` does.
         stack.enter_context(patch.dict(os.environ, settings))
         folder = open_folder(Path(place))
-        extra = {"LAHETE_LOG_LEVEL": "warning"}
+        extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning"}
         began = time.monotonic()
         supervisor = stack.enter_context(
             Supervisor(folder.path, port_base, "", extra, engine=engine, services=services, say=lambda _: None)

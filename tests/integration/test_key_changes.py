@@ -12,12 +12,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer.testing import CliRunner
 
 from cli.main import app
-from deploy.embedded.keys import read_keys
-from deploy.embedded.state import Folder, open_folder
+from deploy.embedded.keys import holders, make_keys, read_keys
+from deploy.embedded.state import Folder, FolderError, open_folder
 from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Engine
 from shared.contracts.topics import AUDIT
-from shared.http.keys import hash_of
+from shared.http.keys import Keyring, hash_of
 from tests.engines import address_of, java
 
 
@@ -46,10 +46,11 @@ async def audited(kafka: str) -> list[Any]:
         await consumer.stop()
 
 
-def key(*arguments: str, folder: Folder) -> None:
+def key(*arguments: str, folder: Folder) -> str:
     result = CliRunner().invoke(app, ["key", *arguments, "--dir", str(folder.path)])
     assert result.exit_code == 0, result.output
     assert not result.stderr
+    return result.stdout.strip()
 
 
 def changes(records: list[Any]) -> list[tuple[str, str]]:
@@ -59,8 +60,7 @@ def changes(records: list[Any]) -> list[tuple[str, str]]:
 
 def test_changed_keys_are_told_by_the_next_start_and_by_the_verb_where_all_runs(engine: Engine, tmp_path: Path) -> None:
     folder = open_folder(tmp_path / "lahete")
-    key("add", "ops:anna", folder=folder)
-    secret = read_keys(folder)["ops:anna"]
+    secret = key("add", "ops:anna", folder=folder)
     assert folder.key_changes.exists()
     with Supervisor(folder.path, engine=engine, services=(), say=lambda _: None) as supervisor:
         kafka = supervisor.cluster.bootstrap
@@ -105,3 +105,50 @@ def test_without_kafka_the_change_is_made_and_waits_to_be_told(
     assert "at the next start" in result.stderr
     waiting = [one["change"] for one in json.loads(folder.key_changes.read_text())]
     assert waiting == ["added", {"add": "added", "revoke": "revoked"}[verb]]
+
+
+# --- over restarts
+
+
+def supervised(folder: Folder) -> list[str]:
+    """What a start says, and a whole run behind it."""
+    said: list[str] = []
+    with Supervisor(folder.path, services=(), say=said.append):
+        pass
+    return said
+
+
+def test_a_run_in_production_makes_no_key_for_anybody_and_says_how_ops_gets_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAHETE_ENV", "production")
+    folder = open_folder(tmp_path / "lahete")
+    assert f"nobody of ops has a key: `lahete key add ops:<name> --dir {folder.path}` makes one" in supervised(folder)
+    assert holders(folder) == {"service:monitor": 1}
+    added = key("add", "ops:anna", folder=folder)
+    assert not any("nobody of ops" in line for line in supervised(folder))
+    assert Keyring(folder.hashes).holder(added) == "ops:anna"
+    assert not folder.keys.exists()
+    assert not [path for path in folder.path.rglob("*") if path.is_file() and added in path.read_text()]
+
+
+def test_who_was_revoked_has_no_key_after_a_restart_of_a_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LAHETE_ENV", raising=False)
+    folder = open_folder(tmp_path / "lahete")
+    assert f"demo: {folder.keys} holds a key for every sender, in plain text" in supervised(folder)
+    before = read_keys(folder)
+    key("revoke", "/region/06", folder=folder)
+    key("revoke", "ops:first", folder=folder)
+    supervised(folder)
+    keyring = Keyring(folder.hashes)
+    assert read_keys(folder).keys() == before.keys() - {"/region/06", "ops:first"}
+    assert keyring.holder(before["/region/06"]) is keyring.holder(before["ops:first"]) is None
+    assert keyring.holder(before["/region/08"]) == "/region/08"
+
+
+def test_production_does_not_start_in_the_folder_of_a_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = open_folder(tmp_path / "lahete")
+    make_keys(folder)
+    monkeypatch.setenv("LAHETE_ENV", "production")
+    with pytest.raises(FolderError, match="production starts in a folder of its own"):
+        supervised(folder)

@@ -89,13 +89,13 @@ def ignore(_: Refused) -> None:
 
 def test_consecutive_lines_of_a_source_go_together_in_their_order(door: Door, to_door: httpx.Client) -> None:
     lines = events(("1", "/region/06"), ("2", "/region/06"), ("3", "/region/08"), ("4", "/region/06"))
-    told = Sender(to_door, KEYS, ignore).send(lines)
+    told = Sender(to_door, KEYS.get, ignore).send(lines)
     assert (told.accepted, told.refused) == (4, [])
     assert door.asked == [("key-06", ["1", "2"]), ("key-08", ["3"]), ("key-06", ["4"])]
 
 
 def test_no_batch_is_larger_than_a_hundred(door: Door, to_door: httpx.Client) -> None:
-    told = Sender(to_door, KEYS, ignore).send(events(*((str(n), "/region/06") for n in range(250))))
+    told = Sender(to_door, KEYS.get, ignore).send(events(*((str(n), "/region/06") for n in range(250))))
     assert told.accepted == 250
     assert [len(ids) for _, ids in door.asked] == [100, 100, 50]
     assert [id_ for _, ids in door.asked for id_ in ids] == [str(n) for n in range(250)]
@@ -104,7 +104,7 @@ def test_no_batch_is_larger_than_a_hundred(door: Door, to_door: httpx.Client) ->
 def test_a_refused_line_is_told_alone_and_does_not_stop_the_rest(door: Door, to_door: httpx.Client) -> None:
     told_at_once: list[Refused] = []
     lines = events(("1", "/region/06"), ("2", "/region/06"), ("3", "/region/06"), ("4", "/region/08"), bad=["2"])
-    told = Sender(to_door, KEYS, told_at_once.append).send(lines)
+    told = Sender(to_door, KEYS.get, told_at_once.append).send(lines)
     assert told.accepted == 3
     assert told.refused == told_at_once == [Refused(2, "/data: 2 is bad")]
     assert [ids for _, ids in door.asked] == [["1", "2", "3"], ["1"], ["2"], ["3"], ["4"]]
@@ -112,10 +112,10 @@ def test_a_refused_line_is_told_alone_and_does_not_stop_the_rest(door: Door, to_
 
 def test_a_source_without_a_key_and_what_is_no_event_are_refused_here(door: Door, to_door: httpx.Client) -> None:
     lines = [*events(("1", "/region/07")), b"{", b"[1]", b'{"id": "x"}', b"\xff\xfe", *events(("2", "/region/06"))]
-    told = Sender(to_door, KEYS, ignore).send(lines)
+    told = Sender(to_door, KEYS.get, ignore).send(lines)
     assert told.accepted == 1
     assert [refused.line for refused in told.refused] == [1, 2, 3, 4, 5]
-    assert told.refused[0].reason == "no key of '/region/07' in keys.json"
+    assert told.refused[0].reason == "no key of '/region/07': LAHETE_KEY_FILE names its file"
     assert "a source is needed" in told.refused[2].reason
     assert door.asked == [("key-06", ["2"])]
 
@@ -123,7 +123,7 @@ def test_a_source_without_a_key_and_what_is_no_event_are_refused_here(door: Door
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_door_that_cannot_now_is_asked_again(door: Door, to_door: httpx.Client, status: int) -> None:
     door.answers = [(status, {}, {"detail": "later"}), (status, {}, {"detail": "later"})]
-    told = Sender(to_door, KEYS, ignore).send(events(("1", "/region/06"), ("2", "/region/06")))
+    told = Sender(to_door, KEYS.get, ignore).send(events(("1", "/region/06"), ("2", "/region/06")))
     assert (told.accepted, told.refused) == (2, [])
     assert [ids for _, ids in door.asked] == [["1", "2"]] * 3
 
@@ -135,7 +135,7 @@ def test_a_wait_that_would_be_too_long_ends_it_with_the_line_that_was_reached(
     with pytest.raises(
         VerbError, match=r"^line 2 and what follows: not sent: the platform is stopping \(1 accepted, 0"
     ):
-        Sender(to_door, KEYS, ignore).send(events(("1", "/region/06"), ("2", "/region/08")))
+        Sender(to_door, KEYS.get, ignore).send(events(("1", "/region/06"), ("2", "/region/08")))
 
 
 def test_a_door_where_nobody_answers_ends_it(free_port: Callable[[], int]) -> None:
@@ -143,7 +143,7 @@ def test_a_door_where_nobody_answers_ends_it(free_port: Callable[[], int]) -> No
         client(f"http://127.0.0.1:{free_port()}", None) as nowhere,
         pytest.raises(VerbError, match="line 1 and what follows: not sent: no answer"),
     ):
-        Sender(nowhere, KEYS, ignore, retry_seconds=0.3).send(events(("1", "/region/06")))
+        Sender(nowhere, KEYS.get, ignore, retry_seconds=0.3).send(events(("1", "/region/06")))
 
 
 @pytest.fixture

@@ -9,11 +9,24 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cli.ask import key_of, own_key
+from cli.failure import VerbError
 from cli.main import app
 from deploy.demo.register import load_opistos
 from deploy.embedded.key_changes import pending_changes, record_of
-from deploy.embedded.keys import MONITOR, add_key, check_holder, make_keys, read_keys, revoke_keys
-from deploy.embedded.state import Folder, open_folder
+from deploy.embedded.keys import (
+    MONITOR,
+    add_key,
+    check_holder,
+    check_nothing_is_plain,
+    holders,
+    know_monitors_key,
+    make_keys,
+    make_monitors_key,
+    read_keys,
+    revoke_keys,
+)
+from deploy.embedded.state import Folder, FolderError, open_folder
 from shared.contracts.envelope import check_class, decode, read_kafka
 from shared.contracts.from_services import AccessRecorded
 from shared.http.keys import Keyring, hash_of
@@ -28,8 +41,9 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_first_run_makes_keys_for_the_regions_the_opistos_and_the_first_people(folder: Folder) -> None:
+def test_demo_and_test_make_keys_for_the_regions_the_opistos_and_the_first_people(folder: Folder) -> None:
     make_keys(folder)
+    make_monitors_key(folder)
     keys = json.loads(folder.keys.read_text())
     opistos, _ = load_opistos()
     regions = [holder for holder in keys if holder.startswith("/region/")]
@@ -43,6 +57,7 @@ def test_a_first_run_makes_keys_for_the_regions_the_opistos_and_the_first_people
 
 def test_the_services_know_every_key_and_no_plain_text_of_it(folder: Folder) -> None:
     make_keys(folder)
+    make_monitors_key(folder)
     keyring, hashes = Keyring(folder.hashes), folder.hashes.read_text()
     for holder, key in read_keys(folder).items():
         assert keyring.holder(key) == holder
@@ -53,10 +68,12 @@ def test_the_services_know_every_key_and_no_plain_text_of_it(folder: Folder) -> 
 
 def test_a_later_run_keeps_the_keys(folder: Folder) -> None:
     make_keys(folder)
+    make_monitors_key(folder)
     added = add_key(folder, "ops:anna")
     files = (folder.keys, folder.hashes, folder.service_key)
     before = [file.read_text() for file in files]
     make_keys(folder)
+    make_monitors_key(folder)
     assert [file.read_text() for file in files] == before
     assert Keyring(folder.hashes).holder(added) == "ops:anna"
 
@@ -71,8 +88,10 @@ def test_keys_that_were_copied_to_a_new_folder_go_on(folder: Folder, tmp_path: P
 
 def test_lost_hashes_are_made_again_from_the_keys(folder: Folder) -> None:
     make_keys(folder)
+    make_monitors_key(folder)
     folder.hashes.unlink()
     make_keys(folder)
+    make_monitors_key(folder)
     key = read_keys(folder)["/region/06"]
     assert Keyring(folder.hashes).holder(key) == "/region/06"
     assert Keyring(folder.hashes).holder(folder.service_key.read_text()) == MONITOR
@@ -82,10 +101,74 @@ def test_a_new_key_leaves_the_old_one_until_both_are_revoked(folder: Folder) -> 
     old, new = add_key(folder, "/opisto/1.2.3"), add_key(folder, "/opisto/1.2.3")
     keyring = Keyring(folder.hashes)
     assert keyring.holder(old) == keyring.holder(new) == "/opisto/1.2.3"
-    assert read_keys(folder) == {"/opisto/1.2.3": new}
     assert revoke_keys(folder, "/opisto/1.2.3") == 2
     assert keyring.holder(old) is keyring.holder(new) is None
-    assert read_keys(folder) == {}
+
+
+def test_a_key_that_was_added_stands_nowhere_in_plain_text(folder: Folder) -> None:
+    keys = [add_key(folder, holder) for holder in ("ops:anna", "/region/06", MONITOR)]
+    assert not folder.keys.exists()
+    kept = "".join(path.read_text() for path in folder.path.rglob("*") if path.is_file())
+    assert not [key for key in keys if key in kept]
+
+
+def test_in_demo_and_test_the_newest_of_each_holder_is_kept_to_be_tried(folder: Folder) -> None:
+    make_keys(folder)
+    old, new = add_key(folder, "/region/06"), add_key(folder, "/region/06")
+    assert read_keys(folder)["/region/06"] == new != old
+    assert revoke_keys(folder, "/region/06") == 3
+    assert "/region/06" not in read_keys(folder)
+
+
+def test_production_makes_a_key_for_nobody_but_the_monitor(folder: Folder) -> None:
+    check_nothing_is_plain(folder)
+    make_monitors_key(folder)
+    assert holders(folder) == {MONITOR: 1}
+    assert not folder.keys.exists()
+
+
+def test_production_does_not_start_where_plain_keys_are_kept(folder: Folder) -> None:
+    make_keys(folder)
+    with pytest.raises(FolderError, match=r"keys\.json holds keys in plain text, which is for demo and test: "):
+        check_nothing_is_plain(folder)
+
+
+@pytest.mark.parametrize("added_again", [False, True])
+def test_who_was_revoked_stays_revoked_over_restarts_until_a_key_is_added(folder: Folder, *, added_again: bool) -> None:
+    make_keys(folder)
+    keyring, before = Keyring(folder.hashes), folder.keys.read_bytes()
+    old = read_keys(folder)["/region/06"]
+    revoke_keys(folder, "/region/06")
+    key = add_key(folder, "/region/06") if added_again else ""
+    folder.keys.write_bytes(before)  # a copy of before comes back
+    make_keys(folder)
+    assert keyring.holder(old) is None
+    assert holders(folder).get("/region/06", 0) == (1 if added_again else 0)
+    assert keyring.holder(key) == ("/region/06" if added_again else None)
+
+
+def test_who_was_revoked_in_production_is_given_no_key_by_a_demo_in_the_same_folder(folder: Folder) -> None:
+    add_key(folder, "/region/06")
+    revoke_keys(folder, "/region/06")
+    make_keys(folder)
+    assert "/region/06" not in read_keys(folder)
+    assert "/region/06" not in holders(folder)
+
+
+def test_the_monitors_key_is_one_and_another_takes_its_place(folder: Folder) -> None:
+    make_monitors_key(folder)
+    keyring, first = Keyring(folder.hashes), folder.service_key.read_text()
+    second = add_key(folder, MONITOR)
+    assert (keyring.holder(first), keyring.holder(second)) == (None, MONITOR)
+    make_monitors_key(folder)  # what its file holds is no key any more
+    third = folder.service_key.read_text()
+    assert (keyring.holder(second), keyring.holder(third)) == (None, MONITOR)
+    know_monitors_key(folder, "made elsewhere")
+    assert (keyring.holder(third), keyring.holder("made elsewhere")) == (None, MONITOR)
+    with pytest.raises(
+        ValueError, match="the platform's own; `lahete key add service:monitor` puts another in its place"
+    ):
+        revoke_keys(folder, MONITOR)
 
 
 def test_what_changed_waits_to_be_told_without_the_key_or_its_hash(folder: Folder) -> None:
@@ -119,7 +202,9 @@ def test_a_change_is_told_as_an_access_whose_id_stays_the_same(folder: Folder) -
     )
 
 
-@pytest.mark.parametrize("holder", ["/region/06", "/opisto/1.2.246.562.10.1", "ops:anna", "reader:a.b-c_1"])
+@pytest.mark.parametrize(
+    "holder", ["/region/06", "/opisto/1.2.246.562.10.1", "ops:anna", "reader:a.b-c_1", "service:monitor"]
+)
 def test_who_may_hold_a_key(holder: str) -> None:
     check_holder(holder)
 
@@ -127,7 +212,7 @@ def test_who_may_hold_a_key(holder: str) -> None:
 @pytest.mark.parametrize(
     "holder",
     [
-        *("/region/91", "/region/99", "/region/6", "/opisto/", "/opisto/Ä", "/service/monitor", "service:monitor"),
+        *("/region/91", "/region/99", "/region/6", "/opisto/", "/opisto/Ä", "/service/monitor", "service:notify"),
         *("ops:", "ops:Anna", "ops:a b", "admin:a", "", "06", "/region/06\n", "/opisto/" + "a" * 61),
     ],
 )
@@ -141,13 +226,42 @@ def test_add_prints_the_key_once_and_list_never(tmp_path: Path) -> None:
     added = CliRunner().invoke(app, ["key", "add", "ops:anna", *at])
     assert added.exit_code == 0
     key = added.stdout.strip()
-    assert read_keys(Folder(tmp_path / "d")) == {"ops:anna": key}
+    assert Keyring(Folder(tmp_path / "d").hashes).holder(key) == "ops:anna"
     listed = CliRunner().invoke(app, ["key", "list", "--json", *at])
     assert json.loads(listed.stdout) == [{"holder": "ops:anna", "keys": 1}]
     plain = CliRunner().invoke(app, ["key", "list", *at])
     assert plain.stdout == "holder\tkeys\nops:anna\t1\n"
     assert CliRunner().invoke(app, ["key", "revoke", "ops:anna", *at]).exit_code == 0
     assert json.loads(CliRunner().invoke(app, ["key", "list", "--json", *at]).stdout) == []
+    assert CliRunner().invoke(app, ["key", "revoke", MONITOR, *at]).exit_code == 2
+
+
+# --- with which key a verb asks and sends
+
+
+def test_a_verb_uses_the_key_of_the_file_that_is_named_before_those_of_a_demo(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_keys(folder)
+    monkeypatch.delenv("LAHETE_KEY_FILE", raising=False)
+    assert own_key() == ""
+    assert key_of(folder, "/region/06") == read_keys(folder)["/region/06"]
+    mine = tmp_path / "mine"
+    mine.write_text("lahete_mine\n")
+    monkeypatch.setenv("LAHETE_KEY_FILE", str(mine))
+    assert own_key() == key_of(folder, "/region/06") == "lahete_mine"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff"])
+def test_a_file_that_holds_no_key_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    file = tmp_path / "mine"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("LAHETE_KEY_FILE", str(file))
+    with pytest.raises(VerbError, match=r"^LAHETE_KEY_FILE: .*mine (cannot be read: |is empty)"):
+        own_key()
 
 
 def test_a_holder_that_cannot_be_is_wrong_use(tmp_path: Path) -> None:
