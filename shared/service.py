@@ -31,6 +31,7 @@ from shared.http.counted import Counted
 from shared.http.guard import LogGuard
 from shared.http.keys import Keyring
 from shared.http.rates import Rates
+from shared.http.room import Bounds
 from shared.http.server import application, bind, server
 from shared.private import CHILDREN_UMASK, make_private_folder
 from shared.settings import PlatformSettings, stop_start
@@ -127,7 +128,7 @@ async def _run(app: App) -> None:
         "fault": lambda: ground.fault,
         **app.state,
     }
-    http = server(Counted(application(routes_of(app), lacks, state), table.service))
+    http = server(Counted(application(routes_of(app), lacks, state), table.service), Bounds.of(settings))
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:

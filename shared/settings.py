@@ -75,6 +75,15 @@ class PlatformSettings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="the address HTTP listens on")
     port: int = Field(0, ge=0, le=65_535, description="the port of this service")
+    http_connections: int = Field(
+        512, ge=1, description="connections to a service's HTTP; beyond it the longest idle one is closed for a new one"
+    )
+    http_connections_an_address: int = Field(
+        256, ge=1, description="the same from one address: a proxy before the service is one"
+    )
+    http_head_seconds: float = Field(10, gt=0, description="seconds in which the head of a request must come, else 408")
+    http_body_seconds: float = Field(60, gt=0, description="seconds in which its body must come, else 408")
+    http_idle_seconds: float = Field(60, ge=1, description="seconds that a connection is kept between two requests")
     requests_a_minute: int = Field(
         30_000, ge=1, description="requests a key may make a minute at an instance; then 429"
     )

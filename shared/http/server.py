@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -18,7 +19,9 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from shared.http import problems
+from shared.http.protocol import BoundedProtocol
 from shared.http.query import strict
+from shared.http.room import Bounds, Room
 from shared.store import StoreUnavailable
 
 
@@ -82,7 +85,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def server(app: ASGIApp) -> Server:
+def server(app: ASGIApp, bounds: Bounds) -> Server:
     """A server without an access log: URLs hold tokens and ids."""
     config = uvicorn.Config(
         app,
@@ -92,5 +95,8 @@ def server(app: ASGIApp) -> Server:
         timeout_graceful_shutdown=5,
         server_header=False,
         proxy_headers=False,
+        ws="none",
+        http=partial(BoundedProtocol, room=Room(bounds)),  # type: ignore[arg-type]
+        timeout_keep_alive=int(bounds.idle_seconds),
     )
     return Server(config)

@@ -1,0 +1,189 @@
+"""HTTP/1.1 as uvicorn and httptools read it, within bounds: of a head's size, of time, of requests sent ahead.
+
+httptools keeps what it has not understood yet, however long, and uvicorn waits for it, however slowly it comes. Here what
+brings a request no further is counted, and each connection has a clock from its first moment. docs/decisions/0008.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from shared.http.problems import ProblemError, respond
+from shared.http.room import Room
+
+MAX_HEAD: Final = 64 * 1024
+MAX_AHEAD: Final = 16
+"""Requests that may wait behind the one that is being answered."""
+_PIECE: Final = 16 * 1024
+_LINGER: Final = 2.0
+"""Seconds in which what still comes is thrown away, so that the sender reads the answer before the connection ends."""
+_MAX_THROWN_AWAY: Final = 16 * 1024 * 1024
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *, room: Room, **of_uvicorn: Any) -> None:
+        super().__init__(**of_uvicorn)
+        self._room = room
+        self._timer: asyncio.TimerHandle | None = None
+        self._reads_body = False
+        self._got_further = False
+        self._held = 0
+        self._thrown_away = 0
+        self._over = False
+        self._fault = ProblemError(400, "this is no HTTP/1.1 request")
+
+    @property
+    def address(self) -> str:
+        """Where it comes from."""
+        return self.client[0] if self.client else ""
+
+    # --- the connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self._room.enter(self):
+            self._arm(self._room.bounds.head_seconds, self._too_slow)
+        else:
+            self._over = True
+            transport.write(_bytes_of(respond(ProblemError(503, "too many connections; come again", retry_after=1))))
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        self._room.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), _PIECE):
+            if self._over:
+                self._throw_away(len(data) - start)
+                return
+            if self.transport.is_closing():
+                return
+            self._feed(data[start : start + _PIECE])
+
+    def _feed(self, piece: bytes) -> None:
+        self._got_further = False
+        super().data_received(piece)
+        if self._over:
+            return
+        self._held = 0 if self._got_further else self._held + len(piece)
+        if self._held > MAX_HEAD:
+            self._refuse(_too_long())
+        elif self._timer is None and not self._is_answering:
+            self._arm(self._room.bounds.head_seconds, self._too_slow)
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    # --- what the parser finds; an exception here ends in `send_400_response`
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._arm(self._room.bounds.head_seconds, self._too_slow)
+
+    def on_headers_complete(self) -> None:
+        self._got_further = True
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD:
+            self._fault = _too_long()
+            raise self._fault
+        if len(self.pipeline) >= MAX_AHEAD:
+            self._fault = ProblemError(429, "too many requests are sent ahead; wait for an answer", retry_after=1)
+            raise self._fault
+        super().on_headers_complete()
+        self._room.has_work(self)
+        self._reads_body = True
+        self._arm(self._room.bounds.body_seconds, self._too_slow)
+
+    def on_body(self, body: bytes) -> None:
+        self._got_further = True
+        super().on_body(body)
+        if self.cycle.response_complete:
+            self._throw_away(len(body))
+
+    def on_message_complete(self) -> None:
+        self._got_further = True
+        self._reads_body = False
+        self._disarm()
+        super().on_message_complete()
+        if not self._is_answering:
+            self._arm(self._room.bounds.idle_seconds, self._end)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._end()
+            return
+        if not self.pipeline:
+            self._room.waits(self)
+        if self._reads_body and not self._is_answering:
+            self._unset_keepalive_if_required()
+            self._arm(_LINGER, self._end)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._fault)
+
+    # --- the end of it
+
+    def give_way(self) -> None:
+        """Others need its place, and it has asked for nothing yet, or has its answer."""
+        self.transport.abort()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._end()
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self._is_answering and not self._reads_body:
+            self.cycle.keep_alive = False  # the answer to the request before it goes out first
+        else:
+            self._refuse(ProblemError(408, "the request did not come to its end in time"))
+
+    def _refuse(self, error: ProblemError) -> None:
+        """Answers, where nothing else is being answered, and reads no more."""
+        self._over = True
+        if not self._is_answering or not (self.cycle.response_started or self.pipeline):
+            self.transport.write(_bytes_of(respond(error)))
+            self.transport.write_eof()
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.pipeline.clear()
+        self.flow.resume_reading()
+        self._arm(_LINGER, self._end)
+
+    def _throw_away(self, count: int) -> None:
+        self._thrown_away += count
+        if self._thrown_away > _MAX_THROWN_AWAY:
+            self.transport.abort()
+
+    def _end(self) -> None:
+        """Closes; who does not read his answer, and so keeps it in memory, is cut off."""
+        self.transport.close()
+        self._disarm()
+        self.loop.call_later(_LINGER, self.transport.abort)
+
+    def _arm(self, seconds: float, act: Callable[[], None]) -> None:
+        self._disarm()
+        self._timer = self.loop.call_later(seconds, act)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _too_long() -> ProblemError:
+    return ProblemError(431, f"the head has more than {MAX_HEAD} bytes")
+
+
+def _bytes_of(response: Response) -> bytes:
+    lines = [STATUS_LINE[response.status_code], b"connection: close\r\n"]
+    lines += [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
+    return b"".join([*lines, b"\r\n", bytes(response.body)])

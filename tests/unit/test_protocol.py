@@ -1,0 +1,386 @@
+"""The doors against connections that misbehave, over real sockets: slow, endless, wide, idle, many."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import wraps
+from typing import Any
+
+import pytest
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shared.http import protocol
+from shared.http.body import read_body
+from shared.http.protocol import MAX_AHEAD, MAX_HEAD
+from shared.http.room import Bounds, Room
+from shared.http.server import Server, application, bind, server
+
+BOUNDS = Bounds(connections=50, an_address=40, head_seconds=30, body_seconds=30, idle_seconds=30)
+LIVE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+class Talk:
+    """One connection to the server."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def say(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answer(self) -> tuple[int, bytes]:
+        """The next answer: its status and body."""
+        head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
+        length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        return int(head.split()[1]), await self.reader.readexactly(int(length))
+
+    async def ends(self) -> None:
+        """Waits until the server has closed it."""
+        try:
+            while await self.reader.read(65_536):
+                pass
+        except ConnectionError:
+            pass
+
+    async def endless(self, begin: bytes, again: bytes) -> int:
+        """Sends without end; the status of what comes back, or 0 where the connection is cut without a word."""
+        with_answer = asyncio.ensure_future(self.answer())
+        try:
+            await self.say(begin)
+            while not with_answer.done():
+                await self.say(again)
+                await asyncio.sleep(0)
+        except ConnectionError:
+            pass
+        try:
+            return (await with_answer)[0]
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return 0
+
+
+class Doors:
+    """A server that runs, with two addresses besides the health: one reads its body, one waits to be let go."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.let_go = asyncio.Event()
+        self.asked = 0
+        routes = [
+            Route("/body", self._body, methods=["POST"]),
+            Route("/unread", self._unread, methods=["POST"]),
+            Route("/wait", self._wait),
+            Route("/large", self._large),
+        ]
+        self._listening = bind("127.0.0.1", 0)
+        self.port = self._listening.getsockname()[1]
+        self.server: Server = server(application(routes, list, {}), bounds)
+        self._serving = asyncio.ensure_future(self.server.serve(sockets=[self._listening]))
+
+    @property
+    def connections(self) -> int:
+        return len(self.server.server_state.connections)
+
+    async def _body(self, request: Request) -> Response:
+        return Response(str(len(await read_body(request, 10_000_000))))
+
+    async def _unread(self, _: Request) -> Response:
+        return Response("unread")
+
+    async def _wait(self, _: Request) -> Response:
+        self.asked += 1
+        await self.let_go.wait()
+        return Response("gone")
+
+    async def _large(self, _: Request) -> Response:
+        return Response(b"x" * 30_000_000)
+
+    async def talk(self) -> Talk:
+        return Talk(*await asyncio.open_connection("127.0.0.1", self.port))
+
+    async def live(self) -> int:
+        """What an honest caller is answered."""
+        talk = await self.talk()
+        await talk.say(LIVE)
+        status, _ = await talk.answer()
+        talk.writer.close()
+        return status
+
+    async def close(self) -> None:
+        self.let_go.set()
+        self.server.should_exit = True
+        await self._serving
+
+
+@asynccontextmanager
+async def doors(**bounds: Any) -> AsyncIterator[Doors]:
+    one = Doors(replace(BOUNDS, **bounds))
+    while not one.server.started:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    yield one
+    await one.close()
+
+
+async def comes(condition: Callable[[], bool]) -> None:
+    """Waits until it holds."""
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+def asynchronous(test: Callable[..., Awaitable[None]]) -> Any:
+    """On the loop that services run on: how a socket is closed is the loop's."""
+
+    @wraps(test)
+    def run(**fixtures: Any) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(test(**fixtures))  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_LINGER", 0.2)
+
+
+# --- heads
+
+
+@pytest.mark.parametrize(
+    ("begin", "again"),
+    [
+        (b"GET /", b"a" * 50_000),
+        (b"GET / HTTP/1.1\r\nx: ", b"a" * 50_000),
+        (b"GET / HTTP/1.1\r\n", b"a" * 50_000),
+        (b"GET / HTTP/1.1\r\n", b"x: 1\r\n" * 5_000),
+        (b"POST /body HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", b"x: 1\r\n" * 5_000),
+        (b"POST /body HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nx: ", b"a" * 50_000),
+        (b"POST /body HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1;", b"a" * 50_000),
+        (b"", b"\r\n" * 25_000),
+    ],
+    ids=["url", "value", "name", "lines", "trailers", "a trailer", "a chunk's extension", "blank lines"],
+)
+@asynchronous
+async def test_a_head_without_end_is_431_and_takes_nothing_from_others(begin: bytes, again: bytes) -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        assert await talk.endless(begin, again) in {431, 400}
+        assert await one.live() == 200
+        talk.writer.close()
+        await comes(lambda: one.connections <= 1)
+
+
+@asynchronous
+async def test_a_head_of_64_kib_is_taken_and_a_longer_one_is_not() -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        for size, status in ((MAX_HEAD - 100, 200), (MAX_HEAD + 100, 431)):
+            await talk.say(b"GET /health/live HTTP/1.1\r\nx: " + b"a" * (size - 29) + b"\r\n\r\n")
+            assert (await talk.answer())[0] == status
+        await talk.ends()
+
+
+@asynchronous
+async def test_a_head_that_comes_too_slowly_is_408() -> None:
+    async with doors(head_seconds=0.2) as one:
+        talks = [await one.talk() for _ in range(3)]
+        await talks[1].say(b"GET / HT")
+        await talks[2].say(LIVE)
+        await talks[2].answer()
+        await talks[2].say(b"\r\n")
+        for talk in talks:
+            assert (await talk.answer())[0] == 408
+            await talk.ends()
+
+
+@asynchronous
+async def test_a_connection_that_brings_no_other_request_is_closed() -> None:
+    async with doors(idle_seconds=1) as one:
+        talk = await one.talk()
+        await talk.say(LIVE)
+        await talk.answer()
+        await talk.ends()
+
+
+# --- bodies
+
+
+@asynchronous
+async def test_a_body_that_comes_too_slowly_is_408() -> None:
+    async with doors(body_seconds=0.2) as one:
+        talk = await one.talk()
+        await talk.say(b"POST /body HTTP/1.1\r\ncontent-length: 10\r\n\r\n1234")
+        assert (await talk.answer())[0] == 408
+        await talk.ends()
+
+
+@asynchronous
+async def test_an_answer_does_not_wait_for_a_body_that_nobody_reads_and_the_next_request_is_read() -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        await talk.say(b"POST /unread HTTP/1.1\r\ncontent-length: 200000\r\n\r\n")
+        assert await talk.answer() == (200, b"unread")
+        await talk.say(b"x" * 200_000 + LIVE)
+        assert (await talk.answer())[0] == 200
+
+
+@asynchronous
+async def test_what_is_too_large_is_refused_at_its_announcement_and_not_read_to_its_end() -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        await talk.say(b"POST /body HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\n")
+        assert (await talk.answer())[0] == 413
+        await talk.ends()
+
+
+@asynchronous
+async def test_who_leaves_in_the_middle_of_his_body_is_no_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        await talk.say(b"POST /body HTTP/1.1\r\ncontent-length: 10\r\n\r\n1234")
+        await comes(lambda: len(one.server.server_state.tasks) == 1)
+        talk.writer.close()
+        await comes(lambda: not one.server.server_state.tasks)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@asynchronous
+async def test_who_does_not_read_his_answer_is_cut_off() -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        await talk.say(b"GET /large HTTP/1.1\r\nconnection: close\r\n\r\n")
+        await talk.reader.readuntil(b"\r\n\r\n")
+        await comes(lambda: one.connections == 0)
+
+
+# --- requests that are none, or more than one
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40),
+        b"GET /\xff HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/9.1\r\n\r\n",
+        b"G\x00T / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nx\x00: 1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nx: 1\x00\r\n\r\n",
+        b"POST /body HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n12",
+        b"POST /body HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\n1",
+        b"POST /body HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /body HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+        b"POST /body HTTP/1.1\r\ncontent-length: 99999999999999999999999999\r\n\r\n",
+        b"POST /body HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /body HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+    ],
+)
+@asynchronous
+async def test_what_is_no_request_is_400_and_the_end_of_the_connection(request_: bytes) -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        await talk.say(request_)
+        status, body = await talk.answer()
+        assert status == 400
+        assert b'"status":400' in body
+        await talk.ends()
+
+
+@pytest.mark.parametrize("upgrade", [b"websocket", b"h2c"])
+@asynchronous
+async def test_nothing_is_upgraded(upgrade: bytes) -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        head = b"GET /health/live HTTP/1.1\r\nconnection: upgrade\r\nupgrade: " + upgrade
+        await talk.say(head + b"\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        assert (await talk.answer())[0] == 200
+
+
+@asynchronous
+async def test_requests_sent_ahead_are_answered_in_order_and_too_many_end_the_connection() -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        await talk.say(LIVE * MAX_AHEAD)
+        assert [(await talk.answer())[0] for _ in range(MAX_AHEAD)] == [200] * MAX_AHEAD
+        await talk.say(LIVE * 5_000)
+        await talk.ends()
+        assert await one.live() == 200
+
+
+# --- many
+
+
+@asynchronous
+async def test_where_there_is_no_room_the_longest_idle_gives_way_and_an_honest_request_is_answered() -> None:
+    async with doors(an_address=4) as one:
+        held = [await one.talk() for _ in range(4)]
+        await held[0].say(LIVE)
+        await held[0].answer()
+        await held[1].say(b"GET / HT")
+        for _ in range(3):
+            assert await one.live() == 200
+        await held[1].ends()
+        assert one.connections <= 4
+
+
+@asynchronous
+async def test_nobody_who_waits_for_an_answer_gives_way() -> None:
+    async with doors(connections=3) as one:
+        held = [await one.talk() for _ in range(3)]
+        for talk in held:
+            await talk.say(b"GET /wait HTTP/1.1\r\n\r\n")
+        await comes(lambda: one.asked == 3)
+        late = await one.talk()
+        assert (await late.answer())[0] == 503
+        one.let_go.set()
+        assert [await talk.answer() for talk in held] == [(200, b"gone")] * 3
+        assert await one.live() == 200
+
+
+class Held:
+    """A connection of a model."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.is_there = True
+
+    def give_way(self) -> None:
+        self.is_there = False
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["enter", "work", "wait", "leave"]), st.sampled_from("abc"), st.integers(0, 20))
+)
+
+
+@given(STEPS)
+def test_there_are_never_more_than_may_be_and_who_works_is_never_closed(steps: list[tuple[str, str, int]]) -> None:
+    room = Room(Bounds(6, 3, 1, 1, 1))
+    everyone: list[Held] = []
+    working: set[Held] = set()
+    for what, address, place in steps:
+        one = everyone[place % len(everyone)] if everyone else Held(address)
+        if what == "enter":
+            one = Held(address)
+            if room.enter(one):
+                everyone.append(one)
+        elif what == "work" and one.is_there:
+            room.has_work(one)
+            working.add(one)
+        elif what == "wait":
+            room.waits(one)
+            working.discard(one)
+        elif what == "leave":
+            room.leave(one)
+            one.is_there = False
+            working.discard(one)
+        there = [held for held in everyone if held.is_there]
+        assert len(room) == len(there) <= 6
+        assert all(sum(held.address == address for held in there) <= 3 for address in "abc")
+        assert all(held.is_there for held in working)
+        assert set(room._from) == {held.address for held in there}
