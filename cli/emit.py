@@ -1,5 +1,6 @@
 """`lahete emit`."""
 
+import os
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -17,9 +18,18 @@ from cli.options import DEFAULT_DIR, Dir, Json
 
 DOOR = "referral"
 
-File = Annotated[
-    Path, typer.Argument(help="The file; - is standard input.", exists=True, dir_okay=False, allow_dash=True)
-]
+STANDARD_INPUT = Path("-")
+
+
+def _readable(text: str) -> Path:
+    """A file that is there, or standard input. Typer's own check takes `-` for a file's name where a path is made of it."""
+    path = Path(text)
+    if path == STANDARD_INPUT or (path.exists() and not path.is_dir() and os.access(path, os.R_OK)):
+        return path
+    raise typer.BadParameter(f"{text}: is no file that can be read; - is standard input")
+
+
+File = Annotated[Path, typer.Argument(help="The file; - is standard input.", parser=_readable, metavar="FILE")]
 
 
 def emit(file: File, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
@@ -28,7 +38,7 @@ def emit(file: File, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> Non
     A line refused is printed with its number and reason and does not stop the rest; exit code 1 then.
     """
     with ExitStack() as stack:
-        lines: Iterable[bytes] = sys.stdin.buffer if file == Path("-") else stack.enter_context(file.open("rb"))
+        lines: Iterable[bytes] = sys.stdin.buffer if file == STANDARD_INPUT else stack.enter_context(file.open("rb"))
         told = send(lines, directory, json=json)
     if told.refused:
         raise typer.Exit(1)

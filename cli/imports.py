@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli import terminal
-from cli.emit import File, send
+from cli.emit import STANDARD_INPUT, File, send
 from cli.failure import VerbError
 from cli.linked_events import Refusal, convert
 from cli.linked_events_fields import shown
@@ -61,7 +61,7 @@ def linked_events(
 
 
 def _document(file: Path) -> object:
-    content = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
+    content = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
     try:
         document: object = json_.loads(content)
     except (ValueError, RecursionError) as error:

@@ -203,7 +203,7 @@ def _price_of(offer: Row) -> int:
         prices = [price for text in _price_texts(offer.get(field)) if (price := greatest_price(text)) is not None]
         if prices:
             return max(prices)
-    raise Unusable("offers", offer.get("price"), "names no amount in euros")
+    raise Unusable("offers", offer.get("price"), "names no sure amount in euros")
 
 
 def _price_texts(value: object) -> list[str]:

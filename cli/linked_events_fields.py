@@ -16,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 MAX_TEXT: Final = 4_000
 MAX_CODE: Final = 64
+DEAREST: Final = 1_000_000
+"""Cents: what is read as more than that of a course is no price."""
 LANGUAGES: Final = ("fi", "sv", "en", "se")
 
 Row = Mapping[str, Any]
@@ -28,12 +30,16 @@ _NOT_IN_A_CODE = re.compile(r"[^A-Za-z0-9._:-]+")
 _BLOCKS = frozenset({"p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4", "h5", "h6"})
 _UNSEEN = frozenset({"script", "style"})
 
-_NUMBER = r"(?<![\d.,])(?:\d{1,3}(?:\.\d{3})+(?:,\d{1,2})?|\d{1,6}(?:[.,]\d{1,2})?)(?![\d])"
+_GROUPING = r"[ .'\u2019]"  # of thousands; `plain` has made every kind of blank one
+_NUMBER = rf"(?<![\d.,'\u2019])(?:\d{{1,3}}(?:{_GROUPING}\d{{3}})+(?:,\d{{1,2}})?|\d{{1,6}}(?:[.,]\d{{1,2}})?)(?![\d])"
 _RANGE = rf"({_NUMBER})(?:\s*[-\u2013\u2014/]\s*({_NUMBER}))?"
 _EURO = r"(?:€|eur(?![a-z])|euro[a-zåäö]*|e(?![\w-]))"
 _BEFORE_EURO = re.compile(rf"{_RANGE}\s*(?:,[-\u2013\u2014]|{_EURO})", re.IGNORECASE)
 _AFTER_EURO = re.compile(rf"€\s*{_RANGE}", re.IGNORECASE)
 _BARE = re.compile(rf"\s*{_NUMBER}(?:\s*[-\u2013\u2014/;|]\s*{_NUMBER})*\s*")
+_RECKONED = re.compile(
+    rf"[\d€]\s*[x×*·]\s*\d|\d\s*(?:kertaa|krt|kpl|gånger|ggr)\s*[àá@]?\s*\d|\b[àá]\s*\d|{_EURO}\s*\+.*\d", re.IGNORECASE
+)
 _FREE = re.compile(
     r"\b(maksu(ton|tta|ttomia)|ilmai(nen|seksi|sia)|vapaa pääsy|gratis|fritt inträde|free)\b", re.IGNORECASE
 )
@@ -168,10 +174,15 @@ def digest(text: str) -> str:
 
 
 def greatest_price(text: str) -> int | None:
-    """The greatest euro amount that a price text names, in cents; 0 if it says free; None if it says neither."""
+    """The greatest euro amount that a price text names, in cents; 0 if it says free; None if it says neither.
+
+    None as well where the price is left to be reckoned (`12 × 100 €`, `50 € + 20 €`), or is more than any course's.
+    """
+    if _RECKONED.search(text):
+        return None
     cents = [_cents(number) for number in _amounts(text)]
     if cents:
-        return max(cents)
+        return max(cents) if max(cents) <= DEAREST else None
     return 0 if _FREE.search(text) else None
 
 
@@ -185,7 +196,7 @@ def _amounts(text: str) -> Iterator[str]:
 
 
 def _cents(number: str) -> int:
-    euros, _, fraction = re.sub(r"\.(?=\d{3})", "", number).replace(",", ".").partition(".")
+    euros, _, fraction = re.sub(rf"{_GROUPING}(?=\d{{3}})", "", number).replace(",", ".").partition(".")
     return int(euros) * 100 + int(fraction.ljust(2, "0") if fraction else 0)
 
 

@@ -17,6 +17,7 @@ from cli import (
     emit,
     imports,
     key,
+    restart,
     run,
     settings,
     setup,
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(run.run)
 app.command()(run.stop)
+app.command("restart")(restart.restart_)
 app.command()(status.status)
 app.command()(emit.emit)
 app.add_typer(imports.app, name="import")

@@ -9,13 +9,13 @@ from aiokafka.errors import KafkaError
 from cli import terminal
 from cli.ask import ask_monitor, cluster_of, running
 from cli.options import DEFAULT_DIR, Dir, Json
-from deploy.embedded.processes import is_alive, is_ready
+from deploy.embedded.processes import is_alive, port_of, what_lacks
 from deploy.embedded.state import Run
 from shared.engine.lag import READS, lags
 
 
 def status(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
-    """What runs: every process, whether it lives and is ready, its URL, and how far its group is behind.
+    """What runs: every process, whether it lives and is ready, its URL, how far its group is behind; why not, below.
 
     Exit code 1 where nothing runs, or something is not as it should be.
     """
@@ -29,15 +29,21 @@ def status(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     else:
         columns = ("name", "pid", "alive", "ready", "lag", "url")
         terminal.table(columns, [[_shown(process[column]) for column in columns] for process in processes])
+        for process in processes:
+            for line in process["missing"]:
+                terminal.line(f"{process['name']} is not ready: {line}")
         terminal.line(f"kafka {run.kafka}, store {run.store}, {run.platform_clock().now():%Y-%m-%d %H:%M} by its clock")
     if not all(process["alive"] and process["ready"] is not False for process in processes):
         raise typer.Exit(1)
 
 
 def _process(name: str, pid: int, run: Run) -> dict[str, Any]:
-    url = run.urls.get(name)
-    ready = is_ready(int(url.rpartition(":")[2])) if url else None
-    return {"name": name, "pid": pid, "alive": is_alive(pid), "ready": ready, "url": url}
+    process = {"name": name, "pid": pid, "alive": is_alive(pid), "ready": None, "url": None, "missing": []}
+    if url := run.urls.get(name):
+        lacks = what_lacks(port_of(url))
+        missing = ["it does not answer"] if lacks is None else lacks
+        process |= {"ready": not missing, "url": url, "missing": missing}
+    return process
 
 
 def _behind(run: Run) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """One service as a process of the supervisor: started, asked whether it is ready, started anew when it died, ended."""
 
 import http.client
+import json
 import signal
 import subprocess
 import sys
@@ -170,15 +171,25 @@ def is_alive(pid: int) -> bool:
 
 def is_ready(port: int) -> bool:
     """What GET /health/ready says; False where nobody answers."""
+    return what_lacks(port) == []
+
+
+def what_lacks(port: int) -> list[str] | None:
+    """What GET /health/ready says is missing, a line each; None where nobody answers."""
     # Not urllib or httpx: those would send it through a proxy named in the environment.
     connection = http.client.HTTPConnection(HOST, port, timeout=_HEALTH_SECONDS)
     try:
         connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        return [str(line) for line in json.loads(connection.getresponse().read())["missing"]]
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return None
     finally:
         connection.close()
+
+
+def port_of(url: str) -> int:
+    """The port in a service's URL."""
+    return int(url.rpartition(":")[2])
 
 
 def free_port() -> int:

@@ -35,7 +35,17 @@ COURSE = {
     "last_modified_time": "2020-08-20T06:00:00Z",
 }
 VERBS = [
-    *(["run"], ["stop"], ["status"], ["emit"], ["import", "linked-events"], ["trace"], ["lag"], ["contracts"]),
+    *(
+        ["run"],
+        ["stop"],
+        ["restart"],
+        ["status"],
+        ["emit"],
+        ["import", "linked-events"],
+        ["trace"],
+        ["lag"],
+        ["contracts"],
+    ),
     *(["dead-letters", verb] for verb in ("list", "show", "redrive", "discard")),
     *(["key", verb] for verb in ("add", "revoke", "list")),
     *(["topics", verb] for verb in ("add", "list")),
@@ -67,7 +77,15 @@ def test_every_verb_has_help(verb: list[str]) -> None:
             ["run", "--engine", "oracle"],
             ["run", "--instances", "referral=2"],
         ),
-        *(["emit"], ["emit", "missing.jsonl"], ["trace"], ["dead-letters", "redrive"], ["dead-letters", "discard"]),
+        *(
+            ["restart"],
+            ["emit"],
+            ["emit", "missing.jsonl"],
+            ["emit", "."],
+            ["trace"],
+            ["dead-letters", "redrive"],
+            ["dead-letters", "discard"],
+        ),
         *(["topics", "add", "ops:anna"], ["topics", "add", "/region/91"], ["import", "linked-events", __file__]),
         ["dead-letters", "redrive", "some-id", "--reason", "rejected"],
     ],
@@ -79,7 +97,15 @@ def test_wrong_use_ends_with_2(wrong: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "verb",
-    [["status"], ["lag"], ["trace", "x"], ["emit", __file__], ["dead-letters", "list"], ["key", "list"]],
+    [
+        ["status"],
+        ["restart", "referral"],
+        ["lag"],
+        ["trace", "x"],
+        ["emit", __file__],
+        ["dead-letters", "list"],
+        ["key", "list"],
+    ],
     ids=" ".join,
 )
 def test_where_nothing_runs_one_line_says_so(
