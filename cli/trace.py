@@ -10,24 +10,31 @@ from cli.options import DEFAULT_DIR, Dir, Json
 
 
 def trace(
-    referral_id: Annotated[str, typer.Argument(help="The referral's id, as its region's system chose it.")],
+    asked: Annotated[
+        str, typer.Argument(metavar="ID", help="A referral's id or its code, an event's id, or a dead letter's.")
+    ],
     directory: Dir = DEFAULT_DIR,
     *,
     json: Json = False,
 ) -> None:
     """Every event of a referral in causal order, with what became of it; dead letters and deliveries too."""
-    answer = ask_monitor(directory, "GET", f"/v1/traces/{segment(referral_id)}")
+    answer = ask_monitor(directory, "GET", f"/v1/traces/{segment(asked)}")
     if json:
         terminal.as_json(answer)
         return
     columns = ("time", "source", "type", "id", "outcome", "codes")
     terminal.table(columns, [[_short(event, column) for column in columns] for event in answer["events"]])
     for letter in answer["dead_letters"]:
-        terminal.line(f"dead letter {letter.get('dl_id')}: {letter.get('reason')}: {letter.get('error')}")
+        terminal.line(_as_it_stands(letter))
     for delivery in answer["deliveries"]:
         terminal.line(
             f"{_short(delivery, 'type')} {delivery.get('recorded_at')} because of {delivery.get('causationid')}"
         )
+
+
+def _as_it_stands(letter: dict[str, object]) -> str:
+    tried = f"tried {letter['attempts']} times" if letter["attempts"] != 1 else "tried once"
+    return f"dead letter {letter['dl_id']} is {letter['state']}, {tried}: {letter['reason']}: {letter['error']}"
 
 
 def _short(event: dict[str, object], column: str) -> object:

@@ -1,4 +1,4 @@
-"""The monitor's HTTP for people and programs: traces, what became of an event, lag, partners, the start page."""
+"""The monitor's HTTP for people and programs: what became of an event, lag, partners, the start page."""
 
 from dataclasses import asdict
 from typing import Any
@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from services.monitor import dead_letters_api, page
-from services.monitor.model import Dead, Partner, Traced
+from services.monitor import dead_letters_api, page, traces
+from services.monitor.model import Partner, Traced
 from services.monitor.owners import Owners
 from shared.clock import real_now
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, decode, written
@@ -17,7 +17,6 @@ from shared.contracts.errors import EventError
 from shared.contracts.identity import derived_id
 from shared.engine.lag import lags
 from shared.engine.model import Document
-from shared.http.audit import record_access
 from shared.http.body import read_json
 from shared.http.intake import must_be_open, write
 from shared.http.keys import must_be, role_of, who_asks
@@ -26,16 +25,14 @@ from shared.http.problems import ProblemError, problem_of
 from shared.http.query import takes
 
 _TRACED = msgspec.json.Decoder(Document[Traced])
-_DEAD = msgspec.json.Decoder(Document[Dead])
 _PARTNER = msgspec.json.Decoder(Document[Partner])
-MOST = 2_000
 
 
 def routes() -> list[BaseRoute]:
     """The monitor's routes."""
     return [
         Route("/", page.start),
-        Route("/v1/traces/{referral_id}", trace),
+        *traces.routes(),
         Route("/v1/events/outcomes", post_outcomes, methods=["POST"]),
         Route("/v1/events/{event_id}", one_event),
         Route("/v1/lag", lag),
@@ -109,86 +106,6 @@ async def _without_owner(request: Request, traced: Traced) -> str:
     key = f"{traced.source} {traced.id}"
     dead = await request.app.state.store.find("dead_letters", equal={"event": key}, limit=1)
     return "dead_lettered" if dead else "in_flight"
-
-
-# --- traces
-
-
-async def trace(request: Request) -> Response:
-    """Every event of a referral in causal order, its dead letters and deliveries; ops and reader."""
-    who = must_be(request, "ops", "reader")
-    referral_id = request.path_params["referral_id"]
-    await record_access(request, who, "trace", referral_id, "operations", allowed=True)
-    store = request.app.state.store
-    rows = await store.find("events", equal={"correlation": referral_id}, limit=MOST)
-    traced = [state for row in rows if (state := _TRACED.decode(row.body).state)]
-    if not traced:
-        raise ProblemError(404, f"no event of the referral {referral_id[:60]} was seen")
-    owners: Owners = request.app.state.owners
-    known = await owners.outcomes(traced)
-    dead = await store.find("dead_letters", equal={"referral_id": referral_id}, limit=MOST)
-    letters = [letter for row in dead if (letter := _DEAD.decode(row.body).state)]
-    refused = {(letter.source, letter.event_id) for letter in letters}
-    events = [_shown(one, known, refused) for one in in_causal_order(traced) if not _is_delivery(one)]
-    return JSONResponse(
-        {
-            "referral_id": referral_id,
-            "events": events,
-            "dead_letters": [dead_letters_api.shown(letter) for letter in letters],
-            "deliveries": [_delivery(one) for one in in_causal_order(traced) if _is_delivery(one)],
-        }
-    )
-
-
-def in_causal_order(traced: list[Traced]) -> list[Traced]:
-    """Causes before what they caused, else as recorded."""
-    by_id = {one.id: one for one in traced}
-    depths: dict[str, int] = {}
-    for one in traced:
-        chain: list[str] = []
-        current: Traced | None = one
-        while current and current.id not in depths and current.id not in chain:
-            chain.append(current.id)
-            current = by_id.get(current.causation)
-        depth = depths.get(current.id, -1) if current else -1
-        for id_ in reversed(chain):
-            depth += 1
-            depths[id_] = depth
-    # By when it was recorded, and where that is the same millisecond, the cause first.
-    return sorted(traced, key=lambda one: (_recorded(one), depths[one.id], one.id))
-
-
-def _recorded(one: Traced) -> str:
-    return written(one.first.recorded_at) if one.first else ""
-
-
-def _is_delivery(one: Traced) -> bool:
-    return one.type.endswith((".NotificationQueued.v1", ".NotificationDelivered.v1", ".NotificationFailed.v1"))
-
-
-def _shown(one: Traced, known: dict[tuple[str, str], str], refused: set[tuple[str, str]]) -> dict[str, Any]:
-    outcome = known.get((one.source, one.id)) or ("dead_lettered" if (one.source, one.id) in refused else None)
-    return {
-        "source": one.source,
-        "id": one.id,
-        "type": one.type,
-        "time": one.time,
-        "recorded_at": _recorded(one),
-        "topic": one.first.topic if one.first else None,
-        "causationid": one.causation or None,
-        "outcome": outcome,
-        "seen": one.seen,
-        "codes": one.codes,
-    }
-
-
-def _delivery(one: Traced) -> dict[str, Any]:
-    return {
-        "type": one.type,
-        "id": one.id,
-        "recorded_at": _recorded(one),
-        "causationid": one.causation or None,
-    }
 
 
 # --- lag and partners

@@ -4,18 +4,25 @@ from datetime import datetime
 from typing import Any
 
 from services.monitor import decide
-from services.monitor.model import Dead, Partner, Traced
+from services.monitor.model import Dead, Partner, Traced, digest_of
 from services.monitor.seen import receive
 from shared.contracts import topics
 from shared.contracts.envelope import Event
+from shared.contracts.referral_code import referral_code
 from shared.engine.model import Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
+REFERRAL_OPENED = "fi.kulttuurilahete.ReferralOpened.v1"
 _ENGINE = (Index(("outbox_since",)), Index(("due_at",)))
 EVENTS = Kind(
-    Collection("events", (*_ENGINE, Index(("correlation",)))),
+    Collection("events", (*_ENGINE, Index(("correlation",)), Index(("event_id",)), Index(("code",)))),
     Traced,
-    fields=lambda traced: {"correlation": traced.correlation or None},
+    fields=lambda traced: {
+        "correlation": traced.correlation or None,
+        "event_id": traced.id,
+        # Of the event that tells the code to anybody: before it nobody has one in hand.
+        "code": digest_of(referral_code(traced.correlation)) if traced.type == REFERRAL_OPENED else None,
+    },
     marked=False,
 )
 DEAD_LETTERS = Kind(

@@ -1,11 +1,17 @@
 """What the monitor keeps: each event's envelope and where it was seen, each dead letter, each partner."""
 
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Literal
 
 import msgspec
 
 from shared.contracts.fields import Data
+
+
+def digest_of(code: str) -> str:
+    """By what a referral's code is found: after an erasure no store may hold the code itself."""
+    return blake2b(code.encode(), digest_size=8).hexdigest()
 
 
 class Sighting(msgspec.Struct, frozen=True, array_like=True):

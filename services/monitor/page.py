@@ -70,11 +70,11 @@ LINKS = (
         },
     ),
     (
-        "/v1/traces/{referral_id}",
+        "/v1/traces/{id}",
         {
-            "fi": "yhden lähetteen koko matka syyjärjestyksessä",
-            "sv": "en remiss hela väg i orsaksordning",
-            "en": "one referral's whole way, causes first",
+            "fi": "yhden lähetteen koko matka syyjärjestyksessä; hae lähetteen tunnuksella tai koodilla tai tapahtuman tunnuksella",
+            "sv": "en remiss hela väg i orsaksordning; sök med remissens id eller kod eller en händelses id",
+            "en": "one referral's whole way, causes first; by its id or code, or an event's id",
         },
     ),
     (

@@ -76,8 +76,8 @@ def _sighting(original: Original) -> Sighting:
 
 
 def _seen(raw: Raw, original: Original) -> RecordSeen:
+    known = _known(raw, original)
     # A record that nobody can read has no id of its own: it is traced by where it stands.
-    known = {name: mask(value)[:200] for name, value in raw.attributes.items()}
     nameless = f"{original.topic}/{original.partition}/{original.offset}"
     return RecordSeen.model_construct(
         source=known.get("source", ""),
@@ -90,6 +90,12 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
         codes=_codes(raw),
         sighting=_sighting(original),
     )
+
+
+def _known(raw: Raw, original: Original) -> dict[str, str]:
+    """Its attributes, masked. Where no subject is given, the record's key is one: it must be, or the event is invalid."""
+    key = (original.key or b"").decode(errors="replace")
+    return {name: mask(value)[:200] for name, value in {"subject": key, **raw.attributes}.items() if value}
 
 
 def _referral(known: dict[str, str]) -> str:
@@ -122,7 +128,7 @@ def _dead_letter(original: Original) -> DeadLetterSeen:
     place = (original.topic, original.partition, original.offset, original.timestamp)
     added.setdefault("dl_id", dead_letter_id("monitor", *place))
     stripped = msgspec.structs.replace(original, headers=kept)
-    attributes = {name: mask(value)[:200] for name, value in _read(stripped).attributes.items()}
+    attributes = _known(_read(stripped), original)
     return DeadLetterSeen.model_construct(
         added=added, original=stripped, attributes=attributes, sighting=_sighting(original)
     )

@@ -123,9 +123,9 @@ def running(engine: Engine, folder: Path, base: int | None = None, **environment
             process.stdout.close()
 
 
-def lahete(*arguments: str) -> tuple[int, str]:
-    """Exit code and output of a verb, run within this process."""
-    result = CliRunner().invoke(app, [*arguments])
+def lahete(*arguments: str, given: str = "") -> tuple[int, str]:
+    """Exit code and output of a verb, run within this process, with what it is given on standard input."""
+    result = CliRunner().invoke(app, [*arguments], input=given)
     return result.exit_code, result.stdout
 
 

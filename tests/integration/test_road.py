@@ -347,6 +347,21 @@ def test_a_trace_shows_the_way_and_nothing_of_the_person(platform: Road) -> None
         assert secret not in json.dumps(trace)
 
 
+def test_an_event_that_names_no_subject_on_kafka_is_filled_in_and_its_fate_is_told(platform: Road) -> None:
+    """As over HTTP. By the event's id its sender learns what became of it, and ops find the referral."""
+    sent = issued(str(uuid4()), source=OWN_TOPIC)
+    headers = [(name, value) for name, value in kafka_headers_of(sent) if name != "ce_subject"]
+    platform.to_kafka(OWN_TOPIC, sent["subject"].encode(), json.dumps(sent["data"]).encode(), headers)
+
+    def applied() -> bool:
+        answer = platform.ask("monitor", f"/v1/events/{sent['id']}?source={OWN_TOPIC}", OWN_TOPIC)
+        return bool(answer.json()["state"] == "applied")
+
+    platform.until(applied, "its sender is told that it was applied")
+    trace = platform.ask("monitor", f"/v1/traces/{sent['id']}").json()
+    assert trace["referral_id"] == sent["subject"]
+
+
 def _with(platform: Road, referral_id: str, name: str) -> dict[str, object] | None:
     response = platform.ask("monitor", f"/v1/traces/{referral_id}")
     found = response.status_code == 200 and any(name in one["type"] for one in response.json()["events"])

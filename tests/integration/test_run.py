@@ -126,12 +126,11 @@ def test_status_shows_every_process_as_it_is(platform: Running) -> None:
     assert all(isinstance(processes[service]["lag"], int) for service in SERVICES)
 
 
-def test_what_is_emitted_is_traced_and_leaves_no_lag(platform: Running, tmp_path: Path) -> None:
+def test_what_is_emitted_is_traced_and_leaves_no_lag(platform: Running) -> None:
     event, unknown = referral(), referral("06", type="fi.kulttuurilahete.Nothing.v1")
-    lines = tmp_path / "events.jsonl"
-    lines.write_text("\n".join(json.dumps(line) for line in (event, unknown, referral("08"))))
+    lines = "\n".join(json.dumps(line) for line in (event, unknown, referral("08")))
     at = ("--dir", str(platform.folder))
-    code, printed = lahete("emit", str(lines), "--json", *at)
+    code, printed = lahete("emit", "-", "--json", *at, given=lines)
     told = json.loads(printed)
     assert (code, told["accepted"]) == (1, 2)
     assert [refused["line"] for refused in told["refused"]] == [2]
@@ -227,6 +226,28 @@ def test_a_service_that_is_killed_comes_back_and_run_json_says_so(platform: Runn
     assert after["urls"] == before["urls"]
     assert {name for name in after["pids"] if after["pids"][name] != before["pids"][name]} == {"catalogue"}
     assert wait_for(lambda: platform.ready("catalogue"))
+
+
+def test_a_service_is_restarted_by_name_all_its_instances_and_nothing_else(platform: Running) -> None:
+    before, at = platform.run["pids"], ("--dir", str(platform.folder))
+    instances = sorted(name for name in INSTANCES[platform.engine] if name.startswith("referral"))
+    code, printed = lahete("restart", "referral", *at)
+    after = platform.run["pids"]
+    assert (code, printed) == (0, "".join(f"{name} is ready again, process {after[name]}\n" for name in instances))
+    assert [name for name in after if after[name] != before[name]] == instances
+    assert lahete("restart", "broker", *at)[0] == 2, "it is no service: what stands on it would be lost"
+
+
+def test_status_says_why_a_service_is_not_ready(platform: Running) -> None:
+    pid = platform.run["pids"]["notify"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        code, printed = lahete("status", "--dir", str(platform.folder))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert code == 1
+    assert "notify is not ready: it does not answer" in printed.splitlines()
+    assert wait_for(lambda: lahete("status", "--dir", str(platform.folder))[0] == 0)
 
 
 @pytest.mark.parametrize("engine", [Engine.JAVA], indirect=True)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +18,10 @@ import pytest
 from cli.ask import client
 from cli.emitting import MOST_AT_ONCE, Line, Refused, Sender, gathered, numbered, read_line
 from cli.failure import VerbError
+from deploy.embedded.control import REPOSITORY
+from deploy.embedded.state import Run, anchored_clock, claim, open_folder, write_run
+from shared.private import write_private
+from tests.unit.test_cli_verbs import COURSE
 
 KEYS = {"/region/06": "key-06", "/region/08": "key-08"}
 Answer = tuple[int, dict[str, str], object]
@@ -174,3 +182,20 @@ def test_lines_in_bytes_also_bound_a_batch() -> None:
     long = [Line(number, "a", b"x" * 1024 * 1024) for number in range(9)]
     assert [len(batch) for batch in gathered(long) if isinstance(batch, list)] == [4, 4, 1]
     assert MOST_AT_ONCE == 100
+
+
+def test_what_is_imported_can_be_piped_into_emit(door: Door, tmp_path: Path) -> None:
+    """Both read standard input where the file is -, as their help says."""
+    folder = open_folder(tmp_path)
+    write_private(folder.keys, json.dumps({"/opisto/1.2.3": "key-opisto"}))
+    at = f"--dir {tmp_path}"
+    lahete = f"{sys.executable} -m cli.main"
+    pipe = f"{lahete} import linked-events - --opisto 1.2.3 {at} | {lahete} emit - {at} --json"
+    with claim(folder):
+        write_run(folder, Run("", "", {"referral": door.url}, {"supervisor": os.getpid()}, anchored_clock(folder, "")))
+        ended = subprocess.run(
+            ["sh", "-c", pipe], cwd=REPOSITORY, input=json.dumps([COURSE]), capture_output=True, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout) == {"accepted": 1, "refused": []}
+    assert [key for key, _ in door.asked] == ["key-opisto"]

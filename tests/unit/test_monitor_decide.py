@@ -7,9 +7,9 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from services.monitor import decide
-from services.monitor.api import in_causal_order
 from services.monitor.handlers import table
 from services.monitor.model import Dead, Sighting, Traced
+from services.monitor.traces import in_causal_order
 from shared.contracts.envelope import Event
 from shared.contracts.from_services import DeadLetterToErase, DiscardRequested, RedriveRequested
 from shared.engine.model import Decision, OutRecord
@@ -20,9 +20,11 @@ REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 TABLE = table()
 
 
-def record(topic: str, value: bytes | None, headers: dict[str, str] | None = None, offset: int = 0) -> ConsumerRecord:
+def record(
+    topic: str, value: bytes | None, headers: dict[str, str] | None = None, offset: int = 0, *, key: bytes = b"k"
+) -> ConsumerRecord:
     pairs = tuple((name, text.encode()) for name, text in (headers or {}).items())
-    return ConsumerRecord(topic, 0, offset, 1_790_000_000_000, 0, b"k", value, None, 0, 0, pairs)
+    return ConsumerRecord(topic, 0, offset, 1_790_000_000_000, 0, key, value, None, 0, 0, pairs)
 
 
 def letter(**added: str) -> ConsumerRecord:
@@ -69,6 +71,13 @@ def test_each_record_of_an_event_is_counted() -> None:
     for offset in range(3):
         state = take(state, record("intake.http", b"{}", headers, offset))
     assert (state.seen, state.id, state.source, state.correlation) == (3, "e1", "/region/06", REFERRAL)
+
+
+def test_where_no_subject_is_said_the_key_is_it() -> None:
+    """Over Kafka as over HTTP it may be left out; the key must be the same, or the event is refused for it."""
+    headers = {"ce_id": "e1", "ce_source": "/region/06", "ce_type": "x"}
+    traced = take(None, record("intake.region.06", b"{}", headers, key=REFERRAL.encode()))
+    assert (traced.subject, traced.correlation) == (REFERRAL, REFERRAL)
 
 
 def test_nothing_of_what_an_event_says_is_kept_but_codes() -> None:

@@ -1,0 +1,194 @@
+"""Traces: every event of one referral, causes first, what became of each, and what could not be taken.
+
+Asked by whatever a person holds: the referral's id or its code, an event's id, a dead letter's.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.monitor import dead_letters_api
+from services.monitor.handlers import REFERRAL_ERASED
+from services.monitor.model import Dead, Traced, digest_of
+from services.monitor.owners import Owners
+from shared.contracts.envelope import written
+from shared.contracts.referral_code import read_code
+from shared.engine.model import Document
+from shared.http.audit import record_access
+from shared.http.keys import must_be
+from shared.http.problems import ProblemError
+from shared.store import Row, Store
+
+_TRACED = msgspec.json.Decoder(Document[Traced])
+_DEAD = msgspec.json.Decoder(Document[Dead])
+MOST = 2_000
+
+
+class Found(NamedTuple):
+    """What was asked for: a referral with all that concerns it or, where it concerns none, an event and its letters."""
+
+    referral_id: str | None
+    events: list[Traced]
+    letters: list[Dead]
+
+
+def routes() -> list[BaseRoute]:
+    """The trace's route."""
+    return [Route("/v1/traces/{asked}", trace)]
+
+
+async def trace(request: Request) -> Response:
+    """Every event of a referral in causal order, its dead letters as they stand now, its deliveries; ops and reader."""
+    who = must_be(request, "ops", "reader")
+    found = await _found(request.app.state.store, request.path_params["asked"])
+    what = found.referral_id or request.path_params["asked"]
+    about = found.referral_id is not None
+    await record_access(request, who, "trace", what, "operations", allowed=True, about_referral=about)
+    owners: Owners = request.app.state.owners
+    return JSONResponse(_answer(found, await owners.outcomes(found.events)))
+
+
+# --- what is meant
+
+
+async def _found(store: Store, asked: str) -> Found:
+    """Raises 404."""
+    for id_ in dict.fromkeys((asked, _as_uuid(asked))):
+        if found := await _of_referral(store, id_) or await _of_letter(store, id_) or await _of_event(store, id_):
+            return found
+    if (code := read_code(asked)) and (found := await _of_code(store, code)):
+        return found
+    raise ProblemError(
+        404,
+        f"nothing is known by {asked[:60]!r}: ask by a referral's id or referral_code, an event's id, or a dead letter's",
+    )
+
+
+def _as_uuid(asked: str) -> str:
+    """Any spelling of a UUID as ids have it; what is none stays as it is."""
+    try:
+        return str(UUID(asked))
+    except ValueError:
+        return asked
+
+
+async def _of_referral(store: Store, id_: str) -> Found | None:
+    events = await _events(store, "correlation", id_, MOST)
+    letters = await _letters(store, "referral_id", id_)
+    return Found(id_, events, letters) if events or letters else None
+
+
+async def _of_letter(store: Store, id_: str) -> Found | None:
+    letters = _decoded_letters((await store.load("dead_letters", [id_])).values())
+    if not letters:
+        return None
+    if letters[0].referral_id:
+        return await _of_referral(store, letters[0].referral_id)
+    rows = await store.load("events", [f"{letters[0].source} {letters[0].event_id}"])
+    return await _whole(store, _decoded(rows.values()), letters)
+
+
+async def _of_event(store: Store, id_: str) -> Found | None:
+    events = await _events(store, "event_id", id_, MOST)
+    return await _whole(store, events, []) if events else None
+
+
+async def _of_code(store: Store, code: str) -> Found | None:
+    """A code is erased with what it was the code of."""
+    opened = await _events(store, "code", digest_of(code), 1)
+    found = await _of_referral(store, opened[0].correlation) if opened else None
+    return None if found and any(event.type == REFERRAL_ERASED for event in found.events) else found
+
+
+async def _whole(store: Store, events: list[Traced], letters: list[Dead]) -> Found:
+    """The one referral that the events concern; themselves alone where that is none, or several."""
+    concerned = {event.correlation for event in events}
+    if len(concerned) == 1 and (referral_id := concerned.pop()):
+        return await _of_referral(store, referral_id) or Found(referral_id, events, letters)
+    return Found(None, events, letters or await _letters(store, "event", [f"{one.source} {one.id}" for one in events]))
+
+
+async def _events(store: Store, field: str, value: str, most: int) -> list[Traced]:
+    return _decoded(await store.find("events", equal={field: value}, limit=most))
+
+
+def _decoded(rows: Iterable[Row]) -> list[Traced]:
+    return [state for row in rows if (state := _TRACED.decode(row.body).state)]
+
+
+async def _letters(store: Store, field: str, value: str | list[str]) -> list[Dead]:
+    return _decoded_letters(await store.find("dead_letters", equal={field: value}, limit=MOST))
+
+
+def _decoded_letters(rows: Iterable[Row]) -> list[Dead]:
+    return [letter for row in rows if (letter := _DEAD.decode(row.body).state)]
+
+
+# --- how it is shown
+
+
+def _answer(found: Found, known: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    refused = {(letter.source, letter.event_id) for letter in found.letters if letter.state != "resolved"}
+    ordered = in_causal_order(found.events)
+    return {
+        "referral_id": found.referral_id,
+        "events": [_shown(one, known, refused) for one in ordered if not _is_delivery(one)],
+        "dead_letters": [dead_letters_api.shown(letter) for letter in found.letters],
+        "deliveries": [_delivery(one) for one in ordered if _is_delivery(one)],
+    }
+
+
+def in_causal_order(traced: list[Traced]) -> list[Traced]:
+    """Causes before what they caused, else as recorded."""
+    by_id = {one.id: one for one in traced}
+    depths: dict[str, int] = {}
+    for one in traced:
+        chain: list[str] = []
+        current: Traced | None = one
+        while current and current.id not in depths and current.id not in chain:
+            chain.append(current.id)
+            current = by_id.get(current.causation)
+        depth = depths.get(current.id, -1) if current else -1
+        for id_ in reversed(chain):
+            depth += 1
+            depths[id_] = depth
+    # By when it was recorded, and where that is the same millisecond, the cause first.
+    return sorted(traced, key=lambda one: (_recorded(one), depths[one.id], one.id))
+
+
+def _recorded(one: Traced) -> str:
+    return written(one.first.recorded_at) if one.first else ""
+
+
+def _is_delivery(one: Traced) -> bool:
+    return one.type.endswith((".NotificationQueued.v1", ".NotificationDelivered.v1", ".NotificationFailed.v1"))
+
+
+def _shown(one: Traced, known: Mapping[tuple[str, str], str], refused: set[tuple[str, str]]) -> dict[str, Any]:
+    outcome = known.get((one.source, one.id)) or ("dead_lettered" if (one.source, one.id) in refused else None)
+    return {
+        "source": one.source,
+        "id": one.id,
+        "type": one.type,
+        "time": one.time,
+        "recorded_at": _recorded(one),
+        "topic": one.first.topic if one.first else None,
+        "causationid": one.causation or None,
+        "outcome": outcome,
+        "seen": one.seen,
+        "codes": one.codes,
+    }
+
+
+def _delivery(one: Traced) -> dict[str, Any]:
+    return {
+        "type": one.type,
+        "id": one.id,
+        "recorded_at": _recorded(one),
+        "causationid": one.causation or None,
+    }

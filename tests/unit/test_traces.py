@@ -1,0 +1,200 @@
+"""Traces over HTTP: found by whatever a person holds, against the real store, filled by the monitor's own engine."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+import pytest
+import pytest_asyncio
+from aiokafka import ConsumerRecord
+
+from services.monitor import api, handlers
+from services.monitor.owners import Owners
+from shared.clock import Clock
+from shared.contracts.referral_code import referral_code
+from shared.engine.batch import Processor
+from shared.engine.publish import Publisher, Record
+from shared.http.keys import Keyring, hash_of, write_hashes
+from shared.http.server import application
+from shared.settings import PlatformSettings, read
+from shared.store.sqlite import SqliteStore
+
+pytestmark = pytest.mark.asyncio
+REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+OPENED = "0d9a527b-1e5c-574c-8a0e-3f1f6a2d8c11"
+LETTER = "aa9a527b-1e5c-574c-8a0e-3f1f6a2d8c11"
+CODE = referral_code(REFERRAL)
+
+
+class Monitor:
+    """The monitor's HTTP, and the log that it reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.written: list[Record] = []
+        self.store = SqliteStore(folder / "monitor.sqlite")
+        wire: Any = self
+        publisher: Publisher = wire
+        self.table = handlers.table()
+        self._processor = Processor(self.table, self.store, publisher, Clock(), ring=64, due_early=timedelta(days=30))
+        self._offset = 0
+        write_hashes(folder / "keys.json", {hash_of("key of ops"): "ops:anna", hash_of("key of 06"): "/region/06"})
+        state: dict[str, Any] = {
+            "clock": Clock(),
+            "store": self.store,
+            "publisher": self,
+            "keyring": Keyring(folder / "keys.json"),
+            "settings": read(PlatformSettings),
+            "table": self.table,
+            # Only classes from outside have an owner that is asked: those here are of the services.
+            "owners": Owners({}, ""),
+        }
+        self._app = application(api.routes(), list, state)
+
+    async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
+        """At once."""
+        self.written += records
+
+    async def sees(self, topic: str, key: str, headers: dict[str, str], value: bytes = b"{}") -> None:
+        """A record of the log."""
+        pairs = tuple((name, value.encode()) for name, value in headers.items())
+        self._offset += 1
+        came = ConsumerRecord(topic, 0, self._offset, 1_790_000_000_000, 0, key.encode(), value, None, 0, 2, pairs)
+        await self._processor.clear(await self._processor.process(self._processor.receive([came])))
+
+    async def event(self, name: str, id_: str, value: bytes = b"{}", **more: str) -> None:
+        """One of the referral's, as the referral service tells it."""
+        said = {
+            "ce_specversion": "1.0",
+            "ce_id": id_,
+            "ce_source": "/service/referral",
+            "ce_type": f"fi.kulttuurilahete.{name}.v1",
+            "ce_time": "2026-09-01T08:00:00Z",
+            "ce_subject": REFERRAL,
+        }
+        await self.sees("referral.events", REFERRAL, said | more, value)
+
+    async def letter(self, key: str, **more: str) -> None:
+        """A dead letter of an event that nobody owns."""
+        said = {
+            "ce_id": "e-77",
+            "ce_source": "/region/06",
+            "ce_type": "fi.kulttuurilahete.Unheard.v1",
+            "dl_id": LETTER,
+            "dl_reason": "unknown_type",
+            "dl_error": "/type: is not known",
+            "dl_service": "referral",
+            "dl_topic": "intake.region.06",
+            "dl_partition": "0",
+            "dl_offset": "7",
+            "dl_attempts": "1",
+        }
+        await self.sees("dead-letters", key, said | more)
+
+    async def asked(self, what: str, key: str = "key of ops") -> httpx.Response:
+        transport = httpx.ASGITransport(self._app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as client:
+            return await client.get(f"/v1/traces/{what}", headers={"Authorization": f"Bearer {key}"})
+
+
+@pytest_asyncio.fixture
+async def monitor(tmp_path: Path) -> AsyncIterator[Monitor]:
+    one = Monitor(tmp_path)
+    await one.store.open([kind.collection for kind in one.table.kinds], one.table.journals)
+    yield one
+    await one.store.close()
+
+
+SPELLINGS = [
+    REFERRAL,
+    REFERRAL.upper(),
+    REFERRAL.replace("-", ""),
+    f"%7B{REFERRAL}%7D",
+    f"urn:uuid:{REFERRAL}",
+    OPENED,
+    OPENED.upper(),
+    CODE,
+    CODE.lower(),
+    f"{CODE[:4]}-{CODE[4:8]}-{CODE[8:]}",
+    LETTER,
+    LETTER.replace("-", "").upper(),
+    "e-77",
+]
+
+
+@pytest.mark.parametrize("what", SPELLINGS)
+async def test_a_referral_is_traced_by_whatever_a_person_holds(what: str, monitor: Monitor) -> None:
+    await monitor.event("ReferralOpened", OPENED)
+    await monitor.sees(
+        "intake.region.06",
+        REFERRAL,
+        {"ce_id": "e-77", "ce_source": "/region/06", "ce_type": "fi.kulttuurilahete.Unheard.v1"},
+    )
+    await monitor.letter(REFERRAL)
+    answer = await monitor.asked(what)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert told["referral_id"] == REFERRAL
+    assert {one["id"] for one in told["events"]} == {OPENED, "e-77"}
+    assert [one["dl_id"] for one in told["dead_letters"]] == [LETTER]
+    assert {one["id"]: one["outcome"] for one in told["events"]}["e-77"] == "dead_lettered"
+    assert b'"referral_id":"' + REFERRAL.encode() in (monitor.written[-1].value or b""), "the look is kept for it"
+
+
+UNKNOWN = [
+    "kuoro-2026s",
+    REFERRAL,
+    CODE,
+    "7b0d9a525c1e4c579a0e3f1f6a2d8c11",
+    "%00",
+    "x" * 5_000,
+    "%F0%9F%8E%BB",
+    "..;",
+    "010594Y9021",
+    str(UUID(int=0)),
+]
+
+
+@pytest.mark.parametrize("what", UNKNOWN, ids=lambda what: what[:20])
+async def test_what_nothing_is_known_by_is_404_in_one_line(what: str, monitor: Monitor) -> None:
+    answer = await monitor.asked(what)
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("nothing is known by ")
+    assert len(answer.json()["detail"].splitlines()) == 1
+    assert "010594Y9021" not in answer.text
+
+
+async def test_an_event_that_concerns_no_referral_is_traced_alone(monitor: Monitor) -> None:
+    await monitor.event("SessionsChanged", "s-1", ce_subject="choir")
+    await monitor.letter("choir", ce_id="s-1", ce_source="/service/referral")
+    told = (await monitor.asked("s-1")).json()
+    assert (told["referral_id"], [one["id"] for one in told["events"]]) == (None, ["s-1"])
+    assert (await monitor.asked(LETTER)).json() == told
+    assert [one["dl_id"] for one in told["dead_letters"]] == [LETTER]
+
+
+async def test_a_trace_shows_its_dead_letters_as_they_stand_now(monitor: Monitor) -> None:
+    await monitor.event("ReferralOpened", OPENED)
+    await monitor.letter(REFERRAL)
+    await monitor.letter(REFERRAL, dl_attempts="2", dl_error="/type: is still not known")
+    (letter,) = (await monitor.asked(REFERRAL)).json()["dead_letters"]
+    assert (letter["state"], letter["attempts"], letter["error"]) == ("open", 2, "/type: is still not known")
+    settled = {"dl_id": LETTER, "service": "referral", "attempt": 2, "outcome": "resolved"}
+    await monitor.event("DeadLetterSettled", "settled-1", value=msgspec.json.encode(settled), ce_subject=LETTER)
+    (letter,) = (await monitor.asked(REFERRAL)).json()["dead_letters"]
+    assert letter["state"] == "resolved"
+
+
+async def test_a_code_is_erased_with_its_referral_whose_id_still_finds_what_is_left(monitor: Monitor) -> None:
+    await monitor.event("ReferralOpened", OPENED)
+    await monitor.event("ReferralErased", "erased-1")
+    assert (await monitor.asked(CODE)).status_code == 404
+    assert (await monitor.asked(REFERRAL)).status_code == 200
+
+
+async def test_a_partner_traces_nothing(monitor: Monitor) -> None:
+    await monitor.event("ReferralOpened", OPENED)
+    assert (await monitor.asked(REFERRAL, "key of 06")).status_code == 403
