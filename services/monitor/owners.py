@@ -1,6 +1,6 @@
 """Asking the owners what became of events: they answer from ring, inbox and early events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -8,6 +8,7 @@ import httpx
 from services.monitor.model import Traced
 from shared.contracts.errors import UnknownType
 from shared.contracts.registry import class_of
+from shared.http.outcomes import MAX_ASKED
 from shared.http.problems import ProblemError
 
 
@@ -26,8 +27,8 @@ class Owners:
                 by_owner.setdefault(owner, []).append(event)
         known: dict[tuple[str, str], str] = {}
         async with httpx.AsyncClient(timeout=10) as client:
-            for owner, owned in by_owner.items():
-                for event, outcome in zip(owned, await self._ask(client, owner, owned), strict=True):
+            for owner, some in _within_bounds(by_owner):
+                for event, outcome in zip(some, await self._ask(client, owner, some), strict=True):
                     if outcome:
                         known[event.source, event.id] = outcome
         return known
@@ -50,6 +51,13 @@ class Owners:
             ) from error
         outcomes: list[str | None] = response.json()["outcomes"]
         return outcomes
+
+
+def _within_bounds(by_owner: Mapping[str, Sequence[Traced]]) -> Iterator[tuple[str, Sequence[Traced]]]:
+    """No more at once than an owner answers."""
+    for owner, owned in by_owner.items():
+        for first in range(0, len(owned), MAX_ASKED):
+            yield owner, owned[first : first + MAX_ASKED]
 
 
 def _owner(type_: str) -> str | None:
