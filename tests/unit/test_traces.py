@@ -19,6 +19,7 @@ from shared.contracts.referral_code import referral_code
 from shared.engine.batch import Processor
 from shared.engine.publish import Publisher, Record
 from shared.http.keys import Keyring, hash_of, write_hashes
+from shared.http.rates import Rates
 from shared.http.server import application
 from shared.settings import PlatformSettings, read
 from shared.store.sqlite import SqliteStore
@@ -41,13 +42,15 @@ class Monitor:
         self.table = handlers.table()
         self._processor = Processor(self.table, self.store, publisher, Clock(), ring=64, due_early=timedelta(days=30))
         self._offset = 0
+        settings = read(PlatformSettings)
         write_hashes(folder / "keys.json", {hash_of("key of ops"): "ops:anna", hash_of("key of 06"): "/region/06"})
         state: dict[str, Any] = {
             "clock": Clock(),
             "store": self.store,
             "publisher": self,
             "keyring": Keyring(folder / "keys.json"),
-            "settings": read(PlatformSettings),
+            "rates": Rates.of(settings),
+            "settings": settings,
             "table": self.table,
             # Only classes from outside have an owner that is asked: those here are of the services.
             "owners": Owners({}, ""),
