@@ -45,12 +45,18 @@ _ATTRIBUTE: Final = {header: name for name, header in _HEADER.items()}
 
 Headers = Iterable[tuple[str, bytes | None]]
 
-_TRACING = re.compile(r"[A-Za-z0-9._:/-]{0,128}")
+_TRACING = {
+    "correlationid": (re.compile(r"[A-Za-z0-9._:-]{1,64}"), "is an id: at most 64 of A-Z a-z 0-9 . _ : -"),
+    "causationid": (re.compile(r"[A-Za-z0-9._:/-]{1,128}"), "is at most 128 of A-Z a-z 0-9 . _ : / -"),
+    "traceparent": (re.compile(r"[A-Za-z0-9._:/-]{1,128}"), "is at most 128 of A-Z a-z 0-9 . _ : / -"),
+}
 _TIME: Final = TypeAdapter(Time).validator
 _SOURCE: Final = TypeAdapter(Sender).validator
 _ID: Final = TypeAdapter(EventId).validator
 _JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents+json"
+_SPELLED_OTHERWISE = re.compile(rb"[:,\[](?:null|-?[0-9]+\.0)[,}\]]")
+_EXACT: Final = 2.0**53  # up to here a float is one integer and no other
 _NO_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -181,10 +187,7 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
     """
     if not searched:
         refuse_personal_data(raw)
-    try:
-        document = msgspec.json.decode(raw.data) if raw.data else None
-    except _NO_JSON as error:
-        raise Undecodable(f"the data is no JSON: {error}") from error
+    document = _read(raw.data)
     if len(raw.data) > MAX_EVENT_BYTES:
         raise _broken("/data", f"has {len(raw.data)} bytes; {MAX_EVENT_BYTES} are allowed")
     problems = list(_lacking(raw))
@@ -199,7 +202,8 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
         raise _broken(
             "/time", f"{time.isoformat()} is more than 5 minutes ahead of the platform's clock, {now.isoformat()}"
         )
-    data = _validated(event_class, raw.data)
+    plain = _plain_json(document)
+    data = _validated(event_class, plain)
     if problems := list(data.misdated(time)):
         raise Invalid(_line(problems), problems)
     subject = raw.attributes.get("subject")
@@ -210,7 +214,7 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
         source=source,
         time=time,
         data=data,
-        digest=_digest(raw.type, data.subject, document),
+        digest=_digest(raw.type, data.subject, plain),
         correlation=raw.attributes.get("correlationid"),
         causation=raw.attributes.get("causationid"),
         traceparent=raw.attributes.get("traceparent"),
@@ -272,9 +276,9 @@ def _lacking(raw: Raw) -> Iterable[Problem]:
     content_type = raw.attributes.get("datacontenttype", _JSON)
     if content_type != _JSON and content_type.partition(";")[0].strip().lower() not in {_JSON, "text/json"}:
         yield Problem("/datacontenttype", f"{content_type[:60]!r} is not application/json")
-    for name in ("correlationid", "causationid", "traceparent"):
-        if (traced := raw.attributes.get(name)) and not _TRACING.fullmatch(traced):
-            yield Problem(f"/{name}", "is at most 128 of A-Z a-z 0-9 . _ : / -")
+    for name, (shape, what) in _TRACING.items():
+        if (traced := raw.attributes.get(name)) and not shape.fullmatch(traced):
+            yield Problem(f"/{name}", what)
     if raw.attributes.get("synthetic", "false") not in {"true", "false"}:
         yield Problem("/synthetic", "is true or false")
 
@@ -322,9 +326,31 @@ def _validated(event_class: EventClass, data: bytes) -> Data:
         raise _invalid("/data", error) from error
 
 
-def _digest(type_: str, subject: str, document: object) -> str:
-    canonical = msgspec.json.encode([type_, subject, document], order="sorted")
-    return blake2b(canonical, digest_size=12).hexdigest()
+def _read(data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data) if data else None
+    except _NO_JSON as error:
+        raise Undecodable(f"the data is no JSON: {error}") from error
+
+
+def _plain_json(document: object) -> bytes:
+    """The document in the one spelling that is compared and validated: in order, null as absent, 9.0 as 9."""
+    canonical = msgspec.json.encode(document, order="sorted")
+    if (b"null" in canonical or b".0" in canonical) and _SPELLED_OTHERWISE.search(canonical):
+        return msgspec.json.encode(_plain(document), order="sorted")
+    return canonical
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [_plain(member) for member in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value
+
+
+def _digest(type_: str, subject: str, plain: bytes) -> str:
+    return blake2b(f"{type_} {subject} ".encode() + plain, digest_size=12).hexdigest()
 
 
 def authorise(event: Event, sender: str) -> None:

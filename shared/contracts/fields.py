@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
@@ -11,11 +11,15 @@ from pydantic_core import CoreSchema
 
 from shared.contracts.errors import Problem
 from shared.contracts.topics import SERVICES
-from shared.reference import DIMENSIONS, MUNICIPALITIES, REGIONS, THEMES
+from shared.reference import DIMENSIONS, LANGUAGES, MUNICIPALITIES, REGIONS, THEMES
 
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+# THL's and the organisations' own branch. Without four digits in a row no birth date, telephone or code has room.
+_UNIT = re.compile(r"^(?:1\.2\.246\.(?:10|537)(?:\.[0-9]{1,8}){1,8}|(?!.*[0-9]{4})[A-Za-z0-9_-]{1,16})$")
+_SCRIPTS: Final = "[Aa]rab|[Cc]yrl|[Hh]ans|[Hh]ant|[Ll]atn"
 MAX_TEXT = 4_000
+MIDNIGHT: Final = time(0)
 YEARS: Final = range(2000, 2101)
 """Of what partners may name: a year beyond is a sentinel or a mistake, and what is counted from it overflows."""
 _D = TypeVar("_D", bound=date)
@@ -42,7 +46,17 @@ def _rfc3339(value: object) -> object:
         return value
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("a time is RFC 3339 with an offset, such as 2026-09-01T10:15:00+03:00")
-    return datetime.fromisoformat(value.upper())
+    text = value.upper()
+    return _after_leap_second(text) if text[17:19] == "60" else datetime.fromisoformat(text)
+
+
+def _after_leap_second(text: str) -> datetime:
+    """As POSIX counts: 23:59:60 is the next day's 00:00:00. A leap second is inserted there in UTC, nowhere else."""
+    before = datetime.fromisoformat(text[:17] + "59" + text[19:])
+    after = before + timedelta(seconds=1)
+    if (after - before.utcoffset()).time().replace(microsecond=0) != MIDNIGHT:  # type: ignore[operator]
+        raise ValueError("a second 60 stands at 23:59 of UTC alone")
+    return after
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -75,6 +89,21 @@ def _known(codes: object, what: str):  # type: ignore[no-untyped-def]
         return value
 
     return AfterValidator(check)
+
+
+def _unit(value: str) -> str:
+    if not _UNIT.fullmatch(value):
+        raise ValueError(
+            "a unit is an organisation's OID under 1.2.246.10 or 1.2.246.537, or 1 to 16 of A-Z a-z 0-9 _ - without four "
+            "digits in a row"
+        )
+    return value
+
+
+def _spoken(value: str) -> str:
+    if value.partition("-")[0].lower() not in LANGUAGES:
+        raise ValueError(f"no language has the ISO 639 code {value[:20]!r}")
+    return value
 
 
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -116,7 +145,7 @@ EventId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 ReferralId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 ActivityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
-UnitRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+UnitRef = Annotated[str, AfterValidator(_unit), Field(json_schema_extra={"pattern": _UNIT.pattern})]
 Organiser = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$"), AfterValidator(_organises)]
 Source = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$")]
 Sender = Annotated[Source, AfterValidator(_known_sender)]
@@ -130,7 +159,12 @@ RegionCode = Annotated[
 Municipality = Annotated[
     str, _known(MUNICIPALITIES, "municipality"), Field(json_schema_extra={"pattern": "^[0-9]{3}$"})
 ]
-Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$", max_length=35)]
+Language = Annotated[
+    str,
+    Field(pattern=f"^[A-Za-z]{{2,3}}(?:-(?:{_SCRIPTS}))?(?:-(?:[A-Za-z]{{2}}|[0-9]{{3}}))?$"),
+    AfterValidator(_spoken),
+]
+"""An ISO 639 code, with a script and a region or without: `fi`, `sv-FI`, `sr-Latn`. No other subtag, which could be a name."""
 
 Theme = Annotated[str, _known(frozenset(THEMES), "theme"), Field(json_schema_extra={"enum": list(THEMES)})]
 Dimension = Annotated[

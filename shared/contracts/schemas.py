@@ -1,7 +1,8 @@
 """The contracts as documents for others: a JSON Schema for the data of each class, one AsyncAPI document for all.
 
 Generated from the models, kept in `docs/contracts`, never written by hand. A JSON Schema cannot say everything that the
-models check (which codes of municipalities exist, that `opens` is before `closes`): what it refuses they refuse too.
+models check (which codes of municipalities exist, that `opens` is before `closes`): what it refuses they refuse too,
+but for a null under a name that nobody knows.
 """
 
 import json
@@ -22,6 +23,7 @@ Document = dict[str, Any]
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 BINDING: Final = "0.5.0"
+_NULL: Final = {"type": "null"}
 
 # Our own doors write these to intake.http, beside what partners send: PUT /v1/partners, form-links, ops at the monitor.
 _AT_OUR_DOORS: Final = frozenset({"FormLinkIssued", "PartnerRegistered", "RedriveRequested", "DiscardRequested"})
@@ -39,7 +41,33 @@ class _WithoutFieldTitles(GenerateJsonSchema):
 def json_schema(event_class: EventClass) -> Document:
     """The JSON Schema, draft 2020-12, of the class's data."""
     schema = event_class.model.model_json_schema(schema_generator=_WithoutFieldTitles)
+    if event_class.public:
+        schema = _with_null_for_absent(schema)
     return {"$schema": DIALECT, "$id": f"urn:fi.kulttuurilahete:{event_class.name}:v1"} | schema
+
+
+def _with_null_for_absent(schema: Any) -> Any:
+    """The schema of a model and of its parts, where every member that may be absent may be null as well."""
+    if isinstance(schema, list):
+        return [_with_null_for_absent(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inside = {
+        name: one if name in {"default", "if", "then"} else _with_null_for_absent(one) for name, one in schema.items()
+    }
+    if isinstance(properties := inside.get("properties"), dict) and "type" in inside:
+        needed = inside.get("required", [])
+        inside["properties"] = {name: one if name in needed else _or_null(one) for name, one in properties.items()}
+    if isinstance(members := inside.get("additionalProperties"), dict):
+        inside["additionalProperties"] = _or_null(members)
+    return inside
+
+
+def _or_null(schema: Document) -> Document:
+    if schema.get("anyOf", [None])[-1] == _NULL:
+        return schema
+    beside = {name: schema[name] for name in ("default",) if name in schema}
+    return {"anyOf": [{name: one for name, one in schema.items() if name not in beside}, _NULL], **beside}
 
 
 def schema_path(event_class: EventClass) -> str:

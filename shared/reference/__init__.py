@@ -1,4 +1,4 @@
-"""Code lists that everything shares: municipalities, regions, themes, dimensions of need.
+"""Code lists that everything shares: municipalities, regions, languages, themes, dimensions of need.
 
 Read once, at import, from the files beside this one; SOURCES.md names their origin.
 """
@@ -50,6 +50,9 @@ MUNICIPALITIES: Mapping[str, Municipality] = MappingProxyType(
 REGIONS: Mapping[str, Region] = MappingProxyType({row["code"]: Region(**row) for row in _rows("regions.json")})
 MUNICIPALITIES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(_by_region(MUNICIPALITIES, REGIONS))
 """Region code to the codes of its municipalities, in order of code."""
+
+LANGUAGES: frozenset[str] = frozenset(files(__name__).joinpath("languages.txt").read_text(encoding="ascii").split())
+"""ISO 639's codes of languages and groups of languages, of two letters and of three."""
 
 MERGED: Mapping[str, str] = MappingProxyType(
     {

@@ -367,7 +367,7 @@ def test_no_json_raises_anything_but_an_event_error(field: str, value: Any, attr
     ("name", "data", "path"),
     [
         ("ReferralIssued", at(ISSUED, "needs/friends", "5"), "/data/needs/friends"),
-        ("ReferralIssued", at(ISSUED, "needs/friends", 5.0), "/data/needs/friends"),
+        ("ReferralIssued", at(ISSUED, "needs/friends", 5.5), "/data/needs/friends"),
         ("ReferralIssued", at(ISSUED, "needs/friends", True), "/data/needs/friends"),
         ("ReferralIssued", at(ISSUED, "needs/friends", 11), "/data/needs/friends"),
         ("ReferralIssued", at(ISSUED, "needs/happiness", 5), "/data/needs/happiness"),
