@@ -16,10 +16,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.cluster import Cluster
 from shared.contracts import topics
+from shared.engine.publish import MAX_REQUEST_BYTES
 from shared.reach import why_not
 from shared.settings import PREFIX, Duration
 
-_MAX_MESSAGE: Final = 4 * 1024 * 1024
+_OWN_MESSAGE: Final = 1024 * 1024  # an event is at most 64 KiB; what is larger by far could not be dead-lettered whole
 _DAY: Final = timedelta(days=1)
 _RETENTION: Final[Mapping[str, timedelta]] = {topics.DEAD_LETTERS: 90 * _DAY, topics.AUDIT: 365 * _DAY}
 _ALREADY_THERE: Final = 36
@@ -102,9 +103,12 @@ def _topic(name: str, partitions: int, settings: TopicSettings) -> Topic:
         "cleanup.policy": "compact,delete" if own.compact else "delete",
         "retention.ms": str(int(retention.total_seconds() * 1000)),
         "min.insync.replicas": str(settings.topic_min_insync),
-        # A record of 1 MB becomes a dead letter with its headers around it.
-        "max.message.bytes": str(_MAX_MESSAGE),
+        # A record of 1 MiB becomes a dead letter with its headers around it.
+        "max.message.bytes": str(MAX_REQUEST_BYTES),
     }
+    if topics.is_senders_own(name):
+        # Whose clock is wrong would else have its events removed before they are read, or kept for ever.
+        configs |= {"max.message.bytes": str(_OWN_MESSAGE), "message.timestamp.type": "LogAppendTime"}
     return Topic(name, own.partitions or partitions, settings.topic_replication, configs)
 
 

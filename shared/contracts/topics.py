@@ -38,6 +38,11 @@ def sender_of(topic: str) -> str | None:
     return f"/service/{service}" if rest == "events" and service in SERVICES else None
 
 
+def is_senders_own(topic: str) -> bool:
+    """Whether a sender writes there itself, without a door of ours between."""
+    return _OWN.fullmatch(topic) is not None
+
+
 def platform_topics() -> dict[str, int]:
     """The topics that are there from the start, and their partitions. Senders' own topics come as they are granted."""
     return {

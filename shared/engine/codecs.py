@@ -1,18 +1,21 @@
-"""A bound for what a batch may unpack to: 4 KiB of zstd can hold 100 MB, and aiokafka 0.14 unpacks all there is.
+"""A bound for what batches may unpack to: 4 KiB of zstd can hold 100 MB, and aiokafka 0.14 unpacks all there is.
 
-Its decoders are replaced by ones that give up at `MOST_BYTES`; what is larger is a batch that cannot be read.
+Its decoders are replaced by ones that give up: at `MOST_BYTES` of one batch, which then is one that cannot be read, and at
+`MOST_AT_ONCE` of all that are unpacked since `begin`, so that a thousand small ones do not fill the memory either.
 """
 
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import cramjam
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record import default_records
 
-MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_BYTES: Final = 8 * 1024 * 1024  # what a client gathers in a batch is a megabyte or less, before it packs it
+MOST_AT_ONCE: Final = 64 * 1024 * 1024
 _XERIAL: Final = b"\x82SNAPPY\x00"
 _XERIAL_HEADER: Final = 16
 
@@ -24,11 +27,30 @@ class UnpacksToTooMuch(CorruptRecordException):  # type: ignore[misc]
         super().__init__(f"it unpacks to more than {MOST_BYTES} bytes")
 
 
+class _Room:
+    """What may still be unpacked before the next `begin`."""
+
+    left = MOST_AT_ONCE
+
+
 def bound() -> None:
     """To be called before a consumer is made; again does no harm."""
     for name, decode in (("gzip", gzip), ("snappy", snappy), ("lz4", lz4), ("zstd", zstd)):
         for module in {default_records, _compiled()}:
-            setattr(module, f"{name}_decode", decode)
+            setattr(module, f"{name}_decode", partial(_counted, decode))
+
+
+def begin() -> None:
+    """What was unpacked before is let go by now."""
+    _Room.left = MOST_AT_ONCE
+
+
+def _counted(decode: Callable[[Any], bytes], packed: Any) -> bytes:
+    if _Room.left < 0:
+        raise CorruptRecordException(f"batches unpack to more than {MOST_AT_ONCE} bytes at once")
+    unpacked = decode(packed)
+    _Room.left -= len(unpacked)
+    return unpacked
 
 
 def _compiled() -> Any:

@@ -18,7 +18,9 @@ from shared.contracts.personal_identity import bytes_hide_a_code, mask
 from shared.engine.model import Original, Out, OutDead
 
 PREFIX: Final = "dl_"
+MOST_BYTES: Final = 1280 * 1024  # the topic takes three times as much: masking makes three bytes of one that is no text
 _LINE: Final = 500
+_MOST_KEPT: Final = 32
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -34,10 +36,12 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 def record_of(letter: DeadLetter) -> OutDead:
-    """The record for the dead-letter topic."""
+    """The record for the dead-letter topic, whole where it fits."""
     original = letter.original
     masked = letter.reason == "personal_data"
     headers = [(name, value) for name, value in original.headers if not name.startswith(PREFIX)]
+    if lost := _too_large(original.key, original.value, headers):
+        return _in_part(letter, headers, lost)
     if masked:
         headers = [(mask(name), _masked(value)) for name, value in headers]
     return OutDead(
@@ -45,6 +49,21 @@ def record_of(letter: DeadLetter) -> OutDead:
         value=_masked_json(original.value) if masked else original.value,
         headers=[*headers, *((name, value.encode()) for name, value in _added(letter).items())],
     )
+
+
+def _too_large(key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]) -> int:
+    """How many bytes it has, where those are too many."""
+    size = len(key or b"") + len(value or b"") + sum(len(name) + len(content or b"") for name, content in headers)
+    return size if size > MOST_BYTES else 0
+
+
+def _in_part(letter: DeadLetter, headers: list[tuple[str, bytes | None]], size: int) -> OutDead:
+    """Of what nobody could send again the attributes alone, where those are small: it must not be tried for ever."""
+    small = [(name, value) for name, value in headers if name.startswith("ce_") and len(value or b"") <= _LINE]
+    kept = small[:_MOST_KEPT] if letter.reason != "personal_data" else []
+    said = f"{one_line(letter.error)[: _LINE // 2]}; of its {size} bytes no value and {len(kept)} headers are kept here"
+    added = _added(msgspec.structs.replace(letter, error=said))
+    return OutDead(None, None, [*kept, *((name, value.encode()) for name, value in added.items())])
 
 
 def reasons_of(outs: Iterable[Out]) -> Counter[str]:

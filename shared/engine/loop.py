@@ -9,7 +9,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from shared.engine.batch import Batch, Processor
 from shared.engine.fuse import FuseOpen
 from shared.engine.ground import Ground
 from shared.engine.publish import BrokerUnavailable
+from shared.engine.raw import MOST_BYTES, size_of
 from shared.engine.reading import Reading
 from shared.store import StoreUnavailable
 
@@ -136,11 +137,11 @@ class Loop:
             await self._finish_clearing()
         if self._looking:
             self._looking.cancel()
-        await self.reading.apart.stop()
         try:
             # aiokafka waits for what its group is at; Kafka also notices by itself that a member is gone.
             async with asyncio.timeout(_LEFT_WITHIN):
                 await self._broker.stop()
+                await self.reading.apart.stop()
         except TimeoutError:
             log.warning("the group was not left in time: it goes on without this member once that is missed")
 
@@ -246,13 +247,10 @@ class Loop:
 
     async def _process(self, records: tuple[ConsumerRecord, ...]) -> None:
         began = time.monotonic()
-        batch = Batch()
+        batches: list[Batch] = []
         try:
-            received = self.processor.receive(records)
-            batch = received.batch
-            # Meanwhile the batch before was cleared, on a thread: what is loaded next must be clear.
-            await self._finish_clearing()
-            await self.processor.process(received)
+            for part in parts(records):
+                await self._process_part(part, batches)
             await self._commit()
         except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
             await self._back_off(error)
@@ -266,12 +264,21 @@ class Loop:
         else:
             self._pause, self.waits_for = _FIRST_PAUSE, None
             self.let_go()
-            self._count(batch, records, time.monotonic() - began)
-            self._clearing = asyncio.create_task(self._clear(batch))
+            self._count(batches, records, time.monotonic() - began)
+            self._clearing = asyncio.create_task(self._clear(batches[-1]))
             await asyncio.sleep(0)  # it begins now: the next batch is read without letting anything else run
             return
         # What it has saved is saved: it will be a repetition when it comes again, here or to who holds it now.
-        self._count_outcomes(batch.saved)
+        self._count_outcomes(batch.saved for batch in batches)
+
+    async def _process_part(self, records: Sequence[ConsumerRecord], batches: list[Batch]) -> None:
+        received = self.processor.receive(records)
+        # Meanwhile the batch before was cleared, on a thread: what is loaded next must be clear.
+        await self._finish_clearing()
+        if batches:
+            await self._clear(batches[-1])
+        batches.append(received.batch)
+        await self.processor.process(received)
 
     async def _commit(self) -> None:
         """Named offsets, only of partitions held without interruption since they were read, else an offset goes back."""
@@ -313,17 +320,31 @@ class Loop:
         if clearing is not None:
             await clearing
 
-    def _count(self, batch: Batch, records: Sequence[ConsumerRecord], took: float) -> None:
+    def _count(self, batches: Iterable[Batch], records: Sequence[ConsumerRecord], took: float) -> None:
         metrics.BATCH_SECONDS.labels(self.service).observe(took)
+        self._count_outcomes(batch.outcomes for batch in batches)
         hop = metrics.HOP_SECONDS.labels(self.service)
         now = time.time()
         for record in records:
             hop.observe(max(0.0, now - record.timestamp / 1000))
-        self._count_outcomes(batch.outcomes)
 
-    def _count_outcomes(self, outcomes: Mapping[tuple[str, str], int]) -> None:
-        for (name, outcome), count in outcomes.items():
-            metrics.EVENTS.labels(self.service, name, outcome).inc(count)
+    def _count_outcomes(self, outcomes: Iterable[Mapping[tuple[str, str], int]]) -> None:
+        for counted in outcomes:
+            for (name, outcome), count in counted.items():
+                metrics.EVENTS.labels(self.service, name, outcome).inc(count)
+
+
+def parts(records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
+    """The records in order, in parts of no more bytes than are taken together, but for one that has more alone."""
+    part: list[ConsumerRecord] = []
+    size = 0
+    for record in records:
+        size += (more := size_of(record))
+        if part and size > MOST_BYTES:
+            yield part
+            part, size = [], more
+        part.append(record)
+    yield part
 
 
 async def _raw_records(message: KafkaMessage) -> Any:

@@ -19,6 +19,9 @@ from aiokafka.record.util import calc_crc32c
 
 from shared.engine import codecs
 
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of records that are taken together: what is refused of them is kept in a document until it is out."""
+
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 _COVERED_BY_CRC: Final = 21
 _AFTER_LENGTH: Final = 12
@@ -95,12 +98,27 @@ def read(
     )
     found: list[ConsumerRecord] = []
     try:
-        found.extend(islice(reader, most))  # what came before a failure stays in it
+        found.extend(_bounded(reader, most))  # what came before a failure stays in it
     except Exception as error:  # noqa: BLE001 - whatever a sender's bytes bring forth
         return Stretch(found, reader.next_fetch_offset) if found else _past(partition, raw, reader, error)
     if found or reader.next_fetch_offset > start:
         return Stretch(found, reader.next_fetch_offset)
     return _skipped(partition, start, start, "the batch is cut off")
+
+
+def _bounded(records: Iterator[ConsumerRecord], most: int) -> Iterator[ConsumerRecord]:
+    size = 0
+    for record in islice(records, most):
+        yield record
+        size += size_of(record)
+        if size > MOST_BYTES:
+            return
+
+
+def size_of(record: ConsumerRecord) -> int:
+    """Its bytes, but for what frames it."""
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
 
 
 def _past(partition: TopicPartition, raw: bytes, reader: Any, error: Exception) -> Stretch:

@@ -16,7 +16,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 
 from shared.cluster import Cluster
-from shared.engine import metrics
+from shared.engine import codecs, metrics
 from shared.engine.apart import Apart
 
 _LOOKS_UP_EVERY_MS: Final = 1_000
@@ -58,6 +58,7 @@ class Reading:
     async def look(self, consumer: Any, most: int) -> Records:
         """Records that came, none where none did within a moment. Raises `ConsumerStoppedError` and nothing else."""
         assignment, self.ends = self._assignment_now(), {}
+        codecs.begin()
         try:
             self._begin_again(consumer)
             found, ends = await self._read(consumer, most)

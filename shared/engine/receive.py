@@ -13,7 +13,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from shared.contracts import topics
-from shared.contracts.envelope import Event, Raw, check_class, decode, read_kafka
+from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, check_class, decode, read_kafka
 from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, Undecodable, UnknownType
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.personal_identity import bytes_hide_a_code, may_hold_a_code
@@ -136,6 +136,8 @@ def read_again(original: Original, table: Table, now: datetime) -> Event:
 
 
 def _whole(raw: Raw, original: Original, now: datetime) -> Event:
+    if (size := len(original.key or b"") + sum(map(len, _bytes_of(original.headers)))) > MAX_EVENT_BYTES:
+        raise Invalid(f"the record's key and headers have {size} bytes; {MAX_EVENT_BYTES} are allowed")
     clean = not may_hold_a_code(b"\n".join([*_parts(original), *_besides(raw, original)]))
     event = decode(raw, now=now, searched=clean)
     if not clean and _hides_a_code(original):

@@ -141,12 +141,13 @@ class Metered(Loop):
         if self.job.by_step:
             await self._finish_clearing()
 
-    async def _commit(self, *arguments: Any) -> None:
-        await super()._commit(*arguments)
-        self.job.meter.stamp("commit")
+    async def _commit(self) -> None:
+        await super()._commit()
+        if self.reading.ends:
+            self.job.meter.stamp("commit")
 
-    def _count(self, batch: Batch, records: Sequence[ConsumerRecord], took: float) -> None:
-        super()._count(batch, records, took)
+    def _count(self, batches: Iterable[Batch], records: Sequence[ConsumerRecord], took: float) -> None:
+        super()._count(batches, records, took)
         self.job.meter.add(len(records))
 
 

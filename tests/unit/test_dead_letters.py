@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.personal_identity import bytes_hide_a_code
-from shared.engine.dead_letters import DeadLetter, attributes_of, one_line, record_of, sender_to_tell
+from shared.engine.dead_letters import MOST_BYTES, DeadLetter, attributes_of, one_line, record_of, sender_to_tell
 from shared.engine.model import Original, OutDead
+from shared.engine.publish import MAX_REQUEST_BYTES
 
 CODE = "010594Y9021"
 ADDED = {
@@ -57,6 +58,29 @@ def test_it_says_where_the_record_stood_why_it_was_refused_and_how_often_it_was_
     said = added(record_of(letter(original())))
     assert said.pop("dl_time").endswith("Z")
     assert said == ADDED
+
+
+@pytest.mark.parametrize("reason", ["undecodable", "personal_data"])
+@pytest.mark.parametrize("large", ["key", "value", "headers"])
+def test_of_a_record_that_does_not_fit_the_attributes_are_kept_and_that_is_said(large: str, reason: str) -> None:
+    """It came packed, or on a topic that takes more. It must not be tried for ever, nor fill a document."""
+    much = bytes(MOST_BYTES + 1)
+    headers: list[tuple[str, bytes | None]] = [("ce_id", b"a"), ("ce_source", much if large == "headers" else b"/x")]
+    key, value = (much if large == which else b"small" for which in ("key", "value"))
+    record = record_of(letter(original(key, value, headers), reason))
+    assert (record.key, record.value) == (None, None)
+    kept = [(name, value) for name, value in record.headers if not name.startswith("dl_")]
+    small = [(name, value) for name, value in headers if value != much]
+    assert kept == (small if reason == "undecodable" else [])
+    assert added(record)["dl_error"].startswith("it may not; of its 13107")
+    assert added(record)["dl_error"].endswith(f"bytes no value and {len(kept)} headers are kept here")
+
+
+def test_masking_makes_no_record_larger_than_its_topic_takes() -> None:
+    value = b"\xff" * (MOST_BYTES - len(CODE)) + CODE.encode()
+    record = record_of(letter(original(b"", value), "personal_data"))
+    assert record.value
+    assert MOST_BYTES < len(record.value) < MAX_REQUEST_BYTES - 64 * 1024
 
 
 def test_its_headers_do_not_grow_when_it_is_refused_again() -> None:

@@ -18,6 +18,7 @@ from shared.engine.batch import Batch, Received
 from shared.engine.fuse import Fuse, FuseOpen
 from shared.engine.loop import Loop
 from shared.engine.publish import BrokerUnavailable
+from shared.engine.raw import MOST_BYTES
 from shared.store import StoreUnavailable
 from tests.integration.engine_world import Given, table
 
@@ -212,6 +213,19 @@ async def test_what_a_failed_batch_had_saved_is_counted_then_and_the_rest_once_i
     world.processing.during = None
     await world.take()
     assert [after - one for after, one in zip(counted(), before, strict=True)] == [2, 2, 1]
+
+
+async def test_what_is_large_is_processed_in_parts_and_committed_once(world: World) -> None:
+    """What is refused of a batch is kept in a document until it is out: a document has a bound."""
+    value = bytes(MOST_BYTES // 2)
+    large = [ConsumerRecord(*A, offset, 1, 0, b"k", value, None, 1, 1, ()) for offset in (5, 6, 7)]
+    world.consumer.batches.append({A: large, B: [record(B, 3)]})
+    await world.loop._take(await world.loop._next(world.loop.consumer))
+    await world.loop._finish_clearing()
+    assert world.processing.steps == ["process", "clear"] * 3
+    assert world.consumer.commits == [{A: 8, B: 4}]
+    assert [len(part) for part in loops.parts(large)] == [1, 1, 1]
+    assert [len(part) for part in loops.parts([record(A, 1)] * 9)] == [9]
 
 
 async def test_the_pauses_grow_while_it_fails_and_shrink_when_it_works(world: World) -> None:

@@ -5,10 +5,14 @@ import zlib
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.engine import codecs
+from shared.engine import raw as raws
 from shared.engine.raw import Stretch, Unreadable, read
 from tests.wire import CODECS, Wire, Wired
 
@@ -112,6 +116,20 @@ def test_a_batch_that_would_fill_the_memory_is_not_unpacked(codec: str, monkeypa
     monkeypatch.setattr(codecs, "MOST_BYTES", 100_000)
     large, fitting = Wire([Wired(value=bytes(200_000))], codec), Wire([Wired(value=bytes(90_000))], codec)
     assert said(all_of(log(large, fitting))) == ["it unpacks to more than 100000 bytes", bytes(90_000)]
+
+
+def test_many_batches_that_unpack_to_much_are_not_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raws, "MOST_BYTES", 100_000)
+    many = log(*[Wire([Wired(value=bytes(90_000))], "zstd")] * 20)
+    taken = read(A, many, 0, 1_000)
+    assert (len(taken.records), taken.end) == (2, 2)
+    monkeypatch.setattr(codecs, "MOST_AT_ONCE", 500_000)
+    codecs.begin()
+    records = PartitionRecords(A, MemoryRecords(many), [], 0, None, None, True, 1)
+    with pytest.raises(CorruptRecordException, match="more than 500000 bytes at once"):
+        list(records)
+    codecs.begin()
+    assert len(all_of(many)) == 20
 
 
 def test_gzip_of_several_members_is_read_and_one_that_ends_too_early_is_not() -> None:

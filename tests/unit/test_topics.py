@@ -8,6 +8,7 @@ import pytest
 from cli import main
 from deploy.kafka.topics import Finding, Override, Topic, TopicsError, TopicSettings, _compared, wanted
 from shared.contracts import topics
+from shared.engine import dead_letters
 from shared.settings import read
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -30,6 +31,15 @@ def test_the_platforms_topics_are_wanted_with_their_partitions() -> None:
 def test_a_granted_sender_has_a_topic_of_one_partition() -> None:
     found = by_name(settings(), "/region/06", "/opisto/1.2")
     assert [found[name].partitions for name in ("intake.region.06", "intake.opisto.1.2")] == [1, 1]
+
+
+def test_what_a_sender_writes_itself_is_bounded_and_stamped_by_kafka() -> None:
+    """So that every record of it can be dead-lettered whole, and its clock decides about no retention."""
+    found = by_name(settings(), "/region/06")
+    own, letters = found["intake.region.06"].configs, found["dead-letters"].configs
+    assert (own["max.message.bytes"], own["message.timestamp.type"]) == (str(1024 * 1024), "LogAppendTime")
+    assert int(letters["max.message.bytes"]) > 3 * dead_letters.MOST_BYTES > 3 * int(own["max.message.bytes"])
+    assert "message.timestamp.type" not in found["intake.http"].configs
 
 
 def test_events_stay_for_a_month_dead_letters_for_three_and_audits_for_a_year() -> None:
