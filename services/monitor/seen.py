@@ -11,6 +11,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from services.monitor.model import DeadLetterSeen, RecordSeen, Sighting
+from shared.clock import real_now
 from shared.contracts import topics
 from shared.contracts.envelope import Event, Raw, decode, read_kafka
 from shared.contracts.errors import EventError
@@ -19,6 +20,7 @@ from shared.contracts.identity import dead_letter_id
 from shared.contracts.personal_identity import mask
 from shared.engine.model import Original, Table
 from shared.engine.receive import Arrival, route
+from shared.engine.when import came_at
 
 ACTED_ON: Final = frozenset(
     {
@@ -71,7 +73,7 @@ def _acted_on(raw: Raw, topic: str, now: datetime) -> Event | None:
 
 
 def _sighting(original: Original) -> Sighting:
-    at = datetime.fromtimestamp(original.timestamp / 1000, UTC)
+    at = datetime.fromtimestamp(came_at(original.timestamp, real_now().timestamp()), UTC)
     return Sighting(original.topic, original.partition, original.offset, at)
 
 

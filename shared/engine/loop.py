@@ -28,6 +28,7 @@ from shared.engine.ground import Ground
 from shared.engine.publish import BrokerUnavailable
 from shared.engine.raw import MOST_BYTES, size_of
 from shared.engine.reading import Reading
+from shared.engine.when import came_at, is_stamped, oldest
 from shared.store import StoreUnavailable
 
 MAX_RECORDS: Final = 1_000
@@ -239,7 +240,7 @@ class Loop:
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
         async with self._busy:
-            self._in_hand_since = min(record.timestamp for record in records) / 1000
+            self._in_hand_since = oldest(records, time.time())
             if self._stopping or self._stopped_by():
                 await self._come_again()
                 return
@@ -325,8 +326,8 @@ class Loop:
         self._count_outcomes(batch.outcomes for batch in batches)
         hop = metrics.HOP_SECONDS.labels(self.service)
         now = time.time()
-        for record in records:
-            hop.observe(max(0.0, now - record.timestamp / 1000))
+        for record in filter(is_stamped, records):
+            hop.observe(max(0.0, now - came_at(record.timestamp, now)))
 
     def _count_outcomes(self, outcomes: Iterable[Mapping[tuple[str, str], int]]) -> None:
         for counted in outcomes:

@@ -6,8 +6,7 @@ this service (counted as skipped by the caller).
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -17,7 +16,7 @@ from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, check_class, 
 from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, Undecodable, UnknownType
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.personal_identity import bytes_hide_a_code, may_hold_a_code
-from shared.contracts.registry import CLASSES, TYPE_PREFIX, class_of
+from shared.contracts.registry import CLASSES, EventClass, class_of
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import Decision, Handler, Original, Table
 from shared.engine.raw import Unreadable
@@ -58,7 +57,8 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
     """What one record is to one service."""
     if isinstance(record, Unreadable):
         return _of_unreadable(record, table.service)
-    if _is_nothing_to(record, table):
+    named = _named(record)
+    if named and _is_nothing_to(named, record.topic, table):
         return None
     original, attempt, redriven = _origin(record, table.service)
     raw: Raw | None = None
@@ -66,7 +66,7 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
         raw = read_kafka(original.value, original.headers)
         event = _whole(raw, original, now)
     except EventError as error:
-        if attempt == 0 and _owner(raw) != table.service:
+        if attempt == 0 and _owner(_class_in(raw) if raw else named, record.topic) != table.service:
             return None
         # Whatever else is wrong with it: what holds a code is kept masked alone.
         if error.reason != PersonalData.reason and _hides_a_code(original):
@@ -87,8 +87,8 @@ def _of_unreadable(record: Unreadable, service: str) -> DeadLetter | None:
     return DeadLetter(_dl_id(service, original), service, Undecodable.reason, record.why, original, attempts=1)
 
 
-def _is_nothing_to(record: ConsumerRecord, table: Table) -> bool:
-    """The cheap look: most of what a service reads is for others, and costs it no more than a glance at the class."""
+def _named(record: ConsumerRecord) -> EventClass | None:
+    """The class that the headers name; None where they name none, or the value does."""
     type_ = content_type = None
     for name, value in record.headers:  # of a name that stands twice the last counts, as for who reads it whole
         if name == "ce_type":
@@ -96,16 +96,18 @@ def _is_nothing_to(record: ConsumerRecord, table: Table) -> bool:
         elif name == "content-type":
             content_type = value
     if content_type and content_type.lower().startswith(b"application/cloudevents"):
-        return False
-    known = CLASSES.get(_class_name(type_)) if type_ else None
-    if known is None or known.owner == table.service or record.topic == topics.redrive_to(table.service):
-        return False
-    return known.name not in table.handlers and known.name != "DeadlinePassed"
+        return None
+    return _BY_TYPE.get(type_) if type_ else None
 
 
-@lru_cache(maxsize=256)
-def _class_name(type_: bytes) -> str:
-    return type_.decode(errors="replace").removeprefix(TYPE_PREFIX).removesuffix(".v1")
+_BY_TYPE: Final = {one.type.encode(): one for one in CLASSES.values()}
+
+
+def _is_nothing_to(named: EventClass, topic: str, table: Table) -> bool:
+    """The cheap look: most of what a service reads is for others, and costs it no more than a glance at the class."""
+    if _owner(named, topic) == table.service or topic == topics.redrive_to(table.service):
+        return False
+    return named.name not in table.handlers and named.name != "DeadlinePassed"
 
 
 def route(event: Event, table: Table) -> tuple[Handler, str] | None:
@@ -188,11 +190,21 @@ def _redriven(headers: list[tuple[str, bytes | None]]) -> tuple[int, str, tuple[
         return None
 
 
-def _owner(raw: Raw | None) -> str:
+def _class_in(raw: Raw) -> EventClass | None:
     try:
-        return class_of(raw.type).owner if raw else OWNER_OF_THE_UNREADABLE
+        return class_of(raw.type)
     except UnknownType:
+        return None
+
+
+def _owner(known: EventClass | None, topic: str) -> str:
+    """Who dead-letters what is wrong in itself: one service alone, whatever is wrong.
+
+    The monitor refuses nothing: what a partner sends in its name is the referral service's to refuse.
+    """
+    if known is None or (known.owner == "monitor" and not topic.endswith(".events")):
         return OWNER_OF_THE_UNREADABLE
+    return known.owner
 
 
 def _proven(event: Event, topic: str) -> Event:

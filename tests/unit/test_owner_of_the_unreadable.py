@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import NoReturn
+from fnmatch import fnmatchcase
+from typing import Any, NoReturn
 
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 
 from services.catalogue import handlers as catalogue
 from services.feedback import handlers as feedback
+from services.monitor import handlers as monitor
 from services.notify import handlers as notify
 from services.referral import handlers as referral
 from shared.contracts.registry import CLASSES
-from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of
+from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of, sender_of
+from shared.engine import book as books
+from shared.engine import dead_letters
 from shared.engine import receive as reading
 from shared.engine.dead_letters import DeadLetter
-from shared.engine.model import Table
-from shared.engine.receive import receive
+from shared.engine.model import OutEvent, Table
+from shared.engine.raw import Unreadable
+from shared.engine.receive import Arrival, receive
 from shared.http.guard import _READERS
 from tests.unit.facts import START
 from tests.unit.network import DURATIONS
@@ -40,6 +45,72 @@ def dead_lettered(by: Table, it: ConsumerRecord[bytes, bytes]) -> bool:
 def test_what_nobody_can_read_gets_one_dead_letter_on_every_topic(topic: str, type_: str | None) -> None:
     readers = [table for table in TABLES if topic in table.topics]
     assert [table.service for table in readers if dead_lettered(table, record(topic, type_))] == ["referral"]
+
+
+CLASSES_SENT = [*(one.type for one in CLASSES.values()), "fi.kulttuurilahete.Unheard.v1", "ActivityPublished", ""]
+OTHER_TYPE = "fi.kulttuurilahete.ReferralIssued.v1"
+KINDS: dict[str, dict[str, Any]] = {
+    "no value": {"value": None},
+    "an empty value": {"value": b""},
+    "no JSON": {"value": b"no event"},
+    "no object": {"value": b"[1]"},
+    "nothing of what it needs": {"value": b"{}"},
+    "nested too deeply": {"value": b"[" * 50_000},
+    "too large": {"value": b'"' + b"x" * 100_000 + b'"'},
+    "a code": {"value": b'{"a": "010594Y9021"}'},
+    "no key": {"key": None, "value": b"{}"},
+    "a null header": {"headers": [("ce_subject", None)]},
+    "a header that is no text": {"headers": [("ce_comment", b"\xe4")]},
+    "a header whose name is no text": {"headers": [("ce_\\xe4", b"1")]},
+    "too many headers": {"headers": [("x", b"y" * 70_000)]},
+    "a null content-type": {"headers": [("content-type", None)]},
+    "a content-type that is no text": {"headers": [("content-type", b"\xe4")]},
+    "structured, and no JSON": {"headers": [("content-type", b"application/cloudevents+json")], "value": b"<x/>"},
+    "structured, of nothing": {"headers": [("content-type", b"application/cloudevents+json")]},
+    "in another format": {"headers": [("content-type", b"application/cloudevents+avro")]},
+    "a batch": {"headers": [("content-type", b"application/cloudevents-batch+json")], "value": b"[]"},
+    "of no known kind of text": {"headers": [("content-type", b"text/plain")]},
+    "a null type": {"headers": [("ce_type", None)]},
+    "a type that is no text": {"headers": [("ce_type", b"\xe4")]},
+    "two types": {"headers": [("ce_type", OTHER_TYPE.encode())]},
+    "another's source": {"headers": [("ce_source", b"/region/05")]},
+    "no source": {"headers": [("ce_source", b"nobody")]},
+    "no version": {"headers": [("ce_specversion", b"0.3")]},
+    "a far time": {"headers": [("ce_time", b"9999-12-31T00:00:00Z")]},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("topic", ["intake.opisto.x", "intake.region.06"])
+@pytest.mark.parametrize("timestamp", [-(2**63), 2**63 - 1])
+def test_of_every_class_every_unreadable_record_is_refused_once_and_told_once(
+    kind: str, topic: str, timestamp: int
+) -> None:
+    """Also those of our own services' classes: what a partner sends in their name must not vanish either."""
+    for type_ in CLASSES_SENT:
+        given = {"key": b"k", "value": b"{}", "headers": []} | KINDS[kind]
+        headers = {"ce_specversion": b"1.0", "ce_id": b"x", "ce_source": (sender_of(topic) or "").encode()}
+        headers |= {"ce_time": b"2026-08-01T10:00:00Z", "content-type": b"application/json"}
+        headers |= {"ce_type": type_.encode()} if type_ else {}
+        written = (*headers.items(), *given["headers"])
+        it = ConsumerRecord(topic, 0, 5, timestamp, 0, given["key"], given["value"], None, 1, 1, written)
+        letters = [found for table in TABLES if isinstance(found := receive(it, table, START), DeadLetter)]
+        assert len(letters) == 1, (type_, [letter.service for letter in letters])
+        [told] = books.told(letters[0], START)
+        assert isinstance(told, OutEvent)
+        assert told.attributes["type"] == "fi.kulttuurilahete.EventRefused.v1"
+        dead_letters.record_of(letters[0])
+        assert isinstance(monitor.receive(it, monitor.table(), START), Arrival), "the monitor keeps what it cannot read"
+
+
+@pytest.mark.parametrize(("topic", "owner"), [("intake.opisto.x", "referral"), ("redrive.catalogue", "catalogue")])
+def test_a_batch_that_nobody_can_read_is_refused_once(topic: str, owner: str) -> None:
+    it = Unreadable.of(TopicPartition(topic, 0), 5, 9, "its checksum is wrong")
+    readers = [table for table in TABLES if any(fnmatchcase(topic, pattern) for pattern in table.topics)]
+    letters = [found for table in readers if isinstance(found := receive(it, table, START), DeadLetter)]
+    assert [(one.service, one.reason) for one in letters] == [(owner, "undecodable")]
+    assert letters[0].error == f"offsets 5 to 9 of {topic}[0] cannot be read: its checksum is wrong"
+    assert len(books.told(letters[0], START)) == (1 if owner == "referral" else 0)
 
 
 @pytest.mark.parametrize("service", ["feedback", "monitor"])
