@@ -14,12 +14,16 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import ConsumerStoppedError
 
 from shared.cluster import Cluster
 from shared.contracts import topics
+from shared.engine import codecs
+from shared.engine.when import came_at
 
 _INTAKE: Final = (topics.INTAKE_HTTP, "intake.region.*", "intake.opisto.*")
 _READ_WITHIN: Final = 1.0
+_READ_EVERY: Final = 0.02
 
 Reads = Mapping[str, Callable[[str], bool]]
 """A service to whether it reads a topic."""
@@ -71,6 +75,7 @@ class LagReader:
     """Asks for the lag of services; keeps its connections between questions. A context manager."""
 
     def __init__(self, kafka: Cluster, reads: Reads = READS) -> None:
+        codecs.bound()
         self._reads = reads
         self._client = AIOKafkaClient(**kafka.options())
         self._consumers = {service: _consumer(kafka, service) for service in reads}
@@ -122,8 +127,9 @@ class LagReader:
         consumer, reads = self._consumers[service], self._reads[service]
         wanted = [partition for partition in written if reads(partition.topic)]
         offsets = await asyncio.gather(*(consumer.committed(partition) for partition in wanted))
-        # A group that has committed nothing begins at the earliest record, as our services are set.
-        return {at: beginnings[at] if offset is None else offset for at, offset in zip(wanted, offsets, strict=True)}
+        # A group that has committed nothing begins at the earliest record, as our services are set; so does one whose
+        # next ones retention has taken.
+        return {at: max(beginnings[at], offset or 0) for at, offset in zip(wanted, offsets, strict=True)}
 
     async def _lags_of(
         self, service: str, positions: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
@@ -143,17 +149,30 @@ class LagReader:
             return {}
         consumer = self._consumers[service]
         consumer.assign(list(positions))
+        codecs.begin()
         try:
             for partition, offset in positions.items():
                 consumer.seek(partition, offset)
-            first: dict[TopicPartition, float] = {}
+            first: dict[TopicPartition, float | None] = {}
             deadline = time.monotonic() + _READ_WITHIN
             while (waiting := [at for at in positions if at not in first]) and time.monotonic() < deadline:
-                records = await consumer.getmany(*waiting, timeout_ms=100, max_records=len(waiting))
-                first |= {at: found[0].timestamp / 1000 for at, found in records.items()}
-            return first
+                for partition in waiting:
+                    first |= await _since(consumer, partition)
+                await asyncio.sleep(_READ_EVERY)
+            return {partition: at for partition, at in first.items() if at is not None}
         finally:
             consumer.unsubscribe()
+
+
+async def _since(consumer: Any, partition: TopicPartition) -> dict[TopicPartition, float | None]:
+    """When the partition's next record came; None where Kafka's client cannot read it; empty where it is not here yet."""
+    try:
+        records = (await consumer.getmany(partition, timeout_ms=0, max_records=1)).get(partition)
+    except ConsumerStoppedError:
+        raise
+    except Exception:  # noqa: BLE001 - what a sender's bytes bring forth: how far the group is behind is known all the same
+        return {partition: None}
+    return {partition: came_at(records[0].timestamp, time.time())} if records else {}
 
 
 async def partitions_read(client: AIOKafkaClient, reads: Callable[[str], bool]) -> list[TopicPartition]:
@@ -183,6 +202,7 @@ def _consumer(kafka: Cluster, service: str) -> Any:
         group_id=service,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",  # an open transaction is not there yet
         fetch_max_wait_ms=10,
         request_timeout_ms=10_000,
     )

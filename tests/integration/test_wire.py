@@ -1,13 +1,17 @@
 """What a sender's client may put on its own topic, on a broker: nobody else notices, and nothing is lost."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from confluent_kafka import Producer
 
 from shared.cluster import Cluster
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.engine.lag import lags
 from shared.engine.publish import Publisher
 from tests.engines import broker_with
 from tests.integration.engine_on_kafka import (
@@ -20,7 +24,8 @@ from tests.integration.engine_on_kafka import (
     running,
     sent,
 )
-from tests.integration.engine_world import NOW, REGION, World, issue
+from tests.integration.engine_world import NOW, REGION, TERM, World, issue
+from tests.integration.running import PATIENCE
 from tests.wire import CODECS, Wire, Wired, produce
 
 pytestmark = pytest.mark.asyncio
@@ -28,8 +33,14 @@ OWN = "intake.region.06"
 
 
 @pytest.fixture(params=["embedded", "kafka"])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
-    with broker_with(request.param, tmp_path / "broker", TOPICS) as found:
+def kind(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def broker(kind: str, tmp_path: Path) -> Iterator[Cluster]:
+    with broker_with(kind, tmp_path / "broker", TOPICS) as found:
         yield found
 
 
@@ -41,8 +52,10 @@ async def publisher(broker: Cluster) -> AsyncIterator[Publisher]:
 
 @pytest_asyncio.fixture
 async def one(broker: Cluster, publisher: Publisher, tmp_path: Path) -> AsyncIterator[Running]:
-    async with World(tmp_path) as world, running(world, broker, publisher) as one:
-        yield one
+    async with World(tmp_path) as world:
+        world.table = dataclasses.replace(world.table, topics=(*world.table.topics, "referral.events"))
+        async with running(world, broker, publisher, sweeps=True) as one:
+            yield one
 
 
 def issued(number: int, *headers: tuple[bytes, bytes | None]) -> Wired:
@@ -84,3 +97,55 @@ async def test_beside_batches_that_nobody_can_read_everything_flows_and_of_each_
     told = [record for record in await everything_on(broker, "referral.events") if b'"undecodable"' in record.value]
     assert len(told) == len(letters)
     assert one.loop.lacks() is None
+
+
+class Sender:
+    """A client of its own making, librdkafka's, with a transaction."""
+
+    def __init__(self, broker: Cluster) -> None:
+        self.producer = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": "register-of-06"})
+        self.producer.init_transactions(PATIENCE)
+
+    def writes(self, *numbers: int, then: Callable[[Producer], None] = lambda _: None) -> None:
+        self.producer.begin_transaction()
+        for number in numbers:
+            one = issued(number)
+            headers: list[tuple[str, str | bytes | None]] = [
+                ((name or b"").decode(), value) for name, value in one.headers
+            ]
+            self.producer.produce(OWN, key=one.key, value=one.value, headers=headers)
+        self.producer.flush(PATIENCE)
+        then(self.producer)
+
+
+async def test_transactions_are_read_when_they_are_committed_and_hold_up_nothing(
+    broker: Cluster, kind: str, one: Running
+) -> None:
+    """Neither an open one nor the markers that end one count as lag: `lahete stop` and every deadline would wait."""
+    sender = await asyncio.to_thread(Sender, broker)
+    await asyncio.to_thread(sender.writes, 1, then=Producer.commit_transaction)
+    await one.holds(1, 1)
+    await all_is_read(broker, one.world.table)
+    if kind == "embedded":  # it writes no markers, and shows what is aborted
+        return
+    await asyncio.to_thread(sender.writes, 2, then=Producer.abort_transaction)
+    await all_is_read(broker, one.world.table)
+    await asyncio.to_thread(sender.writes, 3)
+    await all_is_read(broker, one.world.table)
+    one.world.clock.set(NOW + TERM)
+    await one.holds(1, 2)
+    assert [await one.world.version(number) for number in (2, 3)] == [0, 0]
+    await asyncio.to_thread(sender.producer.commit_transaction)
+    await one.holds(3, 1)
+    await all_is_read(broker, one.world.table)
+
+
+@pytest.mark.parametrize("time", [-1, 0, 1_790_000_000_000_000, 2**63 - 1, -(2**63)])
+async def test_any_clock_of_a_record_is_data(broker: Cluster, one: Running, time: int) -> None:
+    await produce(broker, OWN, Wire([issued(1)], time=time).encoded())
+    [code] = await produce(broker, OWN, Wire([issued(2)]).encoded())
+    assert code == 0
+    await one.holds(2, 1)
+    await all_is_read(broker, one.world.table)
+    assert await everything_on(broker, "dead-letters") == []
+    assert all(0 <= lag.seconds < 60 for lag in await lags(broker, {"referral": lambda topic: topic == OWN}))

@@ -12,6 +12,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from services.catalogue import handlers as catalogue
 from services.feedback import handlers as feedback
 from services.monitor import handlers as monitor
+from services.monitor import seen
 from services.notify import handlers as notify
 from services.referral import handlers as referral
 from shared.contracts.registry import CLASSES
@@ -100,7 +101,7 @@ def test_of_every_class_every_unreadable_record_is_refused_once_and_told_once(
         assert isinstance(told, OutEvent)
         assert told.attributes["type"] == "fi.kulttuurilahete.EventRefused.v1"
         dead_letters.record_of(letters[0])
-        assert isinstance(monitor.receive(it, monitor.table(), START), Arrival), "the monitor keeps what it cannot read"
+        assert isinstance(seen.receive(it, monitor.table(), START), Arrival), "the monitor keeps what it cannot read"
 
 
 @pytest.mark.parametrize(("topic", "owner"), [("intake.opisto.x", "referral"), ("redrive.catalogue", "catalogue")])
