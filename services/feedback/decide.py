@@ -71,7 +71,7 @@ def erased(state: Feedback | None, event: Event, now: Any, given: Any) -> Decide
     data: told.ReferralErased = event.data  # type: ignore[assignment]
     state = state or Feedback(data.referral_id)
     closed_at = state.closed.time if state.closed else now
-    left = Erased(_status(state), state.first_issued_at, closed_at)
+    left = Erased(_status(state), state.first_issued_at, closed_at, data.issuer)
     return Decision(Feedback(state.id, erased=left), erase=True)
 
 

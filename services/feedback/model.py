@@ -87,6 +87,7 @@ class Erased(msgspec.Struct, frozen=True):
     status: Literal["completed", "lapsed", "withdrawn"]
     issued_at: datetime | None
     closed_at: datetime
+    issuer: str
 
 
 class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.feedback.model import COMPLETED, Feedback, Figures, Place, quarter_of
+from services.feedback.model import COMPLETED, Ended, Feedback, Figures, Place, quarter_of
 from shared.contracts.from_outside import INSTRUMENTS
 
 AT_LEAST: Final = 5
@@ -57,8 +57,9 @@ def loop(states: Iterable[Feedback], filters: Filters) -> dict[str, Any]:
     """How many came how far. `issued` = `completed` + all of `lost` + `withdrawn` + all of `open`.
 
     `proposed`, `placed` and `attended` count who ever came so far, as told by what has ended for `attended`;
-    `discontinued` counts within `completed`. A referral that was erased is counted by its status and dates alone, and
-    only where neither region nor municipality is asked for: nothing says any more where it came from.
+    `discontinued` counts within `completed`; `erased`, how many consents were withdrawn, within `issued`. Of an erased
+    one its region, status and dates are left: it is counted but where a municipality is asked for. One that goes on
+    after it was closed is not `closed`.
     """
     counts: Counter[str] = Counter()
     lost: dict[str, Counter[str]] = {where: Counter() for where in LOST}
@@ -66,15 +67,25 @@ def loop(states: Iterable[Feedback], filters: Filters) -> dict[str, Any]:
     for state in states:
         if state.synthetic or not _asked_for(state, filters):
             continue
-        counts.update(_milestones(state))
         where, why = standing(state)
+        counts.update(_milestones(state, where))
         if where == "open":
             still_open[why] += 1
         elif where in lost:
             lost[where][why] += 1
         else:
             counts[where] += 1
-    milestones = ("issued", "proposed", "placed", "attended", "completed", "discontinued", "closed", "withdrawn")
+    milestones = (
+        "issued",
+        "erased",
+        "proposed",
+        "placed",
+        "attended",
+        "completed",
+        "discontinued",
+        "closed",
+        "withdrawn",
+    )
     return {
         **{name: counts[name] for name in milestones},
         "lost": {where: {why: lost[where][why] for why in reasons} for where, reasons in LOST.items()},
@@ -86,20 +97,21 @@ def _asked_for(state: Feedback, filters: Filters) -> bool:
     issued_at = state.erased.issued_at if state.erased else state.first_issued_at
     if issued_at is None:
         return False
-    region = state.issued.source if state.issued else ""
+    region = state.erased.issuer if state.erased else state.issued.source if state.issued else ""
     municipality = state.issued.municipality if state.issued else ""
     return filters.take((region, quarter_of(issued_at), municipality))
 
 
-def _milestones(state: Feedback) -> list[str]:
+def _milestones(state: Feedback, where: str) -> list[str]:
     last = state.closed or state.ended
     reached = {
         "issued": True,
+        "erased": state.erased is not None,
         "proposed": state.proposed,
         "placed": any(place.had for place in state.places.values()),
         "attended": any(end is not None and end.attended > 0 for end in (state.ended, state.closed)),
-        "discontinued": last is not None and last.outcome == "discontinued",
-        "closed": state.closed is not None or state.erased is not None,
+        "discontinued": where == "completed" and last is not None and last.outcome == "discontinued",
+        "closed": state.erased is not None or (state.closed is not None and where != "open"),
     }
     return [name for name, there in reached.items() if there]
 
@@ -111,20 +123,21 @@ def standing(state: Feedback) -> tuple[str, str]:
     last = max((end for end in (state.ended, state.closed) if end), key=lambda one: one.time, default=None)
     if last is None:
         return "open", _stage(state)
-    if last.outcome in COMPLETED:
-        return "completed", ""
     if last.outcome == "withdrawn":
         return "withdrawn", ""
-    if _goes_on(state):
+    if _goes_on(state, last):
         return "open", _stage(state)
+    if last.outcome in COMPLETED:
+        return "completed", ""
     return _lost(state, last.outcome)
 
 
-def _goes_on(state: Feedback) -> bool:
-    """A lapse is silence: what comes after it undoes it, and no event says so but what comes."""
-    lapsed_at = max(end.time for end in (state.ended, state.closed) if end)
-    alive = any(place.state in {"reserved", "waitlisted"} and place.time > lapsed_at for place in state.places.values())
-    return alive or (state.matched is not None and state.matched.proposed and state.matched.time > lapsed_at)
+def _goes_on(state: Feedback, last: Ended) -> bool:
+    """No event says so but what comes: a place elsewhere opens any again, proposals what had lapsed in silence."""
+    if any(place.state in {"reserved", "waitlisted"} and place.time > last.time for place in state.places.values()):
+        return True
+    lapsed = last.outcome not in COMPLETED
+    return lapsed and state.matched is not None and state.matched.proposed and state.matched.time > last.time
 
 
 def _stage(state: Feedback) -> str:

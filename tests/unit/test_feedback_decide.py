@@ -110,7 +110,7 @@ def test_consent_that_ends_removes_answers_and_links() -> None:
     assert fields(state)["token"] == []
 
 
-def test_erasure_leaves_id_status_and_dates_alone() -> None:
+def test_erasure_leaves_id_region_status_and_dates_alone() -> None:
     story = Told([issued(), reserved(), link(), answered(), erased(day=5)])
     state = story.known()
     assert story.erased
@@ -120,6 +120,7 @@ def test_erasure_leaves_id_status_and_dates_alone() -> None:
             "status": "withdrawn",
             "issued_at": "2026-09-01T08:00:00Z",
             "closed_at": "2026-09-06T08:00:00Z",
+            "issuer": "/region/06",
         },
     }
     assert erased_fields(state) == {"quarter": "2026-Q3"}
@@ -331,7 +332,7 @@ def test_erasure_leaves_nothing_wherever_it_comes(order: list[Event], at: int) -
     story = Told([*order[:at], erased(day=90), *order[at:]])
     left = msgspec.to_builtins(story.known())
     assert left.keys() == {"id", "erased"}
-    assert left["erased"].keys() == {"status", "issued_at", "closed_at"}
+    assert left["erased"].keys() == {"status", "issued_at", "closed_at", "issuer"}
 
 
 # --- how it is found

@@ -58,6 +58,11 @@ STANDINGS: list[tuple[list[Event], tuple[str, str]]] = [
     ([closed("withdrawn", 1), proposed(2)], ("withdrawn", "")),
     ([lapsed(), closed("not_chosen", 30), reserved(31)], ("open", "attendance")),
     ([lapsed(), closed("not_chosen", 30), proposed(31, number=1)], ("open", "choice")),
+    (
+        [reserved(), completed("discontinued"), closed("discontinued"), reserved(80, organiser=OTHER_OPISTO)],
+        ("open", "attendance"),
+    ),
+    ([reserved(), completed(), closed(), proposed(80, number=1)], ("completed", "")),
     ([erased()], ("withdrawn", "")),
     ([lapsed(), erased(day=50)], ("erased", "lapsed")),
     ([completed(), erased(day=90)], ("completed", "")),
@@ -92,7 +97,23 @@ def test_the_loop_counts_who_came_how_far() -> None:
         "erased": {"lapsed": 1},
     }
     assert report["withdrawn"] == 3
-    assert report["attended"] == 3
+    assert report["attended"] == 5
+    assert report["erased"] == 3
+
+
+@pytest.mark.parametrize(
+    "goes_on",
+    [
+        [proposed(), lapsed(), closed("not_chosen", 30), reserved(31)],
+        [proposed(), lapsed(), closed("not_chosen", 30), proposed(31, number=1)],
+        [reserved(), completed("discontinued"), closed("discontinued"), reserved(80, organiser=OTHER_OPISTO)],
+    ],
+)
+def test_a_referral_that_is_opened_again_is_not_closed(goes_on: list[Event]) -> None:
+    assert loop([_state(*goes_on)], Filters())["closed"] == 0
+    assert loop([_state(*goes_on[:-1])], Filters())["closed"] == 1
+    ended_anew = [*goes_on, completed(day=120), closed(day=121)]
+    assert loop([_state(*ended_anew)], Filters())["closed"] == 1
 
 
 def test_synthetic_referrals_are_in_no_report() -> None:
@@ -100,11 +121,23 @@ def test_synthetic_referrals_are_in_no_report() -> None:
     assert loop([synthetic], Filters())["issued"] == 0
 
 
-def test_erased_referrals_are_counted_only_where_nothing_asks_where_they_came_from() -> None:
+@given(st.lists(st.sampled_from([events for events, _ in STANDINGS]), max_size=6))
+def test_what_a_region_issued_does_not_shrink_when_consents_are_withdrawn(stories: list[list[Event]]) -> None:
+    asked = Filters(region="/region/06", first="2026-Q3", last="2026-Q3")
+    before = loop([_state(*events) for events in stories], asked)
+    after = loop([_state(*events, erased(day=99)) for events in stories], asked)
+    assert after["issued"] == before["issued"] == len(stories)
+    assert after["issued"] == _accounted(after)
+    assert after["erased"] == len(stories)
+
+
+def test_erased_referrals_are_counted_but_where_a_municipality_is_asked_for() -> None:
     gone = _state(erased())
     assert loop([gone], Filters(first="2026-Q3", last="2026-Q3"))["withdrawn"] == 1
     assert loop([gone], Filters(first="2026-Q4"))["withdrawn"] == 0
-    assert loop([gone], Filters(region="/region/06"))["withdrawn"] == 0
+    assert loop([gone], Filters(region="/region/06"))["withdrawn"] == 1
+    assert loop([gone], Filters(region="/region/07"))["withdrawn"] == 0
+    assert loop([gone], Filters(municipality="908"))["withdrawn"] == 0
     never_issued = Told([erased()]).known()
     assert loop([never_issued], Filters())["issued"] == 0
 
