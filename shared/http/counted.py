@@ -34,13 +34,17 @@ class Counted:
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._count(message["status"], noted.get(REFUSED_FOR))
+                self._count_why(noted.get(REFUSED_FOR))
+                self.count(message["status"])
             await send(message)
 
         await self._app(scope, receive, counting)
 
-    def _count(self, status: int, refused_for: str | None) -> None:
+    def count(self, status: int) -> None:
+        """Counts an answer, also one that the server gives before there is a request."""
         metrics.ANSWERS.labels(self._service, status).inc()
+
+    def _count_why(self, refused_for: str | None) -> None:
         if refused_for in _KEYS:
             metrics.KEY_REFUSALS.labels(self._service, refused_for).inc()
         elif refused_for:

@@ -26,9 +26,10 @@ _MAX_THROWN_AWAY: Final = 16 * 1024 * 1024
 class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, *, room: Room, **of_uvicorn: Any) -> None:
+    def __init__(self, *, room: Room, count: Callable[[int], None], **of_uvicorn: Any) -> None:
         super().__init__(**of_uvicorn)
         self._room = room
+        self._count = count
         self._timer: asyncio.TimerHandle | None = None
         self._reads_body = False
         self._got_further = False
@@ -50,7 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._arm(self._room.bounds.head_seconds, self._too_slow)
         else:
             self._over = True
-            transport.write(_bytes_of(respond(ProblemError(503, "too many connections; come again", retry_after=1))))
+            self._write(ProblemError(503, "too many connections; come again", retry_after=1))
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -149,7 +150,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answers, where nothing else is being answered, and reads no more."""
         self._over = True
         if not self._is_answering or not (self.cycle.response_started or self.pipeline):
-            self.transport.write(_bytes_of(respond(error)))
+            self._write(error)
             self.transport.write_eof()
         if self.cycle is not None:
             self.cycle.disconnected = True
@@ -157,6 +158,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self.pipeline.clear()
         self.flow.resume_reading()
         self._arm(_LINGER, self._end)
+
+    def _write(self, error: ProblemError) -> None:
+        self._count(error.status)
+        self.transport.write(_bytes_of(respond(error)))
 
     def _throw_away(self, count: int) -> None:
         self._thrown_away += count

@@ -16,9 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
 
 from shared.http import problems
+from shared.http.counted import Counted
 from shared.http.protocol import BoundedProtocol
 from shared.http.query import strict
 from shared.http.room import Bounds, Room
@@ -85,7 +85,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def server(app: ASGIApp, bounds: Bounds) -> Server:
+def server(app: Counted, bounds: Bounds) -> Server:
     """A server without an access log: URLs hold tokens and ids."""
     config = uvicorn.Config(
         app,
@@ -96,7 +96,7 @@ def server(app: ASGIApp, bounds: Bounds) -> Server:
         server_header=False,
         proxy_headers=False,
         ws="none",
-        http=partial(BoundedProtocol, room=Room(bounds)),  # type: ignore[arg-type]
+        http=partial(BoundedProtocol, room=Room(bounds), count=app.count),  # type: ignore[arg-type]
         timeout_keep_alive=int(bounds.idle_seconds),
     )
     return Server(config)

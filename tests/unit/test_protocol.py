@@ -6,17 +6,20 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import wraps
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.http import protocol
 from shared.http.body import read_body
+from shared.http.counted import Counted
 from shared.http.protocol import MAX_AHEAD, MAX_HEAD
 from shared.http.room import Bounds, Room
 from shared.http.server import Server, application, bind, server
@@ -72,6 +75,7 @@ class Doors:
     def __init__(self, bounds: Bounds) -> None:
         self.let_go = asyncio.Event()
         self.asked = 0
+        self.service = f"test-{uuid4()}"
         routes = [
             Route("/body", self._body, methods=["POST"]),
             Route("/unread", self._unread, methods=["POST"]),
@@ -80,7 +84,7 @@ class Doors:
         ]
         self._listening = bind("127.0.0.1", 0)
         self.port = self._listening.getsockname()[1]
-        self.server: Server = server(application(routes, list, {}), bounds)
+        self.server: Server = server(Counted(application(routes, list, {}), self.service), bounds)
         self._serving = asyncio.ensure_future(self.server.serve(sockets=[self._listening]))
 
     @property
@@ -184,6 +188,8 @@ async def test_a_head_of_64_kib_is_taken_and_a_longer_one_is_not() -> None:
             await talk.say(b"GET /health/live HTTP/1.1\r\nx: " + b"a" * (size - 29) + b"\r\n\r\n")
             assert (await talk.answer())[0] == status
         await talk.ends()
+        counted = {"service": one.service, "status": "431"}
+        assert REGISTRY.get_sample_value("lahete_http_answers_total", counted) == 1
 
 
 @asynchronous
