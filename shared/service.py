@@ -121,6 +121,7 @@ async def _run(app: App) -> None:
         "publisher": publisher,
         "keyring": Keyring(settings.keys_file),
         "rates": Rates.of(settings),
+        "forgeries": processor.forgeries,
         "settings": settings,
         "table": table,
         "locate": app.locate,

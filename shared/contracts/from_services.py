@@ -420,11 +420,23 @@ class DeadLetterToErase(Data):
 
 
 class AccessRecorded(Data):
-    """Who looked at what, on what ground, and whether it was allowed; of a key: whose it is, and the `change`."""
+    """Who looked at what, on what ground, and whether it was allowed; of a key: whose it is, and the `change`.
+
+    `forged_sender`: `who` sent in another's name, as the line in `what` says; kept once a minute for each.
+    """
 
     who: str
     action: Literal[
-        "read", "read_accesses", "look_up_code", "form_link", "trace", "dead_letter", "redrive", "discard", "key"
+        "read",
+        "read_accesses",
+        "look_up_code",
+        "form_link",
+        "trace",
+        "dead_letter",
+        "redrive",
+        "discard",
+        "key",
+        "forged_sender",
     ]
     what: str
     ground: str

@@ -23,6 +23,7 @@ from shared.engine import metrics
 from shared.engine.book import Book, Known
 from shared.engine.dead_letters import DeadLetter, reasons_of, record_of
 from shared.engine.documents import decoder_of, read
+from shared.engine.forged import Forgeries
 from shared.engine.fuse import At, Failure, Fuse, FuseOpen, origin_of
 from shared.engine.model import Decision, Document, Handler, Kind, Out, OutBlank, OutRow, Rejected, Table, Waits
 from shared.engine.publish import Publisher
@@ -99,6 +100,7 @@ class Processor:
         self.table = table
         self.store = store
         self.fuse = Fuse()
+        self.forgeries = Forgeries(table.service)
         self._publisher = publisher
         self._clock = clock
         self._ring = ring
@@ -424,7 +426,7 @@ class Processor:
         now = self._clock.now()
         outs: list[Out] = [out for book in touched for out in book.document.outbox]
         for letter in letters:
-            outs += [record_of(letter), *books.told(letter, now)]
+            outs += [record_of(letter), *books.told(letter, now), *self.forgeries.of_letter(letter)]
         records = [record for out in outs if (record := kafka_record(out)) is not None]
         await self._write_journals(outs)
         overflow = [kept for book in touched for kept in book.remembered_overflow(self._ring)]

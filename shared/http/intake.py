@@ -6,18 +6,21 @@ names every event that cannot be taken.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
+from uuid import uuid4
 
 import msgspec
+from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.contracts import topics
 from shared.contracts.envelope import STRUCTURED, Event, Raw, attributes_of, kafka_headers, read_structured
-from shared.contracts.errors import PersonalData, Problem
+from shared.contracts.errors import Forged, PersonalData, Problem
 from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code
-from shared.engine.publish import BrokerUnavailable, Publisher, Record
+from shared.engine.publish import BrokerUnavailable, Publisher, Record, record_of
 from shared.http.binary import PREFIX, read_binary
 from shared.http.body import read_body
 from shared.http.examine import Reader, examined
@@ -45,9 +48,26 @@ async def post_events(request: Request) -> Response:
     state = request.app.state
     readers = await _readers(request)
     state.rates.events.take(sender, len(readers))
-    events = await examined(readers, sender, state.clock.now(), is_batch=_content_type(request) == BATCH)
+    events = await _examined(request, readers, sender)
     await write(state.publisher, events)
     return JSONResponse({"accepted": [{"id": event.id, "source": event.source} for event in events]}, 202)
+
+
+async def _examined(request: Request, readers: Sequence[Reader], sender: str) -> list[Event]:
+    state = request.app.state
+    try:
+        return await examined(readers, sender, state.clock.now(), is_batch=_content_type(request) == BATCH)
+    except ProblemError as error:
+        if error.why == Forged.reason:
+            await _keep(state, sender, error.detail)
+        raise
+
+
+async def _keep(state: State, sender: str, what: str) -> None:
+    # Without Kafka it is counted alone: the sender is refused either way.
+    with suppress(BrokerUnavailable):
+        records = [record for out in state.forgeries.of(sender, what, str(uuid4())) if (record := record_of(out))]
+        await state.publisher.publish(records, within=ACKNOWLEDGED_WITHIN)
 
 
 def must_be_open(request: Request) -> None:

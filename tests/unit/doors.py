@@ -21,6 +21,7 @@ from services.notify.settings import NotifySettings
 from services.referral.app import build_app as build_referral
 from services.referral.settings import ReferralSettings
 from shared.clock import Clock
+from shared.engine.forged import Forgeries
 from shared.engine.publish import Record
 from shared.http.keys import Keyring, hash_of, write_hashes
 from shared.http.rates import Rates
@@ -71,6 +72,7 @@ class Door:
             "publisher": self,
             "keyring": Keyring(settings.keys_file),
             "rates": Rates.of(settings),
+            "forgeries": Forgeries(self.wired.table.service),
             "settings": settings,
             "table": self.wired.table,
             "locate": self.wired.locate,
