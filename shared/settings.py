@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared import faults
-from shared.clock import Clock
+from shared.clock import Clock, read_clock
 from shared.cluster import Cluster, Mechanism, Security
 
 PREFIX = "LAHETE_"
@@ -95,7 +95,10 @@ class PlatformSettings(BaseSettings):
     )
     ring: int = Field(64, ge=0, le=10_000, description="outcomes remembered in a document; older ones are in the inbox")
     due_early: Duration = Field(timedelta(days=30), description="how long an event may wait for what it depends on")
-    clock: str = Field("", description="<start>*<speed>: the platform's clock; only where LAHETE_ENV is demo or test")
+    clock: str = Field(
+        "",
+        description="<start>*<speed>: the platform's clock, or a file that paces it; only where LAHETE_ENV is demo or test",
+    )
     clock_anchor: float = Field(0.0, description="the real second of the clock's start; the supervisor sets it")
     fault_fail_on: str = Field(
         "", description="classes whose handler fails, comma-separated; only where LAHETE_ENV is test"
@@ -140,8 +143,7 @@ class PlatformSettings(BaseSettings):
             if name.startswith("fault_") and getattr(self, name) and self.env != "test":
                 raise ValueError(f"{PREFIX}{name.upper()} is refused unless {PREFIX}ENV is test")
         faults.pause(self.fault_pause_at)
-        if self.clock:
-            Clock.read(self.clock, self.clock_anchor)
+        self.platform_clock()
         return self
 
     def cluster(self, service: str) -> Cluster:
@@ -168,8 +170,13 @@ class PlatformSettings(BaseSettings):
         return _secret("MONGODB_PASSWORD_FILE", self.mongodb_password_file, service)
 
     def platform_clock(self) -> Clock:
-        """The clock that judges times and deadlines."""
-        return Clock.read(self.clock, self.clock_anchor) if self.clock else Clock()
+        """The clock that judges times and deadlines. Raises `ValueError`."""
+        if not self.clock:
+            return Clock()
+        try:
+            return read_clock(self.clock, self.clock_anchor)
+        except OSError as error:
+            raise ValueError(f"{PREFIX}CLOCK: {self.clock} cannot be read: {error.strerror}") from error
 
     def between(self) -> Callable[[str], None]:
         """What is to happen between the engine's steps: nothing, but in tests."""

@@ -21,7 +21,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from shared.clock import Clock
+from shared.clock import Clock, PacedClock, read_clock
 from shared.http.intake import CLOSED
 from shared.private import is_private, make_private_folder, open_private, write_private
 
@@ -42,7 +42,11 @@ class StartError(EmbeddedError):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """run.json: what runs, and where. `clock`: the platform's time is start + (real now - anchor) * speed."""
+    """run.json: what runs, and where.
+
+    `clock`: the platform's time is start + (real now - anchor) * speed; where it has a `file`, that holds the three as
+    they are now, and `until`, the real second from which the clock stands still.
+    """
 
     kafka: str
     store: str
@@ -57,6 +61,8 @@ class Run(msgspec.Struct, frozen=True):
 
     def platform_clock(self) -> Clock:
         """The clock of the run."""
+        if "file" in self.clock:
+            return PacedClock(file=Path(self.clock["file"]))
         return Clock(datetime.fromisoformat(self.clock["start"]), self.clock["anchor"], self.clock["speed"])
 
 
@@ -238,7 +244,8 @@ def write_run(folder: Folder, run: Run) -> None:
 def anchored_clock(folder: Folder, setting: str) -> dict[str, Any]:
     """`{start, anchor, speed}`: the anchor is fixed at the first run with a setting and kept for all with the same.
 
-    Without a setting the platform's clock is the real one. Raises `StartError`, `FolderError`.
+    Without a setting the platform's clock is the real one; one that is paced has its `file` beside the three.
+    Raises `StartError`, `FolderError`.
     """
     if not setting:
         now = time.time()
@@ -248,13 +255,19 @@ def anchored_clock(folder: Folder, setting: str) -> dict[str, Any]:
         kept = json.loads(folder.clock.read_text())
     anchor = float(kept["anchor"]) if kept.get("clock") == setting else time.time()
     try:
-        clock = Clock.read(setting, anchor)
-    except ValueError as error:
+        clock = read_clock(setting, anchor)
+    except (ValueError, OSError) as error:
         raise StartError(f"LAHETE_CLOCK: {error}") from error
-    assert clock.start is not None
+    if isinstance(clock, PacedClock):
+        return _written(clock.step()) | {"file": setting}
     with writing(folder):
         write_private(folder.clock, json.dumps({"clock": setting, "anchor": anchor}))
-    return {"start": clock.start.isoformat(), "anchor": anchor, "speed": clock.speed}
+    return _written(clock)
+
+
+def _written(clock: Clock) -> dict[str, Any]:
+    assert clock.start is not None
+    return {"start": clock.start.isoformat(), "anchor": clock.anchor, "speed": clock.speed}
 
 
 def granted(folder: Folder) -> list[str]:
