@@ -1,7 +1,9 @@
 """What goes wrong in the demo on purpose: conflicts, broken records, forged senders, personal data, unknown types."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -14,6 +16,26 @@ TEST_CODE = "131052-308T"
 """The Digital and Population Data Services Agency's well-known artificial example."""
 
 
+@dataclass(frozen=True)
+class Kind:
+    """One way in which things go wrong, and what is meant to come of each event of it.
+
+    `letters` are reasons of dead letters; `refused` counts events refused at the door, `waits` those that wait.
+    """
+
+    name: str
+    make: Callable[[Plan], Awaitable[None]]
+    letters: tuple[str, ...] = ()
+    refused: int = 0
+    waits: int = 0
+
+    @property
+    def meant(self) -> str:
+        """What is meant to come of it, in words."""
+        parts = [f"dead letter {reason}" for reason in self.letters]
+        return " and ".join([*parts, *["refused at the door"] * self.refused, *["waits"] * self.waits])
+
+
 class Faults:
     """One of each kind, again and again, spread over the run."""
 
@@ -23,27 +45,24 @@ class Faults:
         self._region = region  # writes to a Kafka topic of its own
         self._opisto = opisto  # likewise
         self._rng = rng
-        self._made = 0
-
-    def kinds(self) -> Sequence[Callable[[Plan], Awaitable[None]]]:
-        """The ways in which things go wrong."""
-        return (
-            self._conflict,
-            self._forged_over_http,
-            self._forged_on_kafka,
-            self._personal_data_over_http,
-            self._personal_data_on_kafka,
-            self._no_json,
-            self._unknown_type,
-            self._breaks_the_contract,
-            self._unknown_referral,
+        self._kinds = (
+            Kind("one id, two contents", self._conflict, ("conflict",), waits=1),
+            Kind("another's name, over HTTP", self._forged_over_http, refused=1),
+            Kind("another's name, on Kafka", self._forged_on_kafka, ("forged_sender",)),
+            Kind("a personal identity code, over HTTP", self._personal_data_over_http, refused=1),
+            Kind("a personal identity code, on Kafka", self._personal_data_on_kafka, ("personal_data",)),
+            Kind("no JSON, on Kafka", self._no_json, ("undecodable",)),
+            Kind("a type that nobody knows, on Kafka", self._unknown_type, ("unknown_type",)),
+            Kind("a field against the contract, both ways", self._breaks_the_contract, ("invalid",), refused=1),
+            Kind("attendance of a referral that nobody issued", self._unknown_referral, waits=1),
         )
+        self.made: Counter[Kind] = Counter()
 
     async def make_one(self, plan: Plan) -> None:
         """The next kind, with somebody's referral as the victim."""
-        kinds = self.kinds()
-        self._made += 1
-        await kinds[self._made % len(kinds)](plan)
+        kind = self._kinds[self.made.total() % len(self._kinds)]
+        self.made[kind] += 1
+        await kind.make(plan)
 
     async def _conflict(self, plan: Plan) -> None:
         data = {"referral_id": plan.referral_id, "reason": "other"}

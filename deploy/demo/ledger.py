@@ -42,10 +42,14 @@ class Balance:
     faults: tuple[str, ...]
 
     @property
+    def accounted(self) -> int:
+        """How many events' end is known."""
+        return self.applied + self.repeated + self.refused + self.dead_lettered + self.waiting
+
+    @property
     def balances(self) -> bool:
         """Whether every event sent is accounted for."""
-        accounted = self.applied + self.repeated + self.refused + self.dead_lettered + self.waiting
-        return not self.faults and accounted == self.sent
+        return not self.faults and self.accounted == self.sent
 
 
 def balance(ledger: Ledger, became: Iterable[Mapping[str, Any]], dead_letters: Iterable[Mapping[str, Any]]) -> Balance:

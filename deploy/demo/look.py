@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +12,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.demo.post import Post
 
 OPS = "ops:first"
+Ask = Callable[[str, str, str], Awaitable[httpx.Response | None]]
+"""A question to a service, at a path, with somebody's key."""
 
 
 @dataclass
 class Sight:
-    """One look. Rates are between two looks, delays over the whole run."""
+    """One look. Rates are between two looks, delays over the whole run; `pace` is of the clock's full speed."""
 
     day: float = 0.0
+    pace: float = 1.0
+    slowest: str = ""
     at: float = 0.0
     sent: int = 0
     handled: int = 0
@@ -28,10 +33,10 @@ class Sight:
     dead: Counter[str] = field(default_factory=Counter)
 
 
-async def look(post: Post, urls: dict[str, str], day: float, before: Sight) -> Sight:
+async def look(post: Post, urls: dict[str, str], before: Sight) -> Sight:
     """Asks everybody once; who does not answer now is left out."""
     handled, buckets = 0.0, Counter[float]()
-    async with httpx.AsyncClient(timeout=5) as client:
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
         for url in urls.values():
             try:
                 text = (await client.get(f"{url}/metrics")).text
@@ -40,9 +45,9 @@ async def look(post: Post, urls: dict[str, str], day: float, before: Sight) -> S
             handled += _add_metrics(text, buckets)
     now = time.monotonic()
     loop = await post.ask("feedback", "/v1/reports/loop", OPS)
-    letters = await all_dead_letters(post)
+    letters = await all_dead_letters(post.ask)
     return Sight(
-        day=day,
+        day=before.day,
         sent=post.ledger.sent,
         handled=int(handled),
         at=now,
@@ -54,12 +59,12 @@ async def look(post: Post, urls: dict[str, str], day: float, before: Sight) -> S
     )
 
 
-async def all_dead_letters(post: Post) -> list[dict[str, Any]] | None:
-    """Every dead letter; None where the monitor does not answer now."""
+async def all_dead_letters(ask: Ask) -> list[dict[str, Any]] | None:
+    """Every dead letter; None where the monitor does not answer now, and `ask` does not insist."""
     letters: list[dict[str, Any]] = []
     after: str | None = "0"
     while after is not None:
-        response = await post.ask("monitor", f"/v1/dead-letters?limit=500&after={after}", OPS)
+        response = await ask("monitor", f"/v1/dead-letters?limit=500&after={after}", OPS)
         if response is None or response.status_code != 200:
             return None
         page = response.json()

@@ -12,12 +12,14 @@ from typing import Any, Final
 from deploy.demo.people import Plan, answers
 from deploy.demo.post import Post
 from deploy.demo.programme import Published
+from deploy.demo.timetable import Action
 from services.feedback.form import hash_of
 from services.feedback.model import form_event_id
 
 DAY: Final = timedelta(days=1)
+_PAGE: Final = 500
 
-Later = Callable[[datetime, Callable[[], Any]], None]
+Later = Callable[[datetime, Action], None]
 """Does something at a time of the platform's clock."""
 
 
@@ -182,11 +184,11 @@ async def feed(partner: Region | Opisto) -> Iterable[dict[str, Any]]:
     """What is new in a partner's feed; nothing where notify does not answer now."""
     events: list[dict[str, Any]] = []
     while True:
-        response = await partner.post.ask("notify", f"/v1/feed?after={partner.cursor}&limit=500", partner.source)
+        response = await partner.post.ask("notify", f"/v1/feed?after={partner.cursor}&limit={_PAGE}", partner.source)
         if response is None or response.status_code != 200:
             return events
         page = response.json()
         events += page["events"]
-        if page["next"] == partner.cursor:
-            return events
         partner.cursor = page["next"]
+        if len(page["events"]) < _PAGE:
+            return events

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 
@@ -9,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.embedded.state import StartError, anchored_clock, open_folder
+from deploy.embedded.state import Run, StartError, anchored_clock, open_folder
 from shared.clock import Clock, PacedClock, read_clock
-from shared.settings import PlatformSettings
+from shared.settings import PlatformSettings, read
 
 START = datetime(2026, 9, 1, 5, tzinfo=UTC)
 
@@ -38,7 +39,7 @@ def test_whoever_reads_a_later_step_sees_no_earlier_time(
         paced.go(speed, seconds)
         seen.append(paced.step())
     # A step may be read long before it begins or asked long after its end, by a process that was slow.
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in pairwise(seen):
         assert before.at_second(before.anchor + late) <= after.at_second(after.anchor - early)
 
 
@@ -82,20 +83,43 @@ def test_a_run_says_where_its_paced_clock_is(tmp_path: Path) -> None:
     assert told == {"start": START.isoformat(), "anchor": paced.step().anchor, "speed": 0.0, "file": str(paced.file)}
 
 
-@pytest.mark.parametrize("said", ["", "{}", "no step", '{"start": "2026-09-01T08:00:00", "anchor": 0, "speed": 1}'])
-def test_a_file_without_a_step_stops_the_start(said: str, tmp_path: Path) -> None:
+def _settings(monkeypatch: pytest.MonkeyPatch, env: str, clock: Path) -> PlatformSettings:
+    monkeypatch.setenv("LAHETE_ENV", env)
+    monkeypatch.setenv("LAHETE_CLOCK", str(clock))
+    return read(PlatformSettings)
+
+
+def test_the_services_and_the_run_read_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paced = PacedClock(file=tmp_path / "clock")
+    paced.begin(START)
+    paced.go(3_600.0, 0.0)
+    run = Run("", "", {}, {}, anchored_clock(open_folder(tmp_path / "dir"), str(paced.file)))
+    assert _settings(monkeypatch, "demo", paced.file).platform_clock().now() == run.platform_clock().now() == START
+
+
+@pytest.mark.parametrize("said", ["", "{}", "no step", '{"start": "2026-09-01T08:00:00", "anchor": 0}'])
+def test_a_file_without_a_step_stops_the_start(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "clock"
     file.write_text(said)
-    with pytest.raises(ValueError, match=r"clock|JSON|truncated"):
-        PlatformSettings(env="demo", clock=str(file))
+    with pytest.raises(SystemExit):
+        _settings(monkeypatch, "demo", file)
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="LAHETE_CLOCK: .*nowhere cannot be read"):
-        PlatformSettings(env="test", clock=str(tmp_path / "nowhere"))
+def test_a_file_that_is_not_there_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        _settings(monkeypatch, "test", tmp_path / "nowhere")
+    assert "nowhere cannot be read: No such file" in capsys.readouterr().err
 
 
-def test_a_paced_clock_is_refused_in_production(tmp_path: Path) -> None:
+def test_a_paced_clock_is_refused_in_production(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     PacedClock(file=tmp_path / "clock").begin(START)
-    with pytest.raises(ValueError, match="LAHETE_CLOCK is refused"):
-        PlatformSettings(clock=str(tmp_path / "clock"))
+    with pytest.raises(SystemExit):
+        _settings(monkeypatch, "production", tmp_path / "clock")
+    assert "LAHETE_CLOCK is refused" in capsys.readouterr().err

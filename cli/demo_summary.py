@@ -1,0 +1,148 @@
+"""What the demo tells at its end: tables above, and on the last screen the loop, the events, and what it was worth."""
+
+import dataclasses
+from collections import Counter
+from typing import Any, Final
+
+from cli import terminal
+from deploy.demo.register import load_opistos
+from deploy.demo.size import Size
+from deploy.demo.stage import KILLED, Told
+from deploy.demo.terms import ON_THE_WAY, terms
+from deploy.demo.verdict import LOST, TOO_MUCH, TRUE, Verdict, judge
+
+WIDTH: Final = 80
+_REASONS: Final = 2
+_WORDS: Final = (
+    "  applied: took effect; repeated: known already, no effect; refused: at the door",
+    "  dead-lettered: kept, with its reason; waiting: for an event it depends on",
+)
+
+
+def verdict(told: Told) -> Verdict:
+    """What the run was worth."""
+    return judge(told.course, told.balance, told.sight.loop, told.sight.dead)
+
+
+def advice(size: Size) -> str:
+    """What to try where the machine could not carry it."""
+    fewer = max(1, size.referrals // 3)
+    return f"Try fewer at once, or give it longer: --referrals {fewer}, --seconds {min(600, round(size.seconds * 3))}"
+
+
+def show(told: Told, size: Size, seconds: float) -> None:
+    """Prints all of it."""
+    found = verdict(told)
+    _show_tables(told)
+    for line in found.lines[_REASONS:]:
+        terminal.line(line)
+    for line in last_screen(told, size, seconds):
+        terminal.line(line)
+
+
+def last_screen(told: Told, size: Size, seconds: float) -> list[str]:
+    """The end of the summary; what a reader adds up is here."""
+    found = verdict(told)
+    return [
+        "",
+        *_loop(told),
+        *_purpose(told),
+        *_events(told),
+        *(line[: WIDTH - 1] for line in found.lines[:_REASONS]),
+        *_end(found, size, seconds),
+    ]
+
+
+def _loop(told: Told) -> list[str]:
+    loop = told.sight.loop
+    stand = terms(loop)
+    way = ", ".join(f"{name} {loop.get(name, 0)}" for name in ON_THE_WAY)
+    return [
+        *(f"{term.count:>5} {term.name:<18}{term.meaning}" for term in stand),
+        f"{sum(term.count for term in stand):>5} in all: each of the {loop.get('issued', 0)} referrals issued, once",
+        f"On the way: {way}",
+    ]
+
+
+def _purpose(told: Told) -> list[str]:
+    made = sum(made.count for made in told.faults)
+    back = "is not back" if told.back_after is None else f"was back after {told.back_after:.1f} s"
+    return [f"On purpose: {made} times a fault (listed above); {KILLED} was killed (-9) and {back}"]
+
+
+def _events(told: Told) -> list[str]:
+    one = told.balance
+    took = f"Events: {one.applied} applied + {one.repeated} repeated + {one.refused} refused"
+    return [
+        f"{took} + {one.dead_lettered} dead-lettered",
+        f"  + {one.waiting} waiting = {one.accounted}; sent {one.sent}",
+        *_WORDS,
+    ]
+
+
+def _end(found: Verdict, size: Size, seconds: float) -> list[str]:
+    said = {
+        TRUE: "All adds up, and the loop is true",
+        LOST: "It does NOT add up",
+        TOO_MUCH: "Nothing is lost, but it was too much for this machine at this pace",
+    }[found.code]
+    line = f"{said}. {seconds:.0f} s in all."
+    return [line, advice(size)] if found.code == TOO_MUCH else [line]
+
+
+def _show_tables(told: Told) -> None:
+    _table(
+        f"One referral's trace: {told.trace.get('referral_id', '')}",
+        ("time", "source", "event", "outcome", "codes"),
+        [
+            (one["time"][:16], one["source"], one["type"].split(".")[2], one["outcome"] or "", one["codes"] or "")
+            for one in told.trace.get("events", ())
+        ],
+    )
+    _table(
+        "Faults made on purpose, and what is meant to come of each",
+        ("fault", "made", "meant"),
+        [(made.kind, made.count, made.meant) for made in told.faults],
+    )
+    _table("Refused at the door", ("why", "events"), sorted(told.refused_at_the_door.items()))
+    _table("Dead letters", ("reason", "events"), sorted(told.sight.dead.items()))
+    _table("Faults of the opisto register", ("fault", "rows"), sorted(_register_faults().items()))
+    _table(
+        "Linked Events that were not taken",
+        ("event", "why"),
+        [(id_, "; ".join(reasons)) for id_, reasons in told.imports_refused],
+    )
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    terminal.line("")
+    terminal.line(title)
+    terminal.table(columns, rows)
+
+
+def _register_faults() -> Counter[str]:
+    return Counter(fault.kind for fault in load_opistos()[1])
+
+
+def document(told: Told, seconds: float) -> dict[str, Any]:
+    """All of it as JSON."""
+    found = verdict(told)
+    return {
+        "exit_code": found.code,
+        "why": found.lines,
+        "balances": told.balance.balances,
+        "balance": dataclasses.asdict(told.balance),
+        "day": round(told.course.day, 2),
+        "loop": told.sight.loop,
+        "terms": {term.name: term.count for term in terms(told.sight.loop)},
+        "faults": [dataclasses.asdict(made) for made in told.faults],
+        "refused_at_the_door": told.refused_at_the_door,
+        "dead_letters": dict(told.sight.dead),
+        "register_faults": dict(_register_faults()),
+        "imports_refused": [{"id": id_, "reasons": reasons} for id_, reasons in told.imports_refused],
+        "killed": {"service": KILLED, "back_after_seconds": told.back_after},
+        "delay_ms": {"p50_at_most": told.sight.p50_ms, "p95_at_most": told.sight.p95_ms},
+        "trace": told.trace,
+        "left": [*told.course.unread, *told.course.running],
+        "seconds": round(seconds, 1),
+    }

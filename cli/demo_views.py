@@ -1,0 +1,127 @@
+"""How the demo is seen while it runs: a picture on a terminal, a line now and then elsewhere."""
+
+import time
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli import terminal
+from deploy.demo.look import Sight
+from deploy.demo.size import DAYS
+
+STEPS = ("issued", "proposed", "placed", "attended", "completed", "closed")
+_PLAIN_EVERY = 5.0
+_LINES = 5
+
+
+class PlainView:
+    """A line now and then."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._last = 0.0
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Nothing more is shown."""
+        self._quiet = True
+
+    def say(self, line: str) -> None:
+        """A line about what goes on."""
+        if not self._quiet:
+            terminal.line(line)
+
+    def show(self, sight: Sight, line: str) -> None:
+        """One look."""
+        now = time.monotonic()
+        if line:
+            self.say(line)
+        elif now - self._last >= _PLAIN_EVERY:
+            self._last = now
+            loop = " ".join(f"{name} {sight.loop.get(name, 0)}" for name in STEPS)
+            self.say(
+                f"day {sight.day:4.1f}  {pace(sight)}  sent {sight.sent}  {sight.a_second:.0f} events/s  {loop}"
+                f"  dead letters {sight.dead.total()}  delay p95 <= {milliseconds(sight.p95_ms)}"
+            )
+
+
+class LiveView:
+    """The picture of the run, drawn anew each second."""
+
+    def __init__(self) -> None:
+        self._live = Live(console=Console(), refresh_per_second=4)
+        self._lines: list[str] = []
+        self._sight = Sight()
+        self._over = False
+
+    def __enter__(self) -> None:
+        self._live.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """The picture stays as it is; what is said from now on is a line under it."""
+        self._over = True
+        self._live.stop()
+
+    def say(self, line: str) -> None:
+        """A line about what goes on."""
+        if self._over:
+            terminal.line(line)
+            return
+        self._lines = [*self._lines, line][-_LINES:]
+        self._draw()
+
+    def show(self, sight: Sight, line: str) -> None:
+        """One look."""
+        self._sight = sight
+        if line:
+            self.say(line)
+        else:
+            self._draw()
+
+    def _draw(self) -> None:
+        sight = self._sight
+        head = Text(f"Kulttuurilähete  day {sight.day:.1f} of {DAYS:.0f}  clock: {pace(sight)}", style="bold")
+        flow = Text(
+            f"sent {sight.sent}   {sight.a_second:.0f} events/s in all services   "
+            f"delay a hop p50 <= {milliseconds(sight.p50_ms)}, p95 <= {milliseconds(sight.p95_ms)}"
+        )
+        lines = Text("\n".join(self._lines), style="dim")
+        self._live.update(Group(head, _loop(sight), flow, _dead(sight), lines))
+
+
+def _loop(sight: Sight) -> Table:
+    loop = Table("", "referrals", "", box=None, pad_edge=False)
+    most = max(1, int(sight.loop.get("issued", 0)))
+    for name in STEPS:
+        count = int(sight.loop.get(name, 0))
+        loop.add_row(name, str(count), Text("█" * round(40 * count / most), style="cyan"))
+    return loop
+
+
+def _dead(sight: Sight) -> Table:
+    dead = Table("dead letters", "", box=None, pad_edge=False)
+    for reason, count in sorted(sight.dead.items()):
+        dead.add_row(reason, str(count))
+    return dead
+
+
+def pace(sight: Sight) -> str:
+    """How fast the clock goes, and who slows it down."""
+    if sight.pace == 1:
+        return "full pace"
+    return f"pace {sight.pace:.0%}, {sight.slowest} lags"
+
+
+def milliseconds(value: float | None) -> str:
+    """The upper end of a bucket of delays."""
+    return "?" if value is None else "more than 30 s" if value == float("inf") else f"{value:.0f} ms"
