@@ -66,8 +66,8 @@ def _loop(told: Told) -> list[str]:
 
 def _purpose(told: Told) -> list[str]:
     made = sum(made.count for made in told.faults)
-    back = "is not back" if told.back_after is None else f"was back after {told.back_after:.1f} s"
-    return [f"On purpose: {made} times a fault (listed above); {KILLED} was killed (-9) and {back}"]
+    back = "not back" if told.back_after is None else f"back after {told.back_after:.1f} s"
+    return [f"On purpose: {made} faults (listed above); kill -9 of {KILLED}, {back}"]
 
 
 def _events(told: Told) -> list[str]:

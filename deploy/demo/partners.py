@@ -32,6 +32,8 @@ class Region:
     now: Callable[[], datetime]
     later: Later
     rng: Random
+    visit: Callable[[Plan, str], Action]
+    """A client with a code at the desk of an opisto near by."""
     plans: dict[str, Plan] = field(default_factory=dict)
     cursor: str = "0"
     asked: set[tuple[str, str]] = field(default_factory=set)
@@ -52,6 +54,9 @@ class Region:
                 proposals = event["data"]["proposals"]
                 proposal = proposals[min(plan.rank, len(proposals) - 1)]
                 self.later(self.now() + plan.chooses_after * DAY, self._choice(plan, proposal))
+            elif plan and name == "ReferralOpened" and plan.shows_the_code:
+                when = self.now() + (0.5 + self.rng.random()) * DAY
+                self.later(when, self.visit(plan, event["data"]["referral_code"]))
             elif plan and name == "FeedbackRequested":
                 self._answer_later(plan, event["data"]["phase"])
 
@@ -134,6 +139,16 @@ class Opisto:
             self.enrolled |= dict.fromkeys(moved, replaced_by)
         self.post.put(self.post.event(self.source, "ActivityCancelled", data, self.now(), activity_id))
         self.activities.pop(activity_id, None)
+
+    async def at_the_desk(self, code: str, activity_id: str) -> None:
+        """A client shows a code: it is looked up, which makes the opisto one of the referral's, and the client enrolled."""
+        found = await self.post.ask("referral", f"/v1/codes/{code}", self.source)
+        if found is None or found.status_code != 200:
+            self.later(self.now() + 0.5 * DAY, lambda: self.at_the_desk(code, activity_id))
+            return
+        referral_id = found.json()["referral_id"]
+        self.enrolled[referral_id] = activity_id
+        self._put("EnrolmentConfirmed", {"referral_id": referral_id, "activity_id": activity_id})
 
     async def nightly_run(self) -> None:
         """Reads the feed, confirms who is new, and records the sessions that are over."""

@@ -34,6 +34,8 @@ class Plan:
     answers_before: bool
     answers_after: bool
     answer_on_paper: bool
+    shows_the_code: bool
+    """At an opisto's desk, rather than choose by way of the region."""
 
 
 def people(rng: Random, count: int, issuing_days: float) -> list[Plan]:
@@ -54,12 +56,13 @@ def _spread(rng: Random, count: int) -> Iterator[tuple[str, str]]:
 def _plan(rng: Random, municipality: str, region: str, issuing_days: float) -> Plan:
     consents = rng.random() < 0.8
     attendance = tuple(rng.random() < 0.8 for _ in range(3))
+    shows_the_code = rng.random() < 0.04
     return Plan(
         referral_id=str(UUID(int=rng.getrandbits(128), version=4)),
         source=f"/region/{region}",
         issued_at=rng.random() * issuing_days,
         data=_wish(rng, municipality, consents=consents),
-        chooses_after=None if rng.random() < 0.04 else 0.2 + rng.random() * 1.5,
+        chooses_after=None if rng.random() < 0.04 or shows_the_code else 0.2 + rng.random() * 1.5,
         rank=rng.choices((0, 1, 2), (7, 2, 1))[0],
         withdraws_after=1 + rng.random() * 12 if rng.random() < 0.05 else None,
         reason=rng.choice(("client_wish", "moved", "consent_withdrawn")),
@@ -69,6 +72,7 @@ def _plan(rng: Random, municipality: str, region: str, issuing_days: float) -> P
         answers_before=consents and rng.random() < 0.6,
         answers_after=consents and rng.random() < 0.7,
         answer_on_paper=rng.random() < 0.25,
+        shows_the_code=shows_the_code,
     )
 
 

@@ -17,13 +17,15 @@ from deploy.demo.people import Plan, people
 from deploy.demo.post import Post
 from deploy.demo.programme import Published, programme
 from deploy.demo.size import DAYS, Size
-from deploy.demo.timetable import Timetable
+from deploy.demo.timetable import Action, Timetable
 from shared.reference import MUNICIPALITIES, REGIONS
 
 OWN_REGION: Final = "/region/06"
 ISSUING_DAYS: Final = 11.0
 KILLED_ON: Final = DAYS * 0.45
 _CANCELLED_ON: Final = 13
+_CANCELLED: Final = "syksy-1"
+_AT_THE_DESK: Final = "syksy-3"
 _REGIONS_LOOK: Final = 0.4 * DAY
 _NIGHT: Final = DAY
 
@@ -41,7 +43,7 @@ class Script:
         self._start = now()
         self._register = register.load_opistos()[0][: size.opistos]
         self._regions = {
-            f"/region/{code}": Region(f"/region/{code}", post, now, timetable.at, rng)
+            f"/region/{code}": Region(f"/region/{code}", post, now, timetable.at, rng, self._visit)
             for code, region in REGIONS.items()
             if region.may_refer
         }
@@ -56,6 +58,12 @@ class Script:
     def plan_of(self, referral_id: str) -> Plan | None:
         """What the client of a referral will do."""
         return self.plans.get(referral_id)
+
+    def _visit(self, plan: Plan, code: str) -> Action:
+        near = [one for one in self._register if plan.data["municipality"] in one.municipalities]
+        if not near:
+            return lambda: None
+        return partial(self._opistos[f"/opisto/{near[0].id}"].at_the_desk, code, _AT_THE_DESK)
 
     @property
     def reachable(self) -> int:
@@ -125,7 +133,7 @@ class Script:
     def _some_cancel(self) -> None:
         for number, opisto in enumerate(list(self._opistos.values())[3::25]):
             replaced = "syksy-2" if number % 2 else None
-            self._timetable.at(self._on(_CANCELLED_ON), partial(opisto.cancel, "syksy-1", replaced))
+            self._timetable.at(self._on(_CANCELLED_ON), partial(opisto.cancel, _CANCELLED, replaced))
 
 
 def linked_events() -> object:

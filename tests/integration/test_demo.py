@@ -35,7 +35,6 @@ class Small:
 
 SMALL = {
     Engine.EMBEDDED: Small(referrals=60, opistos=30, seconds=20, sent=300, proposed=30),
-    # The stand-in for MongoDB takes some 1,100 documents a second: time must not run away from it.
     Engine.JAVA: Small(referrals=20, opistos=10, seconds=30, sent=80, proposed=10),
 }
 EVERY_FAULT = {"conflict", "forged_sender", "invalid", "personal_data", "undecodable", "unknown_type"}
@@ -50,7 +49,7 @@ def test_the_demo_balances_and_leaves_nothing_running(engine: Engine) -> None:
         whole = len(SERVICES) + len(SERVERS[engine])
         assert wait_for(lambda: len(psutil.Process(process.pid).children()) >= whole, READY_WITHIN)
         left = psutil.Process(process.pid).children()
-        printed, complaint = process.communicate(timeout=200)
+        printed, complaint = process.communicate(timeout=400)
     assert process.returncode == 0, printed[-2_000:] + complaint[-2_000:]
     assert not any(one.is_running() for one in left)
     told = json.loads(printed)
@@ -60,11 +59,34 @@ def test_the_demo_balances_and_leaves_nothing_running(engine: Engine) -> None:
     assert sum(balance[part] for part in parts) == balance["sent"] > small.sent
     assert balance["faults"] == []
     assert told["left"] == []
-    assert told["loop"]["issued"] == small.referrals
+    assert told["loop"]["issued"] == sum(told["terms"].values()) == small.referrals
     assert told["loop"]["proposed"] >= small.proposed
     assert told["killed"]["back_after_seconds"] < 30
     assert told["dead_letters"].keys() >= EVERY_FAULT
     assert told["register_faults"]["nameless"] == 4
+
+
+def test_a_service_that_stands_still_makes_the_clock_wait_and_the_loop_is_still_true() -> None:
+    """Seven seconds are ten days at full speed: longer than every term but one."""
+    with demo("--referrals=40", "--opistos=40", "--seconds=20") as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        assert any(line.startswith("day") for line in lines)
+        children = psutil.Process(process.pid).children()
+        catalogue = next(one for one in children if "services.catalogue" in one.cmdline())
+        catalogue.suspend()
+        frozen = next(line for line in lines if "catalogue lags" in line or not line.strip())
+        stood = next(line for line in lines if line.startswith("day") or not line.strip())
+        catalogue.resume()
+        rest = list(lines)
+        _, complaint = process.communicate(timeout=PATIENCE)
+    assert day_of(stood) - day_of(frozen) < 1, (frozen, stood)
+    assert process.returncode == 0, "".join(rest[-40:]) + complaint
+    assert rest[-1].startswith("All adds up, and the loop is true.")
+
+
+def day_of(line: str) -> float:
+    return float(line.removeprefix("day").split()[0])
 
 
 @contextmanager
