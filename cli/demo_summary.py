@@ -84,7 +84,7 @@ def _end(found: Verdict, size: Size, seconds: float) -> list[str]:
     said = {
         TRUE: "All adds up, and the loop is true",
         LOST: "It does NOT add up",
-        TOO_MUCH: "Nothing is lost, but it was too much for this machine at this pace",
+        TOO_MUCH: "Nothing is lost, but this machine could not carry it",
     }[found.code]
     line = f"{said}. {seconds:.0f} s in all."
     return [line, advice(size)] if found.code == TOO_MUCH else [line]
