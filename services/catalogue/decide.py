@@ -58,7 +58,7 @@ def published(state: Activity | None, event: Event, now: datetime, given: Found)
     """Takes a version in; the latest by time holds, each says what held of enrolment while it was in force."""
     data: outside.ActivityPublished = event.data  # type: ignore[assignment]
     state = state or Activity(event.source, data.activity_id)
-    version = Version(event.time, event.id, data.enrolment.opens, data.enrolment.closes, data.enrolment.confirm)
+    version = Version(event.time, event.rank, data.enrolment.opens, data.enrolment.closes, data.enrolment.confirm)
     latest = all(version.order > known.order for known in state.versions)
     versions = sorted([*state.versions, version], key=lambda one: one.order)[-MAX_VERSIONS:]
     state = _changed(state, versions=tuple(versions), sessions=_listed(state.sessions, data.sessions, version))
@@ -79,9 +79,9 @@ def cancelled(state: Activity | None, event: Event, now: datetime, given: Found)
     data: outside.ActivityCancelled = event.data  # type: ignore[assignment]
     if state is None or not state.versions:
         return Waits("ActivityPublished")
-    call = Cancelled(event.time, event.id, data.replaced_by)
+    call = Cancelled(event.time, event.rank, data.replaced_by)
     known = state.cancelled
-    if known is None or (call.time, call.id) < (known.time, known.id):
+    if known is None or (call.time, call.rank) < (known.time, known.rank):
         state = _changed(state, cancelled=call)
     return _settled(state, event, now, given)
 
@@ -251,7 +251,7 @@ def wish_of(event: Event) -> Wish:
     data: outside.ReferralIssued = event.data  # type: ignore[assignment]
     return Wish(
         time=event.time,
-        id=event.id,
+        rank=event.rank,
         region=event.source,
         municipality=data.municipality,
         age_band=data.age_band,
@@ -270,7 +270,7 @@ def issued(state: Match | None, event: Event, now: datetime, given: Found) -> De
     """Matches what was issued; a later one replaces it."""
     wish = wish_of(event)
     state = state or Match(wish_subject(event))
-    if state.wish and (state.wish.region != wish.region or (state.wish.time, state.wish.id) > (wish.time, wish.id)):
+    if state.wish and (state.wish.region != wish.region or (state.wish.time, state.wish.rank) > (wish.time, wish.rank)):
         return Decision(state)
     state = _changed(state, wish=wish, status="new")
     return _matched(state, now, given) if state.wanted else Decision(_changed(state, status="ended"))

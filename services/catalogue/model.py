@@ -10,14 +10,14 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     """When a version said what about enrolment. Enrolment is judged by the version in force at the choice's time."""
 
     time: datetime
-    id: str
+    rank: str
     opens: datetime | None
     closes: datetime | None
     confirm: bool = True
 
     @property
     def order(self) -> tuple[datetime, str]:
-        return self.time, self.id
+        return self.time, self.rank
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
@@ -27,14 +27,14 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     starts_at: datetime
     ends_at: datetime
     listed: tuple[datetime, str]
-    """(time, id) of that version."""
+    """(time, rank) of that version."""
 
 
 class Cancelled(msgspec.Struct, frozen=True):
     """The first ActivityCancelled by time."""
 
     time: datetime
-    id: str
+    rank: str
     replaced_by: str | None = None
 
 
@@ -116,7 +116,7 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the latest ReferralIssued asks for."""
 
     time: datetime
-    id: str
+    rank: str
     region: str
     municipality: str
     age_band: str

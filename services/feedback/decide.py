@@ -52,8 +52,8 @@ def issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decide
     known, first = state.issued, state.first_issued_at
     if known and known.source != event.source:
         return Decision(state)
-    latest = Issued(event.time, event.id, event.source, data.municipality, "feedback" in data.consent.scopes)
-    if known and (known.time, known.id) > (latest.time, latest.id):
+    latest = Issued(event.time, event.rank, event.source, data.municipality, "feedback" in data.consent.scopes)
+    if known and (known.time, known.rank) > (latest.time, latest.rank):
         latest = known
     state = _changed(
         state,
@@ -198,7 +198,7 @@ def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: An
         return Waits("ReferralIssued")
     if (no := _may_not(state, event)) is not None:
         return no
-    answers = Answers(data.respondent, data.phase, data.instrument, data.answers, event.time, event.id, event.source)
+    answers = Answers(data.respondent, data.phase, data.instrument, data.answers, event.time, event.rank, event.source)
     state = _changed(state, answers=_latest(state.answers, answers))
     if event.source == OWN:
         spent = tuple(dict.fromkeys(sorted([*state.spent, event.id])))

@@ -16,7 +16,7 @@ class Issued(msgspec.Struct, frozen=True):
     """The latest ReferralIssued, as far as it is needed here."""
 
     time: datetime
-    id: str
+    rank: str
     source: str
     municipality: str
     feedback: bool
@@ -59,7 +59,7 @@ class Answers(msgspec.Struct, frozen=True):
     instrument: str
     answers: dict[str, int]
     time: datetime
-    id: str
+    rank: str
     source: str
 
     @property
@@ -69,7 +69,7 @@ class Answers(msgspec.Struct, frozen=True):
 
     @property
     def order(self) -> tuple[datetime, str, str]:
-        return self.time, self.id, self.source
+        return self.time, self.rank, self.source
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -33,7 +33,7 @@ def issued(state: Told | None, event: Event, now: datetime, given: object) -> De
     """Keeps whom to tell, and what an opisto must know."""
     data: outside.ReferralIssued = event.data  # type: ignore[assignment]
     state = state or Told(data.referral_id)
-    order = (written(event.time), event.id)
+    order = (event.time.isoformat(timespec="microseconds"), event.rank)
     if state.erased or state.issued > order or (state.region and state.region != event.source):
         return Decision(_changed(state, region=state.region or event.source))
     return Decision(
@@ -154,7 +154,7 @@ def _notification(event: Event, extract: dict[str, Any]) -> services.Notificatio
         id=event.id,
         source=event.source,
         type=f"fi.kulttuurilahete.{event.name}.v1",
-        time=event.time,
+        time=written(event.time, event.finer),
         subject=event.data.subject,
         data=json.dumps(extract, ensure_ascii=False, separators=(",", ":")),
     )
@@ -204,7 +204,7 @@ def _structured(told: services.Notification, *, synthetic: bool) -> dict[str, An
         "source": told.source,
         "type": told.type,
         "subject": told.subject,
-        "time": written(told.time),
+        "time": told.time,
         "datacontenttype": "application/json",
         "dataclassification": "confidential",
         **({"synthetic": True} if synthetic else {}),

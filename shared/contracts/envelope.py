@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
 from shared.contracts.fields import Data, EventId, Sender, Time
+from shared.contracts.identity import rank_of
 from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code, mask
 from shared.contracts.registry import CLASSES, EventClass, class_of, kind_of
 
@@ -56,6 +57,8 @@ _ID: Final = TypeAdapter(EventId).validator
 _JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents+json"
 _SPELLED_OTHERWISE = re.compile(rb"[:,\[](?:null|-?[0-9]+\.0)[,}\]]")
+_FINER = re.compile(r"\.[0-9]{6}([0-9]+)")
+_TO_THE_MICROSECOND: Final = len("2026-09-01T10:00:00.123456")
 _EXACT: Final = 2.0**53  # up to here a float is one integer and no other
 _NO_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -92,6 +95,8 @@ class Event(msgspec.Struct, frozen=True):
     causation: str | None = None
     traceparent: str | None = None
     synthetic: bool = False
+    finer: str = ""
+    """The digits of its time beyond the microsecond, as they came."""
     origin: str | None = None
     """The partner whose event began the chain of causation that this one stands in."""
 
@@ -101,9 +106,14 @@ class Event(msgspec.Struct, frozen=True):
         return type(self.data).__name__
 
     @property
+    def rank(self) -> str:
+        """What of two events of one microsecond tells the later."""
+        return rank_of(self.id, self.finer)
+
+    @property
     def order(self) -> tuple[datetime, str, str]:
         """What decides which of two facts came later."""
-        return self.time, self.id, self.source
+        return self.time, self.rank, self.source
 
 
 def read_kafka(value: bytes | None, headers: Headers) -> Raw:
@@ -219,8 +229,14 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
         causation=raw.attributes.get("causationid"),
         traceparent=raw.attributes.get("traceparent"),
         synthetic=raw.attributes.get("synthetic") == "true",
+        finer=_finer(raw.attributes["time"]),
         origin=_origin(source, raw.attributes.get("origin")),
     )
+
+
+def _finer(time: str) -> str:
+    found = _FINER.search(time) if len(time) > _TO_THE_MICROSECOND else None
+    return found[1] if found else ""
 
 
 def _origin(source: str, said: str | None) -> str | None:
@@ -396,7 +412,7 @@ def attributes_of(event: Event) -> dict[str, str]:
         "source": event.source,
         "type": f"fi.kulttuurilahete.{event.name}.v1",
         "subject": event.data.subject,
-        "time": written(event.time),
+        "time": written(event.time, event.finer),
         "datacontenttype": _JSON,
         "dataclassification": classification(event.data),
     }
@@ -424,9 +440,11 @@ def kafka_headers(attributes: Mapping[str, str]) -> list[tuple[str, bytes]]:
     return headers
 
 
-def written(time: datetime) -> str:
-    """RFC 3339 in UTC."""
-    return (time if time.tzinfo is UTC else time.astimezone(UTC)).isoformat().removesuffix("+00:00") + "Z"
+def written(time: datetime, finer: str = "") -> str:
+    """RFC 3339 in UTC, with the digits beyond the microsecond where there are any."""
+    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    precision = "microseconds" if finer else "auto"
+    return utc.isoformat(timespec=precision).removesuffix("+00:00") + finer + "Z"
 
 
 def structured(event: Event) -> dict[str, object]:

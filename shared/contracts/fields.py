@@ -13,7 +13,7 @@ from shared.contracts.errors import Problem
 from shared.contracts.topics import SERVICES
 from shared.reference import DIMENSIONS, LANGUAGES, MUNICIPALITIES, REGIONS, THEMES
 
-_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})")
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # THL's and the organisations' own branch. Without four digits in a row no birth date, telephone or code has room.
 _UNIT = re.compile(r"^(?:1\.2\.246\.(?:10|537)(?:\.[0-9]{1,8}){1,8}|(?!.*[0-9]{4})[A-Za-z0-9_-]{1,16})$")
@@ -45,7 +45,7 @@ def _rfc3339(value: object) -> object:
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        raise ValueError("a time is RFC 3339 with an offset, such as 2026-09-01T10:15:00+03:00")
+        raise ValueError("a time is RFC 3339 with an offset and at most nanoseconds, such as 2026-09-01T10:15:00+03:00")
     text = value.upper()
     return _after_leap_second(text) if text[17:19] == "60" else datetime.fromisoformat(text)
 

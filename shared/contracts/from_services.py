@@ -283,7 +283,8 @@ class Notification(_Part):
     id: str
     source: Source
     type: str
-    time: Instant
+    time: str
+    """As it was written, so that no digit is lost."""
     subject: str
     data: str
     """The extract, JSON."""

@@ -16,6 +16,21 @@ def derived_id(*parts: object) -> str:
     return f"{hashed[:8]}-{hashed[8:12]}-5{hashed[13:16]}-{_VARIANT[hashed[16]]}{hashed[17:20]}-{hashed[20:32]}"
 
 
+def rank_of(id_: str, finer: str) -> str:
+    """What decides, as text, which of two events of one microsecond came later: the digits beyond it, then the id.
+
+    `~` stands above whatever an id may hold, and the blank below.
+    """
+    digits = finer.rstrip("0")
+    return f"~{digits} {id_}" if digits else id_
+
+
+def finer_and_id(rank: str) -> tuple[str, str]:
+    """The digits beyond the microsecond, and the id, of a rank."""
+    finer, _, id_ = rank.removeprefix("~").rpartition(" ")
+    return finer, id_
+
+
 def following_id(service: str, aggregate: str, cause: tuple[str, str], name: str, natural_key: str) -> str:
     """The id of an event that follows from another. `natural_key` tells apart several of one class."""
     return derived_id("follows", service, aggregate, *cause, name, natural_key)

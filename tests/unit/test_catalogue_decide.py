@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from services.catalogue import decide
 from services.catalogue.model import Activity, Match
 from services.catalogue.settle import places_left, settle
@@ -139,6 +141,16 @@ def test_versions_in_any_order_list_the_same_sessions() -> None:
     states = [after(*order)[0] for order in (versions, versions[::-1], [versions[1], versions[2], versions[0]])]
     assert states[0].sessions == states[1].sessions == states[2].sessions
     assert states[0].published == states[1].published == states[2].published
+
+
+def test_of_versions_of_one_microsecond_the_later_by_nanoseconds_holds_whatever_their_ids() -> None:
+    earlier = msgspec.structs.replace(published(capacity=1, meetings=[("s1", 20)]), id="b", finer="7")
+    later = msgspec.structs.replace(published(capacity=9, meetings=[("s1", 21)]), id="a", finer="71")
+    for order in ([earlier, later], [later, earlier]):
+        state, _ = after(*order)
+        assert state.published is not None
+        assert state.published["capacity"] == 9
+        assert state.sessions["s1"].starts_at == at(21)
 
 
 def test_the_first_cancellation_by_time_holds_and_all_are_told() -> None:

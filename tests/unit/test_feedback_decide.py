@@ -224,6 +224,13 @@ def test_of_two_with_the_same_time_the_greater_id_holds() -> None:
         assert Told([issued(), *order]).known().answers[0].answers == {"health": 2}
 
 
+def test_of_two_of_one_microsecond_the_later_by_nanoseconds_holds_whatever_their_ids() -> None:
+    one = msgspec.structs.replace(answered({"health": 1}, id_="b"), finer="1")
+    two = msgspec.structs.replace(answered({"health": 2}, id_="a"), finer="2")
+    for order in ([one, two], [two, one]):
+        assert Told([issued(), *order]).known().answers[0].answers == {"health": 2}
+
+
 @pytest.mark.parametrize("respondent", ["participant", "carer"])
 def test_before_and_after_are_measured_an_item(respondent: str) -> None:
     before = answered({"health": 3, "friends": 2, "family": 5}, respondent=respondent)

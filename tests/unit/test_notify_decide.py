@@ -193,7 +193,7 @@ def queued(recipient: str = OPISTO, id_: str = "n1", *, erase: bool = False, typ
         id=id_,
         source="/service/catalogue",
         type=f"fi.kulttuurilahete.{type_}.v1",
-        time=NOW,
+        time="2026-09-01T00:00:00Z",
         subject=REFERRAL,
         data='{"referral_id":"x"}',
     )

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from shared.contracts.envelope import Event, decode, read_structured
+from shared.contracts.envelope import Event, attributes_of, decode, read_structured
 from shared.contracts.errors import Invalid
+from shared.contracts.identity import finer_and_id, rank_of
 from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import json_schema
 
@@ -300,3 +301,38 @@ def test_what_a_leap_second_has_passed_of_itself_is_kept() -> None:
 @pytest.mark.parametrize("time", ["2016-12-31T12:00:60Z", "2016-12-31T23:59:60+02:00", "2016-12-31T23:59:61Z"])
 def test_a_second_60_at_any_other_minute_is_refused(time: str) -> None:
     assert refused("ReferralWithdrawn", {"referral_id": REFERRAL, "reason": "moved"}, time=time) == ["/time"]
+
+
+fractions = st.text("0123456789", min_size=1, max_size=9)
+
+
+@given(fractions)
+def test_a_time_is_written_on_with_every_digit_that_came_beyond_the_microsecond(fraction: str) -> None:
+    data = {"referral_id": REFERRAL, "reason": "moved"}
+    event = taken("ReferralWithdrawn", data, time=f"2026-09-01T13:00:00.{fraction}+03:00")
+    attributes = attributes_of(event)
+    again = taken("ReferralWithdrawn", data, time=attributes["time"])
+    assert (again.time, again.finer) == (event.time, event.finer)
+    if len(fraction) > 6:
+        assert attributes["time"] == f"2026-09-01T10:00:00.{fraction}Z"
+
+
+@given(st.lists(st.tuples(fractions, st.sampled_from(["a", "b", "Z", "9"])), max_size=8))
+def test_facts_are_ordered_to_the_nanosecond_and_then_by_id(facts: list[tuple[str, str]]) -> None:
+    data = {"referral_id": REFERRAL, "reason": "moved"}
+    events = [
+        taken("ReferralWithdrawn", data, time=f"2026-09-01T10:00:00.{fraction}Z", id=id_) for fraction, id_ in facts
+    ]
+    exact = sorted((int(fraction.ljust(9, "0")), id_) for fraction, id_ in facts)
+    shown = [attributes_of(event) for event in sorted(events, key=lambda one: one.order)]
+    assert [(int(one["time"][20:-1].ljust(9, "0") or 0), one["id"]) for one in shown] == exact
+
+
+def test_a_tenth_digit_is_refused() -> None:
+    data = {"referral_id": REFERRAL, "reason": "moved"}
+    assert refused("ReferralWithdrawn", data, time="2026-09-01T10:00:00.1234567890Z") == ["/time"]
+
+
+@given(st.from_regex(r"[A-Za-z0-9._:-]{1,64}", fullmatch=True), st.text("0123456789", max_size=3))
+def test_a_rank_tells_the_id_that_it_was_made_of(id_: str, finer: str) -> None:
+    assert finer_and_id(rank_of(id_, finer)) == (finer.rstrip("0"), id_)
