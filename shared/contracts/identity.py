@@ -19,15 +19,15 @@ def derived_id(*parts: object) -> str:
 def rank_of(id_: str, finer: str) -> str:
     """What decides, as text, which of two events of one microsecond came later: the digits beyond it, then the id.
 
-    `~` stands above whatever an id may hold, and the blank below.
+    No id holds `~`, which stands above all that one may hold, nor `!`, which stands below.
     """
     digits = finer.rstrip("0")
-    return f"~{digits} {id_}" if digits else id_
+    return f"~{digits}!{id_}" if digits else id_
 
 
 def finer_and_id(rank: str) -> tuple[str, str]:
     """The digits beyond the microsecond, and the id, of a rank."""
-    finer, _, id_ = rank.removeprefix("~").rpartition(" ")
+    finer, _, id_ = rank.removeprefix("~").rpartition("!")
     return finer, id_
 
 

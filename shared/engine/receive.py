@@ -4,7 +4,7 @@ A record ends in one of three ways: an `Arrival` for one aggregate, a dead lette
 this service (counted as skipped by the caller).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -140,9 +140,9 @@ def read_again(original: Original, table: Table, now: datetime) -> Event:
 def _whole(raw: Raw, original: Original, now: datetime) -> Event:
     if (size := len(original.key or b"") + sum(map(len, _bytes_of(original.headers)))) > MAX_EVENT_BYTES:
         raise Invalid(f"the record's key and headers have {size} bytes; {MAX_EVENT_BYTES} are allowed")
-    clean = not may_hold_a_code(b"\n".join([*_parts(original), *_besides(raw, original)]))
-    event = decode(raw, now=now, searched=clean)
-    if not clean and _hides_a_code(original):
+    closer = _needs_a_closer_look(raw, original)
+    event = decode(raw, now=now, searched=not closer)
+    if closer and _hides_a_code(original):
         raise PersonalData("a personal identity code stands in the key or a header")
     if original.key is None or original.key != event.data.subject.encode():
         said = "is lacking" if original.key is None else f"is {original.key[:80].decode(errors='replace')!r}"
@@ -150,9 +150,12 @@ def _whole(raw: Raw, original: Original, now: datetime) -> Event:
     return _proven(event, original.topic)
 
 
-def _besides(raw: Raw, original: Original) -> Iterable[bytes]:
+def _needs_a_closer_look(raw: Raw, original: Original) -> bool:
     # A structured event's value may hide its attributes in escapes, its data in base64; else they are what came.
-    return [] if raw.data is original.value else [raw.data, *[value.encode() for value in raw.attributes.values()]]
+    besides = [] if raw.data is original.value else [value.encode() for value in raw.attributes.values()]
+    return may_hold_a_code(b"\n".join([*_parts(original), *besides])) or (
+        raw.data is not original.value and b"data_base64" in (original.value or b"")
+    )
 
 
 def _bytes_of(headers: Sequence[tuple[str, bytes | None]]) -> list[bytes]:

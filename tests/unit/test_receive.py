@@ -298,6 +298,16 @@ def test_of_data_whose_base64_hides_a_code_nothing_is_kept(data: str) -> None:
     assert record_of(letter).value is None
 
 
+def test_data_that_stands_twice_hides_no_code_in_the_first() -> None:
+    whole = _in_base64(json.dumps({"referral_id": referral(1), "organiser": OPISTO, "activity_id": "a"}))
+    assert taken(whole).event.name == "ActivityChosen"
+    hidden = base64.b64encode(f'{{"note": "{CODE}"}}'.encode())
+    value = b'{"data_base64": "' + hidden + b'", ' + (whole.value or b"")[1:]
+    letter = refused(changed(whole, value=value))
+    assert letter.reason == "personal_data"
+    assert hidden not in (record_of(letter).value or b"")
+
+
 def test_base64_in_an_envelope_that_cannot_be_read_is_searched_too() -> None:
     whole = _in_base64(CODE)
     cut = changed(whole, value=(whole.value or b"")[:-1])
