@@ -1,0 +1,106 @@
+"""What `lahete status` and `lahete trace` show of what the services answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from deploy.embedded.keys import OPS
+from deploy.embedded.state import Run, anchored_clock, claim, open_folder, write_run
+from shared.private import write_private
+
+FUSE = (
+    "the fuse is open: handlers failed at 20 of the last 40 aggregates (ActivityChosen 20); 3 events were dead-lettered"
+)
+REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+LETTER = {"dl_id": "d1", "reason": "rejected", "error": "no consent for it"}
+
+
+@contextmanager
+def answering(answers: dict[str, tuple[int, Any]]) -> Iterator[str]:
+    """A service that answers each path as it is told; its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, document = answers.get(self.path, (404, {"detail": f"nothing is known by {self.path}"}))
+            content = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def run_of(folder: Path, **urls: str) -> Iterator[tuple[str, str]]:
+    """A folder in which those services run, as far as others can see; what names it to a verb."""
+    one = open_folder(folder)
+    write_private(one.keys, json.dumps({OPS: "key"}))
+    with claim(one):
+        pids = dict.fromkeys(("supervisor", *urls), os.getpid())
+        write_run(one, Run("127.0.0.1:1", "sqlite", urls, pids, anchored_clock(one, "")))
+        yield "--dir", str(folder)
+
+
+def test_status_shows_why_a_service_is_not_ready(tmp_path: Path) -> None:
+    stopped = {"/health/ready": (503, {"ready": False, "missing": [FUSE]})}
+    fine = {"/health/ready": (200, {"ready": True, "missing": []})}
+    with (
+        answering(stopped) as referral,
+        answering(fine) as notify,
+        run_of(tmp_path, referral=referral, notify=notify, feedback="http://127.0.0.1:1") as at,
+    ):
+        shown = CliRunner().invoke(app, ["status", *at])
+        document = json.loads(CliRunner().invoke(app, ["status", "--json", *at]).stdout)
+    assert shown.exit_code == 1
+    said = [line for line in shown.stdout.splitlines() if " is not ready: " in line]
+    assert said == [f"referral is not ready: {FUSE}", "feedback is not ready: it does not answer"]
+    missing = {one["name"]: (one["ready"], one["missing"]) for one in document["processes"]}
+    assert missing["referral"] == (False, [FUSE])
+    assert missing["notify"] == (True, [])
+    assert missing["supervisor"] == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("state", "attempts", "line"),
+    [
+        ("open", 1, "dead letter d1 is open, tried once: rejected: no consent for it"),
+        ("resolved", 2, "dead letter d1 is resolved, tried 2 times: rejected: no consent for it"),
+    ],
+)
+def test_a_trace_shows_a_dead_letter_as_it_stands(state: str, attempts: int, line: str, tmp_path: Path) -> None:
+    trace = {
+        "referral_id": REFERRAL,
+        "events": [],
+        "dead_letters": [LETTER | {"state": state, "attempts": attempts}],
+        "deliveries": [],
+    }
+    with answering({"/v1/traces/e-77": (200, trace)}) as monitor, run_of(tmp_path, monitor=monitor) as at:
+        shown = CliRunner().invoke(app, ["trace", "e-77", *at])
+    assert shown.exit_code == 0
+    assert line in shown.stdout.splitlines()
+
+
+def test_only_a_service_is_restarted(tmp_path: Path) -> None:
+    with run_of(tmp_path, referral="http://127.0.0.1:1") as at:
+        refused = CliRunner().invoke(app, ["restart", "supervisor", *at])
+    assert refused.exit_code == 2
