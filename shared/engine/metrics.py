@@ -7,12 +7,15 @@ increase.
 from collections.abc import Iterable
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from shared.contracts.errors import REASONS
 
 _OUTCOMES: Final = ("applied", "repetition", "waiting", "erased", "conflict", "rejected", "handler_failed")
 _WHY_AGAIN: Final = ("StoreUnavailable", "BrokerUnavailable")
+
+# When a counter began says process_start_time_seconds: a second series for each of them says no more.
+disable_created_metrics()
 
 READY = Gauge("lahete_ready", "1 while /health/ready is 200", ["service"])
 EVENTS = Counter("lahete_events", "events by what became of them", ["service", "type", "outcome"])

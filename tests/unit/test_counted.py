@@ -75,6 +75,10 @@ def test_the_loop_counts_from_0_every_reason_and_every_outcome_of_what_it_handle
     assert REGISTRY.get_sample_value("lahete_fuse_open", {"service": service}) == 0
 
 
+def test_nothing_is_told_twice(doors: Doors) -> None:
+    assert doors.counted("lahete_http_answers_created", status="200") is None
+
+
 @pytest.mark.asyncio
 async def test_answers_are_counted_by_status_also_where_nobody_foresaw_the_fault(doors: Doors) -> None:
     asked = [await doors.ask("GET", path, "the key") for path in ("/ops/1", "/ops/2", "/ops/fault", "/nowhere")]
