@@ -15,7 +15,7 @@ _OUTCOMES: Final = ("applied", "repetition", "waiting", "erased", "conflict", "r
 _WHY_AGAIN: Final = ("StoreUnavailable", "BrokerUnavailable")
 
 # When a counter began says process_start_time_seconds: a second series for each of them says no more.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 READY = Gauge("lahete_ready", "1 while /health/ready is 200", ["service"])
 EVENTS = Counter("lahete_events", "events by what became of them", ["service", "type", "outcome"])
