@@ -312,7 +312,7 @@ def _event_headers() -> Document:
             "ce_type": _header("Class and major version.", pattern=r"^fi\.kulttuurilahete\.[A-Za-z]+\.v[0-9]+$"),
             "ce_time": _header("When the sender recorded the fact, RFC 3339 with an offset.", format="date-time"),
             "ce_subject": _header("The aggregate it is about; the Kafka key too."),
-            "ce_correlationid": _header("The referral's id, where there is one."),
+            "ce_correlationid": _header("The referral's id, where there is one.", pattern="^[A-Za-z0-9._:-]{1,64}$"),
             "ce_causationid": _header("The id of the event that this one follows from."),
             "ce_traceparent": _header("W3C Trace Context."),
             "ce_dataclassification": _header(

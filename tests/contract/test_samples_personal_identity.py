@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.personal_identity import CENTURY_SIGNS, CHECK_ALPHABET, MASK, holds_a_code, mask
+from shared.contracts.personal_identity import (
+    CENTURY_SIGNS,
+    CHECK_ALPHABET,
+    MASK,
+    bytes_hide_a_code,
+    holds_a_code,
+    mask,
+)
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "personal_identity_codes.json"
 
@@ -46,3 +53,16 @@ def test_our_signs_and_check_characters_are_the_published_ones(sample: Any) -> N
     signs = {sign for century in sample["century_signs"].values() for sign in century}
     assert {sign.upper() for sign in CENTURY_SIGNS} == signs
     assert {character.upper() for character in CHECK_ALPHABET} == set(sample["check_alphabet"])
+
+
+def test_a_blank_an_underscore_or_any_dash_for_the_sign_hides_none_of_them(sample: Any) -> None:
+    for code in sample["valid_format_and_check"]:
+        for sign in (" ", "_", "–", "−", "\u00ad-", "\u00a0"):
+            assert holds_a_code(f"hetu {code[:6]}{sign}{code[7:]}"), (code, sign)
+        assert holds_a_code(code[:6] + code[7:]) == code[10].isalpha(), code
+
+
+def test_no_other_sample_is_taken_to_hold_a_code(sample: Any) -> None:
+    others = [path for path in SAMPLE.parent.rglob("*") if path.is_file() and path != SAMPLE]
+    assert others
+    assert [path.name for path in others if bytes_hide_a_code(path.read_bytes())] == []
