@@ -6,7 +6,7 @@ Source: Kafka's message format, version 2, and its protocol's produce request.
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import TopicPartition, codec
 from aiokafka.client import AIOKafkaClient
@@ -15,6 +15,8 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c
 
 from shared.cluster import Cluster
+from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from tests.integration.engine_world import NOW, REGION, issue
 
 CODECS: Final[dict[str, tuple[int, Callable[[bytes], bytes]]]] = {
     "none": (0, bytes),
@@ -99,8 +101,15 @@ def _in_64_bits(number: int) -> int:
     return (number + 2**63) % 2**64 - 2**63
 
 
-async def produce(kafka: Cluster, topic: str, *batches: bytes) -> list[int]:
-    """Writes batches to a topic's first partition as they are; the error codes that came back, 0 for none."""
+class Taken(NamedTuple):
+    """What a broker said to a batch: 0, or why it refused it, and the offset of its first record."""
+
+    code: int
+    base: int
+
+
+async def produce(kafka: Cluster, topic: str, *batches: bytes) -> list[Taken]:
+    """Writes batches to a topic's first partition as they are."""
     client = AIOKafkaClient(**kafka.options())
     await client.bootstrap()
     try:
@@ -111,8 +120,17 @@ async def produce(kafka: Cluster, topic: str, *batches: bytes) -> list[int]:
         await client.close()
 
 
-async def _produced(client: AIOKafkaClient, leader: int, topic: str, batch: bytes) -> int:
+async def _produced(client: AIOKafkaClient, leader: int, topic: str, batch: bytes) -> Taken:
     request = ProduceRequest(transactional_id=None, required_acks=-1, timeout=10_000, topics=[(topic, [(0, batch)])])
     answer: Any = await client.send(leader, request)
-    [(_, [(_, code, *_)])] = answer.topics
-    return int(code)
+    [(_, [(_, code, base, *_)])] = answer.topics
+    return Taken(code, base)
+
+
+def issued(number: int, *headers: tuple[bytes, bytes | None]) -> Wired:
+    """A referral of region 06 as a client of its own making writes it."""
+    data = issue(number)
+    event = Event(f"own-{number}", REGION, NOW, data)
+    written = [(name.encode(), value) for name, value in kafka_headers(attributes_of(event))]
+    value = data.model_dump_json(exclude_none=True).encode()
+    return Wired(data.subject.encode(), value, [*written, *headers])
