@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from services.catalogue.decide import EVERYWHERE, brief_of
+from services.catalogue.decide import EVERYWHERE, LISTED, brief_of
+from services.catalogue.listing import cursor_of, start_of, walk
 from services.catalogue.matching import primary
 from services.catalogue.model import Activity, Brief, Match
 from shared.contracts.fields import Format
@@ -20,10 +21,8 @@ from shared.http.problems import ProblemError
 from shared.http.query import choice, number, takes
 from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 
-_BRIEF = msgspec.json.Decoder(Brief)
 _ACTIVITY = msgspec.json.Decoder(Document[Activity])
 _MATCH = msgspec.json.Decoder(Document[Match])
-_MOST = 50_000
 
 
 def routes() -> list[BaseRoute]:
@@ -36,24 +35,27 @@ def routes() -> list[BaseRoute]:
     ]
 
 
-@takes("municipality", "theme", "need", "language", "format", "free", "q", "page", "per_page")
+@takes("municipality", "theme", "need", "language", "format", "free", "q", "page", "per_page", "after")
 async def list_activities(request: Request) -> Response:
-    """`{activities, page, per_page, total}`, the earlier start first; only what can be enrolled for."""
+    """`{activities, page, per_page, next}`: what can be enrolled for, what closes first before the others.
+
+    `next` is where `after` goes on, null at the end: no more than 1,000 are looked at for one answer, however few fit.
+    """
     municipality = choice(request, "municipality", MUNICIPALITIES)
-    page, per_page = number(request, "page", 1, 1, 10_000), number(request, "per_page", 20, 1, 100)
-    passes = _filter(request, municipality)
+    page, per_page = number(request, "page", 1, 1, 10), number(request, "per_page", 20, 1, 100)
+    passes = _filter(request)
+    start = start_of(request, request.app.state.clock.now().timestamp())
     store = request.app.state.store
-    areas = (*([municipality] if municipality else MUNICIPALITIES), EVERYWHERE)
-    rows = await store.find("activities", equal={"area": areas}, limit=_MOST, what="brief")
-    briefs = [_BRIEF.decode(row.brief) for row in rows]
-    found = sorted((brief for brief in briefs if passes(brief)), key=lambda one: (one.starts_at, one.key))
-    shown = found[(page - 1) * per_page : page * per_page]
+    areas = (municipality, EVERYWHERE) if municipality else (LISTED,)
+    found, end = await walk(store, areas, start, passes, page * per_page)
+    shown = found[(page - 1) * per_page :]
     whole = await store.load("activities", [brief.key for brief in shown])
     activities = [_public(_activity(whole[brief.key].body), brief) for brief in shown if brief.key in whole]
-    return JSONResponse({"activities": activities, "page": page, "per_page": per_page, "total": len(found)})
+    answer = {"activities": activities, "page": page, "per_page": per_page, "next": cursor_of(end)}
+    return JSONResponse(answer)
 
 
-def _filter(request: Request, municipality: str | None) -> Callable[[Brief], bool]:
+def _filter(request: Request) -> Callable[[Brief], bool]:
     theme = choice(request, "theme", THEMES)
     need = choice(request, "need", DIMENSIONS)
     format_ = choice(request, "format", Format.__args__)  # type: ignore[attr-defined]
@@ -65,15 +67,12 @@ def _filter(request: Request, municipality: str | None) -> Callable[[Brief], boo
 
     def passes(brief: Brief) -> bool:
         return (
-            brief.opens <= now <= brief.closes
-            and not brief.cancelled
-            and not brief.synthetic
+            brief.opens <= now
             and (theme is None or theme in brief.themes)
             and (needed is None or brief.needs[needed] > 0)
             and (format_ is None or brief.format == format_)
             and (free != "true" or brief.price_cents == 0)
             and (language is None or primary(language) in brief.languages)
-            and (municipality is None or brief.format == "remote" or municipality in brief.serves)
             and all(word in brief.search for word in words)
         )
 

@@ -33,6 +33,8 @@ from shared.reference import MUNICIPALITIES
 MAX_VERSIONS: Final = 64
 MAX_SESSIONS: Final = 400
 EVERYWHERE: Final = "everywhere"
+LISTED: Final = "listed"
+"""The area of all that the public list shows, wherever it is."""
 _LATEST: Final = 253_402_300_799.0  # the last second of the year 9999: enrolment without an end
 
 _changed = msgspec.structs.replace
@@ -214,7 +216,10 @@ def serves(data: dict[str, Any]) -> tuple[str, ...]:
 
 
 def activity_fields(state: Activity) -> dict[str, Any]:
-    """What an activity can be found by: the areas it serves, until its last session has ended."""
+    """What an activity can be found by: the areas it serves, until its last session has ended.
+
+    `listed`, in the public list: when enrolment closes, which is the order of the list.
+    """
     if not state.versions or state.ended:
         return {"area": ()}
     data = state.published
@@ -223,7 +228,9 @@ def activity_fields(state: Activity) -> dict[str, Any]:
     # The region's others look here for what narrowly missed: what is near, though it serves only its own.
     near = set(held_in(data["municipality"], brief.languages))
     narrowing = {"age_min": brief.age_min, "age_max": brief.age_max, "opens": brief.opens, "closes": brief.closes}
-    return {"area": tuple(areas | near), **narrowing}
+    if brief.cancelled or brief.synthetic:
+        return {"area": tuple(areas | near), **narrowing}
+    return {"area": tuple(areas | near | {LISTED}), "listed": brief.closes, **narrowing}
 
 
 def activity_brief(state: Activity) -> bytes:

@@ -20,8 +20,8 @@ from shared.store.interface import Range
 ACTIVITIES = Kind(
     Collection(
         "activities",
-        (Index(("outbox_since",)), Index(("due_at",)), Index(("area",), many=True)),
-        narrowing=("age_min", "age_max", "opens", "closes"),
+        (Index(("outbox_since",)), Index(("due_at",)), Index(("area", "listed"), many=True)),
+        narrowing=("age_min", "age_max", "opens", "closes", "listed"),
     ),
     Activity,
     fields=decide.activity_fields,

@@ -47,7 +47,11 @@ class Unsaveable(StoreError):
 
 @dataclass(frozen=True)
 class Index:
-    """Documents can be found by these fields, in this order. `many`: the one field holds several strings."""
+    """Documents can be found by these fields, in this order.
+
+    `many`: the first field holds several strings; those behind it are narrowing ones, in which order what is found by one
+    of the strings is paged through.
+    """
 
     fields: tuple[str, ...]
     many: bool = False
@@ -55,6 +59,10 @@ class Index:
     @property
     def name(self) -> str:
         return "_".join(self.fields)
+
+    @property
+    def first(self) -> str:
+        return self.fields[0]
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class Collection:
 
     def check_versions(self, many: str, *ranges: Mapping[str, Range] | None) -> None:
         """Raises `ValueError` where `versions` cannot be asked for by this field, or narrowed by one of the ranges."""
-        if not any(index.many and index.name == many for index in self.indexes):
+        if not any(index.many and index.first == many for index in self.indexes):
             raise ValueError(f"{self.name} declares no many field {many}")
         for name in (name for one in ranges for name in one or ()):
             if name not in self.narrowing:
@@ -153,12 +161,13 @@ class Store(Protocol):
         descending: bool = False,
         limit: int = 100,
         offset: int = 0,
+        after: tuple[Scalar, str] | None = None,
         what: What = "body",
     ) -> list[Row]:
         """Documents by declared fields, in `order`, then by id; `descending` is exactly the other way round.
 
-        A `many` field equals each of its strings, and may be given several of which it has any. The rows come with `what`
-        alone.
+        A `many` field equals each of its strings, and may be given several of which it has any. `after`: only what stands
+        behind the document with this value of `order` and this id. The rows come with `what` alone.
         """
 
     async def versions(

@@ -150,6 +150,7 @@ class MongoStore:
         descending: bool = False,
         limit: int = 100,
         offset: int = 0,
+        after: tuple[Scalar, str] | None = None,
         what: What = "body",
     ) -> list[Row]:
         query = _Query(self._collections[collection])
@@ -157,6 +158,8 @@ class MongoStore:
         query.compares("$lte", at_most)
         query.compares("$gte", at_least)
         sort = query.sort(order, descending=descending)
+        if after is not None:
+            query.continues(sort, after)
         documents = await self._read(collection, query.filter, _WHAT[what], sort, limit, offset)
         return [_row(document) for document in documents]
 
@@ -493,7 +496,7 @@ class _Query:
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
-        self._many = {index.name for index in collection.indexes if index.many}
+        self._many = {index.first for index in collection.indexes if index.many}
         self._declared = {*_columns(collection), "id"}
         self.filter: Json = {}
 
@@ -516,6 +519,14 @@ class _Query:
     def sort(self, order: str | None, *, descending: bool) -> list[tuple[str, int]]:
         sign = -1 if descending else 1
         return [*([(self._field(order), sign)] if order else []), ("_id", sign)]
+
+    def continues(self, sort: Sequence[tuple[str, int]], after: tuple[Scalar, str]) -> None:
+        """Behind the document that has this value of what is sorted by, and this id."""
+        (field, sign), (id_, _) = sort
+        beyond = "$gt" if sign > 0 else "$lt"
+        behind = [{field: {beyond: after[0]}}, {field: after[0], id_: {beyond: after[1]}}]
+        # The bound besides, for the index: an alternative alone would be looked through from its beginning.
+        self.filter["$and"] = [{field: {f"{beyond}e": after[0]}}, {"$or": behind}]
 
     def _clauses(self, field: str) -> Json:
         clauses: Json = self.filter.setdefault(field, {})

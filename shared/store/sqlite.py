@@ -84,13 +84,14 @@ class SqliteStore:
         descending: bool = False,
         limit: int = 100,
         offset: int = 0,
+        after: tuple[Scalar, str] | None = None,
         what: What = "body",
     ) -> list[Row]:
         query = _Query(self._collections[collection], what)
         query.equals(equal or {})
         query.compares("<=", at_most)
         query.compares(">=", at_least)
-        return await self._reader.run(query.run, order, limit, offset, descending=descending)
+        return await self._reader.run(query.run, order, limit, offset, after, descending=descending)
 
     async def versions(
         self,
@@ -222,7 +223,7 @@ def _make_collection(connection: sqlite3.Connection, collection: Collection) -> 
     _add_missing(connection, name, ["outbox", *_columns(collection)])
     for index in collection.indexes:
         if index.many:
-            _make_side(connection, collection, _side(collection, index.name))
+            _make_side(connection, collection, index)
         else:
             first = index.fields[0]
             connection.execute(
@@ -231,7 +232,8 @@ def _make_collection(connection: sqlite3.Connection, collection: Collection) -> 
             )
 
 
-def _make_side(connection: sqlite3.Connection, collection: Collection, side: str) -> None:
+def _make_side(connection: sqlite3.Connection, collection: Collection, index: Index) -> None:
+    side = _side(collection, index.first)
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {side} (value TEXT, id TEXT, PRIMARY KEY (value, id)) WITHOUT ROWID"
     )
@@ -239,6 +241,8 @@ def _make_side(connection: sqlite3.Connection, collection: Collection, side: str
     if added := ", ".join(_add_missing(connection, side, _beside(collection))):
         main = collection.name
         connection.execute(f"UPDATE {side} SET ({added}) = (SELECT {added} FROM {main} WHERE {main}.id = {side}.id)")
+    if order := index.fields[1:]:
+        connection.execute(f"CREATE INDEX IF NOT EXISTS {side}_order ON {side} (value, {', '.join(order)}, id)")
 
 
 def _add_missing(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> list[str]:
@@ -363,8 +367,8 @@ def _list_many(connection: sqlite3.Connection, collection: Collection, row: Row,
     columns = ", ".join(_beside(collection))
     renewed = ", ".join(f"{column} = excluded.{column}" for column in _beside(collection))
     for index in _many(collection):
-        side = _side(collection, index.name)
-        wanted = row.fields.get(index.name) or ()
+        side = _side(collection, index.first)
+        wanted = row.fields.get(index.first) or ()
         values = {wanted} if isinstance(wanted, str) else set(wanted)  # type: ignore[arg-type]
         connection.executemany(
             f"INSERT INTO {side} (value, id, {columns}) VALUES (?, ?{', ?' * len(beside)})"
@@ -402,7 +406,7 @@ class _Query:
     def equals(self, equal: Mapping[str, Scalar | Sequence[str]]) -> None:
         for name, value in equal.items():
             values: list[Scalar] = list(value) if isinstance(value, list | tuple) else [value]  # type: ignore[list-item]
-            if any(index.name == name for index in _many(self._collection)):
+            if any(index.first == name for index in _many(self._collection)):
                 self._many[name] = values
             else:
                 assert len(values) == 1, f"{name} holds one value"
@@ -413,16 +417,25 @@ class _Query:
             self._bounds.append((self._declared(bound[0]), sign, bound[1]))
 
     def run(
-        self, connection: sqlite3.Connection, order: str | None, limit: int, offset: int, *, descending: bool
+        self,
+        connection: sqlite3.Connection,
+        order: str | None,
+        limit: int,
+        offset: int,
+        after: tuple[Scalar, str] | None,
+        *,
+        descending: bool,
     ) -> list[Row]:
         name = self._collection.name
         way = "DESC" if descending else "ASC"
-        sort = f"{name}.{self._declared(order)} {way}, " if order else ""
+        by = [self._column(column) for column in ((order, "id") if order else ("id",))]
+        sort = ", ".join(f"{column} {way}" for column in by)
         tables, where, values = self._from_main()
+        if after is not None:
+            where += f" AND ({', '.join(by)}) {'<' if descending else '>'} (?, ?)"
+            values += after
         asked = [f"{name}.{column}" for column in ("id", "version", *_WHAT[self._what])]
-        statement = (
-            f"SELECT {', '.join(asked)} FROM {tables} WHERE {where} ORDER BY {sort}{name}.id {way} LIMIT ? OFFSET ?"
-        )
+        statement = f"SELECT {', '.join(asked)} FROM {tables} WHERE {where} ORDER BY {sort} LIMIT ? OFFSET ?"
         return [_row(self._what, *row) for row in connection.execute(statement, [*values, limit, offset])]
 
     def _from_main(self) -> tuple[str, str, list[Scalar]]:
@@ -436,9 +449,16 @@ class _Query:
             else:
                 # Several may name the same document; it comes once.
                 where.append(f"{name}.id IN (SELECT id FROM {side} WHERE value IN ({','.join('?' * len(values))}))")
-        where += [f"{name}.{column} {sign} ?" for column, sign, _ in self._bounds]
+        where += [f"{self._column(column)} {sign} ?" for column, sign, _ in self._bounds]
         listed = [value for values in self._many.values() for value in values]
         return tables, " AND ".join(where) or "1", [*listed, *(bound for _, _, bound in self._bounds)]
+
+    def _column(self, name: str) -> str:
+        """Where to look at it: in the side table, whose index is in this order, where that leads to one string's documents."""
+        many = next((index for index in _many(self._collection) if name in (*index.fields[1:], "id")), None)
+        if many and len(self._many) == 1 and len(self._many.get(many.first, ())) == 1:
+            return f"{_side(self._collection, many.first)}.{name}"
+        return f"{self._collection.name}.{self._declared(name)}"
 
     def _declared(self, name: str) -> str:
         if name != "id" and name not in _columns(self._collection):

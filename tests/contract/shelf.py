@@ -12,7 +12,7 @@ from shared.store.interface import Fields, Remembered
 
 THINGS = Collection(
     "things",
-    (Index(("at",)), Index(("kind", "at")), Index(("tags",), many=True), Index(("areas",), many=True)),
+    (Index(("at",)), Index(("kind", "at")), Index(("tags",), many=True), Index(("areas", "price"), many=True)),
     narrowing=("price",),
 )
 OTHERS = Collection("others", (Index(("at",)), Index(("outbox_since",))))

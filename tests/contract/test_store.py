@@ -273,6 +273,27 @@ async def test_limit_and_offset_page_through_all(shelf: Store) -> None:
     assert await found(shelf, limit=0) == []
 
 
+@pytest.mark.parametrize("order", ["at", "price"])
+@pytest.mark.parametrize("descending", [False, True])
+async def test_a_reader_goes_on_behind_where_he_stopped_also_among_ties(
+    shelf: Store, order: str, descending: bool
+) -> None:
+    for number in (7, 8, 9):
+        await shelf.save("things", [row(f"t{number}", 1, b"", {"at": 3.0, "price": 30, "areas": ["north"]})])
+    paged: list[str] = []
+    after = (1_000 if descending else 0, "")
+    while True:
+        question = {"equal": {"areas": "north"}, "order": order, "descending": descending, "after": after, "limit": 2}
+        some = await found(shelf, **question)
+        paged += some
+        if len(some) < 2:
+            break
+        number = 3 if some[-1] > "t6" else int(some[-1][1:])
+        after = (number if order == "at" else number * 10, some[-1])
+    in_order = ["t1", "t2", "t3", "t7", "t8", "t9", "t4", "t5"]
+    assert paged == (in_order[::-1] if descending else in_order)
+
+
 async def test_a_brief_answer_carries_the_summary_and_no_body(shelf: Store) -> None:
     [brief] = await shelf.find("things", equal={"at": 3.0}, what="brief")
     [whole] = await shelf.find("things", equal={"at": 3.0})

@@ -103,6 +103,7 @@ class MemoryStore:
         descending: bool = False,
         limit: int = 100,
         offset: int = 0,
+        after: tuple[Scalar, str] | None = None,
         what: What = "body",
     ) -> list[Row]:
         rows = [

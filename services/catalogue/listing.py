@@ -1,0 +1,70 @@
+"""The public list: walked in the order in which enrolment closes, from where its reader stopped, and never read as a whole.
+
+What an answer costs is a matter of what stands in it and is bounded where little fits, however many activities there are.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+
+from services.catalogue.model import Brief
+from shared.contracts.errors import Problem
+from shared.http.problems import ProblemError
+from shared.store import Store
+
+Place = tuple[float, str]
+"""Where in the list: when enrolment closes, and which activity."""
+MAX_LOOKED_AT: Final = 1_000
+_STEP: Final = 100
+_CURSOR: Final = re.compile(r"([0-9]{1,12}\.[0-9]{1,6})~(.{0,200})")
+
+_BRIEF = msgspec.json.Decoder(Brief)
+
+
+async def walk(
+    store: Store, areas: Sequence[str], start: Place, passes: Callable[[Brief], bool], wanted: int
+) -> tuple[list[Brief], Place | None]:
+    """The first `wanted` behind `start` that pass, or those among `MAX_LOOKED_AT`; and where it stopped, None at the end."""
+    found: list[Brief] = []
+    at = start
+    for _ in range(MAX_LOOKED_AT // _STEP):
+        step = await _step(store, areas, at)
+        for brief in step:
+            at = (brief.closes, brief.key)
+            if passes(brief):
+                found.append(brief)
+            if len(found) == wanted:
+                return found, at
+        if len(step) < _STEP:
+            return found, None
+    return found, at
+
+
+async def _step(store: Store, areas: Sequence[str], at: Place) -> list[Brief]:
+    briefs = [
+        _BRIEF.decode(row.brief)
+        for area in areas
+        for row in await store.find(
+            "activities", equal={"area": area}, order="listed", after=at, limit=_STEP, what="brief"
+        )
+    ]
+    return sorted(briefs, key=lambda brief: (brief.closes, brief.key))[:_STEP]
+
+
+def cursor_of(place: Place | None) -> str | None:
+    """As a reader keeps it."""
+    return f"{place[0]!r}~{place[1]}" if place else None
+
+
+def start_of(request: Request, now: float) -> Place:
+    """Where the list begins: behind `?after`, and with what can still be enrolled for. Raises 422."""
+    value = request.query_params.get("after")
+    if value is None:
+        return now, ""
+    known = _CURSOR.fullmatch(value)
+    if known is None:
+        raise ProblemError(422, f"after is {value[:60]!r}; it is what `next` was", [Problem("/after", "is no cursor")])
+    return max((float(known[1]), known[2]), (now, ""))
