@@ -104,7 +104,13 @@ async def test_mongodb_has_an_index_for_every_question(mongo: Maker, server: Ser
         indexes = database[name].index_information().values()
         return {tuple(field for field, _ in index["key"]) for index in indexes} - {("_id", "version")}
 
-    assert keys("things") == {("_id",), ("at", "_id"), ("kind", "at", "_id"), ("tags", "_id"), ("areas", "price", "_id")}
+    assert keys("things") == {
+        ("_id",),
+        ("at", "_id"),
+        ("kind", "at", "_id"),
+        ("tags", "_id"),
+        ("areas", "price", "_id"),
+    }
     assert keys("diary") == {("_id",), ("about", "_id")}
     assert keys("inbox") == {("_id",), ("_id.event",)}
 
