@@ -28,9 +28,14 @@ def takes(*names: str) -> Callable[[Endpoint], Endpoint]:
     return declared
 
 
+def taken_by(endpoint: Endpoint) -> tuple[str, ...]:
+    """The query parameters that an endpoint takes."""
+    return _TAKEN.get(endpoint, ())
+
+
 def strict(endpoint: Endpoint) -> Endpoint:
     """The endpoint, which answers 422 to a parameter that it does not take, or that is given twice."""
-    names = _TAKEN.get(endpoint, ())
+    names = taken_by(endpoint)
 
     @wraps(endpoint)
     async def judged(request: Request) -> Response:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx
 import msgspec
+from aiokafka import ConsumerRecord
 from starlette.applications import Starlette
 
 from services.catalogue.app import build_app as build_catalogue
@@ -21,8 +22,10 @@ from services.notify.settings import NotifySettings
 from services.referral.app import build_app as build_referral
 from services.referral.settings import ReferralSettings
 from shared.clock import Clock
+from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.engine.batch import Processor
 from shared.engine.forged import Forgeries
-from shared.engine.publish import Record
+from shared.engine.publish import Publisher, Record
 from shared.http.keys import Keyring, hash_of, write_hashes
 from shared.http.rates import Rates
 from shared.http.server import application
@@ -84,6 +87,29 @@ class Door:
     async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
         """As the broker does: keeps and acknowledges."""
         self.written += records
+
+    async def given(self, *events: Event) -> None:
+        """Applies events as they come from Kafka."""
+        records = [
+            ConsumerRecord(
+                "intake.http",
+                0,
+                offset,
+                0,
+                0,
+                event.data.subject.encode(),
+                event.data.model_dump_json(exclude_none=True).encode(),
+                None,
+                0,
+                0,
+                tuple(kafka_headers(attributes_of(event))),
+            )
+            for offset, event in enumerate(events)
+        ]
+        publisher: Publisher = self  # type: ignore[assignment]
+        due_early = self.wired.settings.due_early
+        processor = Processor(self.wired.table, self.store, publisher, Clock(), ring=64, due_early=due_early)
+        await processor.clear(await processor.process(processor.receive(records)))
 
     async def send(self, body: object, who: str = REGION, kind: str = EVENT, **headers: str) -> httpx.Response:
         """Events to the intake."""
