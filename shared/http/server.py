@@ -92,6 +92,7 @@ def server(app: Counted, bounds: Bounds) -> Server:
         lifespan="off",
         access_log=False,
         log_config=None,
+        log_level="error",  # a line for each request that is none would be a way to fill the disk
         timeout_graceful_shutdown=5,
         server_header=False,
         proxy_headers=False,

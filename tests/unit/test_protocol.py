@@ -1,10 +1,12 @@
 """The doors against connections that misbehave, over real sockets: slow, endless, wide, idle, many."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import wraps
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -127,8 +129,10 @@ async def doors(**bounds: Any) -> AsyncIterator[Doors]:
     one = Doors(replace(BOUNDS, **bounds))
     while not one.server.started:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
-    yield one
-    await one.close()
+    try:
+        yield one
+    finally:
+        await one.close()
 
 
 async def comes(condition: Callable[[], bool]) -> None:
@@ -316,6 +320,59 @@ async def test_requests_sent_ahead_are_answered_in_order_and_too_many_end_the_co
         await talk.say(LIVE * 5_000)
         await talk.ends()
         assert await one.live() == 200
+
+
+def spoilt(rng: Random) -> bytes:
+    """Requests that are cut, doubled, and strewn with what breaks them."""
+    requests = (LIVE, b"POST /body HTTP/1.1\r\ncontent-length: 4\r\n\r\n1234", CHUNKED, LIVE.replace(b"1.1", b"1.0"))
+    data = bytearray(b"".join(rng.choices(requests, k=rng.randint(1, 4))))
+    for _ in range(rng.randint(1, 6)):
+        place = rng.randrange(len(data) + 1)
+        data[place : place + rng.choice((0, 0, 1, 9))] = rng.choice(CRUMBS) or rng.randbytes(3)
+    return bytes(data)
+
+
+async def all_answers(talk: Talk, data: bytes) -> bytes:
+    """What comes until the server closes."""
+    answers = b""
+    with suppress(ConnectionError):
+        await talk.say(data)
+        while part := await talk.reader.read(65_536):
+            answers += part
+    talk.writer.close()
+    return answers
+
+
+CHUNKED = b"POST /body HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n4;x=1\r\n1234\r\n0\r\ny: 1\r\n\r\n"
+CRUMBS = (
+    b"\r",
+    b"\n",
+    b"\r\n\r\n",
+    b"\0",
+    b":",
+    b" ",
+    b"\xff\xfe",
+    b"%",
+    b"content-length: 9\r\n",
+    b"HTTP/1.1",
+    b"0\r\n",
+    b"",
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@asynchronous
+async def test_whatever_bytes_come_nobody_is_told_of_a_fault_of_ours(
+    seed: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = Random(seed)
+    async with doors(head_seconds=0.5, body_seconds=0.5, idle_seconds=1, connections=100, an_address=90) as one:
+        answers = await asyncio.gather(*[all_answers(await one.talk(), spoilt(rng)) for _ in range(80)])
+        statuses = re.findall(rb"HTTP/1\.1 (\d{3}) ", b"".join(answers))
+        assert len(statuses) > 80
+        assert {status[:1] for status in statuses} == {b"2", b"4"}
+        assert await one.live() == 200
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 # --- many
