@@ -17,6 +17,7 @@ from cli import (
     emit,
     imports,
     key,
+    logins,
     restart,
     run,
     settings,
@@ -52,6 +53,7 @@ app.command()(status.lag)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(key.app, name="key")
 app.command()(acls.acls)
+app.command()(logins.logins)
 app.command()(contracts.contracts)
 app.add_typer(topics.app, name="topics")
 app.command()(settings.settings)

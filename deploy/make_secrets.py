@@ -20,6 +20,14 @@ NAMES: Final = (
     "mongodb_feedback",
     "mongodb_notify",
     "mongodb_monitor",
+    "kafka_admin",
+    "kafka_setup",
+    "kafka_referral",
+    "kafka_catalogue",
+    "kafka_feedback",
+    "kafka_notify",
+    "kafka_monitor",
+    "service_key",
     "grafana_admin",
 )
 FOLDER: Final = Path(__file__).parent / "secrets"

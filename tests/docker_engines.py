@@ -42,7 +42,7 @@ class Published:
 def kafka_in_docker() -> str:
     """The bootstrap address of a broker started for this run. Raises `DockerMissing`."""
     published, port = _published(), _free_port()
-    with _or_missing(f"{image_of('kafka')} does not start"), _kept(kafka_container(published, port)):
+    with _or_missing(f"{_named('kafka')} does not start"), _kept(kafka_container(published, port)):
         _must_answer(published.host, port)
     return f"{published.host}:{port}"
 
@@ -50,7 +50,7 @@ def kafka_in_docker() -> str:
 def mongodb_in_docker() -> str:
     """The address of a server started for this run. Raises `DockerMissing`."""
     published = _published()
-    with _or_missing(f"{image_of('mongodb')} does not start"), _kept(mongodb_container(published)) as container:
+    with _or_missing(f"{_named('mongodb')} does not start"), _kept(mongodb_container(published)) as container:
         host, port = _by_number(container.get_container_host_ip()), container.get_exposed_port(27017)
         _must_answer(host, port)
     return f"mongodb://{host}:{port}"
@@ -96,8 +96,13 @@ def mongodb_container(published: Published) -> DockerContainer:
 
 @cache
 def image_of(service: str) -> str:
-    """The image, with its exact tag, that the compose file runs."""
+    """The image, by its digest, that the compose file runs."""
     return str(yaml.safe_load(_COMPOSE.read_text(encoding="utf-8"))["services"][service]["image"])
+
+
+def _named(service: str) -> str:
+    """The image for a person."""
+    return image_of(service).partition("@")[0]
 
 
 def _published() -> Published:

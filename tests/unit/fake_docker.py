@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 Answer = tuple[int, object]
 
@@ -64,6 +64,11 @@ class FakeContainer:
             one.close()
 
 
+def known_as(image: str) -> str:
+    """A daemon takes no notice of the tag where there is a digest."""
+    return re.sub(r":[^:@]+@", "@", image)
+
+
 @dataclass
 class FakeDocker:
     """The daemon. Set what should go wrong before it is asked."""
@@ -91,10 +96,11 @@ class FakeDocker:
         if path == "/version":
             return 200, {"Version": "28.0.0", "ApiVersion": "1.48"}
         if path == "/images/create":
-            self.images.add(f"{query['fromImage']}:{query['tag']}")
+            by = "@" if query["tag"].startswith("sha256:") else ":"
+            self.images.add(f"{query['fromImage']}{by}{query['tag']}")
             return 200, {"status": "Download complete"}
-        if image := re.fullmatch(r"/images/(.+)/json", path):
-            return (200, {"Id": image[1]}) if image[1] in self.images else _missing("image", image[1])
+        if image := re.fullmatch(r"/images/(.+)/json", unquote(path)):
+            return (200, {"Id": image[1]}) if known_as(image[1]) in self.images else _missing("image", image[1])
         if path == "/containers/create":
             return self._created(query.get("name", ""), body)
         if container := re.fullmatch(r"/containers/id-(\d+)(/\w+)?", path):
@@ -102,7 +108,7 @@ class FakeDocker:
         return _missing("page", path)
 
     def _created(self, name: str, body: dict[str, Any]) -> Answer:
-        if body["Image"] not in self.images:
+        if known_as(body["Image"]) not in self.images:
             return _missing("image", body["Image"])
         self.containers.append(FakeContainer(name, body))
         return 201, {"Id": f"id-{len(self.containers) - 1}", "Warnings": []}
@@ -137,7 +143,7 @@ class FakeDocker:
         if self.dies and one.looks > self.ready_after:
             one.end()
         elif one.looks > self.ready_after:
-            lines.append(PRINTS[one.image.rpartition(":")[0]])
+            lines.append(PRINTS[one.image.partition(":")[0]])
             if self.shut:
                 for taken in one.published.values():
                     taken.close()

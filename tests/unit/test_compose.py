@@ -21,9 +21,11 @@ from cli.settings import OF_SERVICE
 from deploy import make_secrets
 from deploy.embedded.processes import PORT_OFFSETS
 from deploy.embedded.state import Folder
+from deploy.kafka.logins import ADMIN, LOGINS
 from tests.unit.containers import PLATFORM, REPOSITORY, by_default, compose, environment, passed_on, services
 
-OURS = (*PLATFORM, "setup")
+ONCE = ("logins", "setup")
+OURS = (*PLATFORM, *ONCE)
 KEYS = Folder(Path("/var/lib/lahete"))
 
 
@@ -41,13 +43,11 @@ def test_every_service_of_the_platform_is_there_and_is_started_as_its_module() -
         assert (REPOSITORY / "services" / name / "__main__.py").is_file()
 
 
-def test_the_setup_job_runs_a_verb_that_there_is() -> None:
-    program, *words = services()["setup"]["command"]
-    assert program == "lahete"
-    assert words[0] in {
-        command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands
-    }
-    assert words[1:] == ["--dir", str(KEYS.path)]
+def test_the_jobs_run_verbs_that_there_are() -> None:
+    verbs = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    found = {name: services()[name]["command"] for name in ONCE}
+    assert found == {"logins": ["lahete", "logins"], "setup": ["lahete", "setup", "--dir", str(KEYS.path)]}
+    assert set(ONCE) <= verbs
 
 
 def test_every_variable_is_a_setting_of_who_is_given_it() -> None:
@@ -56,8 +56,9 @@ def test_every_variable_is_a_setting_of_who_is_given_it() -> None:
     for name in PLATFORM:
         own = {setting for setting, who in known if who == name}
         assert environment(name).keys() <= of_all | own, name
-    for_setup = of_all | {setting for setting, who in known if who not in OF_SERVICE}
+    for_setup = of_all | {setting for setting, who in known if who not in OF_SERVICE} | {"LAHETE_SERVICE_KEY_FILE"}
     assert environment("setup").keys() <= for_setup
+    assert environment("logins").keys() <= of_all
 
 
 def test_every_variable_of_the_shell_that_is_passed_on_is_a_setting_of_the_same_name() -> None:
@@ -77,6 +78,8 @@ def test_the_settings_of_a_service_are_such_as_it_takes(name: str, monkeypatch: 
     assert settings.mongodb, "a file in a container that is read-only would keep nothing"
     assert settings.mongodb_user.format(service=name) == f"lahete_{name}"
     assert str(settings.mongodb_password_file).format(service=name) == f"/run/secrets/mongodb_{name}"
+    assert settings.kafka_user.format(service=name) == name
+    assert str(settings.kafka_password_file).format(service=name) == f"/run/secrets/kafka_{name}"
 
 
 @pytest.mark.parametrize("name", PLATFORM)
@@ -90,10 +93,21 @@ def test_nothing_is_published_but_what_a_person_or_a_partner_uses_and_all_on_loo
     published = {name: service["ports"] for name, service in services().items() if "ports" in service}
     assert set(published) == {*PLATFORM, "grafana", "mailpit"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
-    for name, service in services().items():
-        assert ("outside" in service["networks"]) == (name in published), name
-        assert "inside" in service["networks"]
-    assert compose()["networks"]["inside"]["internal"] is True
+
+
+def test_each_is_on_the_networks_that_it_needs_and_kafka_and_the_databases_have_no_way_out() -> None:
+    networks = {name: set(service["networks"]) for name, service in services().items()}
+    for name in PLATFORM:
+        assert networks.pop(name) == {"inside", "metrics", "outside"}
+    assert networks == {
+        **{name: {"inside"} for name in ("kafka", "mongodb", *ONCE)},
+        "prometheus": {"metrics"},
+        "grafana": {"metrics", "dashboards"},
+        "mailpit": {"mail"},
+    }
+    internal = {name for name, network in compose()["networks"].items() if network.get("internal")}
+    assert internal == {"inside", "metrics"}
+    assert set(compose()["networks"]) == {*internal, "outside", "dashboards", "mail"}
 
 
 def test_the_monitor_finds_every_service_where_it_is() -> None:
@@ -105,7 +119,7 @@ def test_addresses_name_containers_that_there_are() -> None:
     for name in OURS:
         assert environment(name)["LAHETE_KAFKA"] == "kafka:9092"
         assert environment(name)["LAHETE_MONGODB"] == "mongodb://mongodb:27017"
-    assert environment("kafka")["KAFKA_ADVERTISED_LISTENERS"] == "PLAINTEXT://kafka:9092"
+    assert environment("kafka")["KAFKA_ADVERTISED_LISTENERS"] == "CLIENT://kafka:9092"
 
 
 def test_keys_are_read_where_the_setup_job_writes_them_and_only_it_can() -> None:
@@ -113,15 +127,21 @@ def test_keys_are_read_where_the_setup_job_writes_them_and_only_it_can() -> None
     for name in PLATFORM:
         assert services()[name]["volumes"] == [f"keys:{KEYS.path}:ro"]
         assert environment(name)["LAHETE_KEYS_FILE"] == str(KEYS.hashes)
-    assert environment("monitor")["LAHETE_SERVICE_KEY_FILE"] == str(KEYS.service_key)
+    for name in ("monitor", "setup"):
+        assert environment(name)["LAHETE_SERVICE_KEY_FILE"] == "/run/secrets/service_key"
+    assert environment("setup")["LAHETE_ENV"] == "production", (
+        "elsewhere it would make keys for everybody, in plain text"
+    )
 
 
 def test_every_service_waits_for_the_setup_job_and_the_job_for_what_it_sets_up() -> None:
     for name in PLATFORM:
         assert services()[name]["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}
     healthy = {"condition": "service_healthy"}
-    assert services()["setup"]["depends_on"] == {"kafka": healthy, "mongodb": healthy}
-    assert services()["setup"]["restart"] == "no"
+    assert services()["logins"]["depends_on"] == {"kafka": healthy}
+    done = {"condition": "service_completed_successfully"}
+    assert services()["setup"]["depends_on"] == {"logins": done, "mongodb": healthy}
+    assert {services()[name]["restart"] for name in ONCE} == {"no"}
 
 
 # --- secrets and volumes
@@ -139,15 +159,21 @@ def test_secrets_are_files_that_make_up_makes_and_that_git_does_not_take() -> No
 def test_each_is_given_its_own_secret_and_no_other() -> None:
     of_databases = {f"mongodb_{name}" for name in PLATFORM}
     given = {name: set(service.get("secrets", ())) for name, service in services().items()}
-    for name in PLATFORM:
-        assert given.pop(name) == {f"mongodb_{name}"}
-    assert given.pop("setup") == of_databases
+    logins = {f"kafka_{login}" for login in LOGINS}
+    assert given.pop("monitor") == {"mongodb_monitor", "kafka_monitor", "service_key"}
+    for name in set(PLATFORM) - {"monitor"}:
+        assert given.pop(name) == {f"mongodb_{name}", f"kafka_{name}"}
+    assert given.pop("logins") == logins | {"kafka_admin"}
+    assert given.pop("kafka") == {"kafka_admin"}
+    assert given.pop("setup") == of_databases | {"kafka_setup", "service_key"}
     assert given.pop("mongodb") == of_databases | {"mongodb_root"}
     assert given.pop("grafana") == {"grafana_admin"}
     assert not any(given.values())
 
 
-def test_no_secret_stands_in_a_variable() -> None:
+def test_no_secret_stands_in_a_variable_or_an_argument() -> None:
+    for service in services().values():
+        assert not re.search("password|secret|token", " ".join(service.get("command", ())), re.IGNORECASE)
     for name, service in services().items():
         for key, value in service.get("environment", {}).items():
             if re.search("PASSWORD|SECRET|TOKEN", key):
@@ -186,7 +212,7 @@ def test_a_container_has_bounds_and_no_more_rights_than_it_needs(name: str) -> N
     assert "container_name" not in service, "a fixed name forbids a second project on one machine"
 
 
-@pytest.mark.parametrize("name", sorted(set(services()) - {"setup"}))
+@pytest.mark.parametrize("name", sorted(set(services()) - set(ONCE)))
 def test_what_stays_up_has_a_health_check_that_looks_often_only_while_it_starts(name: str) -> None:
     check = services()[name]["healthcheck"]
     assert {"test", "interval", "timeout", "retries", "start_period", "start_interval"} <= check.keys()
@@ -195,17 +221,32 @@ def test_what_stays_up_has_a_health_check_that_looks_often_only_while_it_starts(
         assert importlib.util.find_spec("deploy.health")
 
 
-def test_images_of_others_have_an_exact_tag_and_ours_is_built_here() -> None:
+def test_images_of_others_are_taken_by_their_digest_and_ours_is_built_here() -> None:
     for name, service in services().items():
         if name in OURS:
             assert service["build"] == {"context": ".", "dockerfile": "deploy/Dockerfile"}
         else:
-            assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", service["image"]), service["image"]
+            assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", service["image"]), service["image"]
 
 
 def test_what_not_everyone_needs_is_in_a_profile() -> None:
     profiles = {name: service["profiles"] for name, service in services().items() if "profiles" in service}
     assert profiles == {"prometheus": ["metrics"], "grafana": ["metrics"], "mailpit": ["mail"]}
+
+
+def test_kafka_does_nothing_for_who_has_no_login_and_its_passwords_stand_in_files_alone() -> None:
+    """That a broker with these settings does so, tests/integration/test_compose_kafka.py shows."""
+    told = environment("kafka")
+    protocols = dict(one.split(":") for one in told["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    assert protocols == {"CLIENT": "SASL_PLAINTEXT", "CONTROLLER": "SASL_PLAINTEXT"}
+    assert told["KAFKA_SUPER_USERS"] == f"User:{ADMIN}"
+    assert told["KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND"] == "false"
+    assert told["KAFKA_AUTHORIZER_CLASS_NAME"] == "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+    for value in told.values():
+        assert set(re.findall(r'="([^"]*)"', value)) <= {ADMIN, "$${directory:/run/secrets:kafka_admin}"}
+    of_services = environment("referral")
+    assert of_services["LAHETE_KAFKA_SECURITY"] == "sasl_plaintext"
+    assert environment("logins")["LAHETE_KAFKA_USER"] == ADMIN
 
 
 def test_kafka_makes_no_topic_by_itself() -> None:

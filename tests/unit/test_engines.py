@@ -21,7 +21,7 @@ from tests import docker_engines, engines
 from tests.docker_engines import DockerMissing, Published, kafka_container, kafka_in_docker, mongodb_in_docker
 from tests.engines import REQUIRED, Met, Missed, address_of
 from tests.unit.containers import REPOSITORY, environment, services
-from tests.unit.fake_docker import FakeContainer, FakeDocker, fake_docker
+from tests.unit.fake_docker import FakeContainer, FakeDocker, fake_docker, known_as
 
 BOTH = pytest.mark.parametrize(
     ("service", "start"), [("kafka", kafka_in_docker), ("mongodb", mongodb_in_docker)], ids=["kafka", "mongodb"]
@@ -37,6 +37,8 @@ OF_THE_PLACE = {
     "KAFKA_GC_LOG_OPTS",
 }
 """What the compose file sets for its own network, volume and memory."""
+OF_LOGINS = re.compile("KAFKA_(SASL|LISTENER_NAME|AUTHORIZER|SUPER_USERS|ALLOW_EVERYONE|CONFIG_PROVIDERS)")
+"""What it sets so that nobody does anything without a login: tests/integration/test_compose_kafka.py."""
 
 Starts = Callable[[], str]
 Ends = list[Callable[[], object]]
@@ -103,19 +105,19 @@ def missing(start: Starts) -> str:
 
 
 @BOTH
-def test_the_image_is_the_one_of_the_compose_file_by_its_exact_tag(
+def test_the_image_is_the_one_of_the_compose_file_by_its_digest(
     service: str, start: Starts, daemon: FakeDocker
 ) -> None:
     start()
     image = services()[service]["image"]
-    assert re.fullmatch(r"[a-z/]+:\d+\.\d+\.\d+", image)
-    assert daemon.images == {image}
+    assert re.fullmatch(r"[a-z/]+:\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", image)
+    assert daemon.images == {known_as(image)}
     assert only(daemon).image == image
 
 
 @BOTH
 def test_an_image_that_is_there_is_not_pulled_again(service: str, start: Starts, daemon: FakeDocker) -> None:
-    daemon.images.add(services()[service]["image"])
+    daemon.images.add(known_as(services()[service]["image"]))
     start()
     assert "POST /images/create" not in daemon.asked
 
@@ -146,7 +148,8 @@ def test_the_broker_is_alone_so_that_every_inner_topic_has_one_replica(daemon: F
 def test_the_broker_is_set_as_the_compose_file_sets_it(daemon: FakeDocker) -> None:
     kafka_in_docker()
     told = only(daemon).environment
-    shared = {name: value for name, value in environment("kafka").items() if name not in OF_THE_PLACE}
+    of_the_place = {name for name in environment("kafka") if name in OF_THE_PLACE or OF_LOGINS.match(name)}
+    shared = {name: value for name, value in environment("kafka").items() if name not in of_the_place}
     assert {name: told.get(name) for name in shared} == shared
     assert {name for name in told if name not in shared} <= OF_THE_PLACE | {"KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS"}
 
@@ -206,7 +209,9 @@ def test_one_that_is_never_ready_is_missing_and_is_removed(
 ) -> None:
     monkeypatch.setattr(docker_engines, "_STARTED_WITHIN", 0.1)
     daemon.ready_after = 1_000_000
-    assert re.search(rf"{services()[service]['image']} does not start \(.* within 0\.100 seconds", missing(start))
+    assert re.search(
+        rf"{services()[service]['image'].partition('@')[0]} does not start \(.* within 0\.100 seconds", missing(start)
+    )
     assert only(daemon).removed_with == {"v": "True", "link": "False", "force": "True"}
 
 

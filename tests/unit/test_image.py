@@ -33,11 +33,11 @@ def test_hadolint_has_nothing_to_say() -> None:
     assert (run.returncode, run.stdout) == (0, "")
 
 
-def test_all_stages_begin_with_the_same_image_of_an_exact_tag() -> None:
+def test_all_stages_begin_with_the_same_image_by_its_digest() -> None:
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     assert len(bases) > 1
     assert len(set(bases)) == 1
-    assert re.fullmatch(r"python:3\.11\.\d+-slim", bases[0])
+    assert re.fullmatch(r"python:3\.11\.\d+-slim@sha256:[0-9a-f]{64}", bases[0])
 
 
 def test_it_runs_as_nobody_in_particular_and_stops_on_sigterm() -> None:

@@ -1,0 +1,20 @@
+"""`lahete logins`."""
+
+from cli import terminal
+from cli.failure import VerbError
+from deploy.kafka.logins import ADMIN, LOGINS, LoginsError, apply_logins
+from shared.settings import PlatformSettings, read
+
+
+def logins() -> None:
+    """Make the logins of the services and of setup on Kafka, by SCRAM-SHA-512, and let each do what it must.
+
+    Asked as the administrator: LAHETE_KAFKA_USER and its mechanism. {service} in LAHETE_KAFKA_PASSWORD_FILE becomes admin
+    for the administrator's own password, and each login for its. Done twice, it changes nothing.
+    """
+    settings = read(PlatformSettings)
+    try:
+        added, taken = apply_logins(settings.cluster(ADMIN), lambda login: settings.cluster(login).password)
+    except LoginsError as error:
+        raise VerbError(str(error)) from error
+    terminal.line(f"logins: {len(LOGINS)} have their passwords; {added} rights added, {taken} taken")
