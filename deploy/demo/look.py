@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,16 +33,11 @@ class Sight:
     dead: Counter[str] = field(default_factory=Counter)
 
 
-async def look(post: Post, urls: dict[str, str], before: Sight) -> Sight:
-    """Asks everybody once; who does not answer now is left out."""
+async def look(post: Post, metrics: Iterable[str], before: Sight) -> Sight:
+    """Reads the metrics that the services gave last, and asks for the reports; who does not answer now is left out."""
     handled, buckets = 0.0, Counter[float]()
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-        for url in urls.values():
-            try:
-                text = (await client.get(f"{url}/metrics")).text
-            except httpx.TransportError:
-                continue
-            handled += _add_metrics(text, buckets)
+    for text in metrics:
+        handled += _add_metrics(text, buckets)
     now = time.monotonic()
     loop = await post.ask("feedback", "/v1/reports/loop", OPS)
     letters = await all_dead_letters(post.ask)

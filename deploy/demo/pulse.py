@@ -1,4 +1,4 @@
-"""How far each service is behind, asked again and again: what it says itself, or how long it has said nothing."""
+"""What each service says of itself, asked again and again: how far it is behind, or how long it has said nothing."""
 
 import asyncio
 import re
@@ -13,10 +13,11 @@ _LAG: Final = re.compile(r"^lahete_lag_seconds\{.*\} (\S+)$", re.MULTILINE)
 
 
 class Pulse:
-    """Listens to the services of a run; `lags` is what it knows now."""
+    """Listens to the services of a run; `lags` and `metrics` are what it knows now."""
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         self._urls = urls
+        self.metrics: dict[str, str] = {}
         self._lag = dict.fromkeys(urls, 0.0)
         self._heard = dict.fromkeys(urls, time.monotonic())
 
@@ -34,14 +35,14 @@ class Pulse:
     async def _listen_to(self, client: httpx.AsyncClient, service: str) -> None:
         while True:
             said = await _said(client, self._urls[service])
-            if said is not None:
-                self._lag[service], self._heard[service] = said, time.monotonic()
+            if found := _LAG.findall(said):
+                self.metrics[service] = said
+                self._lag[service], self._heard[service] = max(map(float, found)), time.monotonic()
             await asyncio.sleep(_EVERY)
 
 
-async def _said(client: httpx.AsyncClient, url: str) -> float | None:
+async def _said(client: httpx.AsyncClient, url: str) -> str:
     try:
-        found = _LAG.findall((await client.get(f"{url}/metrics")).text)
+        return (await client.get(f"{url}/metrics")).text
     except httpx.TransportError:
-        return None
-    return max(map(float, found), default=None)
+        return ""

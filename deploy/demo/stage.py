@@ -176,7 +176,7 @@ class Stage:
 
     async def _look(self) -> None:
         lags = self._lags()
-        seen = await look(self._post, self._run.urls, self._sight)
+        seen = await look(self._post, self._pulse.metrics.values(), self._sight)
         self._sight = replace(seen, day=self._day(), pace=pace.share(lags), slowest=pace.slowest(lags))
 
     # --- the end
