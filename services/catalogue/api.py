@@ -14,7 +14,7 @@ from services.catalogue.matching import primary
 from services.catalogue.model import Activity, Brief, Match
 from shared.contracts.fields import Format
 from shared.engine.model import Document
-from shared.http.audit import record_access
+from shared.http.audit import record_look, referral_asked
 from shared.http.intake import post_events
 from shared.http.keys import role_of, who_asks
 from shared.http.problems import ProblemError
@@ -113,13 +113,18 @@ def _public(state: Activity, brief: Brief) -> Mapping[str, Any]:
 async def proposals(request: Request) -> Response:
     """What was proposed last; for the referral's region."""
     who = who_asks(request)
-    referral_id = request.path_params["referral_id"]
+    referral_id = referral_asked(request)
     rows = await request.app.state.store.load("matches", [referral_id])
     state = _MATCH.decode(rows[referral_id].body).state if referral_id in rows else None
-    if state is None or (state.wish is None and not state.erased):
-        raise ProblemError(404, f"no referral {referral_id[:60]} is known here yet")
-    allowed = state.wish is not None and who == state.wish.region
-    await record_access(request, who, "read", referral_id, "proposals", allowed=allowed or role_of(who) == "ops")
-    if not allowed and role_of(who) != "ops":
-        raise ProblemError(403, f"{who} may not read this referral; it is for the region that issued it")
+    region = _region(state) if state else None
+    allowed = region is not None and (who == region or role_of(who) == "ops")
+    ground = "operations" if role_of(who) == "ops" else "own referral"
+    await record_look(request, who, "proposals", referral_id, ground, known=region is not None, allowed=allowed)
+    assert state is not None
     return JSONResponse({"referral_id": referral_id, "status": state.status, "proposals": list(state.proposals)})
+
+
+def _region(state: Match) -> str | None:
+    if state.erased:
+        return state.issuer
+    return state.wish.region if state.wish else None

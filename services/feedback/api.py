@@ -23,7 +23,7 @@ from shared.contracts.errors import Problem
 from shared.contracts.from_services import FormLinkIssued
 from shared.engine.model import Document
 from shared.http import intake
-from shared.http.audit import record_access
+from shared.http.audit import record_look, referral_asked
 from shared.http.body import read_body
 from shared.http.keys import must_be, role_of
 from shared.http.problems import ProblemError
@@ -61,15 +61,12 @@ def routes() -> list[BaseRoute]:
 async def issue_form_link(request: Request) -> Response:
     """201 `{url, phase, expires}`: a link to the form, for the referral's region or the opisto with the place.
 
-    The token stands in this answer and nowhere else. 403 to others, 404 where the referral is not known here, 422
-    where the consent does not cover feedback or was withdrawn.
+    The token stands in this answer and nowhere else. 404 to others, and where the referral is not known here; 422 where
+    the consent does not cover feedback or was withdrawn.
     """
     who = must_be(request, "region", "opisto")
     phase = await _phase(request)
-    document = await _document(request)
-    state = document.state
-    assert state is not None
-    await _allowed(request, who, state)
+    document, state = await _looked_at(request, who)
     if state.issued is None or not state.issued.feedback:
         raise ProblemError(422, f"the consent of {state.id} does not cover feedback: no link is handed out")
     intake.must_be_open(request)
@@ -96,26 +93,25 @@ async def _phase(request: Request) -> Phase:
         raise ProblemError(400, f"no JSON: {error}") from error
 
 
-async def _document(request: Request) -> Document[Feedback]:
-    referral_id = request.path_params["referral_id"]
+async def _looked_at(request: Request, who: str) -> tuple[Document[Feedback], Feedback]:
+    """The document and its state; the asking is kept. Raises 404, and 422 where the consent was withdrawn."""
+    referral_id = referral_asked(request)
     rows = await request.app.state.store.load("feedback", [referral_id])
-    document = _DOCUMENT.decode(rows[referral_id].body) if referral_id in rows else None
-    if document is None or document.state is None:
-        raise ProblemError(404, f"no referral {referral_id[:60]} is applied here yet")
-    return document
-
-
-async def _allowed(request: Request, who: str, state: Feedback) -> None:
-    """Raises 403, and 422 where nothing says any more whose it was; the asking is kept either way."""
-    own = state.issued is not None and who == state.issued.source
-    allowed = own or has_the_place(state, who)
-    await record_access(request, who, "form_link", state.id, "own referral" if own else "place", allowed=allowed)
+    document = _DOCUMENT.decode(rows[referral_id].body) if referral_id in rows else Document[Feedback]()
+    state = document.state or Feedback(referral_id)
+    region = _region(state)
+    allowed = who == region or has_the_place(state, who)
+    ground = "own referral" if who == region else "place"
+    await record_look(request, who, "form_link", referral_id, ground, known=region is not None, allowed=allowed)
     if state.erased:
         raise ProblemError(422, f"the consent of {state.id} was withdrawn, and what was known of it erased: no link")
-    if not allowed:
-        raise ProblemError(
-            403, f"{who} may not hand out this form; it is for the region that issued it and the opisto with the place"
-        )
+    return document, state
+
+
+def _region(state: Feedback) -> str | None:
+    if state.erased:
+        return state.erased.issuer
+    return state.issued.source if state.issued else None
 
 
 # --- reports

@@ -72,7 +72,7 @@ async def one(request: Request) -> Response:
     """The entry with the original's key, headers and bytes (text where it is text, else base64)."""
     who = must_be(request, "ops")
     letter = await _letter(request)
-    await record_access(request, who, "dead_letter", letter.dl_id, "operations", allowed=True, about_referral=False)
+    await record_access(request, who, "dead_letter", letter.dl_id, "operations", allowed=True)
     original = {
         "key": _text(letter.key),
         "value": _text(letter.value),
@@ -87,7 +87,7 @@ async def redrive(request: Request) -> Response:
     must_be_open(request)
     letter = await _letter(request)
     _must_be_unsettled(letter)
-    await record_access(request, who, "redrive", letter.dl_id, "operations", allowed=True, about_referral=False)
+    await record_access(request, who, "redrive", letter.dl_id, "operations", allowed=True)
     # The id is derived, so two people who ask at once ask the same thing.
     data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who, place=_place(letter))
     await _append(request, data, derived_id("redrive", letter.dl_id, letter.attempts))
@@ -100,7 +100,7 @@ async def discard(request: Request) -> Response:
     must_be_open(request)
     letter = await _letter(request)
     _must_be_unsettled(letter)
-    await record_access(request, who, "discard", letter.dl_id, "operations", allowed=True, about_referral=False)
+    await record_access(request, who, "discard", letter.dl_id, "operations", allowed=True)
     data = DiscardRequested(dl_id=letter.dl_id, by=who, place=_place(letter))
     await _append(request, data, derived_id("discard", letter.dl_id, letter.attempts))
     return JSONResponse({"dl_id": letter.dl_id, "state": "discarded"}, 202)

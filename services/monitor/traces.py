@@ -47,8 +47,8 @@ async def trace(request: Request) -> Response:
     who = must_be(request, "ops", "reader")
     found = await _found(request.app.state.store, request.path_params["asked"])
     what = found.referral_id or request.path_params["asked"]
-    about = found.referral_id is not None
-    await record_access(request, who, "trace", what, "operations", allowed=True, about_referral=about)
+    about = [found.referral_id] if found.referral_id else []
+    await record_access(request, who, "trace", what, "operations", allowed=True, about=about)
     owners: Owners = request.app.state.owners
     return JSONResponse(_answer(found, await owners.outcomes(found.events)))
 

@@ -1,5 +1,6 @@
 """The referral service's HTTP: intake, where a referral stands, who looked at it, and the desk's look-up of a code."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -9,16 +10,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from services.referral.fold import Choice, View, fold
-from services.referral.model import Referral, split_key
+from services.referral.model import Access, Referral, split_key
 from shared.contracts.envelope import written
+from shared.contracts.errors import Problem
 from shared.contracts.referral_code import read_code, referral_code
+from shared.contracts.topics import LOG_KEPT_DAYS
 from shared.engine.model import Document
-from shared.http.audit import record_access
+from shared.http.audit import record_access, record_look, referral_asked
 from shared.http.intake import post_events
 from shared.http.keys import must_be, role_of, who_asks
 from shared.http.problems import ProblemError
+from shared.http.query import number, takes
+from shared.store import Row, Store
 
 _DOCUMENT = msgspec.json.Decoder(Document[Referral])
+_ACCESS = msgspec.json.Decoder(Document[Access])
+_CURSOR = re.compile(r"([0-9]{1,12}\.[0-9]{1,9})~([A-Za-z0-9._:-]{1,64})")
 
 
 def routes() -> list[BaseRoute]:
@@ -33,27 +40,29 @@ def routes() -> list[BaseRoute]:
 
 async def one_referral(request: Request) -> Response:
     """Where the referral stands; for its region and ops. 404 until it is applied."""
-    who = who_asks(request)
-    state = await _referral(request)
-    allowed = role_of(who) == "ops" or (state.issued is not None and who == state.issued.source)
-    await record_access(request, who, "read", state.id, _ground(who), allowed=allowed)
-    if not allowed:
-        raise ProblemError(403, f"{who} may not read this referral; it is for the region that issued it")
+    state = await _looked_at(request, "read", "ops")
     return JSONResponse(_erased(state) if state.erased else answer(request, state))
 
 
+@takes("after", "limit")
 async def accesses(request: Request) -> Response:
-    """Who read it and to whom it was disclosed: kept by the monitor, told by way of the region's own question here."""
-    who = who_asks(request)
-    state = await _referral(request)
-    allowed = state.issued is not None and who == state.issued.source
-    await record_access(request, who, "read_accesses", state.id, _ground(who), allowed=allowed)
-    if not allowed:
-        raise ProblemError(403, f"{who} may not read who looked; it is for the region that issued the referral")
-    rows = await request.app.state.store.find("accesses", equal={"referral_id": state.id}, order="at", limit=1_000)
-    found = [msgspec.json.decode(row.body)["state"] for row in rows]
-    shown = ("time", "who", "action", "ground", "allowed", "service")
-    return JSONResponse({"referral_id": state.id, "accesses": [{name: one[name] for name in shown} for one in found]})
+    """`{referral_id, accesses, next, denied}`: who looked at it and to whom it was disclosed, newest first; its region's.
+
+    `next` is the cursor for `after`, null at the end; `denied` counts those of all looks that were not allowed.
+    """
+    limit, after = number(request, "limit", 100, 1, 500), _cursor(request)
+    state = await _looked_at(request, "read_accesses")
+    store = request.app.state.store
+    page = await _page(store, state.id, after, limit + 1)
+    cursor = _stands(page[limit - 1]) if len(page) > limit else None
+    return JSONResponse(
+        {
+            "referral_id": state.id,
+            "accesses": [_look(document.state) for _, document in page[:limit]],
+            "next": cursor and f"{cursor[0]!r}~{cursor[1]}",
+            "denied": await store.count("accesses", {"denied_of": state.id}),
+        }
+    )
 
 
 async def look_up_code(request: Request) -> Response:
@@ -68,24 +77,86 @@ async def look_up_code(request: Request) -> Response:
     rows = await request.app.state.store.find("referrals", equal={"code": code}, limit=1)
     found = rows[0].id if rows else None
     await record_access(
-        request, who, "look_up_code", found or code, "desk", allowed=found is not None, about_referral=bool(found)
+        request, who, "look_up_code", found or code, "desk", allowed=found is not None, about=[found] if found else []
     )
     if found is None:
         raise ProblemError(404, "no referral has this code")
     return JSONResponse({"referral_id": found})
 
 
-async def _referral(request: Request) -> Referral:
-    referral_id = request.path_params["referral_id"]
+_Found = tuple[Row, Document[Access]]
+
+
+async def _page(store: Store, referral_id: str, after: tuple[float, str] | None, limit: int) -> list[_Found]:
+    found: list[_Found] = []
+    offset = 0
+    while len(found) < limit:
+        bound = ("at", after[0]) if after else None
+        rows = await store.find(
+            "accesses",
+            equal={"referral_id": referral_id},
+            at_most=bound,
+            order="at",
+            descending=True,
+            limit=limit,
+            offset=offset,
+        )
+        looks = [(row, _ACCESS.decode(row.body)) for row in rows]
+        # Of the same moment as the cursor, those that stand before it were shown.
+        found += [look for look in looks if after is None or _stands(look) < after]
+        if len(rows) < limit:
+            break
+        offset += limit
+    return found[:limit]
+
+
+def _stands(look: _Found) -> tuple[float, str]:
+    row, document = look
+    assert document.state is not None
+    return document.state.time.timestamp(), row.id
+
+
+def _cursor(request: Request) -> tuple[float, str] | None:
+    after = request.query_params.get("after")
+    if after is None:
+        return None
+    if not (cursor := _CURSOR.fullmatch(after)):
+        raise ProblemError(
+            422, f"after is {after[:60]!r}; it is the `next` of an answer", [Problem("/after", "no cursor")]
+        )
+    return float(cursor[1]), cursor[2]
+
+
+def _look(look: Access | None) -> dict[str, Any]:
+    assert look is not None
+    return {
+        "time": written(look.time),
+        "who": look.who,
+        "action": look.action,
+        "ground": look.ground,
+        "allowed": look.allowed,
+        "service": look.service,
+    }
+
+
+async def _looked_at(request: Request, action: str, *roles: str) -> Referral:
+    """The referral, for its region and these roles; the look is kept. Raises 404, also where there is no such referral."""
+    who = who_asks(request)
+    referral_id = referral_asked(request)
     rows = await request.app.state.store.load("referrals", [referral_id])
     state = _DOCUMENT.decode(rows[referral_id].body).state if referral_id in rows else None
-    if state is None or (state.issued is None and state.erased is None):
-        raise ProblemError(404, f"no referral {referral_id[:60]} is applied yet")
+    issuer = _issuer(state) if state else None
+    ground = "operations" if role_of(who) == "ops" else "own referral"
+    allowed = issuer is not None and (who == issuer or role_of(who) in roles)
+    await record_look(request, who, action, referral_id, ground, known=issuer is not None, allowed=allowed)
+    assert state is not None
     return state
 
 
-def _ground(who: str) -> str:
-    return "operations" if role_of(who) == "ops" else "own referral"
+def _issuer(state: Referral) -> str | None:
+    if state.erased:
+        return state.erased.issuer
+    return state.issued.source if state.issued else None
 
 
 def _erased(state: Referral) -> dict[str, Any]:
@@ -104,6 +175,8 @@ def _erased(state: Referral) -> dict[str, Any]:
         "session_counts": {"attended": 0, "missed": 0, "not_recorded": 0},
         "deadlines": [],
         "history": [],
+        # What erasure does not reach: Kafka's log until its retention, and who looked.
+        "erased": {"log_kept_days": LOG_KEPT_DAYS, "audit": "own_term"},
     }
 
 

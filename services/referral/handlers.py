@@ -12,9 +12,16 @@ from shared.store import Collection, Index
 COLLECTION = Collection("referrals", (Index(("outbox_since",)), Index(("due_at",)), Index(("code",))))
 
 ACCESSES = Kind(
-    Collection("accesses", (Index(("outbox_since",)), Index(("due_at",)), Index(("referral_id", "at")))),
+    Collection(
+        "accesses",
+        (Index(("outbox_since",)), Index(("due_at",)), Index(("referral_id", "at")), Index(("denied_of",))),
+    ),
     Access,
-    fields=lambda access: {"referral_id": access.referral_id, "at": access.time.timestamp()},
+    fields=lambda access: {
+        "referral_id": access.referral_id,
+        "at": access.time.timestamp(),
+        "denied_of": None if access.allowed else access.referral_id,
+    },
 )
 
 

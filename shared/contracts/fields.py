@@ -18,6 +18,10 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # THL's and the organisations' own branch. Without four digits in a row no birth date, telephone or code has room.
 _UNIT = re.compile(r"^(?:1\.2\.246\.(?:10|537)(?:\.[0-9]{1,8}){1,8}|(?!.*[0-9]{4})[A-Za-z0-9_-]{1,16})$")
 _SCRIPTS: Final = "[Aa]rab|[Cc]yrl|[Hh]ans|[Hh]ant|[Ll]atn"
+_UUID = re.compile(
+    r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?",
+    re.IGNORECASE | re.ASCII,
+)
 MAX_TEXT = 4_000
 MIDNIGHT: Final = time(0)
 YEARS: Final = range(2000, 2101)
@@ -128,6 +132,19 @@ def _known_sender(value: str) -> str:
     return value
 
 
+def _random(value: str) -> str:
+    if value[14] != "4" or value[19] not in "89ab":
+        raise ValueError("a referral's id is a random UUID, version 4: any other can be guessed or tells of its making")
+    return value
+
+
+def read_referral_id(spelled: str) -> str | None:
+    """The id of a referral in any spelling of a UUID (upper case, braces, no hyphens, urn:uuid:), as events have it."""
+    if not (digits := _UUID.fullmatch(spelled)):
+        return None
+    return "-".join(digits.groups()).lower()
+
+
 def _organises(value: str) -> str:
     if value.startswith(("/region/", "/service/")):
         raise ValueError(f"{value[:80]!r} is no organiser of activities")
@@ -143,6 +160,8 @@ Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 
 EventId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 ReferralId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+IssuedReferralId = Annotated[ReferralId, AfterValidator(_random)]
+"""Of a new referral: only a random id says nothing of when, where or of whom it was made, and cannot be guessed."""
 ActivityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 UnitRef = Annotated[str, AfterValidator(_unit), Field(json_schema_extra={"pattern": _UNIT.pattern})]

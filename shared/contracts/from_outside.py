@@ -20,6 +20,7 @@ from shared.contracts.fields import (
     Format,
     Funding,
     Integer,
+    IssuedReferralId,
     Language,
     Municipality,
     Needs,
@@ -72,6 +73,7 @@ class AboutReferral(Data):
 class ReferralIssued(AboutReferral):
     """A region refers a client whom it alone knows."""
 
+    referral_id: IssuedReferralId
     unit_ref: UnitRef
     municipality: Municipality
     age_band: AgeBand

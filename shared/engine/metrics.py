@@ -40,6 +40,7 @@ DOOR_REFUSALS = Counter(
     "lahete_door_refusals", "requests refused for the events in them, by why", ["service", "reason"]
 )
 KEY_REFUSALS = Counter("lahete_key_refusals", "requests with no key, or one that is nobody's", ["service", "key"])
+DENIED_LOOKS = Counter("lahete_denied_looks", "looks at referrals that were denied, by service", ["service", "action"])
 FELL_OUT = Gauge("lahete_events_fell_out", "events that left the log before they were read", ["service"])
 STANDS_STILL_AT = Gauge(
     "lahete_partition_stands_still_at",

@@ -1,8 +1,11 @@
 """Every look at a referral is kept: who, when, what, on what ground, allowed or denied.
 
-It is answered only once that is acknowledged on `audit.events`; without, 503.
+It is answered only once that is acknowledged on `audit.events`; without, 503. Who may not look is answered 404, as where
+there is no such referral: the same words after the same work, so that nobody learns which ids there are.
 """
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 from starlette.requests import Request
@@ -10,38 +13,53 @@ from starlette.requests import Request
 from shared.clock import real_now
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.contracts.fields import read_referral_id
 from shared.contracts.from_services import AccessRecorded
+from shared.engine.metrics import DENIED_LOOKS
 from shared.engine.publish import BrokerUnavailable, Record
+from shared.http.keys import role_of
 from shared.http.problems import ProblemError
 
 
-async def record_access(
-    request: Request, who: str, action: str, what: str, ground: str, *, allowed: bool, about_referral: bool = True
-) -> None:
-    """Writes the access down. `what` is the referral's id, or what else was looked at.
+def referral_asked(request: Request) -> str:
+    """The referral's id that the path has in any spelling of a UUID, as it is kept. Raises 404."""
+    spelled = request.path_params["referral_id"]
+    if (referral_id := read_referral_id(spelled)) is None:
+        raise ProblemError(404, f"{spelled[:60]!r} is no referral's id; it is a UUID")
+    return referral_id
 
-    Raises 503, and 429 where one looks too often at what it may not see.
-    """
-    state = request.app.state
+
+async def record_look(
+    request: Request, who: str, action: str, referral_id: str, ground: str, *, known: bool, allowed: bool
+) -> None:
+    """Keeps a look at one referral. `known`: there is such a referral here. Raises 404 where it is not allowed, 429, 503."""
+    # Ops may see any: of an id that is none there is nothing to keep.
+    if known or role_of(who) != "ops":
+        await record_access(request, who, action, referral_id, ground, allowed=allowed, about=[referral_id][:known])
     if not allowed:
-        state.rates.denied.take(who)
-    service = state.table.service
-    data = AccessRecorded(
-        who=who,
-        action=action,  # type: ignore[arg-type]
-        what=what[:80],
-        ground=ground,
-        allowed=allowed,
-        referral_id=what if about_referral else None,
-    )
-    event = Event(str(uuid4()), f"/service/{service}", real_now(), data, correlation=data.referral_id)
-    record = Record(
-        topics.AUDIT,
-        data.subject.encode(),
-        data.model_dump_json(exclude_none=True).encode(),
-        kafka_headers(attributes_of(event)),
-    )
+        raise ProblemError(404, f"{referral_id} is no referral that is applied yet and that {who} may see")
+
+
+async def record_access(
+    request: Request, who: str, action: str, what: str, ground: str, *, allowed: bool, about: Sequence[str] = ()
+) -> None:
+    """Writes down that `what` was looked at, for each of the referrals that it is `about`.
+
+    Raises 503, and 429 where one looks too often at what it may not see: that is counted, and kept no more.
+    """
+    if not allowed:
+        DENIED_LOOKS.labels(request.app.state.table.service, action).inc()
+        request.app.state.rates.denied.take(who)
+    said: dict[str, Any] = {"who": who, "action": action, "what": what[:80], "ground": ground, "allowed": allowed}
+    looks = [AccessRecorded(**said, referral_id=referral_id) for referral_id in about] or [AccessRecorded(**said)]
     try:
-        await state.publisher.publish([record], within=5)
+        await request.app.state.publisher.publish([_record(request, look) for look in looks], within=5)
     except BrokerUnavailable as error:
         raise ProblemError(503, f"the access cannot be written down: {error}", retry_after=5) from error
+
+
+def _record(request: Request, look: AccessRecorded) -> Record:
+    service = request.app.state.table.service
+    event = Event(str(uuid4()), f"/service/{service}", real_now(), look, correlation=look.referral_id)
+    body = look.model_dump_json(exclude_none=True).encode()
+    return Record(topics.AUDIT, look.subject.encode(), body, kafka_headers(attributes_of(event)))

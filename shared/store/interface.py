@@ -170,6 +170,9 @@ class Store(Protocol):
         behind the document with this value of `order` and this id. The rows come with `what` alone.
         """
 
+    async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
+        """How many documents have these values in declared fields."""
+
     async def versions(
         self,
         collection: str,

@@ -163,6 +163,12 @@ class MongoStore:
         documents = await self._read(collection, query.filter, _WHAT[what], sort, limit, offset)
         return [_row(document) for document in documents]
 
+    async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
+        query = _Query(self._collections[collection])
+        query.equals(equal)
+        with self._telling():
+            return await self._database[collection].count_documents(query.filter)
+
     async def versions(
         self,
         collection: str,

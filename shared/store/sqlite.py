@@ -93,6 +93,11 @@ class SqliteStore:
         query.compares(">=", at_least)
         return await self._reader.run(query.run, order, limit, offset, after, descending=descending)
 
+    async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
+        query = _Query(self._collections[collection], "brief")
+        query.equals(equal)
+        return await self._reader.run(query.count)
+
     async def versions(
         self,
         collection: str,
@@ -437,6 +442,11 @@ class _Query:
         asked = [f"{name}.{column}" for column in ("id", "version", *_WHAT[self._what])]
         statement = f"SELECT {', '.join(asked)} FROM {tables} WHERE {where} ORDER BY {sort} LIMIT ? OFFSET ?"
         return [_row(self._what, *row) for row in connection.execute(statement, [*values, limit, offset])]
+
+    def count(self, connection: sqlite3.Connection) -> int:
+        tables, where, values = self._from_main()
+        (found,) = connection.execute(f"SELECT count(*) FROM {tables} WHERE {where}", values).fetchone()
+        return int(found)
 
     def _from_main(self) -> tuple[str, str, list[Scalar]]:
         tables = name = self._collection.name

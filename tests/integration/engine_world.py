@@ -26,7 +26,7 @@ from shared.engine.documents import decoder_of, read
 from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutBlank, OutRow, Rejected, Table, Waits
 from shared.engine.publish import BrokerUnavailable, Publisher, Record
 from shared.store import Collection, Index, Journal, Row, Store
-from shared.store.interface import Remembered, What
+from shared.store.interface import Remembered, Scalar, What
 from tests.engines import drop_store, open_store
 
 NOW: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -383,6 +383,9 @@ class WatchedStore:
 
     async def forget(self, aggregates: Sequence[str]) -> None:
         await self._store.forget(aggregates)
+
+    async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
+        return await self._store.count(collection, equal)
 
 
 class World:

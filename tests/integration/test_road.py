@@ -318,7 +318,7 @@ def test_every_look_is_kept_and_shown_to_the_region(platform: Road) -> None:
     referral_id = str(uuid4())
     platform.accepted(issued(referral_id))
     platform.comes_to(referral_id, "proposed")
-    assert platform.ask("referral", f"/v1/referrals/{referral_id}", "/region/07").status_code == 403
+    assert platform.ask("referral", f"/v1/referrals/{referral_id}", "/region/07").status_code == 404
     desk = platform.ask("referral", f"/v1/codes/{referral_code(referral_id).lower()}", OPISTO)
     assert desk.json() == {"referral_id": referral_id}
 

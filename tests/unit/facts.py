@@ -27,7 +27,7 @@ def at(days: float) -> datetime:
 
 def a_referral(name: object = "one") -> str:
     """A referral's id."""
-    return str(uuid5(_NAMESPACE, str(name)))
+    return str(UUID(int=uuid5(_NAMESPACE, str(name)).int, version=4))
 
 
 def key(activity: str, organiser: str = OPISTO) -> str:

@@ -113,6 +113,9 @@ class MemoryStore:
             rows = [row for row in rows if _lies(row.fields.get(at_least[0]), at_least[1], None)]
         return [_with(what, row) for row in sorted(rows, key=lambda row: row.id)[:limit]]
 
+    async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
+        raise AssertionError("no decision counts documents")
+
     async def versions(
         self,
         collection: str,
