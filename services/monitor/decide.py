@@ -3,26 +3,43 @@
 Pure: no clock, no I/O, no logging.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from services.monitor.model import Dead, DeadLetterSeen, DeadState, Partner, RecordSeen, Traced
+from services.monitor.model import Dead, DeadLetterSeen, DeadState, Erasure, Partner, RecordSeen, Traced
+from services.monitor.named import MOST
 from shared.contracts import from_services as services
 from shared.contracts import topics
 from shared.contracts.envelope import Event
+from shared.contracts.referral_code import referral_code
+from shared.contracts.registry import CLASSES
 from shared.contracts.topics import redrive_to
 from shared.engine.model import Decision, Follow, OutRecord, Rejected, Waits
 
 OPEN: Final[DeadState] = "open"
+REFERRAL_ERASED: Final = CLASSES["ReferralErased"].type
+_TYPES: Final = frozenset(one.type for one in CLASSES.values())
+_EVENT_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 _changed = msgspec.structs.replace
 
 
-def seen(state: Traced | None, event: Event, now: datetime, given: Sequence[str]) -> Decision[Traced]:
-    """Counts the record. `given`: dead letters of the referral, where consent was withdrawn by this event."""
+@dataclass(frozen=True)
+class Found:
+    """What the monitor keeps of an erased referral, or a part of it."""
+
+    letters: Sequence[str] = field(default_factory=tuple)
+    traced: Sequence[str] = field(default_factory=tuple)
+    more: bool = False
+
+
+def seen(state: Traced | None, event: Event, now: datetime, given: object) -> Decision[Traced]:
+    """Counts the record. `given`: whether it is of an erased referral. That one was erased begins its erasure here."""
     data: RecordSeen = event.data  # type: ignore[assignment]
     if state is None:
         state = Traced(
@@ -33,17 +50,26 @@ def seen(state: Traced | None, event: Event, now: datetime, given: Sequence[str]
             subject=data.about,
             correlation=data.correlation,
             causation=data.causation,
-            codes=data.codes,
+            codes=_left(data.codes) if given else data.codes,
             first=data.sighting,
         )
-    follow = [Follow(services.DeadLetterToErase(dl_id=dl_id), dl_id) for dl_id in given]
-    return Decision(_changed(state, seen=state.seen + 1), follow)
+    return Decision(_changed(state, seen=state.seen + 1), list(_begun(data)))
+
+
+def _begun(data: RecordSeen) -> Iterator[Follow]:
+    by_its_owner = data.sighting.topic == topics.events_of("referral")
+    if data.type == REFERRAL_ERASED and by_its_owner and data.correlation:
+        yield Follow(services.ErasureToSpread(referral_id=data.correlation, nth=0))
 
 
 def dead_letter(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead]:
-    """A new dead letter, or one that was sent again and is still refused: the same entry, one attempt more."""
+    """A new dead letter, or one that was sent again and is still refused: the same entry, one attempt more.
+
+    `given`: whether it names an erased referral, of which nothing is kept. Another may be erased at this moment, so it is
+    looked at once more when it is saved.
+    """
     data: DeadLetterSeen = event.data  # type: ignore[assignment]
-    added, attributes = data.added, data.attributes
+    added = data.added
     attempts = _number(added.get("dl_attempts"), 1)
     if state is not None and state.attempts >= attempts:
         return Decision(state)
@@ -54,32 +80,58 @@ def dead_letter(state: Dead | None, event: Event, now: datetime, given: object) 
                 state,
                 attempts=attempts,
                 reason=added.get("dl_reason", state.reason),
-                error=added.get("dl_error", state.error),
-                state=again,
+                error="" if state.erased else added.get("dl_error", state.error),
+                state="discarded" if state.erased else again,
             )
         )
-    original = data.original
+    letter = _new(data, attempts)
+    if given or len(data.names) > MOST:
+        return Decision(_blank(letter))
+    follow = [Follow(services.DeadLetterToErase(dl_id=letter.dl_id))] if letter.names else []
+    return Decision(letter, follow)
+
+
+def _new(data: DeadLetterSeen, attempts: int) -> Dead:
+    added, attributes, original = data.added, data.attributes, data.original
     topic = added.get("dl_topic", original.topic)
-    return Decision(
-        Dead(
-            dl_id=added["dl_id"],
-            reason=added.get("dl_reason", ""),
-            error=added.get("dl_error", ""),
-            service=added.get("dl_service", ""),
-            topic=topic,
-            partition=_number(added.get("dl_partition"), original.partition),
-            offset=_number(added.get("dl_offset"), original.offset),
-            time=data.sighting.recorded_at,
-            attempts=attempts,
-            sender=topics.sender_of(topic) or attributes.get("source", ""),
-            type=attributes.get("type", ""),
-            source=attributes.get("source", ""),
-            event_id=attributes.get("id", ""),
-            referral_id=attributes.get("subject", "") if len(attributes.get("subject", "")) == 36 else "",
-            key=original.key,
-            value=original.value,
-            headers=original.headers,
-        )
+    return Dead(
+        dl_id=added["dl_id"],
+        reason=added.get("dl_reason", ""),
+        error=added.get("dl_error", ""),
+        service=added.get("dl_service", ""),
+        topic=topic,
+        partition=_number(added.get("dl_partition"), original.partition),
+        offset=_number(added.get("dl_offset"), original.offset),
+        time=data.sighting.recorded_at,
+        attempts=attempts,
+        sender=topics.sender_of(topic) or attributes.get("source", ""),
+        type=attributes.get("type", ""),
+        source=attributes.get("source", ""),
+        event_id=attributes.get("id", ""),
+        referral_id=data.referral_id,
+        key=original.key,
+        value=original.value,
+        headers=original.headers,
+        names=data.names,
+    )
+
+
+def _blank(letter: Dead) -> Dead:
+    """What erasure leaves: which record was refused, where and for which reason, and nothing that its sender wrote freely."""
+    settled = letter.state == "open"
+    return _changed(
+        letter,
+        key=None,
+        value=None,
+        headers=[],
+        names=(),
+        error="",
+        type=letter.type if letter.type in _TYPES else "",
+        event_id=letter.event_id if _EVENT_ID.fullmatch(letter.event_id) else "",
+        source=letter.source if letter.source == letter.sender else "",
+        state="discarded" if settled else letter.state,
+        by="/service/monitor" if settled else letter.by,
+        erased=True,
     )
 
 
@@ -121,11 +173,35 @@ def settled(state: Dead | None, event: Event, now: datetime, given: object) -> D
     return Decision(_changed(state, state="resolved"))
 
 
-def erase(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead] | Waits:
-    """Consent was withdrawn: the bytes go, what became of it stays."""
+# --- erasure
+
+
+def spread(state: Erasure | None, event: Event, now: datetime, given: Found) -> Decision[Erasure]:
+    """Marks the referral first, and only then looks for what there is: whatever is saved later meets the mark."""
+    data: services.ErasureToSpread = event.data  # type: ignore[assignment]
+    follow = [Follow(services.DeadLetterToErase(dl_id=dl_id), dl_id) for dl_id in given.letters]
+    follow += [Follow(services.TraceToErase(traced=traced), traced) for traced in given.traced]
+    if data.nth == 0 or given.more:
+        follow.append(Follow(services.ErasureToSpread(referral_id=data.referral_id, nth=data.nth + 1)))
+    return Decision(state or Erasure(data.referral_id, referral_code(data.referral_id)), follow)
+
+
+def erase_letter(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead] | Waits:
+    """`given`: whether it names an erased referral. Its bytes go, what became of it stays."""
     if state is None:
         return Waits("the dead letter")
-    return Decision(_changed(state, key=None, value=None, headers=[], erased=True, error=""))
+    return Decision(_blank(state), scrubs=True) if given else Decision(state)
+
+
+def erase_trace(state: Traced | None, event: Event, now: datetime, given: object) -> Decision[Traced]:
+    """The id, the status and the dates stay."""
+    if state is None:
+        return Decision(state)
+    return Decision(_changed(state, subject=state.correlation, codes=_left(state.codes)), scrubs=True)
+
+
+def _left(codes: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in codes.items() if name == "outcome"}
 
 
 def registered(state: Partner | None, event: Event, now: datetime, given: object) -> Decision[Partner]:

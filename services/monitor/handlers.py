@@ -1,18 +1,22 @@
 """What each record does in the monitor, and what is looked up for it."""
 
 from datetime import datetime
-from typing import Any
 
-from services.monitor import decide
-from services.monitor.model import Dead, Partner, Traced, digest_of
+import msgspec
+
+from services.monitor import decide, named
+from services.monitor.decide import Found
+from services.monitor.model import Dead, DeadLetterSeen, Erasure, Partner, RecordSeen, Traced, digest_of
 from services.monitor.seen import receive
 from shared.contracts import topics
 from shared.contracts.envelope import Event
+from shared.contracts.from_services import ErasureToSpread
 from shared.contracts.referral_code import referral_code
-from shared.engine.model import Handler, Kind, Table
+from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
 REFERRAL_OPENED = "fi.kulttuurilahete.ReferralOpened.v1"
+_TRACED = msgspec.json.Decoder(Document[Traced])
 _ENGINE = (Index(("outbox_since",)), Index(("due_at",)))
 EVENTS = Kind(
     Collection("events", (*_ENGINE, Index(("correlation",)), Index(("event_id",)), Index(("code",)))),
@@ -36,6 +40,7 @@ DEAD_LETTERS = Kind(
             Index(("type", "at")),
             Index(("event",)),
             Index(("referral_id",)),
+            Index(("names",), many=True),
         ),
     ),
     Dead,
@@ -46,10 +51,19 @@ DEAD_LETTERS = Kind(
         "type": dead.type or None,
         "event": f"{dead.source} {dead.event_id}" if dead.event_id else None,
         "referral_id": dead.referral_id or None,
+        "names": dead.names,
     },
     marked=False,
 )
 PARTNERS = Kind(Collection("partners", _ENGINE), Partner, marked=False)
+ERASURES = Kind(
+    Collection("erasures", (*_ENGINE, Index(("name",), many=True))),
+    Erasure,
+    fields=lambda erasure: {"name": (erasure.referral_id, erasure.code)},
+    marked=False,
+)
+_TELLING = frozenset({"reason", "position", "phase"})  # codes that say something of a referral beside its status
+_AT_ONCE = 500
 
 
 def table() -> Table:
@@ -65,21 +79,20 @@ def table() -> Table:
             topics.AUDIT,
             topics.DEAD_LETTERS,
         ),
-        kinds=(EVENTS, DEAD_LETTERS, PARTNERS),
+        kinds=(EVENTS, DEAD_LETTERS, PARTNERS, ERASURES),
         receive=receive,
         handlers={
-            "RecordSeen": Handler(EVENTS, _event, decide.seen, _dead_letters_to_erase),
-            "DeadLetterSeen": Handler(DEAD_LETTERS, _dead, decide.dead_letter),
+            "RecordSeen": Handler(EVENTS, _event, decide.seen, _of_an_erased),
+            "DeadLetterSeen": Handler(DEAD_LETTERS, _dead, decide.dead_letter, _names_an_erased),
             "RedriveRequested": Handler(DEAD_LETTERS, _named_letter, decide.redrive),
             "DiscardRequested": Handler(DEAD_LETTERS, _named_letter, decide.discard),
             "DeadLetterSettled": Handler(DEAD_LETTERS, _dead, decide.settled),
-            "DeadLetterToErase": Handler(DEAD_LETTERS, _dead, decide.erase),
+            "ErasureToSpread": Handler(ERASURES, _dead, decide.spread, _kept),
+            "DeadLetterToErase": Handler(DEAD_LETTERS, _dead, decide.erase_letter, _names_an_erased),
+            "TraceToErase": Handler(EVENTS, _dead, decide.erase_trace),
             "PartnerRegistered": Handler(PARTNERS, _dead, decide.registered),
         },
     )
-
-
-REFERRAL_ERASED = "fi.kulttuurilahete.ReferralErased.v1"
 
 
 def _event(event: Event) -> str:
@@ -94,12 +107,37 @@ def _named_letter(event: Event) -> str:
     return event.data.dl_id  # type: ignore[attr-defined,no-any-return]
 
 
-async def _dead_letters_to_erase(state: Traced | None, event: Event, store: Store, now: datetime) -> list[str]:
-    data: Any = event.data
-    if data.type != REFERRAL_ERASED or data.sighting.topic != topics.events_of("referral"):
-        return []
-    rows = await store.find("dead_letters", equal={"referral_id": data.correlation}, limit=500)
-    return [row.id for row in rows]
+# --- what deciding must look up besides
+
+
+async def _of_an_erased(state: Traced | None, event: Event, store: Store, now: datetime) -> bool:
+    data: RecordSeen = event.data  # type: ignore[assignment]
+    if not data.correlation or data.codes.keys().isdisjoint(_TELLING):
+        return False
+    return bool(await store.load(ERASURES.collection.name, [data.correlation], what="brief"))
+
+
+async def _names_an_erased(state: Dead | None, event: Event, store: Store, now: datetime) -> bool:
+    names = event.data.names if isinstance(event.data, DeadLetterSeen) else state.names if state else ()
+    return bool(names and await store.versions(ERASURES.collection.name, "name", names[: named.MOST], limit=1))
+
+
+async def _kept(state: Erasure | None, event: Event, store: Store, now: datetime) -> Found:
+    data: ErasureToSpread = event.data  # type: ignore[assignment]
+    if data.nth == 0:
+        return Found()
+    # A dead letter that was erased names nobody any more, so what is found is what is left.
+    names = (data.referral_id, referral_code(data.referral_id))
+    letters = await store.versions(DEAD_LETTERS.collection.name, "names", names, limit=_AT_ONCE)
+    rows = await store.find(
+        EVENTS.collection.name,
+        equal={"correlation": data.referral_id},
+        limit=_AT_ONCE,
+        offset=(data.nth - 1) * _AT_ONCE,
+    )
+    states = [_TRACED.decode(row.body).state for row in rows]
+    traced = [row.id for row, one in zip(rows, states, strict=True) if one and one.codes]
+    return Found(sorted(letters), traced, more=len(letters) == _AT_ONCE or len(rows) == _AT_ONCE)
 
 
 def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:

@@ -63,7 +63,16 @@ class Dead(msgspec.Struct, frozen=True, omit_defaults=True):
     key: bytes | None = None
     value: bytes | None = None
     headers: list[tuple[str, bytes | None]] = []
+    names: tuple[str, ...] = ()
+    """Ids and codes of referrals that stand somewhere in its bytes; none once these are erased."""
     erased: bool = False
+
+
+class Erasure(msgspec.Struct, frozen=True):
+    """A referral that was erased: what comes later and names it keeps nothing."""
+
+    referral_id: str
+    code: str
 
 
 class Partner(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -101,6 +110,8 @@ class DeadLetterSeen(Data):
     added: dict[str, str]
     original: Any
     attributes: dict[str, str]
+    names: tuple[str, ...]
+    referral_id: str
     sighting: Any
 
     @property

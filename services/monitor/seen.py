@@ -11,11 +11,12 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from services.monitor.model import DeadLetterSeen, RecordSeen, Sighting
+from services.monitor.named import names_in, referral_in
 from shared.clock import real_now
 from shared.contracts import topics
 from shared.contracts.envelope import Event, Raw, decode, read_kafka
 from shared.contracts.errors import EventError
-from shared.contracts.fields import Data
+from shared.contracts.fields import Data, read_referral_id
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.personal_identity import mask
 from shared.engine.model import Original, Table
@@ -28,12 +29,13 @@ ACTED_ON: Final = frozenset(
         "RedriveRequested",
         "DiscardRequested",
         "DeadLetterSettled",
+        "ErasureToSpread",
         "DeadLetterToErase",
+        "TraceToErase",
         "DeadlinePassed",
     }
 )
 _CODES: Final = ("reason", "outcome", "what", "nth", "position", "phase", "number", "action", "allowed", "change")
-_UUID_LENGTH: Final = 36
 
 
 def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | None:
@@ -102,10 +104,8 @@ def _known(raw: Raw, original: Original) -> dict[str, str]:
 
 def _referral(known: dict[str, str]) -> str:
     """The referral it concerns: senders need not say a correlation id, and the subject of what concerns one is its id."""
-    for name in ("correlationid", "subject"):
-        if len(known.get(name, "")) == _UUID_LENGTH:
-            return known[name]
-    return ""
+    spelled = (known.get("correlationid", ""), known.get("subject", ""))
+    return next((id_ for one in spelled if (id_ := read_referral_id(one))), "")
 
 
 def _codes(raw: Raw) -> dict[str, str]:
@@ -132,5 +132,10 @@ def _dead_letter(original: Original) -> DeadLetterSeen:
     stripped = msgspec.structs.replace(original, headers=kept)
     attributes = _known(_read(stripped), original)
     return DeadLetterSeen.model_construct(
-        added=added, original=stripped, attributes=attributes, sighting=_sighting(original)
+        added=added,
+        original=stripped,
+        attributes=attributes,
+        names=names_in(stripped),
+        referral_id=referral_in(stripped, attributes),
+        sighting=_sighting(original),
     )

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from services.monitor import dead_letters_api
-from services.monitor.handlers import REFERRAL_ERASED
+from services.monitor.decide import REFERRAL_ERASED
 from services.monitor.model import Dead, Traced, digest_of
 from services.monitor.owners import Owners
 from shared.contracts.envelope import written

@@ -135,7 +135,7 @@ def erased(state: Told | None, event: Event, now: datetime, given: object) -> De
         Follow(services.NotificationQueued.model_validate_json(word), about) for about, word in state.last_words.items()
     ]
     # Not the engine's erasure: who must hear the last word is still known, and nothing else is.
-    return Decision(Told(data.referral_id, region=data.issuer, erased=True), follow)
+    return Decision(Told(data.referral_id, region=data.issuer, erased=True), follow, scrubs=True)
 
 
 def _with(recipients: tuple[str, ...], recipient: str) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ def queued(state: Recipient | None, event: Event, now: datetime, given: object) 
     if data.erase and data.referral_id:
         erased = _with(state.erased, data.referral_id)[-MAX_ERASED:]
         blanked = OutBlank(FEED, data.recipient, data.referral_id, state.last, _entry(_blank_entry(data.referral_id)))
-        return Decision(_changed(state, erased=erased), also=[blanked])
+        return Decision(_changed(state, erased=erased), also=[blanked], scrubs=True)
     assert data.notification is not None
     return _entered(state, data.notification, data.referral_id, synthetic=event.synthetic)
 

@@ -410,14 +410,33 @@ class DiscardRequested(_ToDeadLetter):
     """An ops person lays a dead letter aside for good."""
 
 
+class ErasureToSpread(AboutReferral):
+    """The monitor to itself: what it keeps of an erased referral goes.
+
+    `nth` 0 marks the referral, so that what comes later keeps nothing; each further one finds some of what is there.
+    """
+
+    nth: Count
+
+
 class DeadLetterToErase(Data):
-    """The monitor to itself: consent was withdrawn, so the bytes of this dead letter go."""
+    """The monitor to itself: where this dead letter names an erased referral, its bytes go."""
 
     dl_id: str
 
     @property
     def subject(self) -> str:
         return self.dl_id
+
+
+class TraceToErase(Data):
+    """The monitor to itself: of this event of an erased referral the codes go, but for the outcome."""
+
+    traced: str
+
+    @property
+    def subject(self) -> str:
+        return self.traced
 
 
 class AccessRecorded(Data):

@@ -68,7 +68,9 @@ CLASSES: Final[Mapping[str, EventClass]] = {
         _classes("monitor", _EVERY_SERVICE, services.DeadlinePassed, services.EventRefused),
         _classes("monitor", _EVERY_SERVICE, services.DeadLetterSettled, services.AccessRecorded),
         _classes("monitor", ["service/monitor"], services.PartnerRegistered, services.RedriveRequested),
-        _classes("monitor", ["service/monitor"], services.DiscardRequested, services.DeadLetterToErase),
+        _classes("monitor", ["service/monitor"], services.DiscardRequested),
+        _classes("monitor", ["service/monitor"], services.ErasureToSpread, services.DeadLetterToErase),
+        _classes("monitor", ["service/monitor"], services.TraceToErase),
     )
     for event_class in group
 }

@@ -150,6 +150,8 @@ class Processor:
                 await self.store.empty(name, emptied)
             if whole := [book.cleared_row(self._ring) for book in books if book.id not in emptied]:
                 await self.store.clear(name, whole)
+        if any(book.scrubs for book in batch.books.values()):
+            await self.store.scrub()
         self._between("cleared")
 
     async def sweep(self, older_than: float, limit: int = 200) -> int:

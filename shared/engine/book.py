@@ -42,6 +42,8 @@ class Book:
         self.version = version
         self.document = document
         self.changed = False
+        self.scrubs = False
+        """Whether something was taken away that must leave the store's files too."""
         self._saved: Row | None = None
 
     @property
@@ -87,6 +89,7 @@ class Book:
         synthetic = event.synthetic or self.document.synthetic
         events = [self._following(follow, event, now, synthetic=synthetic) for follow in decision.follow]
         self.document.state = decision.state
+        self.scrubs = self.scrubs or decision.erase or decision.scrubs
         self.put_out([*events, *decision.also])
         if decision.erase:
             self.document.erased = True

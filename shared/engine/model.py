@@ -136,12 +136,16 @@ class Follow(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, Generic[S], frozen=True):
-    """The aggregate as it should be, and what follows. `erase`: the state is what erasure leaves, for good."""
+    """The aggregate as it should be, and what follows. `erase`: the state is what erasure leaves, for good.
+
+    `scrubs`: something is taken away for good, without the aggregate being at its end; it leaves the store's files too.
+    """
 
     state: S | None
     follow: Sequence[Follow] = ()
     also: Sequence[OutRow | OutBlank | OutRecord] = ()
     erase: bool = False
+    scrubs: bool = False
 
 
 class Waits(msgspec.Struct, frozen=True):

@@ -199,6 +199,9 @@ class Store(Protocol):
     async def forget(self, aggregates: Sequence[str]) -> None:
         """Blanks the digests that the inbox holds of these aggregates; what became of their events stays."""
 
+    async def scrub(self) -> None:
+        """What was replaced or taken away before leaves the engine's files, as far as the engine can do that."""
+
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
         """Inserts; what is there already stays as it is."""
 

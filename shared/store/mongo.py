@@ -216,6 +216,9 @@ class MongoStore:
                     {"_id.event": _events_of(aggregate)}, {"$set": {"digest": ""}}
                 )
 
+    async def scrub(self) -> None:
+        """MongoDB overwrites what was freed as it writes anew; only its server's own commands could hasten that."""
+
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
         await self._insert(
             journal,

@@ -56,6 +56,8 @@ class SqliteStore:
     async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
         self._collections = {collection.name: collection for collection in collections}
         await self._writer.run(_migrate, self._path, tuple(self._collections.values()), tuple(journals))
+        # A crash may have come between an erasure and the emptying of the log. One that is read now is emptied later.
+        await self._writer.run(_scrub)
 
     async def close(self) -> None:
         await self._reader.close()
@@ -129,6 +131,12 @@ class SqliteStore:
     async def forget(self, aggregates: Sequence[str]) -> None:
         await self._writer.run(_forget, aggregates)
 
+    async def scrub(self) -> None:
+        if not await self._writer.run(_scrub):
+            raise StoreUnavailable(
+                f"{self._path}: another reads it; what was erased stays in its log until nobody does"
+            )
+
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
         await self._writer.run(_append, journal, rows)
 
@@ -187,11 +195,19 @@ def _connect(path: Path) -> sqlite3.Connection:
             open_private(file, "ab").close()
     connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
+    # What is deleted or replaced is overwritten, so that an erasure leaves nothing on pages that are free.
+    connection.execute("PRAGMA secure_delete = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_A_CHECKPOINT}")
 
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
     return connection
+
+
+def _scrub(connection: sqlite3.Connection) -> bool:
+    """The log is written into the file and emptied; what was freed there is overwritten already. False while it is read."""
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 def _migrate(

@@ -384,6 +384,9 @@ class WatchedStore:
     async def forget(self, aggregates: Sequence[str]) -> None:
         await self._store.forget(aggregates)
 
+    async def scrub(self) -> None:
+        await self._store.scrub()
+
     async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
         return await self._store.count(collection, equal)
 

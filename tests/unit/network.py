@@ -143,6 +143,9 @@ class MemoryStore:
             if key[0] in aggregates:
                 self.inbox[key] = [replace(one, digest="") for one in kept]
 
+    async def scrub(self) -> None:
+        """It has no files."""
+
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
         for row in rows:
             self.journals[journal].setdefault((row.owner, row.number), row)

@@ -1,18 +1,30 @@
 """What records do to the monitor's picture. It never refuses: it stores what it cannot read."""
 
+import json
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 from aiokafka import ConsumerRecord
 
 from services.monitor import decide
 from services.monitor.handlers import table
-from services.monitor.model import Dead, Sighting, Traced
+from services.monitor.model import Dead, Erasure, Sighting, Traced
+from services.monitor.named import names_in
 from services.monitor.traces import in_causal_order
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import DeadLetterToErase, DiscardRequested, RedriveRequested
-from shared.engine.model import Decision, OutRecord
+from shared.contracts.from_services import (
+    DeadLetterToErase,
+    DiscardRequested,
+    ErasureToSpread,
+    RedriveRequested,
+    TraceToErase,
+)
+from shared.contracts.referral_code import referral_code
+from shared.engine.model import Decision, Original, OutRecord
 from shared.engine.receive import route
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
@@ -146,24 +158,125 @@ def test_a_request_for_an_attempt_that_is_over_does_nothing() -> None:
     assert asked(take(None, letter(dl_attempts="3")), attempt=1).also == ()
 
 
-def test_withdrawn_consent_reaches_each_dead_letter_of_the_referral() -> None:
-    headers = {
-        "ce_id": "w",
-        "ce_source": "/service/referral",
-        "ce_type": "fi.kulttuurilahete.ReferralErased.v1",
-        "ce_subject": REFERRAL,
-    }
+ERASED = {
+    "ce_id": "w",
+    "ce_source": "/service/referral",
+    "ce_type": "fi.kulttuurilahete.ReferralErased.v1",
+    "ce_subject": REFERRAL,
+}
+
+
+def decided(state: Any, data: Any, given: Any) -> Any:
+    event = Event("x", "/service/monitor", NOW, data)
+    decision = TABLE.handlers[event.name].decide(state, event, NOW, given)
+    assert isinstance(decision, Decision)
+    return decision
+
+
+def test_the_referral_services_word_alone_begins_an_erasure() -> None:
+    for topic, begun in (("referral.events", 1), ("intake.region.06", 0), ("intake.http", 0)):
+        receive = TABLE.receive
+        assert receive is not None
+        arrival = receive(record(topic, b"{}", ERASED), TABLE, NOW)
+        decision = arrival.handler.decide(None, arrival.event, NOW, False)
+        assert len(decision.follow) == begun, topic
+    withdrawn = {**ERASED, "ce_source": "/region/01", "ce_type": "fi.kulttuurilahete.ReferralWithdrawn.v1"}
     receive = TABLE.receive
     assert receive is not None
-    arrival = receive(record("referral.events", b"{}", headers), TABLE, NOW)
-    decision = arrival.handler.decide(None, arrival.event, NOW, ["d1", "d2"])
-    assert [follow.data.dl_id for follow in decision.follow] == ["d1", "d2"]
-    erased = decide.erase(
-        take(None, letter()), Event("x", "/service/monitor", NOW, DeadLetterToErase(dl_id="d1")), NOW, None
-    )
-    assert isinstance(erased, Decision)
-    assert erased.state is not None
-    assert (erased.state.value, erased.state.headers, erased.state.erased) == (None, [], True)
+    arrival = receive(record("intake.region.01", b'{"reason": "consent_withdrawn"}', withdrawn), TABLE, NOW)
+    assert arrival.handler.decide(None, arrival.event, NOW, False).follow == []
+
+
+def test_an_erasure_is_marked_before_anything_is_looked_for_and_goes_on_while_there_is_more() -> None:
+    begun = decided(None, ErasureToSpread(referral_id=REFERRAL, nth=0), decide.Found())
+    assert begun.state == Erasure(REFERRAL, referral_code(REFERRAL))
+    assert [one.data for one in begun.follow] == [ErasureToSpread(referral_id=REFERRAL, nth=1)]
+    found = decide.Found(["d1", "d2"], ["/region/06 e1"], more=True)
+    spread = decided(begun.state, ErasureToSpread(referral_id=REFERRAL, nth=1), found)
+    assert [one.data for one in spread.follow] == [
+        DeadLetterToErase(dl_id="d1"),
+        DeadLetterToErase(dl_id="d2"),
+        TraceToErase(traced="/region/06 e1"),
+        ErasureToSpread(referral_id=REFERRAL, nth=2),
+    ]
+
+
+def test_of_what_names_an_erased_referral_a_dead_letter_keeps_nothing_that_its_sender_wrote() -> None:
+    came = letter(ce_type="unit-77", ce_id="seven ty seven", dl_error="/data/unit_ref: unit-77")
+    kept = take(None, came, given=False)
+    assert kept.value is not None
+    erased = decided(kept, DeadLetterToErase(dl_id="d1"), given=True)
+    assert erased.scrubs
+    for blank in (erased.state, take(None, came, given=True)):
+        assert b"unit-77" not in msgspec.json.encode(blank)
+        assert (blank.key, blank.value, blank.headers, blank.names) == (None, None, [], ())
+        assert (blank.erased, blank.state, blank.referral_id, blank.event_id) == (True, "discarded", REFERRAL, "")
+    assert decided(kept, DeadLetterToErase(dl_id="d1"), given=False).state == kept
+
+
+def test_what_an_erased_dead_letter_was_sent_again_for_brings_nothing_back() -> None:
+    erased = decided(asked(take(None, letter())).state, DeadLetterToErase(dl_id="d1"), given=True).state
+    assert erased.state == "redriven"
+    back = take(erased, letter(dl_attempts="2", dl_error="unit-77"), given=True)
+    assert (back.state, back.attempts, back.error, back.value) == ("discarded", 2, "", None)
+
+
+def test_a_new_dead_letter_that_names_a_referral_is_looked_at_again_once_it_is_saved() -> None:
+    receive = TABLE.receive
+    assert receive is not None
+    arrival = receive(letter(), TABLE, NOW)
+    decision = arrival.handler.decide(None, arrival.event, NOW, False)
+    assert [one.data for one in decision.follow] == [DeadLetterToErase(dl_id="d1")]
+
+
+def test_what_names_more_referrals_than_can_be_found_again_is_not_kept() -> None:
+    many = b" ".join(str(UUID(int=number, version=4)).encode() for number in range(1_001))
+    dead = take(None, record("dead-letters", many, {"dl_id": "d1"}))
+    assert (dead.erased, dead.value) == (True, None)
+
+
+def test_of_an_erased_referrals_events_the_outcome_stays_of_their_codes() -> None:
+    headers = {**ERASED, "ce_type": "fi.kulttuurilahete.ReferralLapsed.v1"}
+    said = b'{"reason": "not_suitable", "outcome": "not_recorded"}'
+    kept = take(None, record("referral.events", said, headers))
+    assert kept.codes == {"reason": "not_suitable", "outcome": "not_recorded"}
+    erased = decided(kept, TraceToErase(traced="x"), given=None)
+    assert (erased.state.codes, erased.scrubs) == ({"outcome": "not_recorded"}, True)
+    assert take(None, record("referral.events", said, headers), given=True).codes == {"outcome": "not_recorded"}
+
+
+HEX = REFERRAL.replace("-", "")
+CODE = referral_code(REFERRAL)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        REFERRAL,
+        REFERRAL.upper(),
+        HEX,
+        f"{{{REFERRAL}}}",
+        f"urn:uuid:{REFERRAL}",
+        json.dumps({"referral_id": REFERRAL}).replace("-", "\\u002d"),
+        f"/v1/referrals/{REFERRAL.replace('-', '%2D')}",
+        json.dumps({"data_base64": b64encode(json.dumps({"id": REFERRAL}).encode()).decode()}),
+        f'{{"broken": "{REFERRAL}',
+        CODE,
+        CODE.lower(),
+        f"koodi {CODE[:4]}-{CODE[4:8]}-{CODE[8:]}",
+        f"koodi {CODE[:4]} {CODE[4:8]} {CODE[8:]}",
+    ],
+)
+def test_a_referral_is_found_in_the_bytes_however_it_is_spelled(text: str) -> None:
+    for place in ("value", "key", "header"):
+        pieces = {"value": b"", "key": b"", "header": b"", place: text.encode()}
+        original = Original("t", 0, 0, 0, pieces["key"], pieces["value"], [("ce_x", pieces["header"])])
+        assert {REFERRAL, CODE} & set(names_in(original)), place
+
+
+def test_the_events_own_id_names_no_referral() -> None:
+    headers: list[tuple[str, bytes | None]] = [("ce_id", REFERRAL.encode()), ("ce_causationid", REFERRAL.encode())]
+    assert names_in(Original("t", 0, 0, 0, None, None, headers)) == ()
 
 
 def test_what_a_stranger_says_in_the_monitors_name_is_only_traced() -> None:
