@@ -109,6 +109,7 @@ class Processor:
         self._between = between
         self._receive = table.receive or receive
         self._decoders = {kind.collection.name: decoder_of(kind) for kind in table.kinds}
+        self._to_scrub = False
         self._kinds = {kind.collection.name: kind for kind in table.kinds}
 
     # --- the batch
@@ -150,8 +151,10 @@ class Processor:
                 await self.store.empty(name, emptied)
             if whole := [book.cleared_row(self._ring) for book in books if book.id not in emptied]:
                 await self.store.clear(name, whole)
-        if any(book.scrubs for book in batch.books.values()):
+        self._to_scrub = self._to_scrub or any(book.scrubs for book in batch.books.values())
+        if self._to_scrub:
             await self.store.scrub()
+            self._to_scrub = False
         self._between("cleared")
 
     async def sweep(self, older_than: float, limit: int = 200) -> int:

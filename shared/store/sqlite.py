@@ -36,6 +36,8 @@ VERSION: Final = 3
 """1: side tables of (value, id). 2: with the version and the narrowing fields besides. 3: outboxes beside the bodies."""
 _PAGE_CACHE_KIB: Final = 16 * 1024  # with 8 MiB a million documents took the store a third longer each
 _PAGES_A_CHECKPOINT: Final = 4_000  # 16 MiB of log: a document is saved and cleared, and written into the file once
+_LOCKED_AT_MOST_S: Final = 10
+_SCRUBBED_WITHIN_MS: Final = 100  # a batch waits meanwhile; what is not scrubbed now is after the next one
 _CHUNK: Final = 500  # placeholders a statement; SQLite takes more, a plan for each length does not pay
 
 _VERSIONS: Final = msgspec.json.Decoder(dict[str, int])
@@ -193,7 +195,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     for file in (path, *(path.with_name(path.name + beside) for beside in ("-wal", "-shm"))):
         if file == path or file.exists():
             open_private(file, "ab").close()
-    connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=_LOCKED_AT_MOST_S, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     # What is deleted or replaced is overwritten, so that an erasure leaves nothing on pages that are free.
     connection.execute("PRAGMA secure_delete = ON")
@@ -206,7 +208,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _scrub(connection: sqlite3.Connection) -> bool:
     """The log is written into the file and emptied; what was freed there is overwritten already. False while it is read."""
+    connection.execute(f"PRAGMA busy_timeout = {_SCRUBBED_WITHIN_MS}")
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {_LOCKED_AT_MOST_S * 1_000}")
     return not busy
 
 

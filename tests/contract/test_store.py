@@ -367,6 +367,13 @@ async def test_a_field_that_is_not_declared_cannot_be_asked_for(store: Store, qu
         await found(store, **question)
 
 
+async def test_documents_are_counted_by_declared_fields(shelf: Store) -> None:
+    counted = [await shelf.count("things", {"kind": kind}) for kind in ("even", "nobody's")]
+    assert [*counted, await shelf.count("things", {"tags": "round", "kind": "odd"})] == [3, 0, 3]
+    with pytest.raises(ValueError, match="declares no"):
+        await shelf.count("things", {"colour": "red"})
+
+
 async def test_collections_are_apart(shelf: Store) -> None:
     await shelf.save("others", [row("t1", 1, b"other", {"at": 1.0})])
     assert [one.body for one in await shelf.find("others", equal={"at": 1.0})] == [b"other"]
@@ -450,6 +457,14 @@ async def test_blanking_reaches_each_row_of_one_owner_about_one_thing_up_to_a_nu
     assert [one.body for one in await store.read("diary", "02", after=0, limit=9)] == [b"1"]
     await store.append("diary", [page(1, b"late")])
     assert (await store.read("diary", "06", after=0, limit=1))[0].body == b"blank"
+
+
+async def test_scrubbing_takes_nothing_away_that_is_still_said(store: Store) -> None:
+    await store.save("things", [row("a", 1, b"1")])
+    await store.append("diary", [page(1)])
+    await store.scrub()
+    assert await bodies(store, "a") == {"a": (1, b"1")}
+    assert await store.read("diary", "06", after=0, limit=9) == [page(1)]
 
 
 # --- opening, closing, and the loop
