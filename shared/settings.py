@@ -91,7 +91,7 @@ class PlatformSettings(BaseSettings):
         60_000, ge=500, description="events a key may send a minute to an instance over HTTP; then 429"
     )
     denied_a_minute: int = Field(
-        60, ge=1, description="looks a minute at what the key may not see, before 429 instead of the refusal"
+        600, ge=1, description="looks a minute at what the key may not see, before 429 instead of the refusal"
     )
     ring: int = Field(64, ge=0, le=10_000, description="outcomes remembered in a document; older ones are in the inbox")
     due_early: Duration = Field(timedelta(days=30), description="how long an event may wait for what it depends on")

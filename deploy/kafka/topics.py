@@ -22,7 +22,9 @@ from shared.settings import PREFIX, Duration
 
 _OWN_MESSAGE: Final = 1024 * 1024  # an event is at most 64 KiB; what is larger by far could not be dead-lettered whole
 _DAY: Final = timedelta(days=1)
-_RETENTION: Final[Mapping[str, timedelta]] = {topics.DEAD_LETTERS: 90 * _DAY, topics.AUDIT: 365 * _DAY}
+_AUDIT_KEPT: Final = 365 * _DAY
+_CONFIDENTIAL_KEPT: Final = topics.LOG_KEPT_DAYS * _DAY
+_SEGMENT: Final = _DAY  # Kafka removes a segment once its newest record is too old: the oldest is older by that much
 _ALREADY_THERE: Final = 36
 
 
@@ -49,10 +51,30 @@ class TopicSettings(BaseSettings):
     topic_min_insync: int = Field(
         1, ge=1, le=10, description="copies that must have a record before it counts; 2 in production"
     )
-    topic_retention: Duration = Field(30 * _DAY, description="how long events stay on the log: longer than any outage")
-    topics: dict[str, Override] = Field(
-        {}, description='JSON: topic to what differs, {"intake.http": {"partitions": 16, "retention": "P60D"}}'
+    topic_retention: Duration = Field(
+        _CONFIDENTIAL_KEPT,
+        description="how long events stay on the log: longer than any outage, at most P30D; audit.events has P365D",
     )
+    topics: dict[str, Override] = Field(
+        {}, description='JSON: topic to what differs, {"intake.http": {"partitions": 16, "retention": "P20D"}}'
+    )
+
+    @model_validator(mode="after")
+    def _nothing_confidential_is_kept_longer(self) -> Self:
+        # An erasure does not reach the log: a region is told after how many days it is gone from there.
+        asked = {f"{PREFIX}TOPIC_RETENTION": self.topic_retention}
+        asked |= {
+            f"{PREFIX}TOPICS {name} retention": own.retention
+            for name, own in self.topics.items()
+            if name != topics.AUDIT and own.retention is not None
+        }
+        for setting, retention in asked.items():
+            if retention > _CONFIDENTIAL_KEPT:
+                raise ValueError(
+                    f"{setting} is P{retention.days}D; what is confidential stays on the log for at most "
+                    f"P{topics.LOG_KEPT_DAYS}D, for an erasure does not reach it there; {topics.AUDIT} alone has its own term"
+                )
+        return self
 
     @model_validator(mode="after")
     def _enough_copies(self) -> Self:
@@ -98,10 +120,10 @@ def wanted(settings: TopicSettings, granted: Iterable[str] = ()) -> list[Topic]:
 
 def _topic(name: str, partitions: int, settings: TopicSettings) -> Topic:
     own = settings.topics.get(name, Override())
-    retention = own.retention or max(_RETENTION.get(name, settings.topic_retention), settings.topic_retention)
     configs = {
         "cleanup.policy": "compact,delete" if own.compact else "delete",
-        "retention.ms": str(int(retention.total_seconds() * 1000)),
+        "retention.ms": str(_ms(_retention(name, own, settings))),
+        "segment.ms": str(_ms(_SEGMENT)),
         "min.insync.replicas": str(settings.topic_min_insync),
         # A record of 1 MiB becomes a dead letter with its headers around it.
         "max.message.bytes": str(MAX_REQUEST_BYTES),
@@ -110,6 +132,16 @@ def _topic(name: str, partitions: int, settings: TopicSettings) -> Topic:
         # Whose clock is wrong would else have its events removed before they are read, or kept for ever.
         configs |= {"max.message.bytes": str(_OWN_MESSAGE), "message.timestamp.type": "LogAppendTime"}
     return Topic(name, own.partitions or partitions, settings.topic_replication, configs)
+
+
+def _retention(name: str, own: Override, settings: TopicSettings) -> timedelta:
+    if name == topics.AUDIT:
+        return own.retention or _AUDIT_KEPT
+    return min(own.retention or settings.topic_retention, _CONFIDENTIAL_KEPT - _SEGMENT)
+
+
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
 
 
 async def apply(cluster: Cluster, specs: Sequence[Topic], *, make: bool = True) -> list[Finding]:

@@ -1,6 +1,7 @@
 """The monitor's wiring: settings in, app out."""
 
 from services.monitor import api, handlers
+from services.monitor.looks import ListedLately
 from services.monitor.owners import Owners
 from services.monitor.settings import MonitorSettings
 from shared.service import App
@@ -9,4 +10,10 @@ from shared.service import App
 def build_app(settings: MonitorSettings) -> App:
     """The monitor, ready to run."""
     owners = Owners(settings.service_urls, settings.service_key())
-    return App(settings, handlers.table(), api.routes(), handlers.locate, state={"owners": owners})
+    return App(
+        settings,
+        handlers.table(),
+        api.routes(),
+        handlers.locate,
+        state={"owners": owners, "listed_lately": ListedLately()},
+    )

@@ -1,6 +1,7 @@
 """Dead letters for ops: listed, shown, sent again, laid aside. Whoever looks or acts is written down."""
 
 import base64
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from services.monitor.looks import ListedLately
 from services.monitor.model import Dead
 from shared.contracts.envelope import Event, written
-from shared.contracts.fields import Data
+from shared.contracts.fields import Data, read_referral_id
 from shared.contracts.from_services import DiscardRequested, RedriveRequested
 from shared.contracts.identity import derived_id
 from shared.engine.model import Document
@@ -37,8 +39,8 @@ def routes() -> list[BaseRoute]:
 
 @takes("limit", "after", "from", "to", *_FILTERS)
 async def listed(request: Request) -> Response:
-    """`{dead_letters, next}`, the newest first; `next` is null at the end."""
-    must_be(request, "ops")
+    """`{dead_letters, next}`, the newest first; `next` is null at the end. Whose referrals it shows is kept."""
+    who = must_be(request, "ops")
     limit, offset = number(request, "limit", 100, 1, 500), number(request, "after", 0, 0, 10_000_000)
     equal = {name: value for name in _FILTERS if (value := request.query_params.get(name))}
     rows = await request.app.state.store.find(
@@ -51,8 +53,23 @@ async def listed(request: Request) -> Response:
         limit=limit + 1,
         offset=offset,
     )
-    letters = [shown(letter) for row in rows[:limit] if (letter := _DOCUMENT.decode(row.body).state)]
-    return JSONResponse({"dead_letters": letters, "next": str(offset + limit) if len(rows) > limit else None})
+    letters = [letter for row in rows[:limit] if (letter := _DOCUMENT.decode(row.body).state)]
+    await _keep_listing(request, who, [letter.referral_id for letter in letters if letter.referral_id])
+    found = [shown(letter) for letter in letters]
+    return JSONResponse({"dead_letters": found, "next": str(offset + limit) if len(rows) > limit else None})
+
+
+async def _keep_listing(request: Request, who: str, referrals: Sequence[str]) -> None:
+    lately: ListedLately = request.app.state.listed_lately
+    if new := lately.not_yet(who, referrals):
+        await record_access(request, who, "dead_letters", "dead-letters", "operations", allowed=True, about=new)
+        lately.were_shown(who, new)
+
+
+async def _keep_look(request: Request, who: str, action: str, letter: Dead) -> None:
+    named = [name for name in letter.names if read_referral_id(name)]
+    about = list(dict.fromkeys([*([letter.referral_id] if letter.referral_id else []), *named]))
+    await record_access(request, who, action, letter.dl_id, "operations", allowed=True, about=about)
 
 
 def _bound(request: Request, name: str) -> tuple[str, float] | None:
@@ -72,7 +89,7 @@ async def one(request: Request) -> Response:
     """The entry with the original's key, headers and bytes (text where it is text, else base64)."""
     who = must_be(request, "ops")
     letter = await _letter(request)
-    await record_access(request, who, "dead_letter", letter.dl_id, "operations", allowed=True)
+    await _keep_look(request, who, "dead_letter", letter)
     original = {
         "key": _text(letter.key),
         "value": _text(letter.value),
@@ -87,7 +104,7 @@ async def redrive(request: Request) -> Response:
     must_be_open(request)
     letter = await _letter(request)
     _must_be_unsettled(letter)
-    await record_access(request, who, "redrive", letter.dl_id, "operations", allowed=True)
+    await _keep_look(request, who, "redrive", letter)
     # The id is derived, so two people who ask at once ask the same thing.
     data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who, place=_place(letter))
     await _append(request, data, derived_id("redrive", letter.dl_id, letter.attempts))
@@ -100,7 +117,7 @@ async def discard(request: Request) -> Response:
     must_be_open(request)
     letter = await _letter(request)
     _must_be_unsettled(letter)
-    await record_access(request, who, "discard", letter.dl_id, "operations", allowed=True)
+    await _keep_look(request, who, "discard", letter)
     data = DiscardRequested(dl_id=letter.dl_id, by=who, place=_place(letter))
     await _append(request, data, derived_id("discard", letter.dl_id, letter.attempts))
     return JSONResponse({"dl_id": letter.dl_id, "state": "discarded"}, 202)
@@ -116,12 +133,12 @@ async def _append(request: Request, data: Data, id_: str) -> None:
 
 
 def _must_be_unsettled(letter: Dead) -> None:
+    if letter.erased:
+        raise ProblemError(409, f"{letter.dl_id}: its bytes were erased when consent was withdrawn")
     if letter.state == "redriven":
         raise ProblemError(409, f"{letter.dl_id} is being sent again already, by {letter.by}")
     if letter.state != "open":
         raise ProblemError(409, f"{letter.dl_id} is {letter.state}; only an open one can be sent again or laid aside")
-    if letter.erased:
-        raise ProblemError(409, f"{letter.dl_id}: its bytes were erased when consent was withdrawn")
 
 
 async def _letter(request: Request) -> Dead:

@@ -11,7 +11,9 @@ from starlette.routing import BaseRoute, Route
 from services.notify.decide import FEED
 from services.notify.model import Recipient
 from shared.contracts.errors import Problem
+from shared.contracts.fields import read_referral_id
 from shared.engine.model import Document
+from shared.http.audit import record_access
 from shared.http.keys import must_be, role_of
 from shared.http.problems import ProblemError
 from shared.http.query import choice, number, takes
@@ -19,7 +21,6 @@ from shared.store import Written
 
 _RECIPIENT = msgspec.json.Decoder(Document[Recipient])
 _CURSOR = re.compile(r"[0-9]{1,15}")
-_REFERRAL = re.compile(r"[0-9a-f-]{36}")
 STATES = ("delivered",)
 
 
@@ -59,16 +60,28 @@ async def deliveries(request: Request) -> Response:
     """What was delivered: the recipient's own, or anybody's for ops."""
     who = must_be(request, "region", "opisto", "ops", "service")
     choice(request, "state", STATES)
-    referral_id = request.query_params.get("referral_id", "")
-    if role_of(who) in {"ops", "service"} and not _REFERRAL.fullmatch(referral_id):
+    referral_id = _referral_asked(request)
+    if role_of(who) in {"ops", "service"} and referral_id is None:
         raise ProblemError(422, "ops name a referral: ?referral_id=<its id>", [Problem("/referral_id", "is needed")])
     store = request.app.state.store
-    if _REFERRAL.fullmatch(referral_id):
+    if referral_id is not None:
         rows = await store.about(FEED, referral_id, limit=1_000)
     else:
         rows = await store.read(FEED, who, after=await _tail(request, who), limit=1_000)
     own = [row for row in rows if role_of(who) in {"ops", "service"} or row.owner == who]
+    # What a partner was told itself is kept as disclosed to it already.
+    if referral_id is not None and any(row.owner != who for row in own):
+        await record_access(request, who, "deliveries", referral_id, "operations", allowed=True, about=[referral_id])
     return JSONResponse({"deliveries": [_delivery(row) for row in own]})
+
+
+def _referral_asked(request: Request) -> str | None:
+    if (spelled := request.query_params.get("referral_id")) is None:
+        return None
+    if (referral_id := read_referral_id(spelled)) is None:
+        problem = Problem("/referral_id", "is a UUID")
+        raise ProblemError(422, f"referral_id is {spelled[:60]!r}; it is a UUID", [problem])
+    return referral_id
 
 
 async def _tail(request: Request, who: str) -> int:

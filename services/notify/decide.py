@@ -20,7 +20,8 @@ from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 
 FEED: Final = "feed"
 MAX_ERASED: Final = 1_000
-_LAST_WORDS: Final = (".ReferralErased.v1", ".ReferralClosed.v1", ".PlaceReleased.v1")
+_LAST_WORDS: Final = (".ReferralErased.v1", ".ReferralClosed.v1", ".PlaceReleased.v1", ".EventRefused.v1")
+_OF_AN_ERASED: Final = "the referral was erased; nothing of what was sent is kept"
 _OF_LAST_WORDS: Final = OF_THE_OPISTO | {"ReferralClosed"}
 
 _changed = msgspec.structs.replace
@@ -121,13 +122,16 @@ def deadline(state: Told | None, event: Event, now: datetime, given: object) -> 
     return Decision(state, [_queued(state, data.concerns, event, told)])
 
 
-def erased(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told]:
-    """Blanks what was told, in every feed it went to. Its region is told so; only the last words are told any more."""
+def erased(state: Told | None, event: Event, now: datetime, given: Iterable[str]) -> Decision[Told]:
+    """Blanks what was told, in every feed it went to. Its region is told so; only the last words are told any more.
+
+    `given`: in whose feeds something of it stands, of strangers too, whose events about it were refused.
+    """
     data: services.ReferralErased = event.data  # type: ignore[assignment]
     state = state or Told(data.referral_id)
     follow = [
         Follow(services.NotificationQueued(recipient=recipient, referral_id=data.referral_id, erase=True), recipient)
-        for recipient in state.recipients
+        for recipient in dict.fromkeys([*state.recipients, *given])
     ]
     follow.append(Follow(_queued(state, data.issuer, event, extract_for_region(event)).data, f"{data.issuer} erased"))
     # Blanked with all else where it was told already.
@@ -176,10 +180,12 @@ def queued(state: Recipient | None, event: Event, now: datetime, given: object) 
 
 
 def refused(state: Recipient | None, event: Event, now: datetime, given: object) -> Decision[Recipient]:
-    """A sender is told which of its events was dead-lettered and why."""
+    """A sender is told which of its events was dead-lettered and why; no more where `given`: its referral is erased."""
     data: services.EventRefused = event.data  # type: ignore[assignment]
     state = state or Recipient(data.sender)
     extract = data.model_dump(mode="json", exclude_none=True, exclude={"sender"})
+    if given:
+        extract["errors"] = [_OF_AN_ERASED]
     return _entered(state, _notification(event, extract), data.referral_id, synthetic=event.synthetic)
 
 
@@ -190,8 +196,10 @@ def _entered(
     late = referral_id in state.erased and not told.type.endswith(_LAST_WORDS)
     entry = _blank_entry(referral_id) if late else _structured(told, synthetic=synthetic)
     row = OutRow(FEED, state.source, number, referral_id or "", _entry(entry))
+    # That its own event was refused discloses nothing of a referral to anybody.
+    of = None if told.type.endswith(".EventRefused.v1") else referral_id
     delivered = services.NotificationDelivered(
-        recipient=state.source, referral_id=referral_id, channel="feed", event_id=told.id, event_source=told.source
+        recipient=state.source, referral_id=of, channel="feed", event_id=told.id, event_source=told.source
     )
     return Decision(_changed(state, last=number), [Follow(delivered)], also=[row])
 

@@ -1,13 +1,20 @@
 """Which event concerns whom: a referral's partners, or one recipient's feed."""
 
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
 from services.notify import decide
 from services.notify.extracts import OF_THE_OPISTO, OF_THE_REGION
 from services.notify.model import Recipient, Told
 from shared.contracts.envelope import Event
 from shared.contracts.topics import INTAKE_HTTP, SERVICES, events_of, redrive_to
-from shared.engine.model import Handler, Kind, Table
-from shared.store import Collection, Index, Journal
+from shared.engine.model import Document, Handler, Kind, Table
+from shared.store import Collection, Index, Journal, Store
 
+_TOLD: Final = msgspec.json.Decoder(Document[Told])
+_MOST: Final = 10_000
 _ENGINE = (Index(("outbox_since",)), Index(("due_at",)))
 REFERRALS = Kind(Collection("referrals", _ENGINE), Told)
 RECIPIENTS = Kind(Collection("recipients", _ENGINE), Recipient, marked=False)
@@ -30,11 +37,11 @@ def table() -> Table:
         journals=(Journal(decide.FEED),),
         handlers={
             "ReferralIssued": Handler(REFERRALS, _referral, decide.issued),
-            "ReferralErased": Handler(REFERRALS, _referral, decide.erased),
+            "ReferralErased": Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
             **dict.fromkeys(sorted(OF_THE_REGION | OF_THE_OPISTO), told),
             "DeadlinePassed": Handler(REFERRALS, _own_referral, decide.deadline),
             "NotificationQueued": Handler(RECIPIENTS, _recipient, decide.queued),
-            "EventRefused": Handler(RECIPIENTS, _sender, decide.refused),
+            "EventRefused": Handler(RECIPIENTS, _sender, decide.refused, _is_erased),
         },
     )
 
@@ -54,6 +61,18 @@ def _recipient(event: Event) -> str:
 
 def _sender(event: Event) -> str:
     return event.data.sender  # type: ignore[attr-defined,no-any-return]
+
+
+async def _in_whose_feeds(state: Told | None, event: Event, store: Store, now: datetime) -> list[str]:
+    rows = await store.about(decide.FEED, event.data.subject, limit=_MOST)
+    return sorted({row.owner for row in rows})
+
+
+async def _is_erased(state: Recipient | None, event: Event, store: Store, now: datetime) -> bool:
+    referral_id = event.data.referral_id  # type: ignore[attr-defined]
+    rows = await store.load(REFERRALS.collection.name, [referral_id] if referral_id else [])
+    states = [_TOLD.decode(row.body).state for row in rows.values()]
+    return any(told is not None and told.erased for told in states)
 
 
 def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:

@@ -273,6 +273,7 @@ def told(letter: DeadLetter, now: datetime) -> list[Out]:
         event_type=mask(attributes.get("type", ""))[:120],
         reason=letter.reason,
         errors=(dead_letters.one_line(letter.error),),
+        referral_id=dead_letters.referral_of(letter.original),
     )
     return [own_event(letter.service, refused, now, "refused", letter.dl_id, letter.attempts)]
 

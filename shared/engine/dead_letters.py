@@ -14,6 +14,7 @@ import msgspec
 from shared.clock import real_now
 from shared.contracts.envelope import read_kafka, written
 from shared.contracts.errors import Undecodable
+from shared.contracts.fields import read_referral_id
 from shared.contracts.personal_identity import bytes_hide_a_code, mask
 from shared.engine.model import Original, Out, OutDead
 
@@ -124,6 +125,12 @@ def sender_to_tell(original: Original, proven: str | None) -> str | None:
     """The partner who is told of the refusal: the one its topic proves, else the one the record names."""
     named = proven or attributes_of(original).get("source", "")
     return named if _SENDER.fullmatch(named) else None
+
+
+def referral_of(original: Original) -> str | None:
+    """The referral that a record is about by its subject, else by its key."""
+    key = (original.key or b"").decode(errors="replace")
+    return read_referral_id(attributes_of(original).get("subject", "")) or read_referral_id(key)
 
 
 def attributes_of(original: Original) -> Mapping[str, str]:

@@ -54,7 +54,7 @@ def _about() -> dict[str, Any]:
 
 
 def step(state: Any, event: Event) -> Decision[Any]:
-    decision = HANDLERS[event.name].decide(state, event, NOW, None)
+    decision = HANDLERS[event.name].decide(state, event, NOW, ())
     assert isinstance(decision, Decision)
     return decision
 
@@ -238,6 +238,40 @@ def test_erasure_blanks_the_feed_and_a_late_entry_goes_in_blank() -> None:
     last = step(decision.state, queued(id_="last", type_="PlaceReleased")).also[0]
     assert isinstance(last, OutRow)
     assert msgspec.json.decode(last.body)["id"] == "last"
+
+
+def refused(referral_id: str | None = None) -> Event:
+    data = services.EventRefused(
+        sender=REGION,
+        service="referral",
+        event_id="e9",
+        event_type="fi.kulttuurilahete.ReferralIssued.v1",
+        reason="invalid",
+        errors=("/data/unit_ref: unit-77",),
+        referral_id=referral_id,
+    )
+    return happened(data, "/service/referral")
+
+
+def test_a_stranger_whose_event_about_it_was_refused_has_its_feed_blanked_too() -> None:
+    decision = decide.erased(referral(), erased(), NOW, [OPISTO, REGION])
+    assert [one.data.recipient for one in decision.follow if one.data.erase] == [REGION, OPISTO]  # type: ignore[attr-defined]
+
+
+def test_of_an_erased_referral_a_sender_is_told_the_reason_and_nothing_of_what_it_sent() -> None:
+    state = step(Recipient(REGION), queued(REGION, erase=True)).state
+    decision = decide.refused(state, refused(REFERRAL), NOW, True)
+    (row,) = decision.also
+    assert isinstance(row, OutRow)
+    assert (row.about, b"unit-77" in bytes(row.body)) == (REFERRAL, False)
+    said = msgspec.json.decode(row.body)["data"]
+    assert (said["event_id"], said["reason"]) == ("e9", "invalid")
+    assert said["errors"] == ["the referral was erased; nothing of what was sent is kept"]
+
+
+def test_that_its_own_event_was_refused_is_no_disclosure_to_its_sender() -> None:
+    (delivered,) = decide.refused(None, refused(REFERRAL), NOW, False).follow
+    assert delivered.data.referral_id is None  # type: ignore[attr-defined]
 
 
 def test_a_sender_is_told_of_its_refused_events_without_what_they_said() -> None:

@@ -42,20 +42,32 @@ def test_what_a_sender_writes_itself_is_bounded_and_stamped_by_kafka() -> None:
     assert "message.timestamp.type" not in found["intake.http"].configs
 
 
-def test_events_stay_for_a_month_dead_letters_for_three_and_audits_for_a_year() -> None:
-    days = {name: int(topic.configs["retention.ms"]) // DAY_MS for name, topic in by_name(settings()).items()}
-    assert days.pop("dead-letters") == 90
+def test_all_that_is_confidential_is_gone_from_the_log_within_30_days_and_audits_stay_for_a_year() -> None:
+    found = by_name(settings(), "/region/06")
+    days = {name: int(topic.configs["retention.ms"]) / DAY_MS for name, topic in found.items()}
     assert days.pop("audit.events") == 365
-    assert set(days.values()) == {30}
+    # Kafka removes whole segments, so the oldest record of one outlives its retention by as much as the segment is long.
+    assert {topic.configs["segment.ms"] for topic in found.values()} == {str(DAY_MS)}
+    assert {one + 1 for one in days.values()} == {30}
 
 
-def test_a_longer_retention_is_longer_for_all_and_a_shorter_one_keeps_what_must_be_kept() -> None:
-    longer = by_name(settings(topic_retention=timedelta(days=100)))
-    assert int(longer["dead-letters"].configs["retention.ms"]) == 100 * DAY_MS
-    assert int(longer["audit.events"].configs["retention.ms"]) == 365 * DAY_MS
+def test_a_shorter_retention_is_that_of_dead_letters_too_and_not_of_audits() -> None:
     shorter = by_name(settings(topic_retention=timedelta(days=1)))
-    assert int(shorter["intake.http"].configs["retention.ms"]) == DAY_MS
-    assert int(shorter["dead-letters"].configs["retention.ms"]) == 90 * DAY_MS
+    for name in ("intake.http", "dead-letters", "redrive.referral"):
+        assert int(shorter[name].configs["retention.ms"]) == DAY_MS
+    assert int(shorter["audit.events"].configs["retention.ms"]) == 365 * DAY_MS
+
+
+@pytest.mark.parametrize("name", ["intake.http", "dead-letters", "referral.events"])
+def test_a_longer_retention_of_what_is_confidential_stops_with_a_line(name: str) -> None:
+    with pytest.raises(
+        ValueError, match="TOPIC_RETENTION is P31D; what is confidential stays on the log for at most P30D"
+    ):
+        settings(topic_retention=timedelta(days=31))
+    own = Override(retention=timedelta(days=60))
+    with pytest.raises(ValueError, match=f"{name} retention is P60D"):
+        settings(topics={name: own})
+    assert settings(topics={"audit.events": Override(retention=timedelta(days=4_380))})
 
 
 def test_one_topic_may_be_otherwise() -> None:
@@ -65,6 +77,7 @@ def test_one_topic_may_be_otherwise() -> None:
     assert found["audit.events"].configs == {
         "cleanup.policy": "compact,delete",
         "retention.ms": str(2 * DAY_MS),
+        "segment.ms": str(DAY_MS),
         "min.insync.replicas": "2",
         "max.message.bytes": str(4 * 1024 * 1024),
     }
@@ -110,9 +123,9 @@ def test_a_setting_that_cannot_be_ends_the_verb_with_one_line(
 
 
 def test_what_the_environment_says_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAHETE_TOPICS", '{"intake.http": {"partitions": 16, "retention": "P60D"}}')
+    monkeypatch.setenv("LAHETE_TOPICS", '{"intake.http": {"partitions": 16, "retention": "P20D"}}')
     [topic] = [topic for topic in wanted(read(TopicSettings)) if topic.name == "intake.http"]
-    assert (topic.partitions, topic.configs["retention.ms"]) == (16, str(60 * DAY_MS))
+    assert (topic.partitions, topic.configs["retention.ms"]) == (16, str(20 * DAY_MS))
 
 
 # --- what is there
