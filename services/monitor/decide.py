@@ -12,11 +12,10 @@ from typing import Final
 import msgspec
 
 from services.monitor.model import Dead, DeadLetterSeen, DeadState, Erasure, Partner, RecordSeen, Traced
-from services.monitor.named import MOST
+from services.monitor.named import MOST, names_of
 from shared.contracts import from_services as services
 from shared.contracts import topics
 from shared.contracts.envelope import Event
-from shared.contracts.referral_code import referral_code
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import redrive_to
 from shared.engine.model import Decision, Follow, OutRecord, Rejected, Waits
@@ -183,7 +182,7 @@ def spread(state: Erasure | None, event: Event, now: datetime, given: Found) -> 
     follow += [Follow(services.TraceToErase(traced=traced), traced) for traced in given.traced]
     if data.nth == 0 or given.more:
         follow.append(Follow(services.ErasureToSpread(referral_id=data.referral_id, nth=data.nth + 1)))
-    return Decision(state or Erasure(data.referral_id, referral_code(data.referral_id)), follow)
+    return Decision(state or Erasure(names_of(data.referral_id)), follow)
 
 
 def erase_letter(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead] | Waits:

@@ -11,7 +11,6 @@ from services.monitor.seen import receive
 from shared.contracts import topics
 from shared.contracts.envelope import Event
 from shared.contracts.from_services import ErasureToSpread
-from shared.contracts.referral_code import referral_code
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
@@ -59,7 +58,7 @@ PARTNERS = Kind(Collection("partners", _ENGINE), Partner, marked=False)
 ERASURES = Kind(
     Collection("erasures", (*_ENGINE, Index(("name",), many=True))),
     Erasure,
-    fields=lambda erasure: {"name": (erasure.referral_id, erasure.code)},
+    fields=lambda erasure: {"name": erasure.names},
     marked=False,
 )
 _TELLING = frozenset({"reason", "position", "phase"})  # codes that say something of a referral beside its status
@@ -127,7 +126,7 @@ async def _kept(state: Erasure | None, event: Event, store: Store, now: datetime
     if data.nth == 0:
         return Found()
     # A dead letter that was erased names nobody any more, so what is found is what is left.
-    names = (data.referral_id, referral_code(data.referral_id))
+    names = named.names_of(data.referral_id)
     letters = await store.versions(DEAD_LETTERS.collection.name, "names", names, limit=_AT_ONCE)
     rows = await store.find(
         EVENTS.collection.name,

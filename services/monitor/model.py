@@ -64,15 +64,15 @@ class Dead(msgspec.Struct, frozen=True, omit_defaults=True):
     value: bytes | None = None
     headers: list[tuple[str, bytes | None]] = []
     names: tuple[str, ...] = ()
-    """Ids and codes of referrals that stand somewhere in its bytes; none once these are erased."""
+    """Ids of referrals, and names of their codes, that stand somewhere in its bytes; none once these are erased."""
     erased: bool = False
 
 
 class Erasure(msgspec.Struct, frozen=True):
     """A referral that was erased: what comes later and names it keeps nothing."""
 
-    referral_id: str
-    code: str
+    names: tuple[str, ...]
+    """Its id, and the name of its code."""
 
 
 class Partner(msgspec.Struct, frozen=True, omit_defaults=True):

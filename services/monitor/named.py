@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
 
+from services.monitor.model import digest_of
 from shared.contracts.fields import read_referral_id
-from shared.contracts.referral_code import read_code
+from shared.contracts.referral_code import read_code, referral_code
 from shared.engine.model import Original
 
 MOST: Final = 1_000
@@ -27,12 +28,22 @@ _BASE64 = re.compile(rb'"data_base64"\s*:\s*"([A-Za-z0-9+/=\\]*)"')
 
 
 def names_in(original: Original) -> tuple[str, ...]:
-    """Ids and codes, as events have them; those of the event itself and its cause left out."""
+    """Ids, as events have them, and names of codes; those of the event itself and its cause left out."""
     found: dict[str, None] = {}
     for text in _texts(original):
         found |= dict.fromkeys(_ids(text))
-        found |= dict.fromkeys(code for typed in _CODE.findall(text) if (code := read_code(typed)))
+        found |= dict.fromkeys(name_of(code) for typed in _CODE.findall(text) if (code := read_code(typed)))
     return tuple(found)
+
+
+def names_of(referral_id: str) -> tuple[str, str]:
+    """All that names one referral."""
+    return referral_id, name_of(referral_code(referral_id))
+
+
+def name_of(code: str) -> str:
+    """By what a code is found again. An erasure leaves no code, and a client may have said it to others."""
+    return f"code:{digest_of(code)}"
 
 
 def referral_in(original: Original, attributes: dict[str, str]) -> str:

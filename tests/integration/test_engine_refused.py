@@ -4,7 +4,6 @@ import pytest
 
 from shared.contracts.identity import dead_letter_id
 from tests.integration.engine_world import (
-    REGION,
     World,
     attend,
     choose,
@@ -35,7 +34,7 @@ async def test_a_refusal_is_remembered_and_told_once(world: World, activity: str
     assert letter.record.value == record.value
     assert tuple(letter.record.headers)[: len(record.headers)] == tuple(record.headers)
     [refused] = world.wire.named("EventRefused")
-    assert refused.key == REGION.encode()
+    assert refused.key == referral(1).encode()
     assert len(await world.applied()) == 1, "a person redrives it; a repetition changes nothing"
 
 
@@ -107,7 +106,7 @@ async def test_the_sender_of_what_failed_by_itself_is_told_once_by_id(world: Wor
     await world.take(broken)
     refused = world.wire.named("EventRefused")
     assert len({header(record, "ce_id") for record in refused}) == 1
-    assert {record.key for record in refused} == {REGION.encode()}
+    assert {record.key for record in refused} == {referral(1).encode()}
 
 
 # --- redrive

@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord
 from services.monitor import decide
 from services.monitor.handlers import table
 from services.monitor.model import Dead, Erasure, Sighting, Traced
-from services.monitor.named import names_in
+from services.monitor.named import names_in, names_of
 from services.monitor.traces import in_causal_order
 from shared.contracts.envelope import Event
 from shared.contracts.from_services import (
@@ -189,7 +189,7 @@ def test_the_referral_services_word_alone_begins_an_erasure() -> None:
 
 def test_an_erasure_is_marked_before_anything_is_looked_for_and_goes_on_while_there_is_more() -> None:
     begun = decided(None, ErasureToSpread(referral_id=REFERRAL, nth=0), decide.Found())
-    assert begun.state == Erasure(REFERRAL, referral_code(REFERRAL))
+    assert begun.state == Erasure(names_of(REFERRAL))
     assert [one.data for one in begun.follow] == [ErasureToSpread(referral_id=REFERRAL, nth=1)]
     found = decide.Found(["d1", "d2"], ["/region/06 e1"], more=True)
     spread = decided(begun.state, ErasureToSpread(referral_id=REFERRAL, nth=1), found)
@@ -271,7 +271,7 @@ def test_a_referral_is_found_in_the_bytes_however_it_is_spelled(text: str) -> No
     for place in ("value", "key", "header"):
         pieces = {"value": b"", "key": b"", "header": b"", place: text.encode()}
         original = Original("t", 0, 0, 0, pieces["key"], pieces["value"], [("ce_x", pieces["header"])])
-        assert {REFERRAL, CODE} & set(names_in(original)), place
+        assert set(names_of(REFERRAL)) & set(names_in(original)), place
 
 
 def test_the_events_own_id_names_no_referral() -> None:
