@@ -11,8 +11,17 @@ from typing import Final
 
 import msgspec
 
-from services.monitor.model import Dead, DeadLetterSeen, DeadState, Erasure, Partner, RecordSeen, Traced
-from services.monitor.named import MOST, names_of
+from services.monitor.model import (
+    MOST_NAMES,
+    Dead,
+    DeadLetterSeen,
+    DeadState,
+    Erasure,
+    Partner,
+    RecordSeen,
+    Traced,
+    names_of,
+)
 from shared.contracts import from_services as services
 from shared.contracts import topics
 from shared.contracts.envelope import Event
@@ -84,7 +93,7 @@ def dead_letter(state: Dead | None, event: Event, now: datetime, given: object) 
             )
         )
     letter = _new(data, attempts)
-    if given or len(data.names) > MOST:
+    if given or len(data.names) > MOST_NAMES:
         return Decision(_blank(letter))
     follow = [Follow(services.DeadLetterToErase(dl_id=letter.dl_id))] if letter.names else []
     return Decision(letter, follow)

@@ -4,13 +4,24 @@ from datetime import datetime
 
 import msgspec
 
-from services.monitor import decide, named
+from services.monitor import decide
 from services.monitor.decide import Found
-from services.monitor.model import Dead, DeadLetterSeen, Erasure, Partner, RecordSeen, Traced, digest_of
+from services.monitor.model import (
+    MOST_NAMES,
+    Dead,
+    DeadLetterSeen,
+    Erasure,
+    Partner,
+    RecordSeen,
+    Traced,
+    digest_of,
+    names_of,
+)
 from services.monitor.seen import receive
 from shared.contracts import topics
 from shared.contracts.envelope import Event
 from shared.contracts.from_services import ErasureToSpread
+from shared.contracts.referral_code import referral_code
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
@@ -118,7 +129,7 @@ async def _of_an_erased(state: Traced | None, event: Event, store: Store, now: d
 
 async def _names_an_erased(state: Dead | None, event: Event, store: Store, now: datetime) -> bool:
     names = event.data.names if isinstance(event.data, DeadLetterSeen) else state.names if state else ()
-    return bool(names and await store.versions(ERASURES.collection.name, "name", names[: named.MOST], limit=1))
+    return bool(names and await store.versions(ERASURES.collection.name, "name", names[:MOST_NAMES], limit=1))
 
 
 async def _kept(state: Erasure | None, event: Event, store: Store, now: datetime) -> Found:
@@ -126,7 +137,7 @@ async def _kept(state: Erasure | None, event: Event, store: Store, now: datetime
     if data.nth == 0:
         return Found()
     # A dead letter that was erased names nobody any more, so what is found is what is left.
-    names = named.names_of(data.referral_id)
+    names = names_of(data.referral_id)
     letters = await store.versions(DEAD_LETTERS.collection.name, "names", names, limit=_AT_ONCE)
     rows = await store.find(
         EVENTS.collection.name,

@@ -2,16 +2,29 @@
 
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from shared.contracts.fields import Data
+from shared.contracts.referral_code import referral_code
+
+MOST_NAMES: Final = 1_000
 
 
 def digest_of(code: str) -> str:
     """By what a referral's code is found: after an erasure no store may hold the code itself."""
     return blake2b(code.encode(), digest_size=8).hexdigest()
+
+
+def names_of(referral_id: str) -> tuple[str, str]:
+    """All that names one referral."""
+    return referral_id, name_of(referral_code(referral_id))
+
+
+def name_of(code: str) -> str:
+    """By what a code is found again. An erasure leaves no code, and a client may have said it to others."""
+    return f"code:{digest_of(code)}"
 
 
 class Sighting(msgspec.Struct, frozen=True, array_like=True):

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
 
-from services.monitor.model import digest_of
+from services.monitor.model import name_of
 from shared.contracts.fields import read_referral_id
-from shared.contracts.referral_code import read_code, referral_code
+from shared.contracts.referral_code import read_code
 from shared.engine.model import Original
 
-MOST: Final = 1_000
 _OF_THE_EVENT: Final = frozenset({"ce_id", "ce_causationid", "ce_traceparent"})
 _ID = re.compile(
     r"(?<![0-9a-f])[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}(?![0-9a-f])", re.IGNORECASE
@@ -34,16 +33,6 @@ def names_in(original: Original) -> tuple[str, ...]:
         found |= dict.fromkeys(_ids(text))
         found |= dict.fromkeys(name_of(code) for typed in _CODE.findall(text) if (code := read_code(typed)))
     return tuple(found)
-
-
-def names_of(referral_id: str) -> tuple[str, str]:
-    """All that names one referral."""
-    return referral_id, name_of(referral_code(referral_id))
-
-
-def name_of(code: str) -> str:
-    """By what a code is found again. An erasure leaves no code, and a client may have said it to others."""
-    return f"code:{digest_of(code)}"
 
 
 def referral_in(original: Original, attributes: dict[str, str]) -> str:

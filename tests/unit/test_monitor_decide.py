@@ -12,8 +12,8 @@ from aiokafka import ConsumerRecord
 
 from services.monitor import decide
 from services.monitor.handlers import table
-from services.monitor.model import Dead, Erasure, Sighting, Traced
-from services.monitor.named import names_in, names_of
+from services.monitor.model import Dead, Erasure, Sighting, Traced, names_of
+from services.monitor.named import names_in
 from services.monitor.traces import in_causal_order
 from shared.contracts.envelope import Event
 from shared.contracts.from_services import (
