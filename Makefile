@@ -1,6 +1,6 @@
 # Few verbs. Everything is installed into .venv from the lock file, with hashes; nothing else is touched.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench profile scenarios soak chaos up down contracts
+.PHONY: help demo test lint bench profile scenarios soak chaos up down contracts sbom
 PYTHON ?= python3
 BIN := .venv/bin
 NEEDS_DOCKER = docker compose version >/dev/null 2>&1 || \
@@ -55,3 +55,10 @@ down: ## ends what make up started; all that it keeps stays in its volumes
 
 contracts: .venv/installed ## writes the JSON Schemas and AsyncAPI anew after a change of the models
 	$(BIN)/lahete contracts --out docs/contracts
+
+SBOM ?= sbom.cdx.json
+sbom: .venv/installed ## what the image's Python packages are, with their hashes, as CycloneDX; writes sbom.cdx.json
+	$(BIN)/python deploy/runtime_lock.py pyproject.toml requirements.lock > $(SBOM).lock
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --spec-version 1.6 --output-format JSON \
+		--output-file $(SBOM) $(SBOM).lock
+	@rm $(SBOM).lock
