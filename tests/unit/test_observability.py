@@ -117,6 +117,7 @@ def test_there_is_an_alarm_for_all_that_stands_still_or_is_lost() -> None:
         "OutboxStands",
         "FuseOpen",
         "EventsFellOut",
+        "PartitionStandsStill",
         "DeadLettersRise",
     }
     for rule in RULES:
