@@ -1,10 +1,11 @@
 """Counts what the doors answer: statuses, and why an event or a key was refused. Labels hold no ids and no senders."""
 
-from typing import Final
+from typing import Final, get_args
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.contracts.errors import REASONS
+from shared.contracts.from_services import AccessRecorded
 from shared.engine import metrics
 from shared.http.problems import REFUSED_FOR, TITLES
 
@@ -24,6 +25,8 @@ class Counted:
             metrics.DOOR_REFUSALS.labels(service, reason)
         for why in _KEYS:
             metrics.KEY_REFUSALS.labels(service, why)
+        for action in get_args(AccessRecorded.model_fields["action"].annotation):
+            metrics.DENIED_LOOKS.labels(service, action)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""

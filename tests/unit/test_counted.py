@@ -60,6 +60,7 @@ def doors(tmp_path: Any) -> Doors:
 def test_every_counter_is_there_at_0_before_anything_is_asked(doors: Doors) -> None:
     """Prometheus sees no increase of a counter that begins with its first event."""
     assert {doors.counted("lahete_http_answers_total", status=str(status)) for status in (200, 202, *TITLES)} == {0}
+    assert {doors.counted("lahete_denied_looks_total", action=action) for action in ("read", "trace")} == {0}
     assert {doors.counted("lahete_key_refusals_total", key=key) for key in ("none", "unknown")} == {0}
     of_the_doors = ("undecodable", "unknown_type", "invalid", "personal_data", "forged_sender")
     assert {doors.counted("lahete_door_refusals_total", reason=reason) for reason in of_the_doors} == {0}
