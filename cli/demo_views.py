@@ -92,8 +92,8 @@ class LiveView:
         sight = self._sight
         head = Text(f"Kulttuurilähete  day {sight.day:.1f} of {DAYS:.0f}  clock: {pace(sight)}", style="bold")
         flow = Text(
-            f"sent {sight.sent}   {sight.a_second:.0f} events/s in all services   "
-            f"delay a hop p50 <= {milliseconds(sight.p50_ms)}, p95 <= {milliseconds(sight.p95_ms)}"
+            f"sent {sight.sent}; {sight.a_second:.0f} events/s in all services; "
+            f"a hop p50 <= {milliseconds(sight.p50_ms)}, p95 <= {milliseconds(sight.p95_ms)}"
         )
         lines = Text("\n".join(self._lines), style="dim")
         self._live.update(Group(head, _loop(sight), flow, _dead(sight), lines))
