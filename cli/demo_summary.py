@@ -95,7 +95,7 @@ def _show_tables(told: Told) -> None:
         f"One referral's trace: {told.trace.get('referral_id', '')}",
         ("time", "source", "event", "outcome", "codes"),
         [
-            (one["time"][:16], one["source"], one["type"].split(".")[2], one["outcome"] or "", one["codes"] or "")
+            ((one["time"] or "")[:16], one["source"], _short(one["type"]), one["outcome"] or "", one["codes"] or "")
             for one in told.trace.get("events", ())
         ],
     )
@@ -112,6 +112,11 @@ def _show_tables(told: Told) -> None:
         ("event", "why"),
         [(id_, "; ".join(reasons)) for id_, reasons in told.imports_refused],
     )
+
+
+def _short(type_: str | None) -> str:
+    """A class without what all have in front; a trace shows also what has none of ours."""
+    return (type_ or "").removeprefix("fi.kulttuurilahete.")
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

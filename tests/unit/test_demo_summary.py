@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.demo_summary import document, last_screen, verdict
+from cli.demo_summary import document, last_screen, show, verdict
 from deploy.demo.ledger import Balance
 from deploy.demo.look import Sight
 from deploy.demo.size import DAYS, Size
@@ -135,6 +135,13 @@ def test_a_dead_letter_that_no_fault_on_purpose_explains_does_not_add_up() -> No
     assert verdict(odd).lines == ("dead letters rejected: 2 more than meant",)
     # What nobody answered was sent again, and may have landed twice.
     assert verdict(replace(odd, course=replace(COURSE, twice=2))).code == TRUE
+
+
+@pytest.mark.parametrize("type_", ["fi.kulttuurilahete.ReferralIssued.v1", "ReferralIssued", "", None])
+def test_a_trace_is_shown_whatever_class_stands_in_it(type_: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    event = {"time": None, "source": "/region/06", "type": type_, "outcome": "applied", "codes": None}
+    show(replace(_told(), trace={"referral_id": "r-1", "events": [event]}), Size(), 90)
+    assert "/region/06" in capsys.readouterr().out
 
 
 def test_the_same_stands_in_the_json() -> None:
