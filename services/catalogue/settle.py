@@ -242,7 +242,9 @@ def _answers(
     """What became of the claim, and the sessions where that does not hold them: each only where it is news."""
     says, terms = _says(activity, claim), _terms(activity, claim)
     listing = " ".join([listing, *(name for name, holds in terms.items() if holds)])
-    is_news = bool(sessions) and claim.told_listing != listing and claim.want != "none"
+    # A synthetic referral and a real activity, or the other way round, do not know of one another.
+    meets = claim.synthetic == activity.synthetic and claim.want != "none"
+    is_news = bool(sessions) and meets and claim.told_listing != listing
     if says == claim.told and not is_news:
         return claim, []
     about: dict[str, Any] = {

@@ -195,15 +195,34 @@ def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: An
     """Takes answers in; the latest of one respondent, phase and instrument holds. A change is told once."""
     data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
     if state is None or state.issued is None:
-        return Waits("ReferralIssued")
+        return Waits(A_PLACE if event.source.startswith("/opisto/") else "ReferralIssued")
     if (no := _may_not(state, event)) is not None:
         return no
     answers = Answers(data.respondent, data.phase, data.instrument, data.answers, event.time, event.rank, event.source)
-    state = _changed(state, answers=_latest(state.answers, answers))
+    held = _latest(state.answers, answers)
+    taken = [] if held == state.answers else [Follow(_taken(state.id, event))]
+    state = _changed(state, answers=held)
     if event.source == OWN:
         spent = tuple(dict.fromkeys(sorted([*state.spent, event.id])))
         state = _changed(state, spent=spent[-MAX_SPENT:])
-    return _measured(state)
+    measured = _measured(state)
+    return Decision(measured.state, [*taken, *measured.follow])
+
+
+def _taken(referral_id: str, event: Event) -> told.FeedbackTaken:
+    data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
+    return told.FeedbackTaken(
+        referral_id=referral_id,
+        respondent=data.respondent,
+        phase=data.phase,
+        event_id=event.id,
+        event_source=event.source,
+        event_time=event.time,
+    )
+
+
+A_PLACE: Final = "its referral, and a place of it at the sender's"
+"""The same where there is no such referral: nothing is disclosed to one who is nobody to it."""
 
 
 def _may_not(state: Feedback, event: Event) -> Waits | Rejected | None:
@@ -218,15 +237,9 @@ def _may_not(state: Feedback, event: Event) -> Waits | Rejected | None:
     return None
 
 
-def _without_a_place(state: Feedback, source: str) -> Waits | Rejected | None:
-    own = places_at(state, source)
-    if any(place.had for place in own):
-        return None
-    elsewhere = any(place.had for place in state.places.values())
-    may_come = any(place.state == "waitlisted" for place in own) or (not own and not elsewhere)
-    if may_come:
-        return Waits("PlaceReserved")
-    return Rejected(f"{source} neither has nor had the place of {state.id}; only who has or had it sends feedback")
+def _without_a_place(state: Feedback, source: str) -> Waits | None:
+    had = any(place.had for place in places_at(state, source))
+    return None if had else Waits(A_PLACE)
 
 
 def _latest(known: tuple[Answers, ...], new: Answers) -> tuple[Answers, ...]:

@@ -2,7 +2,8 @@
 
 import re
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 import msgspec
 from starlette.requests import Request
@@ -11,18 +12,20 @@ from starlette.routing import BaseRoute, Route
 
 from services.referral.fold import Choice, View, fold
 from services.referral.model import Access, Referral, split_key
-from shared.contracts.envelope import written
+from shared.contracts.envelope import Event, written
 from shared.contracts.errors import Problem
+from shared.contracts.from_services import CodeLookedUp
 from shared.contracts.referral_code import read_code, referral_code
 from shared.contracts.topics import LOG_KEPT_DAYS
 from shared.engine.model import Document
 from shared.http.audit import record_access, record_look, referral_asked
-from shared.http.intake import post_events
+from shared.http.intake import must_be_open, post_events, write
 from shared.http.keys import must_be, role_of, who_asks
 from shared.http.problems import ProblemError
 from shared.http.query import number, takes
 from shared.store import Row, Store
 
+OWN: Final = "/service/referral"
 _DOCUMENT = msgspec.json.Decoder(Document[Referral])
 _ACCESS = msgspec.json.Decoder(Document[Access])
 _CURSOR = re.compile(r"([0-9]{1,12}\.[0-9]{1,9})~([A-Za-z0-9._:-]{1,64})")
@@ -66,8 +69,12 @@ async def accesses(request: Request) -> Response:
 
 
 async def look_up_code(request: Request) -> Response:
-    """An opisto at its desk: the code that a client shows becomes the referral's id. Kept as a disclosure."""
+    """An opisto at its desk: the code that a client shows becomes the referral's id, and the opisto related to it.
+
+    Kept as a disclosure, and as a fact of the referral, both before it is answered.
+    """
     who = must_be(request, "opisto")
+    must_be_open(request)
     request.app.state.code_limit.take(who)
     code = read_code(request.path_params["code"])
     if code is None:
@@ -81,6 +88,11 @@ async def look_up_code(request: Request) -> Response:
     )
     if found is None:
         raise ProblemError(404, "no referral has this code")
+    document = _DOCUMENT.decode(rows[0].body)
+    data = CodeLookedUp(referral_id=found, organiser=who)
+    now = request.app.state.clock.now()
+    event = Event(str(uuid4()), OWN, now, data, correlation=found, synthetic=document.synthetic)
+    await write(request.app.state.publisher, [event])
     return JSONResponse({"referral_id": found})
 
 

@@ -6,10 +6,11 @@ events that follow, or that it must wait, or why not.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
+from services.referral.bounds import with_fact, with_record
 from services.referral.fold import Durations, View, Want, fold
 from services.referral.model import (
     Access,
@@ -30,16 +31,15 @@ from services.referral.model import (
     activity_key,
     split_key,
 )
+from services.referral.relation import looked_up, with_look_up
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
 from shared.contracts.referral_code import referral_code
 from shared.engine.model import Decision, Due, Follow, Rejected, Waits
 
-MAX_FACTS: Final = 64
-MAX_MARKS: Final = 400
-MAX_RECORDS: Final = 7
-MAX_FIRED: Final = 64
+MAX_FOLLOWED: Final = 64
+"""Activities of one organiser that the region did not choose."""
 
 Decided = Decision[Referral] | Waits | Rejected
 _changed = msgspec.structs.replace
@@ -88,27 +88,44 @@ def withdrawn(state: Referral | None, event: Event, now: datetime, durations: Du
 def enrolment_confirmed(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
     """The opisto has the participant on its list."""
     data: outside.EnrolmentConfirmed = event.data  # type: ignore[assignment]
-    if state is None or state.issued is None:
-        return Waits("ReferralIssued")
-    return _with_fact(state, event, now, durations, "confirmed", activity_key(event.source, data.activity_id))
+    return _enrolment(state, event, now, durations, "confirmed", data.activity_id)
 
 
 def enrolment_cancelled(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
     """The opisto took the participant off its list, at any time."""
     data: outside.EnrolmentCancelled = event.data  # type: ignore[assignment]
-    if state is None or state.issued is None:
-        return Waits("ReferralIssued")
-    activity = activity_key(event.source, data.activity_id)
-    return _with_fact(state, event, now, durations, "cancelled", activity, data.reason)
+    return _enrolment(state, event, now, durations, "cancelled", data.activity_id, data.reason)
+
+
+def _enrolment(
+    state: Referral | None,
+    event: Event,
+    now: datetime,
+    durations: Durations,
+    kind: Literal["confirmed", "cancelled"],
+    activity_id: str,
+    reason: str = "",
+) -> Decided:
+    activity = activity_key(event.source, activity_id)
+    if (no := _does_not_count(state, event, durations)) is not None:
+        return no
+    assert state is not None
+    if not (_chosen(state, activity) or _sessions(state, activity)):
+        return _until_published(state, event, activity, now)
+    return _with_fact(state, event, now, durations, kind, activity, reason)
 
 
 def session_recorded(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
     """A session attended or missed; of several records of one session the latest `time` holds."""
     data: outside.ActivityAttended | outside.ActivityMissed = event.data  # type: ignore[assignment]
-    if state is None or state.issued is None:
-        return Waits("ReferralIssued")
+    activity = activity_key(event.source, data.activity_id)
+    if (no := _does_not_count(state, event, durations)) is not None:
+        return no
+    assert state is not None
+    if data.session_id not in _sessions(state, activity):
+        return _until_published(state, event, activity, now, data.session_id)
     mark = Mark(
-        activity_key(event.source, data.activity_id),
+        activity,
         data.session_id,
         isinstance(data, outside.ActivityAttended),
         event.time,
@@ -116,29 +133,78 @@ def session_recorded(state: Referral | None, event: Event, now: datetime, durati
         event.source,
         records=((event.time, event.id),),
     )
-    same = [one for one in state.marks if (one.activity, one.session) == (mark.activity, mark.session)]
-    latest = max([*same, mark], key=lambda one: (one.time, one.id))
-    records = sorted({record for one in [*same, mark] for record in one.records})
-    # The first must stay: it may be what the place was asked for by.
-    latest = _changed(latest, records=tuple(records[:1] + records[1:][-MAX_RECORDS:]))
-    others = [one for one in state.marks if one not in same]
-    marks = sorted([*others, latest], key=lambda one: (one.time, one.id, one.source))[-MAX_MARKS:]
-    return _told(_changed(state, marks=tuple(marks)), event, now, durations)
+    with_it = with_record(state, mark)
+    return _told(with_it, event, now, durations) if with_it else _no_room(state, event)
 
 
-def feedback_submitted(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
-    """The participant's answer after the activity ends the wait for it."""
-    data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
+def feedback_taken(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """The participant's answer after the activity, which the feedback service took in, ends the wait for it."""
+    data: told.FeedbackTaken = event.data  # type: ignore[assignment]
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
     if data.phase != "after" or data.respondent not in {"participant", "carer"} or state.feedback:
         return Decision(state)
-    return _told(_changed(state, feedback=Feedback(event.time, event.id, event.source)), event, now, durations)
+    answer = Feedback(data.event_time, data.event_id, data.event_source)
+    return _told(_changed(state, feedback=answer), event, now, durations)
+
+
+# --- what an organiser's word needs
+
+
+RELATION: Final = (
+    "its referral, and the region's choice of an activity of the sender's or the sender's look-up of its code"
+)
+"""The same where there is no such referral: nothing is disclosed to one who is nobody to it."""
+
+
+def code_looked_up(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+    """An organiser that read the code may speak of the referral for 30 days."""
+    data: told.CodeLookedUp = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    known = state.looked_up.get(data.organiser, ())
+    looked_up = {**state.looked_up, data.organiser: with_look_up(known, event.time)}
+    return _told(_changed(state, looked_up=looked_up), event, now, durations)
+
+
+def _does_not_count(state: Referral | None, event: Event, durations: Durations) -> Waits | None:
+    if state is None or state.issued is None:
+        return Waits(RELATION)
+    related = looked_up(state, event.source, event.time) or event.source in fold(state, durations).related
+    return None if related else Waits(RELATION)
+
+
+def _chosen(state: Referral, activity: str) -> bool:
+    return any(fact.kind == "chosen" and fact.activity == activity for fact in state.facts)
+
+
+def _sessions(state: Referral, activity: str) -> set[str]:
+    """What the catalogue told of it; an activity that is published has sessions."""
+    answer = state.answers.get(activity)
+    return {listed.session for listed in answer.sessions} if answer else set()
+
+
+def _until_published(
+    state: Referral, event: Event, activity: str, now: datetime, session: str = ""
+) -> Waits | Rejected:
+    """Of what nobody published nothing counts. The catalogue is asked to tell, should it be published."""
+    what = f"the session {session} of {activity} to be published" if session else f"{activity} to be published"
+    if activity in state.registers:
+        return Waits(what)
+    organiser = event.source
+    followed = [one for one in state.registers if split_key(one)[0] == organiser and not _chosen(state, one)]
+    if len(followed) >= MAX_FOLLOWED:
+        return Rejected(
+            f"{organiser} named {len(followed)} activities for {state.id} that were not chosen; no more are taken"
+        )
+    register = Register(1, "follow", asked_at=now)
+    asking = _registration(state.id, activity, register, event.time)
+    state = _changed(state, registers={**state.registers, activity: register})
+    return Waits(what, Decision(state, [Follow(asking, activity)]))
 
 
 def _another_region(state: Referral, event: Event) -> Rejected:
-    assert state.issued is not None
-    return Rejected(f"{event.source} sent {event.name} for {state.id}, which {state.issued.source} issued")
+    return Rejected(f"{event.source} sent {event.name} for {state.id}, which another region issued")
 
 
 def _with_fact(
@@ -151,8 +217,12 @@ def _with_fact(
     name: str = "",
 ) -> Decided:
     fact = Fact(kind, event.time, event.id, event.source, activity, name)
-    facts = sorted([*state.facts, fact], key=lambda one: (one.time, one.id, one.source))[-MAX_FACTS:]
-    return _told(_changed(state, facts=tuple(facts)), event, now, durations)
+    with_it = with_fact(state, fact)
+    return _told(with_it, event, now, durations) if with_it else _no_room(state, event)
+
+
+def _no_room(state: Referral, event: Event) -> Rejected:
+    return Rejected(f"{event.source} said so much of {state.id} that counts that no more {event.name} is kept")
 
 
 # --- what the catalogue answers
@@ -239,7 +309,7 @@ def _by_newer_terms(given: Given, data: told.SessionsChanged) -> Given:
 
 
 def _added(known: tuple[str, ...], asked: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*known, asked]))[-MAX_FACTS:]
+    return tuple(dict.fromkeys([*known, asked]))
 
 
 def deadline_passed(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
@@ -249,9 +319,18 @@ def deadline_passed(state: Referral | None, event: Event, now: datetime, duratio
         return Decision(state)
     for deadline in fold(state, durations).deadlines:
         if (deadline.what, deadline.due_at, deadline.nth) == (data.what, data.due_at, data.nth):
-            fired = (*state.fired, Fired(deadline.what, deadline.awaited, deadline.nth, deadline.due_at))[-MAX_FIRED:]
-            return _told(_changed(state, fired=fired), event, now, durations)
+            fired = Fired(deadline.what, deadline.awaited, deadline.nth, deadline.due_at)
+            return _told(_changed(state, fired=(*_still_named(state, fired), fired)), event, now, durations)
     return Decision(state)
+
+
+def _still_named(state: Referral, fired: Fired) -> tuple[Fired, ...]:
+    """Those that may yet count. A question of the matching is never asked again under its old number."""
+    return tuple(
+        one
+        for one in state.fired
+        if one.what not in {"match", "choice"} or one.what != fired.what or one.awaited == fired.awaited
+    )
 
 
 # --- telling what is different

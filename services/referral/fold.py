@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.referral.model import Answer, Ended, Given, Listed, Mark, Matched, Referral, Status
+from services.referral.model import Answer, Ended, Given, Listed, Mark, Matched, Referral, Status, split_key
+from services.referral.relation import chosen_organisers, looked_up
 from shared.contracts.from_services import Outcome
 from shared.contracts.instants import later
 
@@ -92,12 +93,15 @@ class View:
     wants: dict[str, Want]
     matching: bool
     without: tuple[str, ...]
+    related: frozenset[str]
+    """Organisers whose word counts whenever it was said: the region chose them, or a place was asked for there."""
 
 
 @dataclass
 class _Walk:
     """The walk through the facts, as far as it has come."""
 
+    related: set[str]
     choice: Choice | None = None
     ever: list[str] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
@@ -107,6 +111,12 @@ class _Walk:
     withdrawn: "_Step | None" = None
     ends_wait: bool = False
     """A withdrawal that came after the end: it only ends the wait for feedback."""
+
+    @property
+    def stands(self) -> tuple[object, ...]:
+        """All that a step may change."""
+        rest = (self.discontinued, self.withdrawn, self.ends_wait)
+        return (self.choice, len(self.ever), len(self.tried), tuple(self.open.items()), *rest)
 
 
 @dataclass(frozen=True)
@@ -156,6 +166,7 @@ def fold(referral: Referral, durations: Durations) -> View:
         wants=_wants(referral, walk, choice, None if expired else fallen, closed=closed),
         matching=status in {"issued", "proposed", "unmatched"},
         without=tuple(dict.fromkeys(walk.tried)),
+        related=frozenset(walk.related),
     )
 
 
@@ -163,17 +174,36 @@ def fold(referral: Referral, durations: Durations) -> View:
 
 
 def _walk(referral: Referral) -> _Walk:
-    walk = _Walk()
+    walk = _Walk(chosen_organisers(referral))
     for step in sorted(_steps(referral), key=lambda one: one.order):
-        if step.kind == "withdrawn":
-            if _withdraw(referral, walk, step):
-                break
-        else:
-            _MOVES[step.kind](referral, walk, step)
+        _go(referral, walk, step)
+        if walk.withdrawn:
+            break
     if walk.discontinued and not walk.withdrawn:
         # Which sessions count depends on when the place was given, and that on whether a confirmation is needed.
         _ask_all_the_same(referral, walk, walk.discontinued[0])
     return walk
+
+
+def decisive(referral: Referral) -> set[tuple[datetime, str, str]]:
+    """The facts and records, each by its order, without which the walk would go elsewhere."""
+    walk = _Walk(chosen_organisers(referral))
+    found = set()
+    for step in sorted(_steps(referral), key=lambda one: one.order):
+        before = walk.stands
+        _go(referral, walk, step)
+        if walk.stands != before:
+            found.add(step.order)
+        if walk.withdrawn:
+            break
+    return found
+
+
+def _go(referral: Referral, walk: _Walk, step: "_Step") -> None:
+    if step.kind == "withdrawn":
+        _withdraw(referral, walk, step)
+    elif step.kind not in _OF_ORGANISERS or _is_related(referral, walk, step):
+        _MOVES[step.kind](referral, walk, step)
 
 
 def _steps(referral: Referral) -> Iterator[_Step]:
@@ -186,6 +216,12 @@ def _steps(referral: Referral) -> Iterator[_Step]:
     for activity, answer in referral.answers.items():
         if answer.cancelled_at:
             yield _Step(answer.cancelled_at, "", "", "called_off", activity, answer.replaced_by)
+
+
+def _is_related(referral: Referral, walk: _Walk, step: _Step) -> bool:
+    """Judged at each step: what counted for a moment only must not depend on when it arrived."""
+    organiser = split_key(step.activity)[0]
+    return organiser in walk.related or looked_up(referral, organiser, step.time)
 
 
 def _choose(referral: Referral, walk: _Walk, step: _Step) -> None:
@@ -207,6 +243,7 @@ def _take(walk: _Walk, choice: Choice) -> None:
     walk.discontinued = None
     # An activity is asked one thing at a time, and what counts now goes before what might have counted.
     walk.open.pop(choice.activity, None)
+    walk.related.add(split_key(choice.activity)[0])
     if choice.activity not in walk.ever:
         walk.ever.append(choice.activity)
 
@@ -215,12 +252,27 @@ def _confirm(referral: Referral, walk: _Walk, step: _Step) -> None:
     current = walk.choice
     if current is None:
         if walk.discontinued is None or step.activity not in walk.discontinued[0].activities:
-            _take(walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
+            _enrol(walk, step)
     elif step.activity in current.activities:
         walk.choice = replace(current, confirmed_at=current.confirmed_at or step.time, enrolled=True)
         _meet_cancellation(referral, walk, step.time)
-    elif step.activity not in walk.ever:
-        _take(walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
+    elif step.activity not in walk.ever and _gives_way(referral, walk, current, step):
+        _enrol(walk, step)
+
+
+def _enrol(walk: _Walk, step: _Step) -> None:
+    _take(walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
+
+
+def _gives_way(referral: Referral, walk: _Walk, current: Choice, step: _Step) -> bool:
+    """An organiser moves its own to another activity; another's choice stands until it is refused, cancelled or lapses."""
+    if split_key(current.activity)[0] == split_key(step.activity)[0]:
+        return True
+    if not _asks_again(referral, current, step.time):
+        return False
+    # What was closed is judged anew when a version arrives, and then goes before what came after it.
+    _ask_all_the_same(referral, walk, current)
+    return True
 
 
 def _record(referral: Referral, walk: _Walk, step: _Step) -> None:
@@ -269,21 +321,21 @@ def _ask_all_the_same(referral: Referral, walk: _Walk, choice: Choice) -> None:
         walk.open[choice.activity] = choice
 
 
+_OF_ORGANISERS = frozenset({"confirmed", "recorded", "cancelled"})
 _MOVES = {"chosen": _choose, "confirmed": _confirm, "recorded": _record, "cancelled": _cancel, "called_off": _call_off}
 
 
-def _withdraw(referral: Referral, walk: _Walk, step: _Step) -> bool:
-    """True where nothing after it counts; else it came after the end, and only ends the wait for feedback."""
+def _withdraw(referral: Referral, walk: _Walk, step: _Step) -> None:
+    """Nothing after it counts, unless it came after the end: then it only ends the wait for feedback."""
     if walk.discontinued and walk.choice is None:
         walk.ends_wait = True
-        return False
+        return
     if walk.choice and _is_over(referral, walk.choice, step.time):
         if _is_placed(referral, walk.choice):
             walk.ends_wait = True
-            return False
+            return
         _ask_all_the_same(referral, walk, walk.choice)
     walk.withdrawn = step
-    return True
 
 
 # --- the place

@@ -38,7 +38,7 @@ def table(durations: Durations) -> Table:
             INTAKE_HTTP,
             "intake.region.*",
             "intake.opisto.*",
-            # Of feedback and monitor nothing concerns a referral, but what nobody can read is dead-lettered here.
+            # Of the monitor nothing concerns a referral, but what nobody can read is dead-lettered here.
             *(events_of(service) for service in SERVICES),
             AUDIT,
             redrive_to("referral"),
@@ -53,7 +53,8 @@ def table(durations: Durations) -> Table:
             "EnrolmentCancelled": by_referral(decide.enrolment_cancelled),
             "ActivityAttended": by_referral(decide.session_recorded),
             "ActivityMissed": by_referral(decide.session_recorded),
-            "FeedbackSubmitted": by_referral(decide.feedback_submitted),
+            "CodeLookedUp": by_referral(decide.code_looked_up),
+            "FeedbackTaken": by_referral(decide.feedback_taken),
             "ActivitiesProposed": by_referral(decide.matched),
             "NoActivityFound": by_referral(decide.matched),
             "PlaceReserved": by_referral(decide.place_answered),

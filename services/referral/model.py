@@ -44,6 +44,15 @@ class Fact(msgspec.Struct, frozen=True):
     activity: str = ""
     name: str = ""
 
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        """Where it stands among the facts."""
+        return self.time, self.id, self.source
+
+
+Stretch = tuple[datetime, datetime]
+"""The first and the last of some look-ups, of which each still held when the next was made."""
+
 
 class Mark(msgspec.Struct, frozen=True):
     """What the opisto recorded of one session; the latest holds."""
@@ -182,6 +191,8 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     first_issued_at: datetime | None = None
     issued: Issued | None = None
     facts: tuple[Fact, ...] = ()
+    looked_up: dict[str, tuple[Stretch, ...]] = {}
+    """When organisers looked the code up."""
     given: dict[str, Given] = {}
     """The places that were given, by `<activity> <request>`."""
     waited: tuple[str, ...] = ()

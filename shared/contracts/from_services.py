@@ -124,6 +124,12 @@ class ReferralErased(AboutReferral):
     audit: Literal["own_term"] = "own_term"
 
 
+class CodeLookedUp(AboutReferral):
+    """An organiser at its desk read the code that the client showed. For 30 days it may enrol the client."""
+
+    organiser: Organiser
+
+
 class ActivityKey(_Part):
     """An activity is known by its organiser and the organiser's own id."""
 
@@ -255,6 +261,16 @@ class FeedbackRequested(AboutReferral):
     phase: Literal["before", "after"]
     respondents: tuple[Literal["participant", "region", "opisto"], ...]
     instruments: tuple[str, ...]
+
+
+class FeedbackTaken(AboutReferral):
+    """Answers were taken in, those of the event named: by this, and not by what was sent, the wait for them ends."""
+
+    respondent: Literal["participant", "carer", "region", "opisto"]
+    phase: Literal["before", "after"]
+    event_id: EventId
+    event_source: Source
+    event_time: Time
 
 
 class OutcomeMeasured(AboutReferral):

@@ -44,10 +44,11 @@ def reserved(
     promoted: bool = False,
     cancelled: told.ActivityCall | None = None,
     by_enrolment: bool = False,
+    organiser: str = OPISTO,
 ) -> Event:
     """PlaceReserved: given at the choice, or at `given`."""
     data = told.PlaceReserved(
-        **_about(activity, answer, request),
+        **_about(activity, answer, request, organiser),
         given_at=at(days if given is None else given),
         promoted=promoted,
         confirm=confirm,
@@ -84,10 +85,12 @@ def changed(
     off: Iterable[str] = (),
     cancelled: float | None = None,
     replaced_by: str | None = None,
+    organiser: str = OPISTO,
 ) -> Event:
-    """SessionsChanged: other times, or the activity is cancelled."""
+    """SessionsChanged: the activity is published, or has other times, or is cancelled."""
     call = None if cancelled is None else told.ActivityCall(time=at(cancelled), replaced_by=replaced_by)
-    data = told.SessionsChanged(**_about(activity, answer, request), sessions=listed(meetings, off), cancelled=call)
+    about = _about(activity, answer, request, organiser)
+    data = told.SessionsChanged(**about, sessions=listed(meetings, off), cancelled=call)
     return _said(data, days)
 
 
@@ -104,10 +107,10 @@ def nothing_found(days: float, number: int = 0) -> Event:
     return _said(told.NoActivityFound(referral_id=a_referral(), number=number, nearest_misses={}), days, number)
 
 
-def _about(activity: str, answer: int, request: str) -> dict[str, Any]:
+def _about(activity: str, answer: int, request: str, organiser: str = OPISTO) -> dict[str, Any]:
     return {
         "referral_id": a_referral(),
-        "organiser": OPISTO,
+        "organiser": organiser,
         "activity_id": activity,
         "number": answer,
         "answer": answer,

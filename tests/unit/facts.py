@@ -6,12 +6,15 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from shared.contracts import from_outside as outside
+from shared.contracts import from_services as services
 from shared.contracts.envelope import Event
 from shared.contracts.fields import Data
 
 START = datetime(2026, 9, 1, 8, tzinfo=UTC)
 REGION = "/region/06"
 OPISTO = "/opisto/tampere"
+STRANGER = "/opisto/turku"
+"""Another organiser, which the region chose only where a test says so."""
 TAMPERE = "837"
 ISSUED_ON = "2026-08-31"
 _NAMESPACE = UUID("3b0f6a86-5b62-4d0c-8a4e-0d3c0e5d1c11")
@@ -76,37 +79,51 @@ def withdrawn(days: float, reason: Any = "client_wish", referral: str | None = N
     return event(outside.ReferralWithdrawn(referral_id=referral or a_referral(), reason=reason), days, REGION)
 
 
-def confirmed(days: float, activity: str = "a", referral: str | None = None) -> Event:
+def confirmed(days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO) -> Event:
     """EnrolmentConfirmed."""
     data = outside.EnrolmentConfirmed(referral_id=referral or a_referral(), activity_id=activity)
-    return event(data, days, OPISTO)
+    return event(data, days, organiser)
 
 
-def off_the_list(days: float, activity: str = "a", referral: str | None = None) -> Event:
+def off_the_list(days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO) -> Event:
     """EnrolmentCancelled."""
     data = outside.EnrolmentCancelled(referral_id=referral or a_referral(), activity_id=activity, reason="client_wish")
-    return event(data, days, OPISTO)
+    return event(data, days, organiser)
 
 
 def recorded(
-    days: float, session: str = "s1", activity: str = "a", *, came: bool = True, referral: str | None = None
+    days: float,
+    session: str = "s1",
+    activity: str = "a",
+    *,
+    came: bool = True,
+    referral: str | None = None,
+    organiser: str = OPISTO,
 ) -> Event:
     """ActivityAttended, or ActivityMissed."""
     kind = outside.ActivityAttended if came else outside.ActivityMissed
     data = kind(referral_id=referral or a_referral(), activity_id=activity, session_id=session)
-    return event(data, days, OPISTO)
+    return event(data, days, organiser)
+
+
+def looked_up(days: float, referral: str | None = None, *, organiser: str = OPISTO) -> Event:
+    """CodeLookedUp."""
+    data = services.CodeLookedUp(referral_id=referral or a_referral(), organiser=organiser)
+    return event(data, days, "/service/referral", f"CodeLookedUp-{days:g}-{organiser.rpartition('/')[2]}")
 
 
 def answered(days: float, respondent: Any = "participant", phase: Any = "after") -> Event:
-    """FeedbackSubmitted, about how it was."""
-    data = outside.FeedbackSubmitted(
-        about=outside.About(kind="referral", id=a_referral()),
+    """FeedbackTaken: answers came in, about how it was."""
+    id_ = f"FeedbackSubmitted-{days:g}"
+    data = services.FeedbackTaken(
+        referral_id=a_referral(),
         respondent=respondent,
         phase=phase,
-        instrument="experience_v1",
-        answers={"satisfaction": 5},
+        event_id=id_,
+        event_source="/service/feedback",
+        event_time=at(days),
     )
-    return event(data, days, "/service/feedback")
+    return event(data, days, "/service/feedback", f"taken-{id_}")
 
 
 def published(
@@ -120,6 +137,7 @@ def published(
     closes: float | None = None,
     confirm: bool = False,
     synthetic: bool = False,
+    organiser: str = OPISTO,
     **fields: Any,
 ) -> Event:
     """ActivityPublished: the whole activity."""
@@ -145,14 +163,14 @@ def published(
         ],
     }
     return event(
-        outside.ActivityPublished.model_validate(said | fields, strict=False), days, OPISTO, synthetic=synthetic
+        outside.ActivityPublished.model_validate(said | fields, strict=False), days, organiser, synthetic=synthetic
     )
 
 
-def called_off(days: float, activity: str = "a", replaced_by: str | None = None) -> Event:
+def called_off(days: float, activity: str = "a", replaced_by: str | None = None, *, organiser: str = OPISTO) -> Event:
     """ActivityCancelled."""
     data = outside.ActivityCancelled(activity_id=activity, reason="merged", replaced_by=replaced_by)
-    return event(data, days, OPISTO)
+    return event(data, days, organiser)
 
 
 def names(follow: Sequence[Any]) -> list[str]:

@@ -140,7 +140,7 @@ def answered(
         answers=answers or DIMENSIONS,
         channel=channel,
     )
-    return event(data, source, day, id_ or f"{respondent}-{phase}-{instrument}-{source[-4:]}-{day}")
+    return event(data, source, day, id_ or f"{respondent}-{phase}-{instrument}-{source.rpartition('/')[2][-4:]}-{day}")
 
 
 def experienced(source: str, respondent: Any, day: float = 61) -> Event:

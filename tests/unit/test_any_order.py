@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from services.catalogue.model import Activity, Claim
 from services.catalogue.settle import places_left, settle, waiting_ends
+from services.referral.decide import RELATION
 from services.referral.fold import View
 from shared.contracts.envelope import Event
 from tests.unit.facts import (
     OPISTO,
     REGION,
+    STRANGER,
     a_referral,
     answered,
     at,
@@ -26,10 +28,14 @@ from tests.unit.facts import (
     chosen,
     confirmed,
     issued,
+    looked_up,
     off_the_list,
     published,
     recorded,
     withdrawn,
+)
+from tests.unit.facts import (
+    key as key_of,
 )
 from tests.unit.network import Network
 
@@ -47,13 +53,14 @@ quick = settings(
 seeds = st.integers(0, 2**16)
 days = st.integers(0, 45)
 activities = st.sampled_from(ACTIVITIES)
+organisers = st.sampled_from([OPISTO, OPISTO, STRANGER])
 
 
 # --- worlds
 
 
 @st.composite
-def _versions(draw: st.DrawFn, activity: str, *, ample: bool = True) -> list[Event]:
+def _versions(draw: st.DrawFn, activity: str, *, ample: bool = True, organiser: str = OPISTO) -> list[Event]:
     """An activity's versions: sessions move, fall out, come in; its confirmation changes.
 
     A version that closes what another opened comes only before any choice could be made by the other: else it would
@@ -79,6 +86,7 @@ def _versions(draw: st.DrawFn, activity: str, *, ample: bool = True) -> list[Eve
                 meetings=meetings.items(),
                 closes=closes,
                 confirm=draw(st.booleans()),
+                organiser=organiser,
                 **places,  # type: ignore[arg-type]
             )
         )
@@ -93,25 +101,36 @@ def _cancellations(draw: st.DrawFn) -> list[Event]:
 
 @st.composite
 def _facts(draw: st.DrawFn, referral: str) -> list[Event]:
-    """What happens to one referral."""
+    """What happens to one referral, and what those say of it who may be nobody to it."""
     days_and_activities = st.tuples(days, activities)
     events = [issued(draw(st.integers(0, 10)), referral, feedback=draw(st.booleans()))]
-    for make, most in ((chosen, 3), (confirmed, 2), (off_the_list, 2)):
-        events += [make(*one, referral) for one in draw(st.lists(days_and_activities, max_size=most))]
+    chooses = [*[st.just(OPISTO)] * 2, organisers]
+    events += [
+        chosen(*one, referral, organiser=draw(draw(st.sampled_from(chooses))))
+        for one in draw(st.lists(days_and_activities, max_size=3))
+    ]
+    for make in (confirmed, off_the_list):
+        events += [
+            make(*one, referral, organiser=draw(organisers)) for one in draw(st.lists(days_and_activities, max_size=2))
+        ]
     marks = st.tuples(days, st.sampled_from(SESSIONS), activities)
     events += [
-        recorded(*mark, came=draw(st.booleans()), referral=referral) for mark in draw(st.lists(marks, max_size=5))
+        recorded(*mark, came=draw(st.booleans()), referral=referral, organiser=draw(organisers))
+        for mark in draw(st.lists(marks, max_size=5))
     ]
+    events += [looked_up(day, referral, organiser=draw(organisers)) for day in draw(st.lists(days, max_size=3))]
     events += [withdrawn(day, referral=referral) for day in draw(st.lists(days, max_size=1))]
     return events
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> list[Event]:
-    """One referral, up to three activities with room for everybody."""
+    """One referral, two organisers, up to three activities of each with room for everybody."""
     events = draw(_cancellations()) + draw(_facts(a_referral()))
     for activity in draw(st.sets(activities, min_size=1)):
         events += draw(_versions(activity))
+    for activity in draw(st.sets(activities, max_size=2)):
+        events += draw(_versions(activity, organiser=STRANGER))
     if draw(st.booleans()):
         events.append(answered(draw(days)))
     return _each_once(events)
@@ -283,6 +302,58 @@ def _still_said(entries: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[s
             said = entry["data"]
             assert said.pop("referral_id") == a_referral()
             yield entry["type"].split(".")[-2], said
+
+
+# --- one who is nobody to it
+
+
+@st.composite
+def strangers(draw: st.DrawFn) -> list[Event]:
+    """What an organiser says that the region never chose and that never looked the code up; its activities are real."""
+    events = [event for activity in ACTIVITIES for event in draw(_versions(activity, organiser=STRANGER))]
+    said = st.tuples(days, activities)
+    for make in (confirmed, off_the_list):
+        events += [make(*one, organiser=STRANGER) for one in draw(st.lists(said, min_size=1, max_size=3))]
+    marks = st.tuples(days, st.sampled_from(SESSIONS), activities)
+    return events + [recorded(*one, organiser=STRANGER) for one in draw(st.lists(marks, max_size=3))]
+
+
+@quick
+@given(worlds(), strangers(), seeds)
+def test_a_stranger_changes_nothing_and_is_told_nothing(world: list[Event], said: list[Event], seed: int) -> None:
+    without = [event for event in world if not _is_of(event, STRANGER)]
+    expected = where_it_stands(in_order(without), a_referral())
+    network = shuffled(_each_once([*without, *said]), seed, telling=True)
+    assert where_it_stands(network, a_referral()) == expected
+    assert STRANGER not in network.feeds(a_referral())
+    assert not any(key.startswith(STRANGER) for key, activity in network.activities().items() if activity.claims)
+    assert network.waiting_early().count(RELATION) == len({event.id for event in said if event.name not in PUBLIC})
+
+
+PUBLIC = ("ActivityPublished", "ActivityCancelled")
+
+
+def _is_of(event: Event, organiser: str) -> bool:
+    return organiser in {event.source, getattr(event.data, "organiser", "")}
+
+
+@quick
+@given(worlds(), seeds, days, days, activities)
+def test_by_a_look_up_alone_nobody_is_taken_from_where_the_region_chose(
+    world: list[Event], seed: int, looked: int, day: int, activity: str
+) -> None:
+    """While the choice stands: it was neither refused nor cancelled, and nobody let it lapse."""
+    without = [event for event in world if not _is_of(event, STRANGER)]
+    view = in_order(without).view(a_referral())
+    desk = [
+        looked_up(looked, organiser=STRANGER),
+        published(-10, activity, organiser=STRANGER),
+        confirmed(day, activity, organiser=STRANGER),
+        recorded(day, "s1", activity, organiser=STRANGER),
+    ]
+    after = shuffled(_each_once([*without, *desk]), seed).view(a_referral())
+    if view.choice and view.choice.at < at(day):
+        assert after.choice is None or after.choice.activity != key_of(activity, STRANGER)
 
 
 # --- many referrals, hardly any room

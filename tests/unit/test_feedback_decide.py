@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.feedback.decide import brief, erased_fields, fields
+from services.feedback.decide import A_PLACE, brief, erased_fields, fields
 from services.feedback.model import Figures, form_event_id, has_the_place, is_used, quarter_of
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import FeedbackRequested
+from shared.contracts.from_services import FeedbackRequested, FeedbackTaken
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.feedback_facts import (
     HANDLERS,
@@ -193,8 +193,8 @@ def test_the_own_region_may_send_its_own_and_a_participants_from_paper() -> None
 
 def test_an_opistos_feedback_waits_until_it_is_known_who_has_the_place() -> None:
     sent = experienced(OPISTO, "opisto")
-    assert decide(Told([issued()]).state, sent) == Waits("PlaceReserved")
-    assert decide(Told([issued(), waitlisted()]).state, sent) == Waits("PlaceReserved")
+    for known in (None, Told([issued()]).state, Told([issued(), waitlisted()]).state):
+        assert decide(known, sent) == Waits(A_PLACE)
     assert len(Told([issued(), sent, reserved()]).known().answers) == 1
 
 
@@ -203,10 +203,23 @@ def test_an_opisto_that_had_the_place_may_send_feedback() -> None:
     assert len(story.known().answers) == 1
 
 
-@pytest.mark.parametrize("places", [[reserved()], [refused(organiser=OTHER_OPISTO)]])
-def test_an_opisto_that_never_had_the_place_is_rejected(places: list[Event]) -> None:
-    [(_, why)] = Told([issued(), *places, experienced(OTHER_OPISTO, "opisto")]).rejected
-    assert why == (f"{OTHER_OPISTO} neither has nor had the place of {REFERRAL}; only who has or had it sends feedback")
+@pytest.mark.parametrize("places", [[], [reserved()], [refused(organiser=OTHER_OPISTO)]])
+def test_the_feedback_of_an_opisto_that_never_had_the_place_waits_and_is_told_nothing_of_who_has_it(
+    places: list[Event],
+) -> None:
+    assert decide(Told([issued(), *places]).state, experienced(OTHER_OPISTO, "opisto")) == Waits(A_PLACE)
+
+
+def test_that_answers_were_taken_is_told_and_of_what_is_refused_or_waits_nothing() -> None:
+    sent = answered(phase="after", day=61)
+    story = Told([issued(), reserved(), sent])
+    [taken] = [data for data in story.follow if isinstance(data, FeedbackTaken)]
+    assert (taken.event_source, taken.event_id, taken.event_time) == (sent.source, sent.id, sent.time)
+    assert (taken.respondent, taken.phase) == ("participant", "after")
+    by_a_stranger = answered(phase="after", source=OTHER_OPISTO, channel="paper")
+    without_scope = Told([issued(scopes=("referral",)), sent])
+    for refused_or_early in (Told([issued(), reserved(), by_a_stranger]), without_scope):
+        assert not any(isinstance(data, FeedbackTaken) for data in refused_or_early.follow)
 
 
 # --- what holds, what changed

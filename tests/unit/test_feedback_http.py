@@ -433,9 +433,12 @@ async def test_after_the_activity_both_instruments_are_sent_and_the_change_is_to
     assert [one["ce_type"].split(".")[2] for one in told] == [
         "FeedbackRequested",
         "FeedbackRequested",
+        "FeedbackTaken",
+        "FeedbackTaken",
         "OutcomeMeasured",
+        "FeedbackTaken",
     ]
-    assert told[-1]["data"]["change"] == {"health": 2}
+    assert told[-2]["data"]["change"] == {"health": 2}
 
 
 @pytest.mark.asyncio

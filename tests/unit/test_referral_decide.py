@@ -22,6 +22,7 @@ from tests.unit.facts import (
     chosen,
     confirmed,
     issued,
+    looked_up,
     names,
     off_the_list,
     recorded,
@@ -76,6 +77,15 @@ class Life:
         given = {"given_at": register.requested_at, "promoted": False, "confirm": False, "sessions": listed(*SESSIONS)}
         fields = {**about, **(given if kind is told.PlaceReserved else {}), **said}
         return self.step(Event(f"answer-{self.count}", "/service/catalogue", at(days), kind(**fields)))
+
+    def published(self, activity: str = "a", *sessions: tuple[str, float]) -> "Life":
+        """The catalogue tells of an activity that is followed."""
+        self.count += 1
+        about = {"referral_id": a_referral(), "organiser": OPISTO, "activity_id": activity}
+        data = told.SessionsChanged(
+            **about, number=0, answer=self.count, request="", sessions=listed(*(sessions or SESSIONS))
+        )
+        return self.step(Event(f"answer-{self.count}", "/service/catalogue", at(0), data))
 
     def silence(self, nth: int = 1) -> "Life":
         """The next deadline passes."""
@@ -162,7 +172,7 @@ def test_where_the_opisto_confirms_the_place_is_requested_until_then() -> None:
 
 
 def test_enrolled_at_the_desk_is_choice_and_place_in_one() -> None:
-    life = Life(issued(), confirmed(3))
+    life = Life(issued(), looked_up(2)).published().step(confirmed(3))
     request = next(one.data for one in life.follow if isinstance(one.data, told.PlaceRequested))
     assert request.enrolled
     assert life.answer(3, confirm=True).view.status == "placed"
@@ -280,7 +290,7 @@ def test_withdrawal_wins_before_the_end_whenever_it_arrives() -> None:
 
 
 def test_what_is_told_of_a_withdrawal_is_what_is_shown_until_it_is_erased() -> None:
-    life = placed().step(recorded(21, "s1")).step(withdrawn(25))
+    life = placed().published("a", *SESSIONS, ("s3", 26)).step(recorded(21, "s1")).step(withdrawn(25))
     assert [(session.session, session.state) for session in life.view.sessions] == [("s1", "attended")]
     assert closing(life) == {"attended": 1, "missed": 0, "not_recorded": 0}
     # Recorded before, it came late: the end is told anew, with the new figures.

@@ -20,7 +20,18 @@ from tests.unit.answers import (
     stands,
     waitlisted,
 )
-from tests.unit.facts import answered, at, chosen, confirmed, issued, key, off_the_list, recorded, withdrawn
+from tests.unit.facts import (
+    answered,
+    at,
+    chosen,
+    confirmed,
+    issued,
+    key,
+    looked_up,
+    off_the_list,
+    recorded,
+    withdrawn,
+)
 from tests.unit.network import DURATIONS
 
 A1 = "ActivityChosen-1-a"
@@ -121,7 +132,8 @@ def test_a_confirmation_of_the_current_choice_confirms_it() -> None:
 
 
 def test_a_confirmation_of_an_activity_never_chosen_is_choice_and_place_in_one() -> None:
-    for before in ((issued(),), PLACED):
+    known = changed(0, activity="b")
+    for before in ((issued(), looked_up(3), known), (*PLACED, known)):
         found = stands(*before, confirmed(4, "b"))
         want = found.wants[key("b")]
         assert (want.want, want.enrolled, want.requested_at) == ("place", True, at(4))
@@ -140,7 +152,7 @@ def test_a_record_of_attendance_confirms_too() -> None:
 
 def test_a_correction_takes_back_no_confirmation() -> None:
     """The first record was the confirmation: sessions after it count, whenever it was corrected."""
-    desk = (issued(), recorded(20, "s1"), recorded(35, "s1", came=False))
+    desk = (issued(), looked_up(19), changed(0), recorded(20, "s1"), recorded(35, "s1", came=False))
     found = stands(*desk, reserved(20, "ActivityAttended-20-a-s1", confirm=True))
     assert states(found) == {"s1": "missed", "s2": "upcoming"}
 
@@ -325,7 +337,8 @@ def test_what_was_refused_does_not_move() -> None:
 
 
 def test_replaced_by_moves_confirmations_and_records() -> None:
-    needed = (issued(), chosen(1), reserved(1, A1, confirm=True), confirmed(4), recorded(5, "s0"))
+    meetings = [("s0", 5), ("s1", 20)]
+    needed = (issued(), chosen(1), reserved(1, A1, confirm=True, meetings=meetings), confirmed(4), recorded(5, "s0"))
     moved = changed(10, A1, cancelled=10, replaced_by="b")
     found = stands(*needed, moved, reserved(10, A1, "b", confirm=True, meetings=[("b1", 40)]))
     assert (found.status, states(found)) == ("attending", {"b1": "upcoming", "s0": "attended"})
@@ -391,7 +404,7 @@ def test_a_lapse_stays_a_lapse_whatever_else_is_heard(what: str) -> None:
     """It is told to the catalogue, and that must not be what undoes it."""
     state = silence(after(issued(), proposed(0) if what == "choice" else nothing_found(0)), what, times=2)
     assert view(after(recorded_before(), state=state)).status == "lapsed"
-    assert view(after(off_the_list(90, "c"), state=state)).status == "lapsed"
+    assert view(after(looked_up(80), changed(85, activity="c"), off_the_list(90, "c"), state=state)).status == "lapsed"
 
 
 def recorded_before() -> Event:
@@ -401,17 +414,17 @@ def recorded_before() -> Event:
 @pytest.mark.parametrize(
     ("late", "status"),
     [
-        (chosen(100), "requested"),
-        (confirmed(100), "requested"),
-        (issued(100), "issued"),
-        (withdrawn(100), "withdrawn"),
+        ((chosen(100),), "requested"),
+        ((looked_up(90), changed(95), confirmed(100)), "requested"),
+        ((issued(100),), "issued"),
+        ((withdrawn(100),), "withdrawn"),
     ],
 )
 def test_a_choice_an_enrolment_a_new_issue_or_a_withdrawal_undoes_a_lapse_however_late(
-    late: Event, status: str
+    late: tuple[Event, ...], status: str
 ) -> None:
     state = silence(after(issued(), nothing_found(0)), "match", times=2)
-    assert view(after(late, state=state)).status == status
+    assert view(after(*late, state=state)).status == status
 
 
 def test_a_confirmation_that_does_not_come_releases_the_place_and_matches_again() -> None:
@@ -487,7 +500,7 @@ def test_nothing_after_a_withdrawal_counts() -> None:
 
 
 def test_a_place_asked_for_by_what_came_after_a_withdrawal_is_given_up() -> None:
-    late = (issued(), recorded(24, "s1"), withdrawn(22))
+    late = (issued(), looked_up(20), changed(0), recorded(24, "s1"), withdrawn(22))
     assert stands(*late).wants[key("a")].want == "follow"
 
 

@@ -1,0 +1,87 @@
+"""How much is kept of what one sender says of a referral: all that counts, and of the rest what fits.
+
+Pure. Up to `MAX_FACTS` facts of one sender, and `MAX_RECORDS` records of one session, all are kept. Beyond that what
+repeats another without any effect is let go of, the oldest first: never a withdrawal, never what took, confirmed or gave
+up a place, never the first or the last of one sender, activity and kind. So what is left folds to the same. Where nothing
+can go, there is no room, and the sender is told.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from services.referral.fold import decisive
+from services.referral.model import Fact, Mark, Referral
+
+MAX_FACTS: Final = 64
+MAX_MARKS: Final = 400
+MAX_RECORDS: Final = 8
+
+Order = tuple[datetime, str, str]
+
+_changed = msgspec.structs.replace
+
+
+def with_fact(state: Referral, fact: Fact) -> Referral | None:
+    """The state with one more fact; None where there is no room for it."""
+    state = _changed(state, facts=tuple(sorted([*state.facts, fact], key=lambda one: one.order)))
+    own = [one for one in state.facts if one.source == fact.source]
+    if len(own) <= MAX_FACTS:
+        return state
+    repeated = _repeated(own, decisive(state))
+    if repeated is None:
+        return state if fact.kind == "withdrawn" else None
+    return _without(state, repeated)
+
+
+def _repeated(own: Sequence[Fact], decisive: set[Order]) -> Fact | None:
+    first = {(one.kind, one.activity): one for one in reversed(own)}
+    last = {(one.kind, one.activity): one for one in own}
+    ends = {one.order for one in (*first.values(), *last.values())}
+    return next((one for one in own if one.order not in decisive | ends), None)
+
+
+def _without(state: Referral, fact: Fact) -> Referral:
+    """Lets go of a fact, and of what was answered to it: nobody names that request any more."""
+    facts = tuple(one for one in state.facts if one is not fact)
+    gone = f" {fact.id}"
+    if any(one.id == fact.id for one in facts) or any(
+        fact.id == id_ for mark in state.marks for _, id_ in mark.records
+    ):
+        return _changed(state, facts=facts)
+    return _changed(
+        state,
+        facts=facts,
+        given={asked: given for asked, given in state.given.items() if not asked.endswith(gone)},
+        waited=_others(state.waited, gone),
+        refused=_others(state.refused, gone),
+        closed=_others(state.closed, gone),
+    )
+
+
+def _others(asked: Sequence[str], gone: str) -> tuple[str, ...]:
+    return tuple(one for one in asked if not one.endswith(gone))
+
+
+def with_record(state: Referral, record: Mark) -> Referral | None:
+    """The state with one more record of a session, the latest of which holds; None where there is no room for it."""
+    same = [one for one in state.marks if (one.activity, one.session) == (record.activity, record.session)]
+    latest = max([*same, record], key=lambda one: (one.time, one.id))
+    records = tuple(sorted({one for mark in [*same, record] for one in mark.records}))
+    others = [one for one in state.marks if one not in same]
+    if not same and sum(one.source == record.source for one in others) >= MAX_MARKS:
+        return None
+    state = _with_marks(state, others, _changed(latest, records=records))
+    if len(records) <= MAX_RECORDS:
+        return state
+    counts = decisive(state)
+    repeated = next((one for one in records[1:-1] if (*one, record.source) not in counts), None)
+    if repeated is None:
+        return None
+    return _with_marks(state, others, _changed(latest, records=tuple(one for one in records if one != repeated)))
+
+
+def _with_marks(state: Referral, others: Sequence[Mark], mark: Mark) -> Referral:
+    return _changed(state, marks=tuple(sorted([*others, mark], key=lambda one: (one.time, one.id, one.source))))

@@ -1,0 +1,39 @@
+"""Whose word counts for a referral: an organiser's that the region chose, that was asked for a place, or that looked it up.
+
+Pure. docs/contracts.md, “The life of a referral”. Who knows a referral's id alone is nobody to it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.referral.model import Referral, Stretch, split_key
+from shared.contracts.envelope import AHEAD
+
+GOOD_FOR: Final = timedelta(days=30)
+"""How long before an event's `time` its organiser may have looked the code up."""
+CLOCKS_APART: Final = AHEAD
+"""A desk's clock may be as much behind the platform's as it may be ahead of it."""
+REACH: Final = GOOD_FOR + CLOCKS_APART
+
+
+def chosen_organisers(referral: Referral) -> set[str]:
+    """The organisers of all that the region ever chose."""
+    return {split_key(fact.activity)[0] for fact in referral.facts if fact.kind == "chosen"}
+
+
+def looked_up(referral: Referral, organiser: str, time: datetime) -> bool:
+    """Whether the organiser looked the code up in the 30 days before an event's `time`."""
+    return any(first - CLOCKS_APART <= time <= last + GOOD_FOR for first, last in referral.looked_up.get(organiser, ()))
+
+
+def with_look_up(stretches: Iterable[Stretch], time: datetime) -> tuple[Stretch, ...]:
+    """The stretches of look-ups with one more: those of which one still holds when the next begins are one."""
+    first = last = time
+    apart: list[Stretch] = []
+    for one in stretches:
+        if one[0] - REACH <= time <= one[1] + REACH:
+            first, last = min(first, one[0]), max(last, one[1])
+        else:
+            apart.append(one)
+    return tuple(sorted([*apart, (first, last)]))
