@@ -200,7 +200,8 @@ def _until_published(
     register = Register(1, "follow", asked_at=now)
     asking = _registration(state.id, activity, register, event.time)
     state = _changed(state, registers={**state.registers, activity: register})
-    return Waits(what, Decision(state, [Follow(asking, activity)]))
+    # Its own key: what the event does in its turn may concern the same activity.
+    return Waits(what, Decision(state, [Follow(asking, f"{activity} until published")]))
 
 
 def _another_region(state: Referral, event: Event) -> Rejected:

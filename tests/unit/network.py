@@ -353,8 +353,8 @@ class Network:
         found = {id_: self._state("catalogue", "activities", id_, Activity) for id_ in rows}
         return {id_: state for id_, state in found.items() if state is not None}
 
-    def waiting_early(self) -> list[str]:
-        """What waits in a document for what it depends on."""
+    def waiting_early(self, source: str = "") -> list[str]:
+        """What is waited for in some document, by whatever waits or by what one sender let wait."""
         decoder = msgspec.json.Decoder(Document[Any])
         return [
             early.what
@@ -362,6 +362,7 @@ class Network:
             for rows in store.rows.values()
             for row in rows.values()
             for early in decoder.decode(row.body).early
+            if source in {"", early.source}
         ]
 
     def told(self, referral_id: str, name: str) -> list[dict[str, Any]]:

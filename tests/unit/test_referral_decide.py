@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.referral import decide
+from services.referral import decide, relation
 from services.referral.fold import Durations, View, fold
 from services.referral.handlers import table
 from services.referral.model import Referral
@@ -16,6 +18,7 @@ from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import (
     OPISTO,
     REGION,
+    STRANGER,
     a_referral,
     answered,
     at,
@@ -81,7 +84,7 @@ class Life:
     def published(self, activity: str = "a", *sessions: tuple[str, float]) -> "Life":
         """The catalogue tells of an activity that is followed."""
         self.count += 1
-        about = {"referral_id": a_referral(), "organiser": OPISTO, "activity_id": activity}
+        about: Any = {"referral_id": a_referral(), "organiser": OPISTO, "activity_id": activity}
         data = told.SessionsChanged(
             **about, number=0, answer=self.count, request="", sessions=listed(*(sessions or SESSIONS))
         )
@@ -336,3 +339,86 @@ def test_a_refused_choice_goes_back_to_matching_and_choosing_it_again_asks_again
     assert "RematchRequested" in life.told
     again = life.step(chosen(2))
     assert "PlaceRequested" in again.told
+
+
+# --- whose word counts
+
+
+def by_stranger(days: float, activity: str = "x") -> list[Event]:
+    """All that an organiser may say of a referral."""
+    return [
+        confirmed(days, activity, organiser=STRANGER),
+        off_the_list(days, activity, organiser=STRANGER),
+        recorded(days, "s1", activity, organiser=STRANGER),
+    ]
+
+
+def decided(life: Life, event: Event) -> Any:
+    return HANDLERS[event.name].decide(life.state, event, event.time, DURATIONS)
+
+
+def test_a_strangers_word_waits_and_says_nothing_of_whether_there_is_a_referral() -> None:
+    for event in by_stranger(5):
+        assert decided(placed(), event) == decided(Life(), event) == Waits(decide.RELATION)
+
+
+def test_who_was_chosen_is_related_whenever_that_was() -> None:
+    life = placed().step(chosen(40, "x", organiser=STRANGER)).step(chosen(41))
+    assert all(isinstance(decided(life, event), Decision) for event in by_stranger(5)[:2])
+
+
+@pytest.mark.parametrize(
+    ("looked", "counts"),
+    [(5 + 5 / 1440, True), (5 + 6 / 1440, False), (5, True), (5 - 30, True), (5 - 30.01, False)],
+)
+def test_a_look_up_is_good_for_thirty_days_and_for_a_clock_five_minutes_behind(looked: float, counts: bool) -> None:
+    life = Life(issued(), looked_up(looked, organiser=STRANGER))
+    event = confirmed(5, "x", organiser=STRANGER)
+    assert (decided(life, event) != Waits(decide.RELATION)) is counts
+
+
+@given(st.lists(st.floats(0, 400), min_size=1, max_size=8), st.floats(-10, 450))
+def test_look_ups_are_kept_as_stretches_that_say_the_same_as_each_of_them(looks: list[float], day: float) -> None:
+    looked: Any = ()
+    for one in looks:
+        looked = relation.with_look_up(looked, at(one))
+    each = any(at(one) - relation.CLOCKS_APART <= at(day) <= at(one) + relation.GOOD_FOR for one in looks)
+    state = Referral(a_referral(), looked_up={STRANGER: looked})
+    assert relation.looked_up(state, STRANGER, at(day)) is each
+
+
+def test_who_was_asked_for_a_place_stays_related() -> None:
+    life = Life(issued(), looked_up(2)).published().step(confirmed(3)).answer(3)
+    late = life.step(recorded(90, "s1"))
+    assert late.view.status == "attending"
+
+
+def test_what_nobody_published_waits_and_is_asked_after_once() -> None:
+    life = placed()
+    first = decided(life, recorded(21, "s1", "nowhere"))
+    assert isinstance(first, Waits)
+    assert first.meanwhile is not None
+    [asked] = first.meanwhile.follow
+    assert isinstance(asked.data, told.PlaceGivenUp)
+    assert asked.data.follow
+    life.state = first.meanwhile.state
+    for event in (confirmed(22, "nowhere"), off_the_list(22, "nowhere"), recorded(22, "s1", "nowhere")):
+        again = decided(life, event)
+        assert isinstance(again, Waits)
+        assert again.meanwhile is None
+    assert (life.view.place, life.view.choice and life.view.choice.activity) == ("placed", f"{OPISTO} a")
+
+
+def test_a_session_that_nobody_published_waits() -> None:
+    assert isinstance(decided(placed(), recorded(21, "s9")), Waits)
+
+
+def test_one_organiser_names_at_most_so_many_activities_that_nobody_chose() -> None:
+    life = placed()
+    for number in range(decide.MAX_FOLLOWED):
+        waits = decided(life, confirmed(2, f"n{number}"))
+        assert isinstance(waits, Waits)
+        assert waits.meanwhile is not None
+        life.state = waits.meanwhile.state
+    assert isinstance(decided(life, confirmed(2, "one-more")), Rejected)
+    assert isinstance(decided(life, chosen(3, "b")), Decision)

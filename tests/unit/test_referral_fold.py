@@ -21,6 +21,7 @@ from tests.unit.answers import (
     waitlisted,
 )
 from tests.unit.facts import (
+    STRANGER,
     answered,
     at,
     chosen,
@@ -143,6 +144,60 @@ def test_a_confirmation_of_one_left_for_a_later_choice_counts_for_nothing() -> N
     found = stands(*PLACED, chosen(3, "b"), confirmed(4, "a"))
     assert found.choice is not None
     assert found.choice.activity == key("b")
+
+
+def desk(day: float) -> tuple[Event, ...]:
+    """A stranger looks the code up and enrols the client in an activity of its own."""
+    return (
+        looked_up(day, organiser=STRANGER),
+        changed(0, activity="x", organiser=STRANGER),
+        confirmed(day, "x", organiser=STRANGER),
+    )
+
+
+@pytest.mark.parametrize(
+    "stands_at_a",
+    [
+        PLACED,
+        (issued(), chosen(1)),
+        (issued(), chosen(1), waitlisted(1, A1)),
+        (issued(), chosen(1), refused(1, A1, "unknown")),
+        (issued(), looked_up(1), changed(0), confirmed(1)),
+    ],
+)
+def test_a_desk_takes_nobody_from_where_the_region_chose_or_a_place_is_held(stands_at_a: tuple[Event, ...]) -> None:
+    before, after_it = stands(*stands_at_a), stands(*stands_at_a, *desk(4))
+    assert (after_it.choice, after_it.status) == (before.choice, before.status)
+    assert key("x", STRANGER) not in after_it.wants
+
+
+@pytest.mark.parametrize(
+    "fallen",
+    [
+        (issued(), chosen(1), refused(1, A1, "full")),
+        (issued(), chosen(1), refused(1, A1, "closed")),
+        (*PLACED, off_the_list(3)),
+        (*PLACED, changed(3, A1, cancelled=3)),
+    ],
+)
+def test_a_desk_enrols_who_has_no_place_any_more(fallen: tuple[Event, ...]) -> None:
+    found = stands(*fallen, *desk(4))
+    assert found.choice is not None
+    assert (found.choice.activity, found.wants[key("x", STRANGER)].enrolled) == (key("x", STRANGER), True)
+
+
+def test_a_choice_that_turns_out_to_have_been_open_goes_before_a_desk() -> None:
+    both = (issued(), chosen(1), refused(1, A1, "closed"), *desk(4))
+    assert stands(*both).wants[key("a")].want == "place"
+    found = stands(*both, reserved(5, A1, answer=3))
+    assert found.choice is not None
+    assert (found.choice.activity, found.wants[key("x", STRANGER)].want) == (key("a"), "follow")
+
+
+def test_the_region_may_choose_where_a_desk_enrolled() -> None:
+    found = stands(*PLACED, *desk(4), chosen(5, "x", organiser=STRANGER))
+    assert found.choice is not None
+    assert found.choice.activity == key("x", STRANGER)
 
 
 def test_a_record_of_attendance_confirms_too() -> None:
