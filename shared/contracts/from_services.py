@@ -270,7 +270,7 @@ class FeedbackTaken(AboutReferral):
     phase: Literal["before", "after"]
     event_id: EventId
     event_source: Source
-    event_time: Time
+    event_time: Instant
 
 
 class OutcomeMeasured(AboutReferral):
