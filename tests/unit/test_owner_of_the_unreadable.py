@@ -124,8 +124,9 @@ def test_the_rest_of_what_they_say_costs_the_referral_service_a_glance_at_the_cl
     monkeypatch.setattr(reading, "read_kafka", never)
     said = [one for one in CLASSES.values() if f"service/{service}" in one.senders and not one.public]
     for event_class in said:
-        # AccessRecorded stands on audit.events, which was read before; of a DeadlinePassed the body says whose it is.
-        if event_class.name not in {"AccessRecorded", "DeadlinePassed"}:
+        # AccessRecorded stands on audit.events, which was read before; of a DeadlinePassed the body says whose it is; that
+        # feedback was taken is what the referral waits for.
+        if event_class.name not in {"AccessRecorded", "DeadlinePassed", "FeedbackTaken"}:
             assert receive(record(events_of(service), event_class.type), REFERRAL, START) is None
 
 
