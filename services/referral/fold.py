@@ -233,9 +233,9 @@ def _choose(referral: Referral, walk: _Walk, step: _Step) -> None:
 def _asks_again(referral: Referral, current: Choice, time: datetime) -> bool:
     if expired_at := _expired_at(referral, current):
         return time >= expired_at
-    asked = _asked(current)
-    closed = asked in referral.closed and asked not in referral.given and not current.enrolled
-    return closed or _verdict(referral, current) == "refused"
+    asked, verdict = _asked(current), _verdict(referral, current)
+    closed = verdict == "closed" or (asked in referral.closed and asked not in referral.given)
+    return verdict == "refused" or (closed and not current.enrolled)
 
 
 def _take(walk: _Walk, choice: Choice) -> None:
