@@ -182,12 +182,20 @@ def where_it_stands(network: Network, referral: str) -> dict[str, Any]:
         "status": "matching" if view.status in {"issued", "proposed", "unmatched"} else view.status,
         "outcome": "silence" if outcome in SILENCE else outcome,
         "closed": view.closed,
-        "choice": view.choice and (view.choice.activity, view.choice.at, view.choice.request, view.choice.confirmed_at),
+        "choice": view.choice and _asked_for(view),
         "place": view.place,
         "sessions": sorted((session.session, session.state) for session in view.sessions),
         "counts": view.ended and (view.ended.attended, view.ended.missed, view.ended.not_recorded),
         "held": sorted(_held_by(network, referral)),
     }
+
+
+def _asked_for(view: View) -> tuple[Any, ...]:
+    assert view.choice is not None
+    if view.status == "withdrawn":
+        # Of one that is withdrawn no activity is asked any more: which of several choices of it was closed may stay unknown.
+        return (view.choice.activity,)
+    return view.choice.activity, view.choice.at, view.choice.request, view.choice.confirmed_at
 
 
 def _held_by(network: Network, referral: str) -> Iterator[tuple[str, str]]:
