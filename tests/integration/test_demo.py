@@ -1,20 +1,26 @@
 """The demo at a small size: real processes, a kill in the middle, and every event accounted for."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from deploy.embedded.control import REPOSITORY
+from deploy.embedded.state import Folder, read_run
 from deploy.engines import Engine
 from shared.contracts.topics import SERVICES
 from tests.engines import address_of, java
-from tests.integration.running import PATIENCE, READY_WITHIN, SERVERS, wait_for
+from tests.integration.running import PATIENCE, READY_WITHIN, SERVERS, lahete, wait_for
 from tests.ports import free_base
 
 
@@ -37,6 +43,7 @@ SMALL = {
     Engine.EMBEDDED: Small(referrals=60, opistos=30, seconds=20, sent=300, proposed=30),
     Engine.JAVA: Small(referrals=20, opistos=10, seconds=30, sent=80, proposed=10),
 }
+LEFT_RUNNING = "Ctrl-C ends it"
 EVERY_FAULT = {"conflict", "forged_sender", "invalid", "personal_data", "undecodable", "unknown_type"}
 
 
@@ -67,8 +74,8 @@ def test_the_demo_balances_and_leaves_nothing_running(engine: Engine) -> None:
 
 
 def test_a_service_that_stands_still_makes_the_clock_wait_and_the_loop_is_still_true() -> None:
-    """Seven seconds are ten days at full speed: longer than every term but one."""
-    with demo("--referrals=40", "--opistos=40", "--seconds=20") as process:
+    """The five seconds between two looks are seven days at full speed: longer than every term but one."""
+    with demo("--referrals=40", "--opistos=40", "--seconds=20", "--keep") as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
         assert any(line.startswith("day") for line in lines)
@@ -78,11 +85,24 @@ def test_a_service_that_stands_still_makes_the_clock_wait_and_the_loop_is_still_
         frozen = next(line for line in lines if "catalogue lags" in line or not line.strip())
         stood = next(line for line in lines if line.startswith("day") or not line.strip())
         catalogue.resume()
-        rest = list(lines)
+        rest = list(takewhile(lambda line: not line.startswith(LEFT_RUNNING), lines))
+        said = "".join(rest)
+        assert "All adds up, and the loop is true." in said, said[-2_000:]
+        _looked_at_and_stopped(Path(re.search(r"--dir (\S+)", said)[1]))  # type: ignore[index]
         _, complaint = process.communicate(timeout=PATIENCE)
     assert day_of(stood) - day_of(frozen) < 1, (frozen, stood)
-    assert process.returncode == 0, "".join(rest[-40:]) + complaint
-    assert rest[-1].startswith("All adds up, and the loop is true.")
+    assert process.returncode == 0, said[-2_000:] + complaint
+
+
+def _looked_at_and_stopped(folder: Path) -> None:
+    """What `--keep` left running: every verb finds it in its folder."""
+    run = read_run(Folder(folder))
+    assert run is not None
+    began = run.platform_clock().now()
+    assert wait_for(lambda: run.platform_clock().now() > began)
+    assert all(httpx.get(f"{url}/health/ready", trust_env=False).status_code == 200 for url in run.urls.values())
+    assert lahete("stop", "--dir", str(folder)) == (0, "stopped\n")
+    shutil.rmtree(folder)
 
 
 def day_of(line: str) -> float:
