@@ -6,6 +6,7 @@ Pure: no clock, no I/O, no logging. Each function takes (state, event, now, give
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +28,7 @@ from shared.contracts import from_outside as outside
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
 from shared.contracts.instants import later
-from shared.engine.model import Decision, Due, Follow, Waits
+from shared.engine.model import Decision, Due, Follow, Rejected, Waits
 from shared.reference import MUNICIPALITIES
 
 MAX_VERSIONS: Final = 64
@@ -56,14 +57,24 @@ class Found:
 # --- activities
 
 
-def published(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity]:
-    """Takes a version in; the latest by time holds, each says what held of enrolment while it was in force."""
+def published(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity] | Rejected:
+    """Takes a version in; the latest by time holds, each says what held of enrolment while it was in force.
+
+    What repeats another, and sessions that were called off, give way where there are too many; what counts never does.
+    """
     data: outside.ActivityPublished = event.data  # type: ignore[assignment]
     state = state or Activity(event.source, data.activity_id)
     version = Version(event.time, event.rank, data.enrolment.opens, data.enrolment.closes, data.enrolment.confirm)
     latest = all(version.order > known.order for known in state.versions)
-    versions = sorted([*state.versions, version], key=lambda one: one.order)[-MAX_VERSIONS:]
+    versions = sorted([*state.versions, version], key=lambda one: one.order)
     state = _changed(state, versions=tuple(versions), sessions=_listed(state.sessions, data.sessions, version))
+    kept = _within_bounds(state)
+    if kept is None:
+        return Rejected(
+            f"{data.activity_id} would have more than {MAX_SESSIONS} sessions, or {MAX_VERSIONS} versions that differ in "
+            "enrolment; publish what is to come as another activity"
+        )
+    state = kept
     if latest:
         needs = data.needs_supported or derived(data.themes, data.setting)
         state = _changed(
@@ -154,8 +165,30 @@ def _listed(known: dict[str, Session], listed: Sequence[outside.Session], versio
         there = sessions.get(one.session_id)
         if there is None or there.listed < version.order:
             sessions[one.session_id] = Session(one.session_id, one.starts_at, one.ends_at, version.order)
-    newest = sorted(sessions.values(), key=lambda one: one.listed)[-MAX_SESSIONS:]
-    return {one.session: one for one in newest}
+    return sessions
+
+
+def _within_bounds(state: Activity) -> Activity | None:
+    oldest_first = sorted(state.sessions.values(), key=lambda one: one.listed)
+    off = [one.session for one in oldest_first if called_off(state, one)]
+    gone = frozenset(off[: max(0, len(oldest_first) - MAX_SESSIONS)])
+    sessions = {one.session: one for one in oldest_first if one.session not in gone}
+    state = _changed(state, sessions=sessions)
+    if len(state.versions) > MAX_VERSIONS and (repeated := _repeated(state)):
+        state = _changed(state, versions=tuple(one for one in state.versions if one is not repeated))
+    return state if len(sessions) <= MAX_SESSIONS and len(state.versions) <= MAX_VERSIONS else None
+
+
+def _repeated(state: Activity) -> Version | None:
+    """The oldest version that says of enrolment what the one before it says, and called no session off."""
+    listed = {session.listed for session in state.sessions.values()}
+    # The first version after a session's listing is what tells whether it was called off.
+    first_after = {min((v.order for v in state.versions if v.order > one), default=one) for one in listed}
+    for before, one in pairwise(state.versions[:-1]):
+        same = (before.opens, before.closes, before.confirm) == (one.opens, one.closes, one.confirm)
+        if same and one.order not in first_after:
+            return one
+    return None
 
 
 def _is_over(activity: Activity, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from services.catalogue.model import Activity, Brief, Match, Wish, activity_key
 from shared.contracts.envelope import Event
 from shared.contracts.from_outside import ActivityPublished
 from shared.contracts.topics import INTAKE_HTTP, events_of, redrive_to
-from shared.engine.model import Handler, Kind, LookUp, Table
+from shared.engine.model import Decision, Handler, Kind, LookUp, Table
 from shared.store import Collection, Index, Store
 from shared.store.interface import Range
 
@@ -160,16 +160,15 @@ def _concerned(rematch: timedelta) -> LookUp:
         concerned = sorted(await store.versions("matches", "proposed", [key], limit=MAX_CONCERNED))
         if isinstance(data, ActivityPublished):
             brief = _brief_of_data(state, event, now)
-            concerned += await _unmatched(store, brief, now)
+            concerned += await _unmatched(store, brief, now) if brief else []
         return Found(rematch, concerned=tuple(dict.fromkeys(concerned)))
 
     return look_up
 
 
-def _brief_of_data(state: Activity | None, event: Event, now: datetime) -> Brief:
-    after = decide.published(state, event, now, Found()).state
-    assert after is not None
-    return decide.brief_of(after)
+def _brief_of_data(state: Activity | None, event: Event, now: datetime) -> Brief | None:
+    after = decide.published(state, event, now, Found())
+    return decide.brief_of(after.state) if isinstance(after, Decision) and after.state else None
 
 
 async def _unmatched(store: Store, brief: Brief, now: datetime) -> list[str]:

@@ -12,6 +12,7 @@ import msgspec
 from services.feedback.instruments import who5_score
 from services.feedback.model import (
     COMPLETED,
+    FORM,
     Answers,
     Ended,
     Erased,
@@ -22,6 +23,7 @@ from services.feedback.model import (
     Matched,
     Phase,
     Place,
+    form_event_id,
     place_key,
     places_at,
     quarter_of,
@@ -33,7 +35,6 @@ from shared.engine.model import Decision, Follow, Rejected, Waits
 
 OWN: Final = "/service/feedback"
 MAX_LINKS: Final = 32
-MAX_SPENT: Final = 128
 
 Decided = Decision[Feedback] | Waits | Rejected
 _changed = msgspec.structs.replace
@@ -126,6 +127,8 @@ def ended(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided
     """Completed or lapsed, as last told. With the first completion the participant and the partners are asked."""
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
+    if state.reopened_at and event.time < state.reopened_at:
+        return Decision(state)
     return _asked(_changed(state, ended=_later(state.ended, _ended(event))))
 
 
@@ -133,7 +136,20 @@ def closed(state: Feedback | None, event: Event, now: Any, given: Any) -> Decide
     """The loop is closed, as last told."""
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
+    if state.reopened_at and event.time <= state.reopened_at:
+        return Decision(state)
     return Decision(_changed(state, closed=_later(state.closed, _ended(event))))
+
+
+def reopened(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """It goes on: what was told before of its closing, and of its end unless it is still completed, holds no more."""
+    data: told.ReferralReopened = event.data  # type: ignore[assignment]
+    if state is None or state.issued is None:
+        return Waits("ReferralIssued")
+    at = max(event.time, state.reopened_at or event.time)
+    closed = state.closed if state.closed and state.closed.time > at else None
+    ended = state.ended if data.completed or (state.ended and state.ended.time >= at) else None
+    return Decision(_changed(state, closed=closed, ended=ended, reopened_at=at))
 
 
 def _ended(event: Event) -> Ended:
@@ -180,15 +196,24 @@ def _request(referral_id: str, phase: Phase) -> told.FeedbackRequested:
 
 
 def form_link_issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
-    """A link was handed out; the newest stay."""
+    """A link was handed out; of each who asks for them the newest stay, so that nobody shuts another's."""
     data: told.FormLinkIssued = event.data  # type: ignore[assignment]
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
     if not state.issued.feedback:
         return Decision(state)
-    link = Link(data.token_hash, data.phase, data.expires)
+    link = Link(data.token_hash, data.phase, data.expires, data.issued_to)
     links = sorted({*state.links, link}, key=lambda one: (one.expires, one.token_hash))
-    return Decision(_changed(state, links=tuple(links[-MAX_LINKS:])))
+    own = [one for one in links if one.issued_to == link.issued_to]
+    gone = own[: max(0, len(own) - MAX_LINKS)]
+    used = {form_event_id(one.token_hash, instrument) for one in gone for instrument in FORM[one.phase]}
+    return Decision(
+        _changed(
+            state,
+            links=tuple(one for one in links if one not in gone),
+            spent=tuple(one for one in state.spent if one not in used),
+        )
+    )
 
 
 def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
@@ -204,7 +229,7 @@ def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: An
     state = _changed(state, answers=held)
     if event.source == OWN:
         spent = tuple(dict.fromkeys(sorted([*state.spent, event.id])))
-        state = _changed(state, spent=spent[-MAX_SPENT:])
+        state = _changed(state, spent=spent)
     measured = _measured(state)
     return Decision(measured.state, [*taken, *measured.follow])
 

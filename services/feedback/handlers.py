@@ -47,6 +47,7 @@ def table() -> Table:
             "ReferralCompleted": _by_referral(decide.ended),
             "ReferralLapsed": _by_referral(decide.ended),
             "ReferralClosed": _by_referral(decide.closed),
+            "ReferralReopened": _by_referral(decide.reopened),
             "FormLinkIssued": _by_referral(decide.form_link_issued),
             "FeedbackSubmitted": _by_referral(decide.feedback_submitted),
             "DeadlinePassed/feedback": Handler(FEEDBACK, _aggregate, decide.deadline_passed),

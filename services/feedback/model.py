@@ -79,6 +79,7 @@ class Link(msgspec.Struct, frozen=True):
     phase: Phase
     expires: datetime
     """By the real clock."""
+    issued_to: str
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -105,6 +106,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
     ended: Ended | None = None
     """The latest ReferralCompleted or ReferralLapsed."""
     closed: Ended | None = None
+    reopened_at: datetime | None = None
     asked: tuple[Phase, ...] = ()
     answers: tuple[Answers, ...] = ()
     measured: dict[str, dict[str, int]] = {}

@@ -74,6 +74,21 @@ def concerns_region_and_opisto(
     return Decision(_remembering(state, event), follow)
 
 
+def enrolment_taken(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told] | Waits:
+    """What an organiser said, once it counts: told under the id, source and time that it had."""
+    data: services.EnrolmentTaken = event.data  # type: ignore[assignment]
+    about = {"referral_id": data.referral_id, "activity_id": data.activity_id}
+    said = (
+        outside.EnrolmentCancelled(**about, reason=data.cancelled)
+        if data.cancelled
+        else outside.EnrolmentConfirmed(**about)
+    )
+    original = Event(
+        data.event_id, data.organiser, data.event_time, said, finer=data.event_finer, synthetic=event.synthetic
+    )
+    return concerns_region_and_opisto(state, original, now, given)
+
+
 def _last_word(state: Told, event: Event) -> Follow | None:
     """After erasure the region still hears that it is closed, and an opisto that its place is free; no more."""
     data = event.data

@@ -26,8 +26,11 @@ OF_THE_REGION: Final = frozenset(
         "ReferralCompleted",
         "ReferralLapsed",
         "ReferralClosed",
+        "ReferralReopened",
     }
 )
+OF_ENROLMENT: Final = frozenset({"EnrolmentConfirmed", "EnrolmentCancelled"})
+"""What an organiser says, of which the region is told once it counts for the referral."""
 OF_THE_OPISTO: Final = frozenset({"PlaceReserved", "PlaceWaitlisted", "PlaceReleased"})
 _INSIDE: Final = frozenset({"number", "answer", "request", "given_at", "promoted", "by_enrolment"})
 

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from services.notify import decide
-from services.notify.extracts import OF_THE_OPISTO, OF_THE_REGION
+from services.notify.extracts import OF_ENROLMENT, OF_THE_OPISTO, OF_THE_REGION
 from services.notify.model import Recipient, Told
 from shared.contracts.envelope import Event
 from shared.contracts.topics import INTAKE_HTTP, SERVICES, events_of, redrive_to
@@ -38,7 +38,8 @@ def table() -> Table:
         handlers={
             "ReferralIssued": Handler(REFERRALS, _referral, decide.issued),
             "ReferralErased": Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
-            **dict.fromkeys(sorted(OF_THE_REGION | OF_THE_OPISTO), told),
+            **dict.fromkeys(sorted((OF_THE_REGION | OF_THE_OPISTO) - OF_ENROLMENT), told),
+            "EnrolmentTaken": Handler(REFERRALS, _referral, decide.enrolment_taken),
             "DeadlinePassed": Handler(REFERRALS, _own_referral, decide.deadline),
             "NotificationQueued": Handler(RECIPIENTS, _recipient, decide.queued),
             "EventRefused": Handler(RECIPIENTS, _sender, decide.refused, _is_erased),

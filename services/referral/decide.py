@@ -4,7 +4,7 @@ Pure: no clock, no I/O, no logging. Each function takes (state, event, now, dura
 events that follow, or that it must wait, or why not.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -54,6 +54,9 @@ def issued(state: Referral | None, event: Event, now: datetime, durations: Durat
     state = state or Referral(data.referral_id)
     if state.issued and state.issued.source != event.source:
         return _another_region(state, event)
+    if event.source in state.withdrawn_by:
+        met = _erased(_changed(state, first_issued_at=event.time), event, durations, now)
+        return Decision(met.state, [*met.follow, _met_erasure(event)], erase=True)
     latest = Issued(event.time, event.id, event.source, "feedback" in data.consent.scopes)
     first = state.first_issued_at
     if state.issued and (state.issued.time, state.issued.id) > (latest.time, latest.id):
@@ -78,11 +81,18 @@ def withdrawn(state: Referral | None, event: Event, now: datetime, durations: Du
     data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
     if state is not None and state.issued is not None and state.issued.source != event.source:
         return _another_region(state, event)
-    if data.reason == "consent_withdrawn":
-        return _erased(state or Referral(data.referral_id), event, durations, now)
     if state is None or state.issued is None:
-        return Waits("ReferralIssued")
+        return _before_the_issue(state or Referral(data.referral_id), event, data.reason)
+    if data.reason == "consent_withdrawn":
+        return _erased(state, event, durations, now)
     return _with_fact(state, event, now, durations, "withdrawn", "", data.reason)
+
+
+def _before_the_issue(state: Referral, event: Event, reason: str) -> Decided:
+    """Nobody knows yet whose it is: consent is withdrawn for what the same region may issue, and for nobody else's."""
+    if reason != "consent_withdrawn":
+        return Waits("ReferralIssued")
+    return Decision(_changed(state, withdrawn_by=tuple(sorted({*state.withdrawn_by, event.source}))))
 
 
 def enrolment_confirmed(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
@@ -104,7 +114,7 @@ def _enrolment(
     durations: Durations,
     kind: Literal["confirmed", "cancelled"],
     activity_id: str,
-    reason: str = "",
+    reason: outside.EnrolmentEnd | Literal[""] = "",
 ) -> Decided:
     activity = activity_key(event.source, activity_id)
     if (no := _does_not_count(state, event, durations)) is not None:
@@ -112,7 +122,19 @@ def _enrolment(
     assert state is not None
     if not (_chosen(state, activity) or _sessions(state, activity)):
         return _until_published(state, event, activity, now)
-    return _with_fact(state, event, now, durations, kind, activity, reason)
+    decided = _with_fact(state, event, now, durations, kind, activity, reason)
+    if not isinstance(decided, Decision):
+        return decided
+    taken = told.EnrolmentTaken(
+        referral_id=state.id,
+        organiser=event.source,
+        activity_id=activity_id,
+        cancelled=reason or None,
+        event_id=event.id,
+        event_time=event.time,
+        event_finer=event.finer,
+    )
+    return Decision(decided.state, [Follow(taken), *decided.follow])
 
 
 def session_recorded(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
@@ -371,7 +393,10 @@ def _tell_ending(state: Referral, view: View, now: datetime) -> _Telling:
     completed = view.ended if view.status == "completed" else None
     lapsed = view.ended if view.status == "lapsed" else None
     closed = view.ended if view.closed else None
-    follow = []
+    follow: list[Follow] = []
+    over = known.completed or known.lapsed
+    if not closed and (known.closed or (over and not (completed or lapsed))):
+        follow.append(Follow(told.ReferralReopened(referral_id=state.id, completed=completed is not None)))
     if completed and completed != known.completed:
         follow.append(Follow(_ending_event(told.ReferralCompleted, state.id, completed)))
     if lapsed and lapsed != known.lapsed:
@@ -485,6 +510,24 @@ def _erased(state: Referral, event: Event, durations: Durations, now: datetime) 
     if ended != state.told.closed:
         follow.append(Follow(_ending_event(told.ReferralClosed, state.id, ended)))
     return Decision(Referral(state.id, erased=left), follow, erase=True)
+
+
+def meets_erasure(state: Referral, event: Event) -> Sequence[Follow]:
+    """A region that issues what was erased is told that nothing of it is kept."""
+    return [_met_erasure(event)] if event.name == "ReferralIssued" else []
+
+
+def _met_erasure(issue: Event) -> Follow:
+    why = "the consent for this referral_id was withdrawn: nothing of it is kept; with a new consent issue it under a new id"
+    refused = told.EventRefused(
+        sender=issue.source,
+        service="referral",
+        event_id=issue.id,
+        event_type=f"fi.kulttuurilahete.{issue.name}.v1",
+        reason="rejected",
+        errors=(why,),
+    )
+    return Follow(refused)
 
 
 def _forgetting(state: Referral, freed_at: datetime) -> Iterator[Follow]:

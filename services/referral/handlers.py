@@ -27,7 +27,13 @@ ACCESSES = Kind(
 
 def table(durations: Durations) -> Table:
     """What the referral service does with each class of events."""
-    referrals = Kind(COLLECTION, Referral, fields=_fields, deadlines=decide.deadlines_of(durations))
+    referrals = Kind(
+        COLLECTION,
+        Referral,
+        fields=_fields,
+        deadlines=decide.deadlines_of(durations),
+        meets_erasure=decide.meets_erasure,
+    )
 
     def by_referral(decision: Decide) -> Handler:
         return Handler(referrals, _referral, decision)
@@ -88,8 +94,8 @@ def _disclosure(event: Event) -> str | None:
     return event.id if to_an_organiser and data.referral_id else None  # type: ignore[attr-defined]
 
 
-def _fields(state: Referral) -> dict[str, str]:
-    return {"code": referral_code(state.id)}
+def _fields(state: Referral) -> dict[str, str | None]:
+    return {"code": referral_code(state.id) if state.issued else None}
 
 
 def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:

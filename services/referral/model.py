@@ -209,6 +209,8 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     registers: dict[str, Register] = {}
     matching: Matching = Matching()
     told: Told = Told()
+    withdrawn_by: tuple[str, ...] = ()
+    """Regions that withdrew the consent before anybody issued: each for what it may yet issue itself."""
     erased: Erased | None = None
 
 

@@ -225,7 +225,7 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
         time=time,
         data=data,
         digest=_digest(raw.type, data.subject, plain),
-        correlation=raw.attributes.get("correlationid"),
+        correlation=_correlation(source, raw.attributes.get("correlationid"), data.subject),
         causation=raw.attributes.get("causationid"),
         traceparent=raw.attributes.get("traceparent"),
         synthetic=raw.attributes.get("synthetic") == "true",
@@ -237,6 +237,11 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
 def _finer(time: str) -> str:
     found = _FINER.search(time) if len(time) > _TO_THE_MICROSECOND else None
     return found[1] if found else ""
+
+
+def _correlation(source: str, said: str | None, subject: str) -> str | None:
+    # A partner ties its event to nothing but what it is about: else it would stand in the trace of another's referral.
+    return said if source.startswith("/service/") or said == subject else None
 
 
 def _origin(source: str, said: str | None) -> str | None:

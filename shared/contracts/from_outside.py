@@ -218,11 +218,14 @@ class EnrolmentConfirmed(AboutReferral):
     activity_id: ActivityId
 
 
+EnrolmentEnd = Literal["full", "not_suitable", "not_reached", "client_wish", "absences", "other"]
+
+
 class EnrolmentCancelled(AboutReferral):
     """The opisto took the participant off its list."""
 
     activity_id: ActivityId
-    reason: Literal["full", "not_suitable", "not_reached", "client_wish", "absences", "other"]
+    reason: EnrolmentEnd
 
 
 class ActivityAttended(AboutReferral):

@@ -22,7 +22,7 @@ from shared.contracts.fields import (
     SessionId,
     Source,
 )
-from shared.contracts.from_outside import AboutReferral
+from shared.contracts.from_outside import AboutReferral, EnrolmentEnd
 from shared.contracts.topics import LOG_KEPT_DAYS
 
 Outcome = Literal[
@@ -112,6 +112,13 @@ class ReferralClosed(Ended):
     """The loop is closed. Sent again when what it said has changed; the latest holds."""
 
 
+class ReferralReopened(AboutReferral):
+    """What was told of its end, or of its closing, holds no more: something came, or came late, and it goes on."""
+
+    completed: bool
+    """Whether it is still completed, and merely not closed any more."""
+
+
 class ReferralErased(AboutReferral):
     """Consent was withdrawn by the one whose word it is: whoever keeps something of the referral erases it, the id stays.
 
@@ -128,6 +135,18 @@ class CodeLookedUp(AboutReferral):
     """An organiser at its desk read the code that the client showed. For 30 days it may enrol the client."""
 
     organiser: Organiser
+
+
+class EnrolmentTaken(AboutReferral):
+    """An enrolment, or its end, counts as a fact of the referral: what the event named said, of which the region is told."""
+
+    organiser: Organiser
+    activity_id: ActivityId
+    cancelled: EnrolmentEnd | None = None
+    event_id: EventId
+    event_time: Instant
+    event_finer: str = ""
+    """The digits of its time below a microsecond."""
 
 
 class ActivityKey(_Part):

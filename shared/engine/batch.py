@@ -309,6 +309,7 @@ class Processor:
         event = arrival.event
         if book.document.erased:
             book.remember(event, arrival.attempt, "applied")
+            book.meet_erasure(event, now)
             if arrival.attempt:
                 book.settle(arrival, now)
             return "erased"

@@ -131,6 +131,11 @@ class Book:
             ),
         )
 
+    def meet_erasure(self, event: Event, now: datetime) -> None:
+        """What comes to what was erased does nothing; its sender may be told."""
+        told = self.kind.meets_erasure(self.document.state, event)
+        self.put_out([self._following(follow, event, now, synthetic=event.synthetic) for follow in told])
+
     # --- what is refused
 
     def refuse(self, letter: DeadLetter, event: Event, attempt: int, now: datetime) -> None:

@@ -178,6 +178,10 @@ def _nothing_due(_: Any) -> Sequence[Due]:
     return ()
 
 
+def _nothing_follows(_: Any, event: Event) -> Sequence[Follow]:
+    return ()
+
+
 def _no_fields(_: Any) -> Fields:
     return {}
 
@@ -201,6 +205,8 @@ class Kind(Generic[S]):
     brief: Callable[[S], bytes] = _no_brief
     deadlines: Callable[[S], Sequence[Due]] = _nothing_due
     marked: bool = True
+    meets_erasure: Callable[[S, Event], Sequence[Follow]] = _nothing_follows
+    """What is told where an event comes to what was erased; it changes nothing."""
 
 
 Decide = Callable[[Any, Event, datetime, Any], "Decision[Any] | Waits | Rejected"]

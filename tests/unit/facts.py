@@ -9,6 +9,7 @@ from shared.contracts import from_outside as outside
 from shared.contracts import from_services as services
 from shared.contracts.envelope import Event
 from shared.contracts.fields import Data
+from shared.engine.model import Decision, Rejected, S, Waits
 
 START = datetime(2026, 9, 1, 8, tzinfo=UTC)
 REGION = "/region/06"
@@ -171,6 +172,12 @@ def called_off(days: float, activity: str = "a", replaced_by: str | None = None,
     """ActivityCancelled."""
     data = outside.ActivityCancelled(activity_id=activity, reason="merged", replaced_by=replaced_by)
     return event(data, days, organiser)
+
+
+def taken(decided: Decision[S] | Waits | Rejected) -> Decision[S]:
+    """The decision, where the event is taken."""
+    assert isinstance(decided, Decision), decided
+    return decided
 
 
 def names(follow: Sequence[Any]) -> list[str]:

@@ -156,15 +156,15 @@ def experienced(source: str, respondent: Any, day: float = 61) -> Event:
     )
 
 
-def link(token_hash: str = "a" * 64, phase: Phase = "before", day: float = 2.5) -> Event:
+def link(token_hash: str = "a" * 64, phase: Phase = "before", day: float = 2.5, *, issued_to: str = REGION) -> Event:
     data = told.FormLinkIssued(
         referral_id=REFERRAL,
         phase=phase,
         token_hash=token_hash,
         expires=START + timedelta(days=30),
-        issued_to=REGION,
+        issued_to=issued_to,
     )
-    return event(data, "/service/feedback", day, f"link-{token_hash[:4]}-{phase}")
+    return event(data, "/service/feedback", day, f"link-{token_hash[:4]}{token_hash[-4:]}-{phase}")
 
 
 HANDLERS = table().handlers

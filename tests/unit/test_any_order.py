@@ -230,6 +230,14 @@ def test_any_order_and_any_repetition_end_as_in_order_of_time(world: list[Event]
     assert_told_as_it_stands(network, a_referral())
 
 
+@quick
+@given(seeds, st.booleans())
+def test_what_was_chosen_twice_while_it_was_closed_and_then_enrolled_ends_the_same(seed: int, confirm: bool) -> None:
+    version = published(-2, "b", meetings=[("s0", 6)], closes=-3, confirm=confirm)
+    world = [issued(0), chosen(0, "b"), chosen(1, "b"), recorded(1, "s0", "b", came=False), version]
+    assert where_it_stands(shuffled(world, seed), a_referral()) == where_it_stands(in_order(world), a_referral())
+
+
 @settings(quick, max_examples=60)
 @given(worlds(), seeds, st.sampled_from([0, 1]))
 def test_order_kept_by_kafka_and_a_ring_of_nothing_change_nothing(world: list[Event], seed: int, ring: int) -> None:
@@ -333,7 +341,9 @@ def test_a_stranger_changes_nothing_and_is_told_nothing(world: list[Event], said
     expected = where_it_stands(in_order(without), a_referral())
     network = shuffled(_each_once([*without, *said]), seed, telling=True)
     assert where_it_stands(network, a_referral()) == expected
-    assert STRANGER not in network.feeds(a_referral())
+    feeds = network.feeds(a_referral())
+    assert STRANGER not in feeds
+    assert STRANGER not in str(feeds)
     assert not any(key.startswith(STRANGER) for key, activity in network.activities().items() if activity.claims)
     kept_waiting = {event.id for event in said if event.name not in PUBLIC}
     assert network.waiting_early(STRANGER) == [RELATION] * len(kept_waiting)

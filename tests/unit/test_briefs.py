@@ -21,7 +21,7 @@ from shared.engine.model import Decision
 from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 from shared.store import Row
 from shared.store.sqlite import SqliteStore
-from tests.unit.facts import START, TAMPERE, a_referral, issued, published
+from tests.unit.facts import START, TAMPERE, a_referral, issued, published, taken
 
 pytestmark = pytest.mark.asyncio
 
@@ -62,7 +62,7 @@ def an_activity(rng: Random, name: str) -> Activity:
         closes=rng.choice([None, None, 5]),
         synthetic=rng.random() < 0.1,
     )
-    state = decide.published(None, event, START, decide.Found()).state
+    state = taken(decide.published(None, event, START, decide.Found())).state
     assert state is not None
     return state
 

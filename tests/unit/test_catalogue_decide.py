@@ -4,13 +4,17 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.catalogue import decide
 from services.catalogue.model import Activity, Match
-from services.catalogue.settle import places_left, settle
+from services.catalogue.settle import called_off as called_off_
+from services.catalogue.settle import places_left, settle, version_at
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
-from shared.engine.model import Decision, Waits
+from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import OPISTO, REGION, a_referral, at, called_off, issued, names, published
 
 NOTHING = decide.Found()
@@ -251,3 +255,53 @@ def test_withdrawn_consent_erases_the_wish_also_where_nothing_was_yet() -> None:
         decision = decide.erased(state, Event("w", "/service/referral", at(1), data), at(1), NOTHING)
         assert decision.erase
         assert decision.state == Match(a_referral(), wanted=False, status="ended", issuer=REGION, erased=True)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(
+    st.lists(
+        st.tuples(st.floats(-20, 40), st.booleans(), st.sets(st.sampled_from(["s1", "s2", "s3"]), min_size=1)),
+        min_size=1,
+        max_size=25,
+        unique_by=lambda one: one[0],
+    ),
+)
+def test_what_is_kept_of_many_versions_says_the_same_as_all_of_them(versions: list[Any]) -> None:
+    """A register that publishes the whole activity each night, mostly as it was."""
+    events = [
+        published(day, confirm=confirm, meetings=[(name, 5.0 * int(name[1])) for name in sorted(meetings)])
+        for day, confirm, meetings in sorted(versions)
+    ]
+    kept, refused = _published(events, most=6)
+    everything, _ = _published([one for one in events if one not in refused], most=10_000)
+    assert len(kept.versions) <= 6
+    for day in range(-25, 45):
+        assert version_at(kept.versions, at(day)).confirm == version_at(everything.versions, at(day)).confirm
+    assert {name: called_off_(kept, one) for name, one in kept.sessions.items()} == {
+        name: called_off_(everything, one) for name, one in everything.sessions.items()
+    }
+
+
+def _published(events: list[Event], most: int) -> tuple[Activity, list[Event]]:
+    state: Activity | None = None
+    refused: list[Event] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decide, "MAX_VERSIONS", most)
+        for event in events:
+            decision = decide.published(state, event, event.time, decide.Found())
+            if isinstance(decision, Rejected):
+                refused.append(event)
+            else:
+                state = decision.state
+    assert state is not None
+    return state, refused
+
+
+def test_sessions_that_were_called_off_give_way_and_more_than_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decide, "MAX_SESSIONS", 3)
+    first = published(-10, meetings=[("s1", 20), ("s2", 21), ("s3", 22)])
+    second = published(-9, meetings=[("s2", 21), ("s3", 22), ("s4", 23)])
+    state, refused = _published([first, second], most=64)
+    assert (sorted(state.sessions), refused) == (["s2", "s3", "s4"], [])
+    many = published(-8, meetings=[(f"n{number}", 30) for number in range(4)])
+    assert isinstance(decide.published(state, many, at(-8), decide.Found()), Rejected)

@@ -118,6 +118,12 @@ def test_binary_and_structured_mode_give_the_same_event() -> None:
     assert decode(binary, now=NOW) == decode(whole, now=NOW) == taken(sent)
 
 
+def test_a_partners_correlation_is_what_its_event_is_about_or_nothing() -> None:
+    other = "0f6a2d8c-5c1e-4c57-9a0e-3f1f6a2d8c12"
+    assert taken(document(correlationid=REFERRAL)).correlation == REFERRAL
+    assert taken(document(correlationid=other)).correlation is None
+
+
 def test_structured_mode_is_known_without_a_content_type_and_in_any_case() -> None:
     value = json.dumps(document()).encode()
     for headers in ([], [("x-other", b"1")], [("content-type", b"Application/CloudEvents+JSON")]):

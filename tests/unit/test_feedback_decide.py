@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.feedback.decide import A_PLACE, brief, erased_fields, fields
+from services.feedback.decide import A_PLACE, MAX_LINKS, brief, erased_fields, fields
 from services.feedback.model import Figures, form_event_id, has_the_place, is_used, quarter_of
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import FeedbackRequested, FeedbackTaken
+from shared.contracts.from_services import FeedbackRequested, FeedbackTaken, ReferralReopened
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.feedback_facts import (
     HANDLERS,
@@ -25,6 +25,7 @@ from tests.unit.feedback_facts import (
     completed,
     decide,
     erased,
+    event,
     experienced,
     issued,
     lapsed,
@@ -400,3 +401,21 @@ def test_a_deadline_of_its_own_changes_nothing() -> None:
     state = Told([issued()]).state
     passed = HANDLERS["DeadlinePassed/feedback"].decide(state, issued(), START, None)
     assert passed == Decision(state)
+
+
+def test_a_referral_that_goes_on_is_neither_closed_nor_ended_any_more() -> None:
+    done = [issued(), reserved(), completed(day=60), closed(day=70)]
+    for still in (False, True):
+        again = event(ReferralReopened(referral_id=REFERRAL, completed=still), "/service/referral", 80, "again")
+        for order in ([*done, again], [issued(), reserved(), again, *done[2:]]):
+            state = Told(order).known()
+            assert state.closed is None
+            assert (state.ended is not None) is (still and order[-1] is again)
+        assert Told([*done, again, closed(day=90)]).known().closed is not None
+
+
+def test_links_of_one_who_asks_for_many_shut_nobody_elses() -> None:
+    theirs = [link(f"{number:064x}", day=3 + number, issued_to=OPISTO) for number in range(MAX_LINKS + 8)]
+    state = Told([issued(), link(), *theirs]).known()
+    assert "a" * 64 in {one.token_hash for one in state.links}
+    assert len(state.links) == MAX_LINKS + 1

@@ -103,8 +103,30 @@ def test_what_comes_before_its_referral_waits() -> None:
 
 
 def test_a_region_is_told_of_enrolment_with_the_opisto_that_sent_it() -> None:
-    event = happened(outside.EnrolmentConfirmed(referral_id=REFERRAL, activity_id="kuoro"), OPISTO)
-    assert extracts(step(referral(), event))[REGION]["organiser"] == OPISTO
+    taken: Any = {
+        "referral_id": REFERRAL,
+        "organiser": OPISTO,
+        "activity_id": "kuoro",
+        "event_id": "e9",
+        "event_time": NOW,
+    }
+    ends: Any = ((None, "EnrolmentConfirmed"), ("full", "EnrolmentCancelled"))
+    for end, name in ends:
+        event = happened(services.EnrolmentTaken(**taken, cancelled=end), "/service/referral")
+        decision = step(referral(), event)
+        assert extracts(decision)[REGION]["organiser"] == OPISTO
+        [told] = [one.data.notification for one in decision.follow if isinstance(one.data, services.NotificationQueued)]
+        assert told is not None
+        assert (told.id, told.source, told.time, told.type.split(".")[2]) == (
+            "e9",
+            OPISTO,
+            "2026-09-01T00:00:00Z",
+            name,
+        )
+
+
+def test_nobody_is_told_of_an_enrolment_that_was_only_sent() -> None:
+    assert not {"EnrolmentConfirmed", "EnrolmentCancelled"} & HANDLERS.keys()
 
 
 def test_nobody_is_told_of_attendance_or_outcomes() -> None:

@@ -18,7 +18,7 @@ from shared.engine.model import Document
 from shared.reference import DIMENSIONS, THEMES
 from shared.store import Row
 from tests.unit.doors import Door, door
-from tests.unit.facts import START, TAMPERE, published
+from tests.unit.facts import START, TAMPERE, published, taken
 
 pytestmark = pytest.mark.asyncio
 
@@ -40,7 +40,7 @@ async def catalogue(tmp_path: Path) -> AsyncIterator[Door]:
 
 
 def an_activity(name: str, **fields: Any) -> Activity:
-    state = decide.published(None, published(activity=name, **fields), START, decide.Found()).state
+    state = taken(decide.published(None, published(activity=name, **fields), START, decide.Found())).state
     assert state is not None
     return state
 

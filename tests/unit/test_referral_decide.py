@@ -321,9 +321,62 @@ def test_withdrawn_consent_erases_at_once_and_leaves_id_status_and_dates() -> No
     )
     given_up = next(one.data for one in life.follow if isinstance(one.data, told.PlaceGivenUp))
     assert not given_up.follow
-    before = decide.withdrawn(None, withdrawn(1, "consent_withdrawn"), at(1), DURATIONS)
-    assert isinstance(before, Decision)
-    assert before.erase
+
+
+def test_consent_withdrawn_before_the_issue_binds_to_its_sender_alone() -> None:
+    before = Life(by("/region/01", withdrawn(1, "consent_withdrawn")), issued())
+    assert before.view.status == "issued"
+    assert "ReferralErased" not in before.told
+
+
+def test_a_region_whose_issue_meets_its_own_erasure_is_told() -> None:
+    life = Life(withdrawn(1, "consent_withdrawn"))
+    assert life.follow == []
+    issue = issued()
+    life.step(issue)
+    assert life.state == Referral(a_referral(), erased=life.state.erased if life.state else None)
+    erased, refused = (next(one.data for one in life.follow if isinstance(one.data, kind)) for kind in TOLD_OF_ERASURE)
+    assert (erased.issuer, refused.sender, refused.event_id) == (REGION, REGION, issue.id)
+    assert "ReferralClosed" in life.told
+
+
+def test_what_is_issued_after_the_erasure_is_told_to_be_kept_by_nobody() -> None:
+    life = placed().step(withdrawn(5, "consent_withdrawn"))
+    assert life.state is not None
+    [told_so] = decide.meets_erasure(life.state, issued(9))
+    assert isinstance(told_so.data, told.EventRefused)
+    assert "new id" in told_so.data.errors[0]
+    assert decide.meets_erasure(life.state, confirmed(9)) == []
+
+
+TOLD_OF_ERASURE: tuple[Any, Any] = (told.ReferralErased, told.EventRefused)
+
+
+def by(source: str, event: Event) -> Event:
+    return Event(event.id, source, event.time, event.data)
+
+
+def test_an_enrolment_is_told_once_it_counts_under_the_name_it_had() -> None:
+    life = placed()
+    event = confirmed(2)
+    [taken] = [one.data for one in life.step(event).follow if isinstance(one.data, told.EnrolmentTaken)]
+    assert (taken.organiser, taken.event_id, taken.event_time, taken.cancelled) == (OPISTO, event.id, at(2), None)
+    [ended] = [one.data for one in life.step(off_the_list(3)).follow if isinstance(one.data, told.EnrolmentTaken)]
+    assert ended.cancelled == "client_wish"
+
+
+def test_a_later_choice_opens_again_what_was_closed_and_that_is_told() -> None:
+    done = placed().step(recorded(21, "s1")).step(recorded(31, "s2"))
+    assert "ReferralReopened" not in done.step(answered(33)).told
+    assert done.state is not None
+    assert done.state.told.closed_at is not None
+    assert "ReferralReopened" in done.step(chosen(40, "b")).told
+    assert done.state.told.closed_at is None
+    again = next(one.data for one in done.follow if isinstance(one.data, told.ReferralReopened))
+    assert not again.completed
+    lapsed = placed().silence()
+    reopened = lapsed.step(recorded(21, "s1"))
+    assert next(one.data for one in reopened.follow if isinstance(one.data, told.ReferralReopened)).completed
 
 
 def test_a_stale_answer_changes_nothing() -> None:

@@ -22,7 +22,7 @@ V, W, X, Y, Z = (facts.a_referral(name) for name in "vwxyz")
 
 def activity(claims: dict[str, Claim] | None = None, **fields: Any) -> Activity:
     """One activity with sessions on days 20 and 30, and the claims on it, not settled yet."""
-    state = published(None, facts.published(**fields), at(-10), Found()).state
+    state = facts.taken(published(None, facts.published(**fields), at(-10), Found())).state
     assert state is not None
     return with_claims(state, claims or {})
 
@@ -52,7 +52,7 @@ def states(state: Activity) -> dict[str, str]:
 
 
 def another_version(state: Activity, days: float, **fields: Any) -> Activity:
-    after = published(state, facts.published(days, **fields), max(NOW, at(days)), Found()).state
+    after = facts.taken(published(state, facts.published(days, **fields), max(NOW, at(days)), Found())).state
     assert after is not None
     return after
 
@@ -165,10 +165,10 @@ def test_a_later_version_takes_no_place_away() -> None:
 def test_whether_it_must_be_confirmed_is_said_by_the_version_in_force_at_the_choices_time() -> None:
     placed, (reserved, *_) = settled(activity({X: wants(1)}, confirm=True))
     assert reserved.confirm
-    earlier = published(placed, facts.published(0.5, confirm=False), NOW, Found())
+    earlier = facts.taken(published(placed, facts.published(0.5, confirm=False), NOW, Found()))
     assert [one.data.confirm for one in earlier.follow] == [False]  # type: ignore[attr-defined]
     assert earlier.state is not None
-    later = published(earlier.state, facts.published(2, confirm=True), NOW, Found())
+    later = facts.taken(published(earlier.state, facts.published(2, confirm=True), NOW, Found()))
     assert later.follow == []
 
 
@@ -246,7 +246,7 @@ def test_an_answer_carries_the_askings_number_and_counts_up() -> None:
 def test_who_follows_is_told_of_the_sessions_at_once_and_of_each_change() -> None:
     state, follow = settled(activity({X: Claim(1, "follow")}))
     assert [type(one) for one in follow] == [told.SessionsChanged]
-    decision = published(state, facts.published(1, meetings=[("s1", 21)]), NOW, Found())
+    decision = facts.taken(published(state, facts.published(1, meetings=[("s1", 21)]), NOW, Found()))
     (changed,) = [one.data for one in decision.follow]
     assert isinstance(changed, told.SessionsChanged)
     assert [(one.session_id, one.starts_at, one.called_off) for one in changed.sessions] == [
