@@ -87,12 +87,11 @@ class _Summary:
 def _wait_until_asked(folder: Folder, check: Callable[[], None], say: Callable[[str], None]) -> None:
     run = read_run(folder)
     assert run is not None
-    say("")
-    say(f"All runs on, at the pace of a real clock; it is {run.platform_clock().now():%Y-%m-%d %H:%M} UTC there.")
-    say("  " + "  ".join(f"{name} {url}" for name, url in run.urls.items()))
-    say(f"  keys in {folder.keys}; for every verb: --dir {folder.path}")
-    say(f"  lahete status --dir {folder.path}")
-    say(f"Ctrl-C ends it, or: lahete stop --dir {folder.path}; the folder stays")
+    now = run.platform_clock().now()
+    say(f"All runs on at a real clock's pace from {now:%Y-%m-%d %H:%M} UTC; see {run.urls['monitor']}/")
+    say(f"keys, logs, addresses (run.json): {folder.path}")
+    say(f"all verbs find it, such as: lahete status --dir {folder.path}")
+    say("Ctrl-C ends it, or lahete stop with the same --dir; the folder stays")
     with listening() as asked:
         while not asked.to_stop():
             check()
