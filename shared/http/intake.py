@@ -6,7 +6,7 @@ names every event that cannot be taken.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Final
 from uuid import uuid4
@@ -45,12 +45,19 @@ async def post_events(request: Request) -> Response:
         raise ProblemError(403, f"{sender} is no sender of events; use a region's or an opisto's key")
     _refuse_code_in_url(request)
     must_be_open(request)
+    batches = request.app.state.rates.batches
+    with batches.hold(sender) if _content_type(request) == BATCH else nullcontext():
+        events = await _taken(request, sender)
+    return JSONResponse({"accepted": [{"id": event.id, "source": event.source} for event in events]}, 202)
+
+
+async def _taken(request: Request, sender: str) -> list[Event]:
     state = request.app.state
     readers = await _readers(request)
     state.rates.events.take(sender, len(readers))
     events = await _examined(request, readers, sender)
     await write(state.publisher, events)
-    return JSONResponse({"accepted": [{"id": event.id, "source": event.source} for event in events]}, 202)
+    return events
 
 
 async def _examined(request: Request, readers: Sequence[Reader], sender: str) -> list[Event]:

@@ -6,7 +6,9 @@ which it is full again, so that who has a full one needs no entry.
 
 import math
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +18,7 @@ from shared.settings import PlatformSettings
 _MINUTE: Final = 60.0
 _MOST: Final = 10_000
 _ROUNDING: Final = 1e-6
+_BATCHES_AT_ONCE: Final = 8  # of 8 MiB each
 
 
 class Rate:
@@ -49,6 +52,29 @@ class Rate:
         self._full_at = kept
 
 
+class AtOnce:
+    """So many of `what` at once for each who sends: what each may hold of the memory meanwhile."""
+
+    def __init__(self, what: str, most: int) -> None:
+        self._what = what
+        self._most = most
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def hold(self, who: str) -> Iterator[None]:
+        """Raises 429 where `who` has as many in hand already."""
+        if self._held[who] >= self._most:
+            detail = f"{who} is sending {self._most} {self._what} already; wait for an answer"
+            raise ProblemError(429, detail, retry_after=1)
+        self._held[who] += 1
+        try:
+            yield
+        finally:
+            self._held[who] -= 1
+            if not self._held[who]:
+                del self._held[who]
+
+
 @dataclass(frozen=True)
 class Rates:
     """The rates that every service keeps, by the holder of the key."""
@@ -57,6 +83,7 @@ class Rates:
     events: Rate
     denied: Rate
     """Looks at what the key may not see."""
+    batches: AtOnce
 
     @classmethod
     def of(cls, settings: PlatformSettings) -> "Rates":
@@ -65,4 +92,5 @@ class Rates:
             Rate("requests", settings.requests_a_minute),
             Rate("events", settings.events_a_minute),
             Rate("denied looks", settings.denied_a_minute),
+            AtOnce("batches", _BATCHES_AT_ONCE),
         )

@@ -202,6 +202,27 @@ async def test_who_sends_more_events_than_his_minute_holds_is_told_when_to_come_
         assert (await one.send(referral("/region/07"), "/region/07")).status_code == 202
 
 
+async def test_eight_batches_of_one_sender_are_in_hand_at_once_and_the_ninth_is_told_to_wait(referrals: Door) -> None:
+    let_go = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"["
+        await let_go.wait()
+        yield b"]"
+
+    def send(who: str) -> asyncio.Task[httpx.Response]:
+        headers = key(who) | {"content-type": BATCH}
+        return asyncio.ensure_future(referrals.client.post("/v1/events", content=slowly(), headers=headers))
+
+    held = [send(REGION) for _ in range(8)]
+    refused = await send(REGION)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    other = send("/region/07")
+    let_go.set()
+    assert {answer.status_code for answer in await asyncio.gather(*held, other)} == {202}
+    assert (await send(REGION)).status_code == 202
+
+
 async def test_who_asks_more_often_than_his_minute_holds_is_told_so(tmp_path: Path) -> None:
     async with door("notify", tmp_path, requests_a_minute=3) as one:
         seen = [(await one.client.get("/v1/feed", headers=key(REGION))).status_code for _ in range(4)]
