@@ -310,6 +310,35 @@ def test_withdrawn_consent_erases_everywhere(platform: Road) -> None:
     platform.until(lambda: not _found_in_stores(platform, [code, b"unit-to-forget"]), "no store holds it any more")
 
 
+def test_a_broken_resend_of_what_was_erased_keeps_nothing_in_any_store_or_file(platform: Road) -> None:
+    first = issued(str(uuid4()), source=OWN_TOPIC, unit_ref="unit-seven")
+    referral_id = first["subject"]
+    platform.accepted(first)
+    platform.told(OWN_TOPIC, "ReferralOpened", referral_id)
+    withdrawal = {"referral_id": referral_id, "reason": "consent_withdrawn"}
+    platform.accepted(event(OWN_TOPIC, "ReferralWithdrawn", withdrawal))
+    assert platform.told(OWN_TOPIC, "ReferralErased", referral_id)["data"]["log_kept_days"] == 30
+    headers = [(name, value) for name, value in kafka_headers_of(first) if name != "ce_subject"]
+    broken = json.dumps({**first["data"], "municipality": 434}).encode()
+    platform.to_kafka(OWN_TOPIC, referral_id.encode(), broken, headers)
+    told = platform.told(OWN_TOPIC, "EventRefused", referral_id)["data"]
+    assert (told["event_id"], told["reason"]) == (first["id"], "invalid")
+    assert "municipality" not in json.dumps(told), "nothing of what it said"
+
+    def letters() -> list[dict[str, Any]]:
+        return [one for one in platform.dead_letters(reason="invalid") if one["event_id"] == first["id"]]
+
+    (letter,) = platform.until(letters, "it is dead-lettered")
+    whole = platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}").json()
+    assert (whole["original"], whole["error"], whole["state"]) == (None, "", "discarded")
+    platform.until(lambda: not _found_in_stores(platform, [b"unit-seven"]), "no store holds it any more")
+    platform.until(lambda: not _found_in_files(platform, b"unit-seven"), "no file holds it any more")
+
+
+def _found_in_files(platform: Road, needle: bytes) -> list[str]:
+    return [file.name for file in platform.folder.glob("*.sqlite*") if needle in file.read_bytes()]
+
+
 def _found_in_stores(platform: Road, needles: list[bytes]) -> list[str]:
     return [where for where, text in platform.kept() if any(needle in text for needle in needles)]
 
