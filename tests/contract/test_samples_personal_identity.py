@@ -10,7 +10,7 @@ from shared.contracts.personal_identity import (
     CENTURY_SIGNS,
     CHECK_ALPHABET,
     MASK,
-    bytes_hide_a_code,
+    bytes_hold_a_code,
     holds_a_code,
     mask,
 )
@@ -65,4 +65,4 @@ def test_a_blank_an_underscore_or_any_dash_for_the_sign_hides_none_of_them(sampl
 def test_no_other_sample_is_taken_to_hold_a_code(sample: Any) -> None:
     others = [path for path in SAMPLE.parent.rglob("*") if path.is_file() and path != SAMPLE]
     assert others
-    assert [path.name for path in others if bytes_hide_a_code(path.read_bytes())] == []
+    assert [path.name for path in others if bytes_hold_a_code(path.read_bytes())] == []
