@@ -161,7 +161,8 @@ def _as_seen(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     text = unicodedata.normalize("NFKC", text)
-    return text.translate({ord(character): _shown(character) for character in set(text) if character not in _PLAIN})
+    others = "".join(character for character in set(text) - _PLAIN if _shown(character) != character)
+    return re.sub(f"[{re.escape(others)}]", lambda match: _shown(match[0]), text) if others else text
 
 
 _PLAIN = frozenset(map(chr, range(1, 128)))
