@@ -15,6 +15,7 @@ from services.referral.model import Access, Referral, split_key
 from shared.contracts.envelope import Event, written
 from shared.contracts.errors import Problem
 from shared.contracts.from_services import CodeLookedUp
+from shared.contracts.identity import finer_and_id
 from shared.contracts.referral_code import read_code, referral_code
 from shared.contracts.topics import LOG_KEPT_DAYS
 from shared.engine.model import Document
@@ -227,7 +228,11 @@ def _choice(choice: Choice | None) -> dict[str, Any] | None:
     if choice is None:
         return None
     organiser, activity_id = split_key(choice.activity)
-    return {"organiser": organiser, "activity_id": activity_id, "time": _written(choice.at)}
+    return {
+        "organiser": organiser,
+        "activity_id": activity_id,
+        "time": written(choice.at, finer_and_id(choice.request)[0]),
+    }
 
 
 def _place(view: View) -> dict[str, Any] | None:
@@ -255,8 +260,9 @@ def _history(state: Referral) -> list[dict[str, Any]]:
     if state.feedback:
         facts.append((state.feedback.time, state.feedback.id, state.feedback.source, "FeedbackSubmitted"))
     return [
-        {"time": written(time_), "type": name, "source": source, "id": id_}
-        for time_, id_, source, name in sorted(facts)
+        {"time": written(time_, finer), "type": name, "source": source, "id": id_}
+        for time_, rank, source, name in sorted(facts)
+        for finer, id_ in [finer_and_id(rank)]
     ]
 
 

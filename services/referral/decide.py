@@ -57,7 +57,7 @@ def issued(state: Referral | None, event: Event, now: datetime, durations: Durat
     if event.source in state.withdrawn_by:
         met = _erased(_changed(state, first_issued_at=event.time), event, durations, now)
         return Decision(met.state, [*met.follow, _met_erasure(event)], erase=True)
-    latest = Issued(event.time, event.id, event.source, "feedback" in data.consent.scopes)
+    latest = Issued(event.time, event.rank, event.source, "feedback" in data.consent.scopes)
     first = state.first_issued_at
     if state.issued and (state.issued.time, state.issued.id) > (latest.time, latest.id):
         latest = state.issued
@@ -151,9 +151,9 @@ def session_recorded(state: Referral | None, event: Event, now: datetime, durati
         data.session_id,
         isinstance(data, outside.ActivityAttended),
         event.time,
-        event.id,
+        event.rank,
         event.source,
-        records=((event.time, event.id),),
+        records=((event.time, event.rank),),
     )
     with_it = with_record(state, mark)
     return _told(with_it, event, now, durations) if with_it else _no_room(state, event)
@@ -239,7 +239,7 @@ def _with_fact(
     activity: str,
     name: str = "",
 ) -> Decided:
-    fact = Fact(kind, event.time, event.id, event.source, activity, name)
+    fact = Fact(kind, event.time, event.rank, event.source, activity, name)
     with_it = with_fact(state, fact)
     return _told(with_it, event, now, durations) if with_it else _no_room(state, event)
 

@@ -1,5 +1,7 @@
 """What the referral service keeps of one referral: its facts, what it was answered, and what it last told.
 
+The `id` of a fact is its event's rank (shared/contracts/identity.py), which orders those of one microsecond; so is `request`.
+
 Nothing here says where the referral stands: `fold.py` computes that from the facts, whatever their order of arrival.
 """
 

@@ -129,6 +129,12 @@ def test_nobody_is_told_of_an_enrolment_that_was_only_sent() -> None:
     assert not {"EnrolmentConfirmed", "EnrolmentCancelled"} & HANDLERS.keys()
 
 
+def test_what_is_told_has_every_digit_of_the_events_time() -> None:
+    precise = msgspec.structs.replace(reserved(), time=NOW + timedelta(microseconds=123_456), finer="7")
+    told = step(referral(), precise).follow[0].data.notification  # type: ignore[attr-defined]
+    assert told.time == "2026-09-01T00:00:00.1234567Z"
+
+
 def test_nobody_is_told_of_attendance_or_outcomes() -> None:
     assert not {"ActivityAttended", "ActivityMissed", "OutcomeMeasured"} & HANDLERS.keys()
 

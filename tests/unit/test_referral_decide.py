@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -475,3 +476,12 @@ def test_one_organiser_names_at_most_so_many_activities_that_nobody_chose() -> N
         life.state = waits.meanwhile.state
     assert isinstance(decided(life, confirmed(2, "one-more")), Rejected)
     assert isinstance(decided(life, chosen(3, "b")), Decision)
+
+
+def test_of_two_facts_of_one_microsecond_the_later_by_nanoseconds_counts_whatever_their_ids() -> None:
+    first = msgspec.structs.replace(chosen(1, "a"), id="z", finer="1")
+    second = msgspec.structs.replace(chosen(1, "b"), id="a", finer="11")
+    for order in ([first, second], [second, first]):
+        view = Life(issued(), *order).view
+        assert view.choice is not None
+        assert view.choice.activity == f"{OPISTO} b"
