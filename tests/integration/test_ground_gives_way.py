@@ -255,7 +255,7 @@ def test_a_database_that_is_away_is_waited_for_at_the_start_and_later(other: Clu
 
 def test_what_waiting_does_not_mend_ends_the_start_with_one_line(tmp_path: Path) -> None:
     file = tmp_path / "newer" / "referral.sqlite"
-    file.parent.mkdir()
+    file.parent.mkdir(mode=0o700)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 99")
     newer = service(tmp_path / "newer", LAHETE_KAFKA="127.0.0.1:1")
@@ -317,10 +317,10 @@ def test_topics_are_made_once_and_what_differs_is_said_and_left(
     assert found(*at) == (0, dict.fromkeys(every, "created"))
     assert wait_for(lambda: partitions(verbs) == every), "a broker learns of them a moment later"
     assert found(*at) == found("--dry", *at) == (0, dict.fromkeys(every, "there"))
-    monkeypatch.setenv("LAHETE_TOPICS", '{"intake.http": {"partitions": 16, "retention": "P60D"}}')
+    monkeypatch.setenv("LAHETE_TOPICS", '{"intake.http": {"partitions": 16, "retention": "P20D"}}')
     code, differing = found(*at)
     assert code == 1
-    assert differing.pop("intake.http") == ("partitions is 8, wanted 16; retention.ms is 2592000000, wanted 5184000000")
+    assert differing.pop("intake.http") == ("partitions is 8, wanted 16; retention.ms is 2505600000, wanted 1728000000")
     assert set(differing.values()) == {"there"}
     assert partitions(verbs) == every
     monkeypatch.setenv("LAHETE_TOPICS", '{"intake.htp": {}}')
