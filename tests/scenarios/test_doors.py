@@ -1,0 +1,157 @@
+"""An attack on the doors, with keys and without, while referrals flow."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.scenarios.delays import delays, percentile
+from tests.scenarios.referrals import referrals
+from tests.scenarios.send import Sender
+from tests.scenarios.stage import Stage
+from tests.scenarios.table import ALL, scenario
+
+HONEST: Final = 400 if ALL else 100
+A_SECOND: Final = 20
+SLOW: Final = 100
+ENDLESS: Final = 8
+MOST_OF_A_HEAD: Final = 16 * 1024 * 1024
+"""Bytes after which an endless head that nobody refused is given up."""
+STILL_OPEN, CUT_OFF, NO_ANSWER = 0, -1, -2
+"""Beside the statuses that were told."""
+GROWTH_MB: Final = 150
+ATTACKED: Final = ("referral", "catalogue", "feedback")
+MIB: Final = 1024 * 1024
+
+
+@scenario(35)
+def test_an_attack_on_the_doors_leaves_the_road_open(stage: Stage) -> None:
+    """A hundred connections send their heads a byte at a time, eight send heads without an end, two partners send batches
+    that are wide, deep, packed or broken without a pause, and somebody without a key asks for everything.
+
+    Meanwhile referrals are issued at the same doors, each of which is taken and opened, by the oracle. The slow are let
+    go, the endless are told 431, those without a key 401, and no service answers 500 or grows by more than a bound.
+    """
+    attacked = {name: stage.memory_mb(name) for name in ATTACKED}
+    honest = referrals(stage.rng, HONEST)
+    told: Counter[int] = Counter()
+
+    async def play(sender: Sender) -> None:
+        async with under_attack(stage, told):
+            for number, one in enumerate(honest):
+                await sender.send(one)
+                if number % A_SECOND == 0:
+                    await asyncio.sleep(1)
+
+    stage.play(play)
+    sight = stage.judge()
+    took = delays(sight, [(one.event["source"], one.event["id"]) for one in honest], "ReferralOpened")
+    print(f"told {dict(told)}; opened: p99 {percentile(took, 0.99):.2f} s")
+    assert told[httpx.codes.INTERNAL_SERVER_ERROR] == 0
+    assert told[CUT_OFF] + told[431] >= ENDLESS
+    assert told[431] > 0
+    assert told[httpx.codes.UNAUTHORIZED] > 0
+    assert told[httpx.codes.REQUEST_ENTITY_TOO_LARGE] + told[httpx.codes.TOO_MANY_REQUESTS] > 0
+    assert told[STILL_OPEN] == 0, "slow connections that nobody let go"
+    grown = {name: stage.memory_mb(name) - before for name, before in attacked.items()}
+    assert max(grown.values()) < GROWTH_MB, grown
+
+
+@asynccontextmanager
+async def under_attack(stage: Stage, told: Counter[int]) -> AsyncIterator[None]:
+    """Until what is inside is done; the slow and the endless are waited for."""
+    over = asyncio.Event()
+    urls = [stage.place.urls[name] for name in ATTACKED]
+    async with httpx.AsyncClient(timeout=20) as http, asyncio.TaskGroup() as attack:
+        for number in range(SLOW):
+            attack.create_task(slow_head(urls[number % len(urls)], told))
+        for number in range(ENDLESS):
+            attack.create_task(endless_head(urls[number % len(urls)], told))
+        for who in ("/region/01", "/opisto/1.2.246.562.10.12810669445"):
+            attack.create_task(wide_batches(http, urls[0], stage.place.keys[who], who, told, over))
+        attack.create_task(without_a_key(http, urls, told, over))
+        try:
+            yield
+        finally:
+            over.set()
+
+
+async def slow_head(url: str, told: Counter[int]) -> None:
+    """A byte each half second, for a minute."""
+    where = urlsplit(url)
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    answered = asyncio.create_task(reader.read())
+    with suppress(OSError):
+        for byte in (b"GET /health/live HTTP/1.1\r\nHost: here\r\nX-Slow: " + b"x" * 120).ljust(120)[:120]:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            if await asyncio.wait([answered], timeout=0.5) and answered.done():
+                break
+    if not answered.done():
+        told[STILL_OPEN] += 1
+    writer.close()
+    told[await _status(answered)] += 1
+
+
+async def endless_head(url: str, told: Counter[int]) -> None:
+    """Headers, one after the other, until somebody says that it is enough."""
+    where = urlsplit(url)
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    answered = asyncio.create_task(reader.read())
+    with suppress(OSError):
+        writer.write(b"GET /health/live HTTP/1.1\r\nHost: here\r\n")
+        line = b"X-More: " + b"y" * 4_000 + b"\r\n"
+        for _ in range(MOST_OF_A_HEAD // len(line)):
+            writer.write(line)
+            await writer.drain()
+            if answered.done():
+                break
+    writer.close()
+    told[await _status(answered)] += 1
+
+
+async def _status(answered: asyncio.Task[bytes]) -> int:
+    try:
+        parts = (await answered).split(b" ", 2)
+    except OSError:
+        return CUT_OFF
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else NO_ANSWER
+
+
+async def wide_batches(
+    http: httpx.AsyncClient, url: str, key: str, who: str, told: Counter[int], over: asyncio.Event
+) -> None:
+    """One after the other, of every kind."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/cloudevents-batch+json"}
+    while not over.is_set():
+        for body in batches(who):
+            with suppress(httpx.TransportError):
+                told[(await http.post(f"{url}/v1/events", content=body, headers=headers)).status_code] += 1
+            if over.is_set():
+                return
+
+
+def batches(who: str) -> Iterator[bytes]:
+    """Full of percent signs, of lists in lists, of nothing, of too much; none is whole, so that none is to be accounted for."""
+    wide = {"specversion": "1.0", "id": "w", "source": who, "type": "fi.kulttuurilahete.ReferralIssued.v1", "data": {}}
+    wide["more"] = "%41" * 500
+    yield json.dumps([wide] * 500).encode()
+    yield b"[" * MIB
+    yield b"[" + b"0," * MIB + b"0]"
+    yield b" " * (9 * MIB)
+    yield json.dumps([{**wide, "source": "/region/02"}] * 500).encode()
+
+
+async def without_a_key(http: httpx.AsyncClient, urls: list[str], told: Counter[int], over: asyncio.Event) -> None:
+    """Asks for everything, five times a turn."""
+    while not over.is_set():
+        for url in urls:
+            for path in ("/v1/events", "/v1/referrals/x", "/v1/reports/outcomes", "/v1/activities?q=%25%25", "/f/x"):
+                with suppress(httpx.TransportError):
+                    told[(await http.get(url + path)).status_code] += 1
+        await asyncio.sleep(0.05)
