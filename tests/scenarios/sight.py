@@ -6,6 +6,7 @@ without a group of its own and commits nothing.
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ _HONEST_RETRIES_DIFFER_IN: Final = frozenset({"ce_time", "ce_traceparent", "dl_t
 _QUIET_LOOKS: Final = 2
 _AT_ONCE: Final = 500
 _QUESTIONS_AT_ONCE: Final = 8
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,7 @@ async def read_all(kafka: str, topics: Sequence[str] = ()) -> tuple[list[Record]
         bootstrap_servers=kafka,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
+        isolation_level="read_committed",
         fetch_max_wait_ms=20,
         max_partition_fetch_bytes=4 * 1024 * 1024,
     ) as consumer:
@@ -200,14 +204,24 @@ async def read_all(kafka: str, topics: Sequence[str] = ()) -> tuple[list[Record]
         if ends:
             consumer.assign(list(ends))
             await consumer.seek_to_beginning(*ends)
-        while ends:
-            for one, batch in (await consumer.getmany(timeout_ms=500)).items():
-                records += [_record(record) for record in batch if one in ends and record.offset < ends[one]]
-            for one in [one for one, end in ends.items() if await consumer.position(one) >= end]:
-                consumer.pause(one)
-                del ends[one]
+        for one, end in ends.items():
+            records += await _read_partition(consumer, one, end)
     records.sort(key=lambda one: (one.topic, one.partition, one.offset))
     return records, {f"{one.topic}[{one.partition}]": begin for one, begin in beginnings.items() if begin}
+
+
+async def _read_partition(consumer: Any, one: TopicPartition, end: int) -> list[Record]:
+    """One after the other: what the client cannot read in one costs it what it has of the others."""
+    records: list[Record] = []
+    while (position := await consumer.position(one)) < end:
+        try:
+            for batch in (await consumer.getmany(one, timeout_ms=500)).values():
+                records += [_record(record) for record in batch if record.offset < end]
+        except Exception as error:  # noqa: BLE001 - whatever it is, something stands there that it cannot read
+            log.debug("%s[%s]@%s cannot be read: %r", one.topic, one.partition, position, error)
+            records.append(Record.read(one.topic, one.partition, position, None, None, ()))
+            consumer.seek(one, position + 1)
+    return records
 
 
 async def partitions(kafka: str) -> list[TopicPartition]:

@@ -58,8 +58,10 @@ TABLE: Final[Mapping[int, Scenario]] = {
     28: Scenario("a cold start before 100,000 waiting records", full=(JAVA,)),
     29: Scenario("events in another's name", quick=(EMBEDDED,), full=(JAVA,)),
     30: Scenario("personal identity codes everywhere", quick=(EMBEDDED,), full=(JAVA,)),
+    31: Scenario("a codec storm on one topic", full=(EMBEDDED, JAVA)),
     32: Scenario("a stranger's takeover", full=(EMBEDDED, JAVA)),
     33: Scenario("a poisoned aggregate, and one sender's chain of them", quick=(EMBEDDED,), full=(JAVA,)),
+    34: Scenario("transactions, and clocks of any kind", full=(EMBEDDED, JAVA)),
     35: Scenario("an attack on the doors while referrals flow", full=(EMBEDDED, JAVA)),
 }
 

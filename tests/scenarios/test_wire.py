@@ -1,0 +1,165 @@
+"""What a partner's own client may put on its own topic: every codec, batches that nobody can read, transactions, clocks."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from confluent_kafka import Producer
+
+from deploy.engines import Engine
+from shared.cluster import Cluster
+from tests.integration.road import kafka_headers_of
+from tests.scenarios.delays import delays, percentile
+from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.referrals import referrals, subject_of
+from tests.scenarios.send import Sender
+from tests.scenarios.stage import Stage
+from tests.scenarios.table import ALL, JAVA, scenario
+from tests.wire import CODECS, Wire, Wired, produce
+
+OPENED = {"LAHETE_DUE_MATCH": "PT15S"}
+TOPIC: Final = "intake.region.08"
+ROUNDS: Final = 20 if ALL else 4
+OTHERS: Final = 200 if ALL else 60
+AT_ONCE: Final = 8
+SLOWER_BY: Final = 1.0
+"""Seconds that the others' 95th percentile may lose while two cores have the storm to unpack as well."""
+CLOCKS: Final = (-1, 0, 1_790_000_000_000_000, 2**63 - 1, -(2**63))
+PATIENCE: Final = 30.0
+
+
+def wired(one: Step, *headers: tuple[bytes, bytes | None]) -> Wired:
+    """An event as a client of its own making writes it."""
+    written = [(name.encode(), value) for name, value in kafka_headers_of(one.event)]
+    return Wired(subject_of(one).encode(), _data(one), [*written, *headers])
+
+
+def _data(one: Step) -> bytes:
+    return json.dumps(one.event["data"]).encode()
+
+
+# --- 31
+
+
+@scenario(31)
+def test_a_codec_storm_on_one_topic_slows_nobody_else(stage: Stage) -> None:
+    """A region writes batches in every codec to its own topic, and between them batches with a wrong checksum, an unknown
+    codec and garbage. Others' referrals come over HTTP, before it and meanwhile.
+
+    By the oracle each readable referral is opened, and of each batch that Kafka took and nobody can read there is one dead
+    letter. The others' delay, by Kafka's times, is within a bound of what it was; the services stay ready.
+    """
+    calm = referrals(stage.rng, OTHERS)
+    stage.play(lambda sender: sender.send_all(calm, AT_ONCE))
+    stage.quiet()
+    others = referrals(stage.rng, OTHERS)
+
+    async def storm(sender: Sender) -> None:
+        await asyncio.gather(sender.send_all(others, AT_ONCE), storm_on(stage))
+
+    stage.play(storm)
+    sight = stage.judge()
+    before, meanwhile = (percentile(delays(sight, _named(some), "ReferralOpened"), 0.95) for some in (calm, others))
+    print(f"others' p95: {before:.3f} s, then {meanwhile:.3f} s")
+    assert meanwhile < before + SLOWER_BY
+    assert [name for name in stage.instances if not stage.is_ready(name)] == []
+
+
+def _named(steps: Sequence[Step]) -> list[tuple[str, str]]:
+    return [(one.event["source"], one.event["id"]) for one in steps]
+
+
+async def storm_on(stage: Stage) -> None:
+    """Round after round, a batch a codec, and each kind of broken one."""
+    kafka = Cluster(stage.place.kafka)
+    for _ in range(ROUNDS):
+        for codec in CODECS:
+            await take(stage, kafka, referrals(stage.rng, 2, ON_KAFKA), codec=codec)
+        for broken in broken_batches(referrals(stage.rng, 1, ON_KAFKA)[0]):
+            if await produce(kafka, TOPIC, broken.encoded()) == [0]:
+                stage.declared.nameless()
+
+
+async def take(
+    stage: Stage, kafka: Cluster, steps: Sequence[Step], *, codec: str = "none", time: int = Wire.time
+) -> None:
+    """Writes a batch, and into the ledger what Kafka took. `time`: of its records, in milliseconds."""
+    for one in steps:
+        assert one.expected
+        stage.declared.expect(one.expected)
+    [code] = await produce(kafka, TOPIC, Wire([wired(one) for one in steps], codec, time=time).encoded())
+    for one in steps if code == 0 else ():
+        stage.declared.accepted(one.event["source"], one.event["id"])
+
+
+def broken_batches(one: Step) -> Iterator[Wire]:
+    """What a broker that looks refuses, and one that does not hands to its readers."""
+    yield Wire([wired(one)], crc=1)
+    yield Wire([wired(one)], codec_number=5)
+    yield Wire(packed=b"\x01\x02")
+
+
+# --- 34
+
+
+@scenario(34)
+def test_transactions_and_clocks_of_any_kind_hold_up_nothing(stage: Stage, engine: Engine) -> None:
+    """A region writes records whose clocks are before 1970, in microseconds or at the end of 64 bits, and on real Kafka
+    transactions: one committed, one aborted, and one that stays open while another referral's deadline passes.
+
+    By the oracle the committed are opened once, and of the aborted there is no trace. The deadline fires and all lag ends
+    while the transaction is open; once it is committed, its referrals are opened.
+    """
+    waits, *rest = referrals(stage.rng, 3)
+    stage.play(lambda sender: sender.send_all([waits, *rest]))
+
+    async def clocks(_: Sender) -> None:
+        for time in CLOCKS:
+            await take(stage, Cluster(stage.place.kafka), referrals(stage.rng, 1, ON_KAFKA), time=time)
+
+    stage.play(clocks)
+    left_open = list(transactions(stage)) if engine is JAVA else []
+    stage.until(lambda: stage.on_the_log("DeadlinePassed", subject_of(waits)), "its deadline fires")
+    stage.judge()
+    for commit in left_open:
+        commit()
+        stage.judge()
+
+
+def transactions(stage: Stage) -> Iterator[Callable[[], None]]:
+    """One committed, one aborted, and one that is open: what commits it."""
+    producer = Producer({"bootstrap.servers": stage.place.kafka, "transactional.id": "register-of-08"})
+    producer.init_transactions(PATIENCE)
+    begin(stage, producer, accepted=True)
+    producer.commit_transaction(PATIENCE)
+    begin(stage, producer, accepted=False)
+    producer.abort_transaction(PATIENCE)
+    written = begin(stage, producer, accepted=False)
+
+    def commit() -> None:
+        producer.commit_transaction(PATIENCE)
+        accept(stage, written)
+
+    yield commit
+
+
+def begin(stage: Stage, producer: Producer, *, accepted: bool) -> Sequence[Step]:
+    """Three referrals in a transaction, all on the log."""
+    steps = referrals(stage.rng, 3, ON_KAFKA)
+    producer.begin_transaction()
+    for one in steps:
+        headers: list[tuple[str, str | bytes | None]] = [*kafka_headers_of(one.event)]
+        producer.produce(TOPIC, key=subject_of(one).encode(), value=_data(one), headers=headers)
+    assert producer.flush(PATIENCE) == 0
+    if accepted:
+        accept(stage, steps)
+    return steps
+
+
+def accept(stage: Stage, steps: Sequence[Step]) -> None:
+    """Into the ledger: what is committed."""
+    for one in steps:
+        assert one.expected
+        stage.declared.expect(one.expected)
+        stage.declared.accepted(one.event["source"], one.event["id"])
