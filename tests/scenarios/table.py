@@ -63,6 +63,7 @@ TABLE: Final[Mapping[int, Scenario]] = {
     33: Scenario("a poisoned aggregate, and one sender's chain of them", quick=(EMBEDDED,), full=(JAVA,)),
     34: Scenario("transactions, and clocks of any kind", full=(EMBEDDED, JAVA)),
     35: Scenario("an attack on the doors while referrals flow", full=(EMBEDDED, JAVA)),
+    36: Scenario("an erasure with late arrivals", full=(EMBEDDED, JAVA)),
 }
 
 

@@ -1,0 +1,130 @@
+"""Withdrawn consent, and what comes after it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import httpx
+
+from shared.contracts.topics import SERVICES
+from tests.integration.road import OPISTO, event, kafka_headers_of, published
+from tests.integration.road import issued as a_wish
+from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.oracle import Expected
+from tests.scenarios.referrals import about, seeded, subject_of
+from tests.scenarios.send import Sender
+from tests.scenarios.stage import Stage, step
+from tests.scenarios.table import scenario
+
+TOPIC: Final = "intake.region.08"
+UNIT: Final = "zebra-ward"
+LATE: Final = "okapi-ward"
+"""Names of units that stand nowhere else: of what was issued, and of what came after the erasure."""
+
+
+@scenario(36)
+def test_of_an_erased_referral_nothing_is_left_whatever_comes_after_it(stage: Stage) -> None:
+    """A referral is issued, sent again with another content, chosen, confirmed, attended and answered. Then the consent is
+    withdrawn, and everything comes once more: the same issue, a broken one without a subject on Kafka, another content
+    under the old id, records of attendance, answers.
+
+    By the oracle each came to its end and nothing of it took effect. Then the stores, feeds, logs, metrics, the trace and
+    every dead letter are searched for what was said of the client. What the region may still read is that it was
+    withdrawn, when, and who looked.
+    """
+    course = stage.rng.randbytes(4).hex()
+    client = seeded(stage.rng)
+    wish = {**a_wish(client, ON_KAFKA, unit_ref=UNIT), "id": seeded(stage.rng)}
+    issued = over_http(step(wish, effects={"ReferralOpened": 1}, refusals=frozenset({"conflict"})))
+    stage.play(lambda sender: sender.send(step(published(course))))
+    stage.play(lambda sender: in_order(sender, life(stage, issued, course)))
+    stage.quiet()
+    withdrawn = over_http(
+        about(stage.rng, issued, ON_KAFKA, "ReferralWithdrawn", said(issued, "consent_withdrawn"), history_of=None)
+    )
+    stage.play(lambda sender: sender.send(withdrawn))
+    stage.quiet()
+    stage.play(lambda sender: afterwards(stage, sender, issued, course))
+    stage.judge()
+    found = [where for where, text in kept(stage, client) for word in (UNIT, LATE) if word.encode() in text]
+    assert found == []
+    stands = stage.ask("referral", f"/v1/referrals/{client}", ON_KAFKA).json()
+    assert (stands["status"], stands["history"]) == ("withdrawn", [])
+    assert stands["issued_at"]
+    looks = stage.ask("referral", f"/v1/referrals/{client}/accesses", ON_KAFKA).json()["accesses"]
+    assert "read" in {look["action"] for look in looks}
+
+
+def over_http(one: Step) -> Step:
+    return replace(one, over_http=True)
+
+
+def said(issued: Step, reason: str) -> dict[str, str]:
+    return {"referral_id": subject_of(issued), "reason": reason}
+
+
+async def in_order(sender: Sender, steps: Iterator[Step]) -> None:
+    for one in steps:
+        await sender.send(one)
+
+
+def life(stage: Stage, issued: Step, course: str) -> Iterator[Step]:
+    """What was said of the client while it was followed."""
+    here = {"referral_id": subject_of(issued), "activity_id": course}
+    other = {**issued.event, "data": {**issued.event["data"], "municipality": "091"}}
+    yield issued
+    yield replace(issued, event=other)
+    yield over_http(
+        about(stage.rng, issued, ON_KAFKA, "ActivityChosen", {**here, "organiser": OPISTO}, history_of=None)
+    )
+    yield about(stage.rng, issued, OPISTO, "EnrolmentConfirmed", here, history_of=None)
+    yield about(stage.rng, issued, OPISTO, "ActivityAttended", {**here, "session_id": "1"}, history_of=None)
+    yield over_http(about(stage.rng, issued, ON_KAFKA, "FeedbackSubmitted", answers(issued), history_of=None))
+
+
+def answers(issued: Step) -> dict[str, Any]:
+    return {
+        "about": {"kind": "referral", "id": subject_of(issued)},
+        "respondent": "participant",
+        "phase": "before",
+        "instrument": "experience_v1",
+        "answers": {"satisfaction": 4, "recommend": 9},
+        "channel": "phone",
+    }
+
+
+async def afterwards(stage: Stage, sender: Sender, issued: Step, course: str) -> None:
+    """All of it once more, and worse."""
+    late = {**issued.event["data"], "unit_ref": LATE}
+    here = {"referral_id": subject_of(issued), "activity_id": course}
+    await sender.send(issued)
+    await sender.send(replace(issued, event={**issued.event, "data": late}))
+    await sender.send(about(stage.rng, issued, OPISTO, "ActivityMissed", {**here, "session_id": "2"}, history_of=None))
+    await sender.send(
+        over_http(about(stage.rng, issued, ON_KAFKA, "FeedbackSubmitted", answers(issued), history_of=None))
+    )
+    broken = event(ON_KAFKA, "ReferralIssued", {**late, "municipality": 837})
+    del broken["subject"]
+    named = (ON_KAFKA, str(broken["id"]))
+    stage.declared.expect(Expected(*named, fate="dead_lettered", refusals=frozenset({"invalid"})))
+    value = json.dumps(broken["data"]).encode()
+    await sender.write(TOPIC, value, subject_of(issued).encode(), kafka_headers_of(broken))
+    stage.declared.accepted(*named)
+
+
+def kept(stage: Stage, client: str) -> Iterator[tuple[str, bytes]]:
+    """All that is kept, said or shown of it now, and where; but for Kafka's log, which holds it until its retention."""
+    for file in [*stage.folder.glob("logs/*.log"), *stage.folder.glob("*.sqlite*")]:
+        yield file.name, file.read_bytes()
+    for service in SERVICES:
+        for word in (UNIT, LATE):
+            yield f"the store of {service}", word.encode() if stage.keeps(service, word) else b""
+        yield f"metrics of {service}", stage.ask(service, "/metrics").content
+    for who in (ON_KAFKA, OPISTO):
+        yield f"the feed of {who}", stage.ask("notify", "/v1/feed?limit=500", who).content
+    yield "the trace", stage.ask("monitor", f"/v1/traces/{client}").content
+    for letter in stage.dead_letters():
+        shown = stage.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}")
+        assert shown.status_code == httpx.codes.OK
+        yield f"dead letter {letter['dl_id']}", shown.content
