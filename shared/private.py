@@ -37,6 +37,21 @@ def write_private(path: Path, text: str) -> None:
     beside.replace(path)
 
 
+def make_private_file(path: Path) -> None:
+    """Makes an empty file that only its owner can read and write; one that is there is closed to others.
+
+    One that is there is not opened: as a file is closed, a process loses all the locks that it has on it, SQLite's too, and
+    whoever reads it next would take the log away from under the writer.
+    """
+    try:
+        made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _FILE)
+    except FileExistsError:
+        tighten_file(path)
+        return
+    os.fchmod(made, _FILE)
+    os.close(made)
+
+
 def make_private_folder(path: Path) -> None:
     """Makes a folder that only its owner can enter; one that is there is left as it is."""
     if not path.is_dir():
@@ -51,13 +66,14 @@ def is_private(path: Path) -> bool:
 
 def tighten(folder: Path) -> None:
     """Takes from others what they may do with a folder and with all that is in it; links are not followed."""
-    _take_from_others(folder)
+    tighten_file(folder)
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            _take_from_others(Path(place, name))
+            tighten_file(Path(place, name))
 
 
-def _take_from_others(path: Path) -> None:
+def tighten_file(path: Path) -> None:
+    """Takes from others what they may do with it, where it is there; a link is not followed."""
     # What a program of the folder removes meanwhile needs no tightening.
     with suppress(FileNotFoundError):
         mode = path.lstat().st_mode

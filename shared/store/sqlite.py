@@ -16,7 +16,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 
-from shared.private import open_private
+from shared.private import make_private_file, tighten_file
 from shared.store.interface import (
     Collection,
     Index,
@@ -192,9 +192,9 @@ class _Connection:
 
 def _connect(path: Path) -> sqlite3.Connection:
     # The log and the index beside it take the file's mode as they are made.
-    for file in (path, *(path.with_name(path.name + beside) for beside in ("-wal", "-shm"))):
-        if file == path or file.exists():
-            open_private(file, "ab").close()
+    make_private_file(path)
+    for beside in (path.with_name(path.name + end) for end in ("-wal", "-shm")):
+        tighten_file(beside)
     connection = sqlite3.connect(path, timeout=_LOCKED_AT_MOST_S, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     # What is deleted or replaced is overwritten, so that an erasure leaves nothing on pages that are free.

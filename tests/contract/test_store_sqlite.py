@@ -1,6 +1,8 @@
 """What belongs to SQLite alone: its files, its indexes, a full disk."""
 
+import asyncio
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -135,4 +137,23 @@ async def test_sqlite_that_finds_the_disk_full_is_unavailable_keeps_nothing_and_
     await store._writer.run(lambda connection: connection.execute(f"PRAGMA max_page_count = {room}").fetchone())
     assert await store.save("things", large) == set()
     assert (await bodies(store, "b", "c")).keys() == {"b", "c"}
+    await store.close()
+
+
+READS_IT = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute('SELECT count(*) FROM things').fetchone()[0]); c.close()"
+
+
+async def test_who_reads_the_file_beside_the_service_takes_nothing_away_from_it(tmp_path: Path) -> None:
+    """A process that closes a file loses its locks on it: the reader would be the last, and remove the log that is written."""
+    path = tmp_path / "service.sqlite"
+    store = SqliteStore(path)
+    await store.open([THINGS])
+    await store.save("things", [row("a", 1, b"1", {"at": 1.0, "kind": "k", "tags": ["x"]})])
+    assert await found(store, equal={"kind": "k"}) == ["a"], "its second connection is open too"
+    log = path.with_name("service.sqlite-wal").stat().st_ino
+    reader = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", READS_IT, str(path), stdout=asyncio.subprocess.PIPE
+    )
+    assert (await reader.communicate())[0] == b"1\n"
+    assert path.with_name("service.sqlite-wal").stat().st_ino == log
     await store.close()

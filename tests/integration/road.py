@@ -109,7 +109,17 @@ class Road:
                     return found
             self.supervisor.look_after()
             time.sleep(0.05)
-        raise AssertionError(f"not within {seconds} s: {what}")
+        raise AssertionError(f"not within {seconds} s: {what}; {self._missing()}")
+
+    def _missing(self) -> dict[str, object]:
+        """What each service says it lacks, for whoever reads why a test failed."""
+        said: dict[str, object] = {}
+        for name in self.run.urls:
+            try:
+                said[name] = self.ask(name, "/health/ready").json()["missing"]
+            except (httpx.HTTPError, ValueError) as error:
+                said[name] = repr(error)
+        return said
 
     def feed(self, who: str, after: str = "0") -> list[dict[str, Any]]:
         return list(self.ask("notify", f"/v1/feed?after={after}&limit=500", who).json()["events"])

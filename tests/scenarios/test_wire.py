@@ -87,7 +87,8 @@ async def storm_on(stage: Stage) -> None:
             await take(stage, kafka, referrals(stage.rng, 2, ON_KAFKA), codec=codec)
             await asyncio.sleep(1 / A_SECOND)
         for broken in broken_batches(referrals(stage.rng, 1, ON_KAFKA)[0]):
-            if await produce(kafka, TOPIC, broken.encoded()) == [0]:
+            [taken] = await produce(kafka, TOPIC, broken.encoded())
+            if taken.code == 0:
                 stage.declared.nameless()
             await asyncio.sleep(1 / A_SECOND)
 
@@ -99,8 +100,8 @@ async def take(
     for one in steps:
         assert one.expected
         stage.declared.expect(one.expected)
-    [code] = await produce(kafka, TOPIC, Wire([wired(one) for one in steps], codec, time=time).encoded())
-    for one in steps if code == 0 else ():
+    [taken] = await produce(kafka, TOPIC, Wire([wired(one) for one in steps], codec, time=time).encoded())
+    for one in steps if taken.code == 0 else ():
         stage.declared.accepted(one.event["source"], one.event["id"])
 
 
