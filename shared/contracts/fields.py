@@ -81,7 +81,7 @@ def _day(value: object) -> object:
 def _within_bounds(value: _D) -> _D:
     if value.year not in YEARS:
         raise ValueError(
-            f"the year {value.year} is not one of {YEARS[0]} to {YEARS[-1]}; leave out an end that is open"
+            f"the year {value.year} is not one of {YEARS[0]} to {YEARS[-1]}; name the day itself, no stand-in for “open”"
         )
     return value
 
