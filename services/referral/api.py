@@ -27,6 +27,8 @@ from shared.http.query import number, takes
 from shared.store import Row, Store
 
 OWN: Final = "/service/referral"
+NO_REFERRALS_CODE: Final = "a code that no referral has"
+"""What was looked at in vain: not the code, which may be that of a referral that was erased."""
 _DOCUMENT = msgspec.json.Decoder(Document[Referral])
 _ACCESS = msgspec.json.Decoder(Document[Access])
 _CURSOR = re.compile(r"([0-9]{1,12}\.[0-9]{1,9})~([A-Za-z0-9._:-]{1,64})")
@@ -84,9 +86,8 @@ async def look_up_code(request: Request) -> Response:
         )
     rows = await request.app.state.store.find("referrals", equal={"code": code}, limit=1)
     found = rows[0].id if rows else None
-    await record_access(
-        request, who, "look_up_code", found or code, "desk", allowed=found is not None, about=[found] if found else []
-    )
+    what, about = (found, [found]) if found else (NO_REFERRALS_CODE, [])
+    await record_access(request, who, "look_up_code", what, "desk", allowed=found is not None, about=about)
     if found is None:
         raise ProblemError(404, "no referral has this code")
     document = _DOCUMENT.decode(rows[0].body)
