@@ -2,7 +2,7 @@
 
 Pure: no clock, no I/O, no logging. Each function takes (state, event, now, given); nothing is looked up, so `given` is
 None. What the state keeps is the same whatever the order of arrival, but for who was asked: nobody is asked how it was
-before once it is over.
+before once it is over; and but for what comes by the link of an opisto that has lost the place: it is refused.
 """
 
 from typing import Any, Final
@@ -24,6 +24,7 @@ from services.feedback.model import (
     Phase,
     Place,
     form_event_id,
+    is_good,
     place_key,
     places_at,
     quarter_of,
@@ -257,8 +258,16 @@ def _may_not(state: Feedback, event: Event) -> Waits | Rejected | None:
         return Rejected(f"{event.source} sent feedback on {state.id}, which another region issued")
     if not state.issued.feedback:
         return Rejected(f"the consent of {state.id} does not cover feedback; issue it again with the scope feedback")
-    if kind not in {"region", "service"}:
-        return _without_a_place(state, event.source)
+    if kind == "service":
+        return _by_a_dead_link(state, event)
+    return _without_a_place(state, event.source) if kind != "region" else None
+
+
+def _by_a_dead_link(state: Feedback, event: Event) -> Rejected | None:
+    data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
+    for link in state.links:
+        if form_event_id(link.token_hash, data.instrument) == event.id and not is_good(state, link):
+            return Rejected(f"{state.id} was answered by a link of {link.issued_to}, which has the place no longer")
     return None
 
 

@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, Response
 
 from services.feedback.decide import OWN
 from services.feedback.instruments import LANGUAGES, QUESTIONS, Language
-from services.feedback.model import FORM, Feedback, Link, form_event_id, is_used
+from services.feedback.model import FORM, Feedback, Link, form_event_id, is_good, is_used
 from services.feedback.wording import WORDS
 from shared.clock import real_now
 from shared.contracts.envelope import Event
@@ -94,7 +94,7 @@ class Entered:
 
 @takes("lang")
 async def show_form(request: Request) -> Response:
-    """GET /f/{token}: the form. 404 where no such link is known, 410 where it has expired or was used."""
+    """GET /f/{token}: the form. 404 where no such link is known or its opisto lost the place, 410 where it has expired or was used."""
     opened = await _opened(request)
     if isinstance(opened, Refusal):
         return _refusal_page(request, opened)
@@ -156,7 +156,7 @@ async def link_becomes(store: Store, token_hash: str, done: Callable[[Opened | N
 
 async def _opened(request: Request) -> Opened | Refusal:
     opened = await find_link(request.app.state.store, hash_of(request.path_params["token"]))
-    if opened is None:
+    if opened is None or not is_good(opened.state, opened.link):
         return Refusal("unknown", 404)
     if is_used(opened.state, opened.link):
         return Refusal("used", 410)

@@ -148,6 +148,11 @@ def has_the_place(state: Feedback, organiser: str) -> bool:
     return bool(had)
 
 
+def is_good(state: Feedback, link: Link) -> bool:
+    """Whether who took the link could take one still: an opisto's is dead once another has the place."""
+    return link.issued_to.startswith("/region/") or has_the_place(state, link.issued_to)
+
+
 def form_event_id(token_hash: str, instrument: str) -> str:
     """The id of what a form sends: the same for each POST of one link, so that a double one is a repetition."""
     return derived_id("form", token_hash, instrument)

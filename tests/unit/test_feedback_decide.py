@@ -223,6 +223,25 @@ def test_that_answers_were_taken_is_told_and_of_what_is_refused_or_waits_nothing
         assert not any(isinstance(data, FeedbackTaken) for data in refused_or_early.follow)
 
 
+def test_what_comes_by_the_link_of_an_opisto_that_lost_the_place_is_refused_and_by_the_regions_taken() -> None:
+    moved = [released(), reserved(6, organiser=OTHER_OPISTO)]
+    for holder, hash_, taken in ((OPISTO, "a" * 64, False), (REGION, "b" * 64, True), (OTHER_OPISTO, "c" * 64, True)):
+        sent = answered(phase="after", day=61, id_=form_event_id(hash_, "dimensions_v1"))
+        given = link(hash_, "after", issued_to=holder)
+        story = Told([issued(), reserved(), given, *moved, sent])
+        assert any(isinstance(data, FeedbackTaken) for data in story.follow) is taken
+        assert bool(story.known().answers) is taken
+        assert [why for _, why in story.rejected] == [
+            f"{REFERRAL} was answered by a link of {OPISTO}, which has the place no longer"
+        ][taken:]
+
+
+def test_what_came_by_the_link_of_an_opisto_while_it_had_the_place_stays() -> None:
+    sent = answered(phase="after", day=61, id_=form_event_id("a" * 64, "dimensions_v1"))
+    given = link(phase="after", issued_to=OPISTO)
+    assert Told([issued(), reserved(), given, sent, released(), reserved(6, organiser=OTHER_OPISTO)]).known().answers
+
+
 # --- what holds, what changed
 
 

@@ -41,6 +41,7 @@ from tests.unit.feedback_facts import (
     completed,
     erased,
     issued,
+    released,
     reserved,
     waitlisted,
 )
@@ -155,8 +156,8 @@ async def _ask_link(
     return await client.post(f"/v1/referrals/{referral}/form-links", json={"phase": phase}, headers=_key(holder))
 
 
-async def _path(client: httpx.AsyncClient, phase: str = "before") -> str:
-    response = await _ask_link(client, phase=phase)
+async def _path(client: httpx.AsyncClient, phase: str = "before", holder: str = REGION) -> str:
+    response = await _ask_link(client, holder, phase)
     assert response.status_code == 201, response.text
     return urlsplit(str(response.json()["url"])).path
 
@@ -377,6 +378,31 @@ async def test_looking_does_not_use_the_form_up_and_sending_does(door: Door, cli
     assert [response.status_code for response in again] == [410, 410]
     for words in ("Olet jo vastannut", "Du har redan svarat", "You have already answered"):
         assert words in again[0].text
+
+
+@pytest.mark.asyncio
+async def test_the_link_of_an_opisto_is_dead_once_another_has_the_place_and_the_regions_is_not(
+    door: Door, client: httpx.AsyncClient
+) -> None:
+    await door.given(issued(), reserved(), completed())
+    by_holder = {holder: await _path(client, "after", holder) for holder in (OPISTO, REGION)}
+    await door.given(released())
+    assert (await client.get(by_holder[OPISTO])).status_code == 200, "nobody has it: who had it may ask still"
+    await door.given(reserved(6, organiser=OTHER_OPISTO))
+    by_holder[OTHER_OPISTO] = await _path(client, "after", OTHER_OPISTO)
+    unknown = await client.get("/f/unknown")
+    for answer in (
+        await client.get(by_holder[OPISTO]),
+        await client.post(by_holder[OPISTO], data={"dimensions_v1-health": "1"}),
+    ):
+        assert (answer.status_code, _plain(answer)) == (404, _plain(unknown))
+    assert not [one for one in door.on("intake.http") if one["ce_type"].endswith("FeedbackSubmitted.v1")]
+    for holder in (OTHER_OPISTO, REGION):
+        assert (await client.post(by_holder[holder], data={"dimensions_v1-health": "7"})).status_code == 200
+
+
+def _plain(page: httpx.Response) -> str:
+    return re.sub(r"nonce=\S+", "", page.text)
 
 
 @pytest.mark.asyncio
