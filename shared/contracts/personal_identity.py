@@ -6,7 +6,8 @@ nothing stands for the sign, the check character must be right; with nothing it 
 digits are as well a telephone number or a course's code. A code counts only where no letter or digit touches it.
 
 What a person sees: escapes of JSON, URLs and HTML undone, characters of compatibility (full-width digits) as what they
-stand for, every dash as -, and nothing that is not shown (soft hyphens, joiners, marks of direction).
+stand for, every dash as -, and nothing that is not shown (soft hyphens, joiners, marks of direction). Bytes are read as UTF-8, and
+with a NUL among them as UTF-16 too.
 """
 
 import base64
@@ -15,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import takewhile
 
 CENTURY_SIGNS = "+-YXWVUABCDEFyxwvuabcdef"
 CHECK_ALPHABET = "0123456789ABCDEFHJKLMNPRSTUVWXYabcdefhjklmnprstuvwxy"
@@ -79,12 +81,24 @@ def holds_a_code(value: str) -> bool:
 
 def bytes_hold_a_code(content: bytes) -> bool:
     """Whether a person sees a code in the bytes, which need be neither JSON nor text."""
-    return may_hold_a_code(content) and holds_a_code(content.decode(errors="replace"))
+    return may_hold_a_code(content) and any(map(holds_a_code, _texts(content)))
 
 
 def bytes_hide_a_code(content: bytes) -> bool:
     """Whether a code stands in the bytes, or in what of them is base64."""
     return bytes_hold_a_code(content) or any(map(bytes_hold_a_code, _from_base64(content)))
+
+
+def seen_in(content: bytes, within: int = 2) -> Iterator[str]:
+    """All that a person may see in the bytes: as they came, one layer of escapes after the other undone, and the same of
+    what in any of these is base64, and of base64 in that."""
+    hidden: set[bytes] = set()
+    for text in _texts(content):
+        for reading in _undone(text):
+            yield reading
+            hidden.update(_from_base64(reading.encode(errors="replace")) if within else ())
+    for one in hidden:
+        yield from seen_in(one, within - 1)
 
 
 def mask(text: str) -> str:
@@ -112,20 +126,27 @@ def _counts(match: "re.Match[str]") -> bool:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """The text as it came, and as it reads with one layer of escapes after the other undone, while a code may be in it."""
-    if not may_hold_a_code(text.encode(errors="replace")):
-        return
+    """The text's readings while a code may be in it."""
+    return takewhile(lambda reading: may_hold_a_code(reading.encode(errors="replace")), _undone(text))
+
+
+def _undone(text: str) -> Iterator[str]:
+    """The text as it came, and as it reads with one layer of escapes after the other undone."""
     yield text
     for _ in range(_LAYERS):
         before = text
         for undone in (_json_undone, _percent_undone, _entities_undone, _as_seen):
             if (reading := undone(text)) != text:
                 text = reading
-                if not may_hold_a_code(text.encode(errors="replace")):
-                    return
                 yield text
         if text == before:
             return
+
+
+def _texts(content: bytes) -> Iterator[str]:
+    """The bytes as text in each encoding that they may have."""
+    encodings = ("utf-8", "utf-16-le", "utf-16-be") if b"\0" in content else ("utf-8",)
+    return (content.decode(encoding, "replace") for encoding in encodings)
 
 
 def _json_undone(text: str) -> str:

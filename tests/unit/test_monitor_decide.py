@@ -249,6 +249,13 @@ HEX = REFERRAL.replace("-", "")
 CODE = referral_code(REFERRAL)
 
 
+def hidden_in(text: str) -> str:
+    return json.dumps({"payload": b64encode(text.encode()).decode()})
+
+
+NAMING = json.dumps({"referral_id": REFERRAL, "needs": ["yksinäisyys"]}, ensure_ascii=False)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -265,13 +272,34 @@ CODE = referral_code(REFERRAL)
         CODE.lower(),
         f"koodi {CODE[:4]}-{CODE[4:8]}-{CODE[8:]}",
         f"koodi {CODE[:4]} {CODE[4:8]} {CODE[8:]}",
+        *(REFERRAL.replace("-", dash) for dash in "\u2011\u2010\u2013\u2212\ufe63_ \u00a0"),
+        *(f"id {REFERRAL[:place]} {REFERRAL[place:]} be" for place in range(1, 36)),
+        f"{REFERRAL[:24]}\r\n{REFERRAL[24:]}",
+        f"{REFERRAL[:20]}\u00ad{REFERRAL[20:]}",
+        f"<id>{''.join(chr(0xFEE0 + ord(one)) for one in HEX)}</id>",
+        REFERRAL.replace("-", "&#8209;"),
+        REFERRAL.replace("-", "%252D"),
+        f"koodi {CODE[:4]}\u2011{CODE[4:8]}\u2011{CODE[8:]}",
+        hidden_in(NAMING),
+        hidden_in(hidden_in(NAMING)),
+        f"<e><subject>{REFERRAL}</subject></e>",
+        f"<e>{b64encode(NAMING.encode('utf-16')).decode()}</e>",
     ],
 )
-def test_a_referral_is_found_in_the_bytes_however_it_is_spelled(text: str) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_referral_is_found_in_the_bytes_however_it_is_spelled(text: str, encoding: str) -> None:
     for place in ("value", "key", "header"):
-        pieces = {"value": b"", "key": b"", "header": b"", place: text.encode()}
+        pieces = {"value": b"", "key": b"", "header": b"", place: text.encode(encoding)}
         original = Original("t", 0, 0, 0, pieces["key"], pieces["value"], [("ce_x", pieces["header"])])
         assert set(names_of(REFERRAL)) & set(names_in(original)), place
+
+
+def test_a_late_resend_in_utf_16_of_an_erased_referral_names_it() -> None:
+    said = NAMING.replace("-", "\u2011").encode("utf-16")
+    read = TABLE.receive
+    assert read is not None
+    arrival = read(record("dead-letters", said, {"dl_id": "d1", "dl_reason": "undecodable"}), TABLE, NOW)
+    assert REFERRAL in arrival.event.data.names
 
 
 def test_the_events_own_id_names_no_referral() -> None:

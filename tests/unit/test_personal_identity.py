@@ -127,6 +127,15 @@ def test_percent_signs_that_escape_nothing_cost_no_closer_look() -> None:
     assert not may_hold_a_code(b"%" * 1_000 + b" 100 % of it, %zz and %4")
 
 
+# --- encodings
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("written", [HYPHENATED, HYPHENATED.replace("-", "\u2011"), "１３１０５２-９０８T"])
+def test_a_code_is_found_in_other_encodings_of_text(encoding: str, written: str) -> None:
+    assert bytes_hold_a_code(json.dumps({"a": written}, ensure_ascii=False).encode(encoding))
+
+
 # --- in an event
 
 
