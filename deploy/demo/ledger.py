@@ -54,7 +54,7 @@ class Balance:
 
 def balance(ledger: Ledger, became: Iterable[Mapping[str, Any]], dead_letters: Iterable[Mapping[str, Any]]) -> Balance:
     """Holds the ledger against the monitor's answers about each id (`state`, `repeated`) and its dead letters."""
-    letters = Counter((str(one["source"]), str(one["event_id"])) for one in dead_letters if one["event_id"])
+    letters = Counter((str(one["sender"]), str(one["event_id"])) for one in dead_letters if one["event_id"])
     nameless = sum(1 for one in dead_letters if not one["event_id"])
     faults = (
         [] if nameless == ledger.nameless else [f"{ledger.nameless} records without an id, {nameless} dead letters"]

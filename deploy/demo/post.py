@@ -116,11 +116,11 @@ class Post:
         self._accepted(events)
 
     async def raw_to_kafka(self, source: str, key: bytes | None, value: bytes, headers: Mapping[str, str]) -> None:
-        """A record as it should not be, to the sender's own topic. One without id is counted as nameless."""
+        """A record as it should not be, to the sender's own topic: its own, whatever it says. One without id is counted as nameless."""
         record = Record(topics.intake_of(source), key, value, [(name, text.encode()) for name, text in headers.items()])
         await self._publisher.publish([record], within=_ACKNOWLEDGED_WITHIN)
         if "ce_id" in headers:
-            self.ledger.accepted[headers["ce_source"], headers["ce_id"]] += 1
+            self.ledger.accepted[source, headers["ce_id"]] += 1
         else:
             self.ledger.nameless += 1
 

@@ -35,7 +35,7 @@ EVENTS = Kind(
         "correlation": traced.correlation or None,
         "event_id": traced.id,
         # Of the event that tells the code to anybody: before it nobody has one in hand.
-        "code": digest_of(referral_code(traced.correlation)) if traced.type == REFERRAL_OPENED else None,
+        "code": digest_of(referral_code(traced.correlation)) if _is_opening(traced) else None,
     },
     marked=False,
 )
@@ -59,7 +59,7 @@ DEAD_LETTERS = Kind(
         "reason": dead.reason,
         "sender": dead.sender or None,
         "type": dead.type or None,
-        "event": f"{dead.source} {dead.event_id}" if dead.event_id else None,
+        "event": f"{dead.sender} {dead.event_id}" if dead.event_id else None,
         "referral_id": dead.referral_id or None,
         "names": dead.names,
     },
@@ -103,6 +103,10 @@ def table() -> Table:
             "PartnerRegistered": Handler(PARTNERS, _dead, decide.registered),
         },
     )
+
+
+def _is_opening(traced: Traced) -> bool:
+    return traced.type == REFERRAL_OPENED and traced.source == "/service/referral"
 
 
 def _event(event: Event) -> str:

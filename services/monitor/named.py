@@ -34,10 +34,16 @@ def names_in(original: Original) -> tuple[str, ...]:
     return tuple(found)
 
 
-def referral_in(original: Original, attributes: dict[str, str]) -> str:
-    """The referral that a record is about by its subject, else by its correlation, else by its key; else empty."""
+def is_a_service(sender: str) -> bool:
+    """Whether it may name by `correlationid` what its event is not about: a partner would stand in another's trace."""
+    return sender.startswith("/service/")
+
+
+def referral_in(original: Original, sender: str, attributes: dict[str, str]) -> str:
+    """The referral that a record is about by its subject, else by a service's correlation, else by its key; else empty."""
     key = (original.key or b"").decode(errors="replace")
-    spelled = (attributes.get("subject", ""), attributes.get("correlationid", ""), key)
+    correlation = attributes.get("correlationid", "") if is_a_service(sender) else ""
+    spelled = (attributes.get("subject", ""), correlation, key)
     return next((id_ for one in spelled if (id_ := read_referral_id(one))), "")
 
 

@@ -11,7 +11,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from services.monitor.model import DeadLetterSeen, RecordSeen, Sighting
-from services.monitor.named import names_in, referral_in
+from services.monitor.named import is_a_service, names_in, referral_in
 from shared.clock import real_now
 from shared.contracts import topics
 from shared.contracts.envelope import Event, Raw, decode, read_kafka
@@ -81,17 +81,18 @@ def _sighting(original: Original) -> Sighting:
 
 def _seen(raw: Raw, original: Original) -> RecordSeen:
     known = _known(raw, original)
+    sender = _sender(original.topic, known)
     # A record that nobody can read has no id of its own: it is traced by where it stands.
     nameless = f"{original.topic}/{original.partition}/{original.offset}"
     return RecordSeen.model_construct(
-        source=known.get("source", ""),
+        source=sender,
         event_id=known.get("id", nameless),
         type=known.get("type", ""),
         time=known.get("time", ""),
         about=known.get("subject", ""),
-        correlation=_referral(known),
+        correlation=_referral(sender, known),
         causation=known.get("causationid", ""),
-        codes=_codes(raw),
+        codes=_codes(sender, raw),
         sighting=_sighting(original),
     )
 
@@ -102,14 +103,19 @@ def _known(raw: Raw, original: Original) -> dict[str, str]:
     return {name: mask(value)[:200] for name, value in {"subject": key, **raw.attributes}.items() if value}
 
 
-def _referral(known: dict[str, str]) -> str:
-    """The referral it concerns: senders need not say a correlation id, and the subject of what concerns one is its id."""
-    spelled = (known.get("correlationid", ""), known.get("subject", ""))
+def _sender(topic: str, known: dict[str, str]) -> str:
+    """Whose record it is: whom its topic proves, whatever it says itself; else whom the door proved, as it says."""
+    return topics.sender_of(topic) or known.get("source", "")
+
+
+def _referral(sender: str, known: dict[str, str]) -> str:
+    """The referral it concerns: the subject of what concerns one is its id; a service may name another by correlation."""
+    spelled = (known.get("correlationid", "") if is_a_service(sender) else "", known.get("subject", ""))
     return next((id_ for one in spelled if (id_ := read_referral_id(one))), "")
 
 
-def _codes(raw: Raw) -> dict[str, str]:
-    if not raw.source.startswith("/service/") and "Withdrawn" not in raw.type and "Cancelled" not in raw.type:
+def _codes(sender: str, raw: Raw) -> dict[str, str]:
+    if not is_a_service(sender) and "Withdrawn" not in raw.type and "Cancelled" not in raw.type:
         return {}
     try:
         data = msgspec.json.decode(raw.data)
@@ -131,11 +137,12 @@ def _dead_letter(original: Original) -> DeadLetterSeen:
     added.setdefault("dl_id", dead_letter_id("monitor", *place))
     stripped = msgspec.structs.replace(original, headers=kept)
     attributes = _known(_read(stripped), original)
+    sender = _sender(added.get("dl_topic", original.topic), attributes)
     return DeadLetterSeen.model_construct(
         added=added,
         original=stripped,
         attributes=attributes,
         names=names_in(stripped),
-        referral_id=referral_in(stripped, attributes),
+        referral_id=referral_in(stripped, sender, attributes),
         sighting=_sighting(original),
     )

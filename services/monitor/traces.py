@@ -89,7 +89,7 @@ async def _of_letter(store: Store, id_: str) -> Found | None:
         return None
     if letters[0].referral_id:
         return await _of_referral(store, letters[0].referral_id)
-    rows = await store.load("events", [f"{letters[0].source} {letters[0].event_id}"])
+    rows = await store.load("events", [f"{letters[0].sender} {letters[0].event_id}"])
     return await _whole(store, _decoded(rows.values()), letters)
 
 
@@ -102,7 +102,7 @@ async def _of_code(store: Store, code: str) -> Found | None:
     """A code is erased with what it was the code of."""
     opened = await _events(store, "code", digest_of(code), 1)
     found = await _of_referral(store, opened[0].correlation) if opened else None
-    return None if found and any(event.type == REFERRAL_ERASED for event in found.events) else found
+    return None if found and any(_is_erasure(event) for event in found.events) else found
 
 
 async def _whole(store: Store, events: list[Traced], letters: list[Dead]) -> Found:
@@ -133,7 +133,7 @@ def _decoded_letters(rows: Iterable[Row]) -> list[Dead]:
 
 
 def _answer(found: Found, known: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    refused = {(letter.source, letter.event_id) for letter in found.letters if letter.state != "resolved"}
+    refused = {(letter.sender, letter.event_id) for letter in found.letters if letter.state != "resolved"}
     ordered = in_causal_order(found.events)
     return {
         "referral_id": found.referral_id,
@@ -165,8 +165,14 @@ def _recorded(one: Traced) -> str:
     return written(one.first.recorded_at) if one.first else ""
 
 
+def _is_erasure(one: Traced) -> bool:
+    return one.source == "/service/referral" and one.type == REFERRAL_ERASED
+
+
 def _is_delivery(one: Traced) -> bool:
-    return one.type.endswith((".NotificationQueued.v1", ".NotificationDelivered.v1", ".NotificationFailed.v1"))
+    return one.source == "/service/notify" and one.type.endswith(
+        (".NotificationQueued.v1", ".NotificationDelivered.v1", ".NotificationFailed.v1")
+    )
 
 
 def _shown(one: Traced, known: Mapping[tuple[str, str], str], refused: set[tuple[str, str]]) -> dict[str, Any]:

@@ -68,16 +68,36 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
     except EventError as error:
         if attempt == 0 and _owner(_class_in(raw) if raw else named, record.topic) != table.service:
             return None
-        # Whatever else is wrong with it: what holds a code is kept masked alone.
-        if error.reason != PersonalData.reason and _hides_a_code(original):
-            error = PersonalData(f"a personal identity code, in what is {error.reason} besides")
+        worst = _worst(error, raw, original)
         dl_id = redriven or _dl_id(table.service, original)
-        return DeadLetter(dl_id, table.service, error.reason, str(error), original, attempt + 1)
+        return DeadLetter(dl_id, table.service, worst.reason, str(worst), original, attempt + 1)
     routed = route(event, table)
     if routed is None:
         return None
     owned = attempt > 0 or class_of(raw.type).owner == table.service
     return Arrival(event, *routed, original, attempt, owned, table.service, redriven)
+
+
+def _worst(error: EventError, raw: Raw | None, original: Original) -> EventError:
+    """Of all that is wrong with it: a code, since what holds one is kept masked alone; then another's name."""
+    if error.reason == PersonalData.reason:
+        return error
+    if _hides_a_code(original):
+        return PersonalData(f"a personal identity code, in what is {error.reason} besides")
+    source = (raw.source if raw else "") or _source_in(original.headers)
+    return _forged(source, original.topic) or error
+
+
+def _source_in(headers: Sequence[tuple[str, bytes | None]]) -> str:
+    """The source that the headers name, where nothing else can be read; of several the last."""
+    said = b""
+    for name, value in headers:
+        if name == "ce_source":
+            said = value or b""
+    try:
+        return said.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _of_unreadable(record: Unreadable, service: str) -> DeadLetter | None:
@@ -211,8 +231,14 @@ def _owner(known: EventClass | None, topic: str) -> str:
 
 
 def _proven(event: Event, topic: str) -> Event:
-    sender = topics.sender_of(topic)
-    if sender is not None and event.source != sender:
-        raise Forged(f"/source: {event.source} on {topic}, which proves {sender}")
+    if forged := _forged(event.source, topic):
+        raise forged
     check_class(event)
     return event
+
+
+def _forged(source: str, topic: str) -> Forged | None:
+    sender = topics.sender_of(topic)
+    if sender is None or source in {"", sender}:
+        return None
+    return Forged(f"/source: {source[:80]} on {topic}, which proves {sender}")

@@ -215,6 +215,7 @@ def test_a_batch_is_taken_whole_or_refused_whole(platform: Road) -> None:
 
 def test_what_is_wrong_on_kafka_becomes_a_dead_letter_with_its_bytes(platform: Road) -> None:
     forged = issued(str(uuid4()), source=REGION)
+    platform.accepted(forged)
     platform.to_kafka(
         OWN_TOPIC, forged["subject"].encode(), json.dumps(forged["data"]).encode(), kafka_headers_of(forged)
     )
@@ -224,6 +225,12 @@ def test_what_is_wrong_on_kafka_becomes_a_dead_letter_with_its_bytes(platform: R
         assert letter["service"] == "referral"
         assert letter["sender"] == OWN_TOPIC
         assert letter["state"] == "open"
+
+    def of_the_named_one() -> bool:
+        answer = platform.ask("monitor", f"/v1/events/{forged['id']}", REGION).json()
+        return (answer["state"], answer["repeated"]) == ("applied", 0)
+
+    platform.until(of_the_named_one, "the region's own event of that id is applied, and not repeated")
     shown = platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}").json()
     assert shown["original"]["value"] == "{no json"
     assert shown["original"]["headers"] == [["x", {"base64": "/w=="}], ["y", None]]

@@ -207,7 +207,8 @@ class World:
 
     def _forged_on_kafka(self) -> Step:
         step = self._step("/region/01", "ReferralIssued", {"referral_id": self._id(), **_WISH}, 1, dead="forged_sender")
-        return replace(step, by=ON_KAFKA)
+        assert step.expected
+        return replace(step, by=ON_KAFKA, expected=replace(step.expected, source=ON_KAFKA))
 
     def _broken_on_kafka(self) -> Step:
         data = {"referral_id": self._id(), **_WISH, "municipality": "999"}

@@ -118,7 +118,7 @@ class Sender:
 
     async def _to_kafka(self, step: Step) -> bool:
         event = step.event
-        named = (event["source"], event["id"]) if "id" in event else None
+        named = (step.by, event["id"]) if "id" in event else None
         try:
             record = (_value(event), str(event["subject"]).encode(), _headers(event))
             await self.write("intake" + step.by.replace("/", "."), *record)

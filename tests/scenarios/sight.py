@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.contracts.topics import SERVICES
+from shared.contracts.topics import SERVICES, sender_of
 
 Named = tuple[str, str]
 """(source, id): how an event is known."""
@@ -103,9 +103,10 @@ class Record:
 
     @property
     def named(self) -> Named | None:
-        """None where it says no id."""
-        source, id_ = self.attributes.get("source", ""), self.attributes.get("id", "")
-        return (source, id_) if id_ else None
+        """None where it says no id. Its sender is whom the topic that it first stood on proves, else whom it names."""
+        proven = sender_of(self.letter.get("topic", self.topic))
+        id_ = self.attributes.get("id", "")
+        return (proven or self.attributes.get("source", ""), id_) if id_ else None
 
     @property
     def name(self) -> str:

@@ -388,8 +388,9 @@ def looked_after(supervisor: Supervisor) -> Iterator[Callable[[], None]]:
 
 def step(event: Mapping[str, Any], *, by: str = "", refused: bool = False, **expected: Any) -> Step:
     """A sending, with what must come of it: `Expected`'s arguments. `by`: another's key or topic than its source's."""
-    what = None if refused else Expected(event["source"], event["id"], **expected)
-    return Step(event, by or event["source"], what, refused)
+    sender = by or event["source"]  # what is written to a topic is its sender's, whomever it names
+    what = None if refused else Expected(sender, event["id"], **expected)
+    return Step(event, sender, what, refused)
 
 
 def told(stage: Stage, who: str, name: str) -> Counter[str]:

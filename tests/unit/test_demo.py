@@ -21,7 +21,7 @@ def _became(id_: str, state: str, repeated: int = 0) -> dict[str, Any]:
 
 
 def _letter(id_: str | None) -> dict[str, Any]:
-    return {"source": "/region/06" if id_ else None, "event_id": id_}
+    return {"sender": "/region/06" if id_ else None, "event_id": id_}
 
 
 def _ledger(**accepted: int) -> Ledger:

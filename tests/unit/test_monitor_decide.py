@@ -77,6 +77,46 @@ def test_a_record_that_nobody_can_read_is_traced_by_where_it_stands(value: bytes
     assert (traced.id, traced.seen) == ("intake.region.06/0/9", 1)
 
 
+FORGED = {"ce_id": "e1", "ce_source": "/region/06", "ce_type": "x", "ce_subject": REFERRAL}
+
+
+@pytest.mark.parametrize(
+    ("topic", "sender"),
+    [("intake.opisto.x", "/opisto/x"), ("referral.events", "/service/referral"), ("intake.http", "/region/06")],
+)
+def test_a_record_is_booked_under_whom_its_topic_proves(topic: str, sender: str) -> None:
+    traced = take(None, record(topic, b"{}", FORGED))
+    assert (traced.source, traced.id) == (sender, "e1")
+    assert take(None, record(topic, b"{no json", {}, offset=9)).source == (sender if topic != "intake.http" else "")
+
+
+OTHER = "11111111-5c1e-4c57-9a0e-3f1f6a2d8c11"
+
+
+@pytest.mark.parametrize(
+    ("topic", "source", "concerned"),
+    [
+        ("intake.opisto.x", "/opisto/x", REFERRAL),
+        ("intake.opisto.x", "/service/referral", REFERRAL),
+        ("intake.http", "/opisto/x", REFERRAL),
+        ("referral.events", "/service/referral", OTHER),
+    ],
+)
+def test_a_service_alone_names_by_correlation_what_its_event_is_not_about(
+    topic: str, source: str, concerned: str
+) -> None:
+    said = {**FORGED, "ce_source": source, "ce_correlationid": OTHER}
+    assert take(None, record(topic, b"{}", said)).correlation == concerned
+    del said["ce_subject"]
+    dead = take(None, letter(**said, ce_subject="choir", dl_topic=topic))
+    assert dead.referral_id == (OTHER if concerned == OTHER else "")
+
+
+def test_a_partner_that_calls_itself_a_service_leaves_no_codes() -> None:
+    said = {**FORGED, "ce_source": "/service/catalogue", "ce_type": "fi.kulttuurilahete.PlaceRefused.v1"}
+    assert take(None, record("intake.opisto.x", b'{"reason": "full"}', said)).codes == {}
+
+
 def test_each_record_of_an_event_is_counted() -> None:
     headers = {"ce_id": "e1", "ce_source": "/region/06", "ce_type": "x", "ce_subject": REFERRAL}
     state: Any = None

@@ -212,6 +212,42 @@ def test_a_redriven_record_is_proven_by_the_topic_it_first_stood_on() -> None:
     assert refused(log.redriven(letter)).reason == "forged_sender"
 
 
+def broken(event: ConsumerRecord[bytes, bytes]) -> dict[str, tuple[str, ConsumerRecord[bytes, bytes]]]:
+    """What else may be wrong with it, and as what that is told of its own sender's."""
+    value = event.value or b""
+    unread = with_header(event, "ce_type", b"fi.kulttuurilahete.Unheard.v1")
+    whole = with_header(event, "content-type", b"application/cloudevents+json")
+    return {
+        "another key": ("invalid", changed(event, key=b"elsewhere")),
+        "no key": ("invalid", changed(event, key=None)),
+        "no such municipality": ("invalid", changed(event, value=value.replace(b'"837"', b'"999"'))),
+        "a future time": ("invalid", with_header(event, "ce_time", b"2100-01-01T00:00:00Z")),
+        "too many bytes of headers": ("invalid", with_header(event, "x-note", b"x" * 70_000)),
+        "broken JSON": ("undecodable", changed(event, value=b"{")),
+        "no value": ("undecodable", changed(event, value=None)),
+        "a header that is no text": ("undecodable", with_header(event, "ce_traceparent", b"\xff")),
+        "another format": ("undecodable", with_header(event, "content-type", b"application/cloudevents+avro")),
+        "a structured event that breaks off": ("undecodable", changed(whole, value=b'{"source"')),
+        "an unknown class": ("unknown_type", unread),
+    }
+
+
+@pytest.mark.parametrize("what", broken(Log().event(issue())))
+def test_what_comes_in_anothers_name_is_forged_whatever_else_is_wrong_with_it(what: str) -> None:
+    reason, own = broken(Log().event(issue(), source="/region/06", topic="intake.region.06"))[what]
+    assert refused(own).reason == reason
+    _, anothers = broken(Log().event(issue(), source="/region/06", topic="intake.region.02"))[what]
+    letter = refused(anothers)
+    assert letter.reason == "forged_sender"
+    assert letter.error == "/source: /region/06 on intake.region.02, which proves /region/02"
+
+
+@pytest.mark.parametrize("source", [None, b"", b"/region/\xff"])
+def test_where_no_source_can_be_read_nobody_is_said_to_be_forged(source: bytes | None) -> None:
+    event = Log().event(issue(), source="/region/06", topic="intake.region.02")
+    assert refused(with_header(event, "ce_source", source)).reason in {"undecodable", "invalid"}
+
+
 # --- the key
 
 
@@ -268,6 +304,16 @@ def test_a_personal_identity_code_is_refused_wherever_it_stands_and_kept_masked_
         assert CODE.lower().encode() not in part
     whole = b" ".join([kept.key or b"", kept.value, *(name.encode() + (value or b"") for name, value in kept.headers)])
     assert MASK.encode() in whole or place == "a member that stands twice"  # JSON keeps the last alone
+
+
+@pytest.mark.parametrize("place", hiding_places())
+def test_a_code_in_what_comes_in_anothers_name_is_kept_masked_alone(place: str) -> None:
+    letter = refused(changed(hiding_places()[place], topic="intake.opisto.x"))
+    assert letter.reason == "personal_data"
+    kept = record_of(letter)
+    assert CODE.encode() not in b" ".join(
+        [kept.key or b"", kept.value or b"", *(value or b"" for _, value in kept.headers)]
+    )
 
 
 def _in_base64(data: str, **more: str) -> ConsumerRecord[bytes, bytes]:

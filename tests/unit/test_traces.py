@@ -97,10 +97,10 @@ class Monitor:
         }
         await self.sees("dead-letters", key, said | more)
 
-    async def asked(self, what: str, key: str = "key of ops") -> httpx.Response:
+    async def asked(self, what: str, key: str = "key of ops", *, of: str = "traces") -> httpx.Response:
         transport = httpx.ASGITransport(self._app)
         async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as client:
-            return await client.get(f"/v1/traces/{what}", headers={"Authorization": f"Bearer {key}"})
+            return await client.get(f"/v1/{of}/{what}", headers={"Authorization": f"Bearer {key}"})
 
 
 @pytest_asyncio.fixture
@@ -172,7 +172,7 @@ async def test_what_nothing_is_known_by_is_404_in_one_line(what: str, monitor: M
 
 async def test_an_event_that_concerns_no_referral_is_traced_alone(monitor: Monitor) -> None:
     await monitor.event("SessionsChanged", "s-1", ce_subject="choir")
-    await monitor.letter("choir", ce_id="s-1", ce_source="/service/referral")
+    await monitor.letter("choir", ce_id="s-1", ce_source="/service/referral", dl_topic="referral.events")
     told = (await monitor.asked("s-1")).json()
     assert (told["referral_id"], [one["id"] for one in told["events"]]) == (None, ["s-1"])
     assert (await monitor.asked(LETTER)).json() == told
@@ -196,6 +196,33 @@ async def test_a_code_is_erased_with_its_referral_whose_id_still_finds_what_is_l
     await monitor.event("ReferralErased", "erased-1")
     assert (await monitor.asked(CODE)).status_code == 404
     assert (await monitor.asked(REFERRAL)).status_code == 200
+
+
+FORGED = {"ce_id": "e-77", "ce_source": "/region/06", "ce_type": "fi.kulttuurilahete.Unheard.v1"}
+
+
+@pytest.mark.parametrize("first", ["intake.http", "intake.opisto.x"])
+async def test_what_is_forged_changes_nothing_of_what_became_of_the_named_ones_event(
+    first: str, monitor: Monitor
+) -> None:
+    for topic in (first, "intake.opisto.x" if first == "intake.http" else "intake.http"):
+        await monitor.sees(topic, REFERRAL, FORGED)
+    await monitor.letter(REFERRAL, dl_topic="intake.opisto.x", dl_reason="forged_sender")
+    answers = [(await monitor.asked(f"e-77?source={who}", of="events")).json() for who in ("/region/06", "/opisto/x")]
+    assert [(one["state"], one["repeated"]) for one in answers] == [("in_flight", 0), ("dead_lettered", 0)]
+    shown = (await monitor.asked(REFERRAL)).json()["events"]
+    assert {(one["source"], one["outcome"]) for one in shown} == {("/region/06", None), ("/opisto/x", "dead_lettered")}
+    assert (await monitor.asked(LETTER)).status_code == 200
+
+
+async def test_a_partner_neither_erases_a_code_nor_delivers_anything_in_a_trace(monitor: Monitor) -> None:
+    await monitor.event("ReferralOpened", OPENED)
+    for name in ("ReferralErased", "NotificationDelivered", "ReferralOpened"):
+        said = {"ce_id": name, "ce_source": "/service/referral", "ce_type": f"fi.kulttuurilahete.{name}.v1"}
+        await monitor.sees("intake.opisto.x", REFERRAL, said)
+    told = (await monitor.asked(CODE)).json()
+    assert (told["referral_id"], told["deliveries"]) == (REFERRAL, [])
+    assert [one["source"] for one in told["events"]].count("/opisto/x") == 3
 
 
 async def test_a_partner_traces_nothing(monitor: Monitor) -> None:
