@@ -255,12 +255,12 @@ def _may_not(state: Feedback, event: Event) -> Waits | Rejected | None:
     assert state.issued is not None
     kind = event.source[1:].partition("/")[0]
     if kind == "region" and event.source != state.issued.source:
-        return Rejected(f"{event.source} sent feedback on {state.id}, which another region issued")
+        return Waits("ReferralIssued")
+    if kind not in {"region", "service"} and (no := _without_a_place(state, event.source)) is not None:
+        return no
     if not state.issued.feedback:
         return Rejected(f"the consent of {state.id} does not cover feedback; issue it again with the scope feedback")
-    if kind == "service":
-        return _by_a_dead_link(state, event)
-    return _without_a_place(state, event.source) if kind != "region" else None
+    return _by_a_dead_link(state, event) if kind == "service" else None
 
 
 def _by_a_dead_link(state: Feedback, event: Event) -> Rejected | None:

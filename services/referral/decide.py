@@ -44,6 +44,9 @@ MAX_FOLLOWED: Final = 64
 Decided = Decision[Referral] | Waits | Rejected
 _changed = msgspec.structs.replace
 
+ITS_ISSUE: Final = Waits("ReferralIssued")
+"""The same of another region's referral as where there is none: nobody learns by asking which ids there are."""
+
 
 # --- what comes from outside
 
@@ -53,10 +56,10 @@ def issued(state: Referral | None, event: Event, now: datetime, durations: Durat
     data: outside.ReferralIssued = event.data  # type: ignore[assignment]
     state = state or Referral(data.referral_id)
     if state.issued and state.issued.source != event.source:
-        return _another_region(state, event)
+        return ITS_ISSUE
     if event.source in state.withdrawn_by:
         met = _erased(_changed(state, first_issued_at=event.time), event, durations, now)
-        return Decision(met.state, [*met.follow, _met_erasure(event)], erase=True)
+        return Decision(met.state, [*met.follow, _met_erasure(event, WITHDRAWN)], erase=True)
     latest = Issued(event.time, event.rank, event.source, "feedback" in data.consent.scopes)
     first = state.first_issued_at
     if state.issued and (state.issued.time, state.issued.id) > (latest.time, latest.id):
@@ -69,29 +72,27 @@ def issued(state: Referral | None, event: Event, now: datetime, durations: Durat
 def chosen(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
     """A choice; the last one counts."""
     data: outside.ActivityChosen = event.data  # type: ignore[assignment]
-    if state is None or state.issued is None:
-        return Waits("ReferralIssued")
-    if state.issued.source != event.source:
-        return _another_region(state, event)
+    if state is None or state.issued is None or state.issued.source != event.source:
+        return ITS_ISSUE
     return _with_fact(state, event, now, durations, "chosen", activity_key(data.organiser, data.activity_id))
 
 
 def withdrawn(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
     """Wins if it was before the end, whenever it arrives; withdrawn consent erases at once."""
     data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
-    if state is not None and state.issued is not None and state.issued.source != event.source:
-        return _another_region(state, event)
-    if state is None or state.issued is None:
-        return _before_the_issue(state or Referral(data.referral_id), event, data.reason)
+    if state is None or state.issued is None or state.issued.source != event.source:
+        return _without_its_issue(state or Referral(data.referral_id), event, data.reason)
     if data.reason == "consent_withdrawn":
         return _erased(state, event, durations, now)
     return _with_fact(state, event, now, durations, "withdrawn", "", data.reason)
 
 
-def _before_the_issue(state: Referral, event: Event, reason: str) -> Decided:
-    """Nobody knows yet whose it is: consent is withdrawn for what the same region may issue, and for nobody else's."""
+def _without_its_issue(state: Referral, event: Event, reason: str) -> Decided:
+    """Consent is withdrawn for what the same region may issue, and for nobody else's, whether that is there or not."""
     if reason != "consent_withdrawn":
-        return Waits("ReferralIssued")
+        return ITS_ISSUE
+    if state.issued:
+        return Decision(state)
     return Decision(_changed(state, withdrawn_by=tuple(sorted({*state.withdrawn_by, event.source}))))
 
 
@@ -163,7 +164,7 @@ def feedback_taken(state: Referral | None, event: Event, now: datetime, duration
     """The participant's answer after the activity, which the feedback service took in, ends the wait for it."""
     data: told.FeedbackTaken = event.data  # type: ignore[assignment]
     if state is None or state.issued is None:
-        return Waits("ReferralIssued")
+        return ITS_ISSUE
     if data.phase != "after" or data.respondent not in {"participant", "carer"} or state.feedback:
         return Decision(state)
     answer = Feedback(data.event_time, data.event_id, data.event_source)
@@ -183,7 +184,7 @@ def code_looked_up(state: Referral | None, event: Event, now: datetime, duration
     """An organiser that read the code may speak of the referral for 30 days."""
     data: told.CodeLookedUp = event.data  # type: ignore[assignment]
     if state is None or state.issued is None:
-        return Waits("ReferralIssued")
+        return ITS_ISSUE
     known = state.looked_up.get(data.organiser, ())
     looked_up = {**state.looked_up, data.organiser: with_look_up(known, event.time)}
     return _told(_changed(state, looked_up=looked_up), event, now, durations)
@@ -226,10 +227,6 @@ def _until_published(
     return Waits(what, Decision(state, [Follow(asking, f"{activity} until published")]))
 
 
-def _another_region(state: Referral, event: Event) -> Rejected:
-    return Rejected(f"{event.source} sent {event.name} for {state.id}, which another region issued")
-
-
 def _with_fact(
     state: Referral,
     event: Event,
@@ -255,7 +252,7 @@ def matched(state: Referral | None, event: Event, now: datetime, durations: Dura
     """Proposals, or none; an answer to an older question counts for nothing."""
     data: told.ActivitiesProposed | told.NoActivityFound = event.data  # type: ignore[assignment]
     if state is None or state.issued is None:
-        return Waits("ReferralIssued")
+        return ITS_ISSUE
     known = state.matched
     if known and (data.number, event.time, event.id) < (known.number, known.time, known.id):
         return Decision(state)
@@ -267,7 +264,7 @@ def place_answered(state: Referral | None, event: Event, now: datetime, duration
     """What an activity answers; the greatest answer holds."""
     data: told.PlaceAnswer = event.data  # type: ignore[assignment]
     if state is None or state.issued is None:
-        return Waits("ReferralIssued")
+        return ITS_ISSUE
     activity = activity_key(data.organiser, data.activity_id)
     known = state.answers.get(activity, Answer())
     answer = known if known.answer > data.answer else _of_the_place(known, data)
@@ -513,12 +510,21 @@ def _erased(state: Referral, event: Event, durations: Durations, now: datetime) 
 
 
 def meets_erasure(state: Referral, event: Event) -> Sequence[Follow]:
-    """A region that issues what was erased is told that nothing of it is kept."""
-    return [_met_erasure(event)] if event.name == "ReferralIssued" else []
+    """A region that issues what was erased is told that nothing of it is kept; why, if it was its own."""
+    if event.name != "ReferralIssued":
+        return []
+    own = state.erased is not None and state.erased.issuer == event.source
+    return [_met_erasure(event, WITHDRAWN if own else NOT_KEPT)]
 
 
-def _met_erasure(issue: Event) -> Follow:
-    why = "the consent for this referral_id was withdrawn: nothing of it is kept; with a new consent issue it under a new id"
+WITHDRAWN: Final = (
+    "the consent for this referral_id was withdrawn: nothing of it is kept; with a new consent issue it under a new id"
+)
+NOT_KEPT: Final = "nothing is kept under this referral_id; issue it under a new id"
+"""To another region: of whom it was, and that consent was withdrawn, it learns nothing."""
+
+
+def _met_erasure(issue: Event, why: str) -> Follow:
     refused = told.EventRefused(
         sender=issue.source,
         service="referral",

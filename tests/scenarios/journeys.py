@@ -120,8 +120,7 @@ class World:
         referral, activity, erased = str(self._uuid()), rng.choice(self._activities), rng.random() < 0.03
         about = {"referral_id": referral}
         shown = None if erased else referral
-        # Over Kafka and over HTTP there is no order between what the region and what others send: a stranger's choice that is
-        # read after the erasure meets nothing that would say whose the referral was.
+        # Over Kafka and over HTTP there is no order between what the region and what others send.
         in_order = region != ON_KAFKA
         issued = self._step(region, "ReferralIssued", {**about, **_WISH}, 1, effects=_ISSUED, shown=shown)
         steps = [issued]
@@ -131,8 +130,9 @@ class World:
         steps.append(self._chosen(region, referral, activity, 1.5, shown))
         if rng.random() < 0.05:
             return self._with_conflict(steps)
-        if rng.random() < 0.04 and (in_order or not erased):
-            steps.append(self._rejected(region, referral, activity))
+        # With an erasure goes what waits.
+        if rng.random() < 0.04 and not erased:
+            steps.append(self._of_a_stranger(region, referral, activity))
         of_activity = {**about, "activity_id": activity.id}
         organiser = activity.organiser
         steps.append(
@@ -183,10 +183,10 @@ class World:
         other = {**issued.event, "data": {**issued.event["data"], "unit_ref": "unit-2"}}
         return [first, *steps[1:], replace(first, event=other)]
 
-    def _rejected(self, region: str, referral: str, activity: _Activity) -> Step:
+    def _of_a_stranger(self, region: str, referral: str, activity: _Activity) -> Step:
         stranger = next(one for one in REGIONS if one != region)
         data = {"referral_id": referral, "organiser": activity.organiser, "activity_id": activity.id}
-        return self._step(stranger, "ActivityChosen", data, 1.7, dead="rejected")
+        return _waiting(self._step(stranger, "ActivityChosen", data, 1.7))
 
     def _mishaps(self) -> Sequence[Callable[[], Step]]:
         return (
@@ -224,9 +224,7 @@ class World:
 
     def _of_nobody(self) -> Step:
         data = {"referral_id": self._id(), "activity_id": self._activities[0].id, "session_id": "1"}
-        step = self._step(self._activities[0].organiser, "ActivityAttended", data, 4)
-        assert step.expected
-        return replace(step, expected=replace(step.expected, fate="waiting"))
+        return _waiting(self._step(self._activities[0].organiser, "ActivityAttended", data, 4))
 
     # --- events
 
@@ -265,6 +263,11 @@ class World:
 
     def _uuid(self) -> UUID:
         return UUID(int=self._rng.getrandbits(128), version=4)
+
+
+def _waiting(step: Step) -> Step:
+    assert step.expected
+    return replace(step, expected=replace(step.expected, fate="waiting"))
 
 
 _WISH: Final[Mapping[str, Any]] = {

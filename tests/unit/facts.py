@@ -15,6 +15,7 @@ START = datetime(2026, 9, 1, 8, tzinfo=UTC)
 REGION = "/region/06"
 OPISTO = "/opisto/tampere"
 STRANGER = "/opisto/turku"
+ANOTHER_REGION = "/region/01"
 """Another organiser, which the region chose only where a test says so."""
 TAMPERE = "837"
 ISSUED_ON = "2026-08-31"
@@ -69,15 +70,22 @@ def issued(
     return event(data, days, source, synthetic=synthetic)
 
 
-def chosen(days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO) -> Event:
+def chosen(
+    days: float,
+    activity: str = "a",
+    referral: str | None = None,
+    *,
+    organiser: str = OPISTO,
+    source: str = REGION,
+) -> Event:
     """ActivityChosen."""
     data = outside.ActivityChosen(referral_id=referral or a_referral(), organiser=organiser, activity_id=activity)
-    return event(data, days, REGION)
+    return event(data, days, source)
 
 
-def withdrawn(days: float, reason: Any = "client_wish", referral: str | None = None) -> Event:
+def withdrawn(days: float, reason: Any = "client_wish", referral: str | None = None, *, source: str = REGION) -> Event:
     """ReferralWithdrawn."""
-    return event(outside.ReferralWithdrawn(referral_id=referral or a_referral(), reason=reason), days, REGION)
+    return event(outside.ReferralWithdrawn(referral_id=referral or a_referral(), reason=reason), days, source)
 
 
 def confirmed(days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO) -> Event:

@@ -18,6 +18,7 @@ from services.referral.decide import RELATION
 from services.referral.fold import View
 from shared.contracts.envelope import Event
 from tests.unit.facts import (
+    ANOTHER_REGION,
     OPISTO,
     REGION,
     STRANGER,
@@ -325,11 +326,17 @@ def _still_said(entries: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[s
 
 @st.composite
 def strangers(draw: st.DrawFn) -> list[Event]:
-    """What an organiser says that the region never chose and that never looked the code up; its activities are real."""
+    """What an organiser says that the region never chose and that never looked the code up; its activities are real.
+
+    And what another region says of it.
+    """
     events = [event for activity in ACTIVITIES for event in draw(_versions(activity, organiser=STRANGER))]
     said = st.tuples(days, activities)
     for make in (confirmed, off_the_list):
         events += [make(*one, organiser=STRANGER) for one in draw(st.lists(said, min_size=1, max_size=3))]
+    events += [chosen(*one, source=ANOTHER_REGION) for one in draw(st.lists(said, max_size=2))]
+    reasons = st.tuples(days, st.sampled_from(["moved", "consent_withdrawn"]))
+    events += [withdrawn(*one, source=ANOTHER_REGION) for one in draw(st.lists(reasons, max_size=2))]
     marks = st.tuples(days, st.sampled_from(SESSIONS), activities)
     return events + [recorded(*one, organiser=STRANGER) for one in draw(st.lists(marks, max_size=3))]
 
@@ -342,14 +349,18 @@ def test_a_stranger_changes_nothing_and_is_told_nothing(world: list[Event], said
     network = shuffled(_each_once([*without, *said]), seed, telling=True)
     assert where_it_stands(network, a_referral()) == expected
     feeds = network.feeds(a_referral())
-    assert STRANGER not in feeds
-    assert STRANGER not in str(feeds)
+    for nobody in (STRANGER, ANOTHER_REGION):
+        assert nobody not in feeds
+        assert nobody not in str(feeds)
     assert not any(key.startswith(STRANGER) for key, activity in network.activities().items() if activity.claims)
-    kept_waiting = {event.id for event in said if event.name not in PUBLIC}
-    assert network.waiting_early(STRANGER) == [RELATION] * len(kept_waiting)
+    for nobody, what in ((STRANGER, RELATION), (ANOTHER_REGION, "ReferralIssued")):
+        kept_waiting = {event.id for event in said if event.source == nobody and not _is_taken_in(event)}
+        assert network.waiting_early(nobody) == [what] * len(kept_waiting)
 
 
-PUBLIC = ("ActivityPublished", "ActivityCancelled")
+def _is_taken_in(event: Event) -> bool:
+    """What is published; that consent is withdrawn, for what the same region may issue."""
+    return event.name == "ActivityPublished" or getattr(event.data, "reason", "") == "consent_withdrawn"
 
 
 def _is_of(event: Event, organiser: str) -> bool:

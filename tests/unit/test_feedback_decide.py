@@ -182,9 +182,16 @@ def test_without_the_scope_feedback_is_rejected() -> None:
     ] * 2
 
 
-def test_another_region_may_not_send_feedback() -> None:
-    decision = decide(Told([issued()]).state, experienced("/region/07", "region"))
-    assert decision == Rejected(f"/region/07 sent feedback on {REFERRAL}, which another region issued")
+def test_another_regions_feedback_waits_as_where_there_is_no_such_referral() -> None:
+    sent = experienced("/region/07", "region")
+    for known in (None, Told([issued()]).state, Told([issued(scopes=("referral",))]).state):
+        assert decide(known, sent) == Waits("ReferralIssued")
+
+
+def test_an_opisto_that_is_nobody_to_it_learns_nothing_of_its_consent() -> None:
+    without = Told([issued(scopes=("referral",)), reserved()])
+    assert decide(without.state, experienced(OTHER_OPISTO, "opisto")) == Waits(A_PLACE)
+    assert isinstance(decide(without.state, experienced(OPISTO, "opisto")), Rejected)
 
 
 def test_the_own_region_may_send_its_own_and_a_participants_from_paper() -> None:

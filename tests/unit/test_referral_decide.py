@@ -17,6 +17,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.referral_code import referral_code
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import (
+    ANOTHER_REGION,
     OPISTO,
     REGION,
     STRANGER,
@@ -147,10 +148,17 @@ def test_what_comes_before_the_referral_waits_for_it() -> None:
         assert isinstance(HANDLERS[event.name].decide(None, event, event.time, DURATIONS), Waits)
 
 
-def test_another_region_may_not_touch_it() -> None:
-    state = Life(issued()).state
-    for event in (issued(1, source="/region/01"), Event("x", "/region/01", at(1), chosen(1).data)):
-        assert isinstance(HANDLERS[event.name].decide(state, event, at(1), DURATIONS), Rejected)
+def test_another_regions_event_waits_as_where_there_is_no_such_referral() -> None:
+    for event in (chosen(1, source=ANOTHER_REGION), withdrawn(1, source=ANOTHER_REGION)):
+        assert decided(placed(), event) == decided(Life(), event) == Waits("ReferralIssued")
+    assert decided(placed(), issued(1, source=ANOTHER_REGION)) == Waits("ReferralIssued")
+
+
+def test_another_regions_withdrawal_of_consent_does_as_much_as_where_there_is_no_such_referral() -> None:
+    event, life = withdrawn(1, "consent_withdrawn", source=ANOTHER_REGION), placed()
+    assert decided(life, event) == Decision(life.state)
+    of_nothing = decided(Life(), event)
+    assert (of_nothing.follow, of_nothing.erase) == ((), False)
 
 
 def test_a_choice_asks_for_the_place_and_ends_the_matching() -> None:
@@ -348,6 +356,8 @@ def test_what_is_issued_after_the_erasure_is_told_to_be_kept_by_nobody() -> None
     assert isinstance(told_so.data, told.EventRefused)
     assert "new id" in told_so.data.errors[0]
     assert decide.meets_erasure(life.state, confirmed(9)) == []
+    [another] = decide.meets_erasure(life.state, issued(9, source=ANOTHER_REGION))
+    assert another.data.errors == ("nothing is kept under this referral_id; issue it under a new id",)  # type: ignore[attr-defined]
 
 
 TOLD_OF_ERASURE: tuple[Any, Any] = (told.ReferralErased, told.EventRefused)
