@@ -41,7 +41,7 @@ class Small:
 
 SMALL = {
     Engine.EMBEDDED: Small(referrals=60, opistos=30, seconds=20, sent=300, proposed=30),
-    Engine.JAVA: Small(referrals=20, opistos=10, seconds=30, sent=80, proposed=10),
+    Engine.JAVA: Small(referrals=20, opistos=40, seconds=30, sent=80, proposed=10),
 }
 LEFT_RUNNING = "Ctrl-C ends it"
 EVERY_FAULT = {"conflict", "forged_sender", "invalid", "personal_data", "undecodable", "unknown_type"}
