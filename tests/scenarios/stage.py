@@ -180,7 +180,7 @@ class Stage:
 
     def dead_letters(self, **filters: str) -> list[dict[str, Any]]:
         """As the monitor lists them."""
-        found = self.ask("monitor", "/v1/dead-letters?limit=500", params=filters).json()["dead_letters"]
+        found = self.ask("monitor", "/v1/dead-letters", params={"limit": "500", **filters}).json()["dead_letters"]
         return list(found)
 
     def ends(self) -> None:
