@@ -19,8 +19,24 @@ MAX_AHEAD: Final = 16
 """Requests that may wait behind the one that is being answered."""
 _PIECE: Final = 16 * 1024
 _LINGER: Final = 2.0
-"""Seconds in which what still comes is thrown away, so that the sender reads the answer before the connection ends."""
+"""Seconds without a byte for which what still comes is thrown away, so that the sender reads the answer before the end."""
 _MAX_THROWN_AWAY: Final = 16 * 1024 * 1024
+"""Of one body."""
+
+
+class _Answer(asyncio.Transport):
+    """What an answer is written to; many a client reads it only after its whole body is sent, so the end waits for that."""
+
+    def __init__(self, connection: asyncio.Transport, close: Callable[[], None]) -> None:
+        super().__init__()
+        self._connection = connection
+        self._close = close
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._connection.write(data)
+
+    def close(self) -> None:
+        self._close()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -35,6 +51,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._got_further = False
         self._held = 0
         self._thrown_away = 0
+        self._body_until = 0.0
+        self._is_last = False
         self._over = False
         self._fault = ProblemError(400, "this is no HTTP/1.1 request")
 
@@ -98,8 +116,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._fault = ProblemError(429, "too many requests are sent ahead; wait for an answer", retry_after=1)
             raise self._fault
         super().on_headers_complete()
+        self.cycle.transport = _Answer(self.transport, self._close_after_body)
         self._room.has_work(self)
         self._reads_body = True
+        self._thrown_away = 0
+        self._body_until = self.loop.time() + self._room.bounds.body_seconds
         self._arm(self._room.bounds.body_seconds, self._too_slow)
 
     def on_body(self, body: bytes) -> None:
@@ -107,13 +128,16 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
         if self.cycle.response_complete:
             self._throw_away(len(body))
+            self._linger()
 
     def on_message_complete(self) -> None:
         self._got_further = True
         self._reads_body = False
         self._disarm()
         super().on_message_complete()
-        if not self._is_answering:
+        if self._is_last:
+            self._end()
+        elif not self._is_answering:
             self._arm(self._room.bounds.idle_seconds, self._end)
 
     def on_response_complete(self) -> None:
@@ -125,12 +149,23 @@ class BoundedProtocol(HttpToolsProtocol):
             self._room.waits(self)
         if self._reads_body and not self._is_answering:
             self._unset_keepalive_if_required()
-            self._arm(_LINGER, self._end)
+            self._linger()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._fault)
 
     # --- the end of it
+
+    def _close_after_body(self) -> None:
+        """Ends what was asked to be the last, or has failed: now, or when the rest of an answered body has come."""
+        if self._reads_body and not self._is_answering:
+            self._is_last = True
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _linger(self) -> None:
+        self._arm(min(_LINGER, self._body_until - self.loop.time()), self._end)
 
     def give_way(self) -> None:
         """Others need its place, and it has asked for nothing yet, or has its answer."""
@@ -149,7 +184,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, error: ProblemError) -> None:
         """Answers, where nothing else is being answered, and reads no more."""
         self._over = True
-        if not self._is_answering or not (self.cycle.response_started or self.pipeline):
+        nothing_is_said = not self._is_answering or not (self.cycle.response_started or self.pipeline)
+        if nothing_is_said and not self._is_last:
             self._write(error)
             self.transport.write_eof()
         if self.cycle is not None:

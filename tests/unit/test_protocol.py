@@ -2,12 +2,15 @@
 
 import asyncio
 import re
+import socket
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import wraps
 from random import Random
 from typing import Any
+from urllib.error import HTTPError
 from uuid import uuid4
 
 import pytest
@@ -80,6 +83,7 @@ class Doors:
         self.service = f"test-{uuid4()}"
         routes = [
             Route("/body", self._body, methods=["POST"]),
+            Route("/small", self._small, methods=["POST"]),
             Route("/unread", self._unread, methods=["POST"]),
             Route("/wait", self._wait),
             Route("/large", self._large),
@@ -95,6 +99,9 @@ class Doors:
 
     async def _body(self, request: Request) -> Response:
         return Response(str(len(await read_body(request, 10_000_000))))
+
+    async def _small(self, request: Request) -> Response:
+        return Response(str(len(await read_body(request, 1_000))))
 
     async def _unread(self, _: Request) -> Response:
         return Response("unread")
@@ -247,6 +254,90 @@ async def test_what_is_too_large_is_refused_at_its_announcement_and_not_read_to_
         await talk.say(b"POST /body HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\n")
         assert (await talk.answer())[0] == 413
         await talk.ends()
+
+
+def blocking(port: int, head: bytes, body: int) -> int:
+    """The status that a client reads that writes all it has before it reads, as many do."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(b"POST /small HTTP/1.1\r\nhost: x\r\n" + head + b"\r\n")
+        for _ in range(body // 65_536):
+            connection.sendall(b"x" * 65_536)
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+@pytest.mark.parametrize("connection", [b"", b"connection: close\r\n"])
+@asynchronous
+async def test_who_writes_a_body_that_is_too_large_to_its_end_reads_413(
+    connection: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "_LINGER", 2)
+    async with doors() as one:
+        for size in (655_360, 9 * 1024 * 1024):
+            head = connection + f"content-length: {size}\r\n".encode()
+            for _ in range(3):
+                assert await asyncio.to_thread(blocking, one.port, head, size) == 413
+
+
+@asynchronous
+async def test_a_client_of_the_standard_library_reads_413_for_a_batch_of_nine_mebibytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "_LINGER", 2)
+    async with doors() as one:
+        request = urllib.request.Request(f"http://127.0.0.1:{one.port}/small", b"x" * (9 * 1024 * 1024))
+        with pytest.raises(HTTPError) as refused:
+            await asyncio.to_thread(urllib.request.urlopen, request)
+        assert refused.value.code == 413
+        refused.value.close()
+
+
+@asynchronous
+async def test_a_body_that_comes_on_after_its_answer_is_thrown_away_to_its_end_and_so_is_the_next() -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        for _ in range(3):
+            await talk.say(b"POST /small HTTP/1.1\r\ncontent-length: 9000000\r\n\r\n")
+            assert (await talk.answer())[0] == 413
+            await talk.say(b"x" * 9_000_000)
+
+
+@asynchronous
+async def test_after_an_answer_no_more_is_read_than_a_bounded_amount_for_a_bounded_time() -> None:
+    async with doors(body_seconds=0.5) as one:
+        for body in (b"x" * 65_536, b"x"):
+            talk = await one.talk()
+            await talk.say(b"POST /small HTTP/1.1\r\nconnection: close\r\ncontent-length: 99000000\r\n\r\n")
+            assert (await talk.answer())[0] == 413
+            with suppress(ConnectionError):
+                while True:
+                    await talk.say(body)
+                    await asyncio.sleep(0)
+            await comes(lambda: one.connections == 0)
+
+
+@pytest.mark.parametrize("rest", [b"zz\r\n", b"1;" + b"a" * 100_000])
+@asynchronous
+async def test_what_is_wrong_in_a_body_after_the_last_answer_is_told_to_nobody(
+    rest: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        head = b"POST /unread HTTP/1.1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+        await talk.say(head)
+        assert await talk.answer() == (200, b"unread")
+        await talk.say(rest)
+        assert await talk.reader.read() == b""
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+@asynchronous
+async def test_after_the_last_answer_nothing_is_answered_that_was_sent_behind_its_body() -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        await talk.say(b"POST /small HTTP/1.1\r\nconnection: close\r\ncontent-length: 200000\r\n\r\n")
+        assert (await talk.answer())[0] == 413
+        await talk.say(b"x" * 200_000 + LIVE)
+        assert await talk.reader.read() == b""
 
 
 @asynchronous
