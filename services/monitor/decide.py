@@ -73,8 +73,8 @@ def _begun(data: RecordSeen) -> Iterator[Follow]:
 def dead_letter(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead]:
     """A new dead letter, or one that was sent again and is still refused: the same entry, one attempt more.
 
-    `given`: whether it names an erased referral, of which nothing is kept. Another may be erased at this moment, so it is
-    looked at once more when it is saved.
+    `given`: whether it names an erased referral, of which nothing is kept; nor is anything of one that no erasure could
+    find. Another may be erased at this moment, so it is looked at once more when it is saved.
     """
     data: DeadLetterSeen = event.data  # type: ignore[assignment]
     added = data.added
@@ -93,10 +93,21 @@ def dead_letter(state: Dead | None, event: Event, now: datetime, given: object) 
             )
         )
     letter = _new(data, attempts)
-    if given or len(data.names) > MOST_NAMES:
+    if given or len(data.names) > MOST_NAMES or _cannot_be_searched(letter):
         return Decision(_blank(letter))
     follow = [Follow(services.DeadLetterToErase(dl_id=letter.dl_id))] if letter.names else []
     return Decision(letter, follow)
+
+
+def _cannot_be_searched(letter: Dead) -> bool:
+    """Whether it is no text, packed or enciphered say, and names nobody that one can see."""
+    if letter.reason != "undecodable" or letter.names:
+        return False
+    try:
+        (letter.value or b"").decode()
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def _new(data: DeadLetterSeen, attempts: int) -> Dead:

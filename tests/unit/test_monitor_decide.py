@@ -1,5 +1,6 @@
 """What records do to the monitor's picture. It never refuses: it stores what it cannot read."""
 
+import gzip
 import json
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -273,6 +274,29 @@ def test_what_names_more_referrals_than_can_be_found_again_is_not_kept() -> None
     many = b" ".join(str(UUID(int=number, version=4)).encode() for number in range(1_001))
     dead = take(None, record("dead-letters", many, {"dl_id": "d1"}))
     assert (dead.erased, dead.value) == (True, None)
+
+
+def undecodable(value: bytes, reason: str = "undecodable", **headers: str) -> Dead:
+    dead = take(None, record("dead-letters", value, {"dl_id": "d1", "dl_reason": reason, **headers}))
+    assert isinstance(dead, Dead)
+    return dead
+
+
+@pytest.mark.parametrize("value", [b"\x80" * 100, gzip.compress(json.dumps({"needs": ["loneliness"]}).encode())])
+def test_of_bytes_that_are_no_text_and_name_nobody_nothing_is_kept_since_no_erasure_would_find_them(
+    value: bytes,
+) -> None:
+    dead = undecodable(value)
+    assert (dead.reason, dead.state, dead.erased, dead.value) == ("undecodable", "discarded", True, None)
+
+
+def test_what_is_text_or_names_a_referral_or_was_refused_for_another_reason_is_kept_byte_for_byte() -> None:
+    for value in (b"{no json", b"", json.dumps({"a": "\u00e4"}, ensure_ascii=False).encode()):
+        assert undecodable(value).value == value
+    for value in (f'{{"id": "{REFERRAL}", "unit": "\u00e4"}}'.encode("latin-1"), REFERRAL.encode("utf-16")):
+        assert undecodable(value).value == value
+    assert undecodable(b"\xff", ce_subject=REFERRAL).value == b"\xff"
+    assert undecodable(b"\xff", "handler_failed").value == b"\xff"
 
 
 def test_of_an_erased_referrals_events_the_outcome_stays_of_their_codes() -> None:
