@@ -78,7 +78,6 @@ class Book:
         """Every outcome is remembered, refusals too: a repetition next year must be recognised."""
         digest = "" if self.document.erased else event.digest
         self.document.ring = [*self.document.ring, Seen(event.source, event.id, attempt, digest, outcome)]
-        self.document.synthetic = self.document.synthetic or (event.synthetic and self.kind.marked)
         self.changed = True
 
     def apply(self, decision: Decision[Any], event: Event, now: datetime) -> None:
@@ -86,8 +85,9 @@ class Book:
 
         Raises `ValueError` where what follows breaks its contract; nothing is changed then.
         """
-        synthetic = event.synthetic or self.document.synthetic
+        synthetic = self._is_synthetic(event)
         events = [self._following(follow, event, now, synthetic=synthetic) for follow in decision.follow]
+        self.document.synthetic = synthetic and self.kind.marked
         self.document.state = decision.state
         self.scrubs = self.scrubs or decision.erase or decision.scrubs
         self.put_out([*events, *decision.also])
@@ -96,6 +96,11 @@ class Book:
             self._let_go_of_early(now)
             # A digest of a few answers could be found by trying them all.
             self.document.ring = [msgspec.structs.replace(seen, digest="") for seen in self.document.ring]
+
+    def _is_synthetic(self, event: Event) -> bool:
+        # What an aggregate was born as it stays: one event marked as a test would take a real referral out of every report.
+        born = self.document.state is not None
+        return self.document.synthetic if born and self.kind.marked else event.synthetic
 
     def _let_go_of_early(self, now: datetime) -> None:
         # They will have done nothing, which is remembered like any other outcome.
@@ -175,7 +180,6 @@ class Book:
             original=arrival.original,
         )
         self.document.early = [*self.document.early, early]
-        self.document.synthetic = self.document.synthetic or (event.synthetic and self.kind.marked)
         self.changed = True
         return None
 

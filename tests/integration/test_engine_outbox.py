@@ -142,3 +142,19 @@ async def test_what_follows_from_a_synthetic_referral_is_synthetic_for_good(worl
     await world.take(world.log.event(issue(), synthetic=True))
     await world.take(world.log.event(choose("a")))
     assert [header(record, "ce_synthetic") for record in world.wire.records] == ["true", "true"]
+
+
+REFERRALS = "/service/referral"
+
+
+async def test_no_event_makes_a_test_of_a_real_referral_nor_a_real_one_of_a_test(world: World) -> None:
+    """Whoever may send an event about it could take it out of every report, and keep it from every real place."""
+    await world.take(world.log.event(choose("early"), synthetic=True))
+    await world.take(world.log.event(issue()), world.log.event(choose("a"), synthetic=True))
+    await world.take(world.log.event(choose("refused"), synthetic=True))
+    assert {
+        header(record, "ce_synthetic") for record in world.wire.records if header(record, "ce_source") == REFERRALS
+    } == {""}
+    assert not (await world.document()).synthetic
+    await world.take(world.log.event(issue(2), synthetic=True), world.log.event(choose("a", 2)))
+    assert (await world.document(2)).synthetic
