@@ -13,6 +13,7 @@ import msgspec
 
 from services.monitor.model import (
     MOST_NAMES,
+    MOST_SEARCHED,
     Dead,
     DeadLetterSeen,
     DeadState,
@@ -21,6 +22,7 @@ from services.monitor.model import (
     RecordSeen,
     Traced,
     names_of,
+    size_of,
 )
 from shared.contracts import from_services as services
 from shared.contracts import topics
@@ -93,7 +95,8 @@ def dead_letter(state: Dead | None, event: Event, now: datetime, given: object) 
             )
         )
     letter = _new(data, attempts)
-    if given or len(data.names) > MOST_NAMES or _cannot_be_searched(letter):
+    too_much = len(data.names) > MOST_NAMES or size_of(data.original) > MOST_SEARCHED
+    if given or too_much or _cannot_be_searched(letter):
         return Decision(_blank(letter))
     follow = [Follow(services.DeadLetterToErase(dl_id=letter.dl_id))] if letter.names else []
     return Decision(letter, follow)

@@ -8,8 +8,11 @@ import msgspec
 
 from shared.contracts.fields import Data
 from shared.contracts.referral_code import referral_code
+from shared.engine.model import Original
 
 MOST_NAMES: Final = 1_000
+MOST_SEARCHED: Final = 128 * 1024
+"""Bytes of a dead letter, twice what an event may have: what is larger is not searched for a whole second, and not kept."""
 
 
 def digest_of(code: str) -> str:
@@ -25,6 +28,12 @@ def names_of(referral_id: str) -> tuple[str, str]:
 def name_of(code: str) -> str:
     """By what a code is found again. An erasure leaves no code, and a client may have said it to others."""
     return f"code:{digest_of(code)}"
+
+
+def size_of(original: Original) -> int:
+    """Bytes of key, value and headers."""
+    headers = sum(len(name) + len(value or b"") for name, value in original.headers)
+    return len(original.key or b"") + len(original.value or b"") + headers
 
 
 class Sighting(msgspec.Struct, frozen=True, array_like=True):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from services.monitor.model import name_of
+from services.monitor.model import MOST_SEARCHED, name_of, size_of
 from shared.contracts.fields import read_referral_id
 from shared.contracts.personal_identity import seen_in
 from shared.contracts.referral_code import read_code
@@ -26,8 +26,13 @@ _CODE = re.compile(r"(?<![0-9A-Za-z])(?=([0-9A-Za-z](?:[-\s_]{0,2}[0-9A-Za-z]){1
 
 
 def names_in(original: Original) -> tuple[str, ...]:
-    """Ids, as events have them, and names of codes; those of the event itself and its cause left out."""
+    """Ids, as events have them, and names of codes; those of the event itself and its cause left out.
+
+    None of what has more than `MOST_SEARCHED` bytes: nothing of it may be kept.
+    """
     found: dict[str, None] = {}
+    if size_of(original) > MOST_SEARCHED:
+        return ()
     for text in _texts(original):
         found |= dict.fromkeys(filter(None, map(read_referral_id, _spelled(_ID, text))))
         found |= dict.fromkeys(name_of(code) for typed in _spelled(_CODE, text) if (code := read_code(typed)))

@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord
 
 from services.monitor import decide
 from services.monitor.handlers import table
-from services.monitor.model import Dead, Erasure, Sighting, Traced, names_of
+from services.monitor.model import MOST_SEARCHED, Dead, Erasure, Sighting, Traced, names_of
 from services.monitor.named import names_in
 from services.monitor.traces import in_causal_order
 from shared.contracts.envelope import Event
@@ -297,6 +297,13 @@ def test_what_is_text_or_names_a_referral_or_was_refused_for_another_reason_is_k
         assert undecodable(value).value == value
     assert undecodable(b"\xff", ce_subject=REFERRAL).value == b"\xff"
     assert undecodable(b"\xff", "handler_failed").value == b"\xff"
+
+
+def test_of_a_letter_that_is_too_large_to_be_searched_nothing_is_kept() -> None:
+    """Searching a megabyte of hostile bytes took the monitor's loop for seconds."""
+    large = b'{"more": "%s"}' % (b"x" * MOST_SEARCHED)
+    assert (undecodable(large, "invalid").state, undecodable(large, "invalid").value) == ("discarded", None)
+    assert undecodable(large[:1_000], "invalid").value == large[:1_000]
 
 
 def test_of_an_erased_referrals_events_the_outcome_stays_of_their_codes() -> None:
