@@ -180,6 +180,8 @@ class Book:
             original=arrival.original,
         )
         self.document.early = [*self.document.early, early]
+        if self.document.state is None:  # of what was not born yet, what waits alone can tell
+            self.document.synthetic = event.synthetic and self.kind.marked
         self.changed = True
         return None
 
