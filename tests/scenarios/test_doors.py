@@ -111,6 +111,7 @@ async def endless_head(url: str, told: Counter[int]) -> None:
             await writer.drain()
             if answered.done():
                 break
+    await asyncio.wait([answered], timeout=10)  # the server closes once it has said so
     writer.close()
     told[await _status(answered)] += 1
 
