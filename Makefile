@@ -16,7 +16,7 @@ help: ## what there is
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: .venv/installed ## carries 1,000 referrals from regions to opistos and back, in 90 seconds where the machine is quiet
+demo: .venv/installed ## carries 1,000 referrals from regions to opistos and back, in about two minutes where the machine is quiet
 	$(BIN)/lahete demo
 
 WORKERS ?= 2

@@ -9,14 +9,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
 
 from starlette.requests import Request
 
 from shared.http.problems import ProblemError
 from shared.private import write_private
-
-ROLES: Final = ("ops", "reader", "service")
 
 
 class Keyring:
