@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared import faults
+from shared.addresses import may_hold_a_secret, without_secrets
 from shared.clock import Clock, read_clock
 from shared.cluster import Cluster, Mechanism, Security
 
@@ -30,6 +31,14 @@ def _positive(duration: timedelta) -> timedelta:
 Duration = Annotated[timedelta, AfterValidator(_positive)]
 
 
+def _login(of: str) -> str:
+    return f"a login belongs in {PREFIX}{of}_USER, its password in the file that {PREFIX}{of}_PASSWORD_FILE names"
+
+
+_OfKafka = Annotated[str, without_secrets(_login("KAFKA"))]
+_OfMongodb = Annotated[str, without_secrets(_login("MONGODB"))]
+
+
 class PlatformSettings(BaseSettings):
     """What every service needs."""
 
@@ -39,7 +48,7 @@ class PlatformSettings(BaseSettings):
         "production",
         description="what runs here; demo where `lahete run` brings engines of its own and nothing else is said",
     )
-    kafka: str = Field("127.0.0.1:9092", description="Kafka's bootstrap addresses, comma-separated")
+    kafka: _OfKafka = Field("127.0.0.1:9092", description="Kafka's bootstrap addresses, comma-separated")
     kafka_security: Security = Field("plaintext", description="how Kafka is spoken to")
     kafka_mechanism: Mechanism = Field("SCRAM-SHA-512", description="how the login is proven, where there is one")
     kafka_user: str = Field("", description="the login, where security is one of sasl; {service} is filled in")
@@ -62,7 +71,7 @@ class PlatformSettings(BaseSettings):
     log_bytes: int = Field(
         0, ge=0, description="bytes of unread events a partition may hold before intake answers 503; 0: no bound"
     )
-    mongodb: str = Field("", description="MongoDB's address, mongodb://host:port; empty: SQLite in LAHETE_STATE")
+    mongodb: _OfMongodb = Field("", description="MongoDB's address, mongodb://host:port; empty: SQLite in LAHETE_STATE")
     mongodb_database: str = Field(
         "lahete_{service}", pattern=r"^[A-Za-z0-9_{}-]{1,38}$", description="the service's own database"
     )
@@ -195,15 +204,19 @@ def read(settings: type[T]) -> T:
         stop_start("; ".join(_line(fault) for fault in error.errors(include_url=False)))
     except SettingsError as error:  # what is to be JSON and is none; the field stands in the message alone
         name = str(error).split('"')[1].upper()
-        stop_start(f"{PREFIX}{name} is {os.environ.get(PREFIX + name, '')[:80]!r}: {error.__cause__}")
+        stop_start(f"{PREFIX}{name}{_given(os.environ.get(PREFIX + name, ''))}: {error.__cause__}")
 
 
 def _line(fault: object) -> str:
     assert isinstance(fault, dict)
     setting, *inner = [str(part) for part in fault["loc"]] or [""]
     name = " ".join([PREFIX + setting.upper(), *inner]) if setting else ""
-    given = f" is {str(fault['input'])[:80]!r}" if fault["loc"] else ""
+    given = _given(str(fault["input"])) if fault["loc"] else ""
     return f"{name}{given}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+
+
+def _given(value: str) -> str:
+    return "" if may_hold_a_secret(value) else f" is {value[:80]!r}"
 
 
 def _secret(name: str, template: Path | None, service: str) -> str:

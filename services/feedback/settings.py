@@ -1,9 +1,10 @@
 """The feedback service's settings: how long a link to the form lasts, and under which address it is handed out."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from shared.addresses import without_secrets
 from shared.settings import PlatformSettings
 
 
@@ -11,7 +12,7 @@ class FeedbackSettings(PlatformSettings):
     """A link lasts by the real clock: it is in the hands of a person, not of the platform."""
 
     form_link_days: int = Field(30, ge=1, le=365, description="days, by the real clock, that a link to the form lasts")
-    public_url: str = Field(
+    public_url: Annotated[str, without_secrets("the form asks for no login")] = Field(
         "", max_length=200, description="the address participants reach this service at; empty: http://127.0.0.1:<port>"
     )
 

@@ -1,16 +1,20 @@
 """The monitor's settings: where the owners of events answer, and with which key it asks them."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
+from shared.addresses import without_secrets
 from shared.settings import PlatformSettings
+
+_Url = Annotated[str, without_secrets("the monitor's key belongs in the file that LAHETE_SERVICE_KEY_FILE names")]
 
 
 class MonitorSettings(PlatformSettings):
     """Addresses are of the services' HTTP; the key is read from a file, never from the environment."""
 
-    service_urls: dict[str, str] = Field({}, description="JSON: service to its base URL, for asking owners of events")
+    service_urls: dict[str, _Url] = Field({}, description="JSON: service to its base URL, for asking owners of events")
     service_key_file: Path = Field(Path(".lahete/service-key"), description="the key of service:monitor")
 
     def service_key(self) -> str:
