@@ -64,6 +64,7 @@ TABLE: Final[Mapping[int, Scenario]] = {
     34: Scenario("transactions, and clocks of any kind", full=(EMBEDDED, JAVA)),
     35: Scenario("an attack on the doors while referrals flow", full=(EMBEDDED, JAVA)),
     36: Scenario("an erasure with late arrivals", full=(EMBEDDED, JAVA)),
+    37: Scenario("a broker that stands still until the alarm", full=(EMBEDDED, JAVA)),
 }
 
 

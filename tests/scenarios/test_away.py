@@ -6,15 +6,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 
+import httpx
+import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from deploy.embedded.control import REPOSITORY
 from deploy.engines import Engine
 from shared.contracts.topics import DEAD_LETTERS
 from tests.scenarios.delays import delays
 from tests.scenarios.journeys import ON_KAFKA
 from tests.scenarios.load import under_load
 from tests.scenarios.referrals import chosen, missed, referral, referrals
+from tests.scenarios.send import Sender
 from tests.scenarios.sight import Sight
 from tests.scenarios.stage import Stage
 from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
@@ -24,6 +28,7 @@ ON_JAVA = {"proxied": True}
 
 KAFKA_AWAY = {EMBEDDED: 20.0, JAVA: 45.0} if ALL else {EMBEDDED: 4.0}
 DATABASE_AWAY = {EMBEDDED: 5.0, JAVA: 12.0}
+_SCRAPED_EVERY = 5.0
 GOES_ON_WITHIN = 15.0
 """Seconds, after a fault's end, until what waited for it is through: the engine's longest pause, and a new connection."""
 
@@ -63,6 +68,61 @@ def _out_of_order(sight: Sight, taken: Iterable[list[str]]) -> list[str]:
         if places != sorted(places):
             faults.append(f"{journey} stands as {places}")
     return faults
+
+
+@scenario(37)
+def test_a_broker_that_stands_still_is_told_by_every_service_until_the_alarm_fires(stage: Stage) -> None:
+    """SIGSTOP of Kafka's own process: its connections stay, nobody answers. Regions go on sending; SIGCONT after all.
+
+    Meanwhile each service lives and says that Kafka does not answer, and the alarm's own rule holds in every scrape for as
+    long as it asks. Afterwards all are ready by themselves, and what was sent meanwhile has its effect (the oracle).
+    """
+    alarm = _alarm("NotReady")
+    assert alarm["expr"] == "lahete_ready == 0"
+    waits = _seconds(alarm["for"])
+
+    async def play(sender: Sender) -> None:
+        sender.taken_within = 2 * waits
+        with stage.frozen("broker"):
+            sending = asyncio.create_task(sender.send_all(referrals(stage.rng, 20)))
+            await asyncio.to_thread(_fires, stage, waits)
+            assert sender.sent == 0
+            assert sender.retries > 0
+        await sending
+
+    stage.play(play)
+    stage.until(lambda: _all(stage, 200, 1), "all are ready by themselves", GOES_ON_WITHIN)
+    stage.judge()
+
+
+def _fires(stage: Stage, waits: float) -> None:
+    stage.until(lambda: _all(stage, 503, 0), "nobody is ready")
+    assert all("Kafka" in line for one in stage.instances for line in stage.missing(one))
+    since = time.monotonic()
+    while time.monotonic() - since <= waits:
+        time.sleep(_SCRAPED_EVERY)
+        assert _all(stage, 503, 0)
+
+
+def _all(stage: Stage, status: int, ready: float) -> bool:
+    return all(_readiness(stage, one) == (status, ready) for one in stage.instances)
+
+
+def _readiness(stage: Stage, instance: str) -> tuple[int, float]:
+    """What is asked of readiness by an orchestrator, and scraped by Prometheus. It lives, whatever these say."""
+    url = stage.place.urls[instance]
+    assert httpx.get(f"{url}/health/live", timeout=5, trust_env=False).status_code == 200
+    status = httpx.get(f"{url}/health/ready", timeout=5, trust_env=False).status_code
+    return status, stage.metric(instance, "lahete_ready", service=instance.partition("-")[0])
+
+
+def _alarm(name: str) -> dict[str, str]:
+    groups = yaml.safe_load((REPOSITORY / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))["groups"]
+    return next(dict(rule) for group in groups for rule in group["rules"] if rule.get("alert") == name)
+
+
+def _seconds(duration: str) -> float:
+    return float(duration.removesuffix("m")) * 60
 
 
 # --- the database
