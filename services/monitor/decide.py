@@ -32,6 +32,7 @@ from shared.contracts.topics import redrive_to
 from shared.engine.model import Decision, Follow, OutRecord, Rejected, Waits
 
 OPEN: Final[DeadState] = "open"
+REFERRAL_OPENED: Final = CLASSES["ReferralOpened"].type
 REFERRAL_ERASED: Final = CLASSES["ReferralErased"].type
 _TYPES: Final = frozenset(one.type for one in CLASSES.values())
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -61,6 +62,7 @@ def seen(state: Traced | None, event: Event, now: datetime, given: object) -> De
             correlation=data.correlation,
             causation=data.causation,
             codes=_left(data.codes) if given else data.codes,
+            opens=data.code_digest if data.type == REFERRAL_OPENED else "",
             first=data.sighting,
         )
     return Decision(_changed(state, seen=state.seen + 1), list(_begun(data)))
@@ -69,7 +71,7 @@ def seen(state: Traced | None, event: Event, now: datetime, given: object) -> De
 def _begun(data: RecordSeen) -> Iterator[Follow]:
     by_its_owner = data.sighting.topic == topics.events_of("referral")
     if data.type == REFERRAL_ERASED and by_its_owner and data.correlation:
-        yield Follow(services.ErasureToSpread(referral_id=data.correlation, nth=0))
+        yield Follow(services.ErasureToSpread(referral_id=data.correlation, code_digest=data.code_digest, nth=0))
 
 
 def dead_letter(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead]:
@@ -204,8 +206,8 @@ def spread(state: Erasure | None, event: Event, now: datetime, given: Found) -> 
     follow = [Follow(services.DeadLetterToErase(dl_id=dl_id), dl_id) for dl_id in given.letters]
     follow += [Follow(services.TraceToErase(traced=traced), traced) for traced in given.traced]
     if data.nth == 0 or given.more:
-        follow.append(Follow(services.ErasureToSpread(referral_id=data.referral_id, nth=data.nth + 1)))
-    return Decision(state or Erasure(names_of(data.referral_id)), follow)
+        follow.append(Follow(data.model_copy(update={"nth": data.nth + 1})))
+    return Decision(state or Erasure(names_of(data.referral_id, data.code_digest)), follow)
 
 
 def erase_letter(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead] | Waits:
@@ -219,7 +221,7 @@ def erase_trace(state: Traced | None, event: Event, now: datetime, given: object
     """The id, the status and the dates stay."""
     if state is None:
         return Decision(state)
-    return Decision(_changed(state, subject=state.correlation, codes=_left(state.codes)), scrubs=True)
+    return Decision(_changed(state, subject=state.correlation, codes=_left(state.codes), opens=""), scrubs=True)
 
 
 def _left(codes: Mapping[str, str]) -> dict[str, str]:

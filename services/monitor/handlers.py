@@ -14,18 +14,15 @@ from services.monitor.model import (
     Partner,
     RecordSeen,
     Traced,
-    digest_of,
     names_of,
 )
 from services.monitor.seen import receive
 from shared.contracts import topics
 from shared.contracts.envelope import Event
 from shared.contracts.from_services import ErasureToSpread
-from shared.contracts.referral_code import referral_code
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
-REFERRAL_OPENED = "fi.kulttuurilahete.ReferralOpened.v1"
 _TRACED = msgspec.json.Decoder(Document[Traced])
 _ENGINE = (Index(("outbox_since",)), Index(("due_at",)))
 EVENTS = Kind(
@@ -34,8 +31,7 @@ EVENTS = Kind(
     fields=lambda traced: {
         "correlation": traced.correlation or None,
         "event_id": traced.id,
-        # Of the event that tells the code to anybody: before it nobody has one in hand.
-        "code": digest_of(referral_code(traced.correlation)) if _is_opening(traced) else None,
+        "code": traced.opens or None,
     },
     marked=False,
 )
@@ -105,10 +101,6 @@ def table() -> Table:
     )
 
 
-def _is_opening(traced: Traced) -> bool:
-    return traced.type == REFERRAL_OPENED and traced.source == "/service/referral"
-
-
 def _event(event: Event) -> str:
     return f"{event.data.source} {event.data.event_id}"  # type: ignore[attr-defined]
 
@@ -141,7 +133,7 @@ async def _kept(state: Erasure | None, event: Event, store: Store, now: datetime
     if data.nth == 0:
         return Found()
     # A dead letter that was erased names nobody any more, so what is found is what is left.
-    names = names_of(data.referral_id)
+    names = names_of(data.referral_id, data.code_digest)
     letters = await store.versions(DEAD_LETTERS.collection.name, "names", names, limit=_AT_ONCE)
     rows = await store.find(
         EVENTS.collection.name,
@@ -150,7 +142,7 @@ async def _kept(state: Erasure | None, event: Event, store: Store, now: datetime
         offset=(data.nth - 1) * _AT_ONCE,
     )
     states = [_TRACED.decode(row.body).state for row in rows]
-    traced = [row.id for row, one in zip(rows, states, strict=True) if one and one.codes]
+    traced = [row.id for row, one in zip(rows, states, strict=True) if one and (one.codes or one.opens)]
     return Found(sorted(letters), traced, more=len(letters) == _AT_ONCE or len(rows) == _AT_ONCE)
 
 

@@ -1,13 +1,12 @@
 """What the monitor keeps: each event's envelope and where it was seen, each dead letter, each partner."""
 
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any, Final, Literal
 
 import msgspec
 
 from shared.contracts.fields import Data
-from shared.contracts.referral_code import referral_code
+from shared.contracts.referral_code import digest_of
 from shared.engine.model import Original
 
 MOST_NAMES: Final = 1_000
@@ -15,14 +14,9 @@ MOST_SEARCHED: Final = 128 * 1024
 """Bytes of a dead letter, twice what an event may have: what is larger is not searched for a whole second, and not kept."""
 
 
-def digest_of(code: str) -> str:
-    """By what a referral's code is found: after an erasure no store may hold the code itself."""
-    return blake2b(code.encode(), digest_size=8).hexdigest()
-
-
-def names_of(referral_id: str) -> tuple[str, str]:
-    """All that names one referral."""
-    return referral_id, name_of(referral_code(referral_id))
+def names_of(referral_id: str, code_digest: str) -> tuple[str, ...]:
+    """All that names one referral; `code_digest` is empty where it never had a code."""
+    return (referral_id, f"code:{code_digest}") if code_digest else (referral_id,)
 
 
 def name_of(code: str) -> str:
@@ -56,6 +50,8 @@ class Traced(msgspec.Struct, frozen=True, omit_defaults=True):
     correlation: str = ""
     causation: str = ""
     codes: dict[str, str] = {}
+    opens: str = ""
+    """The digest of the referral's code, of the event that tells it to anybody: before that nobody has it in hand."""
     first: Sighting | None = None
     seen: int = 0
 
@@ -94,7 +90,7 @@ class Erasure(msgspec.Struct, frozen=True):
     """A referral that was erased: what comes later and names it keeps nothing."""
 
     names: tuple[str, ...]
-    """Its id, and the name of its code."""
+    """Its id, and the name of its code where it had one."""
 
 
 class Partner(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -119,6 +115,7 @@ class RecordSeen(Data):
     correlation: str
     causation: str
     codes: dict[str, str]
+    code_digest: str
     sighting: Any
 
     @property

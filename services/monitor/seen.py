@@ -4,8 +4,9 @@ Its aggregates are events and dead letters, so a record is known by where it sta
 is how a repetition is counted. Only what the monitor itself acts on is read by the contracts.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -19,6 +20,7 @@ from shared.contracts.errors import EventError
 from shared.contracts.fields import Data, read_referral_id
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.personal_identity import mask
+from shared.contracts.referral_code import digest_of
 from shared.engine.model import Original, Table
 from shared.engine.receive import Arrival, route
 from shared.engine.when import came_at
@@ -82,6 +84,7 @@ def _sighting(original: Original) -> Sighting:
 def _seen(raw: Raw, original: Original) -> RecordSeen:
     known = _known(raw, original)
     sender = _sender(original.topic, known)
+    data = _data(sender, raw)
     # A record that nobody can read has no id of its own: it is traced by where it stands.
     nameless = f"{original.topic}/{original.partition}/{original.offset}"
     return RecordSeen.model_construct(
@@ -92,7 +95,8 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
         about=known.get("subject", ""),
         correlation=_referral(sender, known),
         causation=known.get("causationid", ""),
-        codes=_codes(sender, raw),
+        codes={name: mask(str(data[name]))[:80] for name in _CODES if name in data},
+        code_digest=_code_digest(data) if sender == "/service/referral" else "",
         sighting=_sighting(original),
     )
 
@@ -114,16 +118,21 @@ def _referral(sender: str, known: dict[str, str]) -> str:
     return next((id_ for one in spelled if (id_ := read_referral_id(one))), "")
 
 
-def _codes(sender: str, raw: Raw) -> dict[str, str]:
+def _data(sender: str, raw: Raw) -> dict[str, Any]:
+    """What the event says, where that may be looked into; else nothing."""
     if not is_a_service(sender) and "Withdrawn" not in raw.type and "Cancelled" not in raw.type:
         return {}
     try:
         data = msgspec.json.decode(raw.data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return {}
-    if not isinstance(data, dict) or raw.type.endswith("PartnerRegistered.v1"):
-        return {}
-    return {name: mask(str(data[name]))[:80] for name in _CODES if name in data}
+    return data if isinstance(data, dict) and not raw.type.endswith("PartnerRegistered.v1") else {}
+
+
+def _code_digest(data: Mapping[str, Any]) -> str:
+    if code := data.get("referral_code"):
+        return digest_of(str(code))
+    return str(data.get("code_digest") or "")
 
 
 def _dead_letter(original: Original) -> DeadLetterSeen:

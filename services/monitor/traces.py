@@ -14,10 +14,10 @@ from starlette.routing import BaseRoute, Route
 
 from services.monitor import dead_letters_api
 from services.monitor.decide import REFERRAL_ERASED
-from services.monitor.model import Dead, Traced, digest_of
+from services.monitor.model import Dead, Traced
 from services.monitor.owners import Owners
 from shared.contracts.envelope import written
-from shared.contracts.referral_code import read_code
+from shared.contracts.referral_code import digest_of, read_code
 from shared.engine.model import Document
 from shared.http.audit import record_access
 from shared.http.keys import must_be

@@ -58,6 +58,8 @@ def concerns_region_and_opisto(
         return Decision(state, [word] if word else ())
     if state is None or state.region is None:
         return Waits("ReferralIssued")
+    if event.name in OF_THE_OPISTO and not state.code:
+        return Waits("ReferralOpened")
     data = event.data.model_dump(mode="json")
     follow = []
     if event.name in OF_THE_REGION:
@@ -71,6 +73,8 @@ def concerns_region_and_opisto(
             places={**state.places, activity: says},
             recipients=_with(state.recipients, data["organiser"]),
         )
+    if isinstance(event.data, services.ReferralOpened):
+        state = _changed(state, code=event.data.referral_code)
     return Decision(_remembering(state, event), follow)
 
 

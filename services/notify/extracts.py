@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from services.notify.model import Told
 from shared.contracts.envelope import Event
-from shared.contracts.referral_code import referral_code
 
 OF_THE_REGION: Final = frozenset(
     {
@@ -32,7 +31,7 @@ OF_THE_REGION: Final = frozenset(
 OF_ENROLMENT: Final = frozenset({"EnrolmentConfirmed", "EnrolmentCancelled"})
 """What an organiser says, of which the region is told once it counts for the referral."""
 OF_THE_OPISTO: Final = frozenset({"PlaceReserved", "PlaceWaitlisted", "PlaceReleased"})
-_INSIDE: Final = frozenset({"number", "answer", "request", "given_at", "promoted", "by_enrolment"})
+_INSIDE: Final = frozenset({"number", "answer", "request", "given_at", "promoted", "by_enrolment", "code_digest"})
 
 
 def extract_for_region(event: Event) -> dict[str, Any]:
@@ -48,7 +47,7 @@ def extract_for_opisto(referral: Told, data: Mapping[str, Any]) -> dict[str, Any
     """What an opisto is told of a place."""
     return {
         "referral_id": referral.id,
-        "referral_code": referral_code(referral.id),
+        "referral_code": referral.code,
         "activity_id": data["activity_id"],
         "languages": list(referral.languages),
         "accessibility": list(referral.accessibility),

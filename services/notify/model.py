@@ -8,6 +8,8 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
 
     id: str
     region: str | None = None
+    code: str = ""
+    """What the client shows at the opisto; ReferralOpened tells it."""
     languages: tuple[str, ...] = ()
     accessibility: tuple[str, ...] = ()
     issued: tuple[str, str] = ("", "")

@@ -16,7 +16,7 @@ from shared.contracts.envelope import Event, written
 from shared.contracts.errors import Problem
 from shared.contracts.from_services import CodeLookedUp
 from shared.contracts.identity import finer_and_id
-from shared.contracts.referral_code import read_code, referral_code
+from shared.contracts.referral_code import read_code
 from shared.contracts.topics import LOG_KEPT_DAYS
 from shared.engine.model import Document
 from shared.http.audit import record_access, record_look, referral_asked
@@ -205,7 +205,7 @@ def answer(request: Request, state: Referral) -> dict[str, Any]:
     states = [session["state"] for session in sessions]
     return {
         "referral_id": state.id,
-        "referral_code": referral_code(state.id),
+        "referral_code": state.code,
         "status": view.status,
         "outcome": view.ended.outcome if view.ended else None,
         "issued_at": _written(state.first_issued_at),

@@ -5,6 +5,7 @@ events that follow, or that it must wait, or why not.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -35,7 +36,7 @@ from services.referral.relation import looked_up, with_look_up
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
-from shared.contracts.referral_code import referral_code
+from shared.contracts.referral_code import digest_of
 from shared.engine.model import Decision, Due, Follow, Rejected, Waits
 
 MAX_FOLLOWED: Final = 64
@@ -51,9 +52,18 @@ ITS_ISSUE: Final = Waits("ReferralIssued")
 # --- what comes from outside
 
 
-def issued(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+@dataclass(frozen=True)
+class Opening:
+    """What an issue is judged with: `code` becomes the referral's if it has none."""
+
+    durations: Durations
+    code: str
+
+
+def issued(state: Referral | None, event: Event, now: datetime, opening: Opening) -> Decided:
     """Opens the referral, or replaces what was issued. It takes no place away."""
     data: outside.ReferralIssued = event.data  # type: ignore[assignment]
+    durations = opening.durations
     state = state or Referral(data.referral_id)
     if state.issued and state.issued.source != event.source:
         return ITS_ISSUE
@@ -65,7 +75,12 @@ def issued(state: Referral | None, event: Event, now: datetime, durations: Durat
     if state.issued and (state.issued.time, state.issued.id) > (latest.time, latest.id):
         latest = state.issued
     opened = not state.issued
-    state = _changed(state, issued=latest, first_issued_at=min(first, event.time) if first else event.time)
+    state = _changed(
+        state,
+        code=state.code or opening.code,
+        issued=latest,
+        first_issued_at=min(first, event.time) if first else event.time,
+    )
     return _told(state, event, now, durations, opened=opened)
 
 
@@ -377,7 +392,7 @@ def _opening(state: Referral, durations: Durations) -> told.ReferralOpened:
     return told.ReferralOpened(
         referral_id=state.id,
         region=state.issued.source.rpartition("/")[2],
-        referral_code=referral_code(state.id),
+        referral_code=state.code,
         deadlines=tuple(told.Deadline(what=deadline.what, due_at=deadline.due_at) for deadline in deadlines),
     )
 
@@ -501,7 +516,8 @@ def _erased(state: Referral, event: Event, durations: Durations, now: datetime) 
             ended = view.ended
     forget = list(_forgetting(state, event.time))
     # Before all else: what is told of the end afterwards stays in the feeds, which are blanked by it.
-    erased = told.ReferralErased(referral_id=state.id, issuer=issuer)
+    digest = digest_of(state.code) if state.code else None
+    erased = told.ReferralErased(referral_id=state.id, issuer=issuer, code_digest=digest)
     ended_matching = told.MatchingEnded(referral_id=state.id, number=state.matching.number + 1)
     follow = [Follow(erased), *forget, Follow(ended_matching)]
     if ended != state.told.closed:

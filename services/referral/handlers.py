@@ -1,13 +1,16 @@
 """Which event concerns a referral, and which function decides."""
 
+from datetime import datetime
+from secrets import randbits
+
 from services.referral import decide
 from services.referral.fold import Durations
 from services.referral.model import Access, Referral
 from shared.contracts.envelope import Event
-from shared.contracts.referral_code import referral_code
+from shared.contracts.referral_code import BITS, code_of
 from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of, redrive_to
 from shared.engine.model import Decide, Handler, Kind, Table
-from shared.store import Collection, Index
+from shared.store import Collection, Index, Store
 
 COLLECTION = Collection("referrals", (Index(("outbox_since",)), Index(("due_at",)), Index(("code",))))
 
@@ -38,6 +41,9 @@ def table(durations: Durations) -> Table:
     def by_referral(decision: Decide) -> Handler:
         return Handler(referrals, _referral, decision)
 
+    async def with_a_code(state: Referral | None, event: Event, store: Store, now: datetime) -> decide.Opening:
+        return decide.Opening(durations, code_of(randbits(BITS)))
+
     return Table(
         service="referral",
         topics=(
@@ -52,7 +58,7 @@ def table(durations: Durations) -> Table:
         kinds=(referrals, ACCESSES),
         given=durations,
         handlers={
-            "ReferralIssued": by_referral(decide.issued),
+            "ReferralIssued": Handler(referrals, _referral, decide.issued, with_a_code),
             "ActivityChosen": by_referral(decide.chosen),
             "ReferralWithdrawn": by_referral(decide.withdrawn),
             "EnrolmentConfirmed": by_referral(decide.enrolment_confirmed),
@@ -95,7 +101,7 @@ def _disclosure(event: Event) -> str | None:
 
 
 def _fields(state: Referral) -> dict[str, str | None]:
-    return {"code": referral_code(state.id) if state.issued else None}
+    return {"code": state.code or None}
 
 
 def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:

@@ -190,6 +190,8 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     """One referral's document."""
 
     id: str
+    code: str = ""
+    """Drawn when it was opened. It is found by this at a desk, and erased with the rest."""
     first_issued_at: datetime | None = None
     issued: Issued | None = None
     facts: tuple[Fact, ...] = ()

@@ -124,9 +124,11 @@ class ReferralErased(AboutReferral):
 
     `issuer`: the region that issued it or, where nothing was issued yet, that withdrew the consent. `log_kept_days`: for
     how long at most Kafka's log still holds what was sent before. `audit`: who looked is kept for a term of its own.
+    `code_digest`: by what texts that hold its code are found, where it had one.
     """
 
     issuer: Source
+    code_digest: str | None = None
     log_kept_days: Count = LOG_KEPT_DAYS
     audit: Literal["own_term"] = "own_term"
 
@@ -449,9 +451,11 @@ class ErasureToSpread(AboutReferral):
     """The monitor to itself: what it keeps of an erased referral goes.
 
     `nth` 0 marks the referral, so that what comes later keeps nothing; each further one finds some of what is there.
+    `code_digest` is of ReferralErased, or empty.
     """
 
     nth: Count
+    code_digest: str = ""
 
 
 class DeadLetterToErase(Data):

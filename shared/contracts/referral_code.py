@@ -1,20 +1,27 @@
-"""The code a client shows at an opisto's desk: 12 characters of Crockford's base32, made from the referral's id.
+"""The code a client shows at an opisto's desk: 12 characters of Crockford's base32, drawn when the referral is opened.
 
-Eleven characters carry 55 bits of a digest of the id; the twelfth is a check character of the same alphabet, the sum
-of the others weighed by their odd places, so that one wrong or two swapped neighbours are seen in most cases.
+Eleven characters carry 55 bits of chance: who knows a referral's id knows nothing of its code, and that any two of a
+million referrals have the same one happens once in 70,000 times. The twelfth is a check character of the same alphabet, the sum of
+the others weighed by their odd places, so that one wrong or two swapped neighbours are seen in most cases.
 """
 
 from hashlib import blake2b
+from typing import Final
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+BITS: Final = 55
+ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 
-def referral_code(referral_id: str) -> str:
-    """The code of a referral, without hyphens."""
-    bits = int.from_bytes(blake2b(referral_id.encode(), digest_size=7, person=b"referral").digest(), "big") >> 1
-    digits = "".join(ALPHABET[bits >> shift & 31] for shift in range(50, -5, -5))
+def code_of(chance: int) -> str:
+    """The code, without hyphens, that `BITS` bits of chance make."""
+    digits = "".join(ALPHABET[chance >> shift & 31] for shift in range(BITS - 5, -5, -5))
     return digits + _check(digits)
+
+
+def digest_of(code: str) -> str:
+    """By what a code is found where the code itself may not be kept, 16 hexadecimal digits."""
+    return blake2b(code.encode(), digest_size=8).hexdigest()
 
 
 def read_code(typed: str) -> str | None:

@@ -12,7 +12,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.fields import Data
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import OPISTO, Meeting, a_referral, at, event
-from tests.unit.network import DURATIONS
+from tests.unit.network import DURATIONS, given_to
 
 TABLE = table(DURATIONS)
 TWO_SESSIONS: tuple[Meeting, ...] = (("s1", 20), ("s2", 30))
@@ -135,7 +135,7 @@ def take(state: Referral | None, came: Event) -> Decision[Referral]:
 def outcome_of(state: Referral | None, came: Event) -> Decision[Referral] | Waits | Rejected:
     """What one event does, a refusal included."""
     name = "DeadlinePassed/referrals" if came.name == "DeadlinePassed" else came.name
-    return TABLE.handlers[name].decide(state, came, came.time, DURATIONS)
+    return TABLE.handlers[name].decide(state, came, came.time, given_to(name))
 
 
 def after(*events: Event, state: Referral | None = None) -> Referral:

@@ -11,10 +11,10 @@ from services.notify.model import Recipient, Told
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as services
 from shared.contracts.envelope import Event
-from shared.contracts.referral_code import referral_code
 from shared.engine.model import Decision, OutBlank, OutRow, Waits
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
+CODE = "DKGDM5F8QK4V"
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 REGION, OPISTO = "/region/08", "/opisto/x"
 HANDLERS = table().handlers
@@ -60,8 +60,12 @@ def step(state: Any, event: Event) -> Decision[Any]:
 
 
 def referral(**changes: Any) -> Told:
-    state: Told = step(None, issued(**changes)).state  # type: ignore[assignment]
+    state: Told = step(step(None, issued(**changes)).state, opened()).state  # type: ignore[assignment]
     return state
+
+
+def opened() -> Event:
+    return happened(services.ReferralOpened(referral_id=REFERRAL, region="06", referral_code=CODE, deadlines=()))
 
 
 def extracts(decision: Decision[Any]) -> dict[str, Any]:
@@ -74,14 +78,16 @@ def extracts(decision: Decision[Any]) -> dict[str, Any]:
 
 
 def erased() -> Event:
-    return happened(services.ReferralErased(referral_id=REFERRAL, issuer=REGION), "/service/referral", "w")
+    return happened(
+        services.ReferralErased(referral_id=REFERRAL, issuer=REGION, code_digest="77"), "/service/referral", "w"
+    )
 
 
 def test_a_place_is_told_to_the_region_and_of_it_to_the_opisto_only_what_it_needs() -> None:
     told = extracts(step(referral(), reserved()))
     assert told[OPISTO] == {
         "referral_id": REFERRAL,
-        "referral_code": referral_code(REFERRAL),
+        "referral_code": CODE,
         "activity_id": "kuoro",
         "languages": ["sv", "fi"],
         "accessibility": ["step_free"],
@@ -100,6 +106,11 @@ def test_an_opisto_is_not_told_twice_of_the_same_place() -> None:
 def test_what_comes_before_its_referral_waits() -> None:
     decided = HANDLERS["PlaceReserved"].decide(None, reserved(), NOW, None)
     assert isinstance(decided, Waits)
+
+
+def test_a_place_waits_for_the_code_that_its_opisto_is_told() -> None:
+    unopened = step(None, issued()).state
+    assert HANDLERS["PlaceReserved"].decide(unopened, reserved(), NOW, None) == Waits("ReferralOpened")
 
 
 def test_a_region_is_told_of_enrolment_with_the_opisto_that_sent_it() -> None:

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.referral import decide, relation
-from services.referral.fold import Durations, View, fold
+from services.referral.fold import View, fold
 from services.referral.handlers import table
 from services.referral.model import Referral
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
-from shared.contracts.referral_code import referral_code
+from shared.contracts.referral_code import digest_of, read_code
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import (
     ANOTHER_REGION,
@@ -33,9 +33,9 @@ from tests.unit.facts import (
     recorded,
     withdrawn,
 )
+from tests.unit.network import CODE, DURATIONS, given_to
 
 DAYS = timedelta(days=1)
-DURATIONS = Durations(30 * DAYS, 14 * DAYS, 7 * DAYS, 14 * DAYS, 14 * DAYS)
 HANDLERS = table(DURATIONS).handlers
 SESSIONS = (("s1", 20.0), ("s2", 30.0))
 
@@ -59,7 +59,7 @@ class Life:
 
     def step(self, event: Event) -> "Life":
         name = event.name if event.name != "DeadlinePassed" else "DeadlinePassed/referrals"
-        decision = HANDLERS[name].decide(self.state, event, event.time, DURATIONS)
+        decision = HANDLERS[name].decide(self.state, event, event.time, given_to(name))
         assert isinstance(decision, Decision), decision
         self.state, self.follow = decision.state, list(decision.follow)
         return self
@@ -138,14 +138,38 @@ def test_issuing_opens_it_with_its_code_and_its_deadline() -> None:
     life = Life(issued())
     opened = life.follow[0].data
     assert isinstance(opened, told.ReferralOpened)
-    assert opened.referral_code == referral_code(a_referral())
+    assert opened.referral_code == CODE
     assert [(one.what, one.due_at) for one in opened.deadlines] == [("match", at(30))]
     assert life.view.status == "issued"
 
 
+def test_a_referral_issued_anew_keeps_its_code_and_its_erasure_tells_what_finds_it() -> None:
+    life = Life(issued())
+    again = decide.issued(life.state, issued(5), at(5), decide.Opening(DURATIONS, "ANOTHER"))
+    assert isinstance(again, Decision)
+    assert again.state is not None
+    assert again.state.code == CODE
+    erased = life.step(withdrawn(6, reason="consent_withdrawn"))
+    assert erased.state is not None
+    assert erased.state.code == ""
+    assert erased.follow[0].data == told.ReferralErased(
+        referral_id=a_referral(), issuer=REGION, code_digest=digest_of(CODE)
+    )
+
+
+@pytest.mark.asyncio
+async def test_who_knows_a_referrals_id_knows_nothing_of_its_code() -> None:
+    look_up = HANDLERS["ReferralIssued"].look_up
+    assert look_up is not None
+    nothing: Any = None
+    codes = {(await look_up(None, issued(), nothing, at(0))).code for _ in range(100)}
+    assert len(codes) == 100
+    assert all(read_code(code) == code for code in codes)
+
+
 def test_what_comes_before_the_referral_waits_for_it() -> None:
     for event in (chosen(1), confirmed(1), off_the_list(1), recorded(21), withdrawn(1), answered(40)):
-        assert isinstance(HANDLERS[event.name].decide(None, event, event.time, DURATIONS), Waits)
+        assert isinstance(HANDLERS[event.name].decide(None, event, event.time, given_to(event.name)), Waits)
 
 
 def test_another_regions_event_waits_as_where_there_is_no_such_referral() -> None:
@@ -418,7 +442,7 @@ def by_stranger(days: float, activity: str = "x") -> list[Event]:
 
 
 def decided(life: Life, event: Event) -> Any:
-    return HANDLERS[event.name].decide(life.state, event, event.time, DURATIONS)
+    return HANDLERS[event.name].decide(life.state, event, event.time, given_to(event.name))
 
 
 def test_a_strangers_word_waits_and_says_nothing_of_whether_there_is_a_referral() -> None:

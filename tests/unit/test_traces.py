@@ -15,7 +15,6 @@ from aiokafka import ConsumerRecord
 from services.monitor import api, handlers
 from services.monitor.owners import Owners
 from shared.clock import Clock
-from shared.contracts.referral_code import referral_code
 from shared.engine.batch import Processor
 from shared.engine.publish import Publisher, Record
 from shared.http.keys import Keyring, hash_of, write_hashes
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.asyncio
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 OPENED = "0d9a527b-1e5c-574c-8a0e-3f1f6a2d8c11"
 LETTER = "aa9a527b-1e5c-574c-8a0e-3f1f6a2d8c11"
-CODE = referral_code(REFERRAL)
+CODE = "DKGDM5F8QK4V"
 
 
 class Monitor:
@@ -70,6 +69,8 @@ class Monitor:
 
     async def event(self, name: str, id_: str, value: bytes = b"{}", **more: str) -> None:
         """One of the referral's, as the referral service tells it."""
+        if name == "ReferralOpened":
+            value = msgspec.json.encode({"referral_id": REFERRAL, "referral_code": CODE})
         said = {
             "ce_specversion": "1.0",
             "ce_id": id_,

@@ -22,7 +22,6 @@ from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.fields import Data
 from shared.contracts.from_outside import Consent, ReferralIssued, ReferralWithdrawn
 from shared.contracts.from_services import AccessRecorded, ReferralOpened
-from shared.contracts.referral_code import referral_code
 from shared.engine.batch import Processor
 from shared.engine.publish import Record
 from tests.unit.doors import OPISTO, REGION, Door, key
@@ -239,10 +238,10 @@ def _of_version(version: str) -> str:
 
 @pytest.mark.asyncio
 async def test_a_code_that_no_referral_has_or_has_any_more_is_looked_up_without_being_kept(referral: Served) -> None:
-    code = referral_code(REFERRAL)
+    code = (await referral.asks(ADDRESS, REGION)).json()["referral_code"]
     await referral.told(said(ReferralWithdrawn(referral_id=REFERRAL, reason="consent_withdrawn")))
     referral.written.clear()
-    for spelled in (code, code.lower(), referral_code(UNKNOWN)):
+    for spelled in (code, code.lower(), "DKGDM5F8QK4V"):
         assert (await referral.asks(f"/v1/codes/{spelled}", OPISTO)).status_code == 404
     assert [(one["action"], one["what"], one["allowed"]) for one in referral.audited()] == [
         ("look_up_code", "a code that no referral has", False)
