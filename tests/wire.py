@@ -41,6 +41,8 @@ class Wired:
     headers: Headers = ()
     time: int = 0
     """Milliseconds after the batch's."""
+    said: int | None = None
+    """The offset that it says it has, from the batch's first on; else its place."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Wire:
     producer: int = -1
     crc: int | None = None
     codec_number: int | None = None
+    last: int | None = None
+    """The offset of its last record, from its first on, that it says it has; else so many as there are."""
     packed: bytes | None = None
     """What stands where the records stand."""
 
@@ -65,7 +69,7 @@ class Wire:
         packed = pack(plain) if self.packed is None else self.packed
         attributes = self.attributes | (number if self.codec_number is None else self.codec_number)
         times = [self.time + one.time for one in self.records] or [self.time]
-        head = [self.base, _HEAD.size - 12 + len(packed), 0, 2, 0, attributes, max(0, len(self.records) - 1)]
+        head = [self.base, _HEAD.size - 12 + len(packed), 0, 2, 0, attributes, self._last_place()]
         last = _in_64_bits(max(times))
         batch = bytearray(
             _HEAD.pack(*head, self.time, last, self.producer, 0 if self.producer >= 0 else -1, -1, len(self.records))
@@ -75,10 +79,14 @@ class Wire:
         struct.pack_into(">I", batch, _CRC_AT, crc)
         return bytes(batch)
 
+    def _last_place(self) -> int:
+        return max(0, len(self.records) - 1) if self.last is None else self.last
+
 
 def _record(record: Wired, index: int) -> bytes:
     headers = b"".join(_sized(name) + _sized(value) for name, value in record.headers)
-    body = b"\x00" + _number(record.time) + _number(index) + _sized(record.key) + _sized(record.value)
+    said = index if record.said is None else record.said
+    body = b"\x00" + _number(record.time) + _number(said) + _sized(record.key) + _sized(record.value)
     body += _number(len(record.headers)) + headers
     return _number(len(body)) + body
 

@@ -18,7 +18,7 @@ from aiokafka.errors import ConsumerStoppedError
 
 from shared.cluster import Cluster
 from shared.contracts import topics
-from shared.engine import codecs
+from shared.engine import codecs, places
 from shared.engine.when import came_at
 
 _INTAKE: Final = (topics.INTAKE_HTTP, "intake.region.*", "intake.opisto.*")
@@ -76,6 +76,7 @@ class LagReader:
 
     def __init__(self, kafka: Cluster, reads: Reads = READS) -> None:
         codecs.bound()
+        places.bound()
         self._reads = reads
         self._client = AIOKafkaClient(**kafka.options())
         self._consumers = {service: _consumer(kafka, service) for service in reads}

@@ -21,7 +21,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.cluster import Cluster
-from shared.engine import codecs, metrics
+from shared.engine import codecs, metrics, places
 from shared.engine.batch import Batch, Processor
 from shared.engine.fuse import FuseOpen
 from shared.engine.ground import Ground
@@ -73,6 +73,7 @@ class Loop:
         ground: Ground | None = None,
     ) -> None:
         codecs.bound()
+        places.bound()
         self.processor = processor
         self.service = processor.table.service
         self.lost: str | None = None

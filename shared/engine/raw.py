@@ -1,6 +1,7 @@
 """A stretch of a partition's log as the broker gives it, read with more patience than Kafka's client has. Looks at bytes alone.
 
-aiokafka reads what it can. Where it fails, the one batch is read by hand, in which a header's name may be any bytes; what
+aiokafka reads what it can. Where it fails, the one batch is read by hand, in which a header's name may be any bytes and a
+record's offset is its place; what
 nobody can read (a wrong checksum, an unknown codec, a record that breaks off) becomes an `Unreadable` in its place, with
 the offsets that it covers. So a log is always read on.
 
@@ -14,10 +15,10 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
 from shared.engine import codecs
+from shared.engine.places import Placed
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Of records that are taken together: what is refused of them is kept in a document until it is out."""
@@ -78,7 +79,12 @@ class _Batch(NamedTuple):
 
     @property
     def last(self) -> int:
-        return self.base + self.last_delta
+        # Fewer records than offsets: compaction took the others. Of more, or as many, it is the number that counts.
+        return self.base + max(self.last_delta, self.records - 1)
+
+    @property
+    def is_compacted(self) -> bool:
+        return self.last_delta >= self.records
 
 
 def read(
@@ -93,9 +99,7 @@ def read(
     if not raw:
         return Stretch((), start)
     checks_crcs = True
-    reader = PartitionRecords(
-        partition, MemoryRecords(raw), list(aborted), start, None, None, checks_crcs, READ_COMMITTED
-    )
+    reader = PartitionRecords(partition, Placed(raw), list(aborted), start, None, None, checks_crcs, READ_COMMITTED)
     found: list[ConsumerRecord] = []
     try:
         found.extend(_bounded(reader, most))  # what came before a failure stays in it
@@ -161,10 +165,12 @@ def _records(partition: TopicPartition, raw: bytes, batch: _Batch) -> Iterator[C
     if codec not in _UNPACK:
         raise ValueError(f"its codec is {codec}, which nobody knows")
     reader = _Reader(_UNPACK[codec](raw[_HEADER.size :]))
-    for _ in range(batch.records):
-        record = reader.record(partition, batch)
-        if not batch.base <= record.offset <= batch.last:
+    lowest = batch.base
+    for place in range(batch.records):
+        record = reader.record(partition, batch, None if batch.is_compacted else place)
+        if not lowest <= record.offset <= batch.last:
             raise ValueError(f"a record says that its offset is {record.offset}")
+        lowest = record.offset + 1
         yield record
 
 
@@ -175,11 +181,13 @@ class _Reader:
         self._bytes = unpacked
         self._at = 0
 
-    def record(self, partition: TopicPartition, batch: _Batch) -> ConsumerRecord:
+    def record(self, partition: TopicPartition, batch: _Batch, place: int | None) -> ConsumerRecord:
+        """The next one; without a place it says itself where it stands."""
         length = self._number()
         end = self._at + length
         self._take(1)  # attributes, of which there are none
-        after, offset = self._number(), batch.base + self._number()
+        after, said = self._number(), self._number()
+        offset = batch.base + (said if place is None else place)
         key, value = self._nullable(), self._nullable()
         headers = tuple(self._header() for _ in range(self._count()))
         if self._at != end:

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,23 @@ async def test_beside_batches_that_nobody_can_read_everything_flows_and_of_each_
     assert all(f"of {OWN}[0] cannot be read" in header(letter, "dl_error") for letter in letters)
     told = [record for record in await everything_on(broker, "referral.events") if b'"undecodable"' in record.value]
     assert len(told) == len(letters)
+    assert one.loop.lacks() is None
+
+
+@pytest.mark.parametrize("codec", ["none", "zstd"])
+async def test_the_offset_that_a_record_says_it_has_is_data(broker: Cluster, one: Running, codec: str) -> None:
+    """Deltas that stand still, jump far beyond the end, go back or are below 0: each record takes effect, and lag ends."""
+    numbers = count(1)
+    odd = [(0, 0, 0), (0, 2**31 - 1, 1), (2, 1, 0), (-3, -2, -1)]
+    batches = [
+        Wire([dataclasses.replace(issued(next(numbers)), said=said) for said in deltas], codec) for deltas in odd
+    ]
+    taken = await produce(broker, OWN, *(batch.encoded() for batch in batches), Wire([issued(next(numbers))]).encoded())
+    assert [answer.code for answer in taken] == [0] * len(taken)
+    for number in range(1, next(numbers)):
+        await one.holds(number, 1)
+    await all_is_read(broker, one.world.table)
+    assert await everything_on(broker, "dead-letters") == []
     assert one.loop.lacks() is None
 
 

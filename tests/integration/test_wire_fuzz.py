@@ -51,6 +51,7 @@ REFERRALS = st.lists(st.tuples(NAMES, ANY_BYTES), max_size=2).map(
     lambda more: [issued(next(NUMBERS), *((b"x-" + name, value) for name, value in more))]
 )
 CLOCKS = st.sampled_from([0, -1, 1_790_000_000_000, 1_790_000_000_000_000, 2**63 - 1, -(2**63)])
+SAID = st.none() | st.integers(-3, 6) | st.sampled_from([2**31 - 1, -(2**31), 2**62])
 BATCHES = st.one_of(
     st.builds(Wire, SOME | REFERRALS, st.sampled_from([*CODECS]), time=CLOCKS),
     st.builds(Wire, SOME, crc=st.integers(0, 2**32 - 1)),
@@ -58,6 +59,12 @@ BATCHES = st.one_of(
     st.builds(Wire, SOME, packed=ANY_BYTES.map(lambda junk: b"\x01" + junk)),
     st.builds(Wire, SOME, st.sampled_from([*CODECS]), packed=ANY_BYTES.map(lambda junk: b"\x01" + junk)),
     st.just(Wire([Wired(value=bytes(9_000_000))], "zstd")),
+    st.builds(
+        Wire,
+        st.lists(st.builds(Wired, said=SAID), min_size=1, max_size=4),
+        st.sampled_from([*CODECS]),
+        last=st.none() | st.integers(-9, 0),
+    ),
 )
 
 

@@ -56,8 +56,8 @@ def from_offset(raw: bytes, offset: int) -> bytes:
     at = 0
     while at < len(raw):
         base, length = int.from_bytes(raw[at : at + 8]), int.from_bytes(raw[at + 8 : at + 12], signed=True)
-        delta = int.from_bytes(raw[at + 23 : at + 27])
-        if base + delta >= offset:
+        delta, count = int.from_bytes(raw[at + 23 : at + 27], signed=True), int.from_bytes(raw[at + 57 : at + 61])
+        if base + max(delta, count - 1) >= offset:
             return raw[at:]
         at += 12 + length
     return b""
@@ -186,14 +186,40 @@ def test_whatever_a_client_writes_is_read_once_and_in_order(
     assert [one.offset for one in found] == list(range(len(written)))
 
 
+SAID = st.none() | st.integers(-3, 6) | st.sampled_from([2**31 - 1, -(2**31), 2**62])
+
+
+@given(
+    st.lists(st.tuples(st.lists(SAID, min_size=1, max_size=5), st.sampled_from([*CODECS]), st.integers(-9, 4))),
+    st.integers(1, 5),
+)
+def test_a_records_offset_is_its_place_whatever_it_says(
+    batches: list[tuple[list[int | None], str, int]], most: int
+) -> None:
+    wires = [
+        Wire([Wired(said=one) for one in said], codec, last=min(last, len(said) - 1)) for said, codec, last in batches
+    ]
+    found = all_of(log(*wires), most=most)
+    assert [one.offset for one in found] == list(range(sum(len(wire.records) for wire in wires)))
+    assert not any(isinstance(one, Unreadable) for one in found)
+
+
+@pytest.mark.parametrize("name", [b"name", b"\xff"])
+def test_what_compaction_has_left_of_a_batch_keeps_its_offsets(name: bytes) -> None:
+    left = [Wired(said=said, value=b"%d" % said, headers=[(name, None)]) for said in (1, 4, 7)]
+    found = all_of(Wire(left, last=9).encoded() + Wire(base=10).encoded())
+    assert [(one.offset, one.value) for one in found] == [(1, b"1"), (4, b"4"), (7, b"7"), (10, b"v")]
+
+
 @given(st.integers(0, 200), st.binary(min_size=1, max_size=4), st.booleans())
 def test_whatever_is_spoilt_in_a_batch_the_next_one_is_read(at: int, by: bytes, valid_crc: bool) -> None:
     """The broker itself writes the offset and the length, and reads the number of offsets."""
     batch = Wire([Wired(headers=[(b"name", b"value")]), Wired(key=None), Wired(value=None)])
     whole = bytearray(batch.encoded())
     start = 61 + at % (len(whole) - 61) if valid_crc else 17 + at % (len(whole) - 17 - len(by))
-    if start < 27 and start + len(by) > 23:
-        start = 27
+    for counts in (range(23, 27), range(57, 61)):
+        if start < counts.stop and start + len(by) > counts.start:
+            start = counts.stop
     whole[start : start + len(by)] = by
     spoilt = bytes(whole[: len(batch.encoded())])
     if valid_crc:
