@@ -88,7 +88,7 @@ class PlatformSettings(BaseSettings):
         512, ge=1, description="connections to a service's HTTP; beyond it the longest idle one is closed for a new one"
     )
     http_connections_an_address: int = Field(
-        256, ge=1, description="the same from one address: a proxy before the service is one"
+        256, ge=1, description="the same from one address (IPv6: /64): a proxy before the service is one"
     )
     http_head_seconds: float = Field(10, gt=0, description="seconds in which the head of a request must come, else 408")
     http_body_seconds: float = Field(60, gt=0, description="seconds in which its body must come, else 408")

@@ -6,13 +6,14 @@ brings a request no further is counted, and each connection has a clock from its
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Final
 
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from shared.http.problems import ProblemError, respond
-from shared.http.room import Room
+from shared.http.room import Room, sender_at
 
 MAX_HEAD: Final = 64 * 1024
 MAX_AHEAD: Final = 16
@@ -56,10 +57,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._over = False
         self._fault = ProblemError(400, "this is no HTTP/1.1 request")
 
-    @property
+    @cached_property
     def address(self) -> str:
-        """Where it comes from."""
-        return self.client[0] if self.client else ""
+        """Where it comes from, as connections are counted."""
+        return sender_at(self.client[0]) if self.client else ""
 
     # --- the connection
 

@@ -6,6 +6,7 @@ idle connections never keep anybody out. Only where all are being answered is a 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv6Network, ip_address
 from typing import Protocol
 
 from shared.settings import PlatformSettings
@@ -33,8 +34,19 @@ class Bounds:
         )
 
 
+def sender_at(address: str) -> str:
+    """As whom an address counts: by IPv6 a sender has a network of 64 bits, all of whose addresses are its own to use."""
+    try:
+        at = ip_address(address)
+    except ValueError:
+        return address
+    if at.version == 4:
+        return str(at)
+    return str(at.ipv4_mapped or IPv6Network((int(at), 64), strict=False))
+
+
 class Connection(Protocol):
-    """What is counted."""
+    """What is counted. `address`: as `sender_at` gives it."""
 
     @property
     def address(self) -> str: ...

@@ -26,7 +26,7 @@ from shared.http import protocol
 from shared.http.body import read_body
 from shared.http.counted import Counted
 from shared.http.protocol import MAX_AHEAD, MAX_HEAD
-from shared.http.room import Bounds, Room
+from shared.http.room import Bounds, Room, sender_at
 from shared.http.server import Server, application, bind, server
 
 BOUNDS = Bounds(connections=50, an_address=40, head_seconds=30, body_seconds=30, idle_seconds=30)
@@ -493,6 +493,56 @@ async def test_nobody_who_waits_for_an_answer_gives_way() -> None:
         assert (await late.answer())[0] == 503
         one.let_go.set()
         assert [await talk.answer() for talk in held] == [(200, b"gone")] * 3
+        assert await one.live() == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "sender"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::7", "2001:db8:1:3::/64"),
+        ("fe80::7%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_by_ipv6_all_addresses_of_a_network_are_one_sender(address: str, sender: str) -> None:
+    assert sender_at(address) == sender
+
+
+class Far(asyncio.Transport):
+    """A connection from an address that this machine has not."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__({"peername": (address, 50_000)})
+        self.answered = b""
+        self.is_open = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.answered += bytes(data)
+
+    def is_closing(self) -> bool:
+        return not self.is_open
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def abort(self) -> None:
+        self.is_open = False
+
+
+@asynchronous
+async def test_many_addresses_of_one_ipv6_network_leave_the_others_their_room() -> None:
+    async with doors(an_address=3) as one:
+        neighbour, many = Far("2001:db8:1:3::1"), [Far(f"2001:db8:1:2::{number}") for number in range(1, 30)]
+        config: Any = one.server.config
+        for far in (neighbour, *many):
+            made = config.http_protocol_class(config=config, server_state=one.server.server_state, app_state={})
+            made.connection_made(far)
+        assert [far.is_open for far in many] == [False] * 26 + [True] * 3
+        assert neighbour.is_open
         assert await one.live() == 200
 
 
