@@ -357,9 +357,12 @@ def _read(data: bytes) -> object:
 def _plain_json(document: object) -> bytes:
     """The document in the one spelling that is compared and validated: in order, null as absent, 9.0 as 9."""
     canonical = msgspec.json.encode(document, order="sorted")
-    if (b"null" in canonical or b".0" in canonical) and _SPELLED_OTHERWISE.search(canonical):
+    if not ((b"null" in canonical or b".0" in canonical) and _SPELLED_OTHERWISE.search(canonical)):
+        return canonical
+    try:
         return msgspec.json.encode(_plain(document), order="sorted")
-    return canonical
+    except RecursionError as error:
+        raise _broken("/data", "is nested too deeply") from error
 
 
 def _plain(value: object) -> object:

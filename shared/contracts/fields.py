@@ -51,7 +51,10 @@ def _rfc3339(value: object) -> object:
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("a time is RFC 3339 with an offset and at most nanoseconds, such as 2026-09-01T10:15:00+03:00")
     text = value.upper()
-    return _after_leap_second(text) if text[17:19] == "60" else datetime.fromisoformat(text)
+    try:
+        return _after_leap_second(text) if text[17:19] == "60" else datetime.fromisoformat(text)
+    except OverflowError as error:
+        raise ValueError("the year is out of range") from error
 
 
 def _after_leap_second(text: str) -> datetime:

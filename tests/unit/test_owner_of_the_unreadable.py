@@ -57,6 +57,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "no object": {"value": b"[1]"},
     "nothing of what it needs": {"value": b"{}"},
     "nested too deeply": {"value": b"[" * 50_000},
+    "nested rather deeply, around a null": {"value": b'{"a": ' + b"[" * 500 + b"null" + b"]" * 500 + b"}"},
+    "nested rather deeply, around 9.0": {"value": b'{"a": ' + b"[" * 900 + b"9.0" + b"]" * 900 + b"}"},
     "too large": {"value": b'"' + b"x" * 100_000 + b'"'},
     "a code": {"value": b'{"a": "010594Y9021"}'},
     "no key": {"key": None, "value": b"{}"},
@@ -78,6 +80,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "no source": {"headers": [("ce_source", b"nobody")]},
     "no version": {"headers": [("ce_specversion", b"0.3")]},
     "a far time": {"headers": [("ce_time", b"9999-12-31T00:00:00Z")]},
+    "a leap second after all time": {"headers": [("ce_time", b"9999-12-31T23:59:60Z")]},
+    "a leap second before all time": {"headers": [("ce_time", b"0001-01-01T00:00:60+23:59")]},
 }
 
 

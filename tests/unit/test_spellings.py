@@ -298,7 +298,17 @@ def test_what_a_leap_second_has_passed_of_itself_is_kept() -> None:
     assert read == datetime(2017, 1, 1, tzinfo=UTC) + timedelta(milliseconds=250)
 
 
-@pytest.mark.parametrize("time", ["2016-12-31T12:00:60Z", "2016-12-31T23:59:60+02:00", "2016-12-31T23:59:61Z"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2016-12-31T12:00:60Z",
+        "2016-12-31T23:59:60+02:00",
+        "2016-12-31T23:59:61Z",
+        "9999-12-31T23:59:60Z",
+        "9999-12-31T23:59:60-23:59",
+        "0001-01-01T00:00:60+23:59",
+    ],
+)
 def test_a_second_60_at_any_other_minute_is_refused(time: str) -> None:
     assert refused("ReferralWithdrawn", {"referral_id": REFERRAL, "reason": "moved"}, time=time) == ["/time"]
 
