@@ -1,7 +1,8 @@
 """A bound for what batches may unpack to: 4 KiB of zstd can hold 100 MB, and aiokafka 0.14 unpacks all there is.
 
-Its decoders are replaced by ones that give up: at `MOST_BYTES` of one batch, which then is one that cannot be read, and at
-`MOST_AT_ONCE` of all that are unpacked since `begin`, so that a thousand small ones do not fill the memory either.
+Its decoders are replaced by ones that give up: at `MOST_BYTES`, `MOST_RECORDS` or `MOST_HEADERS` of one batch, which then is
+one that cannot be read, and at `MOST_AT_ONCE` of all that are unpacked since `begin`, so that a thousand small ones do not fill the
+memory either. Headers are counted since one of two bytes takes seventy once it is read.
 """
 
 import struct
@@ -16,6 +17,10 @@ from aiokafka.record import default_records
 
 MOST_BYTES: Final = 8 * 1024 * 1024  # what a client gathers in a batch is a megabyte or less, before it packs it
 MOST_AT_ONCE: Final = 64 * 1024 * 1024
+MOST_RECORDS: Final = 20_000
+MOST_HEADERS: Final = 200_000
+"""Of one batch: 8 MiB of small events, each with its ten headers, have fewer."""
+_MOST_MEMBERS: Final = 100  # of gzip: a client writes one
 _XERIAL: Final = b"\x82SNAPPY\x00"
 _XERIAL_HEADER: Final = 16
 
@@ -25,6 +30,13 @@ class UnpacksToTooMuch(CorruptRecordException):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(f"it unpacks to more than {MOST_BYTES} bytes")
+
+
+class HoldsTooMany(CorruptRecordException):  # type: ignore[misc]
+    """So do its records and headers, small as they are."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it holds more than {MOST_RECORDS} records or {MOST_HEADERS} headers")
 
 
 class _Room:
@@ -50,7 +62,46 @@ def _counted(decode: Callable[[Any], bytes], packed: Any) -> bytes:
         raise CorruptRecordException(f"batches unpack to more than {MOST_AT_ONCE} bytes at once")
     unpacked = decode(packed)
     _Room.left -= len(unpacked)
+    count_parts(unpacked)
     return unpacked
+
+
+def count_parts(records: bytes) -> None:
+    """Raises `HoldsTooMany`. What breaks off or has no sense is for who reads it."""
+    count = headers = at = 0
+    try:
+        while at < len(records) and count <= MOST_RECORDS and headers <= MOST_HEADERS:
+            length, at = _number(records, at)
+            count += 1
+            headers += _headers_of(records, at)
+            at += max(0, length)
+    except (IndexError, ValueError):
+        return
+    if count > MOST_RECORDS or headers > MOST_HEADERS:
+        raise HoldsTooMany
+
+
+def _headers_of(records: bytes, at: int) -> int:
+    """How many the record has whose attributes stand at `at`: as it says, and two bytes each at least."""
+    _, at = _number(records, at + 1)
+    _, at = _number(records, at)
+    for _ in ("key", "value"):
+        length, at = _number(records, at)
+        at += max(0, length)
+    count, at = _number(records, at)
+    return max(0, min(count, (len(records) - at) // 2))
+
+
+def _number(records: bytes, at: int) -> tuple[int, int]:
+    """A signed number, zigzag, seven bits a byte, and where it ends. Raises `IndexError`, `ValueError`."""
+    value = shift = 0
+    while (byte := records[at]) >= 0x80:
+        value |= (byte & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+        if shift > 63:
+            raise ValueError("a number has more than ten bytes")
+    value |= byte << shift
+    return (value >> 1) ^ -(value & 1), at + 1
 
 
 def _compiled() -> Any:
@@ -63,7 +114,7 @@ def _compiled() -> Any:
 
 
 def gzip(packed: Any) -> bytes:
-    """Unpacks one or more members. Raises `zlib.error`, `UnpacksToTooMuch`."""
+    """Unpacks one or more members. Raises `zlib.error`, `CorruptRecordException`, `UnpacksToTooMuch`."""
     left, parts, size = bytes(packed), list[bytes](), 0
     while left:
         member = zlib.decompressobj(wbits=31)
@@ -73,7 +124,9 @@ def gzip(packed: Any) -> bytes:
             raise UnpacksToTooMuch
         if not member.eof:
             raise CorruptRecordException("its gzip ends too early")
-        left = member.unused_data
+        left = member.unused_data  # copied, so their number is bounded
+        if left and len(parts) == _MOST_MEMBERS:
+            raise CorruptRecordException(f"its gzip has more than {_MOST_MEMBERS} members")
     return b"".join(parts)
 
 

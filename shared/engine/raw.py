@@ -36,6 +36,7 @@ _UNPACK: Final[Mapping[int, Callable[[bytes], bytes]]] = {
     4: codecs.zstd,
 }
 _MOST_OFFSETS: Final = 2**31
+_MOST_BY_HAND: Final = 10_000  # records of a batch: at 20 µs each nothing else has its turn meanwhile
 
 
 class Unreadable(ConsumerRecord):  # type: ignore[misc]
@@ -104,7 +105,7 @@ def read(
     try:
         found.extend(_bounded(reader, most))  # what came before a failure stays in it
     except Exception as error:  # noqa: BLE001 - whatever a sender's bytes bring forth
-        return Stretch(found, reader.next_fetch_offset) if found else _past(partition, raw, reader, error)
+        return Stretch(found, reader.next_fetch_offset) if found else _past(partition, raw, reader, most, error)
     if found or reader.next_fetch_offset > start:
         return Stretch(found, reader.next_fetch_offset)
     return _skipped(partition, start, start, "the batch is cut off")
@@ -125,7 +126,7 @@ def size_of(record: ConsumerRecord) -> int:
     return len(record.key or b"") + len(record.value or b"") + headers
 
 
-def _past(partition: TopicPartition, raw: bytes, reader: Any, error: Exception) -> Stretch:
+def _past(partition: TopicPartition, raw: bytes, reader: Any, most: int, error: Exception) -> Stretch:
     """Reads the batch at which the client failed by hand, as far as that goes."""
     at = reader.next_fetch_offset
     batch_bytes, batch = _batch_of(raw, at)
@@ -136,12 +137,12 @@ def _past(partition: TopicPartition, raw: bytes, reader: Any, error: Exception) 
         return _skipped(partition, at, last, "its checksum is wrong")
     found: list[ConsumerRecord] = []
     try:
-        found.extend(record for record in _records(partition, batch_bytes, batch) if record.offset >= at)
+        records = _records(partition, batch_bytes, batch)
+        found.extend(_bounded((record for record in records if record.offset >= at), most))
     except Exception as fault:  # noqa: BLE001 - as above
-        if found:
-            return Stretch(found, found[-1].offset + 1)
-        return _skipped(partition, at, last, str(fault) or repr(fault))
-    return Stretch(found, last + 1)
+        if not found:
+            return _skipped(partition, at, last, str(fault) or repr(fault))
+    return Stretch(found, found[-1].offset + 1 if found else last + 1)
 
 
 def _skipped(partition: TopicPartition, first: int, last: int, why: str) -> Stretch:
@@ -164,7 +165,11 @@ def _records(partition: TopicPartition, raw: bytes, batch: _Batch) -> Iterator[C
     codec = batch.attributes & _CODEC
     if codec not in _UNPACK:
         raise ValueError(f"its codec is {codec}, which nobody knows")
-    reader = _Reader(_UNPACK[codec](raw[_HEADER.size :]))
+    if batch.records > _MOST_BY_HAND:
+        raise ValueError(f"it has {batch.records} records, of which one at least is spoilt")
+    unpacked = _UNPACK[codec](raw[_HEADER.size :])
+    codecs.count_parts(unpacked)
+    reader = _Reader(unpacked)
     lowest = batch.base
     for place in range(batch.records):
         record = reader.record(partition, batch, None if batch.is_compacted else place)
@@ -172,6 +177,7 @@ def _records(partition: TopicPartition, raw: bytes, batch: _Batch) -> Iterator[C
             raise ValueError(f"a record says that its offset is {record.offset}")
         lowest = record.offset + 1
         yield record
+    reader.end()
 
 
 class _Reader:
@@ -196,6 +202,11 @@ class _Reader:
         time = batch.last_time if appended else _in_64_bits(batch.first_time + after)
         sizes = (-1 if key is None else len(key), -1 if value is None else len(value))
         return ConsumerRecord(*partition, offset, time, int(appended), key, value, None, *sizes, headers)
+
+    def end(self) -> None:
+        """To be called behind the last record."""
+        if self._at != len(self._bytes):
+            raise ValueError(f"{len(self._bytes) - self._at} bytes stand behind the last of its records")
 
     def _header(self) -> tuple[str, bytes | None]:
         name = self._nullable()

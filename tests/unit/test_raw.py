@@ -2,12 +2,14 @@
 
 import gzip
 import zlib
+from unittest import mock
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +21,8 @@ from tests.wire import CODECS, Wire, Wired
 A = TopicPartition("intake.opisto.x", 0)
 ABORT, COMMIT = b"\x00\x00\x00\x00", b"\x00\x00\x00\x01"
 TRANSACTIONAL, CONTROL = 0x10, 0x20
+NULLABLE = st.none() | st.binary(max_size=200)
+HEADERS = st.lists(st.tuples(st.binary(max_size=3), st.none() | st.binary(max_size=3)), max_size=5)
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
 codecs.bound()
@@ -139,6 +143,68 @@ def test_gzip_of_several_members_is_read_and_one_that_ends_too_early_is_not() ->
         codecs.gzip(members[:-9])
     with pytest.raises(zlib.error):
         codecs.gzip(members + b"no member")
+
+
+def test_gzip_of_more_members_than_any_client_writes_is_not_unpacked() -> None:
+    assert codecs.gzip(gzip.compress(b"1") * 100) == b"1" * 100
+    with pytest.raises(CorruptRecordException, match="more than 100 members"):
+        codecs.gzip(gzip.compress(b"") * 101)
+
+
+@pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "none"])
+@pytest.mark.parametrize(
+    "many", [[Wired(headers=[(b"", None)] * 1_001)], [Wired()] * 101, [Wired(headers=[(b"a", b"1")] * 11)] * 100]
+)
+def test_a_batch_that_would_fill_the_memory_with_its_headers_or_records_is_not_read(
+    many: list[Wired], codec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codecs, "MOST_RECORDS", 100)
+    monkeypatch.setattr(codecs, "MOST_HEADERS", 1_000)
+    found = all_of(log(Wire(many, codec), Wire([Wired(value=b"next")], codec)))
+    assert said(found) == ["it holds more than 100 records or 1000 headers", b"next"]
+
+
+@given(st.lists(st.builds(Wired, NULLABLE, NULLABLE, HEADERS), min_size=1, max_size=20))
+def test_records_and_headers_are_counted_before_they_are_read(records: list[Wired]) -> None:
+    plain = Wire(records).encoded()[61:]
+    headers = sum(len(one.headers) for one in records)
+    counted(plain, len(records), headers)
+    with pytest.raises(codecs.HoldsTooMany):
+        counted(plain, len(records) - 1, headers)
+    with pytest.raises(codecs.HoldsTooMany):
+        counted(plain, len(records), headers - 1)
+
+
+def counted(plain: bytes, records: int, headers: int) -> None:
+    with mock.patch.multiple(codecs, MOST_RECORDS=records, MOST_HEADERS=headers):
+        codecs.count_parts(plain)
+
+
+@given(st.binary(max_size=60))
+def test_what_makes_no_records_is_counted_without_a_fault(junk: bytes) -> None:
+    codecs.count_parts(junk)
+
+
+def test_a_batch_that_is_read_by_hand_is_read_as_many_records_at_a_time_as_are_asked_for() -> None:
+    spoilt = Wired(headers=[(b"\xe4", b"1")])
+    raw = log(Wire([spoilt, *(Wired(value=b"%d" % number) for number in range(24))], "zstd"), Wire())
+    assert (len(read(A, raw, 0, 10).records), read(A, raw, 0, 10).end) == (10, 10)
+    assert said(all_of(raw, most=10)) == [b"v", *(b"%d" % number for number in range(24)), b"v"]
+
+
+def test_a_spoilt_batch_with_more_records_than_can_be_read_by_hand_is_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raws, "_MOST_BY_HAND", 9)
+    spoilt = Wire([Wired(headers=[(b"\xe4", b"1")]), *[Wired()] * 9])
+    assert said(all_of(log(spoilt, Wire()))) == ["it has 10 records, of which one at least is spoilt", b"v"]
+
+
+def test_what_stands_behind_the_records_that_a_batch_counts_is_not_passed_in_silence() -> None:
+    batch = bytearray(Wire([Wired(value=b"1"), Wired(value=b"2"), Wired(value=b"3")]).encoded())
+    batch[57:61] = (1).to_bytes(4)
+    batch[17:21] = calc_crc32c(bytes(batch[21:])).to_bytes(4)
+    first, rest = all_of(bytes(batch))
+    assert first.value == b"1"
+    assert rest.why.startswith("offsets 1 to 2 of intake.opisto.x[0] cannot be read")
 
 
 def test_transactions_are_read_when_they_are_committed_and_their_markers_never() -> None:
