@@ -1,7 +1,8 @@
 """The monitor's HTTP for people and programs: what became of an event, lag, partners, the start page."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
@@ -9,12 +10,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from services.monitor import dead_letters_api, page, traces
-from services.monitor.model import Partner, Traced
-from services.monitor.owners import Owners
+from services.monitor.fates import fates, letters_of
+from services.monitor.model import Traced
 from shared.clock import real_now
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, decode, written
 from shared.contracts.errors import EventError
 from shared.contracts.identity import derived_id
+from shared.contracts.registry import CLASSES
 from shared.engine.lag import lags
 from shared.engine.model import Document
 from shared.http.body import read_json
@@ -23,9 +25,11 @@ from shared.http.keys import must_be, role_of, who_asks
 from shared.http.outcomes import MAX_ASKED, MAX_QUESTION
 from shared.http.problems import ProblemError, problem_of
 from shared.http.query import takes
+from shared.store import Store
 
+OWN: Final = "/service/monitor"
+_REGISTERED: Final = CLASSES["PartnerRegistered"].type
 _TRACED = msgspec.json.Decoder(Document[Traced])
-_PARTNER = msgspec.json.Decoder(Document[Partner])
 
 
 def routes() -> list[BaseRoute]:
@@ -56,15 +60,28 @@ class _Question(msgspec.Struct):
 @takes("source")
 async def one_event(request: Request) -> Response:
     """`{source, id, type, state, repeated, recorded_at}`; its own sender, ops and reader."""
-    who = who_asks(request)
-    own = role_of(who) in {"region", "opisto"}
-    source = request.query_params.get("source", who if own else "")
-    if not source:
+    who, id_ = who_asks(request), request.path_params["event_id"]
+    source = request.query_params.get("source", "")
+    if role_of(who) in {"region", "opisto"}:
+        named = await _own(request.app.state.store, who, source, id_)
+    elif source:
+        named = _Named(source, id_)
+    else:
         raise ProblemError(422, "name the sender: ?source=/region/06")
-    if own and source != who:
-        raise ProblemError(403, f"{who} may ask after its own events, not those of {source[:80]}")
-    (answer,) = await _became(request, [_Named(source, request.path_params["event_id"])])
+    (answer,) = await _became(request, [named])
     return JSONResponse(answer)
+
+
+async def _own(store: Store, who: str, source: str, id_: str) -> _Named:
+    """A sender's own event, or what the monitor wrote at its word: of that it was told the monitor's source. Raises 403, 404."""
+    if source not in {"", who, OWN}:
+        raise ProblemError(403, f"{who} may ask after its own events, not those of {source[:80]}")
+    registered = (await _seen(store, [_Named(OWN, id_)])).get((OWN, id_))
+    if registered and (registered.type, registered.subject) == (_REGISTERED, who):
+        return _Named(OWN, id_)
+    if source == OWN:
+        raise ProblemError(404, f"{who} is known here to have said nothing of itself under the id {id_[:64]!r}")
+    return _Named(who, id_)
 
 
 async def post_outcomes(request: Request) -> Response:
@@ -77,35 +94,33 @@ async def post_outcomes(request: Request) -> Response:
 
 
 async def _became(request: Request, asked: list[_Named]) -> list[dict[str, Any]]:
-    store = request.app.state.store
+    state = request.app.state
+    seen = await _seen(state.store, asked)
+    events = list(seen.values())
+    became = await fates(state.store, state.owners, events, await letters_of(state.store, events))
+    return [_answer(one, seen.get((one.source, one.id)), became.get((one.source, one.id))) for one in asked]
+
+
+async def _seen(store: Store, asked: Iterable[_Named]) -> dict[tuple[str, str], Traced]:
     rows = await store.load("events", [f"{one.source} {one.id}" for one in asked])
-    seen = {key: state for key, row in rows.items() if (state := _TRACED.decode(row.body).state)}
-    owners: Owners = request.app.state.owners
-    known = await owners.outcomes(list(seen.values()))
-    answers = []
-    for one in asked:
-        traced = seen.get(f"{one.source} {one.id}")
-        became = "unknown"
-        if traced:
-            became = known.get((one.source, one.id)) or await _without_owner(request, traced)
-        answers.append(
-            {
-                "source": one.source,
-                "id": one.id,
-                "type": traced.type if traced else None,
-                "state": became,
-                "repeated": max(0, traced.seen - 1) if traced else 0,
-                "recorded_at": written(traced.first.recorded_at) if traced and traced.first else None,
-            }
-        )
-    return answers
+    states = [state for row in rows.values() if (state := _TRACED.decode(row.body).state)]
+    return {(one.source, one.id): one for one in states}
 
 
-async def _without_owner(request: Request, traced: Traced) -> str:
-    """The owner knows nothing of it: it was refused for what it is, or it is still on its way."""
-    key = f"{traced.source} {traced.id}"
-    dead = await request.app.state.store.find("dead_letters", equal={"event": key}, limit=1)
-    return "dead_lettered" if dead else "in_flight"
+def _answer(asked: _Named, traced: Traced | None, became: str | None) -> dict[str, Any]:
+    if traced is None:
+        return {"source": asked.source, "id": asked.id, **_UNKNOWN}
+    return {
+        "source": asked.source,
+        "id": asked.id,
+        "type": traced.type,
+        "state": became or "in_flight",
+        "repeated": max(0, traced.seen - 1),
+        "recorded_at": written(traced.first.recorded_at) if traced.first else None,
+    }
+
+
+_UNKNOWN: Final = {"type": None, "state": "unknown", "repeated": 0, "recorded_at": None}
 
 
 # --- lag and partners
@@ -138,8 +153,8 @@ async def _partner_event(request: Request, partner: str) -> Event:
     attributes = {
         "specversion": "1.0",
         "id": derived_id("partner", partner, time.isoformat()),
-        "source": "/service/monitor",
-        "type": "fi.kulttuurilahete.PartnerRegistered.v1",
+        "source": OWN,
+        "type": _REGISTERED,
         "time": written(clock.now()),
     }
     try:

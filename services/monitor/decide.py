@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from services.monitor.model import (
+    MOST_FORMS,
     MOST_NAMES,
     MOST_SEARCHED,
     Dead,
@@ -65,7 +66,13 @@ def seen(state: Traced | None, event: Event, now: datetime, given: object) -> De
             opens=data.code_digest if data.type == REFERRAL_OPENED else "",
             first=data.sighting,
         )
-    return Decision(_changed(state, seen=state.seen + 1), list(_begun(data)))
+    return Decision(_changed(state, seen=state.seen + 1, came_as=_forms(state, data)), list(_begun(data)))
+
+
+def _forms(state: Traced, data: RecordSeen) -> tuple[tuple[str, str], ...]:
+    form = (data.type, data.about)
+    known = form in {(state.type, state.subject), *state.came_as} or data.type not in _TYPES
+    return state.came_as if known else (*state.came_as, form)[-MOST_FORMS:]
 
 
 def _begun(data: RecordSeen) -> Iterator[Follow]:
@@ -221,7 +228,9 @@ def erase_trace(state: Traced | None, event: Event, now: datetime, given: object
     """The id, the status and the dates stay."""
     if state is None:
         return Decision(state)
-    return Decision(_changed(state, subject=state.correlation, codes=_left(state.codes), opens=""), scrubs=True)
+    came_as = tuple((type_, subject) for type_, subject in state.came_as if subject == state.correlation)
+    left = _changed(state, subject=state.correlation, codes=_left(state.codes), opens="", came_as=came_as)
+    return Decision(left, scrubs=True)
 
 
 def _left(codes: Mapping[str, str]) -> dict[str, str]:

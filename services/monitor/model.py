@@ -10,6 +10,8 @@ from shared.contracts.referral_code import digest_of
 from shared.engine.model import Original
 
 MOST_NAMES: Final = 1_000
+MOST_FORMS: Final = 8
+"""Types and subjects that are kept of one event."""
 MOST_SEARCHED: Final = 128 * 1024
 """Bytes of a dead letter, twice what an event may have: what is larger is not searched for a whole second, and not kept."""
 
@@ -40,7 +42,10 @@ class Sighting(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Traced(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One event: its envelope and codes, never what it says of a person. `seen` counts its records."""
+    """One event: its envelope and codes, never what it says of a person. `seen` counts its records.
+
+    `came_as`: further types and subjects under which it came, as what is sent again with a fault mended does.
+    """
 
     source: str
     id: str
@@ -54,6 +59,7 @@ class Traced(msgspec.Struct, frozen=True, omit_defaults=True):
     """The digest of the referral's code, of the event that tells it to anybody: before that nobody has it in hand."""
     first: Sighting | None = None
     seen: int = 0
+    came_as: tuple[tuple[str, str], ...] = ()
 
 
 DeadState = Literal["open", "redriven", "resolved", "discarded"]

@@ -15,7 +15,7 @@ from services.monitor.model import DeadLetterSeen, RecordSeen, Sighting
 from services.monitor.named import is_a_service, names_in, referral_in
 from shared.clock import real_now
 from shared.contracts import topics
-from shared.contracts.envelope import Event, Raw, decode, read_kafka
+from shared.contracts.envelope import Event, Raw, attributes_in, decode, read_kafka
 from shared.contracts.errors import EventError
 from shared.contracts.fields import Data, read_referral_id
 from shared.contracts.identity import dead_letter_id
@@ -40,8 +40,8 @@ ACTED_ON: Final = frozenset(
 _CODES: Final = ("reason", "outcome", "what", "nth", "position", "phase", "number", "action", "allowed", "change")
 
 
-def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | None:
-    """What a record is to the monitor; never a dead letter."""
+def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | tuple[Arrival, Arrival]:
+    """What a record is to the monitor; never a dead letter. What a partner says of itself is acted on and traced."""
     place = (record.topic, record.partition, record.offset)
     original = Original(*place, record.timestamp, record.key, record.value, list(record.headers))
     if record.topic == topics.DEAD_LETTERS:
@@ -49,9 +49,16 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | No
     else:
         raw = _read(original)
         if (event := _acted_on(raw, record.topic, now)) and (routed := route(event, table)):
-            return Arrival(event, *routed, original, 0, owned=False, service="monitor")
+            acted_on = Arrival(event, *routed, original, 0, owned=False, service="monitor")
+            registered = event.name == "PartnerRegistered"
+            return (acted_on, _stored(_seen(raw, original), original, table, now)) if registered else acted_on
         data = _seen(raw, original)
-    seen = Event(f"{record.offset}-{record.timestamp}", f"/record/{record.topic}/{record.partition}", now, data)
+    return _stored(data, original, table, now)
+
+
+def _stored(data: Data, original: Original, table: Table, now: datetime) -> Arrival:
+    where = f"/record/{original.topic}/{original.partition}"
+    seen = Event(f"{original.offset}-{original.timestamp}", where, now, data)
     routed = route(seen, table)
     assert routed is not None
     return Arrival(seen, *routed, original, 0, owned=False, service="monitor")
@@ -61,7 +68,7 @@ def _read(original: Original) -> Raw:
     try:
         return read_kafka(original.value, original.headers)
     except EventError:
-        return Raw({}, b"")
+        return Raw(attributes_in(original.headers), b"")
 
 
 def _acted_on(raw: Raw, topic: str, now: datetime) -> Event | None:

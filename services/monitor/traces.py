@@ -14,8 +14,8 @@ from starlette.routing import BaseRoute, Route
 
 from services.monitor import dead_letters_api
 from services.monitor.decide import REFERRAL_ERASED
+from services.monitor.fates import Named, fates, letters_of
 from services.monitor.model import Dead, Traced
-from services.monitor.owners import Owners
 from shared.contracts.envelope import written
 from shared.contracts.referral_code import digest_of, read_code
 from shared.engine.model import Document
@@ -49,8 +49,8 @@ async def trace(request: Request) -> Response:
     what = found.referral_id or request.path_params["asked"]
     about = [found.referral_id] if found.referral_id else []
     await record_access(request, who, "trace", what, "operations", allowed=True, about=about)
-    owners: Owners = request.app.state.owners
-    return JSONResponse(_answer(found, await owners.outcomes(found.events)))
+    became = await fates(request.app.state.store, request.app.state.owners, found.events, found.letters)
+    return JSONResponse(_answer(found, became))
 
 
 # --- what is meant
@@ -110,7 +110,7 @@ async def _whole(store: Store, events: list[Traced], letters: list[Dead]) -> Fou
     concerned = {event.correlation for event in events}
     if len(concerned) == 1 and (referral_id := concerned.pop()):
         return await _of_referral(store, referral_id) or Found(referral_id, events, letters)
-    return Found(None, events, letters or await _letters(store, "event", [f"{one.source} {one.id}" for one in events]))
+    return Found(None, events, letters or await letters_of(store, events))
 
 
 async def _events(store: Store, field: str, value: str, most: int) -> list[Traced]:
@@ -121,7 +121,7 @@ def _decoded(rows: Iterable[Row]) -> list[Traced]:
     return [state for row in rows if (state := _TRACED.decode(row.body).state)]
 
 
-async def _letters(store: Store, field: str, value: str | list[str]) -> list[Dead]:
+async def _letters(store: Store, field: str, value: str) -> list[Dead]:
     return _decoded_letters(await store.find("dead_letters", equal={field: value}, limit=MOST))
 
 
@@ -132,12 +132,11 @@ def _decoded_letters(rows: Iterable[Row]) -> list[Dead]:
 # --- how it is shown
 
 
-def _answer(found: Found, known: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    refused = {(letter.sender, letter.event_id) for letter in found.letters if letter.state != "resolved"}
+def _answer(found: Found, became: Mapping[Named, str | None]) -> dict[str, Any]:
     ordered = in_causal_order(found.events)
     return {
         "referral_id": found.referral_id,
-        "events": [_shown(one, known, refused) for one in ordered if not _is_delivery(one)],
+        "events": [_shown(one, became[one.source, one.id]) for one in ordered if not _is_delivery(one)],
         "dead_letters": [dead_letters_api.shown(letter) for letter in found.letters],
         "deliveries": [_delivery(one) for one in ordered if _is_delivery(one)],
     }
@@ -175,8 +174,7 @@ def _is_delivery(one: Traced) -> bool:
     )
 
 
-def _shown(one: Traced, known: Mapping[tuple[str, str], str], refused: set[tuple[str, str]]) -> dict[str, Any]:
-    outcome = known.get((one.source, one.id)) or ("dead_lettered" if (one.source, one.id) in refused else None)
+def _shown(one: Traced, outcome: str | None) -> dict[str, Any]:
     return {
         "source": one.source,
         "id": one.id,

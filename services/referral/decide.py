@@ -4,7 +4,7 @@ Pure: no clock, no I/O, no logging. Each function takes (state, event, now, dura
 events that follow, or that it must wait, or why not.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -68,8 +68,7 @@ def issued(state: Referral | None, event: Event, now: datetime, opening: Opening
     if state.issued and state.issued.source != event.source:
         return ITS_ISSUE
     if event.source in state.withdrawn_by:
-        met = _erased(_changed(state, first_issued_at=event.time), event, durations, now)
-        return Decision(met.state, [*met.follow, _met_erasure(event, WITHDRAWN)], erase=True)
+        return Rejected(WITHDRAWN, _erased(_changed(state, first_issued_at=event.time), event, durations, now))
     latest = Issued(event.time, event.rank, event.source, "feedback" in data.consent.scopes)
     first = state.first_issued_at
     if state.issued and (state.issued.time, state.issued.id) > (latest.time, latest.id):
@@ -525,12 +524,12 @@ def _erased(state: Referral, event: Event, durations: Durations, now: datetime) 
     return Decision(Referral(state.id, erased=left), follow, erase=True)
 
 
-def meets_erasure(state: Referral, event: Event) -> Sequence[Follow]:
+def meets_erasure(state: Referral, source: str, name: str) -> str | None:
     """A region that issues what was erased is told that nothing of it is kept; why, if it was its own."""
-    if event.name != "ReferralIssued":
-        return []
-    own = state.erased is not None and state.erased.issuer == event.source
-    return [_met_erasure(event, WITHDRAWN if own else NOT_KEPT)]
+    if name != "ReferralIssued":
+        return None
+    own = state.erased is not None and state.erased.issuer == source
+    return WITHDRAWN if own else NOT_KEPT
 
 
 WITHDRAWN: Final = (
@@ -538,18 +537,6 @@ WITHDRAWN: Final = (
 )
 NOT_KEPT: Final = "nothing is kept under this referral_id; issue it under a new id"
 """To another region: of whom it was, and that consent was withdrawn, it learns nothing."""
-
-
-def _met_erasure(issue: Event, why: str) -> Follow:
-    refused = told.EventRefused(
-        sender=issue.source,
-        service="referral",
-        event_id=issue.id,
-        event_type=f"fi.kulttuurilahete.{issue.name}.v1",
-        reason="rejected",
-        errors=(why,),
-    )
-    return Follow(refused)
 
 
 def _forgetting(state: Referral, freed_at: datetime) -> Iterator[Follow]:

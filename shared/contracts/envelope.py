@@ -8,6 +8,7 @@ Source: CloudEvents 1.0.2, its Kafka protocol binding and its JSON format.
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -140,6 +141,16 @@ def read_kafka(value: bytes | None, headers: Headers) -> Raw:
     if content_type:
         attributes.setdefault("datacontenttype", content_type)
     return Raw(attributes, value)
+
+
+def attributes_in(headers: Headers) -> dict[str, str]:
+    """The attributes that the headers hold, as far as they can be read: for telling of a record that cannot be."""
+    attributes: dict[str, str] = {}
+    for name, content in headers:
+        with suppress(AttributeError, UnicodeDecodeError):
+            if name.startswith("ce_"):
+                attributes[name[3:]] = content.decode()  # type: ignore[union-attr]
+    return attributes
 
 
 def _is_structured(content_type: str) -> bool:

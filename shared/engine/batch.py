@@ -124,10 +124,11 @@ class Processor:
             if isinstance(one, DeadLetter):
                 received.batch.letters.append(one)
                 outcomes.append(("", one.reason))
-            elif one is not None:
-                received.groups.setdefault(one.at, []).append(one)
-            else:
+            elif one is None:
                 outcomes.append(("", "skipped"))
+            else:
+                for arrival in one if isinstance(one, tuple) else (one,):
+                    received.groups.setdefault(arrival.at, []).append(arrival)
         received.batch.outcomes.update(outcomes)
         self._between("received")
         return received
@@ -308,19 +309,15 @@ class Processor:
     async def _decided(self, book: Book, arrival: Arrival, now: datetime, doomed: str | None = None) -> str:
         event = arrival.event
         if book.document.erased:
-            book.remember(event, arrival.attempt, "applied")
-            book.meet_erasure(event, now)
-            if arrival.attempt:
-                book.settle(arrival, now)
-            return "erased"
+            return self._met_erasure(book, arrival, now)
         try:
             decided = await self._judge(book, arrival.handler, event, now, doomed)
             if isinstance(decided, Waits):
                 decided = self._keep_early(book, arrival, decided, now) or decided
             if isinstance(decided, Waits):
                 return "waiting"
-            if isinstance(decided, Decision):
-                book.apply(decided, event, now)
+            if changes := decided if isinstance(decided, Decision) else decided.meanwhile:
+                book.apply(changes, event, now)
         except (StoreUnavailable, FuseOpen):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, it raises twice: it becomes a dead letter
@@ -332,6 +329,15 @@ class Processor:
         if arrival.attempt:
             book.settle(arrival, now)
         return "applied"
+
+    def _met_erasure(self, book: Book, arrival: Arrival, now: datetime) -> str:
+        event = arrival.event
+        if why := book.kind.meets_erasure(book.document.state, event.source, event.name):
+            return self._refused(book, arrival, "rejected", why, now)
+        book.remember(event, arrival.attempt, "applied")
+        if arrival.attempt:
+            book.settle(arrival, now)
+        return "erased"
 
     async def _judge(
         self, book: Book, handler: Handler, event: Event, now: datetime, doomed: str | None

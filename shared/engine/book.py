@@ -15,6 +15,7 @@ from shared.contracts.fields import Data
 from shared.contracts.from_services import DeadLetterSettled, EventRefused
 from shared.contracts.identity import derived_id, following_id
 from shared.contracts.personal_identity import mask
+from shared.contracts.registry import class_of
 from shared.engine import dead_letters
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.documents import written
@@ -103,13 +104,17 @@ class Book:
         return self.document.synthetic if born and self.kind.marked else event.synthetic
 
     def _let_go_of_early(self, now: datetime) -> None:
-        # They will have done nothing, which is remembered like any other outcome.
-        for early in self.document.early:
-            seen = Seen(early.source, early.id, early.attempt, early.digest, "applied")
+        # They meet the erasure like what comes after it, and that is remembered like any other outcome.
+        waited, self.document.early = self.document.early, []
+        for early in waited:
+            name = class_of(dead_letters.attributes_of(early.original)["type"]).name
+            why = self.kind.meets_erasure(self.document.state, early.source, name)
+            seen = Seen(early.source, early.id, early.attempt, early.digest, "rejected" if why else "applied")
             self.document.ring = [*self.document.ring, seen]
-            if early.attempt:
+            if why:
+                self._put_out_refusal(rejected(early, self.service, why), now)
+            elif early.attempt:
                 self.settle(early, now)
-        self.document.early = []
 
     def put_out(self, items: Iterable[Out]) -> None:
         """Joins the outbox, in order, behind what is still in it."""
@@ -136,17 +141,20 @@ class Book:
             ),
         )
 
-    def meet_erasure(self, event: Event, now: datetime) -> None:
-        """What comes to what was erased does nothing; its sender may be told."""
-        told = self.kind.meets_erasure(self.document.state, event)
-        self.put_out([self._following(follow, event, now, synthetic=event.synthetic) for follow in told])
-
     # --- what is refused
 
     def refuse(self, letter: DeadLetter, event: Event, attempt: int, now: datetime) -> None:
         """A rejection or a failure: remembered, dead-lettered by way of the outbox, its sender told."""
         self.remember(event, attempt, letter.reason)
-        self.put_out([dead_letters.record_of(letter), *told(letter, now)])
+        self._put_out_refusal(letter, now)
+
+    def _put_out_refusal(self, letter: DeadLetter, now: datetime) -> None:
+        if self.document.erased:
+            # Its feed must not blank why, as it does what is told of an erased referral: this names none.
+            letter = dead_letters.bare(letter)
+            self.put_out([dead_letters.record_of(letter), *told_about(letter, None, now)])
+        else:
+            self.put_out([dead_letters.record_of(letter), *told(letter, now)])
 
     def settle(self, redriven: Arrival | Early, now: datetime) -> None:
         """A redriven dead letter is done: the monitor is told."""
@@ -273,6 +281,11 @@ def _size(original: Original) -> int:
 
 def told(letter: DeadLetter, now: datetime) -> list[Out]:
     """EventRefused for the sender of a dead letter, where one is known: what, and why; never what it said."""
+    return told_about(letter, dead_letters.referral_of(letter.original), now)
+
+
+def told_about(letter: DeadLetter, referral_id: str | None, now: datetime) -> list[Out]:
+    """The same, naming this referral or none."""
     sender = dead_letters.sender_to_tell(letter.original, topics.sender_of(letter.original.topic))
     if sender is None:
         return []
@@ -284,7 +297,7 @@ def told(letter: DeadLetter, now: datetime) -> list[Out]:
         event_type=mask(attributes.get("type", ""))[:120],
         reason=letter.reason,
         errors=(dead_letters.one_line(letter.error),),
-        referral_id=dead_letters.referral_of(letter.original),
+        referral_id=referral_id,
     )
     return [own_event(letter.service, refused, now, "refused", letter.dl_id, letter.attempts)]
 
@@ -315,4 +328,9 @@ def outgoing(service: str, event: Event) -> OutEvent:
 def expired(early: Early, service: str) -> DeadLetter:
     """The dead letter of an event that waited too long."""
     why = f"waited for {early.what} until {early.leaves_at.isoformat()}; redrive it when that is there"
+    return rejected(early, service, why)
+
+
+def rejected(early: Early, service: str, why: str) -> DeadLetter:
+    """The dead letter of an event that waited in vain."""
     return DeadLetter(early.dl_id, service, "rejected", why, early.original, early.attempt + 1)

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from shared.clock import real_now
-from shared.contracts.envelope import read_kafka, written
+from shared.contracts.envelope import attributes_in, read_kafka, written
 from shared.contracts.errors import Undecodable
 from shared.contracts.fields import read_referral_id
 from shared.contracts.personal_identity import bytes_hide_a_code, mask
@@ -134,8 +134,19 @@ def referral_of(original: Original) -> str | None:
 
 
 def attributes_of(original: Original) -> Mapping[str, str]:
-    """What can be read of the record's attributes; empty where nothing can."""
+    """What can be read of the record's attributes: of one that cannot be read whole, those that its headers hold."""
     try:
         return read_kafka(original.value, original.headers).attributes
     except Undecodable:
-        return {}
+        return attributes_in(original.headers)
+
+
+_ENVELOPE: Final = ("specversion", "id", "source", "type", "time", "subject")
+
+
+def bare(letter: DeadLetter) -> DeadLetter:
+    """Without what the record said, which an erasure leaves nowhere: whose event it was, which, of what class and when."""
+    attributes = attributes_of(letter.original)
+    headers = [(f"ce_{name}", attributes[name].encode()) for name in _ENVELOPE if name in attributes]
+    original = msgspec.structs.replace(letter.original, value=None, headers=headers)
+    return msgspec.structs.replace(letter, original=original)

@@ -159,9 +159,13 @@ class Waits(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """The domain says no, now and on every repetition; a person may redrive it once the cause is mended."""
+    """The domain says no, now and on every repetition; a person may redrive it once the cause is mended.
+
+    `meanwhile` is what its coming changes all the same: that what it is about is erased.
+    """
 
     why: str
+    meanwhile: Decision[Any] | None = None
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -178,8 +182,8 @@ def _nothing_due(_: Any) -> Sequence[Due]:
     return ()
 
 
-def _nothing_follows(_: Any, event: Event) -> Sequence[Follow]:
-    return ()
+def _nobody_refused(_: Any, source: str, name: str) -> None:
+    return None
 
 
 def _no_fields(_: Any) -> Fields:
@@ -205,8 +209,8 @@ class Kind(Generic[S]):
     brief: Callable[[S], bytes] = _no_brief
     deadlines: Callable[[S], Sequence[Due]] = _nothing_due
     marked: bool = True
-    meets_erasure: Callable[[S, Event], Sequence[Follow]] = _nothing_follows
-    """What is told where an event comes to what was erased; it changes nothing."""
+    meets_erasure: Callable[[S, str, str], str | None] = _nobody_refused
+    """Why an event of this source and class is refused that comes to what was erased; None: it does nothing, untold."""
 
 
 Decide = Callable[[Any, Event, datetime, Any], "Decision[Any] | Waits | Rejected"]
@@ -239,7 +243,10 @@ class Table:
     kinds: tuple[Kind[Any], ...]
     given: Any = None
     receive: Receive | None = None
-    """Reads records in its own way instead of by the contracts: the monitor, who stores what it cannot read."""
+    """Reads records in its own way instead of by the contracts: the monitor, who stores what it cannot read.
+
+    It gives an arrival, or a tuple of them where a record is something to several aggregates.
+    """
     journals: tuple[Journal, ...] = field(default_factory=tuple)
     gathers: bool = False
     """Reads what came within some moments together, since no step of a referral's road waits for this service."""

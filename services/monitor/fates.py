@@ -1,0 +1,65 @@
+"""What became of events: what their owners say, and what dead letters say where these know nothing or another failed.
+
+One rule for the address of one event, for many at once and for traces: what is said here is what the sender was told.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from services.monitor.handlers import locate
+from services.monitor.model import Dead, Traced
+from services.monitor.owners import Owners, owner_of
+from shared.contracts.registry import class_of
+from shared.engine.model import Document
+from shared.http.outcomes import Asked, outcomes
+from shared.store import Store
+
+Named = tuple[str, str]
+"""Source and id."""
+
+_DEAD = msgspec.json.Decoder(Document[Dead])
+_OF_A_HANDLER: Final = frozenset({"rejected", "handler_failed"})
+_MOST: Final = 100
+
+
+async def fates(
+    store: Store, owners: Owners, events: Sequence[Traced], letters: Iterable[Dead]
+) -> dict[Named, str | None]:
+    """`applied`, `waiting`, `dead_lettered`, or None: still on its way, or of no owner that is asked. Raises 503.
+
+    `letters`: all dead letters of these events, of others too.
+    """
+    known = dict(await owners.outcomes([one for one in events if owner_of(one.type) != "monitor"]))
+    known |= await _own(store, [one for one in events if owner_of(one.type) == "monitor"])
+    of: defaultdict[Named, list[Dead]] = defaultdict(list)
+    for letter in letters:
+        of[letter.sender, letter.event_id].append(letter)
+    return {(one.source, one.id): _fate(one, known, of[one.source, one.id]) for one in events}
+
+
+async def letters_of(store: Store, events: Iterable[Traced]) -> list[Dead]:
+    """The dead letters of these events, at whichever service."""
+    keys = [f"{one.source} {one.id}" for one in events]
+    found = await asyncio.gather(*(store.find("dead_letters", equal={"event": key}, limit=_MOST) for key in keys))
+    return [letter for rows in found for row in rows if (letter := _DEAD.decode(row.body).state)]
+
+
+async def _own(store: Store, events: Sequence[Traced]) -> dict[Named, str]:
+    asked = [Asked(one.source, one.id, class_of(one.type).name, one.subject) for one in events]
+    said = await outcomes(store, locate, asked)
+    return {(one.source, one.id): outcome for one, outcome in zip(asked, said, strict=True) if outcome}
+
+
+def _fate(event: Traced, known: Mapping[Named, str], letters: Sequence[Dead]) -> str | None:
+    said = known.get((event.source, event.id))
+    unsettled = [letter for letter in letters if letter.state != "resolved"]
+    if said is None:
+        return "dead_lettered" if unsettled else None
+    owner = owner_of(event.type)
+    # Its owner has taken it, and another service could not: that it was refused there is what its sender was told.
+    elsewhere = any(letter.service != owner and letter.reason in _OF_A_HANDLER for letter in unsettled)
+    return "dead_lettered" if elsewhere else said
