@@ -65,10 +65,11 @@ class Opened(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why there is no form: the names of the words that say so, and the status."""
+    """Why there is no form: the names of the words that say so, the status, and what it asks for besides."""
 
     words: str
     status: int
+    headers: Mapping[str, str] = {}
 
 
 class Fault(NamedTuple):
@@ -176,7 +177,7 @@ async def _fields(request: Request) -> Mapping[str, str] | Refusal:
             for name, values in parse_qs(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS).items()
         }
     except ProblemError as error:
-        return Refusal("unreadable", error.status)
+        return Refusal("unreadable", error.status, error.headers)
     except ValueError:
         return Refusal("unreadable", 400)
 
@@ -304,7 +305,9 @@ def _refusal_page(request: Request, refusal: Refusal) -> Response:
     """In all three languages, the reader's own first: who has no form has no language switch either."""
     own = language_of(request)
     others = [language for language in LANGUAGES if language != own]
-    return _message_page(refusal.words, refusal.status, [own, *others])
+    page = _message_page(refusal.words, refusal.status, [own, *others])
+    page.headers.update(refusal.headers)
+    return page
 
 
 def _message_page(name: str, status: int, languages: list[Language]) -> Response:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 import msgspec
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -14,7 +15,8 @@ from services.monitor.fates import fates, letters_of
 from services.monitor.model import Traced
 from shared.clock import real_now
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, decode, written
-from shared.contracts.errors import EventError
+from shared.contracts.errors import EventError, Problem
+from shared.contracts.fields import Sender
 from shared.contracts.identity import derived_id
 from shared.contracts.registry import CLASSES
 from shared.engine.lag import lags
@@ -139,10 +141,29 @@ async def put_partner(request: Request) -> Response:
     partner = f"/{request.path_params['kind']}/{request.path_params['id']}"
     if who != partner and role_of(who) != "ops":
         raise ProblemError(403, f"{who} may not speak for {partner[:80]}")
+    _must_be_a_partner(partner)
     must_be_open(request)
     event = await _partner_event(request, partner)
     await write(request.app.state.publisher, [event])
     return JSONResponse({"accepted": [{"id": event.id, "source": event.source}]}, 202)
+
+
+_PARTNER: Final = TypeAdapter(Sender)
+_IDS: Final = {
+    "region": "a region's id is the code of one that may refer, such as 06",
+    "opisto": "an opisto's id is its OID, or 1 to 60 of a-z 0-9 . -",
+}
+
+
+def _must_be_a_partner(partner: str) -> None:
+    """Raises 404 of a kind that is none, 422 of an id that no partner of its kind has."""
+    _, kind, id_ = partner.split("/", 2)
+    if kind not in _IDS:
+        raise ProblemError(404, f"{kind[:60]!r} is no kind of partner; name one of {', '.join(_IDS)}")
+    try:
+        _PARTNER.validate_python(partner)
+    except ValidationError as error:
+        raise ProblemError(422, f"{id_[:60]!r} is no {kind}: {_IDS[kind]}", [Problem("/id", _IDS[kind])]) from error
 
 
 async def _partner_event(request: Request, partner: str) -> Event:

@@ -134,11 +134,14 @@ async def _append(request: Request, data: Data, id_: str) -> None:
 
 def _must_be_unsettled(letter: Dead) -> None:
     if letter.erased:
-        raise ProblemError(409, f"{letter.dl_id}: its bytes were erased when consent was withdrawn")
+        why = "the referral that it names was erased, or nothing in it could be searched for one"
+        said = f"of {letter.dl_id}, which is {letter.state}, nothing is kept: {why}; whoever sent it may send it anew"
+        raise ProblemError(409, said, title="Nothing left to send again")
     if letter.state == "redriven":
-        raise ProblemError(409, f"{letter.dl_id} is being sent again already, by {letter.by}")
+        raise ProblemError(409, f"{letter.dl_id} is being sent again already, by {letter.by}; wait until that is done")
     if letter.state != "open":
-        raise ProblemError(409, f"{letter.dl_id} is {letter.state}; only an open one can be sent again or laid aside")
+        said = f"{letter.dl_id} is {letter.state}; only an open one can be sent again or laid aside"
+        raise ProblemError(409, said, title="Settled already")
 
 
 async def _letter(request: Request) -> Dead:

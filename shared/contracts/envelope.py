@@ -7,7 +7,7 @@ Source: CloudEvents 1.0.2, its Kafka protocol binding and its JSON format.
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
 from shared.contracts.fields import Data, EventId, Sender, Time
@@ -42,6 +43,9 @@ ATTRIBUTES: Final = (
     "origin",
 )
 
+_REQUIRED: Final = ("specversion", "id", "source", "type", "time")
+_NAMED: Final = 10
+"""Headers that are named where none of them is an attribute."""
 _HEADER: Final = {name: f"ce_{name}" for name in ATTRIBUTES if name != "datacontenttype"}
 _ATTRIBUTE: Final = {header: name for name, header in _HEADER.items()}
 
@@ -118,14 +122,16 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def read_kafka(value: bytes | None, headers: Headers) -> Raw:
-    """The attributes and data of a Kafka record. Raises `Undecodable`."""
+    """The attributes and data of a Kafka record. Raises `Undecodable`, and `Invalid` where no header is an attribute."""
     if not value:
         raise Undecodable("the record has no value")
     attributes: dict[str, str] = {}
+    others: list[str] = []
     content_type = ""
     for name, content in headers:
         attribute = _ATTRIBUTE.get(name) or (name[3:] if name.startswith("ce_") else None)
         if attribute is None and name != "content-type":
+            others.append(name)
             continue
         try:
             text = content.decode()  # type: ignore[union-attr]
@@ -136,11 +142,24 @@ def read_kafka(value: bytes | None, headers: Headers) -> Raw:
             content_type = text
         else:
             attributes[attribute] = text
-    if _is_structured(content_type) or not (attributes or content_type):
+    if _is_structured(content_type) or not (attributes or content_type or others):
         return read_structured(value)
+    if not attributes:
+        return _without_attributes(value, content_type, others)
     if content_type:
         attributes.setdefault("datacontenttype", content_type)
     return Raw(attributes, value)
+
+
+def _without_attributes(value: bytes, content_type: str, names: Sequence[str]) -> Raw:
+    """Of a record none of whose headers is an attribute: structured if it says so. Raises `Undecodable`, `Invalid`."""
+    if not content_type and not _fields(value).keys().isdisjoint(_REQUIRED):
+        return read_structured(value)
+    some = ", ".join(mask(name)[:40] for name in names[:_NAMED]) or "none but content-type"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    lacking = [Problem(f"/{name}", "is lacking") for name in _REQUIRED]
+    hint = f"a header of a binary CloudEvent over Kafka begins with ce_, as ce_id; there are: {some}{more}"
+    raise Invalid(f"{_line(lacking)}; {mask(hint)}", lacking)
 
 
 def attributes_in(headers: Headers) -> dict[str, str]:
@@ -163,18 +182,21 @@ def _is_structured(content_type: str) -> bool:
 
 def read_structured(body: bytes | msgspec.Raw) -> Raw:
     """The attributes and data of a structured CloudEvent. Raises `Undecodable`."""
-    try:
-        fields = _STRUCTURED.decode(body)
-    except _NO_JSON as error:
-        raise Undecodable(f"no JSON object: {error}") from error
     # JSON format, 2.2: an attribute that is null is one that is not there.
-    fields = {name: value for name, value in fields.items() if bytes(value) != b"null"}
+    fields = {name: value for name, value in _fields(body).items() if bytes(value) != b"null"}
     if {"data", "data_base64"} <= fields.keys():
         raise Undecodable("data and data_base64 exclude each other")
     data = bytes(fields.pop("data", b""))
     if (encoded := fields.pop("data_base64", None)) is not None:
         data = _from_base64(encoded)
     return Raw({name: _attribute_text(name, value) for name, value in fields.items()}, data)
+
+
+def _fields(body: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+    try:
+        return _STRUCTURED.decode(body)
+    except _NO_JSON as error:
+        raise Undecodable(f"no JSON object: {error}") from error
 
 
 _STRUCTURED = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -300,7 +322,7 @@ def _pointer(part: object) -> str:
 
 
 def _lacking(raw: Raw) -> Iterable[Problem]:
-    for name in ("specversion", "id", "source", "type", "time"):
+    for name in _REQUIRED:
         if not raw.attributes.get(name):
             yield Problem(f"/{name}", "is lacking")
     if raw.attributes.get("specversion", "1.0") != "1.0":
@@ -340,11 +362,18 @@ def _broken(path: str, message: str) -> Invalid:
 
 
 def _invalid(path: str, error: ValidationError) -> Invalid:
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
     problems = [
         Problem(path + "".join(f"/{_pointer(part)}" for part in fault["loc"] if part != "[key]"), fault["msg"])
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        for fault in faults
+        if not (fault["type"] == "too_short" and _is_of_a_part(fault["loc"], faults))
     ]
     return Invalid(_line(problems), problems)
+
+
+def _is_of_a_part(place: tuple[int | str, ...], faults: Sequence[ErrorDetails]) -> bool:
+    """Whether a part of what stands there is faulty: pydantic counts such a one as not there, and calls the rest too short."""
+    return any(len(one["loc"]) > len(place) and one["loc"][: len(place)] == place for one in faults)
 
 
 def _line(problems: Iterable[Problem]) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from shared.clock import real_now
 from shared.contracts.envelope import attributes_in, read_kafka, written
-from shared.contracts.errors import Undecodable
+from shared.contracts.errors import EventError
 from shared.contracts.fields import read_referral_id
 from shared.contracts.personal_identity import bytes_hide_a_code, mask
 from shared.engine.model import Original, Out, OutDead
@@ -137,7 +137,7 @@ def attributes_of(original: Original) -> Mapping[str, str]:
     """What can be read of the record's attributes: of one that cannot be read whole, those that its headers hold."""
     try:
         return read_kafka(original.value, original.headers).attributes
-    except Undecodable:
+    except EventError:
         return attributes_in(original.headers)
 
 

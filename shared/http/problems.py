@@ -33,7 +33,7 @@ class ProblemError(Exception):
     """An answer that is an error.
 
     `retry_after`: seconds. `headers`: what the status asks for besides. `why`, for what is counted: the reason of an
-    event, or `none` or `unknown` of a key.
+    event, or `none` or `unknown` of a key. `title`: where the status has several.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class ProblemError(Exception):
         retry_after: int | None = None,
         why: str = "",
         headers: Mapping[str, str] | None = None,
+        title: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -53,6 +54,7 @@ class ProblemError(Exception):
         self.retry_after = retry_after
         self.why = why
         self.headers = headers or {}
+        self.title = title or TITLES.get(status, "Error")
 
 
 def problem_of(error: EventError, prefix: str = "") -> ProblemError:
@@ -66,7 +68,7 @@ def respond(error: ProblemError) -> Response:
     """The problem as a response."""
     body: dict[str, object] = {
         "type": "about:blank",
-        "title": TITLES.get(error.status, "Error"),
+        "title": error.title,
         "status": error.status,
         "detail": mask(error.detail)[:2_000],
     }

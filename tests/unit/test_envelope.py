@@ -426,6 +426,50 @@ def test_what_breaks_the_contract_is_invalid_and_pointed_at(name: str, data: dic
     assert path in paths(document(name, data))
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "path"),
+    [
+        ("ReferralIssued", at(ISSUED, "languages", ["xx"]), "/data/languages/0"),
+        ("ReferralIssued", at(ISSUED, "languages", ["suomi1"]), "/data/languages/0"),
+        ("ReferralIssued", at(ISSUED, "needs", {"golf": 3}), "/data/needs/golf"),
+        ("ReferralIssued", at(ISSUED, "consent/scopes", ["all"]), "/data/consent/scopes/0"),
+        ("ActivityPublished", at(PUBLISHED, "languages", ["xx"]), "/data/languages/0"),
+        ("ActivityPublished", at(PUBLISHED, "themes", ["golf"]), "/data/themes/0"),
+        ("ActivityPublished", at(PUBLISHED, "sessions", [{"session_id": "1"}]), "/data/sessions/0/starts_at"),
+        ("ActivityPublished", at(PUBLISHED, "sessions/0/ends_at", "2026-09-09T10:00:00Z"), "/data/sessions/0"),
+    ],
+)
+def test_of_a_list_whose_only_part_is_faulty_that_fault_alone_is_told(
+    name: str, data: dict[str, Any], path: str
+) -> None:
+    sent = at(data, "sessions", data["sessions"][:1]) if name == "ActivityPublished" else data
+    told = paths(document(name, sent))
+    assert told[0] == path
+    assert all(one.startswith(path.rpartition("/")[0] if "starts_at" in path else path) for one in told)
+
+
+@pytest.mark.parametrize("prefix", ["ce-", "CE_", "", "x_"])
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", None])
+def test_attributes_in_headers_without_the_prefix_are_named_with_what_it_is(prefix: str, kind: str | None) -> None:
+    names = ["specversion", "id", "source", "type", "time", *(f"n{number}" for number in range(20))]
+    headers = [(prefix + name, b"secret") for name in names]
+    value = json.dumps({"activity_id": "a", "title": {"fi": "Kuoro"}}).encode()
+    with pytest.raises(Invalid) as refused:
+        read_kafka(value, headers + ([("content-type", kind.encode())] if kind else []))
+    assert "begins with ce_" in str(refused.value)
+    assert f"there are: {prefix}specversion, {prefix}id, " in str(refused.value)
+    assert str(refused.value).endswith(" and 15 more")
+    assert "secret" not in str(refused.value)
+    assert "n9" not in str(refused.value)
+
+
+def test_a_structured_event_may_come_with_any_headers_and_no_content_type() -> None:
+    whole = json.dumps(document()).encode()
+    assert read_kafka(whole, [("x-trace", b"1")]) == read_kafka(whole, [])
+    with pytest.raises(Undecodable):
+        read_kafka(b"no json", [("x-trace", b"1")])
+
+
 def test_every_fault_of_an_event_is_told_at_once() -> None:
     data = {**ISSUED, "municipality": "999", "needs": {"friends": 0}, "consent": {"scopes": []}}
     expected = ["/data/municipality", "/data/needs/friends", "/data/consent/recorded_on", "/data/consent/scopes"]

@@ -528,6 +528,8 @@ async def test_a_body_that_is_no_form_or_too_large_is_not_read(door: Door, clien
     await door.given(issued())
     path = await _path(client)
     assert (await client.post(path, json={"health": 3})).status_code == 415
+    packed = await client.post(path, data={"respondent": "participant"}, headers={"content-encoding": "gzip"})
+    assert (packed.status_code, packed.headers.get("accept-encoding")) == (415, "identity")
     large = await client.post(path, content=b"a=" + b"b" * form.MAX_FORM_BYTES, headers=FORM_TYPE)
     assert large.status_code == 413
     many = await client.post(path, content="&".join(f"a{n}=1" for n in range(99)), headers=FORM_TYPE)

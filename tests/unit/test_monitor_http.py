@@ -1,0 +1,94 @@
+"""The monitor's doors: what is asked of it in vain is answered by what is so, and by what to do."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.unit.country import an_event, country, erased
+from tests.unit.doors import REGION, Door, door, key
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.mark.parametrize(
+    ("partner", "status", "named"),
+    [
+        ("x/y", 404, ["'x'", "region, opisto"]),
+        ("service/monitor", 404, ["'service'", "region, opisto"]),
+        ("region/99", 422, ["'99'", "such as 06"]),
+        ("region/91", 422, ["'91'", "such as 06"]),
+        ("region/tampere", 422, ["'tampere'", "such as 06"]),
+        ("opisto/Tampere", 422, ["'Tampere'", "1 to 60 of a-z 0-9 . -"]),
+        ("opisto/" + "x" * 61, 422, ["xxx", "1 to 60 of a-z 0-9 . -"]),
+        ("opisto/a%0Ab", 422, ["a\\nb", "1 to 60 of a-z 0-9 . -"]),
+    ],
+    ids=lambda one: str(one)[:20],
+)
+async def test_nobody_is_registered_who_can_be_no_partner(
+    partner: str, status: int, named: list[str], tmp_path: Path
+) -> None:
+    async with door("monitor", tmp_path) as one:
+        answer = await _put(one, partner)
+        assert answer[0] == status
+        assert all(word in answer[1] for word in named), answer[1]
+        assert one.written == []
+        assert [(await _put(one, good))[0] for good in ("region/06", "opisto/1.2.246.562.10.12810669445")] == [202, 202]
+
+
+async def _put(one: Door, partner: str) -> tuple[int, str]:
+    answer = await one.client.put(f"/v1/partners/{partner}", json={"name": "Kuoro"}, headers=key("ops:anna"))
+    return answer.status_code, str(answer.json().get("detail"))
+
+
+@pytest.mark.parametrize("verb", ["redrive", "discard"])
+async def test_why_a_dead_letter_cannot_be_acted_on_is_what_is_so(verb: str, tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        monitor = one.doors["monitor"]
+        sent = [an_event("ReferralIssued", str(uuid4()), municipality="000") for _ in range(3)]
+        await one.send(*sent)
+        await one.write(sent[0], b"\xff\xfe" * 9, sent[0].headers[:1])
+        letters = (await one.asks("/v1/dead-letters")).json()["dead_letters"]
+        of = {letter["event_id"]: letter["dl_id"] for letter in letters}
+
+        async def act(which: str, verb: str) -> tuple[int, str, str]:
+            answer = await monitor.client.post(f"/v1/dead-letters/{which}/{verb}", headers=key("ops:anna"))
+            written, monitor.written[:] = monitor.written[:], []
+            body = answer.json()
+            await one.flow(written)
+            return answer.status_code, body.get("title", ""), body.get("detail", "")
+
+        await one.send(an_event("ReferralIssued", sent[0].referral))
+        await erased(one, sent[0].referral)
+        for unkept in (of[sent[0].id], of[None]):
+            status, title, detail = await act(unkept, verb)
+            assert (status, title) == (409, "Nothing left to send again")
+            assert unkept in detail
+            assert "nothing is kept" in detail
+        await act(of[sent[1].id], "discard")
+        assert (await act(of[sent[1].id], verb))[:2] == (409, "Settled already")
+        one.doors = {"monitor": monitor}  # nobody takes up what it sends again
+        await act(of[sent[2].id], "redrive")
+        assert (await act(of[sent[2].id], verb))[:2] == (409, "Under way already")
+
+
+BODIES = [
+    ("monitor", "PUT", "/v1/partners/region/06", "application/json"),
+    ("monitor", "POST", "/v1/events/outcomes", "application/json"),
+    ("referral", "POST", "/v1/outcomes", "application/json"),
+    ("referral", "POST", "/v1/events", "application/cloudevents+json"),
+    ("catalogue", "POST", "/v1/events", "application/cloudevents-batch+json"),
+    ("feedback", "POST", "/v1/events", "application/cloudevents+json"),
+    ("feedback", "POST", "/v1/referrals/7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11/form-links", "application/json"),
+]
+
+
+@pytest.mark.parametrize(("service", "method", "path", "kind"), BODIES)
+async def test_who_sends_a_packed_body_is_told_which_is_read(
+    service: str, method: str, path: str, kind: str, tmp_path: Path
+) -> None:
+    who = {"/v1/events/outcomes": "ops:anna", "/v1/outcomes": "service:monitor"}.get(path, REGION)
+    async with door(service, tmp_path) as one:
+        headers = key(who) | {"content-type": kind, "content-encoding": "gzip"}
+        answer = await one.client.request(method, path, content=b"{}", headers=headers)
+        assert (answer.status_code, answer.headers.get("accept-encoding")) == (415, "identity")
