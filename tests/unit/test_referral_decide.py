@@ -365,7 +365,7 @@ def test_consent_withdrawn_before_the_issue_binds_to_its_sender_alone() -> None:
 def test_a_region_whose_issue_meets_its_own_erasure_is_told() -> None:
     life = Life(withdrawn(1, "consent_withdrawn"))
     assert life.follow == []
-    refused = HANDLERS["ReferralIssued"].decide(life.state, issued(), at(2), DURATIONS)
+    refused = HANDLERS["ReferralIssued"].decide(life.state, issued(), at(2), given_to("ReferralIssued"))
     assert isinstance(refused, Rejected)
     assert "new id" in refused.why
     met = refused.meanwhile
