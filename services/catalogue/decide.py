@@ -306,14 +306,25 @@ def wish_of(event: Event) -> Wish:
     )
 
 
-def issued(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
-    """Matches what was issued; a later one replaces it."""
+def issued(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match] | Waits:
+    """Matches what was issued; a later one replaces it. Of two regions' the referral service says whose counts."""
     wish = wish_of(event)
     state = state or Match(wish_subject(event))
-    if state.wish and (state.wish.region != wish.region or (state.wish.time, state.wish.rank) > (wish.time, wish.rank)):
+    if wish.region != (state.issuer or (state.wish.region if state.wish else wish.region)):
+        return Decision(state) if state.issuer else Waits("ReferralOpened")
+    if state.wish and (state.wish.time, state.wish.rank) > (wish.time, wish.rank):
         return Decision(state)
     state = _changed(state, wish=wish, status="new")
     return _matched(state, now, given) if state.wanted else Decision(_changed(state, status="ended"))
+
+
+def opened(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+    """Whose it is. What another region wished is forgotten."""
+    data: told.ReferralOpened = event.data  # type: ignore[assignment]
+    state = _changed(state or Match(data.referral_id), issuer=f"/region/{data.region}")
+    if state.wish and state.wish.region != state.issuer:
+        state = _changed(state, wish=None, status="new", proposals=(), proposed=(), retry_at=None)
+    return Decision(state)
 
 
 def wish_subject(event: Event) -> str:

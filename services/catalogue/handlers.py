@@ -72,6 +72,7 @@ def table(rematch: timedelta) -> Table:
             "PlaceGivenUp": Handler(ACTIVITIES, _named_activity, decide.place_given_up, nothing),
             "DeadlinePassed/activities": Handler(ACTIVITIES, _aggregate, decide.activity_deadline, nothing),
             "ReferralIssued": Handler(MATCHES, _referral, decide.issued, candidates),
+            "ReferralOpened": Handler(MATCHES, _referral, decide.opened, nothing),
             "ReferralErased": Handler(MATCHES, _referral, decide.erased, nothing),
             "RematchRequested": Handler(MATCHES, _referral, decide.rematch_requested, candidates),
             "MatchingEnded": Handler(MATCHES, _referral, decide.matching_ended, nothing),

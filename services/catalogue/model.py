@@ -143,7 +143,7 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     proposed: tuple[str, ...] = ()
     retry_at: datetime | None = None
     issuer: str = ""
-    """Of an erased one: the region that may read what is left."""
+    """The region that the referral service named as its own; it may read what is left of an erased one."""
     erased: bool = False
 
 

@@ -47,13 +47,14 @@ _changed = msgspec.structs.replace
 def issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
     """Keeps whom it belongs to and what is consented to; the latest by time holds.
 
-    Where the consent no longer covers feedback, the answers and the links to the form go.
+    Of two regions' the referral service says whose counts. Where the consent no longer covers feedback, the answers and
+    the links to the form go.
     """
     data: outside.ReferralIssued = event.data  # type: ignore[assignment]
     state = state or Feedback(data.referral_id)
     known, first = state.issued, state.first_issued_at
-    if known and known.source != event.source:
-        return Decision(state)
+    if event.source != (state.issuer or (known.source if known else event.source)):
+        return Decision(state) if state.issuer else Waits("ReferralOpened")
     latest = Issued(event.time, event.rank, event.source, data.municipality, "feedback" in data.consent.scopes)
     if known and (known.time, known.rank) > (latest.time, latest.rank):
         latest = known
@@ -66,6 +67,16 @@ def issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decide
     if not latest.feedback:
         return Decision(_changed(state, answers=(), measured={}, links=(), spent=()))
     return _asked(state)
+
+
+def opened(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+    """Whose it is. What another region issued, and all that came by its consent, is forgotten."""
+    data: told.ReferralOpened = event.data  # type: ignore[assignment]
+    state = _changed(state or Feedback(data.referral_id), issuer=f"/region/{data.region}")
+    if state.issued and state.issued.source != state.issuer:
+        nothing: Any = {"answers": (), "measured": {}, "links": (), "spent": ()}
+        state = _changed(state, issued=None, first_issued_at=None, synthetic=False, **nothing)
+    return Decision(state)
 
 
 def erased(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:

@@ -37,6 +37,7 @@ def table() -> Table:
         kinds=(FEEDBACK,),
         handlers={
             "ReferralIssued": _by_referral(decide.issued),
+            "ReferralOpened": _by_referral(decide.opened),
             "ReferralErased": _by_referral(decide.erased),
             "ActivitiesProposed": _by_referral(decide.matched),
             "NoActivityFound": _by_referral(decide.matched),

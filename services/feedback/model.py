@@ -95,6 +95,8 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
     """One referral's document here."""
 
     id: str
+    issuer: str = ""
+    """The region that the referral service named as its own."""
     first_issued_at: datetime | None = None
     issued: Issued | None = None
     synthetic: bool = False

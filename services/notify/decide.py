@@ -30,13 +30,15 @@ _changed = msgspec.structs.replace
 # --- a referral
 
 
-def issued(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told]:
-    """Keeps whom to tell, and what an opisto must know."""
+def issued(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told] | Waits:
+    """Keeps what an opisto must know. Of two regions that issue the same, the referral service says whose it is."""
     data: outside.ReferralIssued = event.data  # type: ignore[assignment]
     state = state or Told(data.referral_id)
+    if state.region not in {None, event.source}:
+        return Decision(state) if state.code or state.erased else Waits("ReferralOpened")
     order = (event.time.isoformat(timespec="microseconds"), event.rank)
-    if state.erased or state.issued > order or (state.region and state.region != event.source):
-        return Decision(_changed(state, region=state.region or event.source))
+    if state.erased or state.issued > order:
+        return Decision(state)
     return Decision(
         _changed(
             state,
@@ -49,6 +51,19 @@ def issued(state: Told | None, event: Event, now: datetime, given: object) -> De
     )
 
 
+def opened(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told]:
+    """Whose it is, and its code: before that nobody is told of anything. What another region issued is forgotten."""
+    data: services.ReferralOpened = event.data  # type: ignore[assignment]
+    state = state or Told(data.referral_id)
+    if state.erased:
+        return Decision(state)
+    issuer = f"/region/{data.region}"
+    if state.region != issuer:
+        state = Told(state.id, region=issuer)
+    state = _changed(state, code=data.referral_code, recipients=_with(state.recipients, issuer))
+    return Decision(state, [_queued(state, issuer, event, extract_for_region(event))])
+
+
 def concerns_region_and_opisto(
     state: Told | None, event: Event, now: datetime, given: object
 ) -> Decision[Told] | Waits:
@@ -56,10 +71,10 @@ def concerns_region_and_opisto(
     if state is not None and state.erased:
         word = _last_word(state, event)
         return Decision(state, [word] if word else ())
-    if state is None or state.region is None:
-        return Waits("ReferralIssued")
-    if event.name in OF_THE_OPISTO and not state.code:
+    if state is None or state.region is None or not state.code:
         return Waits("ReferralOpened")
+    if event.name in OF_THE_OPISTO and state.issued == ("", ""):
+        return Waits("ReferralIssued")
     data = event.data.model_dump(mode="json")
     follow = []
     if event.name in OF_THE_REGION:
@@ -73,8 +88,6 @@ def concerns_region_and_opisto(
             places={**state.places, activity: says},
             recipients=_with(state.recipients, data["organiser"]),
         )
-    if isinstance(event.data, services.ReferralOpened):
-        state = _changed(state, code=event.data.referral_code)
     return Decision(_remembering(state, event), follow)
 
 

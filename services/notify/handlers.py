@@ -39,6 +39,7 @@ def table() -> Table:
             "ReferralIssued": Handler(REFERRALS, _referral, decide.issued),
             "ReferralErased": Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
             **dict.fromkeys(sorted((OF_THE_REGION | OF_THE_OPISTO) - OF_ENROLMENT), told),
+            "ReferralOpened": Handler(REFERRALS, _referral, decide.opened),
             "EnrolmentTaken": Handler(REFERRALS, _referral, decide.enrolment_taken),
             "DeadlinePassed": Handler(REFERRALS, _own_referral, decide.deadline),
             "NotificationQueued": Handler(RECIPIENTS, _recipient, decide.queued),

@@ -50,6 +50,13 @@ def issued(
     return event(data, source, day, f"issued-{source[-2:]}-{day}", synthetic=synthetic)
 
 
+def opened(day: float = 0) -> Event:
+    data = told.ReferralOpened(
+        referral_id=REFERRAL, region=REGION.rpartition("/")[2], referral_code="DKGDM5F8QK4V", deadlines=()
+    )
+    return event(data, "/service/referral", day)
+
+
 def erased(day: float = 5) -> Event:
     return event(told.ReferralErased(referral_id=REFERRAL, issuer=REGION), "/service/referral", day)
 

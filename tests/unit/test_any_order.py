@@ -367,6 +367,19 @@ def _is_of(event: Event, organiser: str) -> bool:
     return organiser in {event.source, getattr(event.data, "organiser", "")}
 
 
+@settings(quick, max_examples=60)
+@given(worlds(), seeds, days)
+def test_of_two_regions_that_issue_the_same_one_has_it_everywhere(world: list[Event], seed: int, day: int) -> None:
+    """The topics of two partners have no order between them: each service reads another one first."""
+    network = shuffled([*world, issued(day, source=ANOTHER_REGION)], seed, telling=True)
+    known, match = network.referral(a_referral()).issued, network.match(a_referral())
+    assert known is not None
+    assert match is not None
+    assert match.wish is not None
+    assert match.wish.region == known.source
+    assert {REGION, ANOTHER_REGION} & network.feeds(a_referral()).keys() == {known.source}
+
+
 @quick
 @given(worlds(), seeds, days, days, activities)
 def test_by_a_look_up_alone_nobody_is_taken_from_where_the_region_chose(

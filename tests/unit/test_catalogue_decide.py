@@ -15,7 +15,7 @@ from services.catalogue.settle import places_left, settle, version_at
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
 from shared.engine.model import Decision, Rejected, Waits
-from tests.unit.facts import OPISTO, REGION, a_referral, at, called_off, issued, names, published
+from tests.unit.facts import ANOTHER_REGION, OPISTO, REGION, a_referral, at, called_off, issued, names, published
 
 NOTHING = decide.Found()
 
@@ -218,10 +218,32 @@ def candidates(*activities: str) -> decide.Found:
     return decide.Found(candidates=tuple(decide.brief_of(state) for state in states))
 
 
+def is_issued(state: Match | None, event: Event, now: datetime, found: decide.Found) -> Decision[Match]:
+    decision = decide.issued(state, event, now, found)
+    assert isinstance(decision, Decision)
+    return decision
+
+
+def opened() -> Event:
+    region = REGION.rpartition("/")[2]
+    data = told.ReferralOpened(referral_id=a_referral(), region=region, referral_code="DKGDM5F8QK4V", deadlines=())
+    return Event("o", "/service/referral", at(1), data)
+
+
+def test_of_two_regions_wishes_the_one_counts_whose_the_referral_is() -> None:
+    theirs = is_issued(None, issued(source=ANOTHER_REGION), at(0), candidates("a")).state
+    assert decide.issued(theirs, issued(), at(0), candidates("a")) == Waits("ReferralOpened")
+    named = decide.opened(theirs, opened(), at(1), NOTHING).state
+    assert named == Match(a_referral(), issuer=REGION)
+    assert is_issued(named, issued(source=ANOTHER_REGION), at(1), candidates("a")).follow == ()
+    ours = is_issued(named, issued(), at(1), candidates("a"))
+    assert names(ours.follow) == ["ActivitiesProposed"]
+
+
 def test_what_fits_is_proposed_and_what_does_not_is_told_once() -> None:
-    proposed = decide.issued(None, issued(), at(0), candidates("a", "b"))
+    proposed = is_issued(None, issued(), at(0), candidates("a", "b"))
     assert names(proposed.follow) == ["ActivitiesProposed"]
-    nothing = decide.issued(None, issued(), at(0), NOTHING)
+    nothing = is_issued(None, issued(), at(0), NOTHING)
     assert names(nothing.follow) == ["NoActivityFound"]
     again = decide.match_deadline(nothing.state, rematch(0), at(2), NOTHING)
     assert again.follow == ()
@@ -230,7 +252,7 @@ def test_what_fits_is_proposed_and_what_does_not_is_told_once() -> None:
 
 
 def test_a_rematch_leaves_out_what_was_tried_and_an_old_one_counts_for_nothing() -> None:
-    state = decide.issued(None, issued(), at(0), candidates("a")).state
+    state = is_issued(None, issued(), at(0), candidates("a")).state
     decision = decide.rematch_requested(state, rematch(2, "a"), at(1), candidates("a", "b"))
     assert isinstance(decision, Decision)
     data = decision.follow[0].data
@@ -242,15 +264,15 @@ def test_a_rematch_leaves_out_what_was_tried_and_an_old_one_counts_for_nothing()
 
 
 def test_who_wants_no_proposals_gets_none() -> None:
-    state = decide.issued(None, issued(), at(0), NOTHING).state
+    state = is_issued(None, issued(), at(0), NOTHING).state
     ended = told.MatchingEnded(referral_id=a_referral(), number=1)
     over = decide.matching_ended(state, Event("m", "/service/referral", at(1), ended), at(1), NOTHING).state
     assert decide.activity_to_match(over, rematch(0), at(2), candidates("a")).follow == ()
-    assert decide.issued(over, issued(3), at(3), candidates("a")).follow == ()
+    assert is_issued(over, issued(3), at(3), candidates("a")).follow == ()
 
 
 def test_withdrawn_consent_erases_the_wish_also_where_nothing_was_yet() -> None:
-    for state in (None, decide.issued(None, issued(), at(0), NOTHING).state):
+    for state in (None, is_issued(None, issued(), at(0), NOTHING).state):
         data = told.ReferralErased(referral_id=a_referral(), issuer=REGION)
         decision = decide.erased(state, Event("w", "/service/referral", at(1), data), at(1), NOTHING)
         assert decision.erase

@@ -31,6 +31,7 @@ from tests.unit.feedback_facts import (
     lapsed,
     link,
     none_found,
+    opened,
     proposed,
     refused,
     released,
@@ -102,6 +103,19 @@ def test_the_latest_issue_holds_and_the_first_gives_the_quarter() -> None:
 def test_another_region_changes_nothing() -> None:
     before = Told([issued()]).known()
     assert Told([issued(), issued(9, source="/region/07")]).known() == before
+
+
+def test_of_two_regions_that_issue_the_same_the_one_that_the_referral_service_named_has_it() -> None:
+    other = issued(9, source="/region/07")
+    assert decide(Told([other]).state, issued()) == Waits("ReferralOpened")
+    for order in ([other, opened(), issued()], [opened(), other, issued()], [issued(), opened(), other]):
+        assert Told(order).known() == Told([opened(), issued()]).known()
+
+
+def test_what_came_by_the_consent_of_another_region_is_gone_once_it_is_known_whose_the_referral_is() -> None:
+    state = Told([issued(source="/region/07"), reserved(), link(), answered(), opened()]).known()
+    assert (state.issued, state.answers, state.links, state.spent) == (None, (), (), ())
+    assert state.places
 
 
 def test_consent_that_ends_removes_answers_and_links() -> None:

@@ -65,7 +65,7 @@ def referral(**changes: Any) -> Told:
 
 
 def opened() -> Event:
-    return happened(services.ReferralOpened(referral_id=REFERRAL, region="06", referral_code=CODE, deadlines=()))
+    return happened(services.ReferralOpened(referral_id=REFERRAL, region="08", referral_code=CODE, deadlines=()))
 
 
 def extracts(decision: Decision[Any]) -> dict[str, Any]:
@@ -111,6 +111,25 @@ def test_what_comes_before_its_referral_waits() -> None:
 def test_a_place_waits_for_the_code_that_its_opisto_is_told() -> None:
     unopened = step(None, issued()).state
     assert HANDLERS["PlaceReserved"].decide(unopened, reserved(), NOW, None) == Waits("ReferralOpened")
+
+
+def test_nobody_is_told_of_anything_before_it_is_known_whose_the_referral_is() -> None:
+    """Another region that issued the same may have been read first."""
+    completed = happened(
+        services.ReferralCompleted(
+            referral_id=REFERRAL,
+            outcome="completed",
+            sessions=services.SessionCounts(attended=1, missed=0, not_recorded=0),
+        ),
+        "/service/referral",
+    )
+    theirs = step(None, happened(issued().data, "/region/07", "theirs")).state
+    assert HANDLERS["ReferralCompleted"].decide(theirs, completed, NOW, None) == Waits("ReferralOpened")
+    assert HANDLERS["ReferralIssued"].decide(theirs, issued(), NOW, None) == Waits("ReferralOpened")
+    told = step(theirs, opened())
+    assert set(extracts(told)) == {REGION}
+    assert HANDLERS["PlaceReserved"].decide(told.state, reserved(), NOW, None) == Waits("ReferralIssued")
+    assert step(told.state, issued()).state == referral()
 
 
 def test_a_region_is_told_of_enrolment_with_the_opisto_that_sent_it() -> None:
