@@ -47,10 +47,17 @@ async def trace(request: Request) -> Response:
     who = must_be(request, "ops", "reader")
     found = await _found(request.app.state.store, request.path_params["asked"])
     what = found.referral_id or request.path_params["asked"]
-    about = [found.referral_id] if found.referral_id else []
-    await record_access(request, who, "trace", what, "operations", allowed=True, about=about)
+    await record_access(request, who, "trace", what, "operations", allowed=True, about=_concerned(found))
     became = await fates(request.app.state.store, request.app.state.owners, found.events, found.letters)
     return JSONResponse(_answer(found, became))
+
+
+def _concerned(found: Found) -> list[str]:
+    """Every referral of which something is shown: senders may have given one id to events of several."""
+    if found.referral_id:
+        return [found.referral_id]
+    named = [*(one.correlation for one in found.events), *(letter.referral_id for letter in found.letters)]
+    return [one for one in dict.fromkeys(named) if one]
 
 
 # --- what is meant

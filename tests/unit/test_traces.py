@@ -180,6 +180,18 @@ async def test_an_event_that_concerns_no_referral_is_traced_alone(monitor: Monit
     assert [one["dl_id"] for one in told["dead_letters"]] == [LETTER]
 
 
+async def test_who_traces_an_event_of_which_there_are_several_looked_at_the_referral_of_each(monitor: Monitor) -> None:
+    other = "0d9a527b-1e5c-474c-8a0e-3f1f6a2d8c12"
+    for region, referral_id in (("06", REFERRAL), ("07", other)):
+        said = {"ce_id": "e-1", "ce_source": f"/region/{region}", "ce_subject": referral_id, "ce_type": "x"}
+        await monitor.sees(f"intake.region.{region}", referral_id, said)
+    monitor.written.clear()
+    told = (await monitor.asked("e-1")).json()
+    assert (told["referral_id"], len(told["events"])) == (None, 2)
+    looks = [msgspec.json.decode(one.value or b"").get("referral_id") for one in monitor.written]
+    assert sorted(looks) == sorted([REFERRAL, other])
+
+
 async def test_a_trace_shows_its_dead_letters_as_they_stand_now(monitor: Monitor) -> None:
     await monitor.event("ReferralOpened", OPENED)
     await monitor.letter(REFERRAL)
