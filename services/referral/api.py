@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from services.referral.fold import Choice, View, fold
+from services.referral.fold import fold
 from services.referral.model import Access, Referral, split_key
+from services.referral.view import Choice, View
 from shared.contracts.envelope import Event, written
 from shared.contracts.errors import Problem
 from shared.contracts.from_services import CodeLookedUp

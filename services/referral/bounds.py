@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from services.referral.fold import decisive
 from services.referral.model import Fact, Mark, Referral
+from services.referral.walk import decisive
 
 MAX_FACTS: Final = 64
 MAX_MARKS: Final = 400

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from services.referral.bounds import with_fact, with_record
-from services.referral.fold import Durations, View, Want, fold
+from services.referral.fold import fold
 from services.referral.model import (
     Access,
     Answer,
@@ -33,6 +33,7 @@ from services.referral.model import (
     split_key,
 )
 from services.referral.relation import looked_up, with_look_up
+from services.referral.view import Durations, View, Want
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event

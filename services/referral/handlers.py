@@ -4,8 +4,8 @@ from datetime import datetime
 from secrets import randbits
 
 from services.referral import decide
-from services.referral.fold import Durations
 from services.referral.model import Access, Referral
+from services.referral.view import Durations
 from shared.contracts.envelope import Event
 from shared.contracts.referral_code import BITS, code_of
 from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of, redrive_to

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from services.referral.fold import Durations
+from services.referral.view import Durations
 from shared.settings import Duration, PlatformSettings
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from services.referral.fold import View, fold
+from services.referral.fold import fold
 from services.referral.handlers import table
 from services.referral.model import Referral
+from services.referral.view import View
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
 from shared.contracts.fields import Data

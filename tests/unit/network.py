@@ -20,8 +20,9 @@ from services.notify import handlers as notify
 from services.notify.decide import FEED
 from services.referral import handlers as referral
 from services.referral.decide import Opening
-from services.referral.fold import Durations, View, fold
+from services.referral.fold import fold
 from services.referral.model import Referral
+from services.referral.view import Durations, View
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers

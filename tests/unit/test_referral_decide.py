@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.referral import decide, relation
-from services.referral.fold import View, fold
+from services.referral.fold import fold
 from services.referral.handlers import table
 from services.referral.model import Referral
+from services.referral.view import View
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
 from shared.contracts.referral_code import digest_of, read_code

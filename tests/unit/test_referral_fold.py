@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.referral.fold import View, fold
+from services.referral.fold import fold
 from services.referral.model import Referral
+from services.referral.view import View
 from shared.contracts.envelope import Event
 from shared.contracts.from_services import ActivityCall
 from tests.unit.answers import (

@@ -1,0 +1,95 @@
+"""What is awaited until when, how often that has passed, and whether it was silence that ended the referral. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
+
+from services.referral.model import Given, Matched, Referral, Status
+from services.referral.place import asked_as, last_end
+from services.referral.view import Choice, Deadline, Durations
+from shared.contracts.from_services import Outcome
+from shared.contracts.instants import later
+
+
+def deadlines_of(
+    referral: Referral, status: Status, choice: Choice | None, given: Given | None, durations: Durations
+) -> Iterator[Deadline]:
+    """What is awaited now."""
+    assert referral.issued is not None
+    region = referral.issued.source
+    if status in {"issued", "unmatched"}:
+        since = max(referral.issued.time, referral.matching.asked_at or referral.issued.time)
+        yield _next(referral, "match", since, durations.match, _awaited(referral, "match"), region)
+    elif status == "proposed" and (matched := current_match(referral)):
+        yield _next(referral, "choice", matched.time, durations.choice, _awaited(referral, "choice"), region)
+    elif status == "requested" and choice and given:
+        asked = referral.registers.get(choice.activity)
+        since = max(given.given_at, asked.asked_at if asked and asked.asked_at else given.given_at)
+        awaited = asked_as(choice)
+        opisto = choice.activity.partition(" ")[0]
+        yield _next(referral, "confirmation", since, durations.confirmation, awaited, opisto)
+    elif status in {"placed", "attending"} and choice and (end := last_end(referral, choice)):
+        opisto = choice.activity.partition(" ")[0]
+        yield _next(referral, "attendance", end, durations.attendance, awaited_records(choice, end), opisto)
+    elif status == "completed" and referral.told.completed_at:
+        since = referral.told.completed_at
+        yield _next(referral, "feedback", since, durations.feedback, awaited_feedback(referral), region)
+
+
+def _next(
+    referral: Referral,
+    what: Literal["match", "choice", "confirmation", "attendance", "feedback"],
+    since: datetime,
+    duration: timedelta,
+    awaited: str,
+    concerns: str,
+) -> Deadline:
+    nth = times_fired(referral, what, awaited) + 1
+    return Deadline(what, later(since, duration, nth), nth, awaited, concerns)
+
+
+# --- silence
+
+
+def current_match(referral: Referral) -> Matched | None:
+    """The catalogue's answer, if it is to the last question."""
+    matched = referral.matched
+    return matched if matched and matched.number >= referral.matching.asked else None
+
+
+def is_silent(referral: Referral, what: Literal["match", "choice"]) -> bool:
+    """Whether the wait has passed twice, so that it lapses."""
+    matched = current_match(referral)
+    if what == "choice" and not (matched and matched.proposed):
+        return False
+    return times_fired(referral, what, _awaited(referral, what)) >= 2
+
+
+def silent_outcome(referral: Referral) -> Outcome:
+    """Whose silence it was that it lapsed by."""
+    return "not_chosen" if is_silent(referral, "choice") else "no_activity_found"
+
+
+def times_fired(referral: Referral, what: str, awaited: str) -> int:
+    """How often the wait for this has passed."""
+    return max((fired.nth for fired in referral.fired if (fired.what, fired.awaited) == (what, awaited)), default=0)
+
+
+# --- what is awaited, by name
+
+
+def _awaited(referral: Referral, what: Literal["match", "choice"]) -> str:
+    assert referral.issued is not None
+    matched = current_match(referral)
+    round_ = matched.id if what == "choice" and matched else ""
+    return f"{referral.issued.id} {referral.matching.asked} {round_}"
+
+
+def awaited_records(choice: Choice, end: datetime) -> str:
+    """The records of the activity, until this end of its last session."""
+    return f"{choice.activity} {end.isoformat()}"
+
+
+def awaited_feedback(referral: Referral) -> str:
+    """The answers after it was told that it completed."""
+    return str(referral.told.completed_at and referral.told.completed_at.isoformat())

@@ -1,0 +1,84 @@
+"""The place that a choice asked for: what the activity answered to it, and until when it holds. Pure."""
+
+from datetime import datetime
+from typing import Literal
+
+from services.referral.model import Answer, Given, Mark, Referral
+from services.referral.view import Choice
+
+
+def asked_as(choice: Choice) -> str:
+    """How the activity's answers name what the choice asked for: `<activity> <request>`."""
+    return f"{choice.activity} {choice.request}"
+
+
+def answer_to(referral: Referral, choice: Choice | None) -> Answer | None:
+    """The activity's last answer, if it is to this choice."""
+    answer = referral.answers.get(choice.activity) if choice else None
+    return answer if answer and choice and answer.request == choice.request else None
+
+
+def given_to(referral: Referral, choice: Choice | None) -> Given | None:
+    """The place that the choice was given, if it was not refused since."""
+    given = None if choice is None or is_refused(referral, choice) else referral.given.get(asked_as(choice))
+    return given if given and choice and (choice.enrolled or not given.by_enrolment) else None
+
+
+def is_refused(referral: Referral, choice: Choice) -> bool:
+    """Refused as far as is known; `unknown` and `closed` are judged anew."""
+    answer = answer_to(referral, choice)
+    return _was_cancelled_before(referral, choice) or (answer is not None and answer.state == "refused")
+
+
+def _was_cancelled_before(referral: Referral, choice: Choice) -> bool:
+    answer = referral.answers.get(choice.activity)
+    cancelled_at = answer.cancelled_at if answer else None
+    return cancelled_at is not None and choice.at >= cancelled_at and not choice.moved
+
+
+def verdict_on(referral: Referral, choice: Choice) -> Literal["held", "waited", "refused", "closed"] | None:
+    """What the choice was answered for good, whatever the activity was asked since."""
+    asked = asked_as(choice)
+    if _was_cancelled_before(referral, choice):
+        return "refused"
+    if choice.enrolled:
+        return "held"
+    if given := referral.given.get(asked):
+        return "closed" if given.by_enrolment else "held"
+    if asked in referral.refused:
+        return "refused"
+    return "waited" if asked in referral.waited else None
+
+
+def is_placed(referral: Referral, choice: Choice) -> bool:
+    """Whether the place is the choice's own: given and, where that is needed, confirmed."""
+    given = given_to(referral, choice)
+    return given is not None and (not given.confirm or choice.confirmed_at is not None)
+
+
+def last_end(referral: Referral, choice: Choice) -> datetime | None:
+    """When the activity's last session ends."""
+    answer = referral.answers.get(choice.activity)
+    return (
+        max((listed.ends_at for listed in answer.sessions if not listed.called_off), default=None) if answer else None
+    )
+
+
+def is_over(referral: Referral, choice: Choice, time: datetime) -> bool:
+    """Whether the activity had ended by then."""
+    end = last_end(referral, choice)
+    return end is not None and time >= end
+
+
+def lapsed_at(referral: Referral, choice: Choice) -> datetime | None:
+    """When the confirmation that the choice needs was overdue for the second time; its place is released then."""
+    given = referral.given.get(asked_as(choice))
+    if given is None or not given.confirm or choice.confirmed_at:
+        return None
+    awaited = ("confirmation", asked_as(choice))
+    return next((one.due_at for one in referral.fired if (one.what, one.awaited) == awaited and one.nth >= 2), None)
+
+
+def marks_of(referral: Referral, choice: Choice) -> list[Mark]:
+    """The records of the choice's activity, and of those that it replaced."""
+    return [mark for mark in referral.marks if mark.activity in choice.activities]

@@ -1,0 +1,89 @@
+"""What is said of a referral once its facts are folded: where it stands, what it awaits, what it wants."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from services.referral.model import Ended, Status
+
+PlaceState = Literal["requested", "waitlisted", "placed"]
+SessionState = Literal["upcoming", "attended", "missed", "not_recorded"]
+
+
+@dataclass(frozen=True)
+class Durations:
+    """How long silence lasts before it is an event."""
+
+    match: timedelta
+    choice: timedelta
+    confirmation: timedelta
+    attendance: timedelta
+    feedback: timedelta
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The choice that holds: an activity, asked for by `request` at `at`; `chain` are those it replaced."""
+
+    activity: str
+    at: datetime
+    request: str
+    confirmed_at: datetime | None = None
+    enrolled: bool = False
+    moved: bool = False
+    chain: tuple[str, ...] = ()
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        """The activity and those it replaced: records of each count."""
+        return (*self.chain, self.activity)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A counted session and its record."""
+
+    session: str
+    starts_at: datetime | None
+    state: SessionState
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """What is awaited until when. `awaited` names it, so that the deadline dies when that changes."""
+
+    what: Literal["match", "choice", "confirmation", "attendance", "feedback"]
+    due_at: datetime
+    nth: int
+    awaited: str
+    concerns: str
+
+
+@dataclass(frozen=True)
+class Want:
+    """What the referral wants of one activity."""
+
+    want: Literal["place", "follow"]
+    request: str = ""
+    requested_at: datetime | None = None
+    enrolled: bool = False
+    moved: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """Where the referral stands."""
+
+    status: Status
+    choice: Choice | None
+    place: PlaceState | None
+    position: int | None
+    sessions: tuple[Session, ...]
+    ended: Ended | None
+    closed: bool
+    deadlines: tuple[Deadline, ...]
+    wants: dict[str, Want]
+    matching: bool
+    without: tuple[str, ...]
+    related: frozenset[str]
+    """Organisers whose word counts whenever it was said: the region chose them, or a place was asked for there."""
