@@ -4,6 +4,7 @@ from datetime import datetime
 from secrets import randbits
 
 from services.referral import decide
+from services.referral.erasing import meets_erasure
 from services.referral.model import Access, Referral
 from services.referral.view import Durations
 from shared.contracts.envelope import Event
@@ -35,7 +36,7 @@ def table(durations: Durations) -> Table:
         Referral,
         fields=_fields,
         deadlines=decide.deadlines_of(durations),
-        meets_erasure=decide.meets_erasure,
+        meets_erasure=meets_erasure,
     )
 
     def by_referral(decision: Decide) -> Handler:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.catalogue.model import Activity, Claim
 from services.catalogue.settle import places_left, settle, waiting_ends
-from services.referral.decide import RELATION
+from services.referral.needs import RELATION
 from services.referral.view import View
 from shared.contracts.envelope import Event
 from tests.unit.facts import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.referral import decide, relation
+from services.referral import decide, erasing, needs, relation
 from services.referral.fold import fold
 from services.referral.handlers import table
 from services.referral.model import Referral
@@ -381,9 +381,9 @@ def test_a_region_whose_issue_meets_its_own_erasure_is_told() -> None:
 def test_what_is_issued_after_the_erasure_is_told_to_be_kept_by_nobody() -> None:
     life = placed().step(withdrawn(5, "consent_withdrawn"))
     assert life.state is not None
-    assert "consent" in (decide.meets_erasure(life.state, REGION, "ReferralIssued") or "")
-    assert decide.meets_erasure(life.state, OPISTO, "EnrolmentConfirmed") is None
-    another = decide.meets_erasure(life.state, ANOTHER_REGION, "ReferralIssued")
+    assert "consent" in (erasing.meets_erasure(life.state, REGION, "ReferralIssued") or "")
+    assert erasing.meets_erasure(life.state, OPISTO, "EnrolmentConfirmed") is None
+    another = erasing.meets_erasure(life.state, ANOTHER_REGION, "ReferralIssued")
     assert another == "nothing is kept under this referral_id; issue it under a new id"
 
 
@@ -447,7 +447,7 @@ def decided(life: Life, event: Event) -> Any:
 
 def test_a_strangers_word_waits_and_says_nothing_of_whether_there_is_a_referral() -> None:
     for event in by_stranger(5):
-        assert decided(placed(), event) == decided(Life(), event) == Waits(decide.RELATION)
+        assert decided(placed(), event) == decided(Life(), event) == Waits(needs.RELATION)
 
 
 def test_who_was_chosen_is_related_whenever_that_was() -> None:
@@ -462,7 +462,7 @@ def test_who_was_chosen_is_related_whenever_that_was() -> None:
 def test_a_look_up_is_good_for_thirty_days_and_for_a_clock_five_minutes_behind(looked: float, counts: bool) -> None:
     life = Life(issued(), looked_up(looked, organiser=STRANGER))
     event = confirmed(5, "x", organiser=STRANGER)
-    assert (decided(life, event) != Waits(decide.RELATION)) is counts
+    assert (decided(life, event) != Waits(needs.RELATION)) is counts
 
 
 @given(st.lists(st.floats(0, 400), min_size=1, max_size=8), st.floats(-10, 450))
@@ -503,7 +503,7 @@ def test_a_session_that_nobody_published_waits() -> None:
 
 def test_one_organiser_names_at_most_so_many_activities_that_nobody_chose() -> None:
     life = placed()
-    for number in range(decide.MAX_FOLLOWED):
+    for number in range(needs.MAX_FOLLOWED):
         waits = decided(life, confirmed(2, f"n{number}"))
         assert isinstance(waits, Waits)
         assert waits.meanwhile is not None

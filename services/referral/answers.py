@@ -1,0 +1,76 @@
+"""What the activities answered, kept so that it can be folded: of the place, of the sessions, of each choice for good. Pure."""
+
+import msgspec
+
+from services.referral.model import Answer, Given, Listed, Referral, activity_key
+from shared.contracts import from_services as told
+
+_changed = msgspec.structs.replace
+
+_Listing = told.PlaceReserved | told.PlaceWaitlisted | told.SessionsChanged
+
+
+def with_answer(state: Referral, data: told.PlaceAnswer) -> Referral:
+    """The greatest answer of an activity holds; what a choice was answered for good is kept beside it."""
+    activity = activity_key(data.organiser, data.activity_id)
+    known = state.answers.get(activity, Answer())
+    answer = known if known.answer > data.answer else _of_the_place(known, data)
+    if isinstance(data, _Listing) and data.answer > known.listed:
+        answer = _of_the_sessions(answer, data)
+    state = _changed(state, answers={**state.answers, activity: answer})
+    return _with_verdict(state, f"{activity} {data.request}", data)
+
+
+def _of_the_place(answer: Answer, data: told.PlaceAnswer) -> Answer:
+    said = _changed(answer, answer=data.answer, request=data.request, position=0, reason="")
+    match data:
+        case told.PlaceReserved():
+            return _changed(said, state="reserved")
+        case told.PlaceWaitlisted():
+            return _changed(said, state="waitlisted", position=data.position)
+        case told.PlaceRefused():
+            return _changed(said, state="refused", reason=data.reason)
+        case told.PlaceReleased():
+            return _changed(said, state="released")
+    return answer
+
+
+def _of_the_sessions(answer: Answer, data: _Listing) -> Answer:
+    sessions = tuple(Listed(one.session_id, one.starts_at, one.ends_at, one.called_off) for one in data.sessions)
+    answer = _changed(answer, listed=data.answer, sessions=sessions)
+    if data.cancelled is None:
+        return answer
+    # An organiser replaces an activity by another of its own.
+    replacement = activity_key(data.organiser, data.cancelled.replaced_by) if data.cancelled.replaced_by else ""
+    return _changed(answer, cancelled_at=data.cancelled.time, replaced_by=replacement)
+
+
+def _with_verdict(state: Referral, asked: str, data: told.PlaceAnswer) -> Referral:
+    """Keeps what a choice was answered for good, also where a later answer of the activity came before this one."""
+    match data:
+        case told.PlaceReserved():
+            known = state.given.get(asked)
+            if known is None or known.answer < data.answer:
+                given = Given(data.answer, data.given_at, data.promoted, data.confirm, data.by_enrolment)
+                return _changed(state, given={**state.given, asked: given})
+        case told.SessionsChanged() if asked in state.given and data.confirm is not None:
+            return _changed(state, given={**state.given, asked: _by_newer_terms(state.given[asked], data)})
+        case told.PlaceWaitlisted():
+            return _changed(state, waited=_added(state.waited, asked))
+        case told.PlaceRefused() if data.reason in {"full", "cancelled"}:
+            return _changed(state, refused=_added(state.refused, asked))
+        case told.PlaceRefused() if data.reason == "closed":
+            return _changed(state, closed=_added(state.closed, asked))
+    return state
+
+
+def _by_newer_terms(given: Given, data: told.SessionsChanged) -> Given:
+    # A version that came late was in force at the choice's time, though the place is long released.
+    if given.answer > data.answer:
+        return given
+    by_enrolment = given.by_enrolment and bool(data.closed)
+    return _changed(given, answer=data.answer, confirm=bool(data.confirm), by_enrolment=by_enrolment)
+
+
+def _added(known: tuple[str, ...], asked: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*known, asked]))

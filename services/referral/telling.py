@@ -1,0 +1,159 @@
+"""Telling what is different: a referral's facts are folded anew, and who was told otherwise is told what holds now.
+
+Pure. Of the ending and the matching each word is told once until it changes; an activity is told by numbers, of which the
+greatest holds there.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from services.referral.fold import fold
+from services.referral.model import Ended, Matching, Referral, Register, split_key
+from services.referral.view import Durations, View, Want
+from shared.contracts import from_services as told
+from shared.contracts.envelope import Event
+from shared.engine.model import Decision, Follow
+
+_changed = msgspec.structs.replace
+
+
+def told_anew(
+    state: Referral, event: Event, now: datetime, durations: Durations, *, opened: bool = False
+) -> Decision[Referral]:
+    """The state with what was told noted in it, and the events that tell it."""
+    view = fold(state, durations)
+    follow: list[Follow] = []
+    for tell in (_tell_ending, _tell_matching):
+        state, events = tell(state, view, now)
+        follow += events
+    state, events = _tell_activities(state, view, event.time, now)
+    follow += events
+    if opened:
+        follow.insert(0, Follow(_opening(state, durations)))
+    return Decision(state, follow)
+
+
+def _opening(state: Referral, durations: Durations) -> told.ReferralOpened:
+    assert state.issued is not None
+    deadlines = fold(state, durations).deadlines
+    return told.ReferralOpened(
+        referral_id=state.id,
+        region=state.issued.source.rpartition("/")[2],
+        referral_code=state.code,
+        deadlines=tuple(told.Deadline(what=deadline.what, due_at=deadline.due_at) for deadline in deadlines),
+    )
+
+
+_Telling = tuple[Referral, list[Follow]]
+
+
+# --- the ending
+
+
+def _tell_ending(state: Referral, view: View, now: datetime) -> _Telling:
+    known = state.told
+    completed = view.ended if view.status == "completed" else None
+    lapsed = view.ended if view.status == "lapsed" else None
+    closed = view.ended if view.closed else None
+    follow: list[Follow] = []
+    over = known.completed or known.lapsed
+    if not closed and (known.closed or (over and not (completed or lapsed))):
+        follow.append(Follow(told.ReferralReopened(referral_id=state.id, completed=completed is not None)))
+    if completed and completed != known.completed:
+        follow.append(Follow(ending_event(told.ReferralCompleted, state.id, completed)))
+    if lapsed and lapsed != known.lapsed:
+        follow.append(Follow(ending_event(told.ReferralLapsed, state.id, lapsed)))
+    if closed and closed != known.closed:
+        follow.append(Follow(ending_event(told.ReferralClosed, state.id, closed)))
+    completed_at = (known.completed_at or now) if completed else None
+    closed_at = (known.closed_at or now) if closed else None
+    told_now = _changed(
+        known, completed=completed, completed_at=completed_at, lapsed=lapsed, closed=closed, closed_at=closed_at
+    )
+    return _changed(state, told=told_now), follow
+
+
+def ending_event(event_class: type[told.Ended], referral_id: str, ended: Ended) -> told.Ended:
+    """What a referral's end is told as."""
+    counts = told.SessionCounts(attended=ended.attended, missed=ended.missed, not_recorded=ended.not_recorded)
+    return event_class(referral_id=referral_id, outcome=ended.outcome, sessions=counts)
+
+
+# --- the matching
+
+
+def _tell_matching(state: Referral, view: View, now: datetime) -> _Telling:
+    known = state.matching
+    without = view.without if view.matching else known.without
+    if (known.wanted, known.without) == (view.matching, without):
+        return state, []
+    number = known.number + 1
+    if not view.matching:
+        state = _changed(state, matching=_changed(known, number=number, wanted=False))
+        return state, [Follow(told.MatchingEnded(referral_id=state.id, number=number))]
+    state = _changed(state, matching=Matching(number, number, wanted=True, without=without, asked_at=now))
+    left_out = tuple(_key_model(activity) for activity in without)
+    return state, [Follow(told.RematchRequested(referral_id=state.id, number=number, without=left_out))]
+
+
+def _key_model(activity: str) -> told.ActivityKey:
+    organiser, activity_id = split_key(activity)
+    return told.ActivityKey(organiser=organiser, activity_id=activity_id)
+
+
+# --- the activities
+
+
+def _tell_activities(state: Referral, view: View, freed_at: datetime, now: datetime) -> _Telling:
+    follow = []
+    for activity, want in view.wants.items():
+        known = state.registers.get(activity)
+        if known and _same(known, want):
+            continue
+        register = Register(
+            number=(known.number if known else 0) + 1,
+            want=want.want,
+            request=want.request,
+            requested_at=want.requested_at,
+            enrolled=want.enrolled,
+            moved=want.moved,
+            asked_at=known.asked_at if known and known.request == want.request else now,
+        )
+        state = _changed(state, registers={**state.registers, activity: register})
+        follow.append(Follow(registration(state.id, activity, register, freed_at), activity))
+    return state, follow
+
+
+def _same(known: Register, want: Want) -> bool:
+    if known.want != want.want:
+        return False
+    return want.want == "follow" or (known.request, known.enrolled, known.moved) == (
+        want.request,
+        want.enrolled,
+        want.moved,
+    )
+
+
+def registration(referral_id: str, activity: str, register: Register, freed_at: datetime) -> told.AboutPlace:
+    """What an activity is told that a referral wants of it."""
+    organiser, activity_id = split_key(activity)
+    if register.want == "follow" or register.requested_at is None:
+        return told.PlaceGivenUp(
+            referral_id=referral_id,
+            organiser=organiser,
+            activity_id=activity_id,
+            number=register.number,
+            follow=True,
+            freed_at=freed_at,
+        )
+    return told.PlaceRequested(
+        referral_id=referral_id,
+        organiser=organiser,
+        activity_id=activity_id,
+        number=register.number,
+        request=register.request,
+        requested_at=register.requested_at,
+        enrolled=register.enrolled,
+        moved=register.moved,
+    )
