@@ -22,14 +22,14 @@ def with_answer(state: Referral, data: told.PlaceAnswer) -> Referral:
 
 
 def _of_the_place(answer: Answer, data: told.PlaceAnswer) -> Answer:
-    said = _changed(answer, answer=data.answer, request=data.request, position=0, reason="")
+    said = _changed(answer, answer=data.answer, request=data.request, position=0)
     match data:
         case told.PlaceReserved():
             return _changed(said, state="reserved")
         case told.PlaceWaitlisted():
             return _changed(said, state="waitlisted", position=data.position)
         case told.PlaceRefused():
-            return _changed(said, state="refused", reason=data.reason)
+            return _changed(said, state="refused")
         case told.PlaceReleased():
             return _changed(said, state="released")
     return answer

@@ -81,7 +81,7 @@ def withdrawn(state: Referral | None, event: Event, now: datetime, durations: Du
         return _without_its_issue(state or Referral(data.referral_id), event, data.reason)
     if data.reason == "consent_withdrawn":
         return erase(state, event, durations, now)
-    return _with_fact(state, event, now, durations, "withdrawn", "", data.reason)
+    return _with_fact(state, event, now, durations, "withdrawn")
 
 
 def _without_its_issue(state: Referral, event: Event, reason: str) -> Decided:
@@ -120,7 +120,7 @@ def _enrolment(
     assert state is not None
     if not (is_chosen(state, activity) or published_sessions(state, activity)):
         return until_published(state, event, activity, now)
-    decided = _with_fact(state, event, now, durations, kind, activity, reason)
+    decided = _with_fact(state, event, now, durations, kind, activity)
     if not isinstance(decided, Decision):
         return decided
     taken = told.EnrolmentTaken(
@@ -184,10 +184,9 @@ def _with_fact(
     now: datetime,
     durations: Durations,
     kind: Any,
-    activity: str,
-    name: str = "",
+    activity: str = "",
 ) -> Decided:
-    fact = Fact(kind, event.time, event.rank, event.source, activity, name)
+    fact = Fact(kind, event.time, event.rank, event.source, activity)
     with_it = with_fact(state, fact)
     return told_anew(with_it, event, now, durations) if with_it else _no_room(state, event)
 

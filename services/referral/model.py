@@ -44,7 +44,6 @@ class Fact(msgspec.Struct, frozen=True):
     id: str
     source: str
     activity: str = ""
-    name: str = ""
 
     @property
     def order(self) -> tuple[datetime, str, str]:
@@ -104,7 +103,6 @@ class Answer(msgspec.Struct, frozen=True):
     request: str = ""
     state: Literal["reserved", "waitlisted", "refused", "released", "followed"] = "followed"
     position: int = 0
-    reason: str = ""
     listed: int = 0
     sessions: tuple[Listed, ...] = ()
     cancelled_at: datetime | None = None
