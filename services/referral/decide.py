@@ -5,7 +5,6 @@ events that follow, or that it must wait, or why not.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -35,18 +34,12 @@ ITS_ISSUE: Final = Waits("ReferralIssued")
 # --- what comes from outside
 
 
-@dataclass(frozen=True)
-class Opening:
-    """What an issue is judged with: `code` becomes the referral's if it has none."""
+def issued(state: Referral | None, event: Event, now: datetime, durations: Durations, code: str = "") -> Decided:
+    """Opens the referral, or replaces what was issued. It takes no place away.
 
-    durations: Durations
-    code: str
-
-
-def issued(state: Referral | None, event: Event, now: datetime, opening: Opening) -> Decided:
-    """Opens the referral, or replaces what was issued. It takes no place away."""
+    `code` becomes the referral's if it has none; without one nobody can look it up.
+    """
     data: outside.ReferralIssued = event.data  # type: ignore[assignment]
-    durations = opening.durations
     state = state or Referral(data.referral_id)
     if state.issued and state.issued.source != event.source:
         return ITS_ISSUE
@@ -59,7 +52,7 @@ def issued(state: Referral | None, event: Event, now: datetime, opening: Opening
     opened = not state.issued
     state = _changed(
         state,
-        code=state.code or opening.code,
+        code=state.code or code,
         issued=latest,
         first_issued_at=min(first, event.time) if first else event.time,
     )

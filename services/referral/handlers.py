@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from secrets import randbits
+from typing import NamedTuple
 
 from services.referral import decide
 from services.referral.erasing import meets_erasure
@@ -29,6 +30,13 @@ ACCESSES = Kind(
 )
 
 
+class Opening(NamedTuple):
+    """What an issue is judged with; the code is drawn by chance."""
+
+    durations: Durations
+    code: str
+
+
 def table(durations: Durations) -> Table:
     """What the referral service does with each class of events."""
     referrals = Kind(
@@ -42,8 +50,8 @@ def table(durations: Durations) -> Table:
     def by_referral(decision: Decide) -> Handler:
         return Handler(referrals, _referral, decision)
 
-    async def with_a_code(state: Referral | None, event: Event, store: Store, now: datetime) -> decide.Opening:
-        return decide.Opening(durations, code_of(randbits(BITS)))
+    async def with_a_code(state: Referral | None, event: Event, store: Store, now: datetime) -> Opening:
+        return Opening(durations, code_of(randbits(BITS)))
 
     return Table(
         service="referral",
@@ -59,7 +67,7 @@ def table(durations: Durations) -> Table:
         kinds=(referrals, ACCESSES),
         given=durations,
         handlers={
-            "ReferralIssued": Handler(referrals, _referral, decide.issued, with_a_code),
+            "ReferralIssued": Handler(referrals, _referral, _issued, with_a_code),
             "ActivityChosen": by_referral(decide.chosen),
             "ReferralWithdrawn": by_referral(decide.withdrawn),
             "EnrolmentConfirmed": by_referral(decide.enrolment_confirmed),
@@ -80,6 +88,10 @@ def table(durations: Durations) -> Table:
             "DeadlinePassed/referrals": Handler(referrals, _aggregate, decide.deadline_passed),
         },
     )
+
+
+def _issued(state: Referral | None, event: Event, now: datetime, opening: Opening) -> decide.Decided:
+    return decide.issued(state, event, now, opening.durations, opening.code)
 
 
 def _referral(event: Event) -> str:

@@ -19,8 +19,8 @@ from services.catalogue.model import Activity, Match
 from services.notify import handlers as notify
 from services.notify.decide import FEED
 from services.referral import handlers as referral
-from services.referral.decide import Opening
 from services.referral.fold import fold
+from services.referral.handlers import Opening
 from services.referral.model import Referral
 from services.referral.view import Durations, View
 from shared.clock import Clock

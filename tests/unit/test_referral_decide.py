@@ -146,7 +146,7 @@ def test_issuing_opens_it_with_its_code_and_its_deadline() -> None:
 
 def test_a_referral_issued_anew_keeps_its_code_and_its_erasure_tells_what_finds_it() -> None:
     life = Life(issued())
-    again = decide.issued(life.state, issued(5), at(5), decide.Opening(DURATIONS, "ANOTHER"))
+    again = decide.issued(life.state, issued(5), at(5), DURATIONS, "ANOTHER")
     assert isinstance(again, Decision)
     assert again.state is not None
     assert again.state.code == CODE
