@@ -66,7 +66,17 @@ def seen(state: Traced | None, event: Event, now: datetime, given: object) -> De
             opens=data.code_digest if data.type == REFERRAL_OPENED else "",
             first=data.sighting,
         )
-    return Decision(_changed(state, seen=state.seen + 1, came_as=_forms(state, data)), list(_begun(data)))
+    return Decision(
+        _changed(
+            state,
+            seen=state.seen + 1,
+            # What came mistyped, or without its subject, and comes again with that mended is followed by what it is.
+            type=state.type if state.type in _TYPES else data.type,
+            correlation=state.correlation or data.correlation,
+            came_as=_forms(state, data),
+        ),
+        list(_begun(data)),
+    )
 
 
 def _forms(state: Traced, data: RecordSeen) -> tuple[tuple[str, str], ...]:

@@ -136,13 +136,16 @@ async def test_what_is_sent_again_under_its_id_with_the_fault_mended_is_applied(
                 (name, b"fi.kulttuurilahete.Mistyped.v1" if name == "ce_type" else value)
                 for name, value in sent.headers
             ]
-            await one.write(sent, b"{}", mistyped)
-            await one.write(sent, b"{}", [*sent.headers, ("ce_subject", b"another")])
+            await one.write(sent, b"{}", [*mistyped, ("ce_subject", b"another")])
             await one.is_true(sent, "dead_lettered")
             await one.send(sent)
             assert await one.fate(sent.id, sent.source) == await one.traced(sent) == "applied", sent.name
             await one.write(sent, b"{}", [*sent.headers, ("ce_subject", b"another")])
             assert await one.fate(sent.id, sent.source) == "applied", "what was refused later took nothing back"
+            if sent.name in OF_A_REFERRAL:
+                shown = (await one.asks(f"/v1/traces/{sent.referral}")).json()["events"]
+                of_it = [(event["type"], event["outcome"]) for event in shown if event["id"] == sent.id]
+                assert of_it == [(CLASSES[sent.name].type, "applied")]
 
 
 @pytest.mark.asyncio
