@@ -6,7 +6,6 @@ Asked by consumers that never subscribe, so that no group is disturbed by it, an
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
@@ -22,6 +21,7 @@ from shared.engine import codecs, places
 from shared.engine.when import came_at
 
 _INTAKE: Final = (topics.INTAKE_HTTP, "intake.region.*", "intake.opisto.*")
+_ANSWERS_WITHIN_MS: Final = 10_000
 _READ_WITHIN: Final = 1.0
 _READ_EVERY: Final = 0.02
 
@@ -78,23 +78,27 @@ class LagReader:
         codecs.bound()
         places.bound()
         self._reads = reads
-        self._client = AIOKafkaClient(**kafka.options())
+        self._client = AIOKafkaClient(**kafka.options(), request_timeout_ms=_ANSWERS_WITHIN_MS)
         self._consumers = {service: _consumer(kafka, service) for service in reads}
-        self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         """Connects. Raises `KafkaError` where Kafka does not answer."""
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._client.close)
+        try:
             await self._client.bootstrap()
             for consumer in self._consumers.values():
-                stack.push_async_callback(consumer.stop)
                 await consumer.start()
-            self._stack = stack.pop_all()
+        except BaseException:  # whoever waited may have given up
+            await self._close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+        await self._close()
+
+    async def _close(self) -> None:
+        for consumer in self._consumers.values():
+            await consumer.stop()
+        await self._client.close()
 
     async def lags(self) -> list[Lag]:
         """Every partition that each service reads, also those with lag 0. Raises `KafkaError`.
@@ -205,5 +209,5 @@ def _consumer(kafka: Cluster, service: str) -> Any:
         auto_offset_reset="earliest",
         isolation_level="read_committed",  # an open transaction is not there yet
         fetch_max_wait_ms=10,
-        request_timeout_ms=10_000,
+        request_timeout_ms=_ANSWERS_WITHIN_MS,
     )

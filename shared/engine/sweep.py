@@ -77,11 +77,18 @@ class Sweeper:
 
     async def __aenter__(self) -> Self:
         """Connects. Raises `KafkaError` where Kafka does not answer."""
-        await self._client.bootstrap()
-        await self._offsets.start()
+        try:
+            await self._client.bootstrap()
+            await self._offsets.start()
+        except BaseException:  # the service may be told to end meanwhile
+            await self._close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
         await self._offsets.stop()
         await self._client.close()
 
