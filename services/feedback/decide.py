@@ -255,6 +255,7 @@ def _taken(referral_id: str, event: Event) -> told.FeedbackTaken:
         event_id=event.id,
         event_source=event.source,
         event_time=event.time,
+        event_finer=event.finer,
     )
 
 

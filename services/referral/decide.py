@@ -22,6 +22,7 @@ from services.referral.view import Durations
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
+from shared.contracts.identity import rank_of
 from shared.engine.model import Decision, Due, Follow, Rejected, Waits
 
 Decided = Decision[Referral] | Waits | Rejected
@@ -157,7 +158,7 @@ def feedback_taken(state: Referral | None, event: Event, now: datetime, duration
         return ITS_ISSUE
     if data.phase != "after" or data.respondent not in {"participant", "carer"} or state.feedback:
         return Decision(state)
-    answer = Feedback(data.event_time, data.event_id, data.event_source)
+    answer = Feedback(data.event_time, rank_of(data.event_id, data.event_finer), data.event_source)
     return told_anew(_changed(state, feedback=answer), event, now, durations)
 
 

@@ -292,6 +292,8 @@ class FeedbackTaken(AboutReferral):
     event_id: EventId
     event_source: Source
     event_time: Instant
+    event_finer: str = ""
+    """The digits of its time below a microsecond."""
 
 
 class OutcomeMeasured(AboutReferral):

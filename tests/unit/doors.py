@@ -1,9 +1,9 @@
 """A service's doors without its engine: its own routes, settings, keys and SQLite. What it writes to Kafka is kept."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -22,6 +22,7 @@ from services.notify.settings import NotifySettings
 from services.referral.app import build_app as build_referral
 from services.referral.settings import ReferralSettings
 from shared.clock import Clock
+from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.engine.batch import Processor
 from shared.engine.forged import Forgeries
@@ -53,6 +54,9 @@ def app_of(service: str, folder: Path, **settings: Any) -> App:
             return build_notify(NotifySettings.model_validate(given))
         case _:
             return build_monitor(MonitorSettings.model_validate(given))
+
+
+D = TypeVar("D", bound="Door")
 
 
 class Door:
@@ -88,11 +92,11 @@ class Door:
         """As the broker does: keeps and acknowledges."""
         self.written += records
 
-    async def given(self, *events: Event) -> None:
+    async def given(self, *events: Event, topic: str = topics.INTAKE_HTTP) -> None:
         """Applies events as they come from Kafka."""
         records = [
             ConsumerRecord(
-                "intake.http",
+                topic,
                 0,
                 offset,
                 0,
@@ -119,10 +123,14 @@ class Door:
         )
 
 
-@asynccontextmanager
-async def door(service: str, folder: Path, **settings: Any) -> AsyncIterator[Door]:
+def door(service: str, folder: Path, **settings: Any) -> AbstractAsyncContextManager[Door]:
     """A door that is open, and closed in the end."""
-    one = Door(service, folder, **settings)
+    return opened(Door(service, folder, **settings))
+
+
+@asynccontextmanager
+async def opened(one: D) -> AsyncIterator[D]:
+    """A door of any kind, open, and closed in the end."""
     await one.store.open([kind.collection for kind in one.wired.table.kinds], one.wired.table.journals)
     async with one.client:
         yield one

@@ -1,7 +1,7 @@
 """Who looked at a referral, told to its region; and what one who may not look is answered."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from shared.contracts.from_outside import Consent, ReferralIssued, ReferralWithd
 from shared.contracts.from_services import AccessRecorded, ReferralOpened
 from shared.engine.batch import Processor
 from shared.engine.publish import Record
-from tests.unit.doors import OPISTO, REGION, Door, key
+from tests.unit.doors import OPISTO, REGION, Door, key, opened
 
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 UNKNOWN = "8b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
@@ -98,13 +98,8 @@ def look(number: int, *, allowed: bool = True) -> Event:
     return Event(f"look-{number:04}", "/service/monitor", at, data)
 
 
-@asynccontextmanager
-async def served(service: str, folder: Path, **settings: Any) -> AsyncIterator[Served]:
-    one = Served(service, folder, **settings)
-    await one.store.open([kind.collection for kind in one.wired.table.kinds], one.wired.table.journals)
-    async with one.client:
-        yield one
-    await one.store.close()
+def served(service: str, folder: Path, **settings: Any) -> AbstractAsyncContextManager[Served]:
+    return opened(Served(service, folder, **settings))
 
 
 @pytest_asyncio.fixture
