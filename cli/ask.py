@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cli.failure import VerbError
 from deploy.embedded.keys import OPS, read_keys
 from deploy.embedded.state import Folder, Run, read_run
+from deploy.kafka.acls import SETUP
 from shared.cluster import Cluster
 from shared.settings import PREFIX, PlatformSettings, read
 
@@ -30,6 +31,12 @@ def running(path: Path) -> tuple[Folder, Run]:
 def cluster_of(run: Run) -> Cluster:
     """The run's Kafka, with the login that the environment names where it is one of ours."""
     return replace(read(PlatformSettings).cluster("ops"), bootstrap=run.kafka)
+
+
+def kafka_named() -> Cluster | None:
+    """The Kafka that the environment names, with the login of `lahete setup`; None where it names none."""
+    settings = read(PlatformSettings)
+    return settings.cluster(SETUP) if "kafka" in settings.model_fields_set else None
 
 
 class VerbSettings(BaseSettings):

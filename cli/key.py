@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from cli import terminal
-from cli.ask import cluster_of
+from cli.ask import cluster_of, kafka_named
 from cli.failure import VerbError
 from cli.options import DEFAULT_DIR, Dir, Json
 from deploy.embedded import keys
 from deploy.embedded.key_changes import tell_changes
 from deploy.embedded.state import Folder, open_folder, read_run
+from shared.cluster import Cluster
 from shared.engine.publish import BrokerUnavailable
 
 app = typer.Typer(no_args_is_help=True, help="Who may send and ask.")
@@ -21,7 +22,7 @@ Holder = Annotated[str, typer.Argument(help="/region/<code>, /opisto/<id>, ops:<
 @app.command()
 def add(holder: Holder, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """Make a key and print it, this once. Older keys of the holder go on until they are revoked."""
-    folder = open_folder(directory)
+    folder, named = open_folder(directory), kafka_named()
     try:
         key = keys.add_key(folder, holder)
     except ValueError as error:
@@ -30,13 +31,13 @@ def add(holder: Holder, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> 
         terminal.as_json({"holder": holder, "key": key})
     else:
         terminal.line(key)
-    _tell(folder)
+    _tell(folder, named)
 
 
 @app.command()
 def revoke(holder: Holder, directory: Dir = DEFAULT_DIR) -> None:
     """Take every key of a holder away; what runs refuses them from the next request on, and no start makes new ones."""
-    folder = _folder(directory)
+    folder, named = _folder(directory), kafka_named()
     try:
         count = keys.revoke_keys(folder, holder)
     except ValueError as error:
@@ -44,7 +45,7 @@ def revoke(holder: Holder, directory: Dir = DEFAULT_DIR) -> None:
     if not count:
         raise VerbError(f"{holder} has no key")
     terminal.line(f"{holder}: {count} revoked")
-    _tell(folder)
+    _tell(folder, named)
 
 
 @app.command("list")
@@ -57,13 +58,18 @@ def list_(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
         terminal.table(("holder", "keys"), holders.items())
 
 
-def _tell(folder: Folder) -> None:
-    """Tells `audit.events` where a run is there; else the next start does."""
+def _tell(folder: Folder, named: Cluster | None) -> None:
+    """Tells `audit.events` by the run that is there, else by the Kafka of the environment; else the next start does."""
+    # Looked at after the change is kept: a run that starts meanwhile tells what it finds.
     running = read_run(folder)
-    if running is None:
-        return
+    if kafka := cluster_of(running) if running else named:
+        tell(folder, kafka)
+
+
+def tell(folder: Folder, kafka: Cluster) -> None:
+    """Tells `audit.events` what is not yet told, or says that the next start does."""
     try:
-        tell_changes(folder, cluster_of(running))
+        tell_changes(folder, kafka)
     except BrokerUnavailable as error:
         terminal.complain(f"the change is made; audit.events is told of it at the next start: {error}")
 

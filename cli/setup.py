@@ -8,9 +8,11 @@ import typer
 
 from cli import terminal
 from cli.failure import VerbError
+from cli.key import tell
 from cli.settings import OF_SERVICE
 from deploy.embedded.keys import check_nothing_is_plain, holders, know_monitors_key, make_keys, make_monitors_key
 from deploy.embedded.state import Folder, granted, open_folder
+from deploy.kafka.acls import SETUP
 from deploy.kafka.topics import TopicSettings, apply, wanted
 from services.catalogue.app import build_app as catalogue
 from services.feedback.app import build_app as feedback
@@ -57,6 +59,7 @@ def setup(
         asyncio.run(_database(service, read(settings), forget=accept_cluster))
     if folder:
         _keys(folder)
+        tell(folder, read(PlatformSettings).cluster(SETUP))
 
 
 def _keys(folder: Folder) -> None:
@@ -76,7 +79,7 @@ def _keys(folder: Folder) -> None:
 
 def _topics(folder: Folder | None) -> None:
     specs = wanted(read(TopicSettings), granted(folder) if folder else ())
-    findings = asyncio.run(apply(read(PlatformSettings).cluster("setup"), specs))
+    findings = asyncio.run(apply(read(PlatformSettings).cluster(SETUP), specs))
     made = sum(finding.found == "created" for finding in findings)
     terminal.line(f"topics: {made} made, {len(findings) - made} were there")
     for finding in findings:

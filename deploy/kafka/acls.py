@@ -67,7 +67,7 @@ def of_staff() -> list[Acl]:
     return [
         *(Acl(login, operation, "topic", "*") for login in (SETUP, OPS) for operation in topic_work),
         *(Acl(OPS, "Describe", "group", service) for service in topics.SERVICES),
-        Acl(OPS, "Write", "topic", topics.AUDIT),  # whose key was made or withdrawn
+        *(Acl(login, "Write", "topic", topics.AUDIT) for login in (SETUP, OPS)),  # whose key was made or withdrawn
     ]
 
 

@@ -28,6 +28,7 @@ from shared.http.keys import Keyring
 from tests.engines import address_of, java
 from tests.integration.running import lahete
 from tests.integration.service_process import record, service, write
+from tests.integration.test_key_changes import audited, changes
 from tests.unit.containers import environment
 
 OF_THE_IMAGE = ("KAFKA_HEAP_OPTS", "KAFKA_GC_LOG_OPTS")
@@ -166,6 +167,26 @@ def test_topics_and_hashes_are_made_and_a_service_reads_with_the_login_it_is_giv
     with service(tmp_path / "referral", **own(kafka, "referral")) as one:
         one.becomes_ready()
         assert not [name for name in NAMES if kafka.secret(name) in one.said()]
+
+
+def test_changed_keys_are_told_by_the_verb_and_what_it_could_not_tell_by_the_next_setup(
+    kafka: Composed, rights: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(kafka.keys)
+
+    def told() -> list[tuple[str, str]]:
+        return changes(asyncio.run(audited(kafka.as_("monitor"))))
+
+    code, secret = job(kafka, "setup", "key", "add", "ops:anna", "--dir", str(folder.path))
+    assert (code, told()) == (0, [("ops:anna", "added")])
+    assert secret.startswith("lahete_")
+    with monkeypatch.context() as away:
+        away.setattr(kafka.server, "address", "127.0.0.1:1")
+        assert job(kafka, "setup", "key", "revoke", "ops:anna", "--dir", str(folder.path))[0] == 0
+    assert folder.key_changes.exists()
+    set_up(kafka)
+    assert told() == [("ops:anna", "added"), ("ops:anna", "revoked")]
+    assert not folder.key_changes.exists()
 
 
 _OF_THE_PLACE = {"LAHETE_HOST", "LAHETE_PORT", "LAHETE_KEYS_FILE", "LAHETE_STATE"}

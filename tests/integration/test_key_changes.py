@@ -16,6 +16,7 @@ from deploy.embedded.keys import holders, make_keys, read_keys
 from deploy.embedded.state import Folder, FolderError, open_folder
 from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Engine
+from shared.cluster import Cluster
 from shared.contracts.topics import AUDIT
 from shared.http.keys import Keyring, hash_of
 from tests.engines import address_of, java
@@ -29,10 +30,10 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return asked
 
 
-async def audited(kafka: str) -> list[Any]:
+async def audited(kafka: Cluster) -> list[Any]:
     """Every record of `audit.events`."""
     # By its setting: a reset to the end, which is the default, could overtake a seek to the beginning.
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**kafka.options(), auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
         partition = TopicPartition(AUDIT, 0)
@@ -63,7 +64,7 @@ def test_changed_keys_are_told_by_the_next_start_and_by_the_verb_where_all_runs(
     secret = key("add", "ops:anna", folder=folder)
     assert folder.key_changes.exists()
     with Supervisor(folder.path, engine=engine, services=(), say=lambda _: None) as supervisor:
-        kafka = supervisor.cluster.bootstrap
+        kafka = supervisor.cluster
         assert changes(asyncio.run(audited(kafka))) == [("ops:anna", "added")]
         assert not folder.key_changes.exists()
         key("revoke", "ops:anna", folder=folder)
@@ -83,7 +84,7 @@ def test_a_change_that_was_told_before_a_crash_is_told_again_under_the_same_id(e
     with Supervisor(folder.path, engine=engine, services=(), say=lambda _: None) as supervisor:
         folder.key_changes.write_bytes(pending)
         key("add", "/region/08", folder=folder)
-        records = asyncio.run(audited(supervisor.cluster.bootstrap))
+        records = asyncio.run(audited(supervisor.cluster))
     ids = [dict(record.headers)["ce_id"] for record in records]
     assert changes(records) == [("/region/06", "added"), ("/region/06", "added"), ("/region/08", "added")]
     assert ids[0] == ids[1] != ids[2]
