@@ -19,7 +19,7 @@ from shared.contracts.envelope import Event, Raw, attributes_in, decode, read_ka
 from shared.contracts.errors import EventError
 from shared.contracts.fields import Data, read_referral_id
 from shared.contracts.identity import dead_letter_id
-from shared.contracts.personal_identity import mask
+from shared.contracts.personal_identity import mask, mask_bytes
 from shared.contracts.referral_code import digest_of
 from shared.engine.model import Original, Table
 from shared.engine.receive import Arrival, route
@@ -110,7 +110,7 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
 
 def _known(raw: Raw, original: Original) -> dict[str, str]:
     """Its attributes, masked. Where no subject is given, the record's key is one: it must be, or the event is invalid."""
-    key = (original.key or b"").decode(errors="replace")
+    key = mask_bytes(original.key or b"")
     return {name: mask(value)[:200] for name, value in {"subject": key, **raw.attributes}.items() if value}
 
 
@@ -143,11 +143,7 @@ def _code_digest(data: Mapping[str, Any]) -> str:
 
 
 def _dead_letter(original: Original) -> DeadLetterSeen:
-    added = {
-        name: mask((value or b"").decode(errors="replace"))[:1_000]
-        for name, value in original.headers
-        if name.startswith("dl_")
-    }
+    added = {name: mask_bytes(value or b"")[:1_000] for name, value in original.headers if name.startswith("dl_")}
     kept = [(name, value) for name, value in original.headers if not name.startswith("dl_")]
     place = (original.topic, original.partition, original.offset, original.timestamp)
     added.setdefault("dl_id", dead_letter_id("monitor", *place))

@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
 from shared.contracts.fields import Data, EventId, Sender, Time
 from shared.contracts.identity import rank_of
-from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code, mask
+from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code, mask, may_hold_a_code
 from shared.contracts.registry import CLASSES, EventClass, class_of, kind_of
 
 MAX_EVENT_BYTES: Final = 64 * 1024
@@ -65,6 +65,8 @@ _SPELLED_OTHERWISE = re.compile(rb"[:,\[](?:null|-?[0-9]+\.0)[,}\]]")
 _FINER = re.compile(r"\.[0-9]{6}([0-9]+)")
 _TO_THE_MICROSECOND: Final = len("2026-09-01T10:00:00.123456")
 _EXACT: Final = 2.0**53  # up to here a float is one integer and no other
+_SORTED: Final = msgspec.json.Encoder(order="sorted")
+_ANY: Final = msgspec.json.Decoder()
 _NO_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -284,6 +286,9 @@ def _origin(source: str, said: str | None) -> str | None:
 
 def refuse_personal_data(raw: Raw) -> None:
     """Raises `PersonalData`, naming the place with the code masked."""
+    said = "|".join([f"{name}: {value}" for name, value in raw.attributes.items()])
+    if not may_hold_a_code(said.encode(errors="surrogatepass") + b"|" + raw.data):
+        return
     for name, value in raw.attributes.items():
         if holds_a_code(f"{name}: {value}"):
             where = f"/{_pointer(name)}"
@@ -382,25 +387,25 @@ def _line(problems: Iterable[Problem]) -> str:
 
 def _validated(event_class: EventClass, data: bytes) -> Data:
     try:
-        return event_class.model.model_validate_json(data)
+        return event_class.model.__pydantic_validator__.validate_json(data)  # type: ignore[no-any-return]
     except ValidationError as error:
         raise _invalid("/data", error) from error
 
 
 def _read(data: bytes) -> object:
     try:
-        return msgspec.json.decode(data) if data else None
+        return _ANY.decode(data) if data else None
     except _NO_JSON as error:
         raise Undecodable(f"the data is no JSON: {error}") from error
 
 
 def _plain_json(document: object) -> bytes:
     """The document in the one spelling that is compared and validated: in order, null as absent, 9.0 as 9."""
-    canonical = msgspec.json.encode(document, order="sorted")
+    canonical = _SORTED.encode(document)
     if not ((b"null" in canonical or b".0" in canonical) and _SPELLED_OTHERWISE.search(canonical)):
         return canonical
     try:
-        return msgspec.json.encode(_plain(document), order="sorted")
+        return _SORTED.encode(_plain(document))
     except RecursionError as error:
         raise _broken("/data", "is nested too deeply") from error
 

@@ -15,7 +15,7 @@ from shared.clock import real_now
 from shared.contracts.envelope import attributes_in, read_kafka, written
 from shared.contracts.errors import EventError
 from shared.contracts.fields import read_referral_id
-from shared.contracts.personal_identity import bytes_hide_a_code, mask
+from shared.contracts.personal_identity import bytes_hide_a_code, mask, mask_bytes
 from shared.engine.model import Original, Out, OutDead
 
 PREFIX: Final = "dl_"
@@ -93,7 +93,7 @@ def one_line(text: str) -> str:
 
 
 def _masked(value: bytes | None) -> bytes | None:
-    return None if value is None else _if_clean(mask(value.decode(errors="replace")).encode(errors="replace"))
+    return None if value is None else _if_clean(mask_bytes(value).encode())
 
 
 def _if_clean(masked: bytes) -> bytes | None:

@@ -173,7 +173,7 @@ def _whole(raw: Raw, original: Original, now: datetime) -> Event:
 def _needs_a_closer_look(raw: Raw, original: Original) -> bool:
     # A structured event's value may hide its attributes in escapes, its data in base64; else they are what came.
     besides = [] if raw.data is original.value else [value.encode() for value in raw.attributes.values()]
-    return may_hold_a_code(b"\n".join([*_parts(original), *besides])) or (
+    return may_hold_a_code(b"|".join([*_parts(original), *besides])) or (
         raw.data is not original.value and b"data_base64" in (original.value or b"")
     )
 

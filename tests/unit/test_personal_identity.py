@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -23,8 +24,12 @@ from shared.contracts.personal_identity import (
     bytes_hold_a_code,
     holds_a_code,
     mask,
+    mask_bytes,
     may_hold_a_code,
+    seen_in,
 )
+from shared.engine.dead_letters import record_of
+from tests.unit.test_dead_letters import letter, original
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 CODE = "010594Y9021"
@@ -372,9 +377,225 @@ def test_ten_digits_alone_are_no_code_since_telephones_and_courses_have_them_too
     assert holds_a_code("010594_9021")
 
 
-@pytest.mark.parametrize("two", ["  ", "__", " _", "\r\n"])
-def test_more_than_one_blank_makes_no_code(two: str) -> None:
-    assert not holds_a_code(f"131052{two}920J")
+@pytest.mark.parametrize("apart", ["  ", "__", " _", "\r\n", "\t \t", "\u2028", "\u2029\u2029", "\x85", "\u3000" * 9])
+def test_blanks_and_ends_of_lines_stand_for_the_sign_or_about_it_where_the_check_character_is_right(apart: str) -> None:
+    for between in (apart, f"{apart}-", f"-{apart}", f"{apart}A{apart}", f"{apart}\u2013{apart}"):
+        assert holds_a_code(f"131052{between}920J")
+        assert holds_a_code(f"010594{between}9021")
+        assert not holds_a_code(f"131052{between}920K")
+
+
+def test_blanks_inside_date_and_number_part_a_code_with_a_sign_whose_check_letter_is_right() -> None:
+    assert holds_a_code("1 3 1 0 5 2 - 9 2 0 J")
+    assert holds_a_code("13 10 52-920\nJ")
+    for none in ("13 10 52 920J", "1 3 1 0 5 2 9 2 0 J", "13 10 52 - 920K", "01 05 94-9021"):
+        assert not holds_a_code(none)
+
+
+# Unicode 15.0, DerivedCoreProperties.txt: Default_Ignorable_Code_Point.
+DEFAULT_IGNORABLE = [
+    *[(0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F)],
+    *[(0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF)],
+    *[(0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)],
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [*DEFAULT_IGNORABLE, (0x2800, 0x2800), (0x300, 0x36F), (1, 8), (0x7F, 0x84)]
+)
+def test_whatever_is_not_shown_hides_no_code(first: int, last: int) -> None:
+    for hidden in map(chr, range(first, last + 1)):
+        for text in (f"01{hidden}0594Y902{hidden}3", f"13{hidden}1052{hidden}-{hidden}908T", f"a{hidden}{CODE}"):
+            assert holds_a_code(text), f"U+{ord(hidden):04X}"
+            assert bytes_hold_a_code(text.encode())
+            assert MASK in mask(text)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        *["<b></b>", "<br/>", "</td>\n<td>", '<b title="a>b">', "<b title='\"> x'>", "<b it's>", "<wbr>"],
+        *["<!-- -->", "<!-- a > b -->", "<!-- <b> --><i>", "<!---->", "<![CDATA[]]>", "<?x y?>", "&lt;b&gt;"],
+    ],
+)
+def test_tags_and_comments_part_no_code(tag: str) -> None:
+    for text in (f"131052{tag}-920J", f"1{tag}31052-{tag}920{tag}J", f"<td>x{tag}131052<b>-</b>920J{tag}x</td>"):
+        assert holds_a_code(text)
+        assert MASK in mask(text)
+        assert "920J" not in mask(text)
+
+
+def test_what_cdata_holds_is_read_and_so_is_what_a_tag_or_a_comment_says() -> None:
+    for text in (
+        "131052<![CDATA[-]]>908T",
+        f'<b title="{HYPHENATED}">',
+        f"<!-- {HYPHENATED} -->",
+        "<b 131052&#45;908T>",
+    ):
+        assert holds_a_code(text)
+    assert not holds_a_code("1310<b>52</b>")
+
+
+DIGITS = [chr(code) for code in range(0x80, 0x110000) if unicodedata.digit(chr(code), None) is not None]
+
+
+def test_digits_of_any_script_are_digits() -> None:
+    for zero in (chr(code) for code in range(0x80, 0x110000) if unicodedata.category(chr(code)) == "Nd"):
+        digits = str.maketrans("0123456789", "".join(map(chr, range(ord(zero), ord(zero) + 10))))
+        if unicodedata.digit(zero) == 0:
+            assert holds_a_code(HYPHENATED.translate(digits))
+    assert len(DIGITS) > 600
+    for digit in DIGITS:
+        assert holds_a_code(f"13105{digit}-908T"), digit
+    assert holds_a_code("一三一〇五二-九〇八T")
+
+
+@pytest.mark.parametrize(
+    ("letter", "alike"),
+    [
+        *[("A", "\u0410"), ("A", "\u0391"), ("B", "\u0412"), ("C", "\u0441"), ("E", "\u0395"), ("Y", "\u03a5")],
+        *[("X", "\u0425"), ("U", "\U0001f184"), ("F", "\U0001f1eb"), ("D", "\U0001f153"), ("Y", "\u028f")],
+    ],
+)
+def test_letters_that_look_like_a_century_sign_are_one(letter: str, alike: str) -> None:
+    assert letter in CENTURY_SIGNS
+    assert holds_a_code(f"010594{alike}9021")
+    assert holds_a_code(f"010594{alike}\u03019021")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *[
+            "131052\\x2d920J",
+            "131052\\u{2d}920J",
+            "131052\\U0000002d920J",
+            "131052%u002D920J",
+            "\\\\u0031\\x331052-920J",
+        ],
+        *["131052&nbsp;-&nbsp;920J", "131052&#x2028;&hyphen;920J", "131052\\u2028-920J", "131052\\n - 920J"],
+        *["\u202eJ029-250131\u202c", "x &#8238;J029-250131", "1\u20e33\u20e31\ufe0f\u20e30\u20e35\u20e32\u20e3-920J"],
+    ],
+)
+def test_other_escapes_and_text_written_backwards_hide_no_code(written: str) -> None:
+    assert holds_a_code(written)
+    assert not holds_a_code(mask(written))
+
+
+@pytest.mark.parametrize("byte", [b"\xad", b"\x96", b"\xa0", b"\xb2"])
+def test_bytes_that_are_no_utf_8_are_read_as_windows_has_them(byte: bytes) -> None:
+    written = b"13105\xb2-920J" if byte == b"\xb2" else b"131052" + byte + b"-920J"
+    assert bytes_hold_a_code(b"hetu: " + written + b", \xe4")
+    assert bytes_hold_a_code(b"\xc3 hetu: " + written)
+    assert mask_bytes(b"hetu: " + written + b", \xe4") == f"hetu: {MASK}, ä"
+
+
+# --- one disguise upon another
+
+Pieces = list[str]
+Disguise = Callable[[st.DrawFn, Pieces], Pieces]
+TAGS = ["<b></b>", '<i class="x>y">', "</span><span>", "<!-- x > y -->", "<!---->", "<wbr>", "<![CDATA[]]>"]
+LOOK_ALIKE = {
+    "A": "\u0410\u0391",
+    "B": "\u0412\u0392",
+    "C": "\u0421",
+    "E": "\u0415\u0395",
+    "Y": "\u0423\u03a5",
+    "X": "\u0425",
+}
+UNSEEN = [chr(code) for first, last in DEFAULT_IGNORABLE for code in (first, last)] + [
+    "\u2800",
+    "\x08",
+    "\x7f",
+    "\u0301",
+]
+
+
+def _each(draw: st.DrawFn, pieces: Pieces, change: Callable[[str], str]) -> Pieces:
+    chosen = draw(st.sets(st.integers(0, len(pieces) - 1), max_size=4))
+    return [change(piece) if at in chosen else piece for at, piece in enumerate(pieces)]
+
+
+def _of_another_script(draw: st.DrawFn, pieces: Pieces) -> Pieces:
+    return _each(draw, pieces, lambda one: draw(st.sampled_from([one, *ALIKE.get(one, []), *LOOK_ALIKE.get(one, "")])))
+
+
+def _with_another_digit(draw: st.DrawFn, pieces: Pieces) -> Pieces:
+    digits = {digit: [one for one in DIGITS if unicodedata.digit(one) == int(digit)] for digit in "0123456789"}
+    return _each(draw, pieces, lambda one: draw(st.sampled_from(digits[one])) if one in digits else one)
+
+
+def _with_what_nobody_sees(draw: st.DrawFn, pieces: Pieces) -> Pieces:
+    return _each(draw, pieces[:-1], lambda one: one + draw(st.sampled_from(UNSEEN))) + pieces[-1:]
+
+
+def _with_tags(draw: st.DrawFn, pieces: Pieces) -> Pieces:
+    return _each(draw, pieces[:-1], lambda one: one + draw(st.sampled_from(TAGS))) + pieces[-1:]
+
+
+def _with_blanks_about_the_sign(draw: st.DrawFn, pieces: Pieces) -> Pieces:
+    blanks = st.text("".join(BLANKS) + "\n\r\x85\u2028\u2029", max_size=3)
+    return [*pieces[:6], draw(blanks) + pieces[6] + draw(blanks), *pieces[7:]]
+
+
+def _with_dashes(draw: st.DrawFn, pieces: Pieces) -> Pieces:
+    return [piece.replace("-", draw(st.sampled_from(DASHES))) for piece in pieces]
+
+
+def _in_escapes(draw: st.DrawFn, pieces: Pieces) -> Pieces:
+    how = draw(st.sampled_from(ESCAPED))
+    return _each(draw, pieces, lambda piece: "".join(map(how, piece)))
+
+
+DISGUISES: list[Disguise] = [
+    *[_of_another_script, _with_another_digit, _with_what_nobody_sees, _with_tags, _with_blanks_about_the_sign],
+    *[_with_dashes, _in_escapes],
+]
+
+
+@st.composite
+def disguised(draw: st.DrawFn) -> tuple[str, str]:
+    """A code that is right, and how it is written after a chain of disguises."""
+    day, month, year = draw(dates)
+    digits = f"{day:02}{month:02}{year:02}{draw(st.integers(0, 999)):03}"
+    code = digits[:6] + draw(st.sampled_from(CENTURY_SIGNS)) + digits[6:] + _right(digits)
+    pieces = list(code)
+    for disguise in draw(st.lists(st.sampled_from(DISGUISES), max_size=4)):
+        pieces = disguise(draw, pieces)
+    return code, "".join(pieces)
+
+
+def _told_to_a_reader(content: bytes, code: str) -> bool:
+    """Whether the digits of the code, and nothing but what is no letter or digit between them, can be read in it."""
+    readings = (re.sub(r"<[^<>]*>", "", reading) for reading in seen_in(content))
+    return any(code[:6] + code[7:10] in re.sub(r"\D", "", reading) for reading in readings)
+
+
+@given(
+    disguised(),
+    st.sampled_from(["", "hetu ", "(", "ä ", "<p>", "\n"]),
+    st.sampled_from(["", ".", ")", " ä", "</p>", "\n"]),
+)
+def test_a_code_is_found_under_any_chain_of_disguises_and_cut_out_of_whatever_is_kept(
+    disguised: tuple[str, str], before: str, after: str
+) -> None:
+    code, written = disguised
+    text = before + written + after
+    assert holds_a_code(text)
+    assert not holds_a_code(mask(text))
+    for content in (
+        text.encode(errors="replace"),
+        json.dumps({"note": text}).encode(),
+        text.encode("utf-16", "replace"),
+    ):
+        assert bytes_hide_a_code(content)
+        kept = record_of(letter(original(content, content, [("ce_x", content), (text, b"")]), "personal_data", text))
+        for part in (
+            kept.key,
+            kept.value,
+            *(name.encode(errors="replace") + (value or b"") for name, value in kept.headers),
+        ):
+            assert not _told_to_a_reader(part or b"", code)
 
 
 # --- no false alarms

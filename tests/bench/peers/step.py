@@ -26,7 +26,7 @@ def judged(key: bytes, value: bytes, headers: Iterable[tuple[str, bytes]]) -> Ev
     headers = list(headers)
     raw = read_kafka(value, headers)
     clean = not may_hold_a_code(
-        b"\n".join([key, *(name.encode() + b"\n" + content for name, content in headers), value])
+        b"|".join([key, *(name.encode() + b"\n" + content for name, content in headers), value])
     )
     return decode(raw, now=datetime.now(UTC), searched=clean)
 
