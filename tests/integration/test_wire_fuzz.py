@@ -21,15 +21,7 @@ from prometheus_client import REGISTRY
 
 from shared.cluster import Cluster
 from tests.engines import broker_with
-from tests.integration.engine_on_kafka import (
-    TOPICS,
-    all_is_read,
-    everything_on,
-    header,
-    publisher_to,
-    running,
-    sent,
-)
+from tests.integration import engine_on_kafka as kafka
 from tests.integration.engine_world import World, issue
 from tests.wire import CODECS, Wire, Wired, issued, produce
 
@@ -70,7 +62,7 @@ BATCHES = st.one_of(
 
 @pytest.fixture(params=["embedded", "kafka"])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
-    with broker_with(request.param, tmp_path / "broker", TOPICS) as found:
+    with broker_with(request.param, tmp_path / "broker", kafka.TOPICS) as found:
         yield found
 
 
@@ -86,17 +78,17 @@ async def play(broker: Cluster, batches: Sequence[Wire]) -> None:
     """One storm on the region's own topic, while others' events come by the doors."""
     before = failures()
     with tempfile.TemporaryDirectory() as folder:
-        async with World(Path(folder)) as world, publisher_to(broker) as publisher:
-            async with running(world, broker, publisher) as one:
+        async with World(Path(folder)) as world, kafka.publisher_to(broker) as publisher:
+            async with kafka.running(world, broker, publisher) as one:
                 taken = await produce(broker, OWN, *(batch.encoded() for batch in batches))
                 others = [next(NUMBERS) for _ in range(20)]
                 for number in others:
-                    await publisher.publish([sent(world.log.event(issue(number), id=f"other-{number}"))])
+                    await publisher.publish([kafka.sent(world.log.event(issue(number), id=f"other-{number}"))])
                 for number in others:
                     await one.holds(number, 1)
-                await all_is_read(broker, world.table)
+                await kafka.all_is_read(broker, world.table)
             assert failures() - before <= 1, "the others go back once, and not with every batch"
-            letters = await everything_on(broker, "dead-letters")
+            letters = await kafka.everything_on(broker, "dead-letters")
             for batch, (code, base) in zip(batches, taken, strict=True):
                 if code == 0:
                     await is_accounted_for(world, batch, base, named_by(letters))
@@ -113,9 +105,9 @@ def named_by(letters: Sequence[ConsumerRecord[bytes, bytes]]) -> set[int]:
     """The offsets of the topic that dead letters name."""
     named = set[int]()
     for letter in letters:
-        if header(letter, "dl_topic") == OWN:
-            span = RANGE.match(header(letter, "dl_error"))
-            first = int(header(letter, "dl_offset"))
+        if kafka.header(letter, "dl_topic") == OWN:
+            span = RANGE.match(kafka.header(letter, "dl_error"))
+            first = int(kafka.header(letter, "dl_offset"))
             named |= set(range(first, int(span[2] or first) + 1)) if span else {first}
     return named
 

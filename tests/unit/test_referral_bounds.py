@@ -12,30 +12,27 @@ from services.referral.fold import fold
 from services.referral.model import Referral
 from shared.contracts.envelope import Event
 from shared.engine.model import Decision, Rejected
+from tests.unit import facts
 from tests.unit.answers import changed, outcome_of, refused, reserved
-from tests.unit.facts import (
-    STRANGER,
-    chosen,
-    confirmed,
-    issued,
-    key,
-    looked_up,
-    off_the_list,
-    recorded,
-    withdrawn,
-)
 from tests.unit.network import DURATIONS
 
-KNOWN = (issued(), looked_up(0), looked_up(20), looked_up(45), changed(0), changed(0, activity="b"))
+KNOWN = (
+    facts.issued(),
+    facts.looked_up(0),
+    facts.looked_up(20),
+    facts.looked_up(45),
+    changed(0),
+    changed(0, activity="b"),
+)
 KINDS = (
-    lambda day: chosen(day, "a"),
-    lambda day: chosen(day, "b"),
-    lambda day: confirmed(day, "a"),
-    lambda day: confirmed(day, "b"),
-    lambda day: off_the_list(day, "a"),
-    lambda day: withdrawn(day),
-    lambda day: recorded(day, "s1", "a"),
-    lambda day: recorded(day, "s1", "a", came=False),
+    lambda day: facts.chosen(day, "a"),
+    lambda day: facts.chosen(day, "b"),
+    lambda day: facts.confirmed(day, "a"),
+    lambda day: facts.confirmed(day, "b"),
+    lambda day: facts.off_the_list(day, "a"),
+    lambda day: facts.withdrawn(day),
+    lambda day: facts.recorded(day, "s1", "a"),
+    lambda day: facts.recorded(day, "s1", "a", came=False),
 )
 FEW = 7
 
@@ -101,18 +98,18 @@ def test_what_is_kept_folds_to_the_same_as_all_of_it(events: list[Event]) -> Non
     assert few.stands() == everything.stands()
 
 
-SOURCES = (chosen(1).source, confirmed(1).source)
+SOURCES = (facts.chosen(1).source, facts.confirmed(1).source)
 
 
 @settings(derandomize=True, deadline=None, max_examples=5)
 @given(st.permutations(range(100)))
 def test_a_withdrawal_holds_on_every_night_wherever_it_arrives(order: list[int]) -> None:
     """A register that repeats what it has each night, and a client who withdrew on the second day."""
-    nights = [confirmed(1.5 + night) for night in range(100)]
+    nights = [facts.confirmed(1.5 + night) for night in range(100)]
     for place in (0, 50, 100):
         mixed: list[Event] = [nights[night] for night in order]
-        mixed.insert(place, withdrawn(2))
-        kept = Kept([issued(), chosen(1), *mixed])
+        mixed.insert(place, facts.withdrawn(2))
+        kept = Kept([facts.issued(), facts.chosen(1), *mixed])
         assert kept.stands()["status"] == "withdrawn"
         assert not kept.refused
 
@@ -121,23 +118,31 @@ def test_what_counts_beyond_the_bound_is_refused_and_nobody_else_pays_for_it() -
     flapping = [
         one
         for day in range(1, 60)
-        for one in (confirmed(day, organiser=STRANGER), off_the_list(day + 0.5, organiser=STRANGER))
+        for one in (
+            facts.confirmed(day, organiser=facts.STRANGER),
+            facts.off_the_list(day + 0.5, organiser=facts.STRANGER),
+        )
     ]
     kept = Kept(
-        [issued(), looked_up(1, organiser=STRANGER), changed(0, organiser=STRANGER, meetings=[("s1", 90)]), *flapping]
+        [
+            facts.issued(),
+            facts.looked_up(1, organiser=facts.STRANGER),
+            changed(0, organiser=facts.STRANGER, meetings=[("s1", 90)]),
+            *flapping,
+        ]
     )
     assert kept.state is not None
     assert len(kept.state.facts) == bounds.MAX_FACTS
     refused_last = outcome_of(kept.state, flapping[-1])
     assert isinstance(refused_last, Rejected)
-    assert STRANGER in refused_last.why
+    assert facts.STRANGER in refused_last.why
     later = Kept(
         [
-            issued(),
-            looked_up(1, organiser=STRANGER),
-            changed(0, organiser=STRANGER, meetings=[("s1", 90)]),
+            facts.issued(),
+            facts.looked_up(1, organiser=facts.STRANGER),
+            changed(0, organiser=facts.STRANGER, meetings=[("s1", 90)]),
             *flapping,
-            chosen(70, "b"),
+            facts.chosen(70, "b"),
         ]
     )
-    assert later.stands()["choice"].activity == key("b")
+    assert later.stands()["choice"].activity == facts.key("b")
