@@ -91,7 +91,9 @@ class PlatformSettings(BaseSettings):
         256, ge=1, description="the same from one address (IPv6: /64): a proxy before the service is one"
     )
     http_head_seconds: float = Field(10, gt=0, description="seconds in which the head of a request must come, else 408")
-    http_body_seconds: float = Field(60, gt=0, description="seconds in which its body must come, else 408")
+    http_body_seconds: float = Field(
+        60, gt=0, description="seconds in which its body must come, else 408, and what waits to be read be read"
+    )
     http_idle_seconds: float = Field(60, ge=1, description="seconds that a connection is kept between two requests")
     requests_a_minute: int = Field(
         30_000, ge=1, description="requests a key may make a minute at an instance; then 429"

@@ -48,6 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._room = room
         self._count = count
         self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._reads_body = False
         self._got_further = False
         self._held = 0
@@ -75,8 +76,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        if self._unread is not None:
+            self._unread.cancel()
         self._room.leave(self)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """So much waits to be read that the next answer waits for it; with the connection's place, but not for ever."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self._room.bounds.body_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
 
     def data_received(self, data: bytes) -> None:
         for start in range(0, len(data), _PIECE):

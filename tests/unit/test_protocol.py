@@ -360,6 +360,15 @@ async def test_who_does_not_read_his_answer_is_cut_off() -> None:
         await comes(lambda: one.connections == 0)
 
 
+@asynchronous
+async def test_who_sends_requests_ahead_and_reads_no_answer_is_cut_off() -> None:
+    async with doors(body_seconds=0.2) as one:
+        talk = await one.talk()
+        await talk.say(b"GET /large HTTP/1.1\r\n\r\n" * 2)
+        await talk.reader.readuntil(b"\r\n\r\n")
+        await comes(lambda: one.connections == 0)
+
+
 # --- requests that are none, or more than one
 
 
