@@ -6,6 +6,7 @@ a partition is read with the others again.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -15,7 +16,7 @@ from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.fetcher import READ_COMMITTED
-from aiokafka.errors import LeaderNotAvailableError, for_code
+from aiokafka.errors import LeaderNotAvailableError, OffsetOutOfRangeError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
 from shared.cluster import Cluster
@@ -123,15 +124,24 @@ class Apart:
         try:
             async with asyncio.timeout(_ANSWERS_WITHIN):
                 stretch = await self._fetched(partition, at, most)
+        except OffsetOutOfRangeError:
+            # Retention took what stood there: read with the others, it goes on where the log begins now.
+            trouble.faultless_since = -math.inf
+            return None
         except Exception as error:  # noqa: BLE001 - whatever it is, this partition waits and no other
-            trouble.fails(partition, at, repr(error))
+            self._cluster = None  # it may have another leader by now
+            self._fails(partition, trouble, at, repr(error))
             return None
         spoilt = next((record for record in stretch.records if isinstance(record, Unreadable)), None)
         if spoilt and (trouble.at != spoilt.offset or trouble.tries < _TRIES):
-            trouble.fails(partition, spoilt.offset, spoilt.why)
+            self._fails(partition, trouble, spoilt.offset, spoilt.why)
             return None
         trouble.goes_on()
         return stretch
+
+    def _fails(self, partition: TopicPartition, trouble: _Trouble, at: int, why: str) -> None:
+        if self._troubles.get(partition) is trouble:  # else it was given back meanwhile, and is another's to name
+            trouble.fails(partition, at, why)
 
     async def _fetched(self, partition: TopicPartition, at: int, most: int) -> Stretch:
         client, leader = await self._leader_of(partition)
@@ -139,7 +149,6 @@ class Apart:
         answer: Any = await client.send(leader, FetchRequest(0, 1, _FETCHED, READ_COMMITTED, asked))
         [(_, [(_, code, _, _, *rest)])] = answer.topics
         if code:
-            self._cluster = None  # it may have another leader by now
             raise for_code(code)(f"{partition.topic}[{partition.partition}] at {at}")
         # At the end stand the aborted transactions, from version 11 on the replica to ask, and the batches.
         aborted = rest[-3] if answer.API_VERSION >= _NAMES_A_REPLICA else rest[-2]
@@ -154,6 +163,5 @@ class Apart:
             self._cluster = await self._client.fetch_all_metadata()
         leader = self._cluster.leader_for_partition(partition)
         if leader in {None, -1}:
-            self._cluster = None
             raise LeaderNotAvailableError(f"nobody leads {partition.topic}[{partition.partition}]")
         return self._client, leader

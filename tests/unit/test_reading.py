@@ -1,17 +1,24 @@
 """What is read together and what apart: with a consumer that fails where it is told to, as aiokafka does."""
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    NodeNotReadyError,
+    OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
+)
 from prometheus_client import REGISTRY
 
 from shared.cluster import Cluster
 from shared.engine import apart as aparts
 from shared.engine import reading as readings
+from shared.engine.apart import Apart
 from shared.engine.raw import Stretch, Unreadable
 from shared.engine.reading import Reading
 
@@ -181,6 +188,62 @@ async def test_a_partition_without_a_fault_for_a_while_is_read_with_the_others_a
     monkeypatch.setattr(aparts, "_SOUND_AFTER", 0.0)
     assert await world.looks(1) == [(B, 1)]
     assert (world.log.paused, set(world.reading.apart.partitions)) == (set(), set())
+
+
+async def test_a_partition_whose_next_record_retention_took_is_read_with_the_others_again(world: World) -> None:
+    world.log.broken[B] = ValueError("corrupt")
+    world.raw = [OffsetOutOfRangeError()]
+    await world.looks(4)
+    world.log.broken.clear()
+    world.log.logs[B] = [7]
+    assert await world.looks(2) == [(B, 7)]
+    assert world.reading.apart.stands_still() is None
+
+
+async def test_of_a_partition_that_changed_hands_while_it_was_asked_for_nothing_is_said_to_stand_still(
+    world: World,
+) -> None:
+    world.log.broken[B] = ValueError("corrupt")
+    await world.looks(3)
+
+    async def fetched(*_: object) -> Stretch:
+        world.assignment += 1
+        world.reading.begin({A: 0})
+        raise TimeoutError
+
+    world.reading.apart._fetched = fetched  # type: ignore[assignment, method-assign]
+    await world.looks(1)
+    assert world.stands_still_at(B) is None
+
+
+class OfTwoBrokers:
+    """Kafka's client, whose first broker is gone."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def fetch_all_metadata(self) -> Any:
+        self.asked += 1
+        return SimpleNamespace(leader_for_partition=lambda _: self.asked)
+
+    async def send(self, broker: int, _: object) -> Any:
+        if broker == 1:
+            raise NodeNotReadyError("it is gone")
+        return SimpleNamespace(API_VERSION=4, topics=[("", [(0, 0, 9, 9, None, b"")])])
+
+
+async def test_who_leads_a_partition_is_asked_anew_once_the_leader_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aparts, "_FIRST_PAUSE", 0.0)
+    apart = Apart("referral", Cluster("127.0.0.1:1"))
+    apart._client = kafka = OfTwoBrokers()
+    apart.take(B, ValueError("corrupt"))
+    await apart.read({B: 0}, 100)
+    assert apart.partitions
+    await apart.read({B: 0}, 100)
+    assert kafka.asked == 2
+    apart.give_back_all()
 
 
 async def test_a_client_that_gives_nothing_at_all_is_said_and_blames_no_partition(
