@@ -70,13 +70,12 @@ def issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decide
 
 
 def opened(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
-    """Whose it is. What another region issued, and all that came by its consent, is forgotten."""
+    """Whose it is: before that nobody is asked and no answer is taken. What another region issued is forgotten."""
     data: told.ReferralOpened = event.data  # type: ignore[assignment]
     state = _changed(state or Feedback(data.referral_id), issuer=f"/region/{data.region}")
     if state.issued and state.issued.source != state.issuer:
-        nothing: Any = {"answers": (), "measured": {}, "links": (), "spent": ()}
-        state = _changed(state, issued=None, first_issued_at=None, synthetic=False, **nothing)
-    return Decision(state)
+        state = _changed(state, issued=None, first_issued_at=None, synthetic=False)
+    return _asked(state)
 
 
 def erased(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
@@ -184,7 +183,7 @@ def _asked(state: Feedback) -> Decision[Feedback]:
 
 
 def _due(state: Feedback) -> list[Phase]:
-    if state.issued is None or not state.issued.feedback:
+    if not state.issuer or state.issued is None or not state.issued.feedback:
         return []
     if state.ended and state.ended.outcome in COMPLETED:
         return ["after"]
@@ -210,7 +209,7 @@ def _request(referral_id: str, phase: Phase) -> told.FeedbackRequested:
 def form_link_issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
     """A link was handed out; of each who asks for them the newest stay, so that nobody shuts another's."""
     data: told.FormLinkIssued = event.data  # type: ignore[assignment]
-    if state is None or state.issued is None:
+    if state is None or state.issued is None or not state.issuer:
         return Waits("ReferralIssued")
     if not state.issued.feedback:
         return Decision(state)
@@ -231,7 +230,7 @@ def form_link_issued(state: Feedback | None, event: Event, now: Any, given: Any)
 def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
     """Takes answers in; the latest of one respondent, phase and instrument holds. A change is told once."""
     data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
-    if state is None or state.issued is None:
+    if state is None or state.issued is None or not state.issuer:
         return Waits(A_PLACE if event.source.startswith("/opisto/") else "ReferralIssued")
     if (no := _may_not(state, event)) is not None:
         return no

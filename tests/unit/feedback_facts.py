@@ -1,6 +1,6 @@
 """Events about one referral, as the tests of the feedback service tell them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
@@ -50,11 +50,19 @@ def issued(
     return event(data, source, day, f"issued-{source[-2:]}-{day}", synthetic=synthetic)
 
 
-def opened(day: float = 0) -> Event:
+def opened(day: float = 0, *, referral: str = REFERRAL, synthetic: bool = False) -> Event:
     data = told.ReferralOpened(
-        referral_id=REFERRAL, region=REGION.rpartition("/")[2], referral_code="DKGDM5F8QK4V", deadlines=()
+        referral_id=referral, region=REGION.rpartition("/")[2], referral_code="DKGDM5F8QK4V", deadlines=()
     )
-    return event(data, "/service/referral", day)
+    return event(data, "/service/referral", day, synthetic=synthetic)
+
+
+def and_opened(events: Iterable[Event]) -> Iterator[Event]:
+    """With what the referral service says to each issue."""
+    for one in events:
+        yield one
+        if one.name == "ReferralIssued":
+            yield opened(referral=one.data.subject, synthetic=one.synthetic)
 
 
 def erased(day: float = 5) -> Event:
@@ -183,15 +191,18 @@ def decide(state: Feedback | None, one: Event) -> Decision[Feedback] | Waits | R
 
 
 class Told:
-    """What became of a row of events: the state, what followed, what was rejected, what still waits."""
+    """What became of a row of events: the state, what followed, what was rejected, what still waits.
 
-    def __init__(self, events: Iterable[Event] = ()) -> None:
+    First of all the referral service says whose the referral is, but where it is `unopened`.
+    """
+
+    def __init__(self, events: Iterable[Event] = (), *, unopened: bool = False) -> None:
         self.state: Feedback | None = None
         self.follow: list[Data] = []
         self.rejected: list[tuple[str, str]] = []
         self.waiting: list[Event] = []
         self.erased = False
-        for one in events:
+        for one in [*([] if unopened else [opened()]), *events]:
             self.take(one)
 
     def take(self, one: Event) -> None:

@@ -1,6 +1,7 @@
 """Every decision of the feedback service: who is asked, whose answers hold, what is measured, what erasure leaves."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import msgspec
 import pytest
@@ -106,16 +107,15 @@ def test_another_region_changes_nothing() -> None:
 
 
 def test_of_two_regions_that_issue_the_same_the_one_that_the_referral_service_named_has_it() -> None:
-    other = issued(9, source="/region/07")
-    assert decide(Told([other]).state, issued()) == Waits("ReferralOpened")
-    for order in ([other, opened(), issued()], [opened(), other, issued()], [issued(), opened(), other]):
-        assert Told(order).known() == Told([opened(), issued()]).known()
-
-
-def test_what_came_by_the_consent_of_another_region_is_gone_once_it_is_known_whose_the_referral_is() -> None:
-    state = Told([issued(source="/region/07"), reserved(), link(), answered(), opened()]).known()
-    assert (state.issued, state.answers, state.links, state.spent) == (None, (), (), ())
-    assert state.places
+    """Whichever is read first; what its partners and participant say before that is known waits, and none of it is lost."""
+    said = [issued(9, source="/region/07"), opened(), issued(), reserved(), answered(), answered(source="/region/07")]
+    expected = Told(said)
+    assert len(expected.known().answers) == 1
+    for order in permutations(said):
+        told = Told(order, unopened=True)
+        assert told.known() == expected.known()
+        assert told.waiting == expected.waiting
+        assert told.requests() == ["before"]
 
 
 def test_consent_that_ends_removes_answers_and_links() -> None:

@@ -37,6 +37,7 @@ from tests.unit.feedback_facts import (
     REFERRAL,
     REGION,
     START,
+    and_opened,
     answered,
     completed,
     erased,
@@ -102,7 +103,7 @@ class Door:
                     event.data.model_dump_json(exclude_none=True).encode(),
                     kafka_headers(attributes_of(event)),
                 )
-                for event in events
+                for event in and_opened(events)
             ]
         )
 
