@@ -144,6 +144,7 @@ class Processor:
 
     async def clear(self, batch: Batch) -> None:
         """Step 13. Guarded by the version, so that a miss is fine."""
+        self._to_scrub = self._to_scrub or any(book.scrubs for book in batch.books.values())
         full = [book for book in batch.books.values() if book.document.outbox or book.overflow(self._ring)]
         for name in {book.kind.collection.name for book in full}:
             books = [book for book in full if book.kind.collection.name == name]
@@ -152,11 +153,19 @@ class Processor:
                 await self.store.empty(name, emptied)
             if whole := [book.cleared_row(self._ring) for book in books if book.id not in emptied]:
                 await self.store.clear(name, whole)
-        self._to_scrub = self._to_scrub or any(book.scrubs for book in batch.books.values())
-        if self._to_scrub:
-            await self.store.scrub()
-            self._to_scrub = False
+        await self.scrub()
         self._between("cleared")
+
+    async def scrub(self) -> None:
+        """What was taken away leaves the store's files, where that is still to be done. Raises `StoreUnavailable`."""
+        if not self._to_scrub:
+            return
+        self._to_scrub = False  # what is taken away meanwhile sets it again
+        try:
+            await self.store.scrub()
+        except StoreUnavailable:
+            self._to_scrub = True
+            raise
 
     async def sweep(self, older_than: float, limit: int = 200) -> int:
         """Step 14: publishes what a consumer that died left in its outboxes. Returns how many documents had some."""

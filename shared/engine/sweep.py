@@ -94,10 +94,11 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweeps until cancelled. An outage is waited out."""
-        async with self, asyncio.TaskGroup() as both:
+        async with self, asyncio.TaskGroup() as each:
             # Apart: a Kafka that stands still keeps the deadlines waiting, and the age of an outbox must rise meanwhile.
-            both.create_task(self._again(self._sweep_outboxes))
-            both.create_task(self._again(self._fire_deadlines))
+            each.create_task(self._again(self._sweep_outboxes))
+            each.create_task(self._again(self._fire_deadlines))
+            each.create_task(self._again(self._processor.scrub))
 
     async def _again(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:

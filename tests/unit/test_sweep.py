@@ -1,7 +1,9 @@
 """When a deadline fires: not before all was consumed that was there when its time was up, and always as the same event."""
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +19,7 @@ from shared.contracts.identity import deadline_id
 from shared.engine.publish import Record
 from shared.engine.receive import Arrival, receive
 from shared.engine.sweep import OUTBOX_AGE, Sweeper
+from shared.store import StoreUnavailable
 from tests.integration.engine_world import COLLECTION, NOW, TERM, World, choose, header, issue, referral, withdraw
 
 pytestmark = pytest.mark.asyncio
@@ -222,6 +225,25 @@ async def test_what_is_erased_is_never_due(sweep: Sweep) -> None:
     await sweep.world.take(sweep.world.log.event(withdraw("consent_withdrawn")))
     sweep.world.clock.set(DUE + timedelta(days=99))
     assert await sweep.fired() == []
+
+
+def database_in(folder: Path) -> Path:
+    [file] = folder.glob("*.sqlite")
+    return file
+
+
+async def test_what_an_erasure_could_not_take_from_the_log_while_it_was_read_is_taken_later(
+    sweep: Sweep, tmp_path: Path
+) -> None:
+    file = database_in(tmp_path)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute(f"SELECT * FROM {COLLECTION.name}").fetchall()
+        with pytest.raises(StoreUnavailable, match="another reads it"):
+            await sweep.world.take(sweep.world.log.event(withdraw("consent_withdrawn")))
+    assert file.with_name(file.name + "-wal").stat().st_size > 0
+    await sweep.world.main.scrub()
+    assert file.with_name(file.name + "-wal").stat().st_size == 0
 
 
 async def test_the_sweep_leaves_a_living_consumer_its_time(sweep: Sweep) -> None:
