@@ -48,7 +48,8 @@ _CODE_IN_PIECES = re.compile(
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 _NO_UTF_8 = re.compile("[\ud800-\udfff]")
 _EACH_SIGN = frozenset(CENTURY_SIGNS)
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_\s-]{15,}")
+_SHORTEST = 14  # of ten characters, as base64 without its filling
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_\s-]{%d,}" % _SHORTEST)
 _OF_URLS = bytes.maketrans(b"-_", b"+/")
 _TRIES = 4
 
@@ -196,7 +197,14 @@ def _texts(content: bytes) -> Iterator[str]:
 
 
 def _from_base64(content: bytes) -> Iterator[bytes]:
+    """What the runs of base64 say, each as a whole, as mail has it in lines, and word by word: text may stand before it."""
     for match in _BASE64.finditer(content.replace(b"\\/", b"/")):  # as some write it in JSON
-        digits = b"".join(match[0].split())
-        digits = digits[: len(digits) - (len(digits) % 4 == 1)] + b"=" * (-len(digits) % 4)
-        yield base64.b64decode(digits.translate(_OF_URLS))
+        words = match[0].split()
+        yield _of_base64(b"".join(words))
+        if len(words) > 1:
+            yield from (_of_base64(word) for word in words if len(word) >= _SHORTEST)
+
+
+def _of_base64(digits: bytes) -> bytes:
+    digits = digits[: len(digits) - (len(digits) % 4 == 1)] + b"=" * (-len(digits) % 4)
+    return base64.b64decode(digits.translate(_OF_URLS))

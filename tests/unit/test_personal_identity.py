@@ -361,6 +361,18 @@ def test_a_code_in_whatever_spelling_is_found_in_xml_in_broken_json_and_in_base6
         assert bytes_hide_a_code(b"<data>\n" + base64.encodebytes(content) + b"</data>")
 
 
+def test_base64_is_read_after_words_too() -> None:
+    said = base64.b64encode(HYPHENATED.encode()).decode()
+    for text in (
+        f"see {said}",
+        f"on the {said} of it",
+        f"a\n{said[:8]}\n{said[8:]}"[2:],
+        base64.b64encode(b"131052920J").decode(),
+    ):
+        assert bytes_hide_a_code(text.encode())
+    assert not bytes_hide_a_code(b"on the enclosed form and what it says of the participants")
+
+
 def test_text_in_utf_16_is_searched() -> None:
     assert bytes_hold_a_code(f"<note>{HYPHENATED}</note>".encode("utf-16"))
 
