@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
-from shared.contracts.fields import Data, EventId, Sender, Time
+from shared.contracts.fields import Data, EventId, Sender, read_time
 from shared.contracts.identity import rank_of
 from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code, mask, may_hold_a_code
 from shared.contracts.registry import CLASSES, EventClass, class_of, kind_of
@@ -56,7 +56,6 @@ _TRACING = {
     "causationid": (re.compile(r"[A-Za-z0-9._:/-]{1,128}"), "is at most 128 of A-Z a-z 0-9 . _ : / -"),
     "traceparent": (re.compile(r"[A-Za-z0-9._:/-]{1,128}"), "is at most 128 of A-Z a-z 0-9 . _ : / -"),
 }
-_TIME: Final = TypeAdapter(Time).validator
 _SOURCE: Final = TypeAdapter(Sender).validator
 _ID: Final = TypeAdapter(EventId).validator
 _JSON: Final = "application/json"
@@ -232,17 +231,17 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
     """
     if not searched:
         refuse_personal_data(raw)
-    document = _read(raw.data)
+    attributes, document = raw.attributes, _read(raw.data)
     if len(raw.data) > MAX_EVENT_BYTES:
         raise _broken("/data", f"has {len(raw.data)} bytes; {MAX_EVENT_BYTES} are allowed")
     problems = list(_lacking(raw))
-    if raw.attributes.get("type"):
+    if attributes.get("type"):
         event_class = class_of(raw.type)
     if problems:
         raise Invalid(_line(problems), problems)
     if not isinstance(document, dict):
         raise _broken("/data", "an object is needed")
-    source, time = _checked_attributes(raw.id, raw.source, raw.attributes["time"])
+    source, time = _checked_attributes(raw.id, raw.source, attributes["time"])
     if time > now + AHEAD:
         raise _broken(
             "/time", f"{time.isoformat()} is more than 5 minutes ahead of the platform's clock, {now.isoformat()}"
@@ -251,7 +250,7 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
     data = _validated(event_class, plain)
     if problems := list(data.misdated(time)):
         raise Invalid(_line(problems), problems)
-    subject = raw.attributes.get("subject")
+    subject = attributes.get("subject")
     if subject is not None and subject != data.subject:
         raise _broken("/subject", f"{subject[:80]!r}; for {event_class.name} it is {data.subject!r}")
     return Event(
@@ -260,12 +259,12 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
         time=time,
         data=data,
         digest=_digest(raw.type, data.subject, plain),
-        correlation=_correlation(source, raw.attributes.get("correlationid"), data.subject),
-        causation=raw.attributes.get("causationid"),
-        traceparent=raw.attributes.get("traceparent"),
-        synthetic=raw.attributes.get("synthetic") == "true",
-        finer=_finer(raw.attributes["time"]),
-        origin=_origin(source, raw.attributes.get("origin")),
+        correlation=_correlation(source, attributes.get("correlationid"), data.subject),
+        causation=attributes.get("causationid"),
+        traceparent=attributes.get("traceparent"),
+        synthetic=attributes.get("synthetic") == "true",
+        finer=_finer(attributes["time"]),
+        origin=_origin(source, attributes.get("origin")),
     )
 
 
@@ -327,18 +326,19 @@ def _pointer(part: object) -> str:
 
 
 def _lacking(raw: Raw) -> Iterable[Problem]:
+    attributes = raw.attributes
     for name in _REQUIRED:
-        if not raw.attributes.get(name):
+        if not attributes.get(name):
             yield Problem(f"/{name}", "is lacking")
-    if raw.attributes.get("specversion", "1.0") != "1.0":
-        yield Problem("/specversion", f"{raw.attributes['specversion'][:20]!r} is not 1.0")
-    content_type = raw.attributes.get("datacontenttype", _JSON)
+    if attributes.get("specversion", "1.0") != "1.0":
+        yield Problem("/specversion", f"{attributes['specversion'][:20]!r} is not 1.0")
+    content_type = attributes.get("datacontenttype", _JSON)
     if content_type != _JSON and content_type.partition(";")[0].strip().lower() not in {_JSON, "text/json"}:
         yield Problem("/datacontenttype", f"{content_type[:60]!r} is not application/json")
     for name, (shape, what) in _TRACING.items():
-        if (traced := raw.attributes.get(name)) and not shape.fullmatch(traced):
+        if (traced := attributes.get(name)) and not shape.fullmatch(traced):
             yield Problem(f"/{name}", what)
-    if raw.attributes.get("synthetic", "false") not in {"true", "false"}:
+    if attributes.get("synthetic", "false") not in {"true", "false"}:
         yield Problem("/synthetic", "is true or false")
 
 
@@ -357,9 +357,9 @@ def _checked_attributes(id_: str, source: str, time: str) -> tuple[str, datetime
     except ValidationError as error:
         raise _invalid("/id", error) from error
     try:
-        return checked, _TIME.validate_python(time)
-    except ValidationError as error:
-        raise _invalid("/time", error) from error
+        return checked, read_time(time)
+    except ValueError as error:
+        raise _broken("/time", str(error)) from error
 
 
 def _broken(path: str, message: str) -> Invalid:

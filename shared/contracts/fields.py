@@ -48,19 +48,29 @@ def _instant(value: object) -> object:
     # A number would be taken for seconds since 1970, even strictly; our own code gives a datetime.
     if isinstance(value, datetime):
         return _in_utc(value) if value.tzinfo else value
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+    return _read_instant(value)
+
+
+def _read_instant(text: object) -> datetime:
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
         raise ValueError("a time is RFC 3339 with an offset and at most nanoseconds, such as 2026-09-01T10:15:00+03:00")
-    text = value.upper()
+    text = text.upper()
     try:
         return _in_utc(_after_leap_second(text) if text[17:19] == "60" else datetime.fromisoformat(text))
     except OverflowError as error:
         raise ValueError("the year is out of range") from error
 
 
+def read_time(text: object) -> datetime:
+    """A time that a partner names, in UTC. Raises `ValueError` that says what is wrong with it."""
+    return _within_bounds(_read_instant(text))
+
+
 def _time(value: object) -> object:
     # In one step with the reading of it: each step of ours costs as much as all of pydantic's.
-    instant = _instant(value)
-    return _within_bounds(instant) if isinstance(instant, datetime) else instant
+    if isinstance(value, datetime):
+        return _within_bounds(_in_utc(value) if value.tzinfo else value)
+    return read_time(value)
 
 
 def _after_leap_second(text: str) -> datetime:

@@ -90,7 +90,7 @@ def may_hold_a_code(text: bytes) -> bool:
     classes = text.translate(_CLASSES)
     if b"!" in classes and _ESCAPE.search(text):
         return True
-    if (b"<" in classes and _BEFORE_A_TAG.search(classes)) or not _is_utf_8(text):
+    if (b"<" in classes and _BEFORE_A_TAG.search(classes)) or not (text.isascii() or _is_utf_8(text)):
         return True
     parted = _BLANK_IN_DIGITS.search(classes) is not None
     if not text.isascii() and not _LATIN.fullmatch(beyond := text.translate(None, _ASCII)):
