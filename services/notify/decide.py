@@ -21,6 +21,7 @@ from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 FEED: Final = "feed"
 MAX_ERASED: Final = 1_000
 _LAST_WORDS: Final = (".ReferralErased.v1", ".ReferralClosed.v1", ".PlaceReleased.v1", ".EventRefused.v1")
+_ISSUE: Final = "fi.kulttuurilahete.ReferralIssued.v1"
 _OF_AN_ERASED: Final = "the referral was erased; nothing of what was sent is kept"
 _OF_LAST_WORDS: Final = OF_THE_OPISTO | {"ReferralClosed"}
 
@@ -200,25 +201,41 @@ def _notification(event: Event, extract: dict[str, Any]) -> services.Notificatio
 
 
 def queued(state: Recipient | None, event: Event, now: datetime, given: object) -> Decision[Recipient]:
-    """The next entry of the feed; or what was told of an erased referral is blanked."""
+    """The next entry of the feed; or what was told of an erased referral is blanked. `given`: whether one is erased by now."""
     data: services.NotificationQueued = event.data  # type: ignore[assignment]
     state = state or Recipient(data.recipient)
     if data.erase and data.referral_id:
         erased = _with(state.erased, data.referral_id)[-MAX_ERASED:]
-        blanked = OutBlank(FEED, data.recipient, data.referral_id, state.last, _entry(_blank_entry(data.referral_id)))
+        blanked = _blanked(data.recipient, data.referral_id, state.last)
         return Decision(_changed(state, erased=erased), also=[blanked], scrubs=True)
+    if data.once_more is not None and data.referral_id:
+        also = [_blanked(data.recipient, data.referral_id, data.once_more)] if given else []
+        return Decision(state, also=also, scrubs=bool(also))
     assert data.notification is not None
     return _entered(state, data.notification, data.referral_id, synthetic=event.synthetic)
 
 
 def refused(state: Recipient | None, event: Event, now: datetime, given: object) -> Decision[Recipient]:
-    """A sender is told which of its events was dead-lettered and why; no more where `given`: its referral is erased."""
+    """A sender is told which of its events was dead-lettered and why; no more where `given`: its referral is erased.
+
+    It may be erased at this moment, and the erasure not find what is not in the feed yet: so it is looked at once more.
+    """
     data: services.EventRefused = event.data  # type: ignore[assignment]
     state = state or Recipient(data.sender)
     extract = data.model_dump(mode="json", exclude_none=True, exclude={"sender"})
-    if given:
+    # Where an issue meets an erasure, the words are the erasure's own.
+    says_nothing = data.referral_id is None or (data.reason == "rejected" and data.event_type == _ISSUE)
+    if given and not says_nothing:
         extract["errors"] = [_OF_AN_ERASED]
-    return _entered(state, _notification(event, extract), data.referral_id, synthetic=event.synthetic)
+    entered = _entered(state, _notification(event, extract), data.referral_id, synthetic=event.synthetic)
+    if given or says_nothing:
+        return entered
+    again = services.NotificationQueued(recipient=data.sender, referral_id=data.referral_id, once_more=state.last + 1)
+    return _changed(entered, follow=[*entered.follow, Follow(again)])
+
+
+def _blanked(recipient: str, referral_id: str, up_to: int) -> OutBlank:
+    return OutBlank(FEED, recipient, referral_id, up_to, _entry(_blank_entry(referral_id)))
 
 
 def _entered(

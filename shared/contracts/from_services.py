@@ -330,12 +330,16 @@ class Notification(_Part):
 
 
 class NotificationQueued(Data):
-    """A recipient is to be told. `erase`: what was told of the referral is blanked in the recipient's feed instead."""
+    """A recipient is to be told. `erase`: what was told of the referral is blanked in the recipient's feed instead.
+
+    `once_more`: the same up to this entry, if the referral is erased by now.
+    """
 
     recipient: Source
     referral_id: ReferralId | None = None
     notification: Notification | None = None
     erase: bool = False
+    once_more: Count | None = None
 
     @property
     def subject(self) -> str:

@@ -233,7 +233,7 @@ class Network:
         tables = [referral.table(DURATIONS), catalogue.table(timedelta(days=1)), *([notify.table()] if telling else [])]
         self._tables: dict[str, Table] = {table.service: replace(table, receive=self._receive) for table in tables}
         self._stores = {name: MemoryStore() for name in self._tables}
-        self._read: dict[int, Event] = {}
+        self._known: dict[int, Event] = {}
         for name, table in self._tables.items():
             _now(self._stores[name].open((kind.collection for kind in table.kinds), table.journals))
         self._processors = {
@@ -247,13 +247,12 @@ class Network:
 
     def send(self, event: Event) -> None:
         """An event from outside, to all services."""
-        record = Record(
-            topics.INTAKE_HTTP,
-            event.data.subject.encode(),
-            event.data.model_dump_json(exclude_none=True).encode(),
-            kafka_headers(attributes_of(event)),
-        )
-        self._put_on(record)
+        self._put_on(_record(topics.INTAKE_HTTP, event))
+
+    def tell_at_once(self, service: str, events: Iterable[Event]) -> None:
+        """What the referral service says, read by one of the others in one batch."""
+        records = [_consumed(_record(topics.events_of("referral"), event), -n) for n, event in enumerate(events, 1)]
+        _now(self._read(service, records))
 
     def _put_on(self, record: Record) -> None:
         if record.topic == topics.DEAD_LETTERS:
@@ -276,21 +275,21 @@ class Network:
 
     def deliver(self, message: Message) -> None:
         """One record, as a batch of its own."""
-        _now(self._process(message))
+        _now(self._read(message.to, [message.record]))
         self.delivered.append(message)
         self.after_each()
 
     def _receive(self, record: ConsumerRecord, table: Table, now: datetime) -> Arrival | None:
         """As the engine's own, but what is delivered ten times is read once."""
         original = Original(record.topic, 0, record.offset, 0, record.key, record.value, list(record.headers))
-        event = self._read.get(record.offset) or read_again(original, table, now)
-        self._read[record.offset] = event
+        event = self._known.get(record.offset) or read_again(original, table, now)
+        self._known[record.offset] = event
         routed = route(event, table)
         return Arrival(event, *routed, original, 0, owned=True, service=table.service) if routed else None
 
-    async def _process(self, message: Message) -> None:
-        processor = self._processors[message.to]
-        await processor.clear(await processor.process(processor.receive([message.record])))
+    async def _read(self, service: str, records: Iterable[ConsumerRecord]) -> None:
+        processor = self._processors[service]
+        await processor.clear(await processor.process(processor.receive(records)))
 
     def drain(self, *, repeat: float = 0.0) -> None:
         """Delivers until nothing is under way: any first; each again, now or later, with the chance `repeat`."""
@@ -419,6 +418,11 @@ def _now(work: Coroutine[Any, Any, T]) -> T:
         result: T = done.value
         return result
     raise AssertionError("something in the network waits for the world outside")
+
+
+def _record(topic: str, event: Event) -> Record:
+    body = event.data.model_dump_json(exclude_none=True).encode()
+    return Record(topic, event.data.subject.encode(), body, kafka_headers(attributes_of(event)))
 
 
 def _consumed(record: Record, offset: int) -> ConsumerRecord:

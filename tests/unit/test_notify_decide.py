@@ -12,6 +12,9 @@ from shared.contracts import from_outside as outside
 from shared.contracts import from_services as services
 from shared.contracts.envelope import Event
 from shared.engine.model import Decision, OutBlank, OutRow, Waits
+from tests.unit import facts
+from tests.unit.facts import at
+from tests.unit.network import Network
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 CODE = "DKGDM5F8QK4V"
@@ -328,7 +331,7 @@ def test_of_an_erased_referral_a_sender_is_told_the_reason_and_nothing_of_what_i
 
 
 def test_that_its_own_event_was_refused_is_no_disclosure_to_its_sender() -> None:
-    (delivered,) = decide.refused(None, refused(REFERRAL), NOW, False).follow
+    delivered, _ = decide.refused(None, refused(REFERRAL), NOW, False).follow
     assert delivered.data.referral_id is None  # type: ignore[attr-defined]
 
 
@@ -346,3 +349,43 @@ def test_a_sender_is_told_of_its_refused_events_without_what_they_said() -> None
     assert isinstance(row, OutRow)
     assert row.owner == REGION
     assert msgspec.json.decode(row.body)["data"]["reason"] == "conflict"
+
+
+def test_what_was_refused_in_the_very_batch_that_erases_is_blanked_as_well() -> None:
+    network = Network(at(0), telling=True, in_lanes=True)
+    network.in_order([facts.issued(0)])
+    says = services.EventRefused(
+        sender=facts.STRANGER,
+        service="referral",
+        referral_id=facts.a_referral(),
+        event_id="e7",
+        event_type="fi.kulttuurilahete.EnrolmentConfirmed.v1",
+        reason="rejected",
+        errors=("what was said",),
+    )
+    erases = services.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION)
+    network.tell_at_once("notify", [facts.event(one, 0, "/service/referral") for one in (says, erases)])
+    network.drain()
+    feeds = network.feeds(facts.a_referral())
+    assert "what was said" not in str(feeds)
+    assert [set(entry) & {"erased", "type"} for entry in feeds[facts.STRANGER]] == [{"erased"}]
+    assert "ReferralErased" in str(feeds[facts.REGION])
+
+
+def test_a_region_whose_issue_meets_an_erasure_is_told_so_whichever_is_read_first() -> None:
+    why = "nothing is kept under this referral_id; issue it under a new id"
+    told = services.EventRefused(
+        sender=REGION,
+        service="referral",
+        referral_id=REFERRAL,
+        event_id="e9",
+        event_type="fi.kulttuurilahete.ReferralIssued.v1",
+        reason="rejected",
+        errors=(why,),
+    )
+    for erased_before in (True, False):
+        decision = decide.refused(None, happened(told, "/service/referral"), NOW, erased_before)
+        (row,) = decision.also
+        assert isinstance(row, OutRow)
+        assert msgspec.json.decode(row.body)["data"]["errors"] == [why]
+        assert [type(one.data) for one in decision.follow] == [services.NotificationDelivered]
