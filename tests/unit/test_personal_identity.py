@@ -546,7 +546,7 @@ def _with_tags(draw: st.DrawFn, pieces: Pieces) -> Pieces:
 
 
 def _with_blanks_about_the_sign(draw: st.DrawFn, pieces: Pieces) -> Pieces:
-    blanks = st.text("".join(BLANKS) + "\n\r\x85\u2028\u2029", max_size=3)
+    blanks = st.text("".join(BLANKS) + "\n\r\u2028\u2029", max_size=3)
     return [*pieces[:6], draw(blanks) + pieces[6] + draw(blanks), *pieces[7:]]
 
 
