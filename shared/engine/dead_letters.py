@@ -100,12 +100,21 @@ def _if_clean(masked: bytes) -> bytes | None:
     return None if bytes_hide_a_code(masked) else masked
 
 
+def _masked_number(written: str) -> float | str:
+    # 310190E0123 is a number to JSON: read as one, its digits would be kept where no sign is left to find them by.
+    masked = mask(written)
+    return float(written) if masked == written else masked
+
+
+_NUMBERS_AS_WRITTEN: Final = msgspec.json.Decoder(float_hook=_masked_number)
+
+
 def _masked_json(value: bytes | None) -> bytes | None:
     if value is None:
         return None
     try:
         # Escapes would hide a code from the mask: it must look at what a reader of the JSON sees.
-        return _if_clean(msgspec.json.encode(_masked_tree(msgspec.json.decode(value))))
+        return _if_clean(msgspec.json.encode(_masked_tree(_NUMBERS_AS_WRITTEN.decode(value))))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _masked(value)
 

@@ -119,6 +119,11 @@ def test_masked_json_is_json_still() -> None:
     assert record.value == b'{"a":["******-****",1,null]}'
 
 
+def test_a_code_that_json_takes_for_a_number_is_masked_too() -> None:
+    record = record_of(letter(original(value=b'{"a":[311290E0123,110190E9991,1.5e3,2]}'), "personal_data"))
+    assert record.value == b'{"a":["******-****","******-****",1500.0,2]}'
+
+
 @pytest.mark.parametrize(
     ("named", "proven", "told"),
     [
