@@ -15,6 +15,7 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from shared.clock import Clock
+from shared.contracts import topics
 from shared.contracts.envelope import Event
 from shared.contracts.errors import EventError
 from shared.contracts.instants import later
@@ -28,7 +29,7 @@ from shared.engine.fuse import At, Failure, Fuse, FuseOpen, origin_of
 from shared.engine.model import Decision, Document, Handler, Kind, Out, OutBlank, OutRow, Rejected, Table, Waits
 from shared.engine.publish import Publisher
 from shared.engine.publish import record_of as kafka_record
-from shared.engine.receive import Arrival, read_again, receive, route
+from shared.engine.receive import HANDLER_FAILED, Arrival, read_again, receive, route, unread
 from shared.store import Row, Store, StoreUnavailable, Unsaveable, Written
 
 MAX_DOCUMENT_BYTES: Final = 12 * 1024 * 1024  # MongoDB takes 16 MiB of BSON
@@ -120,7 +121,7 @@ class Processor:
         outcomes: list[tuple[str, str]] = []
         now = self._clock.now()
         for record in records:
-            one = self._receive(record, self.table, now)
+            one = self._read(record, now)
             if isinstance(one, DeadLetter):
                 received.batch.letters.append(one)
                 outcomes.append(("", one.reason))
@@ -132,6 +133,17 @@ class Processor:
         received.batch.outcomes.update(outcomes)
         self._between("received")
         return received
+
+    def _read(self, record: ConsumerRecord, now: datetime) -> Arrival | tuple[Arrival, ...] | DeadLetter | None:
+        """A fault of ours in reading is laid aside like one in deciding: it must not stop everybody at one record."""
+        try:
+            return self._receive(record, self.table, now)
+        except Exception as error:
+            place = f"{record.topic}/{record.partition}/{record.offset}"
+            log.error("reading failed", record=place, error=type(error).__name__, exc_info=error)
+            self.fuse.saw(("", place), Failure("a record", topics.sender_of(record.topic) or record.topic))
+            # One of its own kind would fail as this did, without end.
+            return None if record.topic == topics.DEAD_LETTERS else unread(record, self.table.service, error)
 
     async def process(self, received: Received) -> Batch:
         """Steps 4 to 11. Raises `StoreUnavailable`, `BrokerUnavailable`, `FuseOpen`."""
@@ -218,7 +230,7 @@ class Processor:
                     batch.books[at] = book
                     batch.letters += letters.get(at, [])
                     batch.outcomes.update(outcomes[at])
-                    self.fuse.laid_aside += sum(outcome == "handler_failed" for _, outcome in outcomes[at])
+                    self.fuse.laid_aside += sum(outcome == HANDLER_FAILED for _, outcome in outcomes[at])
             doomed |= refused
             pending = {at: groups[at] for at in lost | refused.keys()}
         raise StoreUnavailable(f"{len(pending)} documents lost {_RACES} races; the first is {next(iter(pending))}")
@@ -367,7 +379,7 @@ class Processor:
             "handler failed", type=arrival.event.name, id=arrival.event.id, error=type(error).__name__, exc_info=error
         )
         self.fuse.saw(arrival.at, Failure(arrival.event.name, origin_of(arrival.event, arrival.at)))
-        return self._refused(book, arrival, "handler_failed", f"{type(error).__name__}: {error}", now)
+        return self._refused(book, arrival, HANDLER_FAILED, f"{type(error).__name__}: {error}", now)
 
     def _refused(self, book: Book, arrival: Arrival, reason: str, why: str, now: datetime) -> str:
         letter = DeadLetter(arrival.dl_id, self.table.service, reason, why, arrival.original, arrival.attempt + 1)

@@ -1,7 +1,7 @@
 """The fuse: when handlers fail in numbers, from distinct causes, stop and wait for a person, rather than dead-letter everything.
 
-One aggregate that fails with whatever comes to it, or all that one sender set off, is no fault of the program's: what fails
-there is laid aside as dead letters, in order, and everybody else goes on.
+One aggregate that fails with whatever comes to it, or all that one sender or a few with the same software set off, is no
+fault of the program's: what fails there is laid aside as dead letters, in order, and everybody else goes on.
 """
 
 from collections import Counter
@@ -12,6 +12,8 @@ from shared.contracts.envelope import Event
 WINDOW: Final = 200
 MINIMUM: Final = 20
 SHARE: Final = 0.5
+OF_ONE_SENDER: Final = 5
+"""So many of a sender's failures count: it takes four senders to stop everybody."""
 
 At = tuple[str, str]
 """Collection and id of an aggregate."""
@@ -31,8 +33,8 @@ class Failure(NamedTuple):
 class Fuse:
     """Looks at `handler_failed` alone, over the newest `WINDOW` aggregates that were decided, each by what came of it last.
 
-    The sender in whose chains most aggregates failed is left out. It opens when at least `MINIMUM` of the others failed
-    and they are at least half of the others. It stays open until the process starts anew.
+    What fails in one sender's chains beyond `OF_ONE_SENDER` is left out. It opens when at least `MINIMUM` of the rest
+    failed and they are at least half of the rest. It stays open until the process starts anew.
     """
 
     def __init__(self) -> None:
@@ -54,9 +56,10 @@ class Fuse:
 
     def _judge(self) -> None:
         failures = [failure for failure in self._last.values() if failure]
-        (_, most), *_ = Counter(failure.origin for failure in failures).most_common(1)
-        others = len(failures) - most
-        if others >= MINIMUM and others >= SHARE * (len(self._last) - most):
+        by_sender = Counter(failure.origin for failure in failures)
+        counted = sum(min(count, OF_ONE_SENDER) for count in by_sender.values())
+        left_out = len(failures) - counted
+        if counted >= MINIMUM and counted >= SHARE * (len(self._last) - left_out):
             self.why = self._line(failures)
             raise FuseOpen(self.why)
 

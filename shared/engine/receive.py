@@ -22,6 +22,7 @@ from shared.engine.model import Decision, Handler, Original, Table
 from shared.engine.raw import Unreadable
 
 OWNER_OF_THE_UNREADABLE = "referral"
+HANDLER_FAILED: Final = "handler_failed"
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -76,6 +77,22 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
         return None
     owned = attempt > 0 or class_of(raw.type).owner == table.service
     return Arrival(event, *routed, original, attempt, owned, table.service, redriven)
+
+
+def unread(record: ConsumerRecord, service: str, error: Exception) -> DeadLetter:
+    """What a fault of ours in reading leaves: this record waits for a person, and what stands behind it goes on.
+
+    Every service that failed keeps its own: nobody can say whose the record is.
+    """
+    original, attempt, redriven = _origin(record, service)
+    reason = HANDLER_FAILED
+    try:
+        if _hides_a_code(original):
+            reason = PersonalData.reason
+    except Exception:  # noqa: BLE001 - it may be just this that fails; then nothing of it may be kept
+        original = msgspec.structs.replace(original, key=None, value=None, headers=[])
+    why = f"reading it failed: {type(error).__name__}: {error}"
+    return DeadLetter(redriven or _dl_id(service, original), service, reason, why, original, attempt + 1)
 
 
 def _worst(error: EventError, raw: Raw | None, original: Original) -> EventError:

@@ -303,8 +303,8 @@ async def test_an_open_fuse_commits_nothing_and_a_restart_reads_it_all(
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
         opening = [sent(world.log.event(issue(one))) for one in range(45)]
-        senders = ("/region/06", "/region/08")
-        failing = (world.log.event(choose("broken", one), source=senders[one % 2]) for one in range(45))
+        senders = ("/region/06", "/region/08", "/region/11", "/region/17")
+        failing = (world.log.event(choose("broken", one), source=senders[one % 4]) for one in range(45))
         await publisher.publish([*opening, *map(sent, failing)])
         async with running(world, broker, publisher) as one:
 

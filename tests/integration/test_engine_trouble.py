@@ -7,7 +7,9 @@ from typing import Any, NoReturn
 
 import pytest
 
+from shared.contracts.envelope import Event, Raw, decode
 from shared.engine import batch as engine
+from shared.engine import receive as receiving
 from shared.engine.batch import Processor
 from shared.engine.fuse import FuseOpen
 from shared.store import Row, StoreUnavailable
@@ -159,8 +161,8 @@ async def test_a_store_that_does_not_answer_a_look_up_is_no_failure_of_the_handl
 async def test_the_fuse_opens_when_handlers_fail_in_numbers_and_nothing_of_the_batch_is_kept(world: World) -> None:
     await world.take(*(world.log.event(issue(number)) for number in range(40)))
     before = len(world.wire.records)
-    senders = ("/region/06", "/region/08")
-    records = [world.log.event(choose("broken", number), source=senders[number % 2]) for number in range(40)]
+    senders = ("/region/06", "/region/08", "/region/11", "/region/17")
+    records = [world.log.event(choose("broken", number), source=senders[number % 4]) for number in range(40)]
     fresh = await world.processor()
     with pytest.raises(FuseOpen):
         await world.take(*records, by=fresh)
@@ -171,6 +173,69 @@ async def test_the_fuse_opens_when_handlers_fail_in_numbers_and_nothing_of_the_b
     await world.take(*records, by=await world.processor())
     assert world.wire.letters() == []
     assert [len(await world.applied(number)) for number in range(40)] == [2] * 40
+
+
+class ReadsBadly:
+    """Reading as it is, but that a fault of the program's meets what has a certain id."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at = {"poisoned"}
+        monkeypatch.setattr(receiving, "decode", self)
+
+    def __call__(self, raw: Raw, **how: Any) -> Event:
+        if raw.attributes["id"] in self.at:
+            raise RecursionError("too deep for us")
+        return decode(raw, **how)
+
+
+async def test_a_record_at_which_reading_itself_fails_is_laid_aside_and_sent_again_once_that_is_mended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = ReadsBadly(monkeypatch)
+    records = world.log.event(issue(), id="poisoned"), world.log.event(issue(2), id="sound")
+    await world.take(*records)
+    assert (await world.applied(2), world.wire.reasons()) == (["sound"], ["handler_failed"])
+    (letter,) = world.wire.letters()
+    assert letter["dl_error"] == "reading it failed: RecursionError: too deep for us"
+    assert letter.record.value == records[0].value
+    assert len(world.wire.named("EventRefused")) == 1
+    reading.at.clear()
+    await world.take(world.log.redriven(letter))
+    assert await world.applied() == ["poisoned"]
+
+
+async def test_of_a_record_that_cannot_even_be_searched_no_byte_is_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ReadsBadly(monkeypatch)
+
+    def fails(_: bytes) -> bool:
+        raise RecursionError
+
+    monkeypatch.setattr(receiving, "bytes_hide_a_code", fails)
+    await world.take(world.log.event(issue(), id="poisoned"))
+    (letter,) = world.wire.letters()
+    assert (letter.record.key, letter.record.value) == (None, None)
+    assert not [name for name, _ in letter.record.headers if not name.startswith("dl_")]
+
+
+async def test_where_reading_fails_whoever_sends_the_fuse_opens_and_nothing_is_laid_aside(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = ReadsBadly(monkeypatch)
+    reading.at = {f"e{number}" for number in range(1, 61)}
+    regions = ("06", "08", "11", "17")
+    records = [
+        world.log.event(issue(number), source=f"/region/{region}", topic=f"intake.region.{region}")
+        for number in range(10)
+        for region in regions
+    ]
+    fresh = await world.processor()
+    with pytest.raises(FuseOpen, match="a record 20"):
+        await world.take(*records, by=fresh)
+    one_senders = [world.log.event(issue(number), topic="intake.region.06") for number in range(20)]
+    await world.take(*one_senders)
+    assert world.wire.reasons() == ["handler_failed"] * 20
 
 
 async def test_refusals_by_the_domain_never_open_the_fuse(world: World) -> None:

@@ -224,14 +224,14 @@ def all_is_read(stage: Stage) -> bool:
 
 @scenario(22)
 def test_where_every_event_fails_the_fuse_opens(stage: Stage) -> None:
-    """Every version of an activity fails in the catalogue, a burst of them at once, of four opistos.
+    """Every version of an activity fails in the catalogue, a burst of them at once, of eight opistos.
 
     Consumption stops with a bounded number dead-lettered, and readiness says why. The bug is mended and the service
     started anew, which closes the fuse: the rest is applied without being sent again; the few are redriven. The oracle
     finds each in effect.
     """
-    opistos = sorted(source for source in stage.place.keys if source.startswith("/opisto/"))[:4]
-    wishes = [{**published(f"fuse-{number}"), "source": opistos[number % 4]} for number in range(BURST)]
+    opistos = sorted(source for source in stage.place.keys if source.startswith("/opisto/"))[:8]
+    wishes = [{**published(f"fuse-{number}"), "source": opistos[number % 8]} for number in range(BURST)]
     steps = [step(wish) for wish in wishes]
 
     async def play(sender: Sender) -> None:
@@ -247,7 +247,7 @@ def test_where_every_event_fails_the_fuse_opens(stage: Stage) -> None:
     letters = [
         one for one in stage.dead_letters(reason="handler_failed") if one["event_id"] in {w["id"] for w in wishes}
     ]
-    assert len(letters) < MINIMUM * 4 / 3, "as many as there may be beside the opisto with most of them"
+    assert len(letters) < MINIMUM * 2, "few more than there must be, whichever opisto's came first"
     for one in letters:
         # Which of them came before the fuse opened, chance decides; that they are few, the line above.
         at = (one["source"], one["event_id"])
