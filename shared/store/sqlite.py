@@ -209,8 +209,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _scrub(connection: sqlite3.Connection) -> bool:
     """The log is written into the file and emptied; what was freed there is overwritten already. False while it is read."""
     connection.execute(f"PRAGMA busy_timeout = {_SCRUBBED_WITHIN_MS}")
-    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    connection.execute(f"PRAGMA busy_timeout = {_LOCKED_AT_MOST_S * 1_000}")
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {_LOCKED_AT_MOST_S * 1_000}")
     return not busy
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.store import Row, StoreUnavailable
+from shared.store import Row, StoreUnavailable, sqlite
 from shared.store.sqlite import SqliteStore
 from tests.contract.shelf import DIARY, THINGS, page
 
@@ -70,3 +70,13 @@ async def test_a_log_that_another_reads_is_not_said_to_be_empty(tmp_path: Path) 
             await store.scrub()
     await store.scrub()
     await store.close()
+
+
+async def test_a_scrub_that_fails_leaves_a_write_the_time_that_it_has_to_wait_for_a_lock(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "service.sqlite", timeout=10, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            sqlite._scrub(connection)
+        assert connection.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
