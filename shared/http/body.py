@@ -15,7 +15,7 @@ async def read_body(request: Request, most: int, advice: str = "") -> bytes:
 
     A length that is announced is judged before anything is read.
     """
-    if (encoding := request.headers.get("content-encoding", "identity").strip().lower()) != "identity":
+    if (encoding := request.headers.get("content-encoding", "").strip().lower()) not in {"", "identity"}:
         detail = f"the body's Content-Encoding is {encoding[:60]!r}; send it as it is"
         raise ProblemError(415, detail, headers={"Accept-Encoding": "identity"})
     announced = request.headers.get("content-length", "0")

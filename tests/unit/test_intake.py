@@ -154,6 +154,12 @@ async def test_an_encoded_body_is_refused_with_what_is_understood(referrals: Doo
     assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
 
 
+@pytest.mark.parametrize("encoding", ["", " ", "identity", "Identity"])
+async def test_a_body_that_is_said_to_be_encoded_in_nothing_is_taken(referrals: Door, encoding: str) -> None:
+    answer = await referrals.send(b"[]", **{"content-encoding": encoding, "content-type": BATCH})
+    assert (answer.status_code, answer.json()) == (202, {"accepted": []})
+
+
 async def test_another_kind_of_content_is_refused_before_the_body_is_read(referrals: Door) -> None:
     async def unread() -> AsyncIterator[bytes]:
         pytest.fail("it was read")
