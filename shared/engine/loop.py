@@ -315,7 +315,7 @@ class Loop:
         try:
             await self.processor.clear(batch)
         except StoreUnavailable as error:
-            log.warning("outboxes stay full until the sweep", why=str(error))
+            log.warning("what a batch left behind is cleared by the sweep", why=str(error))
 
     async def _finish_clearing(self) -> None:
         clearing, self._clearing = self._clearing, None

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
+from structlog.testing import capture_logs
 
 from shared.cluster import Cluster
 from shared.engine import loop as loops
@@ -286,6 +287,25 @@ async def test_a_clearing_that_fails_in_an_unforeseen_way_stops_one_batch_and_no
     await world.take()
     assert world.consumer.commits == [{A: 8, B: 4}] * 2
     assert world.consumer.seeks == [(A, 8), (B, 4)], "to what the first had done, and the second had not"
+
+
+async def test_what_could_not_be_cleared_is_said_for_what_it_is(world: World) -> None:
+    """An outbox that stays full, or a log that another reads: the sweep comes back to both."""
+    world.processing.clear = raises_of_a_batch(StoreUnavailable("another reads it"))
+    with capture_logs() as said:
+        await world.take()
+    [warning] = [one for one in said if one["log_level"] == "warning"]
+    assert (warning["event"], warning["why"]) == (
+        "what a batch left behind is cleared by the sweep",
+        "another reads it",
+    )
+
+
+def raises_of_a_batch(error: Exception) -> Callable[[Batch], Awaitable[None]]:
+    async def fail(batch: Batch) -> None:
+        raise error
+
+    return fail
 
 
 async def test_an_open_fuse_stops_consumption_and_is_said(world: World) -> None:
