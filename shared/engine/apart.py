@@ -71,6 +71,7 @@ class Apart:
         self._kafka = kafka
         self._client: AIOKafkaClient | None = None
         self._cluster: ClusterMetadata | None = None
+        self._connecting = asyncio.Lock()
         self._troubles: dict[TopicPartition, _Trouble] = {}
 
     @property
@@ -111,14 +112,12 @@ class Apart:
 
     async def read(self, positions: Mapping[TopicPartition, int], most: int) -> dict[TopicPartition, Stretch]:
         """What the partitions hold from their positions on, of those whose turn it is. Raises nothing."""
-        found = {}
-        for partition, trouble in list(self._troubles.items()):
-            if time.monotonic() < trouble.try_at:
-                continue
-            stretch = await self._tried(partition, trouble, positions[partition], most)
-            if stretch and stretch.end > positions[partition]:
-                found[partition] = stretch
-        return found
+        now = time.monotonic()
+        turns = {partition: trouble for partition, trouble in self._troubles.items() if trouble.try_at <= now}
+        # At once, else each that does not answer would be waited for before the next is asked.
+        stretches = await asyncio.gather(*(self._tried(*turn, positions[turn[0]], most) for turn in turns.items()))
+        read_ = zip(turns, stretches, strict=True)
+        return {one: stretch for one, stretch in read_ if stretch and stretch.end > positions[one]}
 
     async def _tried(self, partition: TopicPartition, trouble: _Trouble, at: int, most: int) -> Stretch | None:
         try:
@@ -155,13 +154,14 @@ class Apart:
         return read(partition, bytes(rest[-1] or b""), at, most, aborted or ())
 
     async def _leader_of(self, partition: TopicPartition) -> tuple[AIOKafkaClient, int]:
-        if self._client is None:
-            client = AIOKafkaClient(**self._kafka.options())
-            await client.bootstrap()
-            self._client = client
-        if self._cluster is None:
-            self._cluster = await self._client.fetch_all_metadata()
-        leader = self._cluster.leader_for_partition(partition)
+        async with self._connecting:
+            if self._client is None:
+                client = AIOKafkaClient(**self._kafka.options())
+                await client.bootstrap()
+                self._client = client
+            if self._cluster is None:
+                self._cluster = await self._client.fetch_all_metadata()
+            leader = self._cluster.leader_for_partition(partition)
         if leader in {None, -1}:
             raise LeaderNotAvailableError(f"nobody leads {partition.topic}[{partition.partition}]")
         return self._client, leader

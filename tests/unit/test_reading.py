@@ -1,5 +1,6 @@
 """What is read together and what apart: with a consumer that fails where it is told to, as aiokafka does."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -244,6 +245,31 @@ async def test_who_leads_a_partition_is_asked_anew_once_the_leader_does_not_answ
     await apart.read({B: 0}, 100)
     assert kafka.asked == 2
     apart.give_back_all()
+
+
+async def test_partitions_that_do_not_answer_delay_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is asked while the others are waited for: the last has its turn although the first never says anything."""
+    waiting: set[TopicPartition] = set()
+    healthy_is_asked = asyncio.Event()
+
+    async def fetched(partition: TopicPartition, at: int, most: int) -> Stretch:
+        if partition == C:
+            healthy_is_asked.set()
+            return Stretch([record(C, at)], at + len(waiting))
+        waiting.add(partition)
+        try:
+            await healthy_is_asked.wait()
+        finally:
+            waiting.remove(partition)
+        raise NodeNotReadyError("it is gone")
+
+    world.reading.apart._fetched = fetched  # type: ignore[method-assign]
+    monkeypatch.setattr(aparts, "_ANSWERS_WITHIN", 0.5)
+    for partition in (A, B, C):
+        world.reading.apart.take(partition, ValueError("corrupt"))
+    found = await world.reading.apart.read({A: 0, B: 0, C: 0}, 100)
+    assert found == {C: Stretch([record(C, 0)], 2)}, "both others were still waited for"
+    assert (world.stands_still_at(A), world.stands_still_at(B), world.stands_still_at(C)) == (0, 0, None)
 
 
 async def test_a_client_that_gives_nothing_at_all_is_said_and_blames_no_partition(
