@@ -20,6 +20,8 @@ MOST_AT_ONCE: Final = 64 * 1024 * 1024
 MOST_RECORDS: Final = 20_000
 MOST_HEADERS: Final = 200_000
 """Of one batch: 8 MiB of small events, each with its ten headers, have fewer."""
+_SMALLEST_RECORD: Final = 7  # bytes
+_SMALLEST_HEADER: Final = 2
 _MOST_MEMBERS: Final = 100  # of gzip: a client writes one
 _XERIAL: Final = b"\x82SNAPPY\x00"
 _XERIAL_HEADER: Final = 16
@@ -66,8 +68,10 @@ def _counted(decode: Callable[[Any], bytes], packed: Any) -> bytes:
     return unpacked
 
 
-def count_parts(records: bytes) -> None:
+def count_parts(records: bytes | memoryview) -> None:
     """Raises `HoldsTooMany`. What breaks off or has no sense is for who reads it."""
+    if len(records) <= min(_SMALLEST_RECORD * MOST_RECORDS, _SMALLEST_HEADER * MOST_HEADERS):
+        return
     count = headers = at = 0
     try:
         while at < len(records) and count <= MOST_RECORDS and headers <= MOST_HEADERS:
@@ -81,7 +85,7 @@ def count_parts(records: bytes) -> None:
         raise HoldsTooMany
 
 
-def _headers_of(records: bytes, at: int) -> int:
+def _headers_of(records: bytes | memoryview, at: int) -> int:
     """How many the record has whose attributes stand at `at`: as it says, and two bytes each at least."""
     _, at = _number(records, at + 1)
     _, at = _number(records, at)
@@ -89,10 +93,10 @@ def _headers_of(records: bytes, at: int) -> int:
         length, at = _number(records, at)
         at += max(0, length)
     count, at = _number(records, at)
-    return max(0, min(count, (len(records) - at) // 2))
+    return max(0, min(count, (len(records) - at) // _SMALLEST_HEADER))
 
 
-def _number(records: bytes, at: int) -> tuple[int, int]:
+def _number(records: bytes | memoryview, at: int) -> tuple[int, int]:
     """A signed number, zigzag, seven bits a byte, and where it ends. Raises `IndexError`, `ValueError`."""
     value = shift = 0
     while (byte := records[at]) >= 0x80:

@@ -16,8 +16,11 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
+from shared.engine.codecs import count_parts
+
 _LENGTH: Final = struct.Struct(">8xi")
-_COUNT: Final = struct.Struct(">57xi")
+_HEAD: Final = struct.Struct(">21xh34xi")
+_CODEC: Final = 0x07
 _VERSION: Final = 2
 
 
@@ -27,7 +30,9 @@ def bound() -> None:
 
 
 class Placed:
-    """Batches as aiokafka reads them, but for those whose records do not count up: these raise `CorruptRecordException`."""
+    """Batches as aiokafka reads them, but for those whose records do not count up, or are too many: these raise
+    `CorruptRecordException`.
+    """
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
@@ -46,13 +51,19 @@ class Placed:
         """The next, to be asked for where there is one."""
         at, batch = self._at, self._batches.next_batch()
         self._at += _LENGTH.size + _LENGTH.unpack_from(self._raw, at)[0]
-        return _Batch(batch, *_COUNT.unpack_from(self._raw, at)) if batch.magic == _VERSION else batch
+        if batch.magic != _VERSION:
+            return batch
+        attributes, count = _HEAD.unpack_from(self._raw, at)
+        # What is packed is counted where it is unpacked.
+        plain = b"" if attributes & _CODEC else memoryview(self._raw)[at + _HEAD.size : self._at]
+        return _Batch(batch, count, plain)
 
 
 class _Batch:
-    def __init__(self, batch: Any, count: int) -> None:
+    def __init__(self, batch: Any, count: int, plain: bytes | memoryview) -> None:
         self._batch = batch
         self._count = count
+        self._plain = plain
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
@@ -61,6 +72,7 @@ class _Batch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
+        count_parts(self._plain)
         lowest, highest = self._batch.base_offset, self._batch.next_offset - self._count
         for record in self._batch:
             if not lowest <= record.offset <= highest:

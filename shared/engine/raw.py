@@ -17,11 +17,15 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.record.util import calc_crc32c
 
+from shared.contracts import topics
 from shared.engine import codecs
 from shared.engine.places import Placed
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Of records that are taken together: what is refused of them is kept in a document until it is out."""
+
+MOST_HEADERS: Final = 1_000
+"""Of a record: one of two bytes takes seventy once it is read, and each service goes through all of them."""
 
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 _COVERED_BY_CRC: Final = 21
@@ -54,6 +58,14 @@ class Unreadable(ConsumerRecord):  # type: ignore[misc]
         where = f"offset {first}" if first == last else f"offsets {first} to {last}"
         object.__setattr__(made, "why", f"{where} of {partition.topic}[{partition.partition}] cannot be read: {why}")
         return made
+
+
+def legible(record: ConsumerRecord) -> ConsumerRecord:
+    """The record; an `Unreadable` in its place where its sender gave it more headers than anybody goes through."""
+    if len(record.headers) <= MOST_HEADERS or not topics.is_senders_own(record.topic):
+        return record
+    why = f"it has {len(record.headers)} headers; {MOST_HEADERS} are allowed"
+    return Unreadable.of(TopicPartition(record.topic, record.partition), record.offset, record.offset, why)
 
 
 class Stretch(NamedTuple):

@@ -18,6 +18,7 @@ from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 from shared.cluster import Cluster
 from shared.engine import codecs, metrics
 from shared.engine.apart import Apart
+from shared.engine.raw import legible
 
 _LOOKS_UP_EVERY_MS: Final = 1_000
 _LOOKS_UP_FOR_THOSE_APART_MS: Final = 50
@@ -72,7 +73,7 @@ class Reading:
             return {}
         self.fails, self._pause = None, _FIRST_PAUSE
         self.ends, self.assignment = ends, assignment
-        return found
+        return {partition: [legible(record) for record in records] for partition, records in found.items()}
 
     def begin(self, done: Mapping[TopicPartition, int]) -> None:
         """These partitions are held now, and done up to there."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -141,6 +142,23 @@ async def test_what_stands_where_the_client_fails_is_read_apart_and_handed_on_wi
     assert world.reading.done[B] == 9
     await world.looks(1)
     assert world.reading.done[B] == 12, "markers of a transaction"
+
+
+async def test_a_record_with_too_many_headers_is_handed_on_unread_and_its_partition_is_not_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowded = replace(record(B, 0), headers=(("", b""),) * 1_001)
+
+    async def getmany(*_: object, **__: object) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
+        world.log.at[B] = 2
+        return {B: [crowded, record(B, 1)]}
+
+    monkeypatch.setattr(world.log, "getmany", getmany)
+    first, second = (await world.reading.look(world.log, 100))[B]
+    assert isinstance(first, Unreadable)
+    assert first.why == "offset 0 of intake.region.06[1] cannot be read: it has 1001 headers; 1000 are allowed"
+    assert second == record(B, 1)
+    assert (world.reading.ends, set(world.reading.apart.partitions)) == ({B: 2}, set())
 
 
 async def test_what_cannot_be_read_is_tried_some_times_and_then_handed_on(world: World) -> None:
