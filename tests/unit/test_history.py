@@ -9,7 +9,7 @@ from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of
 from shared.engine.model import Decision
 from tests.unit.doors import door, key
-from tests.unit.feedback_facts import REFERRAL, REGION, answered, decide, event, issued
+from tests.unit.feedback_facts import REFERRAL, REGION, answered, decide, event, issued, opened
 
 
 @pytest.mark.asyncio
@@ -31,8 +31,9 @@ async def test_the_history_has_the_senders_text_of_an_answers_time(tmp_path: Pat
 
 def taken_in(sent: Event) -> Event:
     """What the feedback service says of it."""
-    known = decide(None, issued())
-    assert isinstance(known, Decision)
-    decided = decide(known.state, sent)
-    assert isinstance(decided, Decision)
-    return event(decided.follow[0].data, "/service/feedback", day=3)
+    state, follow = None, []
+    for one in (issued(), opened(), sent):
+        decided = decide(state, one)
+        assert isinstance(decided, Decision), one.name
+        state, follow = decided.state, list(decided.follow)
+    return event(follow[0].data, "/service/feedback", day=3)
