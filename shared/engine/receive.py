@@ -15,7 +15,7 @@ from shared.contracts import topics
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, check_class, decode, read_kafka
 from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, Undecodable, UnknownType
 from shared.contracts.identity import dead_letter_id
-from shared.contracts.personal_identity import bytes_hide_a_code, may_hold_a_code
+from shared.contracts.personal_identity import MOST_SEARCHED, bytes_hide_a_code, is_searchable, may_hold_a_code
 from shared.contracts.registry import CLASSES, EventClass, class_of
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import Decision, Handler, Original, Table
@@ -23,6 +23,11 @@ from shared.engine.raw import Unreadable
 
 OWNER_OF_THE_UNREADABLE = "referral"
 HANDLER_FAILED: Final = "handler_failed"
+_UNSEARCHED: Final = (
+    f"more than {MOST_SEARCHED} bytes are no plain text: not searched for personal identity codes, and not kept"
+)
+_SMALL: Final = 500
+_MOST_KEPT: Final = 32
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -69,9 +74,11 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
     except EventError as error:
         if attempt == 0 and _owner(_class_in(raw) if raw else named, record.topic) != table.service:
             return None
-        worst = _worst(error, raw, original)
+        kept = _searched(original)
+        worst = _worst(error, raw, kept)
         dl_id = redriven or _dl_id(table.service, original)
-        return DeadLetter(dl_id, table.service, worst.reason, str(worst), original, attempt + 1)
+        why = str(worst) if kept is original else f"{_UNSEARCHED}; {worst}"
+        return DeadLetter(dl_id, table.service, worst.reason, why, kept, attempt + 1)
     routed = route(event, table)
     if routed is None:
         return None
@@ -87,6 +94,7 @@ def unread(record: ConsumerRecord, service: str, error: Exception) -> DeadLetter
     original, attempt, redriven = _origin(record, service)
     reason = HANDLER_FAILED
     try:
+        original = _searched(original)
         if _hides_a_code(original):
             reason = PersonalData.reason
     except Exception:  # noqa: BLE001 - it may be just this that fails; then nothing of it may be kept
@@ -178,6 +186,8 @@ def _whole(raw: Raw, original: Original, now: datetime) -> Event:
     if (size := len(original.key or b"") + sum(map(len, _bytes_of(original.headers)))) > MAX_EVENT_BYTES:
         raise Invalid(f"the record's key and headers have {size} bytes; {MAX_EVENT_BYTES} are allowed")
     closer = _needs_a_closer_look(raw, original)
+    if closer and not is_searchable(_parts(original)):
+        raise Invalid(f"no event has so many: at most {MAX_EVENT_BYTES} of data")
     event = decode(raw, now=now, searched=not closer)
     if closer and _hides_a_code(original):
         raise PersonalData("a personal identity code stands in the key or a header")
@@ -198,6 +208,17 @@ def _needs_a_closer_look(raw: Raw, original: Original) -> bool:
 def _bytes_of(headers: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
     names = "\n".join([name for name, _ in headers])
     return [names.encode(errors="replace"), *[value for _, value in headers if value]]
+
+
+def _searched(original: Original) -> Original:
+    """What is kept of a refused record: all, or where that cannot be searched, what is small of its key and attributes."""
+    if is_searchable(_parts(original)):
+        return original
+    small = [
+        (name, value) for name, value in original.headers if name.startswith("ce_") and len(value or b"") <= _SMALL
+    ]
+    key = original.key if len(original.key or b"") <= _SMALL else None
+    return msgspec.structs.replace(original, key=key, value=None, headers=small[:_MOST_KEPT])
 
 
 def _hides_a_code(original: Original) -> bool:

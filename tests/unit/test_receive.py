@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -352,6 +353,42 @@ def test_data_that_stands_twice_hides_no_code_in_the_first() -> None:
     letter = refused(changed(whole, value=value))
     assert letter.reason == "personal_data"
     assert hidden not in (record_of(letter).value or b"")
+
+
+def _words(count: int) -> bytes:
+    drawn = random.Random(1)
+    return b" ".join(base64.b64encode(drawn.randbytes(12)) for _ in range(count))
+
+
+@pytest.mark.parametrize("structured", [True, False])
+def test_of_what_is_too_large_to_be_searched_what_is_small_is_kept_and_its_sender_is_told(structured: bool) -> None:
+    value = b'{"data_base64": "' + _words(50_000) + b'"}' if structured else _words(50_000)
+    record = with_header(changed(Log().event(choose("a")), value=value), "ce_comment", b"x" * 60_000)
+    if structured:
+        record = with_header(record, "content-type", b"application/cloudevents+json")
+    letter = refused(record)
+    assert letter.reason == ("undecodable" if structured else "invalid")
+    assert "not searched for personal identity codes, and not kept" in letter.error
+    kept = record_of(letter)
+    assert kept.value is None
+    assert {"ce_id", "ce_source", "ce_type", "dl_id"} <= {name for name, _ in kept.headers}
+    assert "ce_comment" not in {name for name, _ in kept.headers}
+
+
+def test_a_code_beside_what_is_too_large_to_be_searched_is_masked() -> None:
+    letter = refused(changed(with_header(Log().event(choose("a")), "ce_type", CODE.encode()), value=_words(50_000)))
+    assert letter.reason == "personal_data"
+    assert CODE.encode() not in b" ".join(value or b"" for _, value in record_of(letter).headers)
+
+
+def test_what_is_large_and_plain_text_is_kept_as_it_came() -> None:
+    value = b"x" * 1_000_000
+    assert record_of(refused(changed(Log().event(choose("a")), value=value))).value == value
+
+
+def test_attributes_are_bounded_before_they_are_searched() -> None:
+    letter = refused(_in_base64("{}", comment="&#49;" * 20_000))
+    assert (letter.reason, letter.error) == ("invalid", "the attributes have 100104 characters; 65536 are allowed")
 
 
 def test_base64_in_an_envelope_that_cannot_be_read_is_searched_too() -> None:
