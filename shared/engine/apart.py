@@ -21,7 +21,7 @@ from aiokafka.protocol.fetch import FetchRequest
 
 from shared.cluster import Cluster
 from shared.engine import metrics
-from shared.engine.raw import Stretch, Unreadable, read
+from shared.engine.raw import Fetched, Stretch, Unreadable
 
 _FETCHED: Final = 8 * 1024 * 1024  # the largest batch that a topic takes, twice
 _ANSWERS_WITHIN: Final = 5.0
@@ -44,6 +44,8 @@ class _Trouble:
         self.tries = 0
         self.at = -1
         self.stands: str | None = None
+        self.fetched: Fetched | None = None
+        """What was asked for last, and may not be read to its end."""
 
     def fails(self, partition: TopicPartition, at: int, why: str) -> None:
         """Counts one try at an offset, says it, and sets when to try again."""
@@ -143,6 +145,9 @@ class Apart:
             trouble.fails(partition, at, why)
 
     async def _fetched(self, partition: TopicPartition, at: int, most: int) -> Stretch:
+        trouble = self._troubles[partition]
+        if trouble.fetched and trouble.fetched.at == at and (stretch := trouble.fetched.read(most)).end > at:
+            return stretch
         client, leader = await self._leader_of(partition)
         asked = [(partition.topic, [(partition.partition, at, _FETCHED)])]
         answer: Any = await client.send(leader, FetchRequest(0, 1, _FETCHED, READ_COMMITTED, asked))
@@ -151,7 +156,8 @@ class Apart:
             raise for_code(code)(f"{partition.topic}[{partition.partition}] at {at}")
         # At the end stand the aborted transactions, from version 11 on the replica to ask, and the batches.
         aborted = rest[-3] if answer.API_VERSION >= _NAMES_A_REPLICA else rest[-2]
-        return read(partition, bytes(rest[-1] or b""), at, most, aborted or ())
+        trouble.fetched = Fetched(partition, bytes(rest[-1] or b""), at, aborted or ())
+        return trouble.fetched.read(most)
 
     async def _leader_of(self, partition: TopicPartition) -> tuple[AIOKafkaClient, int]:
         async with self._connecting:

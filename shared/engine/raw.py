@@ -100,27 +100,47 @@ class _Batch(NamedTuple):
         return self.last_delta >= self.records
 
 
-def read(
-    partition: TopicPartition, raw: bytes, start: int, most: int, aborted: Sequence[tuple[int, int]] = ()
-) -> Stretch:
-    """At most `most` records from the offset `start` on, with at most one `Unreadable`, alone. Raises nothing.
+class Fetched:
+    """Batches as a broker's answer holds them, read on stretch by stretch: each is unpacked and counted once.
 
     Args:
-        raw: batches as a broker's answer holds them, the first with the offset in it or after it.
+        raw: the batches, the first with the offset `start` in it or after it.
         aborted: the transactions that came to nothing, as (producer, first offset).
     """
-    if not raw:
-        return Stretch((), start)
-    checks_crcs = True
-    reader = PartitionRecords(partition, Placed(raw), list(aborted), start, None, None, checks_crcs, READ_COMMITTED)
-    found: list[ConsumerRecord] = []
-    try:
-        found.extend(_bounded(reader, most))  # what came before a failure stays in it
-    except Exception as error:  # noqa: BLE001 - whatever a sender's bytes bring forth
-        return Stretch(found, reader.next_fetch_offset) if found else _past(partition, raw, reader, most, error)
-    if found or reader.next_fetch_offset > start:
-        return Stretch(found, reader.next_fetch_offset)
-    return _skipped(partition, start, start, "the batch is cut off")
+
+    def __init__(
+        self, partition: TopicPartition, raw: bytes, start: int, aborted: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        self.at = start
+        """Where it is to be read on; it is read to its end where that no longer moves."""
+        self._start = start
+        self._partition = partition
+        self._raw = raw
+        checks_crcs = True
+        self._reader: Any = PartitionRecords(
+            partition, Placed(raw), list(aborted), start, None, None, checks_crcs, READ_COMMITTED
+        )
+        # Asked again once it has ended, the reader would raise.
+        self._records = (record for record in self._reader)
+
+    def read(self, most: int) -> Stretch:
+        """At most `most` records, with at most one `Unreadable`, alone. Raises nothing."""
+        stretch = self._read(most) if self._raw else Stretch((), self.at)
+        self.at = stretch.end
+        return stretch
+
+    def _read(self, most: int) -> Stretch:
+        reader, found = self._reader, list[ConsumerRecord]()
+        try:
+            found.extend(_bounded(self._records, most))  # what came before a failure stays in it
+        except Exception as error:  # noqa: BLE001 - whatever a sender's bytes bring forth
+            at = reader.next_fetch_offset
+            return Stretch(found, at) if found else _past(self._partition, self._raw, reader, most, error)
+        if found or reader.next_fetch_offset > self.at:
+            return Stretch(found, reader.next_fetch_offset)
+        if self.at > self._start:
+            return Stretch((), self.at)
+        return _skipped(self._partition, self.at, self.at, "the batch is cut off")
 
 
 def _bounded(records: Iterator[ConsumerRecord], most: int) -> Iterator[ConsumerRecord]:

@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from unittest import mock
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from shared.engine import codecs
 from shared.engine import raw as raws
-from shared.engine.raw import Stretch, Unreadable, read
+from shared.engine.raw import Fetched, Stretch, Unreadable
 from tests.wire import CODECS, Wire, Wired
 
 A = TopicPartition("intake.opisto.x", 0)
@@ -54,6 +55,27 @@ def all_of(raw: bytes, *, most: int = 1_000, aborted: tuple[int, int, int] = (-1
         found += stretch.records
         at = stretch.end
     raise AssertionError("it never ends")
+
+
+def read(
+    partition: TopicPartition, raw: bytes, start: int, most: int, aborted: Sequence[tuple[int, int]] = ()
+) -> Stretch:
+    return Fetched(partition, raw, start, aborted).read(most)
+
+
+def read_on(raw: bytes, *, most: int) -> list[ConsumerRecord]:
+    """The same as `all_of`, where what was fetched is read to its end before more is fetched."""
+    found: list[ConsumerRecord] = []
+    fetched = Fetched(A, raw, 0)
+    while True:
+        at = fetched.at
+        stretch = fetched.read(most)
+        if stretch.end == at:
+            fetched = Fetched(A, from_offset(raw, at), at)
+            stretch = fetched.read(most)
+            if stretch.end == at:
+                return found
+        found += stretch.records
 
 
 def from_offset(raw: bytes, offset: int) -> bytes:
@@ -259,7 +281,9 @@ def test_whatever_a_client_writes_is_read_once_and_in_order(
     batches: list[tuple[list[Wired], str]], data: st.DataObject
 ) -> None:
     most = data.draw(st.integers(1, 5))
-    found = all_of(log(*(Wire(records, codec) for records, codec in batches)), most=most)
+    raw = log(*(Wire(records, codec) for records, codec in batches))
+    found = all_of(raw, most=most)
+    assert read_on(raw, most=most) == found
     written = [record for records, _ in batches for record in records]
     assert [(one.key, one.value, len(one.headers)) for one in found] == [
         (one.key, one.value, len(one.headers)) for one in written
@@ -305,8 +329,10 @@ def test_whatever_is_spoilt_in_a_batch_the_next_one_is_read(at: int, by: bytes, 
     spoilt = bytes(whole[: len(batch.encoded())])
     if valid_crc:
         spoilt = Wire([Wired()] * 3, packed=spoilt[61:]).encoded()
-    found = all_of(spoilt + Wire([Wired(value=b"next")], base=3).encoded())
+    raw = spoilt + Wire([Wired(value=b"next")], base=3).encoded()
+    found = all_of(raw)
     assert found[-1].value == b"next"
+    assert said(read_on(raw, most=2)) == said(found)
 
 
 @given(st.binary(max_size=300))

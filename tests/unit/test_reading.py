@@ -23,6 +23,7 @@ from shared.engine import reading as readings
 from shared.engine.apart import Apart
 from shared.engine.raw import Stretch, Unreadable
 from shared.engine.reading import Reading
+from tests.wire import Wire, Wired
 
 pytestmark = pytest.mark.asyncio
 A, B, C = (TopicPartition("intake.region.06", number) for number in range(3))
@@ -288,6 +289,38 @@ async def test_partitions_that_do_not_answer_delay_no_other(world: World, monkey
     found = await world.reading.apart.read({A: 0, B: 0, C: 0}, 100)
     assert found == {C: Stretch([record(C, 0)], 2)}, "both others were still waited for"
     assert (world.stands_still_at(A), world.stands_still_at(B), world.stands_still_at(C)) == (0, 0, None)
+
+
+class OfOneBatch:
+    """Kafka's client, of a log that has one batch."""
+
+    def __init__(self, records: int) -> None:
+        self.asked_at: list[int] = []
+        self._raw = Wire([Wired()] * records, "zstd").encoded()
+        self._end = records
+
+    async def fetch_all_metadata(self) -> Any:
+        return SimpleNamespace(leader_for_partition=lambda _: 1)
+
+    async def send(self, _: int, request: Any) -> Any:
+        [(_, [(_, at, _)])] = request._topics
+        self.asked_at.append(at)
+        return SimpleNamespace(API_VERSION=4, topics=[("", [(0, 0, 9, 9, None, self._raw if at < self._end else b"")])])
+
+
+async def test_a_batch_of_many_records_is_fetched_and_unpacked_once() -> None:
+    apart = Apart("referral", Cluster("127.0.0.1:1"))
+    apart._client = kafka = OfOneBatch(records=25)
+    apart.take(B, ValueError("corrupt"))
+    found = []
+    for at in (0, 10, 10, 20):
+        stretch = (await apart.read({B: at}, 10))[B]
+        found.append([one.offset for one in stretch.records])
+    assert found == [[*range(10)], [*range(10, 20)], [*range(10, 20)], [*range(20, 25)]]
+    assert kafka.asked_at == [0, 10], "anew for what comes again alone"
+    assert await apart.read({B: 25}, 10) == {}
+    assert kafka.asked_at == [0, 10, 25]
+    apart.give_back_all()
 
 
 async def test_a_client_that_gives_nothing_at_all_is_said_and_blames_no_partition(
