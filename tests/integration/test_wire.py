@@ -72,12 +72,13 @@ async def test_beside_batches_that_nobody_can_read_everything_flows_and_of_each_
     odd_name = Wire([issued(1), issued(2, (b"\xff\xfe", b"1")), issued(3)])
     broken = [Wire([issued(4), issued(5)], crc=1), Wire([issued(6)], codec_number=5), Wire(packed=b"\x01\x02")]
     bomb = Wire([Wired(value=bytes(40_000_000))], "zstd")
-    batches = [odd_name, *broken, bomb, Wire([issued(7)])]
+    crowded, many = Wire([issued(8), issued(9, *[(b"x", b"")] * 1_001)]), Wire([Wired()] * 20_001)
+    batches = [odd_name, *broken, bomb, crowded, many, Wire([issued(7)])]
     taken = [one.code for one in await produce(broker, OWN, *(batch.encoded() for batch in batches))]
     assert (taken[0], taken[-1]) == (0, 0)
     for number in range(100, 160):
         await publisher.publish([sent(one.world.log.event(issue(number)))])
-    for number in (1, 2, 3, 7, *range(100, 160)):
+    for number in (1, 2, 3, 7, 8, *range(100, 160)):
         await one.holds(number, 1)
     await all_is_read(broker, one.world.table)
     letters = await everything_on(broker, "dead-letters")
