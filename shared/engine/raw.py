@@ -197,10 +197,10 @@ def _records(partition: TopicPartition, raw: bytes, batch: _Batch) -> Iterator[C
     codec = batch.attributes & _CODEC
     if codec not in _UNPACK:
         raise ValueError(f"its codec is {codec}, which nobody knows")
-    if batch.records > _MOST_BY_HAND:
-        raise ValueError(f"it has {batch.records} records, of which one at least is spoilt")
     unpacked = _UNPACK[codec](raw[_HEADER.size :])
     codecs.count_parts(unpacked)
+    if batch.records > _MOST_BY_HAND:
+        raise ValueError(f"it has {batch.records} records, of which one at least is spoilt")
     reader = _Reader(unpacked)
     lowest = batch.base
     for place in range(batch.records):

@@ -187,6 +187,10 @@ def test_a_batch_that_would_fill_the_memory_with_its_headers_or_records_is_not_r
     assert said(found) == ["it holds more than 100 records or 1000 headers", b"next"]
 
 
+def test_a_batch_with_more_records_than_one_may_hold_is_said_to_have_too_many_and_not_to_be_spoilt() -> None:
+    assert said(all_of(log(Wire([Wired()] * 20_001)))) == ["it holds more than 20000 records or 200000 headers"]
+
+
 @given(st.lists(st.builds(Wired, NULLABLE, NULLABLE, HEADERS), min_size=1, max_size=20))
 def test_records_and_headers_are_counted_before_they_are_read(records: list[Wired]) -> None:
     plain = Wire(records).encoded()[61:]
