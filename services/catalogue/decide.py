@@ -205,6 +205,7 @@ def _settled(
             told.ActivityToMatch(referral_id=referral_id, organiser=state.organiser, activity_id=state.activity_id),
             referral_id,
             state.synthetic,
+            once=True,
         )
         for referral_id in given.concerned
     ]

@@ -46,6 +46,8 @@ MATCHES = Kind(
 )
 
 MAX_CONCERNED = 500
+MANY_MUNICIPALITIES = 30
+"""What serves more is looked for as what serves all: each asks the store once more."""
 
 _WISH = msgspec.json.Decoder(Wish)
 
@@ -153,27 +155,34 @@ def _fitting(filters: Filters, now: datetime) -> Mapping[str, Range]:
 
 
 def _concerned(rematch: timedelta) -> LookUp:
-    """The unmatched whom a new version may fit; those to whom an activity was proposed that is now cancelled."""
+    """The unmatched whom a new version may fit; those to whom an activity was proposed that has changed, or is cancelled.
+
+    A version that says again what was said concerns nobody: a nightly run publishes all there is.
+    """
 
     async def look_up(state: Activity | None, event: Event, store: Store, now: datetime) -> Found:
-        data = event.data
-        key = _own_activity(event)
-        concerned = sorted(await store.versions("matches", "proposed", [key], limit=MAX_CONCERNED))
-        if isinstance(data, ActivityPublished):
-            brief = _brief_of_data(state, event, now)
-            concerned += await _unmatched(store, brief, now) if brief else []
+        before, after = _brief(state), _brief(_after(state, event, now))
+        if after is None or before == after:
+            return Found(rematch)
+        concerned = sorted(await store.versions("matches", "proposed", [after.key], limit=MAX_CONCERNED))
+        concerned += [] if after.cancelled else await _unmatched(store, after, now)
         return Found(rematch, concerned=tuple(dict.fromkeys(concerned)))
 
     return look_up
 
 
-def _brief_of_data(state: Activity | None, event: Event, now: datetime) -> Brief | None:
-    after = decide.published(state, event, now, Found())
-    return decide.brief_of(after.state) if isinstance(after, Decision) and after.state else None
+def _after(state: Activity | None, event: Event, now: datetime) -> Activity | None:
+    decide_alone = decide.published if isinstance(event.data, ActivityPublished) else decide.cancelled
+    after = decide_alone(state, event, now, Found())
+    return after.state if isinstance(after, Decision) else None
+
+
+def _brief(state: Activity | None) -> Brief | None:
+    return decide.brief_of(state) if state and state.versions else None
 
 
 async def _unmatched(store: Store, brief: Brief, now: datetime) -> list[str]:
-    if brief.format == "remote":
+    if brief.format == "remote" or len(brief.serves) > MANY_MUNICIPALITIES:
         rows = await store.find("matches", at_least=("unmatched_in", ""), limit=MAX_CONCERNED, what="brief")
     else:
         rows = []

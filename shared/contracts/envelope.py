@@ -465,13 +465,18 @@ def classification(data: Data) -> str:
     return "public" if type(data).__name__ in {"ActivityPublished", "ActivityCancelled"} else "confidential"
 
 
+def type_of(data: Data) -> str:
+    """The CloudEvents type of what an event says."""
+    return f"fi.kulttuurilahete.{type(data).__name__}.v1"
+
+
 def attributes_of(event: Event) -> dict[str, str]:
     """The CloudEvents attributes to write."""
     attributes = {
         "specversion": "1.0",
         "id": event.id,
         "source": event.source,
-        "type": f"fi.kulttuurilahete.{event.name}.v1",
+        "type": type_of(event.data),
         "subject": event.data.subject,
         "time": written(event.time, event.finer),
         "datacontenttype": _JSON,

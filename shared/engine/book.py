@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from shared.contracts import topics
-from shared.contracts.envelope import MAX_EVENT_BYTES, Event, attributes_of
+from shared.contracts.envelope import MAX_EVENT_BYTES, Event, attributes_of, type_of
 from shared.contracts.fields import Data
 from shared.contracts.from_services import DeadLetterSettled, EventRefused
 from shared.contracts.identity import derived_id, following_id
@@ -87,7 +87,7 @@ class Book:
         Raises `ValueError` where what follows breaks its contract; nothing is changed then.
         """
         synthetic = self._is_synthetic(event)
-        events = [self._following(follow, event, now, synthetic=synthetic) for follow in decision.follow]
+        events = [self._following(follow, event, now, synthetic=synthetic) for follow in self._unsaid(decision.follow)]
         self.document.synthetic = synthetic and self.kind.marked
         self.document.state = decision.state
         self.scrubs = self.scrubs or decision.erase or decision.scrubs
@@ -97,6 +97,12 @@ class Book:
             self._let_go_of_early(now)
             # A digest of a few answers could be found by trying them all.
             self.document.ring = [msgspec.structs.replace(seen, digest="") for seen in self.document.ring]
+
+    def _unsaid(self, follow: Sequence[Follow]) -> Sequence[Follow]:
+        if not any(one.once for one in follow):
+            return follow
+        said = {(out.attributes["type"], out.key) for out in self.document.outbox if isinstance(out, OutEvent)}
+        return [one for one in follow if not (one.once and (type_of(one.data), one.data.subject) in said)]
 
     def _is_synthetic(self, event: Event) -> bool:
         # What an aggregate was born as it stays: one event marked as a test would take a real referral out of every report.

@@ -127,12 +127,14 @@ class Document(msgspec.Struct, Generic[S], omit_defaults=True):
 class Follow(msgspec.Struct, frozen=True):
     """An event that follows. `key`, its natural key, tells apart several of one class from one cause.
 
-    `synthetic`: None is as the cause or the aggregate is marked.
+    `synthetic`: None is as the cause or the aggregate is marked. `once`: it says nothing but to look anew, so that it is
+    left out where one of its class and subject is in the outbox still.
     """
 
     data: Data
     key: str = ""
     synthetic: bool | None = None
+    once: bool = False
 
 
 class Decision(msgspec.Struct, Generic[S], frozen=True):

@@ -145,6 +145,18 @@ def test_it_carries_cause_correlation_trace_and_synthetic_on() -> None:
     assert (out.topic, out.key) == ("referral.events", referral(1))
 
 
+def test_what_says_nothing_but_to_look_anew_goes_out_once() -> None:
+    one = book()
+    for cause in ("x", "y"):
+        poke = [Follow(wanted("a", number), once=True) for number in (1, 2)]
+        event = replace(arrival().event, id=cause)
+        one.apply(Decision(Tally(), [*poke, Follow(wanted(cause, 3))]), event, NOW)
+    assert [out.key for out in published(one)] == [referral(number) for number in (1, 2, 3, 3)]
+    one.document.outbox = []
+    one.apply(Decision(Tally(), [Follow(wanted("a"), once=True)]), arrival().event, NOW)
+    assert [out.key for out in published(one)] == [referral(1)]
+
+
 def test_it_joins_the_outbox_behind_what_is_still_in_it() -> None:
     one = book()
     for activity in ("a", "b", "c"):

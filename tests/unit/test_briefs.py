@@ -21,7 +21,7 @@ from shared.engine.model import Decision
 from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 from shared.store import Row
 from shared.store.sqlite import SqliteStore
-from tests.unit.facts import START, TAMPERE, a_referral, issued, published, taken
+from tests.unit.facts import START, TAMPERE, a_referral, called_off, issued, published, taken
 
 pytestmark = pytest.mark.asyncio
 
@@ -135,6 +135,35 @@ async def test_proposals_and_near_misses_are_those_of_a_plain_scan(stores: list[
         if state.status == "unmatched":
             assert match.follow[0].data.nearest_misses == plainly_missed(wish, briefs)  # type: ignore[attr-defined]
     assert min(told["proposed"], told["unmatched"]) > 5
+
+
+async def test_a_version_that_says_again_what_was_said_concerns_nobody(stores: list[SqliteStore]) -> None:
+    look_up = table(REMATCH).handlers["ActivityPublished"].look_up
+    assert look_up is not None
+    first = published(capacity=5)
+    state = taken(decide.published(None, first, START, decide.Found())).state
+    assert state is not None
+    wish = decide.wish_of(issued(0))
+    proposed = Match(a_referral("proposed"), wish, status="proposed", proposed=(state.key,))
+    unmatched = Match(a_referral("unmatched"), wish, status="unmatched")
+    rows = [
+        Row(match.referral_id, 1, b"{}", dict(decide.match_fields(match)), decide.match_brief(match))
+        for match in (proposed, unmatched)
+    ]
+    await stores[0].save("matches", rows)
+    everybody = {proposed.referral_id, unmatched.referral_id}
+
+    async def concerned(known: Activity | None, event: Event) -> set[str]:
+        return set((await look_up(known, event, stores[0], START)).concerned)
+
+    assert await concerned(None, first) == everybody
+    assert await concerned(state, published(-9, capacity=5)) == set()
+    assert await concerned(state, published(-9, capacity=6)) == everybody
+    many = [*sorted(MUNICIPALITIES)[:40], TAMPERE]
+    assert await concerned(state, published(-9, serves=many)) == everybody
+    assert await concerned(state, called_off(-9)) == {proposed.referral_id}
+    gone = taken(decide.cancelled(state, called_off(-9), START, decide.Found())).state
+    assert await concerned(gone, called_off(-8)) == set()
 
 
 class Counting(SqliteStore):
