@@ -36,6 +36,9 @@ class _Answer(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self._connection.write(data)
 
+    def is_closing(self) -> bool:
+        return self._connection.is_closing()
+
     def close(self) -> None:
         self._close()
 

@@ -238,6 +238,19 @@ async def test_a_body_that_comes_too_slowly_is_408() -> None:
 
 
 @asynchronous
+async def test_who_waits_to_be_asked_for_his_body_as_curl_does_with_a_large_one_is_asked() -> None:
+    async with doors() as one:
+        talk = await one.talk()
+        for _ in range(2):
+            await talk.say(b"POST /small HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n")
+            assert await talk.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            await talk.say(b"12345")
+            assert await talk.answer() == (200, b"5")
+        await talk.say(b"POST /small HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 5000\r\n\r\n")
+        assert (await talk.answer())[0] == 413
+
+
+@asynchronous
 async def test_an_answer_does_not_wait_for_a_body_that_nobody_reads_and_the_next_request_is_read() -> None:
     async with doors() as one:
         talk = await one.talk()
