@@ -14,7 +14,6 @@ from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Journal, Store
 
 _TOLD: Final = msgspec.json.Decoder(Document[Told])
-_MOST: Final = 10_000
 _ENGINE = (Index(("outbox_since",)), Index(("due_at",)))
 REFERRALS = Kind(Collection("referrals", _ENGINE), Told)
 RECIPIENTS = Kind(Collection("recipients", _ENGINE), Recipient, marked=False)
@@ -66,8 +65,7 @@ def _sender(event: Event) -> str:
 
 
 async def _in_whose_feeds(state: Told | None, event: Event, store: Store, now: datetime) -> list[str]:
-    rows = await store.about(decide.FEED, event.data.subject, limit=_MOST)
-    return sorted({row.owner for row in rows})
+    return await store.owners(decide.FEED, event.data.subject)
 
 
 async def _is_erased(state: Recipient | None, event: Event, store: Store, now: datetime) -> bool:

@@ -208,8 +208,11 @@ class Store(Protocol):
     async def read(self, journal: str, owner: str, *, after: int, limit: int) -> list[Written]:
         """Rows of one owner in order of number."""
 
-    async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
-        """Rows of every owner about one thing, in order of owner and number."""
+    async def about(self, journal: str, owner: str, about: str, *, limit: int) -> list[Written]:
+        """Rows of one owner about one thing, in order of number."""
+
+    async def owners(self, journal: str, about: str) -> list[str]:
+        """All who have a row about one thing, in order."""
 
     async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
         """Puts `body` in place of each row of one owner about one thing, up to a number."""

@@ -234,9 +234,13 @@ class MongoStore:
         documents = await self._read(journal, {"_id": {"$gt": beyond, "$lt": end}}, None, [("_id", 1)], limit)
         return [_written(document) for document in documents]
 
-    async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
-        documents = await self._read(journal, {"about": about}, None, [("_id", 1)], limit)
+    async def about(self, journal: str, owner: str, about: str, *, limit: int) -> list[Written]:
+        documents = await self._read(journal, {"about": about, "_id.owner": owner}, None, [("_id", 1)], limit)
         return [_written(document) for document in documents]
+
+    async def owners(self, journal: str, about: str) -> list[str]:
+        with self._telling():
+            return sorted(await self._database[journal].distinct("_id.owner", {"about": about}))
 
     async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
         with self._telling():

@@ -146,8 +146,11 @@ class SqliteStore:
         where = "owner = ? AND number > ?"
         return await self._reader.run(_read, journal, where, (owner, after), limit)
 
-    async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
-        return await self._reader.run(_read, journal, "about = ?", (about,), limit)
+    async def about(self, journal: str, owner: str, about: str, *, limit: int) -> list[Written]:
+        return await self._reader.run(_read, journal, "owner = ? AND about = ?", (owner, about), limit)
+
+    async def owners(self, journal: str, about: str) -> list[str]:
+        return await self._reader.run(_owners, journal, about)
 
     async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
         await self._writer.run(_blank, journal, owner, about, up_to, body)
@@ -557,6 +560,11 @@ def _read(
         [*values, limit],
     )
     return [Written(*row) for row in rows]
+
+
+def _owners(connection: sqlite3.Connection, journal: str, about: str) -> list[str]:
+    rows = connection.execute(f"SELECT DISTINCT owner FROM {journal} WHERE about = ? ORDER BY owner", (about,))
+    return [owner for (owner,) in rows]
 
 
 def _blank(connection: sqlite3.Connection, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:

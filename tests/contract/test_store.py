@@ -446,8 +446,10 @@ async def test_a_journal_is_read_by_owner_in_order_of_number(store: Store) -> No
 async def test_a_journal_is_read_by_what_it_is_about(store: Store) -> None:
     pages = [page(2), page(1), page(1, owner="02"), page(3, about="r2")]
     await store.append("diary", pages)
-    assert await store.about("diary", "r1", limit=10) == [pages[2], pages[1], pages[0]]
-    assert len(await store.about("diary", "r1", limit=2)) == 2
+    assert await store.about("diary", pages[0].owner, "r1", limit=10) == [pages[1], pages[0]]
+    assert await store.about("diary", pages[0].owner, "r1", limit=1) == [pages[1]]
+    assert await store.owners("diary", "r1") == sorted({pages[0].owner, "02"})
+    assert await store.owners("diary", "r3") == []
 
 
 async def test_blanking_reaches_each_row_of_one_owner_about_one_thing_up_to_a_number_and_no_other(store: Store) -> None:

@@ -200,7 +200,7 @@ async def test_after_an_outage_mongodb_is_used_again(mongo: Maker) -> None:
             lambda: store.remember([outcome()]),
             lambda: store.append("diary", [page(1)]),
             lambda: store.read("diary", "06", after=0, limit=1),
-            lambda: store.about("diary", "r1", limit=1),
+            lambda: store.about("diary", "01", "r1", limit=1),
             lambda: store.blank("diary", "06", "r1", 1, b"blank"),
         ]
         answers = await asyncio.gather(*(ask() for ask in asked), return_exceptions=True)

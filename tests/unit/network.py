@@ -162,9 +162,12 @@ class MemoryStore:
     async def read(self, journal: str, owner: str, *, after: int, limit: int) -> list[Written]:
         raise AssertionError("no service reads a journal of its own in order")
 
-    async def about(self, journal: str, about: str, *, limit: int) -> list[Written]:
+    async def about(self, journal: str, owner: str, about: str, *, limit: int) -> list[Written]:
         there = sorted(self.journals[journal].items())
-        return [row for _, row in there if row.about == about][:limit]
+        return [row for _, row in there if (row.owner, row.about) == (owner, about)][:limit]
+
+    async def owners(self, journal: str, about: str) -> list[str]:
+        return sorted({row.owner for row in self.journals[journal].values() if row.about == about})
 
     async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
         there = self.journals[journal]
@@ -396,10 +399,11 @@ class Network:
 
     def feeds(self, about: str) -> dict[str, list[dict[str, Any]]]:
         """What stands of the referral in each partner's feed, in order."""
-        found: dict[str, list[dict[str, Any]]] = {}
-        for row in _now(self._stores["notify"].about(FEED, about, limit=MAX_STEPS)):
-            found.setdefault(row.owner, []).append(msgspec.json.decode(row.body))
-        return found
+        store = self._stores["notify"]
+        return {
+            owner: [msgspec.json.decode(row.body) for row in _now(store.about(FEED, owner, about, limit=MAX_STEPS))]
+            for owner in _now(store.owners(FEED, about))
+        }
 
     def _state(self, service: str, collection: str, id_: str, state: type[S]) -> S | None:
         row = self._stores[service].rows[collection].get(id_)

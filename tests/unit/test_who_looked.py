@@ -24,6 +24,7 @@ from shared.contracts.from_outside import Consent, ReferralIssued, ReferralWithd
 from shared.contracts.from_services import AccessRecorded, ReferralOpened
 from shared.engine.batch import Processor
 from shared.engine.publish import Record
+from shared.store import Written
 from tests.unit.doors import OPISTO, REGION, Door, key, opened
 
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
@@ -282,6 +283,19 @@ async def test_what_others_were_told_is_a_look_for_ops_and_no_second_one_for_who
     assert [(one["who"], one["action"], one["referral_id"]) for one in notify.audited()] == [
         ("ops:anna", "deliveries", REFERRAL)
     ]
+
+
+@pytest.mark.asyncio
+async def test_whose_events_are_refused_by_the_thousand_hides_nothing_that_others_were_told(tmp_path: Path) -> None:
+    async with served("notify", tmp_path) as notify:
+        told = [Written(OPISTO, number, b'{"type": "refused"}', REFERRAL) for number in range(1, 2_001)]
+        await notify.store.append("feed", [*told, Written(REGION, 1, b'{"type": "opened"}', REFERRAL)])
+        address = f"/v1/deliveries?referral_id={REFERRAL}"
+        of_its_region = (await notify.asks(address, REGION)).json()["deliveries"]
+        of_all = (await notify.asks(address, "ops:anna")).json()["deliveries"]
+        assert [one["type"] for one in of_its_region] == ["opened"]
+        assert {one["recipient"] for one in of_all} == {OPISTO, REGION}
+        assert len(of_all) <= 1_000
 
 
 @pytest.mark.asyncio
