@@ -3,8 +3,9 @@
 Asked by whatever a person holds: the referral's id or its code, an event's id, a dead letter's.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,6 +17,7 @@ from services.monitor import dead_letters_api
 from services.monitor.decide import REFERRAL_ERASED
 from services.monitor.fates import Named, fates, letters_of
 from services.monitor.model import Dead, Traced
+from services.monitor.named import is_a_service
 from shared.contracts.envelope import written
 from shared.contracts.referral_code import digest_of, read_code
 from shared.engine.model import Document
@@ -27,6 +29,13 @@ from shared.store import Row, Store
 _TRACED = msgspec.json.Decoder(Document[Traced])
 _DEAD = msgspec.json.Decoder(Document[Dead])
 MOST = 2_000
+SHARE: Final = 300
+"""Events of one partner, of one class of a service's, dead letters of one sender, that a referral's trace shows."""
+_PAGE: Final = 1_000
+_PAGES: Final = 50
+_BEHIND_ALL: Final = "\U0010ffff"
+
+T = TypeVar("T", Traced, Dead)
 
 
 class Found(NamedTuple):
@@ -85,8 +94,8 @@ def _as_uuid(asked: str) -> str:
 
 
 async def _of_referral(store: Store, id_: str) -> Found | None:
-    events = await _events(store, "correlation", id_, MOST)
-    letters = await _letters(store, "referral_id", id_)
+    events = await _shares(store, "events", "correlation", id_, _decoded, _sayer)
+    letters = await _shares(store, "dead_letters", "referral_id", id_, _decoded_letters, lambda letter: letter.sender)
     return Found(id_, events, letters) if events or letters else None
 
 
@@ -120,16 +129,48 @@ async def _whole(store: Store, events: list[Traced], letters: list[Dead]) -> Fou
     return Found(None, events, letters or await letters_of(store, events))
 
 
+async def _shares(
+    store: Store,
+    collection: str,
+    field: str,
+    id_: str,
+    decoded: Callable[[Iterable[Row]], list[T]],
+    of: Callable[[T], str],
+) -> list[T]:
+    """All that concerns a referral, but of each its share: who knows an id and floods it hides nothing that others said."""
+    shares: defaultdict[str, list[T]] = defaultdict(list)
+    at = ""
+    for _ in range(_PAGES):
+        rows = await store.find(collection, equal={field: id_}, order=field, after=(id_, at), limit=_PAGE)
+        for one in decoded(rows):
+            shares[of(one)].append(one)
+        shares = defaultdict(list, {whose: some[:SHARE] for whose, some in shares.items()})
+        if len(rows) < _PAGE:
+            break
+        at = _next_after(rows)
+    services_first = sorted(shares, key=lambda whose: (not is_a_service(whose), whose))
+    return [one for whose in services_first for one in shares[whose]][:MOST]
+
+
+def _next_after(rows: Sequence[Row]) -> str:
+    """Behind the last row; behind all of a partner who fills a page alone."""
+    last = rows[-1].id
+    source = last.partition(" ")[0]
+    alone = rows[0].id.startswith(f"{source} ") and not is_a_service(source)
+    return f"{source} {_BEHIND_ALL}" if alone else last
+
+
+def _sayer(event: Traced) -> str:
+    # A stranger's flood of refusals makes a service tell as many; what it says besides is of another class.
+    return f"{event.source} {event.type}" if is_a_service(event.source) else event.source
+
+
 async def _events(store: Store, field: str, value: str, most: int) -> list[Traced]:
     return _decoded(await store.find("events", equal={field: value}, limit=most))
 
 
 def _decoded(rows: Iterable[Row]) -> list[Traced]:
     return [state for row in rows if (state := _TRACED.decode(row.body).state)]
-
-
-async def _letters(store: Store, field: str, value: str) -> list[Dead]:
-    return _decoded_letters(await store.find("dead_letters", equal={field: value}, limit=MOST))
 
 
 def _decoded_letters(rows: Iterable[Row]) -> list[Dead]:

@@ -1,5 +1,6 @@
 """Traces over HTTP: found by whatever a person holds, against the real store, filled by the monitor's own engine."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import ConsumerRecord
 
-from services.monitor import api, handlers
+from services.monitor import api, handlers, traces
 from services.monitor.owners import Owners
 from shared.clock import Clock
 from shared.engine.batch import Processor
@@ -67,6 +68,22 @@ class Monitor:
         came = ConsumerRecord(topic, 0, self._offset, 1_790_000_000_000, 0, key.encode(), value, None, 0, 2, pairs)
         await self._processor.clear(await self._processor.process(self._processor.receive([came])))
 
+    async def sees_many(self, topic: str, source: str, name: str, count: int) -> None:
+        """Records of one sender and class about the referral, at once."""
+        records = []
+        for number in range(count):
+            self._offset += 1
+            said = {
+                "id": f"{name}-{number}",
+                "source": source,
+                "type": f"fi.kulttuurilahete.{name}.v1",
+                "subject": REFERRAL,
+            }
+            pairs = tuple((f"ce_{key}", value.encode()) for key, value in said.items())
+            place = (topic, 0, self._offset, 1_790_000_000_000, 0)
+            records.append(ConsumerRecord(*place, REFERRAL.encode(), b"{}", None, 0, 2, pairs))
+        await self._processor.clear(await self._processor.process(self._processor.receive(records)))
+
     async def event(self, name: str, id_: str, value: bytes = b"{}", **more: str) -> None:
         """One of the referral's, as the referral service tells it."""
         if name == "ReferralOpened":
@@ -110,6 +127,22 @@ async def monitor(tmp_path: Path) -> AsyncIterator[Monitor]:
     await one.store.open([kind.collection for kind in one.table.kinds], one.table.journals)
     yield one
     await one.store.close()
+
+
+async def test_who_floods_a_referral_hides_nothing_that_others_said_of_it(monitor: Monitor) -> None:
+    await monitor.event("ReferralOpened", OPENED)
+    await monitor.sees_many("intake.opisto.a", "/opisto/a", "EnrolmentConfirmed", 2_500)
+    await monitor.sees_many("referral.events", "/service/referral", "EventRefused", 2_500)
+    await monitor.sees_many("intake.region.06", "/region/06", "ActivityChosen", 3)
+    found = await traces._of_referral(monitor.store, REFERRAL)
+    assert found is not None
+    shown = Counter((event.source, event.type.split(".")[2]) for event in found.events)
+    assert shown == {
+        ("/service/referral", "ReferralOpened"): 1,
+        ("/service/referral", "EventRefused"): traces.SHARE,
+        ("/opisto/a", "EnrolmentConfirmed"): traces.SHARE,
+        ("/region/06", "ActivityChosen"): 3,
+    }
 
 
 SPELLINGS = [
