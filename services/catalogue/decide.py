@@ -125,7 +125,7 @@ def place_requested(state: Activity | None, event: Event, now: datetime, given: 
     # A new request stands at the end: places go by arrival at the activity.
     order = state.claims if known and known.request == data.request else claims
     state = _changed(state, claims={**order, data.referral_id: claim})
-    return _settled(state, event, now, given)
+    return _settled(state, event, now, given, only=data.referral_id)
 
 
 def place_given_up(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity]:
@@ -138,7 +138,7 @@ def place_given_up(state: Activity | None, event: Event, now: datetime, given: F
     left = known or Claim(data.number, "none", synthetic=event.synthetic)
     claim = _changed(left, number=data.number, want="follow" if data.follow else "none")
     state = _changed(state, claims={**state.claims, data.referral_id: claim})
-    decision = _settled(state, event, now, given, freed_at=data.freed_at)
+    decision = _settled(state, event, now, given, freed_at=data.freed_at, only=data.referral_id)
     return decision if data.follow else _forgotten(decision, data.referral_id)
 
 
@@ -197,9 +197,15 @@ def _is_over(activity: Activity, now: datetime) -> bool:
 
 
 def _settled(
-    state: Activity, event: Event, now: datetime, given: Found, *, freed_at: datetime | None = None
+    state: Activity,
+    event: Event,
+    now: datetime,
+    given: Found,
+    *,
+    freed_at: datetime | None = None,
+    only: str | None = None,
 ) -> Decision[Activity]:
-    state, follow = settle(state, freed_at or event.time, now)
+    state, follow = settle(state, freed_at or event.time, now, only=only)
     to_match = [
         Follow(
             told.ActivityToMatch(referral_id=referral_id, organiser=state.organiser, activity_id=state.activity_id),

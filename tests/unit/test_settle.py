@@ -326,3 +326,30 @@ def test_settling_is_idempotent_and_gives_nothing_twice(state: Activity, freed: 
     assert [claim.position for claim in waiting] == list(range(1, len(waiting) + 1))
     assert not waiting or once.cancelled or places_left(once) <= 0
     assert all(claim.state == "none" for claim in once.claims.values() if claim.want != "place")
+
+
+# --- one claim alone
+
+
+@given(
+    st.integers(0, 3),
+    st.integers(0, 2),
+    st.lists(st.tuples(st.sampled_from([V, W, X, Y, Z]), st.integers(1, 9), st.booleans()), min_size=1, max_size=12),
+    st.sampled_from([None, 4, 25]),
+)
+def test_where_one_claim_has_changed_the_others_need_no_look(
+    capacity: int, waiting: int, steps: list[tuple[str, int, bool]], closes: int | None
+) -> None:
+    state = activity({}, capacity=capacity, waiting=waiting, closes=closes)
+    for number, (name, day, leaves) in enumerate(steps):
+        known = state.claims.get(name)
+        claim = left_by(known) if leaves and known else wants(day, f"c{number}")
+        if known:
+            claim = msgspec.structs.replace(
+                claim, answer=known.answer, told=known.told, told_listing=known.told_listing
+            )
+        others = {one: kept for one, kept in state.claims.items() if one != name}
+        state = with_claims(state, {**others, name: claim})
+        whole = settle(state, at(day), NOW)
+        assert settle(state, at(day), NOW, only=name) == whole
+        state = whole[0]
