@@ -19,8 +19,7 @@ from shared.contracts.envelope import Event, written
 from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 
 FEED: Final = "feed"
-MAX_ERASED: Final = 1_000
-_LAST_WORDS: Final = (".ReferralErased.v1", ".ReferralClosed.v1", ".PlaceReleased.v1", ".EventRefused.v1")
+_LAST_WORDS: Final = (".ReferralErased.v1", ".ReferralClosed.v1", ".PlaceReleased.v1")
 _ISSUE: Final = "fi.kulttuurilahete.ReferralIssued.v1"
 _OF_AN_ERASED: Final = "the referral was erased; nothing of what was sent is kept"
 _OF_LAST_WORDS: Final = OF_THE_OPISTO | {"ReferralClosed"}
@@ -201,18 +200,22 @@ def _notification(event: Event, extract: dict[str, Any]) -> services.Notificatio
 
 
 def queued(state: Recipient | None, event: Event, now: datetime, given: object) -> Decision[Recipient]:
-    """The next entry of the feed; or what was told of an erased referral is blanked. `given`: whether one is erased by now."""
+    """The next entry of the feed; or what was told of an erased referral is blanked. `given`: whether it is erased by now.
+
+    An entry that was queued before its referral was erased goes in blank. One that is read before that is saved stands
+    before the erasure on the log, and is blanked by it.
+    """
     data: services.NotificationQueued = event.data  # type: ignore[assignment]
     state = state or Recipient(data.recipient)
     if data.erase and data.referral_id:
-        erased = _with(state.erased, data.referral_id)[-MAX_ERASED:]
         blanked = _blanked(data.recipient, data.referral_id, state.last)
-        return Decision(_changed(state, erased=erased), also=[blanked], scrubs=True)
+        return Decision(state, also=[blanked], scrubs=True)
     if data.once_more is not None and data.referral_id:
         also = [_blanked(data.recipient, data.referral_id, data.once_more)] if given else []
         return Decision(state, also=also, scrubs=bool(also))
     assert data.notification is not None
-    return _entered(state, data.notification, data.referral_id, synthetic=event.synthetic)
+    is_blank = bool(given) and not data.notification.type.endswith(_LAST_WORDS)
+    return _entered(state, data.notification, data.referral_id, synthetic=event.synthetic, is_blank=is_blank)
 
 
 def refused(state: Recipient | None, event: Event, now: datetime, given: object) -> Decision[Recipient]:
@@ -239,11 +242,10 @@ def _blanked(recipient: str, referral_id: str, up_to: int) -> OutBlank:
 
 
 def _entered(
-    state: Recipient, told: services.Notification, referral_id: str | None, *, synthetic: bool
+    state: Recipient, told: services.Notification, referral_id: str | None, *, synthetic: bool, is_blank: bool = False
 ) -> Decision[Recipient]:
     number = state.last + 1
-    late = referral_id in state.erased and not told.type.endswith(_LAST_WORDS)
-    entry = _blank_entry(referral_id) if late else _structured(told, synthetic=synthetic)
+    entry = _blank_entry(referral_id) if is_blank else _structured(told, synthetic=synthetic)
     row = OutRow(FEED, state.source, number, referral_id or "", _entry(entry))
     # That its own event was refused discloses nothing of a referral to anybody.
     of = None if told.type.endswith(".EventRefused.v1") else referral_id

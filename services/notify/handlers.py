@@ -41,7 +41,7 @@ def table() -> Table:
             "ReferralOpened": Handler(REFERRALS, _referral, decide.opened),
             "EnrolmentTaken": Handler(REFERRALS, _referral, decide.enrolment_taken),
             "DeadlinePassed": Handler(REFERRALS, _own_referral, decide.deadline),
-            "NotificationQueued": Handler(RECIPIENTS, _recipient, decide.queued, _is_erased_by_now),
+            "NotificationQueued": Handler(RECIPIENTS, _recipient, decide.queued, _is_erased),
             "EventRefused": Handler(RECIPIENTS, _sender, decide.refused, _is_erased),
         },
     )
@@ -73,11 +73,6 @@ async def _is_erased(state: Recipient | None, event: Event, store: Store, now: d
     rows = await store.load(REFERRALS.collection.name, [referral_id] if referral_id else [])
     states = [_TOLD.decode(row.body).state for row in rows.values()]
     return any(told is not None and told.erased for told in states)
-
-
-async def _is_erased_by_now(state: Recipient | None, event: Event, store: Store, now: datetime) -> bool:
-    asked = event.data.once_more is not None  # type: ignore[attr-defined]
-    return asked and await _is_erased(state, event, store, now)
 
 
 def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:

@@ -27,5 +27,3 @@ class Recipient(msgspec.Struct, frozen=True, omit_defaults=True):
 
     source: str
     last: int = 0
-    erased: tuple[str, ...] = ()
-    """Referrals whose consent was withdrawn, newest last: a late entry about one of them goes in blank."""

@@ -253,8 +253,10 @@ class Network:
         self._put_on(_record(topics.INTAKE_HTTP, event))
 
     def tell_at_once(self, service: str, events: Iterable[Event]) -> None:
-        """What the referral service says, read by one of the others in one batch."""
-        records = [_consumed(_record(topics.events_of("referral"), event), -n) for n, event in enumerate(events, 1)]
+        """What the services say, read by one of them in one batch."""
+        said = [_record(topics.events_of(event.source.rpartition("/")[2]), event) for event in events]
+        records = [_consumed(record, self._offset + n) for n, record in enumerate(said, 1)]
+        self._offset += len(said)
         _now(self._read(service, records))
 
     def _put_on(self, record: Record) -> None:

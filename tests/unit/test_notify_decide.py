@@ -293,12 +293,33 @@ def test_erasure_blanks_the_feed_and_a_late_entry_goes_in_blank() -> None:
     (blank,) = decision.also
     assert isinstance(blank, OutBlank)
     assert (blank.owner, blank.about, blank.up_to) == (OPISTO, REFERRAL, 1)
-    late = step(decision.state, queued(id_="late")).also[0]
+    late = decide.queued(decision.state, queued(id_="late"), NOW, True).also[0]
     assert isinstance(late, OutRow)
     assert msgspec.json.decode(late.body) == {"erased": True, "data": {"referral_id": REFERRAL, "erased": True}}
-    last = step(decision.state, queued(id_="last", type_="PlaceReleased")).also[0]
+    last = decide.queued(decision.state, queued(id_="last", type_="PlaceReleased"), NOW, True).also[0]
     assert isinstance(last, OutRow)
     assert msgspec.json.decode(last.body)["id"] == "last"
+
+
+def test_a_late_entry_goes_in_blank_however_many_referrals_of_its_recipient_were_erased_since() -> None:
+    state = step(None, queued(erase=True)).state
+    for number in range(1_001):
+        erases = services.NotificationQueued(recipient=OPISTO, referral_id=facts.a_referral(number), erase=True)
+        state = step(state, happened(erases)).state
+    (late,) = decide.queued(state, queued(id_="late"), NOW, True).also
+    assert isinstance(late, OutRow)
+    assert "erased" in msgspec.json.decode(late.body)
+
+
+def test_that_a_referral_is_erased_by_now_is_seen_in_the_referral_itself() -> None:
+    network = Network(at(0), telling=True, in_lanes=True)
+    network.in_order([facts.issued(0)])
+    erases = services.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION)
+    network.tell_at_once("notify", [facts.event(erases, 0, "/service/referral")])
+    told = queued().data.notification  # type: ignore[attr-defined]
+    late = services.NotificationQueued(recipient=OPISTO, referral_id=facts.a_referral(), notification=told)
+    network.tell_at_once("notify", [facts.event(late, 0, "/service/notify")])
+    assert [set(entry) for entry in network.feeds(facts.a_referral())[OPISTO]] == [{"erased", "data"}]
 
 
 def refused(referral_id: str | None = None) -> Event:
