@@ -19,7 +19,7 @@ from shared.engine.batch import Batch, Received
 from shared.engine.fuse import Fuse, FuseOpen
 from shared.engine.loop import Loop
 from shared.engine.publish import BrokerUnavailable
-from shared.engine.raw import MOST_BYTES
+from shared.engine.raw import MOST_BYTES, Stretch
 from shared.store import StoreUnavailable
 from tests.integration.engine_world import Given, table
 
@@ -413,6 +413,26 @@ async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_
     await world.take()
     assert world.loop.lacks() is None
     assert world.consumer.commits == [{A: 8, B: 4}]
+
+
+async def test_a_partition_that_stands_still_is_named_by_readiness_until_it_goes_on(world: World) -> None:
+    apart = world.loop.reading.apart
+    answers: list[Stretch | Exception] = [OSError("the disk is gone")] * 4 + [Stretch((), 9)]
+
+    async def fetched(*_: object) -> Stretch:
+        if isinstance(answer := answers.pop(0), Exception):
+            raise answer
+        return answer
+
+    apart._fetched = fetched  # type: ignore[assignment, method-assign]
+    apart.take(B, ValueError("corrupt"))
+    said = []
+    while answers:
+        apart._troubles[B].try_at = 0.0
+        await apart.read({B: 8}, 100)
+        said.append(world.loop.lacks())
+    assert said == [None] * 3 + ["intake.http[1] stands still at 8: OSError('the disk is gone')", None]
+    apart.give_back_all()
 
 
 async def test_what_is_not_held_any_more_keeps_nobody_from_being_ready(world: World) -> None:

@@ -1,6 +1,7 @@
 """What is read together and what apart: with a consumer that fails where it is told to, as aiokafka does."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from shared.cluster import Cluster
 from shared.engine import apart as aparts
@@ -197,6 +199,26 @@ async def test_a_partition_that_kafka_does_not_give_stands_still_alone_and_is_na
     assert (world.reading.apart.stands_still(), world.stands_still_at(B)) == (None, None)
 
 
+async def test_a_partition_that_stands_still_is_asked_ever_more_seldom_and_named_in_the_log_each_time() -> None:
+    apart = Apart("referral", Cluster("127.0.0.1:1"))
+    apart._client = OfTwoBrokers(both_are_gone=True)
+    apart.take(B, ValueError("corrupt"))
+    trouble = apart._troubles[B]
+    with capture_logs() as said:
+        for _ in range(12):
+            trouble.try_at, began = 0.0, time.monotonic()
+            await apart.read({B: 7}, 100)
+            pause = said[-1]["pause"]
+            assert began + pause <= trouble.try_at <= time.monotonic() + pause
+        await apart.read({B: 7}, 100)
+    assert [(one["log_level"], one["event"], one["tries"]) for one in said] == [
+        ("warning", "a partition stands still", number) for number in range(1, 13)
+    ]
+    assert {one["where"] for one in said} == {"intake.region.06[1] stands still at 7: NodeNotReadyError('it is gone')"}
+    assert [one["pause"] for one in said] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0, 30.0]
+    apart.give_back_all()
+
+
 async def test_a_partition_without_a_fault_for_a_while_is_read_with_the_others_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,17 +259,18 @@ async def test_of_a_partition_that_changed_hands_while_it_was_asked_for_nothing_
 
 
 class OfTwoBrokers:
-    """Kafka's client, whose first broker is gone."""
+    """Kafka's client, whose first broker is gone, or both."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, both_are_gone: bool = False) -> None:
         self.asked = 0
+        self._both = both_are_gone
 
     async def fetch_all_metadata(self) -> Any:
         self.asked += 1
         return SimpleNamespace(leader_for_partition=lambda _: self.asked)
 
     async def send(self, broker: int, _: object) -> Any:
-        if broker == 1:
+        if broker == 1 or self._both:
             raise NodeNotReadyError("it is gone")
         return SimpleNamespace(API_VERSION=4, topics=[("", [(0, 0, 9, 9, None, b"")])])
 

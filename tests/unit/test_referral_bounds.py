@@ -146,3 +146,32 @@ def test_what_counts_beyond_the_bound_is_refused_and_nobody_else_pays_for_it() -
         ]
     )
     assert later.stands()["choice"].activity == facts.key("b")
+
+
+def is_refused(kept: Kept, one: Event) -> bool:
+    """And told to whom it concerns, and of what."""
+    decided = outcome_of(kept.state, one)
+    return isinstance(decided, Rejected) and one.source in decided.why and one.name in decided.why
+
+
+def test_a_session_beyond_those_that_are_kept_is_refused_and_of_those_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bounds, "MAX_MARKS", 6)
+    sessions = [(f"s{number}", 20 + number) for number in range(7)]
+    *known, beyond = [facts.recorded(day, session) for session, day in sessions]
+    kept = Kept([facts.issued(), facts.chosen(1), changed(0, meetings=sessions), *known])
+    assert is_refused(kept, beyond)
+    assert isinstance(outcome_of(kept.state, facts.recorded(90, "s0", came=False)), Decision)
+
+
+def test_a_record_beyond_those_that_count_of_one_session_is_refused() -> None:
+    """Each begins a place that was given up before."""
+    rounds = [
+        (facts.chosen(day), facts.recorded(day + 0.2), facts.off_the_list(day + 0.4))
+        for day in range(1, bounds.MAX_RECORDS + 2)
+    ]
+    *known, last = [one for each in rounds for one in each][:-1]
+    kept = Kept([facts.issued(), changed(0, meetings=[("s1", 90)]), *known])
+    assert kept.refused == []
+    assert is_refused(kept, last)

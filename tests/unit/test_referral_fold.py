@@ -9,6 +9,7 @@ from services.referral.model import Referral
 from services.referral.view import View
 from shared.contracts.envelope import Event
 from shared.contracts.from_services import ActivityCall
+from shared.contracts.instants import END_OF_TIME
 from tests.unit.answers import (
     after,
     changed,
@@ -22,6 +23,7 @@ from tests.unit.answers import (
     waitlisted,
 )
 from tests.unit.facts import (
+    START,
     STRANGER,
     answered,
     at,
@@ -599,3 +601,24 @@ def test_a_completed_referral_holds_its_place_until_it_is_closed() -> None:
 def test_a_later_choice_continues_the_same_referral() -> None:
     found = stands(*COMPLETED, answered(33), released(33, A1, answer=2), chosen(40, "b"))
     assert (found.status, found.closed, found.wants[key("b")].want) == ("requested", False, "place")
+
+
+# --- the end of the calendar
+
+
+@pytest.mark.parametrize("what", ["match", "choice", "confirmation", "attendance", "feedback"])
+def test_a_wait_that_would_end_beyond_the_calendar_ends_with_it(what: str) -> None:
+    last = (END_OF_TIME - START).days - 1
+    meetings = [("s1", last - 1), ("s2", last)]
+    told = (issued(last - 2), chosen(last - 2))
+    asked = told[1].id
+    placed = (*told, reserved(last - 2, asked, meetings=meetings))
+    before = {
+        "match": (issued(last),),
+        "choice": (issued(last - 1), proposed(last)),
+        "confirmation": (*told, reserved(last - 2, asked, meetings=meetings, confirm=True)),
+        "attendance": placed,
+        "feedback": (*placed, recorded(last, "s1"), recorded(last, "s2")),
+    }
+    [deadline] = stands(*before[what]).deadlines
+    assert (deadline.what, deadline.due_at) == (what, END_OF_TIME)
