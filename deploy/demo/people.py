@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from shared.reference import DIMENSIONS, MUNICIPALITIES_OF, REGIONS, THEMES
 
 _BANDS = ("7-12", "13-15", "16-17", "18-29", "30-64", "65-74", "75-84", "85-")
 _BAND_WEIGHTS = (2, 3, 3, 14, 34, 22, 16, 6)
+UNRECORDED: Final = 0.03
+"""At most this share of the clients is planned to be left without records of attendance."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,11 @@ class Plan:
 
 def people(rng: Random, count: int, issuing_days: float) -> list[Plan]:
     """`count` referrals from all regions that may refer, in proportion to their municipalities."""
-    return [_plan(rng, municipality, region, issuing_days) for region, municipality in _spread(rng, count)]
+    unrecorded = set(rng.sample(range(count), int(UNRECORDED * count)))
+    return [
+        _plan(rng, municipality, region, issuing_days, recorded=number not in unrecorded)
+        for number, (region, municipality) in enumerate(_spread(rng, count))
+    ]
 
 
 def _spread(rng: Random, count: int) -> Iterator[tuple[str, str]]:
@@ -53,7 +59,7 @@ def _spread(rng: Random, count: int) -> Iterator[tuple[str, str]]:
         yield region, rng.choice(MUNICIPALITIES_OF[region])
 
 
-def _plan(rng: Random, municipality: str, region: str, issuing_days: float) -> Plan:
+def _plan(rng: Random, municipality: str, region: str, issuing_days: float, *, recorded: bool) -> Plan:
     consents = rng.random() < 0.8
     attendance = tuple(rng.random() < 0.8 for _ in range(3))
     shows_the_code = rng.random() < 0.04
@@ -68,7 +74,7 @@ def _plan(rng: Random, municipality: str, region: str, issuing_days: float) -> P
         reason=rng.choice(("client_wish", "moved", "consent_withdrawn")),
         attends=(attendance[0], attendance[1], attendance[2]) if rng.random() > 0.04 else (False, False, False),
         marked_wrongly=rng.random() < 0.04,
-        recorded=rng.random() > 0.03,
+        recorded=recorded,
         answers_before=consents and rng.random() < 0.6,
         answers_after=consents and rng.random() < 0.7,
         answer_on_paper=rng.random() < 0.25,

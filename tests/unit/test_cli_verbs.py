@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cli.main import app, main
 from cli.terminal import printable
+from deploy.demo.verdict import LOST, TOO_MUCH, TRUE
 from deploy.embedded.state import anchored_clock, claim, open_folder, supervisor_of
 from shared.contracts import topics
 from shared.contracts.registry import CLASSES
@@ -65,6 +66,13 @@ def test_every_verb_has_help(verb: list[str]) -> None:
     result = CliRunner().invoke(app, [*verb, "--help"])
     assert result.exit_code == 0
     assert "Usage: " in result.stdout
+
+
+def test_the_demos_help_says_what_each_exit_code_means() -> None:
+    told = " ".join(CliRunner().invoke(app, ["demo", "--help"]).stdout.split())
+    for meaning in (f"Exit code {TRUE}: all adds up", f"{LOST}: an event is lost", f"{TOO_MUCH}: nothing is lost"):
+        assert meaning in told
+    assert "2: wrong use" in told
 
 
 @pytest.mark.parametrize(

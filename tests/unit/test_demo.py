@@ -80,6 +80,13 @@ def test_every_region_that_may_refer_refers_and_the_contract_takes_it() -> None:
     assert people(Random(1), 300, 5.0) == plans
 
 
+@pytest.mark.parametrize("count", [1, 33, 300, 1_000])
+def test_of_whatever_is_drawn_at_most_3_in_100_are_planned_to_be_unrecorded(count: int) -> None:
+    for seed in range(5):
+        unrecorded = sum(not plan.recorded for plan in people(Random(seed), count, 5.0))
+        assert unrecorded == count * 3 // 100
+
+
 def test_every_opisto_has_a_programme_that_the_contract_takes() -> None:
     opistos, _ = load_opistos()
     found = programme(opistos, Random(1), START, 3)

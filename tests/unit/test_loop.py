@@ -417,7 +417,8 @@ async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_
 
 async def test_a_partition_that_stands_still_is_named_by_readiness_until_it_goes_on(world: World) -> None:
     apart = world.loop.reading.apart
-    answers: list[Stretch | Exception] = [OSError("the disk is gone")] * 4 + [Stretch((), 9)]
+    gone: Stretch | Exception = OSError("the disk is gone")
+    answers = [gone] * 4 + [Stretch((), 9)]
 
     async def fetched(*_: object) -> Stretch:
         if isinstance(answer := answers.pop(0), Exception):

@@ -28,6 +28,7 @@ from shared.http.counted import Counted
 from shared.http.protocol import MAX_AHEAD, MAX_HEAD
 from shared.http.room import Bounds, Room, sender_at
 from shared.http.server import Server, application, bind, server
+from shared.settings import PlatformSettings, read
 
 BOUNDS = Bounds(connections=50, an_address=40, head_seconds=30, body_seconds=30, idle_seconds=30)
 LIVE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -486,6 +487,15 @@ async def test_whatever_bytes_come_nobody_is_told_of_a_fault_of_ours(
         assert {status[:1] for status in statuses} == {b"2", b"4"}
         assert await one.live() == 200
     assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_each_bound_is_the_one_that_is_set_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("CONNECTIONS", "CONNECTIONS_AN_ADDRESS", "HEAD_SECONDS", "BODY_SECONDS", "IDLE_SECONDS")
+    for number, name in enumerate(names, 1):
+        monkeypatch.setenv(f"LAHETE_HTTP_{name}", str(number))
+    assert Bounds.of(read(PlatformSettings)) == Bounds(
+        connections=1, an_address=2, head_seconds=3, body_seconds=4, idle_seconds=5
+    )
 
 
 # --- many
