@@ -33,6 +33,10 @@ from shared.reference import MUNICIPALITIES
 
 MAX_VERSIONS: Final = 64
 MAX_SESSIONS: Final = 400
+MAX_LISTED: Final = 60_000
+"""Bytes of the sessions as each who follows is told them; an event has 64 KiB."""
+_OF_A_SESSION: Final = 130
+"""Bytes of one besides its id."""
 EVERYWHERE: Final = "everywhere"
 LISTED: Final = "listed"
 """The area of all that the public list shows, wherever it is."""
@@ -171,12 +175,18 @@ def _listed(known: dict[str, Session], listed: Sequence[outside.Session], versio
 def _within_bounds(state: Activity) -> Activity | None:
     oldest_first = sorted(state.sessions.values(), key=lambda one: one.listed)
     off = [one.session for one in oldest_first if called_off(state, one)]
-    gone = frozenset(off[: max(0, len(oldest_first) - MAX_SESSIONS)])
-    sessions = {one.session: one for one in oldest_first if one.session not in gone}
+    sessions = {one.session: one for one in oldest_first}
+    while off and not _can_be_told(sessions):
+        del sessions[off.pop(0)]
     state = _changed(state, sessions=sessions)
     if len(state.versions) > MAX_VERSIONS and (repeated := _repeated(state)):
         state = _changed(state, versions=tuple(one for one in state.versions if one is not repeated))
-    return state if len(sessions) <= MAX_SESSIONS and len(state.versions) <= MAX_VERSIONS else None
+    return state if _can_be_told(sessions) and len(state.versions) <= MAX_VERSIONS else None
+
+
+def _can_be_told(sessions: Collection[str]) -> bool:
+    size = sum(len(session) + _OF_A_SESSION for session in sessions)
+    return len(sessions) <= MAX_SESSIONS and size <= MAX_LISTED
 
 
 def _repeated(state: Activity) -> Version | None:

@@ -13,7 +13,7 @@ from services.catalogue.model import Activity, Match
 from services.catalogue.settle import called_off as called_off_
 from services.catalogue.settle import places_left, settle, version_at
 from shared.contracts import from_services as told
-from shared.contracts.envelope import Event
+from shared.contracts.envelope import MAX_EVENT_BYTES, Event
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import ANOTHER_REGION, OPISTO, REGION, a_referral, at, called_off, issued, names, published
 
@@ -327,3 +327,15 @@ def test_sessions_that_were_called_off_give_way_and_more_than_that_is_refused(mo
     assert (sorted(state.sessions), refused) == (["s2", "s3", "s4"], [])
     many = published(-8, meetings=[(f"n{number}", 30) for number in range(4)])
     assert isinstance(decide.published(state, many, at(-8), decide.Found()), Rejected)
+
+
+def test_whoever_asks_for_a_place_is_answered_however_long_the_names_of_the_sessions_are() -> None:
+    state: Activity | None = None
+    for day, name in ((-10, "a"), (-9, "b"), (-8, "c")):
+        meetings = [(f"{name}{number:03}".ljust(64, "x"), 20 + number) for number in range(200)]
+        decided = decide.published(state, published(day, meetings=meetings), at(0), NOTHING)
+        assert isinstance(decided, Decision)
+        state = decided.state
+    [answered] = decide.place_requested(state, asks("x", 0), at(0), NOTHING).follow
+    assert isinstance(answered.data, told.PlaceReserved)
+    assert len(answered.data.model_dump_json()) < MAX_EVENT_BYTES
