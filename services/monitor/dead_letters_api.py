@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from services.monitor.looks import ListedLately
-from services.monitor.model import Dead
+from services.monitor.model import Dead, can_be_redriven
 from shared.contracts.envelope import Event, written
 from shared.contracts.fields import Data, read_referral_id
 from shared.contracts.from_services import DiscardRequested, RedriveRequested
@@ -104,6 +104,9 @@ async def redrive(request: Request) -> Response:
     must_be_open(request)
     letter = await _letter(request)
     _must_be_unsettled(letter)
+    if not can_be_redriven(letter):
+        said = f"{letter.dl_id} is of {letter.service}, which reads nothing that is sent again; it can be discarded"
+        raise ProblemError(409, said, title="Cannot be sent again")
     await _keep_look(request, who, "redrive", letter)
     # The id is derived, so two people who ask at once ask the same thing.
     data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who, place=_place(letter))

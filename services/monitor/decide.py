@@ -22,6 +22,7 @@ from services.monitor.model import (
     Partner,
     RecordSeen,
     Traced,
+    can_be_redriven,
     names_of,
     size_of,
 )
@@ -183,7 +184,7 @@ def redrive(state: Dead | None, event: Event, now: datetime, given: object) -> D
         return Waits("the dead letter")
     if state.state != OPEN or data.attempt != state.attempts:
         return Decision(state)
-    if state.erased or state.service not in topics.SERVICES:
+    if not can_be_redriven(state):
         return Rejected(f"the dead letter {state.dl_id} holds nothing that could be sent again")
     record = OutRecord(redrive_to(state.service), state.key, state.value, [*state.headers, *_added(state)])
     return Decision(_changed(state, state="redriven", by=data.by), also=[record])

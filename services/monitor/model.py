@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from shared.contracts import topics
 from shared.contracts.fields import Data
 from shared.contracts.referral_code import digest_of
 from shared.engine.model import Original
@@ -24,6 +25,11 @@ def names_of(referral_id: str, code_digest: str) -> tuple[str, ...]:
 def name_of(code: str) -> str:
     """By what a code is found again. An erasure leaves no code, and a client may have said it to others."""
     return f"code:{digest_of(code)}"
+
+
+def can_be_redriven(letter: "Dead") -> bool:
+    """Whether its bytes are here, and the service that refused them reads what is sent again: the monitor itself does not."""
+    return not letter.erased and letter.service in topics.SERVICES and letter.service != "monitor"
 
 
 def size_of(original: Original) -> int:

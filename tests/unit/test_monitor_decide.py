@@ -25,7 +25,7 @@ from shared.contracts.from_services import (
     TraceToErase,
 )
 from shared.contracts.referral_code import digest_of
-from shared.engine.model import Decision, Original, OutRecord
+from shared.engine.model import Decision, Original, OutRecord, Rejected
 from shared.engine.receive import route
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
@@ -194,6 +194,11 @@ def test_redriven_and_still_broken_is_the_same_entry_with_one_attempt_more() -> 
 def test_an_old_copy_of_a_dead_letter_does_not_open_it_again() -> None:
     under_way = asked(take(None, letter())).state
     assert take(under_way, letter()) == under_way
+
+
+def test_a_dead_letter_of_the_monitors_own_is_sent_to_no_topic_that_nobody_reads() -> None:
+    decided = asked(take(None, letter(dl_service="monitor")))
+    assert isinstance(decided, Rejected)
 
 
 def test_a_request_for_an_attempt_that_is_over_does_nothing() -> None:

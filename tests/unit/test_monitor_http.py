@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from shared.engine.publish import Record
 from tests.unit.country import an_event, country, erased
 from tests.unit.doors import REGION, Door, door, key
 
@@ -65,6 +66,13 @@ async def test_why_a_dead_letter_cannot_be_acted_on_is_what_is_so(verb: str, tmp
             assert (status, title) == (409, "Nothing left to send again")
             assert unkept in detail
             assert "nothing is kept" in detail
+        own = {"dl_id": "of-the-monitor", "dl_reason": "handler_failed", "dl_service": "monitor", "ce_id": "m1"}
+        encoded = [(name, value.encode()) for name, value in own.items()]
+        await one.flow([Record("dead-letters", b"k", b"{}", encoded)])
+        if verb == "redrive":
+            assert (await act("of-the-monitor", verb))[:2] == (409, "Cannot be sent again")
+        else:
+            assert (await act("of-the-monitor", verb))[0] == 202
         await act(of[sent[1].id], "discard")
         assert (await act(of[sent[1].id], verb))[:2] == (409, "Settled already")
         one.doors = {"monitor": monitor}  # nobody takes up what it sends again
