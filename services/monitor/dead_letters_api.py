@@ -17,9 +17,9 @@ from shared.contracts.fields import Data, read_referral_id
 from shared.contracts.from_services import DiscardRequested, RedriveRequested
 from shared.contracts.identity import derived_id
 from shared.engine.model import Document
-from shared.http.audit import record_access
+from shared.http.audit import deny_look, record_access
 from shared.http.intake import must_be_open, write
-from shared.http.keys import must_be
+from shared.http.keys import role_of, who_asks
 from shared.http.problems import ProblemError
 from shared.http.query import number, takes
 
@@ -40,7 +40,8 @@ def routes() -> list[BaseRoute]:
 @takes("limit", "after", "from", "to", *_FILTERS)
 async def listed(request: Request) -> Response:
     """`{dead_letters, next}`, the newest first; `next` is null at the end. Whose referrals it shows is kept."""
-    who = must_be(request, "ops")
+    if role_of(who := who_asks(request)) != "ops":
+        await deny_look(request, who, "dead_letters", "dead-letters", "ops")
     limit, offset = number(request, "limit", 100, 1, 500), number(request, "after", 0, 0, 10_000_000)
     equal = {name: value for name in _FILTERS if (value := request.query_params.get(name))}
     rows = await request.app.state.store.find(
@@ -67,9 +68,21 @@ async def _keep_listing(request: Request, who: str, referrals: Sequence[str]) ->
 
 
 async def _keep_look(request: Request, who: str, action: str, letter: Dead) -> None:
+    await record_access(request, who, action, letter.dl_id, "operations", allowed=True, about=_about(letter))
+
+
+def _about(letter: Dead) -> list[str]:
     named = [name for name in letter.names if read_referral_id(name)]
-    about = list(dict.fromkeys([*([letter.referral_id] if letter.referral_id else []), *named]))
-    await record_access(request, who, action, letter.dl_id, "operations", allowed=True, about=about)
+    return list(dict.fromkeys([*([letter.referral_id] if letter.referral_id else []), *named]))
+
+
+async def _ops(request: Request, action: str) -> str:
+    """Who asks of one letter. Who is not of ops is refused, and that is kept for whom the letter names. Raises 401, 403."""
+    if role_of(who := who_asks(request)) != "ops":
+        letter = await _known(request)
+        what, about = (letter.dl_id, _about(letter)) if letter else ("no dead letter", [])
+        await deny_look(request, who, action, what, "ops", about=about)
+    return who
 
 
 def _bound(request: Request, name: str) -> tuple[str, float] | None:
@@ -87,7 +100,7 @@ def _bound(request: Request, name: str) -> tuple[str, float] | None:
 
 async def one(request: Request) -> Response:
     """The entry with the original's key, headers and bytes (text where it is text, else base64)."""
-    who = must_be(request, "ops")
+    who = await _ops(request, "dead_letter")
     letter = await _letter(request)
     await _keep_look(request, who, "dead_letter", letter)
     original = {
@@ -100,7 +113,7 @@ async def one(request: Request) -> Response:
 
 async def redrive(request: Request) -> Response:
     """202 `{dl_id, attempt}`; 409 while one is under way, or where nothing is open."""
-    who = must_be(request, "ops")
+    who = await _ops(request, "redrive")
     must_be_open(request)
     letter = await _letter(request)
     _must_be_unsettled(letter)
@@ -116,7 +129,7 @@ async def redrive(request: Request) -> Response:
 
 async def discard(request: Request) -> Response:
     """202 `{dl_id, state}`; 409 where nothing is open."""
-    who = must_be(request, "ops")
+    who = await _ops(request, "discard")
     must_be_open(request)
     letter = await _letter(request)
     _must_be_unsettled(letter)
@@ -148,12 +161,15 @@ def _must_be_unsettled(letter: Dead) -> None:
 
 
 async def _letter(request: Request) -> Dead:
+    if (letter := await _known(request)) is None:
+        raise ProblemError(404, f"no dead letter {request.path_params['dl_id'][:60]} is known")
+    return letter
+
+
+async def _known(request: Request) -> Dead | None:
     dl_id = request.path_params["dl_id"]
     rows = await request.app.state.store.load("dead_letters", [dl_id])
-    letter = _DOCUMENT.decode(rows[dl_id].body).state if dl_id in rows else None
-    if letter is None:
-        raise ProblemError(404, f"no dead letter {dl_id[:60]} is known")
-    return letter
+    return _DOCUMENT.decode(rows[dl_id].body).state if dl_id in rows else None
 
 
 def _text(content: bytes | None) -> Any:

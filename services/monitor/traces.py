@@ -5,7 +5,7 @@ Asked by whatever a person holds: the referral's id or its code, an event's id, 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,16 +19,18 @@ from services.monitor.fates import Named, fates, letters_of
 from services.monitor.model import Dead, Traced
 from services.monitor.named import is_a_service
 from shared.contracts.envelope import written
+from shared.contracts.fields import read_referral_id
 from shared.contracts.referral_code import digest_of, read_code
 from shared.engine.model import Document
-from shared.http.audit import record_access
-from shared.http.keys import must_be
+from shared.http.audit import deny_look, record_access
+from shared.http.keys import role_of, who_asks
 from shared.http.problems import ProblemError
 from shared.store import Row, Store
 
 _TRACED = msgspec.json.Decoder(Document[Traced])
 _DEAD = msgspec.json.Decoder(Document[Dead])
 MOST = 2_000
+_SEE_TRACES: Final = ("ops", "reader")
 SHARE: Final = 300
 """Events of one partner, of one class of a service's, dead letters of one sender, that a referral's trace shows."""
 _PAGE: Final = 1_000
@@ -53,12 +55,22 @@ def routes() -> list[BaseRoute]:
 
 async def trace(request: Request) -> Response:
     """Every event of a referral in causal order, its dead letters as they stand now, its deliveries; ops and reader."""
-    who = must_be(request, "ops", "reader")
+    who = who_asks(request)
+    if role_of(who) not in _SEE_TRACES:
+        await _deny(request, who)
     found = await _found(request.app.state.store, request.path_params["asked"])
     what = found.referral_id or request.path_params["asked"]
     await record_access(request, who, "trace", what, "operations", allowed=True, about=_concerned(found))
     became = await fates(request.app.state.store, request.app.state.owners, found.events, found.letters)
     return JSONResponse(_answer(found, became))
+
+
+async def _deny(request: Request, who: str) -> NoReturn:
+    """Kept for the referral that was named, if there is one: one look tells that, so that time says nothing of it."""
+    named = read_referral_id(request.path_params["asked"])
+    known = named is not None and bool(await _events(request.app.state.store, "correlation", named, 1))
+    about = [named] if named and known else []
+    await deny_look(request, who, "trace", named or "a trace by another word", *_SEE_TRACES, about=about)
 
 
 def _concerned(found: Found) -> list[str]:

@@ -9,16 +9,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from services.notify.decide import FEED
-from services.notify.model import Recipient
+from services.notify.model import Recipient, Told
 from shared.contracts.errors import Problem
 from shared.contracts.fields import read_referral_id
 from shared.engine.model import Document
-from shared.http.audit import record_access
+from shared.http.audit import NO_GROUND, record_access
 from shared.http.keys import must_be, role_of
 from shared.http.problems import ProblemError
 from shared.http.query import choice, number, takes
 from shared.store import Written
 
+_TOLD = msgspec.json.Decoder(Document[Told])
 _RECIPIENT = msgspec.json.Decoder(Document[Recipient])
 _CURSOR = re.compile(r"[0-9]{1,15}")
 STATES = ("delivered",)
@@ -76,7 +77,18 @@ async def deliveries(request: Request) -> Response:
     # What a partner was told itself is kept as disclosed to it already.
     if referral_id is not None and any(row.owner != who for row in rows):
         await record_access(request, who, "deliveries", referral_id, "operations", allowed=True, about=[referral_id])
+    if referral_id is not None and not rows and role_of(who) in {"region", "opisto"}:
+        await _deny_to_others(request, who, referral_id)
     return JSONResponse({"deliveries": [_delivery(row) for row in rows]})
+
+
+async def _deny_to_others(request: Request, who: str, referral_id: str) -> None:
+    """It is answered that there is none, of a referral that is not there as well; both are kept. Raises 429, 503."""
+    rows = await request.app.state.store.load("referrals", [referral_id])
+    told = _TOLD.decode(rows[referral_id].body).state if referral_id in rows else None
+    if told is None or who not in {told.region, *told.recipients}:
+        about = [referral_id] if told and told.region else []
+        await record_access(request, who, "deliveries", referral_id, NO_GROUND, allowed=False, about=about)
 
 
 def _referral_asked(request: Request) -> str | None:

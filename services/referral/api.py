@@ -20,9 +20,9 @@ from shared.contracts.identity import finer_and_id
 from shared.contracts.referral_code import read_code
 from shared.contracts.topics import LOG_KEPT_DAYS
 from shared.engine.model import Document
-from shared.http.audit import record_access, record_look, referral_asked
+from shared.http.audit import deny_look, record_access, record_look, referral_asked
 from shared.http.intake import must_be_open, post_events, write
-from shared.http.keys import must_be, role_of, who_asks
+from shared.http.keys import role_of, who_asks
 from shared.http.problems import ProblemError
 from shared.http.query import number, takes
 from shared.store import Row, Store
@@ -77,7 +77,8 @@ async def look_up_code(request: Request) -> Response:
 
     Kept as a disclosure, and as a fact of the referral, both before it is answered.
     """
-    who = must_be(request, "opisto")
+    if role_of(who := who_asks(request)) != "opisto":
+        await deny_look(request, who, "look_up_code", "a code", "opisto")
     must_be_open(request)
     request.app.state.code_limit.take(who)
     code = read_code(request.path_params["code"])

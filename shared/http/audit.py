@@ -5,7 +5,7 @@ there is no such referral: the same words after the same work, so that nobody le
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, NoReturn
 from uuid import uuid4
 
 from starlette.requests import Request
@@ -17,8 +17,10 @@ from shared.contracts.fields import read_referral_id
 from shared.contracts.from_services import AccessRecorded
 from shared.engine.metrics import DENIED_LOOKS
 from shared.engine.publish import BrokerUnavailable, Record
-from shared.http.keys import role_of
+from shared.http.keys import not_for, role_of
 from shared.http.problems import ProblemError
+
+NO_GROUND: Final = "none"
 
 
 def referral_asked(request: Request) -> str:
@@ -38,6 +40,17 @@ async def record_look(
         await record_access(request, who, action, referral_id, ground, allowed=allowed, about=[referral_id][:known])
     if not allowed:
         raise ProblemError(404, f"{referral_id} is no referral that is applied yet and that {who} may see")
+
+
+async def deny_look(
+    request: Request, who: str, action: str, what: str, *roles: str, about: Sequence[str] = ()
+) -> NoReturn:
+    """Refuses a look that is for these roles alone, and keeps it as a denied one. Raises 403, 429, 503.
+
+    `what` is the asker's own word only where it is known to be an id: a code or a name must not get into the audit.
+    """
+    await record_access(request, who, action, what, NO_GROUND, allowed=False, about=about)
+    raise not_for(who, roles)
 
 
 async def record_access(

@@ -99,5 +99,10 @@ def must_be(request: Request, *roles: str) -> str:
     """Who asks, who must have one of the roles. Raises 401, 403."""
     holder = who_asks(request)
     if role_of(holder) not in roles:
-        raise ProblemError(403, f"{holder} may not ask this; it is for {' or '.join(roles)}")
+        raise not_for(holder, roles)
     return holder
+
+
+def not_for(holder: str, roles: Iterable[str]) -> ProblemError:
+    """What one is answered who has none of the roles."""
+    return ProblemError(403, f"{holder} may not ask this; it is for {' or '.join(roles)}")

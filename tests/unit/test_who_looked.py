@@ -29,6 +29,7 @@ from tests.unit.doors import OPISTO, REGION, Door, key, opened
 
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 UNKNOWN = "8b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+OTHER = "9b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 ADDRESS = f"/v1/referrals/{REFERRAL}"
 
 
@@ -315,6 +316,54 @@ async def test_a_dead_letter_is_a_look_at_each_referral_that_it_names_in_a_list_
         ("dead_letter", "d1", REFERRAL),
         ("dead_letter", "d1", UNKNOWN),
     ]
+
+
+DENIED = [
+    ("referral", "look_up_code", "/v1/codes/DKGDM5F8QK4V", 403, "a code", [None]),
+    ("monitor", "trace", f"/v1/traces/{REFERRAL.upper()}", 403, REFERRAL, [REFERRAL]),
+    ("monitor", "trace", f"/v1/traces/{UNKNOWN}", 403, UNKNOWN, [None]),
+    ("monitor", "trace", "/v1/traces/DKGDM5F8QK4V", 403, "a trace by another word", [None]),
+    ("monitor", "dead_letters", "/v1/dead-letters", 403, "dead-letters", [None]),
+    ("monitor", "dead_letter", "/v1/dead-letters/d1", 403, "d1", [REFERRAL, OTHER]),
+    ("monitor", "dead_letter", "/v1/dead-letters/010190-999W", 403, "no dead letter", [None]),
+    ("monitor", "redrive", "/v1/dead-letters/d1/redrive", 403, "d1", [REFERRAL, OTHER]),
+    ("monitor", "discard", "/v1/dead-letters/d1/discard", 403, "d1", [REFERRAL, OTHER]),
+    ("notify", "deliveries", f"/v1/deliveries?referral_id={REFERRAL.upper()}", 200, REFERRAL, [REFERRAL]),
+    ("notify", "deliveries", f"/v1/deliveries?referral_id={UNKNOWN}", 200, UNKNOWN, [None]),
+]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("service", "action", "path", "status", "what", "about"), DENIED)
+async def test_who_asks_for_what_is_not_for_it_is_kept_counted_and_bounded_wherever_it_asks(
+    tmp_path: Path, service: str, action: str, path: str, status: int, what: str, about: list[str | None]
+) -> None:
+    labels = {"service": service, "action": action}
+    async with served(service, tmp_path, denied_a_minute=3) as one:
+        await one.told(issued())
+        if service == "monitor":
+            headers = [("dl_id", b"d1"), ("dl_reason", b"invalid"), ("dl_service", b"referral"), ("ce_id", b"e1")]
+            value = msgspec.json.encode({"referral_id": 5, "replaces": OTHER})
+            await one.reads([Record("dead-letters", REFERRAL.encode(), value, headers)])
+        one.written.clear()
+        before = REGISTRY.get_sample_value("lahete_denied_looks_total", labels) or 0
+        method = "POST" if action in {"redrive", "discard"} else "GET"
+        answers = [await one.client.request(method, path, headers=key("/region/07")) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [status] * 3 + [429]
+    if status == 200:
+        assert answers[0].json() == {"deliveries": []}
+    kept = [(look["who"], look["action"], look["allowed"], look["what"]) for look in one.audited()]
+    assert kept == [("/region/07", action, False, what)] * 3 * len(about)
+    assert [look.get("referral_id") for look in one.audited()] == about * 3
+    assert REGISTRY.get_sample_value("lahete_denied_looks_total", labels) == before + 4
+
+
+@pytest.mark.asyncio
+async def test_a_region_that_asks_what_was_delivered_of_its_own_referral_is_not_denied(tmp_path: Path) -> None:
+    async with served("notify", tmp_path) as notify:
+        await notify.told(issued())
+        answer = await notify.asks(f"/v1/deliveries?referral_id={REFERRAL}")
+    assert (answer.status_code, answer.json(), notify.audited()) == (200, {"deliveries": []}, [])
 
 
 def test_a_list_shows_a_referral_anew_to_another_person_or_a_minute_later() -> None:
