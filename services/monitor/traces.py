@@ -6,7 +6,6 @@ Asked by whatever a person holds: the referral's id or its code, an event's id, 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
-from uuid import UUID
 
 import msgspec
 from starlette.requests import Request
@@ -86,7 +85,7 @@ def _concerned(found: Found) -> list[str]:
 
 async def _found(store: Store, asked: str) -> Found:
     """Raises 404."""
-    for id_ in dict.fromkeys((asked, _as_uuid(asked))):
+    for id_ in dict.fromkeys((asked, read_referral_id(asked) or asked)):
         if found := await _of_referral(store, id_) or await _of_letter(store, id_) or await _of_event(store, id_):
             return found
     if (code := read_code(asked)) and (found := await _of_code(store, code)):
@@ -95,14 +94,6 @@ async def _found(store: Store, asked: str) -> Found:
         404,
         f"nothing is known by {asked[:60]!r}: ask by a referral's id or referral_code, an event's id, or a dead letter's",
     )
-
-
-def _as_uuid(asked: str) -> str:
-    """Any spelling of a UUID as ids have it; what is none stays as it is."""
-    try:
-        return str(UUID(asked))
-    except ValueError:
-        return asked
 
 
 async def _of_referral(store: Store, id_: str) -> Found | None:

@@ -1,8 +1,10 @@
 """Who looked at a referral, told to its region; and what one who may not look is answered."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +16,7 @@ import pytest_asyncio
 from aiokafka import ConsumerRecord
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
+from starlette.routing import Route
 
 from services.monitor.looks import ListedLately
 from shared.clock import Clock, real_now
@@ -24,12 +27,21 @@ from shared.contracts.from_outside import Consent, ReferralIssued, ReferralWithd
 from shared.contracts.from_services import AccessRecorded, ReferralOpened
 from shared.engine.batch import Processor
 from shared.engine.publish import Record
+from shared.http.query import taken_by
+from shared.service import routes_of
 from shared.store import Written
 from tests.unit.doors import OPISTO, REGION, Door, key, opened
 
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 UNKNOWN = "8b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 OTHER = "9b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+SPELLINGS = (
+    REFERRAL.upper(),
+    REFERRAL.replace("-", ""),
+    f"{{{REFERRAL}}}",
+    f"urn:uuid:{REFERRAL}",
+    f"URN:UUID:{REFERRAL.upper()}",
+)
 ADDRESS = f"/v1/referrals/{REFERRAL}"
 
 
@@ -200,19 +212,58 @@ async def test_denied_looks_are_bounded_alike_for_what_is_there_and_what_is_not_
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize(
-    "spelled",
-    [
-        REFERRAL.upper(),
-        REFERRAL.replace("-", ""),
-        f"{{{REFERRAL}}}",
-        f"urn:uuid:{REFERRAL}",
-        f"URN:UUID:{REFERRAL.upper()}",
-    ],
-)
+@pytest.mark.parametrize("spelled", SPELLINGS)
 async def test_any_spelling_of_the_id_is_read_in_an_address(referral: Served, spelled: str) -> None:
     answer = await referral.asks(f"/v1/referrals/{quote(spelled)}")
     assert (answer.status_code, answer.json()["referral_id"]) == (200, REFERRAL)
+
+
+def of_a_referral(service: Served) -> list[tuple[str, str]]:
+    """Method and path of every address of a service that is asked about a referral, with a gap for its id."""
+    found = []
+    for route in routes_of(service.wired):
+        assert isinstance(route, Route)
+        path = re.sub(r"\{(referral_id|asked)\}", "{}", route.path)
+        if "referral_id" in taken_by(unwrap(route.endpoint)):
+            path += "?referral_id={}"
+        if "{}" in path:
+            found.append(("POST" if "POST" in (route.methods or ()) else "GET", path))
+    return found
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("service", "who", "addresses"),
+    [
+        ("referral", REGION, 2),
+        ("catalogue", REGION, 1),
+        ("feedback", REGION, 1),
+        ("notify", "ops:anna", 1),
+        ("monitor", "ops:anna", 1),
+    ],
+)
+async def test_at_every_address_every_spelling_of_the_id_is_answered_alike_and_is_the_same_look(
+    tmp_path: Path, service: str, who: str, addresses: int
+) -> None:
+    async with served(service, tmp_path) as one:
+        if service != "monitor":  # it would ask the owner, who is not there, what became of it
+            await one.told(issued())
+        opens = ReferralOpened(referral_id=REFERRAL, region="06", referral_code="X", deadlines=())
+        await one.told(said(opens, "/service/referral"), topic="referral.events")
+        await one.reads([record for record in one.written if record.topic == "notify.events"])
+        found = of_a_referral(one)
+        assert len(found) == addresses
+        for method, path in found:
+            answers = set()
+            for spelled in (REFERRAL, *SPELLINGS):
+                one.written.clear()
+                body = b'{"phase": "before"}' if method == "POST" else b""
+                answer = await one.client.request(method, path.format(quote(spelled)), headers=key(who), content=body)
+                [look] = one.audited()
+                assert (look["referral_id"], look["allowed"]) == (REFERRAL, True)
+                answers.add((answer.status_code, answer.text))
+            assert len(answers) == 1
+            assert REFERRAL in answers.pop()[1]
 
 
 @pytest.mark.asyncio
