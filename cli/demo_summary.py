@@ -8,11 +8,12 @@ from cli import terminal
 from deploy.demo.register import load_opistos
 from deploy.demo.size import Size
 from deploy.demo.stage import KILLED, Told
-from deploy.demo.terms import ON_THE_WAY, terms
+from deploy.demo.terms import STEPS, terms
 from deploy.demo.verdict import LOST, TOO_MUCH, TRUE, Verdict, judge
 
 WIDTH: Final = 80
 _REASONS: Final = 2
+_ON_THE_WAY: Final = ("proposed", "placed", "attended")
 _WORDS: Final = (
     "  applied: took effect; repeated: known already, no effect; refused: at the door",
     "  dead-lettered: kept, with its reason; waiting: for an event it depends on",
@@ -56,11 +57,12 @@ def last_screen(told: Told, size: Size, seconds: float) -> list[str]:
 def _loop(told: Told) -> list[str]:
     loop = told.sight.loop
     stand = terms(loop)
-    way = ", ".join(f"{name} {loop.get(name, 0)}" for name in ON_THE_WAY)
+    issued, closed = loop.get("issued", 0), loop.get("closed", 0)
+    way = ", ".join(f"{loop.get(name, 0)} {STEPS[name]}" for name in _ON_THE_WAY)
     return [
         *(f"{term.count:>5} {term.name:<18}{term.meaning}" for term in stand),
-        f"{sum(term.count for term in stand):>5} in all: each of the {loop.get('issued', 0)} referrals issued, once",
-        f"On the way: {way}",
+        f"{sum(term.count for term in stand):>5} in all: each of {issued} referrals, once; of {closed} the region was told the end",
+        f"Of them {way} to a session",
     ]
 
 

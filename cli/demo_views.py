@@ -10,8 +10,8 @@ from rich.text import Text
 from cli import terminal
 from deploy.demo.look import Sight
 from deploy.demo.size import DAYS
+from deploy.demo.terms import STEPS
 
-STEPS = ("issued", "proposed", "placed", "attended", "completed", "closed")
 _PLAIN_EVERY = 5.0
 _LINES = 5
 
@@ -45,7 +45,7 @@ class PlainView:
             self.say(line)
         elif now - self._last >= _PLAIN_EVERY:
             self._last = now
-            loop = " ".join(f"{name} {sight.loop.get(name, 0)}" for name in STEPS)
+            loop = ", ".join(f"{word} {sight.loop.get(name, 0)}" for name, word in STEPS.items())
             self.say(
                 f"day {sight.day:4.1f}  {pace(sight)}  sent {sight.sent}  {sight.a_second:.0f} events/s  {loop}"
                 f"  dead letters {sight.dead.total()}  delay p95 <= {milliseconds(sight.p95_ms)}"
@@ -102,9 +102,9 @@ class LiveView:
 def _loop(sight: Sight) -> Table:
     loop = Table("", "referrals", "", box=None, pad_edge=False)
     most = max(1, int(sight.loop.get("issued", 0)))
-    for name in STEPS:
+    for name, word in STEPS.items():
         count = int(sight.loop.get(name, 0))
-        loop.add_row(name, str(count), Text("█" * round(40 * count / most), style="cyan"))
+        loop.add_row(word, str(count), Text("█" * round(40 * count / most), style="cyan"))
     return loop
 
 

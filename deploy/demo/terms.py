@@ -15,18 +15,25 @@ MEANING: Final[Mapping[str, str]] = {
     "unknown": "chose what nobody had published",
     "never_attended": "had a place, came to no session",
     "not_recorded": "had a place; the opisto did not record who came",
-    "lapsed": "lapsed, and was erased afterwards",
+    "lapsed": "ran out of time, and was erased afterwards",
 }
 """Of each end that a loop report counts."""
 OPEN: Final[Mapping[str, str]] = {
-    "matching": "to be matched",
+    "matching": "matching",
     "choice": "choosing",
-    "place": "waiting",
+    "place": "no place yet",
     "attendance": "placed",
 }
 """Of each stage in which a referral is open."""
-ON_THE_WAY: Final = ("proposed", "placed", "attended", "completed", "closed")
-"""How far they came, and closed: the one who referred was told the end."""
+STEPS: Final[Mapping[str, str]] = {
+    "issued": "issued",
+    "proposed": "were offered activities",
+    "placed": "had a place",
+    "attended": "came",
+    "completed": "completed",
+    "closed": "end told to the region",
+}
+"""Of each count of how far they came: other words than the ends have, of which one is `closed` too."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from deploy.demo.ledger import Balance
 from deploy.demo.look import Sight
 from deploy.demo.size import DAYS, Size
 from deploy.demo.stage import Made, Told
-from deploy.demo.terms import MEANING, OPEN, terms
+from deploy.demo.terms import MEANING, OPEN, STEPS, terms
 from deploy.demo.verdict import LOST, TOO_MUCH, TRUE, Course
 from services.feedback.reports import LOST as LOST_IN_REPORT
 from services.feedback.reports import OPEN as OPEN_IN_REPORT
@@ -61,6 +61,19 @@ def test_every_word_of_the_loop_report_has_a_meaning() -> None:
     """A report that gains a word would have a term that nobody reads."""
     assert {why for whys in LOST_IN_REPORT.values() for why in whys} | {"completed", "withdrawn"} == set(MEANING)
     assert set(OPEN_IN_REPORT) == set(OPEN)
+
+
+def test_no_word_for_how_far_they_came_is_also_one_for_where_they_stand() -> None:
+    """`closed` is in the loop report who was told the end, and who chose when enrolment was over."""
+    assert set(MEANING) & set(STEPS.values()) == {"completed"}
+    screen = last_screen(_told(), Size(), 90)
+    assert [line for line in screen if "closed" in line] == ["    5 closed            chose when enrolment was over"]
+    assert [line for line in screen if "waiting" in line] == [
+        "  + 50 waiting = 5000; sent 5000",
+        "  dead-lettered: kept, with its reason; waiting: for an event it depends on",
+    ]
+    assert " 1000 in all: each of 1000 referrals, once; of 900 the region was told the end" in screen
+    assert "Of them 940 were offered activities, 640 had a place, 600 came to a session" in screen
 
 
 def test_a_reader_can_add_up_the_terms_as_they_are_printed() -> None:
