@@ -52,6 +52,18 @@ def about(rng: Random, first: Step, source: str, name: str, data: Mapping[str, A
     return step(one, **({"history_of": subject_of(first)} | expected))
 
 
+def answers(issued: Step) -> dict[str, Any]:
+    """A participant's, told on the phone: the data of FeedbackSubmitted."""
+    return {
+        "about": {"kind": "referral", "id": subject_of(issued)},
+        "respondent": "participant",
+        "phase": "before",
+        "instrument": "experience_v1",
+        "answers": {"satisfaction": 4, "recommend": 9},
+        "channel": "phone",
+    }
+
+
 def subject_of(one: Step) -> str:
     """Whose referral it concerns."""
     return str(one.event["subject"])

@@ -395,6 +395,11 @@ def step(event: Mapping[str, Any], *, by: str = "", refused: bool = False, **exp
 
 def told(stage: Stage, who: str, name: str) -> Counter[str]:
     """How often a recipient's feed holds each id of a class."""
+    return Counter(one["id"] for one in feed(stage, who) if one["type"].split(".")[2] == name)
+
+
+def feed(stage: Stage, who: str) -> list[dict[str, Any]]:
+    """All that a recipient is told, to the end."""
     events: list[dict[str, Any]] = []
     after = "0"
     while page := stage.ask("notify", f"/v1/feed?after={after}&limit=500", who).json():
@@ -402,4 +407,4 @@ def told(stage: Stage, who: str, name: str) -> Counter[str]:
         if not page["events"] or page["next"] == after:
             break
         after = page["next"]
-    return Counter(one["id"] for one in events if one["type"].split(".")[2] == name)
+    return events

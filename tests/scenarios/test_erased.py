@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
@@ -12,7 +12,7 @@ from tests.integration.road import OPISTO, event, kafka_headers_of, published
 from tests.integration.road import issued as a_wish
 from tests.scenarios.journeys import ON_KAFKA, Step
 from tests.scenarios.oracle import Expected
-from tests.scenarios.referrals import about, seeded, subject_of
+from tests.scenarios.referrals import about, answers, seeded, subject_of
 from tests.scenarios.send import Sender
 from tests.scenarios.stage import Stage, step
 from tests.scenarios.table import scenario
@@ -81,17 +81,6 @@ def life(stage: Stage, issued: Step, course: str) -> Iterator[Step]:
     yield about(stage.rng, issued, OPISTO, "EnrolmentConfirmed", here, history_of=None)
     yield about(stage.rng, issued, OPISTO, "ActivityAttended", {**here, "session_id": "1"}, history_of=None)
     yield over_http(about(stage.rng, issued, ON_KAFKA, "FeedbackSubmitted", answers(issued), history_of=None))
-
-
-def answers(issued: Step) -> dict[str, Any]:
-    return {
-        "about": {"kind": "referral", "id": subject_of(issued)},
-        "respondent": "participant",
-        "phase": "before",
-        "instrument": "experience_v1",
-        "answers": {"satisfaction": 4, "recommend": 9},
-        "channel": "phone",
-    }
 
 
 async def afterwards(stage: Stage, sender: Sender, issued: Step, course: str) -> None:
