@@ -24,6 +24,7 @@ from tests.integration.engine_on_kafka import (
     sent,
 )
 from tests.integration.engine_world import NOW, TERM, World, issue
+from tests.integration.librdkafka import written
 from tests.integration.running import PATIENCE
 from tests.wire import CODECS, Wire, Wired, issued, produce
 
@@ -121,13 +122,7 @@ class Sender:
 
     def writes(self, *numbers: int, then: Callable[[Producer], None] = lambda _: None) -> None:
         self.producer.begin_transaction()
-        for number in numbers:
-            one = issued(number)
-            headers: list[tuple[str, str | bytes | None]] = [
-                ((name or b"").decode(), value) for name, value in one.headers
-            ]
-            self.producer.produce(OWN, key=one.key, value=one.value, headers=headers)
-        self.producer.flush(PATIENCE)
+        written(self.producer, OWN, [issued(number) for number in numbers])
         then(self.producer)
 
 

@@ -1,0 +1,85 @@
+"""A partner's client that is librdkafka, as confluent-kafka brings it: what it writes, with transactions and without."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from shared.cluster import Cluster
+from tests.integration.running import PATIENCE
+from tests.wire import Wired
+
+
+class Ending(Enum):
+    """Of a transaction; `NONE` is none at all, `OPEN` is committed when all else is done."""
+
+    NONE = "none"
+    COMMITTED = "committed"
+    ABORTED = "aborted"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records that it writes at once."""
+
+    records: Sequence[Wired]
+    codec: str
+    ending: Ending
+
+
+class Client:
+    """Producers of one sender, each made at its first use: codec and transaction belong to a producer as a whole."""
+
+    def __init__(self, broker: Cluster, topic: str) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._producers: dict[tuple[str, Ending], Producer] = {}
+        self._open: list[Producer] = []
+
+    def writes(self, batch: Batch) -> list[int]:
+        """The offsets that its records have."""
+        producer = self._producer(batch.codec, batch.ending)
+        if batch.ending is not Ending.NONE:
+            producer.begin_transaction()
+        offsets = written(producer, self._topic, batch.records)
+        if batch.ending is Ending.COMMITTED:
+            producer.commit_transaction(PATIENCE)
+        if batch.ending is Ending.ABORTED:
+            producer.abort_transaction(PATIENCE)
+        if batch.ending is Ending.OPEN:
+            self._open.append(producer)
+        return offsets
+
+    def commits(self) -> None:
+        """What it has left open."""
+        while self._open:
+            self._open.pop().commit_transaction(PATIENCE)
+
+    def _producer(self, codec: str, ending: Ending) -> Producer:
+        if (known := self._producers.get((codec, ending))) is not None:
+            return known
+        options = {"bootstrap.servers": self._broker.bootstrap, "compression.type": codec}
+        if ending is Ending.NONE:
+            made = Producer(options)
+        else:
+            made = Producer({**options, "transactional.id": f"{self._topic}-{codec}-{ending.value}"})
+            made.init_transactions(PATIENCE)
+        self._producers[codec, ending] = made
+        return made
+
+
+def written(producer: Producer, topic: str, records: Sequence[Wired]) -> list[int]:
+    """The offsets of what it has written to the topic's one partition."""
+    offsets: list[int] = []
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        assert error is None, error
+        offsets.append(message.offset() or 0)
+
+    for one in records:
+        headers: list[tuple[str, str | bytes | None]] = [((name or b"").decode(), value) for name, value in one.headers]
+        producer.produce(topic, key=one.key, value=one.value, headers=headers, on_delivery=delivered)
+    assert producer.flush(PATIENCE) == 0
+    return offsets
