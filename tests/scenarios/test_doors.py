@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -16,6 +16,8 @@ from tests.scenarios.send import Sender
 from tests.scenarios.stage import Stage
 from tests.scenarios.table import ALL, scenario
 
+OPENED = {"LAHETE_EVENTS_A_MINUTE": "15000"}
+"""A quarter of what is usual: thirty wide batches, which the slowest machine reads while the attack lasts."""
 HONEST: Final = 400 if ALL else 100
 A_SECOND: Final = 20
 SLOW: Final = 100
@@ -24,6 +26,8 @@ MOST_OF_A_HEAD: Final = 16 * 1024 * 1024
 """Bytes after which an endless head that nobody refused is given up."""
 STILL_OPEN, CUT_OFF, NO_ANSWER = 0, -1, -2
 """Beside the statuses that were told."""
+Told = defaultdict[str, Counter[int]]
+"""How often whom was told what: by attack and status."""
 GROWTH_MB: Final = 150
 ATTACKED: Final = ("referral", "catalogue", "feedback")
 MIB: Final = 1024 * 1024
@@ -34,12 +38,13 @@ def test_an_attack_on_the_doors_leaves_the_road_open(stage: Stage) -> None:
     """A hundred connections send their heads a byte at a time, eight send heads without an end, two partners send batches
     that are wide, deep, packed or broken without a pause, and somebody without a key asks for everything.
 
-    Meanwhile referrals are issued at the same doors, each of which is taken and opened, by the oracle. The slow are let
-    go, the endless are told 431, those without a key 401, and no service answers 500 or grows by more than a bound.
+    Meanwhile referrals are issued at the same doors, each of which is taken and opened, by the oracle. The slow are told
+    408 and let go, the endless 431, the partners 413 and then 429, those without a key 401; no service answers 500 or
+    grows by more than a bound.
     """
     attacked = {name: stage.memory_mb(name) for name in ATTACKED}
     honest = referrals(stage.rng, HONEST)
-    told: Counter[int] = Counter()
+    told: Told = defaultdict(Counter)
 
     async def play(sender: Sender) -> None:
         async with under_attack(stage, told):
@@ -51,30 +56,33 @@ def test_an_attack_on_the_doors_leaves_the_road_open(stage: Stage) -> None:
     stage.play(play)
     sight = stage.judge()
     took = delays(sight, [(one.event["source"], one.event["id"]) for one in honest], "ReferralOpened")
-    print(f"told {dict(told)}; opened: p99 {percentile(took, 0.99):.2f} s")
-    assert told[httpx.codes.INTERNAL_SERVER_ERROR] == 0
-    assert told[CUT_OFF] + told[431] >= ENDLESS
-    assert told[431] > 0
-    assert told[httpx.codes.UNAUTHORIZED] > 0
-    assert told[httpx.codes.REQUEST_ENTITY_TOO_LARGE] + told[httpx.codes.TOO_MANY_REQUESTS] > 0
-    assert told[STILL_OPEN] == 0, "slow connections that nobody let go"
+    for attack, counts in told.items():
+        print(f"{attack} were told {dict(counts)}")
+    print(f"opened: p99 {percentile(took, 0.99):.2f} s")
+    assert told["slow heads"] == {408: SLOW}
+    assert told["endless heads"].keys() <= {431, CUT_OFF}
+    assert told["endless heads"][431] > 0
+    assert told["wide batches"][413] > 0
+    assert told["wide batches"][429] > 0
+    assert told["without a key"][401] > 0
+    assert sum(counts[500] for counts in told.values()) == 0
     grown = {name: stage.memory_mb(name) - before for name, before in attacked.items()}
     assert max(grown.values()) < GROWTH_MB, grown
 
 
 @asynccontextmanager
-async def under_attack(stage: Stage, told: Counter[int]) -> AsyncIterator[None]:
+async def under_attack(stage: Stage, told: Told) -> AsyncIterator[None]:
     """Until what is inside is done; the slow and the endless are waited for."""
     over = asyncio.Event()
     urls = [stage.place.urls[name] for name in ATTACKED]
     async with httpx.AsyncClient(timeout=20) as http, asyncio.TaskGroup() as attack:
         for number in range(SLOW):
-            attack.create_task(slow_head(urls[number % len(urls)], told))
+            attack.create_task(slow_head(urls[number % len(urls)], told["slow heads"]))
         for number in range(ENDLESS):
-            attack.create_task(endless_head(urls[number % len(urls)], told))
+            attack.create_task(endless_head(urls[number % len(urls)], told["endless heads"]))
         for who in ("/region/01", "/opisto/1.2.246.562.10.12810669445"):
-            attack.create_task(wide_batches(http, urls[0], stage.place.keys[who], who, told, over))
-        attack.create_task(without_a_key(http, urls, told, over))
+            attack.create_task(wide_batches(http, urls[0], stage.place.keys[who], who, told["wide batches"], over))
+        attack.create_task(without_a_key(http, urls, told["without a key"], over))
         try:
             yield
         finally:
@@ -92,10 +100,9 @@ async def slow_head(url: str, told: Counter[int]) -> None:
             await writer.drain()
             if await asyncio.wait([answered], timeout=0.5) and answered.done():
                 break
-    if not answered.done():
-        told[STILL_OPEN] += 1
+    was_let_go = answered.done()
     writer.close()
-    told[await _status(answered)] += 1
+    told[await _status(answered) if was_let_go else STILL_OPEN] += 1
 
 
 async def endless_head(url: str, told: Counter[int]) -> None:
