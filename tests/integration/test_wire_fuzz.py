@@ -39,12 +39,14 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 """What librdkafka takes for a name."""
 
 
-def junk(names: st.SearchStrategy[bytes], **more: st.SearchStrategy[int]) -> st.SearchStrategy[list[Wired]]:
+def junk(
+    names: st.SearchStrategy[bytes], values: st.SearchStrategy[bytes], **more: st.SearchStrategy[int]
+) -> st.SearchStrategy[list[Wired]]:
     """Records that are no events."""
     one = st.builds(
         Wired,
         key=st.none() | ANY_BYTES,
-        value=st.none() | ANY_BYTES | st.just(bytes(200_000)),
+        value=st.none() | values,
         headers=st.lists(st.tuples(names, st.none() | ANY_BYTES), max_size=4),
         **more,
     )
@@ -60,11 +62,12 @@ def referrals(names: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[Wired]]
 
 def by_client(ending: Ending) -> st.SearchStrategy[Batch]:
     """What librdkafka writes at once."""
-    both = st.tuples(junk(TEXTS), referrals(TEXTS)).map(lambda two: [*two[0], *two[1]])
-    return st.builds(Batch, junk(TEXTS) | referrals(TEXTS) | both, st.sampled_from([*CODECS]), st.just(ending))
+    no_events, events = junk(TEXTS, ANY_BYTES), referrals(TEXTS)
+    both = st.tuples(no_events, events).map(lambda two: [*two[0], *two[1]])
+    return st.builds(Batch, no_events | events | both, st.sampled_from([*CODECS]), st.just(ending))
 
 
-SOME = junk(NAMES, time=st.integers(-(2**31), 2**31))
+SOME = junk(NAMES, ANY_BYTES | st.just(bytes(200_000)), time=st.integers(-(2**31), 2**31))
 REFERRALS = referrals(NAMES)
 CLOCKS = st.sampled_from([0, -1, 1_790_000_000_000, 1_790_000_000_000_000, 2**63 - 1, -(2**63)])
 SAID = st.none() | st.integers(-3, 6) | st.sampled_from([2**31 - 1, -(2**31), 2**62])
