@@ -140,5 +140,6 @@ def _counted(stage: Stage, name: str, outcome: str) -> float:
 
 def _letters_of(stage: Stage, steps: Sequence[Step], count: int) -> dict[str, str] | None:
     ids = {one.event["id"] for one in steps}
-    found = {one["event_id"]: one["dl_id"] for one in stage.dead_letters(state="open") if one["event_id"] in ids}
+    open_ = (one for one in stage.dead_letters() if one["state"] == "open")
+    found = {one["event_id"]: one["dl_id"] for one in open_ if one["event_id"] in ids}
     return found if len(found) == count else None
