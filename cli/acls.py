@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 from cli import terminal
 from cli.options import DEFAULT_DIR, Dir, Json
-from deploy.embedded.state import Folder, granted
 from deploy.kafka.acls import commands, of_senders, of_services, of_staff
+from deploy.local.state import Folder, granted
 
 
 def acls(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:

@@ -10,11 +10,11 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.failure import VerbError
-from deploy.embedded.keys import OPS, read_keys
-from deploy.embedded.state import Folder, Run, read_run
 from deploy.kafka.acls import SETUP
-from shared.cluster import Cluster
-from shared.settings import PREFIX, PlatformSettings, read
+from deploy.local.keys import OPS, read_keys
+from deploy.local.state import Folder, Run, read_run
+from shared.kafka.cluster import Cluster
+from shared.process.settings import PREFIX, PlatformSettings, read
 
 _SECONDS: Final = 15.0
 

@@ -12,13 +12,13 @@ import typer
 from cli import demo_summary, terminal
 from cli.demo_views import LiveView, PlainView
 from cli.options import Json
-from deploy.demo.play import play
-from deploy.demo.size import Size
-from deploy.demo.stage import NoReckoningError, Told
-from deploy.demo.verdict import TOO_MUCH
-from deploy.embedded.foreground import listening
-from deploy.embedded.state import Folder, read_run
+from demo.play import play
+from demo.size import Size
+from demo.stage import NoReckoningError, Told
+from demo.verdict import TOO_MUCH
 from deploy.engines import Engine
+from deploy.local.foreground import listening
+from deploy.local.state import Folder, read_run
 
 _ASKED_EVERY = 0.1
 

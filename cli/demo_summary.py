@@ -5,11 +5,11 @@ from collections import Counter
 from typing import Any, Final
 
 from cli import terminal
-from deploy.demo.register import load_opistos
-from deploy.demo.size import Size
-from deploy.demo.stage import KILLED, Told
-from deploy.demo.terms import STEPS, terms
-from deploy.demo.verdict import LOST, TOO_MUCH, TRUE, Verdict, judge
+from demo.register import load_opistos
+from demo.size import Size
+from demo.stage import KILLED, Told
+from demo.terms import STEPS, terms
+from demo.verdict import LOST, TOO_MUCH, TRUE, Verdict, judge
 
 WIDTH: Final = 80
 _REASONS: Final = 2

@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import terminal
-from deploy.demo.look import Sight
-from deploy.demo.size import DAYS
-from deploy.demo.terms import STEPS
+from demo.look import Sight
+from demo.size import DAYS
+from demo.terms import STEPS
 
 _PLAIN_EVERY = 5.0
 _LINES = 5

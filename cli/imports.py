@@ -11,10 +11,10 @@ import typer
 from cli import terminal
 from cli.emit import STANDARD_INPUT, File, send
 from cli.failure import VerbError
-from cli.linked_events import Refusal, convert
-from cli.linked_events_fields import shown
 from cli.options import DEFAULT_DIR, Dir
-from deploy.embedded.state import Folder, read_run
+from deploy.local.state import Folder, read_run
+from edges.linked_events.fields import shown
+from edges.linked_events.read import Refusal, convert
 
 app = typer.Typer(no_args_is_help=True, help="Turn what others publish into our events.")
 

@@ -8,11 +8,11 @@ from cli import terminal
 from cli.ask import cluster_of, kafka_named
 from cli.failure import VerbError
 from cli.options import DEFAULT_DIR, Dir, Json
-from deploy.embedded import keys
-from deploy.embedded.key_changes import tell_changes
-from deploy.embedded.state import Folder, open_folder, read_run
-from shared.cluster import Cluster
-from shared.engine.publish import BrokerUnavailable
+from deploy.local import keys
+from deploy.local.key_changes import tell_changes
+from deploy.local.state import Folder, open_folder, read_run
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import BrokerUnavailable
 
 app = typer.Typer(no_args_is_help=True, help="Who may send and ask.")
 

@@ -3,7 +3,7 @@
 from cli import terminal
 from cli.failure import VerbError
 from deploy.kafka.logins import ADMIN, LOGINS, LoginsError, apply_logins
-from shared.settings import PlatformSettings, read
+from shared.process.settings import PlatformSettings, read
 
 
 def logins() -> None:

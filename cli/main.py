@@ -28,10 +28,10 @@ from cli import (
     trace,
 )
 from cli.failure import VerbError
-from deploy.embedded.control import EmbeddedBrokerError
-from deploy.embedded.state import EmbeddedError
+from deploy.embedded_broker.control import EmbeddedBrokerError
 from deploy.java.jars import JavaError
 from deploy.kafka.topics import TopicsError
+from deploy.local.state import EmbeddedError
 
 app = typer.Typer(
     name="lahete",

@@ -7,7 +7,7 @@ import typer
 from cli import terminal
 from cli.ask import running
 from cli.options import DEFAULT_DIR, Dir
-from deploy.embedded.restart import instances_of, restart
+from deploy.local.restart import instances_of, restart
 
 
 def restart_(

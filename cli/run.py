@@ -12,13 +12,13 @@ import typer
 from cli import terminal
 from cli.failure import VerbError
 from cli.options import DEFAULT_DIR, Dir
-from deploy.embedded import foreground
-from deploy.embedded.control import REPOSITORY
-from deploy.embedded.state import Folder, Run, open_folder, read_run
+from deploy.embedded_broker.control import REPOSITORY
 from deploy.engines import Engine
+from deploy.local import foreground
+from deploy.local.state import Folder, Run, open_folder, read_run
 from shared.contracts.topics import SERVICES
 from shared.private import open_private
-from shared.settings import PlatformSettings, read
+from shared.process.settings import PlatformSettings, read
 
 HIGHEST_BASE = 65_531
 MOST_INSTANCES = 32

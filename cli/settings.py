@@ -11,7 +11,7 @@ from services.feedback.settings import FeedbackSettings
 from services.monitor.settings import MonitorSettings
 from services.notify.settings import NotifySettings
 from services.referral.settings import ReferralSettings
-from shared.settings import PlatformSettings, documented
+from shared.process.settings import PlatformSettings, documented
 
 OF_SERVICE: dict[str, type[BaseSettings]] = {
     "referral": ReferralSettings,

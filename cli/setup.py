@@ -10,19 +10,19 @@ from cli import terminal
 from cli.failure import VerbError
 from cli.key import tell
 from cli.settings import OF_SERVICE
-from deploy.embedded.keys import check_nothing_is_plain, holders, know_monitors_key, make_keys, make_monitors_key
-from deploy.embedded.state import Folder, granted, open_folder
 from deploy.kafka.acls import SETUP
 from deploy.kafka.topics import TopicSettings, apply, wanted
+from deploy.local.keys import check_nothing_is_plain, holders, know_monitors_key, make_keys, make_monitors_key
+from deploy.local.state import Folder, granted, open_folder
 from services.catalogue.app import build_app as catalogue
 from services.feedback.app import build_app as feedback
 from services.monitor.app import build_app as monitor
 from services.monitor.settings import MonitorSettings
 from services.notify.app import build_app as notify
 from services.referral.app import build_app as referral
-from shared.engine import ground
-from shared.service import open_store
-from shared.settings import PlatformSettings, read
+from shared.process import preconditions as ground
+from shared.process.run import open_store
+from shared.process.settings import PlatformSettings, read
 
 _BUILD: dict[str, Any] = {
     "referral": referral,

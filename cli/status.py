@@ -9,9 +9,9 @@ from aiokafka.errors import KafkaError
 from cli import terminal
 from cli.ask import ask_monitor, cluster_of, running
 from cli.options import DEFAULT_DIR, Dir, Json
-from deploy.embedded.processes import is_alive, port_of, what_lacks
-from deploy.embedded.state import Run
-from shared.engine.lag import READS, lags
+from deploy.local.processes import is_alive, port_of, what_lacks
+from deploy.local.state import Run
+from shared.kafka.lag import READS, lags
 
 
 def status(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:

@@ -9,13 +9,13 @@ import typer
 from cli import terminal
 from cli.ask import cluster_of
 from cli.options import DEFAULT_DIR, Dir, Json
-from deploy.embedded.keys import check_holder
-from deploy.embedded.state import Folder, grant, granted, open_folder, read_run
 from deploy.engines import make_topic
 from deploy.kafka import topics as kafka_topics
 from deploy.kafka.topics import TopicSettings, wanted
+from deploy.local.keys import check_holder
+from deploy.local.state import Folder, grant, granted, open_folder, read_run
 from shared.contracts.topics import intake_of
-from shared.settings import PlatformSettings, read
+from shared.process.settings import PlatformSettings, read
 
 app = typer.Typer(no_args_is_help=True, help="The topics, and who writes to one of his own.")
 

@@ -10,15 +10,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol, Self
 
-from deploy.embedded.control import BrokerControl, BrokerProcess, start_broker
-from deploy.embedded.processes import Patience, how_it_ended
-from deploy.embedded.state import EmbeddedError, Folder, Run, granted, writing
+from deploy.embedded_broker.control import BrokerControl, BrokerProcess, start_broker
 from deploy.java.jars import classpath
 from deploy.java.servers import JavaServer, KafkaServer, MongoServer
 from deploy.kafka.topics import TopicSettings, apply, wanted
-from shared.cluster import Cluster
+from deploy.local.processes import Patience, how_it_ended
+from deploy.local.state import EmbeddedError, Folder, Run, granted, writing
 from shared.contracts import topics
-from shared.settings import PlatformSettings, read
+from shared.kafka.cluster import Cluster
+from shared.process.settings import PlatformSettings, read
 
 _FOR_TRYING: Final[Mapping[str, str]] = {"LAHETE_ENV": "demo"}
 """Who brings engines of his own has one machine and no partner: demo, unless he says otherwise."""

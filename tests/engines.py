@@ -22,11 +22,11 @@ import pymongo
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.embedded.control import PORT_FILE, BrokerControl, start_broker
+from deploy.embedded_broker.control import PORT_FILE, BrokerControl, start_broker
 from deploy.java.jars import JavaError, classpath
 from deploy.java.servers import JavaServer, KafkaServer, MongoServer
-from shared.cluster import Cluster
-from shared.engine.publish import MAX_REQUEST_BYTES
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import MAX_REQUEST_BYTES
 from shared.store import Store
 from shared.store.mongo import Driver, MongoStore
 from shared.store.sqlite import SqliteStore

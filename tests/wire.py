@@ -14,8 +14,8 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c
 
-from shared.cluster import Cluster
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.kafka.cluster import Cluster
 from tests.integration.engine_world import NOW, REGION, issue
 
 CODECS: Final[dict[str, tuple[int, Callable[[bytes], bytes]]]] = {

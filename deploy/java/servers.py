@@ -16,7 +16,7 @@ from typing import Final, Self
 from uuid import uuid4
 
 from deploy.java.jars import HERE, JavaError, classpath, java
-from shared.cluster import Cluster
+from shared.kafka.cluster import Cluster
 from shared.private import CHILDREN_UMASK, make_private_folder, open_private, write_private
 
 HOST: Final = "127.0.0.1"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from shared.contracts import topics
-from shared.engine.lag import TOPICS_OF
+from shared.kafka.lag import TOPICS_OF
 
 Kind = Literal["topic", "group"]
 Operation = Literal["Read", "Write", "Describe", "Create", "Alter", "AlterConfigs", "DescribeConfigs"]

@@ -24,8 +24,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from deploy.kafka.acls import SETUP, Acl, of_services, of_staff
-from shared.cluster import Cluster
 from shared.contracts import topics
+from shared.kafka.cluster import Cluster
 
 ADMIN: Final = "admin"
 """The login that makes the others; Kafka's own configuration has its password."""

@@ -14,11 +14,11 @@ from aiokafka.errors import KafkaError, for_code
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.cluster import Cluster
 from shared.contracts import topics
-from shared.engine.publish import MAX_REQUEST_BYTES
-from shared.reach import why_not
-from shared.settings import PREFIX, Duration
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import MAX_REQUEST_BYTES
+from shared.kafka.reach import why_not
+from shared.process.settings import PREFIX, Duration
 
 _OWN_MESSAGE: Final = 1024 * 1024  # an event is at most 64 KiB; what is larger by far could not be dead-lettered whole
 _DAY: Final = timedelta(days=1)

@@ -2,7 +2,7 @@
 
 from services.catalogue import api, handlers
 from services.catalogue.settings import CatalogueSettings
-from shared.service import App
+from shared.process.run import App
 
 
 def build_app(settings: CatalogueSettings) -> App:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from shared.settings import Duration, PlatformSettings
+from shared.process.settings import Duration, PlatformSettings
 
 
 class CatalogueSettings(PlatformSettings):

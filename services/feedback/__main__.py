@@ -2,8 +2,8 @@
 
 from services.feedback.app import build_app
 from services.feedback.settings import FeedbackSettings
-from shared.service import run
-from shared.settings import read
+from shared.process.run import run
+from shared.process.settings import read
 
 if __name__ == "__main__":
     run(build_app(read(FeedbackSettings)))

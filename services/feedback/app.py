@@ -2,7 +2,7 @@
 
 from services.feedback import api, handlers
 from services.feedback.settings import FeedbackSettings
-from shared.service import App
+from shared.process.run import App
 
 
 def build_app(settings: FeedbackSettings) -> App:

@@ -4,8 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from shared.addresses import without_secrets
-from shared.settings import PlatformSettings
+from shared.process.addresses import without_secrets
+from shared.process.settings import PlatformSettings
 
 
 class FeedbackSettings(PlatformSettings):

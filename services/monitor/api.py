@@ -19,7 +19,6 @@ from shared.contracts.errors import EventError, Problem
 from shared.contracts.fields import Sender
 from shared.contracts.identity import derived_id
 from shared.contracts.registry import CLASSES
-from shared.engine.lag import lags
 from shared.engine.model import Document
 from shared.http.body import read_json
 from shared.http.intake import must_be_open, write
@@ -27,6 +26,7 @@ from shared.http.keys import must_be, role_of, who_asks
 from shared.http.outcomes import MAX_ASKED, MAX_QUESTION
 from shared.http.problems import ProblemError, problem_of
 from shared.http.query import takes
+from shared.kafka.lag import lags
 from shared.store import Store
 
 OWN: Final = "/service/monitor"

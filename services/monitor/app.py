@@ -4,7 +4,7 @@ from services.monitor import api, handlers
 from services.monitor.looks import ListedLately
 from services.monitor.owners import Owners
 from services.monitor.settings import MonitorSettings
-from shared.service import App
+from shared.process.run import App
 
 
 def build_app(settings: MonitorSettings) -> App:

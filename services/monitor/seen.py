@@ -23,7 +23,7 @@ from shared.contracts.personal_identity import mask, mask_bytes
 from shared.contracts.referral_code import digest_of
 from shared.engine.model import Original, Table
 from shared.engine.receive import Arrival, route
-from shared.engine.when import came_at
+from shared.kafka.when import came_at
 
 ACTED_ON: Final = frozenset(
     {

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.addresses import without_secrets
-from shared.settings import PlatformSettings
+from shared.process.addresses import without_secrets
+from shared.process.settings import PlatformSettings
 
 _Url = Annotated[str, without_secrets("the monitor's key belongs in the file that LAHETE_SERVICE_KEY_FILE names")]
 

@@ -2,7 +2,7 @@
 
 from services.notify import api, handlers
 from services.notify.settings import NotifySettings
-from shared.service import App
+from shared.process.run import App
 
 
 def build_app(settings: NotifySettings) -> App:

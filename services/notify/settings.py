@@ -1,6 +1,6 @@
 """Notify's settings: none of its own while the feed is the only channel."""
 
-from shared.settings import PlatformSettings
+from shared.process.settings import PlatformSettings
 
 
 class NotifySettings(PlatformSettings):

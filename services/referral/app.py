@@ -3,7 +3,7 @@
 from services.referral import api, handlers
 from services.referral.settings import ReferralSettings
 from shared.http.rates import Rate
-from shared.service import App
+from shared.process.run import App
 
 
 def build_app(settings: ReferralSettings) -> App:

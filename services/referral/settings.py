@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from services.referral.view import Durations
-from shared.settings import Duration, PlatformSettings
+from shared.process.settings import Duration, PlatformSettings
 
 
 class ReferralSettings(PlatformSettings):

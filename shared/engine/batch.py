@@ -27,9 +27,9 @@ from shared.engine.documents import decoder_of, read
 from shared.engine.forged import Forgeries
 from shared.engine.fuse import At, Failure, Fuse, FuseOpen, origin_of
 from shared.engine.model import Decision, Document, Handler, Kind, Out, OutBlank, OutRow, Rejected, Table, Waits
-from shared.engine.publish import Publisher
-from shared.engine.publish import record_of as kafka_record
 from shared.engine.receive import HANDLER_FAILED, Arrival, read_again, receive, route, unread
+from shared.kafka.producer import Publisher
+from shared.kafka.producer import record_of as kafka_record
 from shared.store import Row, Store, StoreUnavailable, Unsaveable, Written
 
 MAX_DOCUMENT_BYTES: Final = 12 * 1024 * 1024  # MongoDB takes 16 MiB of BSON

@@ -19,7 +19,7 @@ from shared.contracts.personal_identity import MOST_SEARCHED, bytes_hide_a_code,
 from shared.contracts.registry import CLASSES, EventClass, class_of
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import Decision, Handler, Original, Table
-from shared.engine.raw import Unreadable
+from shared.kafka.raw import Unreadable
 
 OWNER_OF_THE_UNREADABLE = "referral"
 HANDLER_FAILED: Final = "handler_failed"

@@ -16,7 +16,6 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from shared.clock import Clock
-from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.from_services import DeadlinePassed
@@ -24,10 +23,11 @@ from shared.contracts.identity import deadline_id
 from shared.engine import metrics
 from shared.engine.batch import Processor
 from shared.engine.documents import decoder_of, read
-from shared.engine.lag import partitions_read
 from shared.engine.loop import Loop
 from shared.engine.model import Document, Due, Kind
-from shared.engine.publish import BrokerUnavailable, Publisher, Record
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import partitions_read
+from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 from shared.store import Row, StoreUnavailable
 
 OUTBOX_AGE: Final = 2.0

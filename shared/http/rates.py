@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.http.problems import ProblemError
-from shared.settings import PlatformSettings
+from shared.process.settings import PlatformSettings
 
 _MINUTE: Final = 60.0
 _MOST: Final = 10_000

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Network, ip_address
 from typing import Protocol
 
-from shared.settings import PlatformSettings
+from shared.process.settings import PlatformSettings
 
 
 @dataclass(frozen=True)

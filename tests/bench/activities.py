@@ -22,20 +22,20 @@ from uuid import uuid4
 import msgspec
 from aiokafka import ConsumerRecord
 
-from deploy.demo.people import people
-from deploy.demo.programme import programme
-from deploy.demo.register import load_opistos
-from deploy.embedded.control import start_broker
+from demo.people import people
+from demo.programme import programme
+from demo.register import load_opistos
+from deploy.embedded_broker.control import start_broker
 from services.catalogue.handlers import table
 from shared.clock import Clock
-from shared.cluster import Cluster
 from shared.contracts import topics
 from shared.contracts.envelope import Event, Raw, decode, written
 from shared.contracts.from_outside import ActivityPublished
 from shared.contracts.from_services import PlaceRequested
 from shared.engine.batch import Processor
 from shared.engine.model import Decision, Document, Table
-from shared.engine.publish import Publisher
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import Publisher
 from shared.store import Row
 from shared.store.sqlite import SqliteStore
 from tests.bench.effort import Effort, turned

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import psutil
 
-from shared.cluster import Cluster
+from shared.kafka.cluster import Cluster
 from tests.bench.grounds import Ground
 from tests.bench.runs import Failed, command
 

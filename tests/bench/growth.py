@@ -18,7 +18,7 @@ import msgspec
 
 from shared.contracts import topics
 from shared.engine.model import Document, Seen
-from shared.engine.publish import Record
+from shared.kafka.producer import Record
 from shared.store.sqlite import SqliteStore
 from tests.bench.effort import Effort, turned
 from tests.bench.grounds import EMBEDDED, TOPICS

@@ -15,9 +15,9 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from shared.cluster import Cluster
 from shared.contracts.topics import INTAKE_HTTP, events_of
-from shared.engine.publish import Publisher, Record
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import Publisher, Record
 from tests.bench.effort import Effort, in_rounds
 from tests.bench.grounds import GROUNDS, Ground
 from tests.bench.platform import Running, platform, written

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from shared.cluster import Cluster
 from shared.contracts.topics import SERVICES
-from shared.engine.lag import LagReader
-from shared.engine.publish import Publisher
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import LagReader
+from shared.kafka.producer import Publisher
 from tests.bench.child import Child
 from tests.bench.effort import Effort
 from tests.bench.goals import MILLION

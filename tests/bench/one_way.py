@@ -27,7 +27,6 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared.clock import Clock
-from shared.cluster import Cluster
 from shared.contracts import from_services as services
 from shared.contracts import topics
 from shared.contracts.envelope import Event, kafka_headers
@@ -35,7 +34,8 @@ from shared.contracts.from_outside import ReferralIssued
 from shared.engine.batch import Batch, Processor
 from shared.engine.loop import MAX_RECORDS, Loop
 from shared.engine.model import Decision, Follow, Handler, Kind, Table
-from shared.engine.publish import Publisher, Record
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import Publisher, Record
 from shared.store import Collection, Index, Row, Store
 from shared.store.sqlite import SqliteStore
 

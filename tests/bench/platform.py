@@ -15,13 +15,13 @@ import pymongo
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 
-from deploy.embedded.keys import read_keys
-from deploy.embedded.state import Run, open_folder, read_run
-from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Engine
-from shared.cluster import Cluster
+from deploy.local.keys import read_keys
+from deploy.local.state import Run, open_folder, read_run
+from deploy.local.supervisor import Supervisor
 from shared.contracts.topics import SERVICES, platform_topics
-from shared.engine.lag import partitions_read
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import partitions_read
 from tests.bench.grounds import EMBEDDED, Ground
 from tests.bench.results import say
 from tests.engines import _only, address_of, kafka, mongodb

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from shared.contracts.envelope import kafka_headers
 from shared.contracts.topics import INTAKE_HTTP, intake_of
-from shared.engine.publish import Record
+from shared.kafka.producer import Record
 
 DATA = {
     "unit_ref": "unit-1",

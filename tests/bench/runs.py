@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from shared.cluster import Cluster
-from shared.engine.publish import Publisher, Record
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import Publisher, Record
 from tests.bench.grounds import TOPICS, Ground
 from tests.bench.peers.environment import environment, python_of
 from tests.bench.referrals import referral_issued

@@ -11,7 +11,7 @@ from typing import Final
 
 from deploy.java.servers import KafkaServer
 from shared.contracts import topics
-from shared.engine.publish import Publisher, Record
+from shared.kafka.producer import Publisher, Record
 from tests.bench.child import Child, wait_for
 from tests.bench.effort import Effort
 from tests.bench.grounds import KAFKA, TOPICS

@@ -21,9 +21,9 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 
-from shared.cluster import Cluster
-from shared.engine.lag import LagReader, partitions_read
-from shared.engine.publish import Publisher, Record
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import LagReader, partitions_read
+from shared.kafka.producer import Publisher, Record
 from tests.bench.platform import Running, platform
 from tests.bench.referrals import choir, event_record, referral_issued
 

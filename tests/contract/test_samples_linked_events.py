@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cli.linked_events import convert
-from cli.linked_events_themes import THEMES_BY_KEYWORD
+from edges.linked_events.read import convert
+from edges.linked_events.themes import THEMES_BY_KEYWORD
 from shared.contracts.from_outside import ActivityPublished
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "linked_events"
@@ -26,7 +26,7 @@ def sample(name: str) -> Any:
 
 
 def demo_page() -> Any:
-    return json.loads(files("deploy.demo").joinpath("linked_events.json").read_text(encoding="utf-8"))
+    return json.loads(files("demo").joinpath("linked_events.json").read_text(encoding="utf-8"))
 
 
 def taken(document: object) -> tuple[list[ActivityPublished], dict[str, list[str]]]:

@@ -18,7 +18,7 @@ from aiokafka import ConsumerRecord
 
 from shared.contracts import topics
 from shared.engine.batch import Processor
-from shared.engine.publish import BrokerUnavailable, Publisher, Record
+from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 from shared.store import Store, StoreUnavailable
 from shared.store.sqlite import SqliteStore, _Connection
 from tests.integration.engine_world import DUE_EARLY, Wire, World, watched

@@ -8,13 +8,13 @@ from fnmatch import fnmatchcase
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from shared.cluster import Cluster
 from shared.engine.batch import Processor
-from shared.engine.lag import lags
 from shared.engine.loop import Loop
 from shared.engine.model import Table
-from shared.engine.publish import Publisher, Record
 from shared.engine.sweep import Sweeper
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import lags
+from shared.kafka.producer import Publisher, Record
 from tests.integration.engine_process import OPTIONS
 from tests.integration.engine_world import DUE_EARLY, World, watched
 from tests.integration.running import PATIENCE

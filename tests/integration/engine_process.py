@@ -11,11 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from shared.clock import Clock
-from shared.cluster import Cluster
 from shared.engine.batch import Processor
 from shared.engine.loop import Loop
-from shared.engine.publish import Publisher
 from shared.engine.sweep import Sweeper
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import Publisher
 from tests.engines import open_store
 from tests.integration.engine_world import COLLECTION, DIARY, NOW, Given, table
 

@@ -24,7 +24,7 @@ from shared.contracts.fields import Data
 from shared.engine.batch import Batch, Processor
 from shared.engine.documents import decoder_of, read
 from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutBlank, OutRow, Rejected, Table, Waits
-from shared.engine.publish import BrokerUnavailable, Publisher, Record
+from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 from shared.store import Collection, Index, Journal, Row, Store
 from shared.store.interface import Remembered, Scalar, What
 from tests.engines import drop_store, open_store

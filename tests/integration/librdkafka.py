@@ -6,7 +6,7 @@ from enum import Enum
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from shared.cluster import Cluster
+from shared.kafka.cluster import Cluster
 from tests.integration.running import PATIENCE
 from tests.wire import Wired
 

@@ -15,14 +15,14 @@ from uuid import uuid4
 import httpx
 import pymongo
 
-from deploy.embedded.keys import read_keys
-from deploy.embedded.state import grant, open_folder, read_run
-from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Engine
-from shared.cluster import Cluster
+from deploy.local.keys import read_keys
+from deploy.local.state import grant, open_folder, read_run
+from deploy.local.supervisor import Supervisor
 from shared.contracts import topics
 from shared.contracts.envelope import kafka_headers
-from shared.engine.publish import Publisher, Record
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import Publisher, Record
 from tests.integration.running import PATIENCE
 from tests.ports import free_base
 

@@ -19,7 +19,7 @@ import psutil
 from typer.testing import CliRunner
 
 from cli.main import app
-from deploy.embedded.control import REPOSITORY
+from deploy.embedded_broker.control import REPOSITORY
 from deploy.engines import Engine
 from tests.ports import free_base
 

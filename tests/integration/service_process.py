@@ -12,13 +12,13 @@ from typing import Any
 
 import httpx
 
-from deploy.embedded.control import REPOSITORY
-from deploy.embedded.keys import make_keys, read_keys
-from deploy.embedded.processes import HOST
-from deploy.embedded.state import open_folder
-from shared.cluster import Cluster
+from deploy.embedded_broker.control import REPOSITORY
+from deploy.local.keys import make_keys, read_keys
+from deploy.local.processes import HOST
+from deploy.local.state import open_folder
 from shared.contracts import topics
-from shared.engine.publish import Publisher, Record
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import Publisher, Record
 from tests.integration.road import issued, kafka_headers_of
 from tests.integration.running import PATIENCE
 from tests.ports import free_base

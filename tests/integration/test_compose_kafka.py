@@ -15,16 +15,16 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from deploy.embedded.keys import MONITOR, holders
-from deploy.embedded.state import Folder
 from deploy.java.servers import HOST, KafkaServer
 from deploy.kafka.acls import Acl, of_services
 from deploy.kafka.logins import ADMIN, LOGINS, LoginsError, admin_of, apply_logins, binding
+from deploy.local.keys import MONITOR, holders
+from deploy.local.state import Folder
 from deploy.make_secrets import NAMES, make_secrets
-from shared.cluster import Cluster
 from shared.contracts import topics
-from shared.engine.publish import BrokerUnavailable
 from shared.http.keys import Keyring
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import BrokerUnavailable
 from tests.engines import address_of, java
 from tests.integration.running import lahete
 from tests.integration.service_process import record, service, write

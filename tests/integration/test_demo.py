@@ -15,9 +15,9 @@ import httpx
 import psutil
 import pytest
 
-from deploy.embedded.control import REPOSITORY
-from deploy.embedded.state import Folder, read_run
+from deploy.embedded_broker.control import REPOSITORY
 from deploy.engines import Engine
+from deploy.local.state import Folder, read_run
 from shared.contracts.topics import SERVICES
 from tests.engines import address_of, java
 from tests.integration.running import PATIENCE, READY_WITHIN, SERVERS, lahete, wait_for
@@ -133,7 +133,7 @@ def test_a_broker_in_memory_that_dies_ends_the_demo_in_one_line_and_leaves_nothi
         # Its first line of news says that the partners act: the start has its own test.
         assert any(line.startswith("day") for line in iter(process.stdout.readline, ""))
         left = psutil.Process(process.pid).children()
-        broker = next(one for one in left if "deploy.embedded.broker" in one.cmdline())
+        broker = next(one for one in left if "deploy.embedded_broker.broker" in one.cmdline())
         broker.kill()
         _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1

@@ -22,7 +22,7 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from deploy.embedded.control import (
+from deploy.embedded_broker.control import (
     REPOSITORY,
     BrokerControl,
     BrokerNotStarted,
@@ -262,7 +262,7 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     """A parent starts a broker, says so and waits; it is killed, and the broker follows."""
     script = (
         "import pathlib, sys, time\n"
-        "from deploy.embedded.control import start_broker\n"
+        "from deploy.embedded_broker.control import start_broker\n"
         "print(start_broker(pathlib.Path(sys.argv[1]), {}).pid, flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -297,7 +297,7 @@ def test_it_lives_on_when_only_the_thread_that_started_it_ends(tmp_path: Path) -
 def test_bad_topics_stop_the_start_with_one_line(tmp_path: Path, topics: str, complaint: str) -> None:
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "deploy.embedded.broker"),
+            *(sys.executable, "-m", "deploy.embedded_broker.broker"),
             *("--topics", topics, "--port-file", str(tmp_path / "port.json")),
         ],
         cwd=REPOSITORY,

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from shared.contracts.identity import dead_letter_id, derived_id
-from shared.engine.publish import BrokerUnavailable
+from shared.kafka.producer import BrokerUnavailable
 from tests.integration.engine_world import (
     COLLECTION,
     NOW,

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from shared.contracts.fields import Data
 from shared.contracts.identity import derived_id
 from shared.engine.batch import Processor
-from shared.engine.publish import BrokerUnavailable
+from shared.kafka.producer import BrokerUnavailable
 from tests.integration.conftest import WORLDS
 from tests.integration.engine_world import (
     NOW,

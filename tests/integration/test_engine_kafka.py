@@ -18,13 +18,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from deploy.embedded.control import REPOSITORY, start_broker
-from shared.cluster import Cluster
+from deploy.embedded_broker.control import REPOSITORY, start_broker
 from shared.engine.loop import Loop
 from shared.engine.model import Table
-from shared.engine.publish import BrokerUnavailable, Publisher, Record
 from shared.engine.sweep import Sweeper
-from shared.service import fetching
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import BrokerUnavailable, Publisher, Record
+from shared.process.run import fetching
 from shared.store import StoreUnavailable
 from tests.engines import address_of, broker_with, make_topic, mongodb
 from tests.integration.engine_on_kafka import (

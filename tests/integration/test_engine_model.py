@@ -23,7 +23,7 @@ from shared.contracts import topics
 from shared.contracts.fields import Data
 from shared.contracts.identity import derived_id, following_id
 from shared.engine.model import Document, Seen
-from shared.engine.publish import Record
+from shared.kafka.producer import Record
 from shared.store.interface import Remembered
 from tests.integration import conftest  # noqa: F401 - quiets the log
 from tests.integration.engine_group import PARTITIONS, Actor, Consumer, Group, How, Sweep, closed, now, opened

@@ -5,7 +5,7 @@ import time
 import msgspec
 import pytest
 
-from shared.engine.publish import BrokerUnavailable
+from shared.kafka.producer import BrokerUnavailable
 from shared.store import Row
 from tests.integration.engine_world import (
     COLLECTION,

@@ -21,11 +21,11 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.embedded.keys import read_keys
-from deploy.embedded.supervisor import Supervisor
-from shared.cluster import Cluster
+from deploy.local.keys import read_keys
+from deploy.local.supervisor import Supervisor
 from shared.contracts.topics import DEAD_LETTERS, events_of, platform_topics
-from shared.engine.lag import READS, lags
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import READS, lags
 from tests.integration.running import referral, wait_for
 from tests.ports import free_base
 

@@ -21,12 +21,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.embedded.control import REPOSITORY
+from deploy.embedded_broker.control import REPOSITORY
 from deploy.java.servers import KafkaServer, MongoServer
 from deploy.kafka.topics import TopicSettings, apply, wanted
-from shared.cluster import Cluster
 from shared.contracts import topics
-from shared.settings import read
+from shared.kafka.cluster import Cluster
+from shared.process.settings import read
 from shared.store.sqlite import VERSION
 from tests.engines import address_of, broker_with, java
 from tests.integration.road import REGION, issued

@@ -12,13 +12,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer.testing import CliRunner
 
 from cli.main import app
-from deploy.embedded.keys import holders, make_keys, read_keys
-from deploy.embedded.state import Folder, FolderError, open_folder
-from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Engine
-from shared.cluster import Cluster
+from deploy.local.keys import holders, make_keys, read_keys
+from deploy.local.state import Folder, FolderError, open_folder
+from deploy.local.supervisor import Supervisor
 from shared.contracts.topics import AUDIT
 from shared.http.keys import Keyring, hash_of
+from shared.kafka.cluster import Cluster
 from tests.engines import address_of, java
 
 

@@ -26,17 +26,17 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from typer.testing import CliRunner
 
 from cli.main import app
-from deploy.embedded.state import grant, open_folder
 from deploy.java.servers import HOST, KafkaServer
 from deploy.kafka.acls import OPS, SETUP, of_senders, of_services, of_staff, user_of
 from deploy.kafka.topics import TopicSettings, apply, wanted
-from shared.cluster import Cluster
+from deploy.local.state import grant, open_folder
 from shared.contracts import topics
-from shared.engine.lag import lags
-from shared.engine.publish import BrokerUnavailable
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import lags
+from shared.kafka.producer import BrokerUnavailable
+from shared.kafka.reach import why_not
 from shared.private import write_private
-from shared.reach import why_not
-from shared.settings import read
+from shared.process.settings import read
 from tests.engines import address_of, java
 from tests.integration.service_process import record, service, write
 from tests.ports import free_base

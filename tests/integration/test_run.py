@@ -21,12 +21,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from confluent_kafka.admin import AdminClient
 
-from deploy.embedded.control import REPOSITORY, BrokerControl
-from deploy.embedded.state import open_folder
+from deploy.embedded_broker.control import REPOSITORY, BrokerControl
 from deploy.engines import Engine
-from shared.cluster import Cluster
+from deploy.local.state import open_folder
 from shared.contracts.topics import SERVICES
-from shared.engine.lag import LagReader
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import LagReader
 from tests.engines import address_of, java
 from tests.integration.running import (
     PATIENCE,

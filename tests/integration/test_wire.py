@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 from confluent_kafka import Producer
 
-from shared.cluster import Cluster
-from shared.engine.lag import lags
-from shared.engine.publish import Publisher
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import lags
+from shared.kafka.producer import Publisher
 from tests.engines import broker_with
 from tests.integration.engine_on_kafka import (
     TOPICS,

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from shared.cluster import Cluster
+from shared.kafka.cluster import Cluster
 from tests.engines import broker_with
 from tests.integration import engine_on_kafka as kafka
 from tests.integration.engine_world import World, issue

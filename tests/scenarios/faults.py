@@ -21,8 +21,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from deploy.embedded.processes import is_alive
 from deploy.engines import Engine
+from deploy.local.processes import is_alive
 from tests.proxy import Proxy
 from tests.scenarios.proxied import Proxied
 from tests.scenarios.stage import SESSION_SECONDS

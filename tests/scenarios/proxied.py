@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from deploy.embedded.processes import free_port
-from deploy.embedded.state import Folder
 from deploy.engines import GoesOn, Java, Say
 from deploy.java.servers import HOST, KafkaServer, MongoServer
+from deploy.local.processes import free_port
+from deploy.local.state import Folder
 from tests.proxy import Proxy
 
 

@@ -28,10 +28,10 @@ from typing import Any, Final
 
 import psutil
 
-from deploy.embedded.state import EmbeddedError, open_folder, read_run
 from deploy.engines import Engine
 from deploy.java.jars import JavaError
-from shared.start import STANDS_STILL
+from deploy.local.state import EmbeddedError, open_folder, read_run
+from shared.process.start import STANDS_STILL
 from tests.scenarios.drawing import Sample, drawing
 from tests.scenarios.faults import CHAOS, SOAK, Faults, Lane
 from tests.scenarios.journeys import World

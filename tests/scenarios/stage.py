@@ -30,10 +30,10 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.demo.play import still_running
-from deploy.embedded.state import EmbeddedError, Folder, grant, open_folder, read_run
-from deploy.embedded.supervisor import Supervisor
+from demo.play import still_running
 from deploy.engines import Engine, Engines, GoesOn, Say, engines
+from deploy.local.state import EmbeddedError, Folder, grant, open_folder, read_run
+from deploy.local.supervisor import Supervisor
 from tests.integration.road import in_mongodb, in_sqlite
 from tests.ports import free_base
 from tests.proxy import Proxy

@@ -17,8 +17,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.structs import OffsetAndMetadata
 
-from deploy.embedded.state import grant, open_folder
 from deploy.engines import Engine
+from deploy.local.state import grant, open_folder
 from shared.contracts import topics
 from shared.contracts.topics import SERVICES
 from tests.integration.road import OPISTO, REGION, event, issued, kafka_headers_of, now, published

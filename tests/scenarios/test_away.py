@@ -11,7 +11,7 @@ import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.embedded.control import REPOSITORY
+from deploy.embedded_broker.control import REPOSITORY
 from deploy.engines import Engine
 from shared.contracts.topics import DEAD_LETTERS
 from tests.scenarios.delays import delays

@@ -10,9 +10,9 @@ from typing import Any
 
 import pymongo
 
-from shared.cluster import Cluster
 from shared.contracts.topics import SERVICES, intake_of
-from shared.engine.publish import Publisher, Record
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import Publisher, Record
 from tests.integration.road import kafka_headers_of
 from tests.scenarios.conftest import SEED, Opened
 from tests.scenarios.journeys import ON_KAFKA, Step

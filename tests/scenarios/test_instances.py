@@ -7,8 +7,8 @@ from signal import SIGTERM
 
 from aiokafka.partitioner import DefaultPartitioner
 
-from deploy.embedded.processes import is_alive
 from deploy.engines import Engine
+from deploy.local.processes import is_alive
 from shared.contracts.topics import PARTITIONS, SERVICES
 from tests.scenarios.delays import delays
 from tests.scenarios.journeys import ON_KAFKA

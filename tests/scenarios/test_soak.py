@@ -9,7 +9,7 @@ from random import Random
 from xml.etree import ElementTree
 
 from deploy.engines import Engine
-from shared.start import STANDS_STILL
+from shared.process.start import STANDS_STILL
 from tests.scenarios.drawing import drawing
 from tests.scenarios.faults import CHAOS, plan
 from tests.scenarios.soak import soak, stood_still

@@ -8,7 +8,7 @@ from typing import Final
 from confluent_kafka import Producer
 
 from deploy.engines import Engine
-from shared.cluster import Cluster
+from shared.kafka.cluster import Cluster
 from tests.integration.road import kafka_headers_of
 from tests.scenarios.delays import delays, percentile
 from tests.scenarios.journeys import ON_KAFKA, Step

@@ -20,9 +20,9 @@ from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.registry import CLASSES
 from shared.engine.batch import Processor
-from shared.engine.lag import READS
-from shared.engine.publish import Record
 from shared.http.outcomes import Asked
+from shared.kafka.lag import READS
+from shared.kafka.producer import Record
 from tests.unit.doors import OPISTO, REGION, Door, door, key
 
 SERVICES: Final = ("referral", "catalogue", "feedback", "monitor")

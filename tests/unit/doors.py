@@ -26,11 +26,11 @@ from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.engine.batch import Processor
 from shared.engine.forged import Forgeries
-from shared.engine.publish import Publisher, Record
 from shared.http.keys import Keyring, hash_of, write_hashes
 from shared.http.rates import Rates
 from shared.http.server import application
-from shared.service import App, routes_of
+from shared.kafka.producer import Publisher, Record
+from shared.process.run import App, routes_of
 from shared.store.sqlite import SqliteStore
 
 REGION: Final = "/region/06"

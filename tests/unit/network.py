@@ -31,8 +31,8 @@ from shared.contracts.identity import deadline_id
 from shared.contracts.registry import CLASSES
 from shared.engine.batch import Processor
 from shared.engine.model import Document, Due, Kind, Original, Table
-from shared.engine.publish import Publisher, Record
 from shared.engine.receive import Arrival, read_again, route
+from shared.kafka.producer import Publisher, Record
 from shared.store import Collection, Row
 from shared.store.interface import Journal, Range, Remembered, Scalar, What, Written
 

@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from deploy.embedded.state import grant, open_folder
 from deploy.kafka.acls import Acl, commands, of_senders, of_services, of_staff, user_of
+from deploy.local.state import grant, open_folder
 from shared.contracts import topics
-from shared.engine.lag import TOPICS_OF
+from shared.kafka.lag import TOPICS_OF
 
 REGION, OPISTO = "/region/06", "/opisto/1.2.246.562.10.12810669445"
 WRITERS = {

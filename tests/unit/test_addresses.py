@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from cli.settings import OF_SERVICE
-from deploy.embedded.state import open_folder
 from deploy.engines import Engine, engines
-from shared.settings import PlatformSettings, read
+from deploy.local.state import open_folder
+from shared.process.settings import PlatformSettings, read
 
 SECRET = "do-not-tell"
 

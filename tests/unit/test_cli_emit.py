@@ -18,8 +18,8 @@ import pytest
 from cli.ask import client
 from cli.emitting import MOST_AT_ONCE, Line, Refused, Sender, gathered, numbered, read_line
 from cli.failure import VerbError
-from deploy.embedded.control import REPOSITORY
-from deploy.embedded.state import Run, anchored_clock, claim, open_folder, write_run
+from deploy.embedded_broker.control import REPOSITORY
+from deploy.local.state import Run, anchored_clock, claim, open_folder, write_run
 from shared.private import write_private
 from tests.unit.test_cli_verbs import COURSE
 

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from cli.ask import key_of, own_key
 from cli.failure import VerbError
 from cli.main import app
-from deploy.demo.register import load_opistos
-from deploy.embedded.key_changes import pending_changes, record_of
-from deploy.embedded.keys import (
+from demo.register import load_opistos
+from deploy.local.key_changes import pending_changes, record_of
+from deploy.local.keys import (
     MONITOR,
     add_key,
     check_holder,
@@ -26,7 +26,7 @@ from deploy.embedded.keys import (
     read_keys,
     revoke_keys,
 )
-from deploy.embedded.state import Folder, FolderError, open_folder
+from deploy.local.state import Folder, FolderError, open_folder
 from shared.contracts.envelope import check_class, decode, read_kafka
 from shared.contracts.from_services import AccessRecorded
 from shared.http.keys import Keyring, hash_of

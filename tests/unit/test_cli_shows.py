@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from deploy.embedded.keys import OPS
-from deploy.embedded.state import Run, anchored_clock, claim, open_folder, write_run
+from deploy.local.keys import OPS
+from deploy.local.state import Run, anchored_clock, claim, open_folder, write_run
 from shared.private import write_private
 
 FUSE = (

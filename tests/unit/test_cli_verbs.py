@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 
 from cli.main import app, main
 from cli.terminal import printable
-from deploy.demo.verdict import LOST, TOO_MUCH, TRUE
-from deploy.embedded.state import anchored_clock, claim, open_folder, supervisor_of
+from demo.verdict import LOST, TOO_MUCH, TRUE
+from deploy.local.state import anchored_clock, claim, open_folder, supervisor_of
 from shared.contracts import topics
 from shared.contracts.registry import CLASSES
-from shared.engine.lag import READS, TOPICS_OF
-from shared.settings import read
+from shared.kafka.lag import READS, TOPICS_OF
+from shared.process.settings import read
 
 COURSE = {
     "id": "helsinki:abc",

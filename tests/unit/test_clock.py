@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.embedded.state import Run, StartError, anchored_clock, open_folder
+from deploy.local.state import Run, StartError, anchored_clock, open_folder
 from shared.clock import Clock, PacedClock, read_clock
-from shared.settings import PlatformSettings, read
+from shared.process.settings import PlatformSettings, read
 
 START = datetime(2026, 9, 1, 5, tzinfo=UTC)
 

@@ -11,9 +11,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
-from shared.cluster import Cluster, Mechanism
-from shared.reach import why_not
-from shared.settings import PlatformSettings, read
+from shared.kafka.cluster import Cluster, Mechanism
+from shared.kafka.reach import why_not
+from shared.process.settings import PlatformSettings, read
 
 CERTIFICATES = Path(certifi.where())
 LOGIN = {

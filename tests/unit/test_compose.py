@@ -19,9 +19,9 @@ from cli import settings as verb
 from cli.main import app
 from cli.settings import OF_SERVICE
 from deploy import make_secrets
-from deploy.embedded.processes import PORT_OFFSETS
-from deploy.embedded.state import Folder
 from deploy.kafka.logins import ADMIN, LOGINS
+from deploy.local.processes import PORT_OFFSETS
+from deploy.local.state import Folder
 from tests.unit.containers import PLATFORM, REPOSITORY, by_default, compose, environment, passed_on, services
 
 ONCE = ("logins", "setup")

@@ -17,7 +17,7 @@ from shared.http.keys import Keyring, hash_of, must_be, write_hashes
 from shared.http.problems import TITLES, problem_of
 from shared.http.rates import Rates
 from shared.http.server import application
-from shared.settings import PlatformSettings
+from shared.process.settings import PlatformSettings
 
 OPS = "ops:anna"
 STRANGER = "lahete_" + "x" * 43

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.contracts.personal_identity import bytes_hide_a_code
 from shared.engine.dead_letters import MOST_BYTES, DeadLetter, attributes_of, one_line, record_of, sender_to_tell
 from shared.engine.model import Original, OutDead
-from shared.engine.publish import MAX_REQUEST_BYTES
+from shared.kafka.producer import MAX_REQUEST_BYTES
 
 CODE = "010594Y9021"
 ADDED = {

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from deploy.demo.ledger import Ledger, balance
-from deploy.demo.people import people
-from deploy.demo.programme import programme
-from deploy.demo.register import load_opistos
+from demo.ledger import Ledger, balance
+from demo.people import people
+from demo.programme import programme
+from demo.register import load_opistos
 from shared.contracts.from_outside import ActivityPublished, ReferralIssued
 from shared.reference import REGIONS
 

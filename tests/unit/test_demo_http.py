@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from deploy.demo.post import DOORS, Post
-from deploy.demo.pulse import Pulse
-from shared.cluster import Cluster
-from shared.engine.publish import Publisher
+from demo.post import DOORS, Post
+from demo.pulse import Pulse
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import Publisher
 
 pytestmark = pytest.mark.asyncio
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.demo.pace import STANDS_AT, UNHURRIED, share, slowest
-from deploy.demo.size import DAYS, Size
-from deploy.demo.timetable import Timetable
+from demo.pace import STANDS_AT, UNHURRIED, share, slowest
+from demo.size import DAYS, Size
+from demo.timetable import Timetable
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 LAGS = st.dictionaries(st.sampled_from(["referral", "notify", "a partner"]), st.floats(0, 100))

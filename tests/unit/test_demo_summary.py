@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from cli.demo_summary import document, last_screen, show, verdict
-from deploy.demo.ledger import Balance
-from deploy.demo.look import Sight
-from deploy.demo.size import DAYS, Size
-from deploy.demo.stage import Made, Told
-from deploy.demo.terms import MEANING, OPEN, STEPS, terms
-from deploy.demo.verdict import LOST, TOO_MUCH, TRUE, Course
+from demo.ledger import Balance
+from demo.look import Sight
+from demo.size import DAYS, Size
+from demo.stage import Made, Told
+from demo.terms import MEANING, OPEN, STEPS, terms
+from demo.verdict import LOST, TOO_MUCH, TRUE, Course
 from services.feedback.reports import LOST as LOST_IN_REPORT
 from services.feedback.reports import OPEN as OPEN_IN_REPORT
 

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from shared.faults import Step, between, pause
-from shared.settings import PlatformSettings
+from shared.process.faults import Step, between, pause
+from shared.process.settings import PlatformSettings
 from tests.integration.engine_world import STEPS
 
 SETTINGS: type[BaseSettings] = PlatformSettings
@@ -59,5 +59,7 @@ def test_it_pauses_once_and_at_its_step_alone(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_it_kills_the_process_at_its_step() -> None:
-    program = "from shared.faults import between; strike = between('saved', None); strike('loaded'); strike('saved')"
+    program = (
+        "from shared.process.faults import between; strike = between('saved', None); strike('loaded'); strike('saved')"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9

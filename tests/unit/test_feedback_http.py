@@ -26,10 +26,10 @@ from shared.clock import Clock, real_now
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.from_outside import INSTRUMENTS
 from shared.engine.batch import Processor
-from shared.engine.publish import BrokerUnavailable, Publisher, Record
 from shared.http.keys import Keyring, hash_of, write_hashes
 from shared.http.rates import Rates
 from shared.http.server import application
+from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 from shared.store.sqlite import SqliteStore
 from tests.unit.feedback_facts import (
     OPISTO,

@@ -15,7 +15,7 @@ from shared.contracts import topics
 from shared.contracts.envelope import attributes_of, kafka_headers
 from shared.engine.batch import Processor
 from shared.engine.forged import EVERY, Forgeries
-from shared.engine.publish import Publisher, Record
+from shared.kafka.producer import Publisher, Record
 from shared.store.sqlite import SqliteStore
 from tests.unit.doors import BATCH, OPISTO, REGION, app_of, door, referral
 from tests.unit.feedback_facts import REFERRAL, issued

@@ -10,7 +10,7 @@ from services.monitor import handlers as monitor
 from services.notify import handlers as notify
 from services.referral import handlers as referral
 from shared.engine.model import Table
-from shared.service import fetching
+from shared.process.run import fetching
 from tests.unit.network import DURATIONS
 
 

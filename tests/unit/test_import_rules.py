@@ -110,7 +110,14 @@ def test_shared_imports_no_service_nor_what_runs_them() -> None:
         ("contracts", ("shared.contracts", "shared.reference")),
         (
             "engine",
-            ("shared.engine", "shared.contracts", "shared.store", "shared.clock", "shared.cluster", "shared.reach"),
+            (
+                "shared.engine",
+                "shared.contracts",
+                "shared.store",
+                "shared.clock",
+                "shared.kafka.cluster",
+                "shared.kafka.reach",
+            ),
         ),
         ("store", ("shared.store", "shared.private")),
         ("reference", ("shared.reference",)),
@@ -236,7 +243,7 @@ def test_only_the_engine_and_the_guard_of_the_log_have_a_consumer() -> None:
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and _called(node) == "AIOKafkaConsumer"
     }
-    assert {name for name in having if not is_in(name, ("shared.engine", "shared.http.guard"))} == set()
+    assert {name for name in having if not is_in(name, ("shared.engine", "shared.kafka.log_bound"))} == set()
 
 
 def test_every_loop_reads_from_the_earliest_record_and_sees_new_topics_within_seconds() -> None:

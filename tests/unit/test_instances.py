@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from deploy.embedded import supervisor
-from deploy.embedded.processes import Patience
-from deploy.embedded.supervisor import Supervisor
 from deploy.engines import Env
-from shared.cluster import Cluster
+from deploy.local import supervisor
+from deploy.local.processes import Patience
+from deploy.local.supervisor import Supervisor
+from shared.kafka.cluster import Cluster
 from tests.ports import free_base
 
 

@@ -9,7 +9,7 @@ import uvloop
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
 
-from shared import kafka_on_uvloop
+from shared.kafka import uvloop_patch as kafka_on_uvloop
 
 
 class Request:

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.settings import OF_SERVICE
-from deploy.embedded.processes import PORT_OFFSETS
 from deploy.kafka.acls import written_by
 from deploy.kafka.topics import TopicSettings
 from deploy.kubernetes import kafka_users
+from deploy.local.processes import PORT_OFFSETS
 from services.catalogue import api as catalogue
 from services.feedback import api as feedback
 from services.monitor import api as monitor
@@ -27,9 +27,9 @@ from services.notify import api as notify
 from services.referral import api as referral
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import PARTITIONS, SERVICES, platform_topics
-from shared.engine.lag import READS, TOPICS_OF
 from shared.http.server import application
-from shared.settings import PREFIX, PlatformSettings
+from shared.kafka.lag import READS, TOPICS_OF
+from shared.process.settings import PREFIX, PlatformSettings
 from tests.unit.manifests import (
     KUBERNETES,
     PRODUCTION,

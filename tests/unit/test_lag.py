@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from deploy.embedded.drain import lines
-from shared.cluster import Cluster
-from shared.engine.lag import Lag, LagReader
+from deploy.local.drain import lines
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import Lag, LagReader
 
 pytestmark = pytest.mark.asyncio
 AT = TopicPartition("intake.http", 0)

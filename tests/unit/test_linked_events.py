@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.linked_events import Refusal, convert
-from cli.linked_events_fields import code, greatest_price, localized, plain
-from cli.linked_events_themes import THEMES_BY_KEYWORD, THEMES_BY_LABEL
+from edges.linked_events.fields import code, greatest_price, localized, plain
+from edges.linked_events.read import Refusal, convert
+from edges.linked_events.themes import THEMES_BY_KEYWORD, THEMES_BY_LABEL
 from shared.contracts.from_outside import ActivityPublished
 from shared.reference import THEMES
 

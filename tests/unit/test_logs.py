@@ -6,7 +6,7 @@ import logging
 
 import structlog
 
-from shared.logs import Sparing, Unfailing
+from shared.process.logs import Sparing, Unfailing
 
 
 class FullDisk(io.StringIO):

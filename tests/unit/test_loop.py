@@ -12,14 +12,14 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 from structlog.testing import capture_logs
 
-from shared.cluster import Cluster
 from shared.engine import loop as loops
 from shared.engine import metrics
 from shared.engine.batch import Batch, Received
 from shared.engine.fuse import Fuse, FuseOpen
 from shared.engine.loop import Loop
-from shared.engine.publish import BrokerUnavailable
-from shared.engine.raw import MOST_BYTES, Stretch
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import BrokerUnavailable
+from shared.kafka.raw import MOST_BYTES, Stretch
 from shared.store import StoreUnavailable
 from tests.integration.engine_world import Given, table
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.engine.publish import Record
+from shared.kafka.producer import Record
 from tests.unit.country import an_event, country, erased
 from tests.unit.doors import REGION, Door, door, key
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaError
 
-from shared.cluster import Cluster
-from shared.engine.lag import LagReader
 from shared.engine.loop import Loop
-from shared.engine.publish import Publisher
 from shared.engine.sweep import Sweeper
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import LagReader
+from shared.kafka.producer import Publisher
 from tests.integration.engine_world import World
 
 pytestmark = pytest.mark.asyncio

@@ -10,7 +10,7 @@ import yaml
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
-from deploy.embedded.processes import PORT_OFFSETS
+from deploy.local.processes import PORT_OFFSETS
 from shared.contracts.errors import REASONS
 from shared.contracts.schemas import asyncapi
 from shared.engine import metrics

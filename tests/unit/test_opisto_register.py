@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from deploy.demo import register
-from deploy.demo.register import Fault, Opisto, as_json, load_opistos, main, read_register
+from demo import register
+from demo.register import Fault, Opisto, as_json, load_opistos, main, read_register
 from shared.reference import MUNICIPALITIES
 
 OID = "1.2.246.562.10.1"

@@ -18,9 +18,9 @@ from services.referral.settings import ReferralSettings
 from shared.clock import Clock
 from shared.contracts.envelope import attributes_of, kafka_headers
 from shared.engine.batch import Processor
-from shared.engine.publish import Publisher, Record
-from shared.service import App
-from shared.settings import read
+from shared.kafka.producer import Publisher, Record
+from shared.process.run import App
+from shared.process.settings import read
 from shared.store.sqlite import SqliteStore
 from tests.unit.feedback_facts import REFERRAL, issued
 

@@ -22,9 +22,9 @@ from shared.engine import dead_letters
 from shared.engine import receive as reading
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import OutEvent, Table
-from shared.engine.raw import Unreadable
 from shared.engine.receive import Arrival, receive
-from shared.http.guard import _READERS
+from shared.kafka.log_bound import _READERS
+from shared.kafka.raw import Unreadable
 from tests.unit.facts import START
 from tests.unit.network import DURATIONS
 

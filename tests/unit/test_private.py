@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded.control import start_broker
-from deploy.embedded.key_changes import keep, one_editor
-from deploy.embedded.state import FolderError, Run, claim, grant, open_folder, write_run
+from deploy.embedded_broker.control import start_broker
 from deploy.java import servers
+from deploy.local.key_changes import keep, one_editor
+from deploy.local.state import FolderError, Run, claim, grant, open_folder, write_run
 from shared.private import is_private, make_private_folder, open_private, tighten, write_private
 from shared.store.interface import Collection, Row, StoreUnavailable
 from shared.store.sqlite import SqliteStore

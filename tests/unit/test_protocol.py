@@ -28,7 +28,7 @@ from shared.http.counted import Counted
 from shared.http.protocol import MAX_AHEAD, MAX_HEAD
 from shared.http.room import Bounds, Room, sender_at
 from shared.http.server import Server, application, bind, server
-from shared.settings import PlatformSettings, read
+from shared.process.settings import PlatformSettings, read
 
 BOUNDS = Bounds(connections=50, an_address=40, head_seconds=30, body_seconds=30, idle_seconds=30)
 LIVE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"

@@ -15,9 +15,9 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.engine import codecs
-from shared.engine import raw as raws
-from shared.engine.raw import Fetched, Stretch, Unreadable
+from shared.kafka import codecs
+from shared.kafka import raw as raws
+from shared.kafka.raw import Fetched, Stretch, Unreadable
 from tests.wire import CODECS, Wire, Wired
 
 A = TopicPartition("intake.opisto.x", 0)

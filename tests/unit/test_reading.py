@@ -19,12 +19,12 @@ from aiokafka.errors import (
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from shared.cluster import Cluster
-from shared.engine import apart as aparts
-from shared.engine import reading as readings
-from shared.engine.apart import Apart
-from shared.engine.raw import Stretch, Unreadable
-from shared.engine.reading import Reading
+from shared.kafka import apart as aparts
+from shared.kafka import reading as readings
+from shared.kafka.apart import Apart
+from shared.kafka.cluster import Cluster
+from shared.kafka.raw import Stretch, Unreadable
+from shared.kafka.reading import Reading
 from tests.wire import Wire, Wired
 
 pytestmark = pytest.mark.asyncio

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from shared import start
-from shared.engine.publish import BrokerUnavailable
-from shared.start import connected
+from shared.kafka.producer import BrokerUnavailable
+from shared.process import start
+from shared.process.start import connected
 
 pytestmark = pytest.mark.asyncio
 SOON = 10.0

@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 from aiokafka import TopicPartition
 
-from shared.cluster import Cluster
 from shared.contracts.envelope import read_kafka
 from shared.contracts.identity import deadline_id
-from shared.engine.publish import Record
 from shared.engine.receive import Arrival, receive
 from shared.engine.sweep import OUTBOX_AGE, Sweeper
+from shared.kafka.cluster import Cluster
+from shared.kafka.producer import Record
 from shared.store import StoreUnavailable
 from tests.integration.engine_world import COLLECTION, NOW, TERM, World, choose, header, issue, referral, withdraw
 

@@ -9,7 +9,7 @@ from cli import main
 from deploy.kafka.topics import Finding, Override, Topic, TopicsError, TopicSettings, _compared, wanted
 from shared.contracts import topics
 from shared.engine import dead_letters
-from shared.settings import read
+from shared.process.settings import read
 
 DAY_MS = 24 * 60 * 60 * 1000
 

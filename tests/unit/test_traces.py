@@ -17,11 +17,11 @@ from services.monitor import api, handlers, traces
 from services.monitor.owners import Owners
 from shared.clock import Clock
 from shared.engine.batch import Processor
-from shared.engine.publish import Publisher, Record
 from shared.http.keys import Keyring, hash_of, write_hashes
 from shared.http.rates import Rates
 from shared.http.server import application
-from shared.settings import PlatformSettings, read
+from shared.kafka.producer import Publisher, Record
+from shared.process.settings import PlatformSettings, read
 from shared.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.asyncio

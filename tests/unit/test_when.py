@@ -7,7 +7,7 @@ from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.engine.when import came_at, is_stamped, oldest
+from shared.kafka.when import came_at, is_stamped, oldest
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC).timestamp()
 

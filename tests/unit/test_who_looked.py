@@ -26,9 +26,9 @@ from shared.contracts.fields import Data
 from shared.contracts.from_outside import Consent, ReferralIssued, ReferralWithdrawn
 from shared.contracts.from_services import AccessRecorded, ReferralOpened
 from shared.engine.batch import Processor
-from shared.engine.publish import Record
 from shared.http.query import taken_by
-from shared.service import routes_of
+from shared.kafka.producer import Record
+from shared.process.run import routes_of
 from shared.store import Written
 from tests.unit.doors import OPISTO, REGION, Door, key, opened
 

@@ -1,0 +1,95 @@
+"""What a run of the demo was worth: whether all adds up, and whether it was a true picture of the loop. Pure.
+
+An event that is lost is one thing, a machine that could not carry the run another: each has an exit code of its own.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from demo.ledger import Balance
+from demo.size import DAYS
+from demo.terms import terms
+
+TRUE: Final = 0
+LOST: Final = 1
+TOO_MUCH: Final = 3
+HARDLY: Final = 0.25
+"""Of those who live where activities are: fewer placed than this share are hardly anybody."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a run went.
+
+    Args:
+        day: how far the clock came, of `DAYS`.
+        seconds: how long the partners had, in real time, where they did not have all days.
+        slowest: who slowed the clock down at the end.
+        unread: what was not dealt with when the patience ended, a line each.
+        reachable: how many clients live where an opisto of the demo has activities.
+        unrecorded: how many clients' attendance their opistos meant to leave unrecorded.
+        letters: by reason, how many dead letters are meant.
+        refused: how many events are meant to be refused at the door.
+        twice: how many sendings nobody answered, so that they were sent again and may have landed twice.
+        running: processes that should have ended and have not, a line each.
+    """
+
+    day: float
+    seconds: float
+    slowest: str
+    unread: tuple[str, ...]
+    reachable: int
+    unrecorded: int
+    letters: Mapping[str, int] = field(default_factory=dict)
+    refused: int = 0
+    twice: int = 0
+    running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The exit code, and why, a line each."""
+
+    code: int
+    lines: tuple[str, ...]
+
+
+def judge(course: Course, balance: Balance, loop: Mapping[str, Any], dead: Mapping[str, int]) -> Verdict:
+    """`TRUE`, `LOST` where all was read and does not add up, `TOO_MUCH` where the machine could not carry it."""
+    missing = tuple(_does_not_add_up(course, balance, loop, dead))
+    slow = tuple(_was_too_much(course, loop))
+    if missing and not course.unread:
+        return Verdict(LOST, missing)
+    return Verdict(TOO_MUCH, slow) if slow else Verdict(TRUE, ())
+
+
+def _does_not_add_up(
+    course: Course, balance: Balance, loop: Mapping[str, Any], dead: Mapping[str, int]
+) -> Sequence[str]:
+    lines = [*balance.faults, *course.running]
+    if not balance.balances and not balance.faults:
+        lines.append(f"{balance.accounted} events are accounted for, {balance.sent} were sent")
+    issued, stand = int(loop.get("issued", 0)), sum(term.count for term in terms(loop))
+    if issued != stand:
+        lines.append(f"{issued} referrals were issued, the loop's terms add up to {stand}")
+    more = Counter(dead) - Counter(course.letters)
+    if more.total() > course.twice:
+        lines += [f"dead letters {reason}: {count} more than meant" for reason, count in more.items()]
+    if balance.refused != course.refused:
+        lines.append(f"refused at the door: {balance.refused}, meant were {course.refused}")
+    return lines
+
+
+def _was_too_much(course: Course, loop: Mapping[str, Any]) -> Sequence[str]:
+    lines = list(course.unread)
+    if course.day < DAYS:
+        by = f", {course.slowest} lagged" if course.slowest else ""
+        lines.append(f"the clock came to day {course.day:.1f} of {DAYS:.0f} in {course.seconds:.0f} s{by}")
+    placed, unrecorded = int(loop.get("placed", 0)), loop.get("lost", {}).get("attendance", {}).get("not_recorded", 0)
+    if placed < HARDLY * course.reachable:
+        lines.append(f"hardly anybody was placed: {placed} of {course.reachable} who live where activities are")
+    if unrecorded > course.unrecorded:
+        lines.append(f"not recorded: {unrecorded}, of whom the opistos meant to leave {course.unrecorded} unrecorded")
+    return lines

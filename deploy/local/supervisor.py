@@ -1,0 +1,288 @@
+"""The platform on one machine without servers: what stands behind `lahete run` and `lahete stop`.
+
+Starts the embedded broker and the services, keeps the services running, and ends all in order: doors closed, what is on
+the log dealt with, services, broker. If it is killed itself, its processes notice and end. The broker's log is in
+memory, so the broker is not started anew: what stood on it is lost, and that is said.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, Self
+
+from deploy.engines import Engine, Engines, GoesOn, Say, engines
+from deploy.local.drain import Left, until_drained
+from deploy.local.key_changes import tell_changes
+from deploy.local.keys import check_nothing_is_plain, holders, make_keys, make_monitors_key
+from deploy.local.processes import (
+    HOST,
+    LONGEST_PAUSE,
+    PORT_OFFSETS,
+    Patience,
+    ServiceProcess,
+    check_ports,
+    free_port,
+)
+from deploy.local.state import (
+    Folder,
+    Run,
+    StartError,
+    anchored_clock,
+    claim,
+    open_folder,
+    write_run,
+    writing,
+)
+from shared.contracts import topics
+from shared.kafka.cluster import Cluster
+from shared.kafka.lag import READS
+from shared.kafka.producer import BrokerUnavailable
+from shared.private import tighten, write_private
+
+READY_WITHIN: Final = 60.0
+DRAINED_WITHIN: Final = 30.0
+ENDED_WITHIN: Final = 15.0
+_LOOK_EVERY: Final = 0.1
+
+MakeEngines = Callable[[Engine, Folder, Say, GoesOn], Engines]
+
+
+class Supervisor:
+    """One run in one folder.
+
+    As a context manager it is started inside the block (all ready) and leaves nothing running, in whichever way the
+    block ends; `stop` before its end makes the end an orderly one. Uses no signal, so it may live in a thread.
+
+    Args:
+        path: the folder.
+        port_base: the monitor's port; the other services' follow.
+        clock: `<start>*<speed>`, or empty.
+        extra: environment of the services beside this process's own.
+        own: by an instance's name, settings over all others; asked once, read at each start.
+        engine: what Kafka and the store are.
+        make_engines: puts them up.
+        instances: how many of a service, where more than one; the others listen on free ports.
+        ready_within: seconds that the services have for their start.
+        longest_pause: seconds until a service that keeps dying is started anew, at the most.
+        say: takes one line for a person.
+        given_up: asked while starting; True ends the start.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        port_base: int = 8100,
+        clock: str = "",
+        extra: Mapping[str, str] | None = None,
+        *,
+        own: Callable[[str], MutableMapping[str, str]] = lambda _: {},
+        engine: Engine = Engine.EMBEDDED,
+        make_engines: MakeEngines = engines,
+        services: Sequence[str] = topics.SERVICES,
+        instances: Mapping[str, int] | None = None,
+        ready_within: float = READY_WITHIN,
+        longest_pause: float = LONGEST_PAUSE,
+        say: Callable[[str], None] = print,
+        given_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._path = path
+        self._ports = {service: port_base + PORT_OFFSETS[service] for service in services}
+        self._own = own
+        self._engine = engine
+        self._make_engines = make_engines
+        self._instances = dict(instances or {})
+        self._clock_setting = clock
+        self._extra = dict(extra or {})
+        self._ready_within = ready_within
+        self._longest_pause = longest_pause
+        self._say = say
+        self._given_up = given_up
+        self._services: dict[str, ServiceProcess] = {}
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Starts all and waits until all are ready. Raises `EmbeddedError` and what `Engines` raise."""
+        with ExitStack() as stack:
+            self.folder = open_folder(self._path)
+            stack.enter_context(claim(self.folder))
+            stack.callback(self._forget_the_run)
+            self._forget_the_run()
+            with writing(self.folder):
+                tighten(self.folder.path)
+            check_ports(self._ports)
+            self._engines = self._make_engines(self._engine, self.folder, self._say, self._check_given_up)
+            self._make_keys()
+            self.clock = anchored_clock(self.folder, self._clock_setting)
+            stack.enter_context(self._engines)
+            stack.callback(self._kill_services)
+            self._start_services()
+            self._write_run()
+            self._tell_key_changes()
+            self._held = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    # --- starting
+
+    def _forget_the_run(self) -> None:
+        for file in (self.folder.run, self.folder.closed):
+            file.unlink(missing_ok=True)
+
+    def _make_keys(self) -> None:
+        if (env := self._given().get("LAHETE_ENV") or "production") == "production":
+            check_nothing_is_plain(self.folder)
+            if not any(holder.startswith("ops:") for holder in holders(self.folder)):
+                self._say(f"nobody of ops has a key: `lahete key add ops:<name> --dir {self._path}` makes one")
+        else:
+            make_keys(self.folder)
+            self._say(f"{env}: {self.folder.keys} holds a key for every sender, in plain text")
+        make_monitors_key(self.folder)
+
+    def _given(self) -> Mapping[str, str]:
+        """The services' environment before what the run decides."""
+        return {**self._engines.tuning, **os.environ, **self._extra}
+
+    def _start_services(self) -> None:
+        for service, name, port in self._all_instances():
+            environment = self._environment(service, name, port)
+            self._services[name] = ServiceProcess(
+                name, service, port, environment, self.folder.log(name), self._say, Patience(self._longest_pause)
+            )
+        # The first of a service makes what its store lacks. MongoDB lets several do so at once; its stand-in ends one of
+        # them, or has an index less.
+        for first in (True, False):
+            some = {name: one for name, one in self._services.items() if (name in self._ports) is first}
+            for process in some.values():
+                with writing(self.folder):
+                    process.start()
+            self._wait_until_ready(some)
+
+    def _all_instances(self) -> Iterator[tuple[str, str, int]]:
+        """Service, name and port of each process; the first of a service has its name."""
+        for service, port in self._ports.items():
+            yield service, service, port
+            for number in range(2, self._instances.get(service, 1) + 1):
+                yield service, f"{service}-{number}", free_port()
+
+    def _environment(self, service: str, name: str, port: int) -> Mapping[str, str]:
+        settings = {
+            **self._engines.environment,
+            # Kafka keeps its partitions for it while it is started anew; librdkafka's broker knows no such members.
+            "LAHETE_INSTANCE": name if self._engine is Engine.JAVA else "",
+            "LAHETE_STATE": str(self.folder.path),
+            "LAHETE_KEYS_FILE": str(self.folder.hashes),
+            "LAHETE_HOST": HOST,
+            "LAHETE_PORT": str(port),
+            "LAHETE_CLOCK": self._clock_setting,
+            "LAHETE_CLOCK_ANCHOR": repr(self.clock["anchor"]),
+            "LAHETE_SUPERVISED": str(os.getpid()),
+        }
+        if service == "monitor":
+            urls = {service: f"http://{HOST}:{port}" for service, port in self._ports.items()}
+            settings["LAHETE_SERVICE_URLS"] = json.dumps(urls)
+            settings["LAHETE_SERVICE_KEY_FILE"] = str(self.folder.service_key)
+        # Not copied: what is one instance's own may be changed until it is started anew.
+        return ChainMap(self._own(name), {**self._given(), **settings})
+
+    @property
+    def cluster(self) -> Cluster:
+        """The run's Kafka."""
+        return self._engines.cluster
+
+    def _urls(self) -> dict[str, str]:
+        return {name: service.url for name, service in self._services.items()}
+
+    def _wait_until_ready(self, some: Mapping[str, ServiceProcess]) -> None:
+        waiting = dict(some)
+        began = time.monotonic()
+        while waiting:
+            for name in [name for name, service in waiting.items() if service.ready()]:
+                del waiting[name]
+                self._say(f"{name} is ready at {self._services[name].url} ({time.monotonic() - began:.1f} s)")
+            if waiting and time.monotonic() - began > self._ready_within:
+                logs = ", ".join(str(self.folder.log(name)) for name in waiting)
+                raise StartError(f"{' and '.join(waiting)}: not ready in {self._ready_within:.0f} s; see {logs}")
+            self._check_start()
+            time.sleep(0.05)
+
+    def _check_start(self) -> None:
+        self._check_given_up()
+        self._engines.look_after()
+
+    def _check_given_up(self) -> None:
+        if self._given_up():
+            raise StartError("the start was interrupted")
+
+    def _write_run(self) -> None:
+        pids = {name: service.pid for name, service in self._services.items()}
+        own = {**self._engines.pids, "supervisor": os.getpid()}
+        kafka, store = self._engines.cluster.bootstrap, self._engines.store
+        write_run(self.folder, Run(kafka, store, self._urls(), pids | own, self.clock))
+
+    def _tell_key_changes(self) -> None:
+        # After run.json is there: a verb that found none has kept its change by now, one that found it tells it itself.
+        try:
+            tell_changes(self.folder, self.cluster)
+        except BrokerUnavailable as error:
+            self._say(f"audit.events is told of changed keys at the next start: {error}")
+
+    # --- running
+
+    def look_after(self) -> None:
+        """Starts services anew that died. To be called often. Raises `BrokerDiedError`."""
+        anew = self._engines.look_after()
+        started = [name for name, service in self._services.items() if service.look_after()]
+        if started or anew:
+            self._write_run()
+
+    def run_until(self, asked: Callable[[], bool]) -> None:
+        """Looks after all until asked to stop. Raises `BrokerDiedError`."""
+        while not asked():
+            self.look_after()
+            time.sleep(_LOOK_EVERY)
+
+    # --- ending
+
+    def stop(self, at_once: Callable[[], bool] = lambda: False) -> list[str]:
+        """Ends all in order. What is left undone, a line each: none if it ended well. Raises `BrokerDiedError`.
+
+        Meanwhile `at_once` is asked; True cuts it short.
+        """
+        self._say("stopping: the doors are closed, waiting for what is under way")
+        with writing(self.folder):
+            write_private(self.folder.closed, "")
+        left = self._drain(at_once)
+        left += self._end_services(at_once)
+        self._engines.stop()
+        with writing(self.folder):
+            write_private(self.folder.stopped, json.dumps({"supervisor": os.getpid(), "left": left}, indent=1))
+        return left
+
+    def _drain(self, at_once: Callable[[], bool]) -> list[str]:
+        def goes_on() -> bool:
+            self.look_after()
+            return not at_once()
+
+        reads = {service: READS[service] for service in self._ports}
+        left: Left = asyncio.run(until_drained(self._engines.cluster, reads, DRAINED_WITHIN, goes_on))
+        return list(left)
+
+    def _end_services(self, at_once: Callable[[], bool]) -> list[str]:
+        for service in self._services.values():
+            service.ask_to_end()
+        deadline = time.monotonic() + ENDED_WITHIN
+        while any(service.running for service in self._services.values()):
+            if at_once() or time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        return [f"{name} did not end and was killed" for name in self._kill_services()]
+
+    def _kill_services(self) -> list[str]:
+        return [name for name, service in self._services.items() if service.kill()]

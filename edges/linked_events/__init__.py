@@ -1,0 +1,1 @@
+"""Linked Events, the city of Helsinki's API for events, to our activities."""

@@ -1,0 +1,1 @@
+"""How Kafka is spoken to: connections, reading, writing, lag."""

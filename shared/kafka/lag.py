@@ -1,0 +1,213 @@
+"""How far each service is behind: what stands on its topics and is not yet committed by its group.
+
+Asked by consumers that never subscribe, so that no group is disturbed by it, and a dead service has a lag as well.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, Final, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import ConsumerStoppedError
+
+from shared.contracts import topics
+from shared.kafka import codecs, places
+from shared.kafka.cluster import Cluster
+from shared.kafka.when import came_at
+
+_INTAKE: Final = (topics.INTAKE_HTTP, "intake.region.*", "intake.opisto.*")
+_ANSWERS_WITHIN_MS: Final = 10_000
+_READ_WITHIN: Final = 1.0
+_READ_EVERY: Final = 0.02
+
+Reads = Mapping[str, Callable[[str], bool]]
+"""A service to whether it reads a topic."""
+
+
+def _reads(patterns: Iterable[str], topic: str) -> bool:
+    return any(fnmatchcase(topic, pattern) for pattern in patterns)
+
+
+# The services' own tables say the same; a test holds the two together, since shared imports no service.
+TOPICS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "referral": (
+        *_INTAKE,
+        *map(topics.events_of, topics.SERVICES),
+        topics.AUDIT,
+        topics.redrive_to("referral"),
+    ),
+    "catalogue": (
+        *_INTAKE,
+        topics.events_of("referral"),
+        topics.events_of("catalogue"),
+        topics.redrive_to("catalogue"),
+    ),
+    "feedback": (
+        *_INTAKE,
+        topics.events_of("referral"),
+        topics.events_of("catalogue"),
+        topics.events_of("feedback"),
+        topics.redrive_to("feedback"),
+    ),
+    "notify": (*_INTAKE, *map(topics.events_of, topics.SERVICES), topics.redrive_to("notify")),
+    "monitor": (*_INTAKE, *map(topics.events_of, topics.SERVICES), topics.AUDIT, topics.DEAD_LETTERS),
+}
+READS: Final[Reads] = {service: partial(_reads, patterns) for service, patterns in TOPICS_OF.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Events of one partition that a service has still to read, and how many real seconds the oldest has waited."""
+
+    service: str
+    topic: str
+    partition: int
+    lag: int
+    seconds: float
+
+
+class LagReader:
+    """Asks for the lag of services; keeps its connections between questions. A context manager."""
+
+    def __init__(self, kafka: Cluster, reads: Reads = READS) -> None:
+        codecs.bound()
+        places.bound()
+        self._reads = reads
+        self._client = AIOKafkaClient(**kafka.options(), request_timeout_ms=_ANSWERS_WITHIN_MS)
+        self._consumers = {service: _consumer(kafka, service) for service in reads}
+
+    async def __aenter__(self) -> Self:
+        """Connects. Raises `KafkaError` where Kafka does not answer."""
+        try:
+            await self._client.bootstrap()
+            for consumer in self._consumers.values():
+                await consumer.start()
+        except BaseException:  # whoever waited may have given up
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
+        for consumer in self._consumers.values():
+            await consumer.stop()
+        await self._client.close()
+
+    async def lags(self) -> list[Lag]:
+        """Every partition that each service reads, also those with lag 0. Raises `KafkaError`.
+
+        If all are 0, everything on the log had been dealt with, with all that follows from it: a service publishes
+        before it commits, and what is committed is asked for before where the log ends.
+        """
+        partitions = await self._partitions()
+        asker = next(iter(self._consumers.values()))
+        beginnings = await asker.beginning_offsets(partitions)
+        written = [at for at, end in (await asker.end_offsets(partitions)).items() if end > beginnings[at]]
+        committed = await asyncio.gather(
+            *(self._committed(service, beginnings, written) for service in self._consumers)
+        )
+        ends = await asker.end_offsets(partitions)
+        found = await asyncio.gather(
+            *(
+                self._lags_of(service, beginnings | positions, ends)
+                for service, positions in zip(self._consumers, committed, strict=True)
+            )
+        )
+        return [lag for lags in found for lag in lags]
+
+    async def _partitions(self) -> list[TopicPartition]:
+        return await partitions_read(self._client, lambda topic: any(reads(topic) for reads in self._reads.values()))
+
+    async def _committed(
+        self, service: str, beginnings: Mapping[TopicPartition, int], written: Iterable[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """What the group has committed, of the partitions that hold anything: the empty cost no question."""
+        consumer, reads = self._consumers[service], self._reads[service]
+        wanted = [partition for partition in written if reads(partition.topic)]
+        offsets = await asyncio.gather(*(consumer.committed(partition) for partition in wanted))
+        # A group that has committed nothing begins at the earliest record, as our services are set; so does one whose
+        # next ones retention has taken.
+        return {at: max(beginnings[at], offset or 0) for at, offset in zip(wanted, offsets, strict=True)}
+
+    async def _lags_of(
+        self, service: str, positions: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    ) -> list[Lag]:
+        reads = self._reads[service]
+        behind = {at: max(0, end - positions[at]) for at, end in ends.items() if reads(at.topic)}
+        since = await self._oldest(service, {at: positions[at] for at, lag in behind.items() if lag})
+        now = time.time()
+        return [
+            Lag(service, at.topic, at.partition, lag, round(max(0.0, now - since.get(at, now)), 3))
+            for at, lag in behind.items()
+        ]
+
+    async def _oldest(self, service: str, positions: Mapping[TopicPartition, int]) -> dict[TopicPartition, float]:
+        """When the record at each position was written, in real seconds; lacking where none is to be had in time."""
+        if not positions:
+            return {}
+        consumer = self._consumers[service]
+        consumer.assign(list(positions))
+        codecs.begin()
+        try:
+            for partition, offset in positions.items():
+                consumer.seek(partition, offset)
+            first: dict[TopicPartition, float | None] = {}
+            deadline = time.monotonic() + _READ_WITHIN
+            while (waiting := [at for at in positions if at not in first]) and time.monotonic() < deadline:
+                for partition in waiting:
+                    first |= await _since(consumer, partition)
+                await asyncio.sleep(_READ_EVERY)
+            return {partition: at for partition, at in first.items() if at is not None}
+        finally:
+            consumer.unsubscribe()
+
+
+async def _since(consumer: Any, partition: TopicPartition) -> dict[TopicPartition, float | None]:
+    """When the partition's next record came; None where Kafka's client cannot read it; empty where it is not here yet."""
+    try:
+        records = (await consumer.getmany(partition, timeout_ms=0, max_records=1)).get(partition)
+    except ConsumerStoppedError:
+        raise
+    except Exception:  # noqa: BLE001 - what a sender's bytes bring forth: how far the group is behind is known all the same
+        return {partition: None}
+    return {partition: came_at(records[0].timestamp, time.time())} if records else {}
+
+
+async def partitions_read(client: AIOKafkaClient, reads: Callable[[str], bool]) -> list[TopicPartition]:
+    """Every partition of the topics that are read, as the broker names them now. Raises `KafkaError`.
+
+    A consumer that never subscribes must not be asked: it knows no topic's partitions until its first refresh, and of
+    an empty list everything is true.
+    """
+    cluster = await client.fetch_all_metadata()
+    return sorted(
+        TopicPartition(topic, number)
+        for topic in cluster.topics()
+        if reads(topic)
+        for number in cluster.partitions_for_topic(topic) or ()
+    )
+
+
+async def lags(kafka: Cluster, reads: Reads = READS) -> list[Lag]:
+    """The lag of each service in each partition it reads, asked once. Raises `KafkaError`."""
+    async with LagReader(kafka, reads) as reader:
+        return await reader.lags()
+
+
+def _consumer(kafka: Cluster, service: str) -> Any:
+    return AIOKafkaConsumer(
+        **kafka.options(),
+        group_id=service,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",  # an open transaction is not there yet
+        fetch_max_wait_ms=10,
+        request_timeout_ms=_ANSWERS_WITHIN_MS,
+    )

@@ -1,0 +1,280 @@
+"""A stretch of a partition's log as the broker gives it, read with more patience than Kafka's client has. Looks at bytes alone.
+
+aiokafka reads what it can. Where it fails, the one batch is read by hand, in which a header's name may be any bytes and a
+record's offset is its place; what
+nobody can read (a wrong checksum, an unknown codec, a record that breaks off) becomes an `Unreadable` in its place, with
+the offsets that it covers. So a log is always read on.
+
+Source: Kafka's message format, version 2 (“Record Batch”).
+"""
+
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
+from aiokafka.record.util import calc_crc32c
+
+from shared.contracts import topics
+from shared.kafka import codecs
+from shared.kafka.places import Placed
+
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of records that are taken together: what is refused of them is kept in a document until it is out."""
+
+MOST_HEADERS: Final = 1_000
+"""Of a record: one of two bytes takes seventy once it is read, and each service goes through all of them."""
+
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+_COVERED_BY_CRC: Final = 21
+_AFTER_LENGTH: Final = 12
+_LOG_APPEND_TIME: Final = 0x08
+_CODEC: Final = 0x07
+_UNPACK: Final[Mapping[int, Callable[[bytes], bytes]]] = {
+    0: bytes,
+    1: codecs.gzip,
+    2: codecs.snappy,
+    3: codecs.lz4,
+    4: codecs.zstd,
+}
+_MOST_OFFSETS: Final = 2**31
+_MOST_BY_HAND: Final = 10_000  # records of a batch: at 20 µs each nothing else has its turn meanwhile
+
+
+class Unreadable(ConsumerRecord):  # type: ignore[misc]
+    """Stands where a batch stood, or its rest, that nobody can read; `why` says what is wrong, and of which offsets.
+
+    It holds none of the bytes: what they hide could be searched by nobody.
+    """
+
+    why: str
+
+    @classmethod
+    def of(cls, partition: TopicPartition, first: int, last: int, why: str) -> "Unreadable":
+        """The offsets `first` to `last`, both included."""
+        made = cls(*partition, first, 0, 0, None, None, None, -1, -1, ())
+        where = f"offset {first}" if first == last else f"offsets {first} to {last}"
+        object.__setattr__(made, "why", f"{where} of {partition.topic}[{partition.partition}] cannot be read: {why}")
+        return made
+
+
+def legible(record: ConsumerRecord) -> ConsumerRecord:
+    """The record; an `Unreadable` in its place where its sender gave it more headers than anybody goes through."""
+    if len(record.headers) <= MOST_HEADERS or not topics.is_senders_own(record.topic):
+        return record
+    why = f"it has {len(record.headers)} headers; {MOST_HEADERS} are allowed"
+    return Unreadable.of(TopicPartition(record.topic, record.partition), record.offset, record.offset, why)
+
+
+class Stretch(NamedTuple):
+    """What was read, and the offset at which to read on."""
+
+    records: Sequence[ConsumerRecord]
+    end: int
+
+
+class _Batch(NamedTuple):
+    base: int
+    length: int
+    leader_epoch: int
+    magic: int
+    crc: int
+    attributes: int
+    last_delta: int
+    first_time: int
+    last_time: int
+    producer: int
+    epoch: int
+    sequence: int
+    records: int
+
+    @property
+    def last(self) -> int:
+        # Fewer records than offsets: compaction took the others. Of more, or as many, it is the number that counts.
+        return self.base + max(self.last_delta, self.records - 1)
+
+    @property
+    def is_compacted(self) -> bool:
+        return self.last_delta >= self.records
+
+
+class Fetched:
+    """Batches as a broker's answer holds them, read on stretch by stretch: each is unpacked and counted once.
+
+    Args:
+        raw: the batches, the first with the offset `start` in it or after it.
+        aborted: the transactions that came to nothing, as (producer, first offset).
+    """
+
+    def __init__(
+        self, partition: TopicPartition, raw: bytes, start: int, aborted: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        self.at = start
+        """Where it is to be read on; it is read to its end where that no longer moves."""
+        self._start = start
+        self._partition = partition
+        self._raw = raw
+        checks_crcs = True
+        self._reader: Any = PartitionRecords(
+            partition, Placed(raw), list(aborted), start, None, None, checks_crcs, READ_COMMITTED
+        )
+        # Asked again once it has ended, the reader would raise.
+        self._records = (record for record in self._reader)
+
+    def read(self, most: int) -> Stretch:
+        """At most `most` records, with at most one `Unreadable`, alone. Raises nothing."""
+        stretch = self._read(most) if self._raw else Stretch((), self.at)
+        self.at = stretch.end
+        return stretch
+
+    def _read(self, most: int) -> Stretch:
+        reader, found = self._reader, list[ConsumerRecord]()
+        try:
+            found.extend(_bounded(self._records, most))  # what came before a failure stays in it
+        except Exception as error:  # noqa: BLE001 - whatever a sender's bytes bring forth
+            at = reader.next_fetch_offset
+            return Stretch(found, at) if found else _past(self._partition, self._raw, reader, most, error)
+        if found or reader.next_fetch_offset > self.at:
+            return Stretch(found, reader.next_fetch_offset)
+        if self.at > self._start:
+            return Stretch((), self.at)
+        return _skipped(self._partition, self.at, self.at, "the batch is cut off")
+
+
+def _bounded(records: Iterator[ConsumerRecord], most: int) -> Iterator[ConsumerRecord]:
+    size = 0
+    for record in islice(records, most):
+        yield record
+        size += size_of(record)
+        if size > MOST_BYTES:
+            return
+
+
+def size_of(record: ConsumerRecord) -> int:
+    """Its bytes, but for what frames it."""
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
+
+
+def _past(partition: TopicPartition, raw: bytes, reader: Any, most: int, error: Exception) -> Stretch:
+    """Reads the batch at which the client failed by hand, as far as that goes."""
+    at = reader.next_fetch_offset
+    batch_bytes, batch = _batch_of(raw, at)
+    if batch is None:
+        return _skipped(partition, at, at, repr(error))
+    last = batch.last if at <= batch.last < at + _MOST_OFFSETS else at
+    if calc_crc32c(batch_bytes[_COVERED_BY_CRC:]) != batch.crc:
+        return _skipped(partition, at, last, "its checksum is wrong")
+    found: list[ConsumerRecord] = []
+    try:
+        records = _records(partition, batch_bytes, batch)
+        found.extend(_bounded((record for record in records if record.offset >= at), most))
+    except Exception as fault:  # noqa: BLE001 - as above
+        if not found:
+            return _skipped(partition, at, last, str(fault) or repr(fault))
+    return Stretch(found, found[-1].offset + 1 if found else last + 1)
+
+
+def _skipped(partition: TopicPartition, first: int, last: int, why: str) -> Stretch:
+    return Stretch([Unreadable.of(partition, first, last, why)], last + 1)
+
+
+def _batch_of(raw: bytes, offset: int) -> tuple[bytes, _Batch | None]:
+    """The first batch that reaches to the offset, with its head."""
+    at = 0
+    while len(raw) - at >= _HEADER.size:
+        batch = _Batch(*_HEADER.unpack_from(raw, at))
+        end = at + _AFTER_LENGTH + max(0, batch.length)
+        if batch.last >= offset or batch.length <= 0:
+            return raw[at:end], batch
+        at = end
+    return raw, None
+
+
+def _records(partition: TopicPartition, raw: bytes, batch: _Batch) -> Iterator[ConsumerRecord]:
+    codec = batch.attributes & _CODEC
+    if codec not in _UNPACK:
+        raise ValueError(f"its codec is {codec}, which nobody knows")
+    unpacked = _UNPACK[codec](raw[_HEADER.size :])
+    codecs.count_parts(unpacked)
+    if batch.records > _MOST_BY_HAND:
+        raise ValueError(f"it has {batch.records} records, of which one at least is spoilt")
+    reader = _Reader(unpacked)
+    lowest = batch.base
+    for place in range(batch.records):
+        record = reader.record(partition, batch, None if batch.is_compacted else place)
+        if not lowest <= record.offset <= batch.last:
+            raise ValueError(f"a record says that its offset is {record.offset}")
+        lowest = record.offset + 1
+        yield record
+    reader.end()
+
+
+class _Reader:
+    """Walks through the records of a batch. Raises `ValueError` where they break off."""
+
+    def __init__(self, unpacked: bytes) -> None:
+        self._bytes = unpacked
+        self._at = 0
+
+    def record(self, partition: TopicPartition, batch: _Batch, place: int | None) -> ConsumerRecord:
+        """The next one; without a place it says itself where it stands."""
+        length = self._number()
+        end = self._at + length
+        self._take(1)  # attributes, of which there are none
+        after, said = self._number(), self._number()
+        offset = batch.base + (said if place is None else place)
+        key, value = self._nullable(), self._nullable()
+        headers = tuple(self._header() for _ in range(self._count()))
+        if self._at != end:
+            raise ValueError(f"the record at {offset} has {length} bytes and says otherwise")
+        appended = bool(batch.attributes & _LOG_APPEND_TIME)
+        time = batch.last_time if appended else _in_64_bits(batch.first_time + after)
+        sizes = (-1 if key is None else len(key), -1 if value is None else len(value))
+        return ConsumerRecord(*partition, offset, time, int(appended), key, value, None, *sizes, headers)
+
+    def end(self) -> None:
+        """To be called behind the last record."""
+        if self._at != len(self._bytes):
+            raise ValueError(f"{len(self._bytes) - self._at} bytes stand behind the last of its records")
+
+    def _header(self) -> tuple[str, bytes | None]:
+        name = self._nullable()
+        if name is None:
+            raise ValueError("a header has no name")
+        return name.decode(errors="backslashreplace"), self._nullable()
+
+    def _nullable(self) -> bytes | None:
+        length = self._number()
+        return None if length < 0 else self._take(length)
+
+    def _count(self) -> int:
+        count = self._number()
+        if not 0 <= count <= len(self._bytes):
+            raise ValueError(f"a record has {count} headers")
+        return count
+
+    def _number(self) -> int:
+        """A signed number, zigzag, seven bits a byte."""
+        value = shift = 0
+        while True:
+            byte = self._take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return (value >> 1) ^ -(value & 1)
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number has more than ten bytes")
+
+    def _take(self, length: int) -> bytes:
+        taken = self._bytes[self._at : self._at + length]
+        if len(taken) != length:
+            raise ValueError("a record breaks off")
+        self._at += length
+        return taken
+
+
+def _in_64_bits(number: int) -> int:
+    return (number + 2**63) % 2**64 - 2**63

@@ -1,0 +1,1 @@
+"""What makes a service a process: its settings, its start, its logs, its end."""

@@ -1,0 +1,247 @@
+"""Runs one service as a process: its loop, its sweeper, its HTTP, and a clean stop on SIGTERM.
+
+The wiring of what every service has stands here; what is its own, a service hands over as an `App`.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import structlog
+import uvloop
+from starlette.routing import BaseRoute, Route
+
+from shared.engine import metrics
+from shared.engine.batch import Processor
+from shared.engine.loop import Loop
+from shared.engine.model import Table
+from shared.engine.sweep import Sweeper
+from shared.http import outcomes
+from shared.http.counted import Counted
+from shared.http.keys import Keyring
+from shared.http.rates import Rates
+from shared.http.room import Bounds
+from shared.http.server import application, bind, server
+from shared.kafka import uvloop_patch as kafka_on_uvloop
+from shared.kafka.log_bound import LogGuard
+from shared.kafka.producer import BrokerUnavailable, Publisher
+from shared.private import CHILDREN_UMASK, make_private_folder
+from shared.process import logs
+from shared.process.preconditions import GROUND, Ground
+from shared.process.settings import PlatformSettings, stop_start
+from shared.process.start import connected
+from shared.store import Store, StoreAddressError, StoreUnavailable, StoreVersionError
+from shared.store.sqlite import SqliteStore
+
+log = structlog.get_logger()
+
+_GC_THRESHOLD: Final = 50_000
+_GATHERED_MS: Final = 50
+_GATHERED_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True)
+class App:
+    """What is a service's own."""
+
+    settings: PlatformSettings
+    table: Table
+    routes: Sequence[BaseRoute]
+    locate: outcomes.Locate
+    """Where an event of outside has its outcome: (source, class, subject) to collection and aggregate."""
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+def routes_of(app: App) -> list[BaseRoute]:
+    """A service's own, and what every owner of events answers."""
+    return [*app.routes, Route("/v1/outcomes", outcomes.post_outcomes, methods=["POST"])]
+
+
+def run(app: App) -> None:
+    """Runs until SIGTERM or SIGINT. Ends with one line where it cannot start."""
+    os.umask(CHILDREN_UMASK)
+    logs.configure(app.table.service, app.settings.log_level)
+    _die_with_the_parent()
+    # A service makes few cycles; scanning all of its heap every 700 objects costs a seventh of its time.
+    gc.set_threshold(_GC_THRESHOLD, 20, 20)
+    # The store's threads must not wait 5 ms, the default, for each answer that the event loop is to get.
+    sys.setswitchinterval(0.0005)
+    kafka_on_uvloop.mend()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(app))
+
+
+async def _run(app: App) -> None:
+    settings, table = app.settings, app.table
+    try:
+        listening = bind(settings.host, settings.port)
+    except OSError as error:
+        stop_start(
+            f"{table.service}: port {settings.port} on {settings.host}: {error.strerror}; choose another --port-base"
+        )
+    cluster = settings.cluster(table.service)
+    store = store_of(settings, table.service)
+    ground = Ground(cluster, store, table, keeps_log=not settings.log_bytes)
+    publisher = Publisher.to(cluster)
+    clock = settings.platform_clock()
+    processor = Processor(
+        table,
+        store,
+        publisher,
+        clock,
+        ring=settings.ring,
+        due_early=settings.due_early,
+        failing=settings.failing(),
+        between=settings.between(),
+    )
+    options = {
+        "session_timeout_ms": settings.kafka_session_timeout_ms,
+        "heartbeat_interval_ms": settings.kafka_session_timeout_ms // 6,
+        "group_instance_id": settings.instance or None,
+        **fetching(table, settings.kafka_fetch_wait_ms),
+    }
+    loop = Loop(processor, cluster, options, ground=ground)
+    guard = LogGuard(cluster, settings.log_bytes) if settings.log_bytes else None
+    starting = ["it starts: the database and Kafka have not answered yet"]
+
+    def lacks() -> list[str]:
+        return [*starting, *([line] if (line := loop.lacks()) else [])]
+
+    metrics.READY.labels(table.service).set_function(lambda: not lacks())
+    state = {
+        "clock": clock,
+        "cluster": cluster,
+        "store": store,
+        "publisher": publisher,
+        "keyring": Keyring(settings.keys_file),
+        "rates": Rates.of(settings),
+        "forgeries": processor.forgeries,
+        "settings": settings,
+        "table": table,
+        "locate": app.locate,
+        "log_guard": guard,
+        "fault": lambda: ground.fault,
+        **app.state,
+    }
+    http = server(Counted(application(routes_of(app), lacks, state), table.service), Bounds.of(settings))
+    serving = asyncio.create_task(http.serve(sockets=[listening]))
+    background: list[asyncio.Task[None]] = []
+    try:
+        starts = (partial(_open, store, settings, table), partial(_stand_on, ground), publisher.start, loop.start)
+        if await connected(starts, serving, starting):
+            starting.clear()
+            sweeper = Sweeper(loop, processor, publisher, clock, cluster, lacks=ground.lacks)
+            background += [asyncio.create_task(sweeper.run()), asyncio.create_task(ground.run())]
+            if guard:
+                background.append(asyncio.create_task(guard.run()))
+            gc.collect()
+            gc.freeze()
+        await _until_one_ends(serving, background)
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await loop.stop()
+        await ground.close()
+        await publisher.stop()
+        await store.close()
+    failed = [task for task in background if not task.cancelled() and task.exception()]
+    for task in failed:
+        log.critical("a part of the service ended", exc_info=task.exception())
+    if failed:
+        raise SystemExit(1)
+
+
+def fetching(table: Table, wait_ms: int) -> dict[str, int]:
+    """How Kafka is asked for records: each the moment it comes, or those of some moments together.
+
+    A batch of one costs hardly less than one of several: services that nobody waits for took that time from those on a
+    referral's road, which share their cores.
+    """
+    if not table.gathers:
+        return {"fetch_max_wait_ms": wait_ms}
+    return {"fetch_max_wait_ms": max(wait_ms, _GATHERED_MS), "fetch_min_bytes": _GATHERED_BYTES}
+
+
+async def _until_one_ends(serving: asyncio.Task[None], background: list[asyncio.Task[None]]) -> None:
+    """A service lives while all of its parts do: one that ended by itself ends it, and the supervisor starts it anew."""
+    await asyncio.wait([serving, *background], return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+async def open_store(settings: PlatformSettings, table: Table) -> Store:
+    """A service's store, with its indexes. Ends the process with one line where it cannot be, or does not answer."""
+    store = store_of(settings, table.service)
+    try:
+        await _open(store, settings, table)
+    except StoreUnavailable as error:
+        stop_start(f"{table.service}: {error}")
+    return store
+
+
+async def _open(store: Store, settings: PlatformSettings, table: Table) -> None:
+    """Raises `StoreUnavailable` where waiting may help. Ends the start with one line where it does not."""
+    try:
+        await store.open([*(kind.collection for kind in table.kinds), GROUND], table.journals)
+    except (StoreAddressError, StoreVersionError) as error:
+        stop_start(f"{table.service}: {error}")
+    except StoreUnavailable as error:
+        # A file on this machine does not come back by itself, as a server does.
+        if not settings.mongodb:
+            stop_start(f"{table.service}: {error}")
+        raise
+
+
+def store_of(settings: PlatformSettings, service: str) -> Store:
+    """A service's store, not opened yet."""
+    return _mongo(settings, service) if settings.mongodb else _sqlite(settings, service)
+
+
+def _mongo(settings: PlatformSettings, service: str) -> Store:
+    # Not at the top: who keeps his data in SQLite loads no driver.
+    from shared.store.mongo import MongoStore
+
+    return MongoStore(
+        settings.mongodb,
+        settings.mongodb_database.format(service=service),
+        user=settings.mongodb_user.format(service=service),
+        password=settings.mongodb_password(service),
+        driver=settings.mongodb_driver,
+    )
+
+
+def _sqlite(settings: PlatformSettings, service: str) -> Store:
+    make_private_folder(settings.state)
+    return SqliteStore(settings.state / f"{service}.sqlite")
+
+
+async def _stand_on(ground: Ground) -> None:
+    """Raises `BrokerUnavailable` until Kafka is the right one, with the topics that are needed."""
+    await ground.look()
+    if line := ground.lacks():
+        raise BrokerUnavailable(line)
+
+
+def _die_with_the_parent() -> None:
+    """Ends the process when the supervisor that started it is gone, however it went: nothing is left running."""
+    supervisor = os.environ.get("LAHETE_SUPERVISED")
+    if not supervisor:
+        return
+    # The supervisor's own process id: it may be gone before this line is reached, and another be the parent by then.
+    parent = int(supervisor)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(3)
+
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()
