@@ -20,7 +20,7 @@ from services.monitor.app import build_app as monitor
 from services.monitor.settings import MonitorSettings
 from services.notify.app import build_app as notify
 from services.referral.app import build_app as referral
-from shared.process import preconditions as ground
+from shared.engine import ground
 from shared.process.run import open_store
 from shared.process.settings import PlatformSettings, read
 

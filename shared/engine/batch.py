@@ -14,22 +14,22 @@ from typing import Any, Final
 import structlog
 from aiokafka import ConsumerRecord
 
+from shared import metrics
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event
 from shared.contracts.errors import EventError
 from shared.contracts.instants import later
 from shared.engine import book as books
-from shared.engine import metrics
 from shared.engine.book import Book, Known
 from shared.engine.dead_letters import DeadLetter, reasons_of, record_of
 from shared.engine.documents import decoder_of, read
 from shared.engine.forged import Forgeries
 from shared.engine.fuse import At, Failure, Fuse, FuseOpen, origin_of
 from shared.engine.model import Decision, Document, Handler, Kind, Out, OutBlank, OutRow, Rejected, Table, Waits
+from shared.engine.outbox import record_of as kafka_record
 from shared.engine.receive import HANDLER_FAILED, Arrival, read_again, receive, route, unread
 from shared.kafka.producer import Publisher
-from shared.kafka.producer import record_of as kafka_record
 from shared.store import Row, Store, StoreUnavailable, Unsaveable, Written
 
 MAX_DOCUMENT_BYTES: Final = 12 * 1024 * 1024  # MongoDB takes 16 MiB of BSON

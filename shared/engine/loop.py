@@ -20,16 +20,16 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
-from shared.engine import metrics
+from shared import metrics
 from shared.engine.batch import Batch, Processor
 from shared.engine.fuse import FuseOpen
+from shared.engine.ground import Ground
 from shared.kafka import codecs, places
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import BrokerUnavailable
 from shared.kafka.raw import MOST_BYTES, size_of
 from shared.kafka.reading import Reading
 from shared.kafka.when import came_at, is_stamped, oldest
-from shared.process.preconditions import Ground
 from shared.store import StoreUnavailable
 
 MAX_RECORDS: Final = 1_000

@@ -15,12 +15,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from shared import metrics
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.identity import deadline_id
-from shared.engine import metrics
 from shared.engine.batch import Processor
 from shared.engine.documents import decoder_of, read
 from shared.engine.loop import Loop

@@ -15,10 +15,10 @@ from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.fields import read_referral_id
 from shared.contracts.from_services import AccessRecorded
-from shared.engine.metrics import DENIED_LOOKS
 from shared.http.keys import not_for, role_of
 from shared.http.problems import ProblemError
 from shared.kafka.producer import BrokerUnavailable, Record
+from shared.metrics import DENIED_LOOKS
 
 NO_GROUND: Final = "none"
 

@@ -4,9 +4,9 @@ from typing import Final, get_args
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared import metrics
 from shared.contracts.errors import REASONS
 from shared.contracts.from_services import AccessRecorded
-from shared.engine import metrics
 from shared.http.problems import REFUSED_FOR, TITLES
 
 _OF_PROBES: Final = ("/health/", "/metrics")

@@ -20,12 +20,13 @@ from shared.contracts import topics
 from shared.contracts.envelope import STRUCTURED, Event, Raw, attributes_of, kafka_headers, read_structured
 from shared.contracts.errors import Forged, PersonalData, Problem
 from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code
+from shared.engine.outbox import record_of
 from shared.http.binary import PREFIX, read_binary
 from shared.http.body import read_body
 from shared.http.examine import Reader, examined
 from shared.http.keys import role_of, who_asks
 from shared.http.problems import ProblemError, problem_of
-from shared.kafka.producer import BrokerUnavailable, Publisher, Record, record_of
+from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 
 MAX_BATCH: Final = 500
 MAX_BODY: Final = 8 * 1024 * 1024

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.http.problems import ProblemError
-from shared.process.settings import PlatformSettings
 
 _MINUTE: Final = 60.0
 _MOST: Final = 10_000
 _ROUNDING: Final = 1e-6
-_BATCHES_AT_ONCE: Final = 8  # of 8 MiB each
+BATCHES_AT_ONCE: Final = 8  # of 8 MiB each
 
 
 class Rate:
@@ -84,13 +83,3 @@ class Rates:
     denied: Rate
     """Looks at what the key may not see."""
     batches: AtOnce
-
-    @classmethod
-    def of(cls, settings: PlatformSettings) -> "Rates":
-        """As they are set."""
-        return cls(
-            Rate("requests", settings.requests_a_minute),
-            Rate("events", settings.events_a_minute),
-            Rate("denied looks", settings.denied_a_minute),
-            AtOnce("batches", _BATCHES_AT_ONCE),
-        )

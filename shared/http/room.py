@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Network, ip_address
 from typing import Protocol
 
-from shared.process.settings import PlatformSettings
-
 
 @dataclass(frozen=True)
 class Bounds:
@@ -21,17 +19,6 @@ class Bounds:
     head_seconds: float
     body_seconds: float
     idle_seconds: float
-
-    @classmethod
-    def of(cls, settings: PlatformSettings) -> "Bounds":
-        """As they are set."""
-        return cls(
-            settings.http_connections,
-            settings.http_connections_an_address,
-            settings.http_head_seconds,
-            settings.http_body_seconds,
-            settings.http_idle_seconds,
-        )
 
 
 def sender_at(address: str) -> str:

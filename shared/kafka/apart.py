@@ -19,7 +19,7 @@ from aiokafka.consumer.fetcher import READ_COMMITTED
 from aiokafka.errors import LeaderNotAvailableError, OffsetOutOfRangeError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
-from shared.engine import metrics
+from shared import metrics
 from shared.kafka.cluster import Cluster
 from shared.kafka.raw import Fetched, Stretch, Unreadable
 

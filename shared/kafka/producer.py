@@ -14,9 +14,6 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
-from shared.contracts import topics
-from shared.contracts.envelope import kafka_headers
-from shared.engine.model import Out, OutBlank, OutDead, OutEvent, OutRow
 from shared.kafka.cluster import Cluster
 
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
@@ -36,17 +33,6 @@ class Record(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]]
-
-
-def record_of(out: Out) -> Record | None:
-    """The record of one entry of an outbox; None for what goes to the store instead."""
-    if isinstance(out, OutEvent):
-        return Record(out.topic, out.key.encode(), bytes(out.data), kafka_headers(out.attributes))
-    if isinstance(out, OutDead):
-        return Record(topics.DEAD_LETTERS, out.key, out.value, out.headers)
-    if isinstance(out, OutRow | OutBlank):
-        return None
-    return Record(out.topic, out.key, out.value, out.headers)
 
 
 class Publisher:

@@ -15,7 +15,7 @@ import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 
-from shared.engine import metrics
+from shared import metrics
 from shared.kafka import codecs
 from shared.kafka.apart import Apart
 from shared.kafka.cluster import Cluster

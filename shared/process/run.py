@@ -18,23 +18,21 @@ import structlog
 import uvloop
 from starlette.routing import BaseRoute, Route
 
-from shared.engine import metrics
+from shared import metrics
 from shared.engine.batch import Processor
+from shared.engine.ground import GROUND, Ground
 from shared.engine.loop import Loop
 from shared.engine.model import Table
 from shared.engine.sweep import Sweeper
 from shared.http import outcomes
 from shared.http.counted import Counted
 from shared.http.keys import Keyring
-from shared.http.rates import Rates
-from shared.http.room import Bounds
 from shared.http.server import application, bind, server
 from shared.kafka import uvloop_patch as kafka_on_uvloop
 from shared.kafka.log_bound import LogGuard
 from shared.kafka.producer import BrokerUnavailable, Publisher
 from shared.private import CHILDREN_UMASK, make_private_folder
 from shared.process import logs
-from shared.process.preconditions import GROUND, Ground
 from shared.process.settings import PlatformSettings, stop_start
 from shared.process.start import connected
 from shared.store import Store, StoreAddressError, StoreUnavailable, StoreVersionError
@@ -121,7 +119,7 @@ async def _run(app: App) -> None:
         "store": store,
         "publisher": publisher,
         "keyring": Keyring(settings.keys_file),
-        "rates": Rates.of(settings),
+        "rates": settings.rates(),
         "forgeries": processor.forgeries,
         "settings": settings,
         "table": table,
@@ -130,7 +128,7 @@ async def _run(app: App) -> None:
         "fault": lambda: ground.fault,
         **app.state,
     }
-    http = server(Counted(application(routes_of(app), lacks, state), table.service), Bounds.of(settings))
+    http = server(Counted(application(routes_of(app), lacks, state), table.service), settings.bounds())
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:

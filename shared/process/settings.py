@@ -14,6 +14,8 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.clock import Clock, read_clock
+from shared.http.rates import BATCHES_AT_ONCE, AtOnce, Rate, Rates
+from shared.http.room import Bounds
 from shared.kafka.cluster import Cluster, Mechanism, Security
 from shared.process import faults
 from shared.process.addresses import may_hold_a_secret, without_secrets
@@ -175,6 +177,25 @@ class PlatformSettings(BaseSettings):
                 "name a file of certificates in PEM"
             )
         return cluster
+
+    def bounds(self) -> Bounds:
+        """How many connections HTTP takes, and for how long."""
+        return Bounds(
+            self.http_connections,
+            self.http_connections_an_address,
+            self.http_head_seconds,
+            self.http_body_seconds,
+            self.http_idle_seconds,
+        )
+
+    def rates(self) -> Rates:
+        """How often the holder of a key may ask and send."""
+        return Rates(
+            Rate("requests", self.requests_a_minute),
+            Rate("events", self.events_a_minute),
+            Rate("denied looks", self.denied_a_minute),
+            AtOnce("batches", BATCHES_AT_ONCE),
+        )
 
     def mongodb_password(self, service: str) -> str:
         """Ends the start where the file cannot be read."""

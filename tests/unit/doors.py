@@ -27,7 +27,6 @@ from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.engine.batch import Processor
 from shared.engine.forged import Forgeries
 from shared.http.keys import Keyring, hash_of, write_hashes
-from shared.http.rates import Rates
 from shared.http.server import application
 from shared.kafka.producer import Publisher, Record
 from shared.process.run import App, routes_of
@@ -78,7 +77,7 @@ class Door:
             "store": self.store,
             "publisher": self,
             "keyring": Keyring(settings.keys_file),
-            "rates": Rates.of(settings),
+            "rates": settings.rates(),
             "forgeries": Forgeries(self.wired.table.service),
             "settings": settings,
             "table": self.wired.table,

@@ -10,12 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from shared import metrics
 from shared.contracts.errors import REASONS, EventError, Forged, Invalid
-from shared.engine import metrics
 from shared.http.counted import Counted
 from shared.http.keys import Keyring, hash_of, must_be, write_hashes
 from shared.http.problems import TITLES, problem_of
-from shared.http.rates import Rates
 from shared.http.server import application
 from shared.process.settings import PlatformSettings
 
@@ -31,7 +30,7 @@ class Doors:
         write_hashes(keys, {hash_of("the key"): OPS})
         self.refuses: EventError = Invalid("/data: is lacking")
         routes = [Route("/ops/{id}", self._for_ops), Route("/events", self._take, methods=["POST"])]
-        state = {"keyring": Keyring(keys), "rates": Rates.of(PlatformSettings.model_validate({}))}
+        state = {"keyring": Keyring(keys), "rates": PlatformSettings.model_validate({}).rates()}
         self._app = Counted(application(routes, lambda: ["Kafka"], state), self.service)
 
     async def _for_ops(self, request: Request) -> Response:

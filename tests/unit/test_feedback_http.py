@@ -27,7 +27,6 @@ from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.from_outside import INSTRUMENTS
 from shared.engine.batch import Processor
 from shared.http.keys import Keyring, hash_of, write_hashes
-from shared.http.rates import Rates
 from shared.http.server import application
 from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 from shared.store.sqlite import SqliteStore
@@ -73,7 +72,7 @@ class Door:
             "store": self.store,
             "publisher": self,
             "keyring": Keyring(folder / "keys.json"),
-            "rates": Rates.of(settings),
+            "rates": settings.rates(),
             "settings": settings,
             "table": self.table,
             "log_guard": None,

@@ -8,10 +8,10 @@ from typing import Any, Self
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from shared.engine import ground
+from shared.engine.ground import GROUND, Ground, Known, compare, forget, needed
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import TOPICS_OF
-from shared.process import preconditions as ground
-from shared.process.preconditions import GROUND, Ground, Known, compare, forget, needed
 from shared.store import StoreUnavailable
 from shared.store.sqlite import SqliteStore
 from tests.integration.engine_world import Given, table

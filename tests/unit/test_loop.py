@@ -12,8 +12,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 from structlog.testing import capture_logs
 
+from shared import metrics
 from shared.engine import loop as loops
-from shared.engine import metrics
 from shared.engine.batch import Batch, Received
 from shared.engine.fuse import Fuse, FuseOpen
 from shared.engine.loop import Loop

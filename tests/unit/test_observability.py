@@ -11,9 +11,9 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from deploy.local.processes import PORT_OFFSETS
+from shared import metrics
 from shared.contracts.errors import REASONS
 from shared.contracts.schemas import asyncapi
-from shared.engine import metrics
 from tests.unit.containers import PLATFORM, REPOSITORY, compose, services
 
 PROMETHEUS = REPOSITORY / "deploy/prometheus"

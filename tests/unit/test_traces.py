@@ -18,7 +18,6 @@ from services.monitor.owners import Owners
 from shared.clock import Clock
 from shared.engine.batch import Processor
 from shared.http.keys import Keyring, hash_of, write_hashes
-from shared.http.rates import Rates
 from shared.http.server import application
 from shared.kafka.producer import Publisher, Record
 from shared.process.settings import PlatformSettings, read
@@ -49,7 +48,7 @@ class Monitor:
             "store": self.store,
             "publisher": self,
             "keyring": Keyring(folder / "keys.json"),
-            "rates": Rates.of(settings),
+            "rates": settings.rates(),
             "settings": settings,
             "table": self.table,
             # Only classes from outside have an owner that is asked: those here are of the services.
