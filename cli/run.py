@@ -12,6 +12,7 @@ import typer
 from cli import terminal
 from cli.failure import VerbError
 from cli.options import DEFAULT_DIR, Dir
+from demo.register import opisto_sources
 from deploy.embedded_broker.control import REPOSITORY
 from deploy.engines import Engine
 from deploy.local import foreground
@@ -48,7 +49,7 @@ def run(
     if detach:
         _detach(engine, port_base, directory, instances or [])
         return
-    if not foreground.run(directory, port_base, settings.clock, terminal.line, engine, counts):
+    if not foreground.run(directory, port_base, settings.clock, terminal.line, engine, counts, opisto_sources()):
         raise typer.Exit(1)
 
 

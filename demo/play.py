@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
-from demo.register import load_opistos
+from demo.register import opisto_sources
 from demo.script import OWN_REGION
 from demo.size import Size
 from demo.stage import Show, Stage, Told
@@ -55,13 +55,16 @@ def play(
 
     Raises what `Supervisor` raises where it cannot start, and `NoReckoningError`.
     """
-    own_opisto = f"/opisto/{load_opistos()[0][0].id}"
+    opistos = opisto_sources()
+    own_opisto = opistos[0]
     with _folder(kept=linger is not None) as folder:
         for source in (OWN_REGION, own_opisto):
             grant(folder, source)
         clock = PacedClock(file=folder.path / "pace.json")
         clock.begin(START)
-        with Supervisor(folder.path, port_base, str(clock.file), _ENVIRONMENT, engine=engine, say=say) as supervisor:
+        with Supervisor(
+            folder.path, port_base, str(clock.file), _ENVIRONMENT, engine=engine, say=say, opistos=opistos
+        ) as supervisor:
             with _looked_after(supervisor) as platform:
                 told = asyncio.run(_played(size, folder, clock, own_opisto, show, platform.check))
                 if linger is not None:

@@ -130,6 +130,11 @@ def load_opistos() -> tuple[list[Opisto], list[Fault]]:
     return opistos, [Fault(**row) for row in document["faults"]]
 
 
+def opisto_sources() -> list[str]:
+    """The `source` of each of them."""
+    return [f"/opisto/{opisto.id}" for opisto in load_opistos()[0]]
+
+
 def as_json(opistos: Iterable[Opisto], faults: Iterable[Fault]) -> str:
     """The text of opistos.json: a line for each opisto and fault, so that a change of the register reads as a diff."""
     return f'{{"opistos": [\n{_lines(opistos)}\n], "faults": [\n{_lines(faults)}\n]}}\n'

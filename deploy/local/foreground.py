@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -67,6 +67,7 @@ def run(
     say: Callable[[str], None],
     engine: Engine = Engine.EMBEDDED,
     instances: Mapping[str, int] | None = None,
+    opistos: Sequence[str] = (),
 ) -> bool:
     """Runs until asked to stop. Whether it ended well: nothing was left undone.
 
@@ -77,7 +78,14 @@ def run(
     with listening() as asked:
         try:
             with Supervisor(
-                path, port_base, clock, engine=engine, instances=instances, say=say, given_up=asked.to_stop
+                path,
+                port_base,
+                clock,
+                engine=engine,
+                instances=instances,
+                say=say,
+                given_up=asked.to_stop,
+                opistos=opistos,
             ) as supervisor:
                 say(f"all is ready; {supervisor.folder.run} says where. Ctrl-C stops it")
                 supervisor.run_until(asked.to_stop)

@@ -7,14 +7,13 @@ and test make one for everybody, and keep the newest of each in keys.json.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from demo.register import load_opistos
 from deploy.local.key_changes import keep, one_editor
 from deploy.local.state import Folder, FolderError
 from shared.contracts.fields import Sender
@@ -49,21 +48,23 @@ def _who_may(holder: str) -> str:
     )
 
 
-def make_keys(folder: Folder) -> None:
-    """For demo and test: a key for everybody who lacks one and was not revoked, in plain text. Raises `FolderError`."""
+def make_keys(folder: Folder, opistos: Iterable[str] = ()) -> None:
+    """For demo and test: a key for each region, these opistos and the first people, in plain text.
+
+    Nobody who has one gets another, nor who was revoked. Raises `FolderError`.
+    """
     with _editing(folder) as keys:
         keys.plain = {holder: key for holder, key in (keys.plain or {}).items() if holder not in keys.revoked}
         known = set(keys.hashes.values())
         keys.hashes |= {hash_of(key): holder for holder, key in keys.plain.items() if holder not in known}
-        for holder in _holders():
+        for holder in _holders(opistos):
             if holder not in keys.revoked | keys.plain.keys():
                 keys.plain[holder] = keys.give(holder)
 
 
-def _holders() -> Iterator[str]:
+def _holders(opistos: Iterable[str]) -> Iterator[str]:
     yield from (f"/region/{code}" for code, region in sorted(REGIONS.items()) if region.may_refer)
-    opistos, _ = load_opistos()
-    yield from (f"/opisto/{opisto.id}" for opisto in opistos)
+    yield from opistos
     yield from (OPS, READER)
 
 

@@ -71,6 +71,7 @@ class Supervisor:
         longest_pause: seconds until a service that keeps dying is started anew, at the most.
         say: takes one line for a person.
         given_up: asked while starting; True ends the start.
+        opistos: who gets a key where demo and test make them, beside every region.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Supervisor:
         longest_pause: float = LONGEST_PAUSE,
         say: Callable[[str], None] = print,
         given_up: Callable[[], bool] = lambda: False,
+        opistos: Sequence[str] = (),
     ) -> None:
         self._path = path
         self._ports = {service: port_base + PORT_OFFSETS[service] for service in services}
@@ -102,6 +104,7 @@ class Supervisor:
         self._longest_pause = longest_pause
         self._say = say
         self._given_up = given_up
+        self._opistos = opistos
         self._services: dict[str, ServiceProcess] = {}
         self._held = ExitStack()
 
@@ -141,7 +144,7 @@ class Supervisor:
             if not any(holder.startswith("ops:") for holder in holders(self.folder)):
                 self._say(f"nobody of ops has a key: `lahete key add ops:<name> --dir {self._path}` makes one")
         else:
-            make_keys(self.folder)
+            make_keys(self.folder, self._opistos)
             self._say(f"{env}: {self.folder.keys} holds a key for every sender, in plain text")
         make_monitors_key(self.folder)
 

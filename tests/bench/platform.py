@@ -15,6 +15,7 @@ import pymongo
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 
+from demo.register import opisto_sources
 from deploy.engines import Engine
 from deploy.local.keys import read_keys
 from deploy.local.state import Run, open_folder, read_run
@@ -74,7 +75,16 @@ def platform(port_base: int = 8700, ground: Ground = EMBEDDED, services: Sequenc
         extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning"}
         began = time.monotonic()
         supervisor = stack.enter_context(
-            Supervisor(folder.path, port_base, "", extra, engine=engine, services=services, say=lambda _: None)
+            Supervisor(
+                folder.path,
+                port_base,
+                "",
+                extra,
+                engine=engine,
+                services=services,
+                say=lambda _: None,
+                opistos=opisto_sources(),
+            )
         )
         ready_after = time.monotonic() - began
         say(f"{', '.join(services)} on {ground.name}: ready after {ready_after:.1f} s")

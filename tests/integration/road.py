@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx
 import pymongo
 
+from demo.register import opisto_sources
 from deploy.engines import Engine
 from deploy.local.keys import read_keys
 from deploy.local.state import grant, open_folder, read_run
@@ -154,7 +155,9 @@ def road(folder: Path, engine: Engine = Engine.EMBEDDED, **environment: str) -> 
     opened = open_folder(folder)
     grant(opened, OWN_TOPIC)
     extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning", **environment}
-    with Supervisor(folder, free_base(), "", extra, engine=engine, say=lambda _: None) as supervisor:
+    with Supervisor(
+        folder, free_base(), "", extra, engine=engine, say=lambda _: None, opistos=opisto_sources()
+    ) as supervisor:
         yield Road(supervisor, folder, read_keys(opened))
         assert supervisor.stop() == []
 

@@ -31,6 +31,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from demo.play import still_running
+from demo.register import opisto_sources
 from deploy.engines import Engine, Engines, GoesOn, Say, engines
 from deploy.local.state import EmbeddedError, Folder, grant, open_folder, read_run
 from deploy.local.supervisor import Supervisor
@@ -349,6 +350,7 @@ def open_stage(
         longest_pause=0.2,
         ready_within=READY_WITHIN,
         say=hear,
+        opistos=opisto_sources(),
     ) as supervisor:
         with looked_after(supervisor) as check:
             declared = Declared(repeats=engine is Engine.EMBEDDED)
