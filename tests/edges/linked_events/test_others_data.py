@@ -12,7 +12,7 @@ from edges.linked_events.read import convert
 from edges.linked_events.themes import THEMES_BY_KEYWORD
 from shared.contracts.from_outside import ActivityPublished
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "linked_events"
+SAMPLES = Path(__file__).parents[4] / "shared" / "samples" / "linked_events"
 ORGANISER = "/opisto/1.2.246.562.10.1"
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 HELSINKI = "091"
