@@ -59,7 +59,7 @@ def test_every_path_that_is_copied_is_there_and_is_let_through_to_the_builder() 
         assert (REPOSITORY / source).exists(), source
         assert f"!{source.split('/')[0]}" in ignore
     houses = {source for sources in copied for source in sources if (REPOSITORY / source).is_dir()}
-    assert houses == {"shared", "services", "deploy", "cli"}
+    assert houses == {"shared", "services", "edges", "demo", "deploy", "cli"}
 
 
 # --- what is installed in it
