@@ -61,12 +61,14 @@ class Found:
 # --- activities
 
 
-def published(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity] | Rejected:
+def published(
+    state: Activity | None, event: Event[outside.ActivityPublished], now: datetime, given: Found
+) -> Decision[Activity] | Rejected:
     """Takes a version in; the latest by time holds, each says what held of enrolment while it was in force.
 
     What repeats another, and sessions that were called off, give way where there are too many; what counts never does.
     """
-    data: outside.ActivityPublished = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Activity(event.source, data.activity_id)
     version = Version(event.time, event.rank, data.enrolment.opens, data.enrolment.closes, data.enrolment.confirm)
     latest = all(version.order > known.order for known in state.versions)
@@ -91,9 +93,11 @@ def published(state: Activity | None, event: Event, now: datetime, given: Found)
     return _settled(state, event, now, given)
 
 
-def cancelled(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity] | Waits:
+def cancelled(
+    state: Activity | None, event: Event[outside.ActivityCancelled], now: datetime, given: Found
+) -> Decision[Activity] | Waits:
     """The first cancellation by time holds; each who holds or follows is told, and moves where it is replaced."""
-    data: outside.ActivityCancelled = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or not state.versions:
         return Waits("ActivityPublished")
     call = Cancelled(event.time, event.rank, data.replaced_by)
@@ -103,9 +107,11 @@ def cancelled(state: Activity | None, event: Event, now: datetime, given: Found)
     return _settled(state, event, now, given)
 
 
-def place_requested(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity]:
+def place_requested(
+    state: Activity | None, event: Event[told.PlaceRequested], now: datetime, given: Found
+) -> Decision[Activity]:
     """Registers what a referral wants; the greatest number holds."""
-    data: told.PlaceRequested = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Activity(data.organiser, data.activity_id)
     known = state.claims.get(data.referral_id)
     if known and known.number >= data.number:
@@ -132,9 +138,11 @@ def place_requested(state: Activity | None, event: Event, now: datetime, given: 
     return _settled(state, event, now, given, only=data.referral_id)
 
 
-def place_given_up(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity]:
+def place_given_up(
+    state: Activity | None, event: Event[told.PlaceGivenUp], now: datetime, given: Found
+) -> Decision[Activity]:
     """Frees the place. Without `follow` nothing of the referral stays but the number that guards against a late word."""
-    data: told.PlaceGivenUp = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Activity(data.organiser, data.activity_id)
     known = state.claims.get(data.referral_id)
     if known and known.number >= data.number:
@@ -154,11 +162,13 @@ def _forgotten(decision: Decision[Activity], referral_id: str) -> Decision[Activ
     return Decision(_changed(decision.state, claims=claims), decision.follow)
 
 
-def activity_deadline(state: Activity | None, event: Event, now: datetime, given: Found) -> Decision[Activity]:
+def activity_deadline(
+    state: Activity | None, event: Event[told.DeadlinePassed], now: datetime, given: Found
+) -> Decision[Activity]:
     """Enrolment closed: who still waits is refused. The last session ended: the activity leaves the index."""
     if state is None:
         return Decision(state)
-    data: told.DeadlinePassed = event.data  # type: ignore[assignment]
+    data = event.data
     state = _changed(state, ended=_is_over(state, max(now, data.due_at)))
     return _settled(state, event, max(now, data.due_at), given)
 
@@ -303,9 +313,9 @@ def activity_deadlines(state: Activity) -> list[Due]:
 # --- the matching of a referral
 
 
-def wish_of(event: Event) -> Wish:
+def wish_of(event: Event[outside.ReferralIssued]) -> Wish:
     """What a ReferralIssued asks for."""
-    data: outside.ReferralIssued = event.data  # type: ignore[assignment]
+    data = event.data
     return Wish(
         time=event.time,
         rank=event.rank,
@@ -335,9 +345,9 @@ def issued(state: Match | None, event: Event, now: datetime, given: Found) -> De
     return _matched(state, now, given) if state.wanted else Decision(_changed(state, status="ended"))
 
 
-def opened(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+def opened(state: Match | None, event: Event[told.ReferralOpened], now: datetime, given: Found) -> Decision[Match]:
     """Whose it is. What another region wished is forgotten."""
-    data: told.ReferralOpened = event.data  # type: ignore[assignment]
+    data = event.data
     state = _changed(state or Match(data.referral_id), issuer=f"/region/{data.region}")
     if state.wish and state.wish.region != state.issuer:
         state = _changed(state, wish=None, status="new", proposals=(), proposed=(), retry_at=None)
@@ -349,9 +359,11 @@ def wish_subject(event: Event) -> str:
     return event.data.subject
 
 
-def rematch_requested(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match] | Waits:
+def rematch_requested(
+    state: Match | None, event: Event[told.RematchRequested], now: datetime, given: Found
+) -> Decision[Match] | Waits:
     """Matches again, leaving out what was tried; the greatest number holds."""
-    data: told.RematchRequested = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.wish is None:
         return Waits("ReferralIssued")
     if data.number <= state.number:
@@ -361,18 +373,20 @@ def rematch_requested(state: Match | None, event: Event, now: datetime, given: F
     return _matched(state, now, given)
 
 
-def matching_ended(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+def matching_ended(
+    state: Match | None, event: Event[told.MatchingEnded], now: datetime, given: Found
+) -> Decision[Match]:
     """No proposals are wanted any more."""
-    data: told.MatchingEnded = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Match(data.referral_id)
     if data.number <= state.number:
         return Decision(state)
     return Decision(_changed(state, number=data.number, wanted=False, status="ended", retry_at=None, proposed=()))
 
 
-def erased(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+def erased(state: Match | None, event: Event[told.ReferralErased], now: datetime, given: Found) -> Decision[Match]:
     """Erases at the referral service's word, also where nothing is yet."""
-    data: told.ReferralErased = event.data  # type: ignore[assignment]
+    data = event.data
     left = Match(data.referral_id, wanted=False, status="ended", issuer=data.issuer, erased=True)
     return Decision(left, erase=True)
 

@@ -44,13 +44,13 @@ _changed = msgspec.structs.replace
 # --- the referral
 
 
-def issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+def issued(state: Feedback | None, event: Event[outside.ReferralIssued], now: Any, given: Any) -> Decided:
     """Keeps whom it belongs to and what is consented to; the latest by time holds.
 
     Of two regions' the referral service says whose counts. Where the consent no longer covers feedback, the answers and
     the links to the form go.
     """
-    data: outside.ReferralIssued = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Feedback(data.referral_id)
     known, first = state.issued, state.first_issued_at
     if event.source != (state.issuer or (known.source if known else event.source)):
@@ -69,18 +69,18 @@ def issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decide
     return _asked(state)
 
 
-def opened(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+def opened(state: Feedback | None, event: Event[told.ReferralOpened], now: Any, given: Any) -> Decided:
     """Whose it is: before that nobody is asked and no answer is taken. What another region issued is forgotten."""
-    data: told.ReferralOpened = event.data  # type: ignore[assignment]
+    data = event.data
     state = _changed(state or Feedback(data.referral_id), issuer=f"/region/{data.region}")
     if state.issued and state.issued.source != state.issuer:
         state = _changed(state, issued=None, first_issued_at=None, synthetic=False)
     return _asked(state)
 
 
-def erased(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+def erased(state: Feedback | None, event: Event[told.ReferralErased], now: Any, given: Any) -> Decided:
     """Erases at the referral service's word, also where nothing is yet; a withdrawal is told by ReferralClosed."""
-    data: told.ReferralErased = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Feedback(data.referral_id)
     closed_at = state.closed.time if state.closed else now
     left = Erased(_status(state), state.first_issued_at, closed_at, data.issuer)
@@ -94,9 +94,11 @@ def _status(state: Feedback) -> Any:
     return "completed" if last.outcome in COMPLETED else "lapsed"
 
 
-def matched(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+def matched(
+    state: Feedback | None, event: Event[told.ActivitiesProposed | told.NoActivityFound], now: Any, given: Any
+) -> Decided:
     """Whether something was proposed; the answer to the latest question holds."""
-    data: told.ActivitiesProposed | told.NoActivityFound = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
     proposed = isinstance(data, told.ActivitiesProposed)
@@ -107,9 +109,9 @@ def matched(state: Feedback | None, event: Event, now: Any, given: Any) -> Decid
     return Decision(_changed(state, matched=latest, proposed=state.proposed or proposed))
 
 
-def place_answered(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+def place_answered(state: Feedback | None, event: Event[told.PlaceAnswer], now: Any, given: Any) -> Decided:
     """Who has, or had, the place. With the first place the participant is asked how things are before."""
-    data: told.PlaceAnswer = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
     key = place_key(data.organiser, data.activity_id)
@@ -152,9 +154,9 @@ def closed(state: Feedback | None, event: Event, now: Any, given: Any) -> Decide
     return Decision(_changed(state, closed=_later(state.closed, _ended(event))))
 
 
-def reopened(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+def reopened(state: Feedback | None, event: Event[told.ReferralReopened], now: Any, given: Any) -> Decided:
     """It goes on: what was told before of its closing, and of its end unless it is still completed, holds no more."""
-    data: told.ReferralReopened = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
     at = max(event.time, state.reopened_at or event.time)
@@ -163,8 +165,8 @@ def reopened(state: Feedback | None, event: Event, now: Any, given: Any) -> Deci
     return Decision(_changed(state, closed=closed, ended=ended, reopened_at=at))
 
 
-def _ended(event: Event) -> Ended:
-    data: told.Ended = event.data  # type: ignore[assignment]
+def _ended(event: Event[told.Ended]) -> Ended:
+    data = event.data
     return Ended(data.outcome, data.sessions.attended, event.time, event.id)
 
 
@@ -206,9 +208,9 @@ def _request(referral_id: str, phase: Phase) -> told.FeedbackRequested:
 # --- the form and the answers
 
 
-def form_link_issued(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+def form_link_issued(state: Feedback | None, event: Event[told.FormLinkIssued], now: Any, given: Any) -> Decided:
     """A link was handed out; of each who asks for them the newest stay, so that nobody shuts another's."""
-    data: told.FormLinkIssued = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None or not state.issuer:
         return Waits("ReferralIssued")
     if not state.issued.feedback:
@@ -227,9 +229,11 @@ def form_link_issued(state: Feedback | None, event: Event, now: Any, given: Any)
     )
 
 
-def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+def feedback_submitted(
+    state: Feedback | None, event: Event[outside.FeedbackSubmitted], now: Any, given: Any
+) -> Decided:
     """Takes answers in; the latest of one respondent, phase and instrument holds. A change is told once."""
-    data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None or not state.issuer:
         return Waits(A_PLACE if event.source.startswith("/opisto/") else "ReferralIssued")
     if (no := _may_not(state, event)) is not None:
@@ -245,8 +249,8 @@ def feedback_submitted(state: Feedback | None, event: Event, now: Any, given: An
     return Decision(measured.state, [*taken, *measured.follow])
 
 
-def _taken(referral_id: str, event: Event) -> told.FeedbackTaken:
-    data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
+def _taken(referral_id: str, event: Event[outside.FeedbackSubmitted]) -> told.FeedbackTaken:
+    data = event.data
     return told.FeedbackTaken(
         referral_id=referral_id,
         respondent=data.respondent,
@@ -274,8 +278,8 @@ def _may_not(state: Feedback, event: Event) -> Waits | Rejected | None:
     return _by_a_dead_link(state, event) if kind == "service" else None
 
 
-def _by_a_dead_link(state: Feedback, event: Event) -> Rejected | None:
-    data: outside.FeedbackSubmitted = event.data  # type: ignore[assignment]
+def _by_a_dead_link(state: Feedback, event: Event[outside.FeedbackSubmitted]) -> Rejected | None:
+    data = event.data
     for link in state.links:
         if form_event_id(link.token_hash, data.instrument) == event.id and not is_good(state, link):
             return Rejected(f"{state.id} was answered by a link of {link.issued_to}, which has the place no longer")

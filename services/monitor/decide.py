@@ -51,9 +51,9 @@ class Found:
     more: bool = False
 
 
-def seen(state: Traced | None, event: Event, now: datetime, given: object) -> Decision[Traced]:
+def seen(state: Traced | None, event: Event[RecordSeen], now: datetime, given: object) -> Decision[Traced]:
     """Counts the record. `given`: whether it is of an erased referral. That one was erased begins its erasure here."""
-    data: RecordSeen = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None:
         state = Traced(
             source=data.source,
@@ -92,13 +92,13 @@ def _begun(data: RecordSeen) -> Iterator[Follow]:
         yield Follow(services.ErasureToSpread(referral_id=data.correlation, code_digest=data.code_digest, nth=0))
 
 
-def dead_letter(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead]:
+def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime, given: object) -> Decision[Dead]:
     """A new dead letter, or one that was sent again and is still refused: the same entry, one attempt more.
 
     `given`: whether it names an erased referral, of which nothing is kept; nor is anything of one that no erasure could
     find. Another may be erased at this moment, so it is looked at once more when it is saved.
     """
-    data: DeadLetterSeen = event.data  # type: ignore[assignment]
+    data = event.data
     added = data.added
     attempts = _number(added.get("dl_attempts"), 1)
     if state is not None and state.attempts >= attempts:
@@ -177,9 +177,11 @@ def _blank(letter: Dead) -> Dead:
     )
 
 
-def redrive(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead] | Rejected | Waits:
+def redrive(
+    state: Dead | None, event: Event[services.RedriveRequested], now: datetime, given: object
+) -> Decision[Dead] | Rejected | Waits:
     """Sends it again to the one service that refused it; a second person's request for the same attempt does nothing."""
-    data: services.RedriveRequested = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None:
         return Waits("the dead letter")
     if state.state != OPEN or data.attempt != state.attempts:
@@ -200,9 +202,11 @@ def _added(state: Dead) -> list[tuple[str, bytes | None]]:
     ]
 
 
-def discard(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead] | Waits:
+def discard(
+    state: Dead | None, event: Event[services.DiscardRequested], now: datetime, given: object
+) -> Decision[Dead] | Waits:
     """Lays an open one aside for good."""
-    data: services.DiscardRequested = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None:
         return Waits("the dead letter")
     return Decision(_changed(state, state="discarded", by=data.by) if state.state == OPEN else state)
@@ -218,9 +222,11 @@ def settled(state: Dead | None, event: Event, now: datetime, given: object) -> D
 # --- erasure
 
 
-def spread(state: Erasure | None, event: Event, now: datetime, given: Found) -> Decision[Erasure]:
+def spread(
+    state: Erasure | None, event: Event[services.ErasureToSpread], now: datetime, given: Found
+) -> Decision[Erasure]:
     """Marks the referral first, and only then looks for what there is: whatever is saved later meets the mark."""
-    data: services.ErasureToSpread = event.data  # type: ignore[assignment]
+    data = event.data
     follow = [Follow(services.DeadLetterToErase(dl_id=dl_id), dl_id) for dl_id in given.letters]
     follow += [Follow(services.TraceToErase(traced=traced), traced) for traced in given.traced]
     if data.nth == 0 or given.more:
@@ -248,9 +254,11 @@ def _left(codes: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in codes.items() if name == "outcome"}
 
 
-def registered(state: Partner | None, event: Event, now: datetime, given: object) -> Decision[Partner]:
+def registered(
+    state: Partner | None, event: Event[services.PartnerRegistered], now: datetime, given: object
+) -> Decision[Partner]:
     """The latest word of a partner about itself holds."""
-    data: services.PartnerRegistered = event.data  # type: ignore[assignment]
+    data = event.data
     if state and (state.time, state.id) > (event.time, event.id):
         return Decision(state)
     return Decision(Partner(data.partner, data.name, data.classes, data.language, event.time, event.id))

@@ -116,8 +116,8 @@ def _named_letter(event: Event) -> str:
 # --- what deciding must look up besides
 
 
-async def _of_an_erased(state: Traced | None, event: Event, store: Store, now: datetime) -> bool:
-    data: RecordSeen = event.data  # type: ignore[assignment]
+async def _of_an_erased(state: Traced | None, event: Event[RecordSeen], store: Store, now: datetime) -> bool:
+    data = event.data
     if not data.correlation or data.codes.keys().isdisjoint(_TELLING):
         return False
     return bool(await store.load(ERASURES.collection.name, [data.correlation], what="brief"))
@@ -128,8 +128,8 @@ async def _names_an_erased(state: Dead | None, event: Event, store: Store, now: 
     return bool(names and await store.versions(ERASURES.collection.name, "name", names[:MOST_NAMES], limit=1))
 
 
-async def _kept(state: Erasure | None, event: Event, store: Store, now: datetime) -> Found:
-    data: ErasureToSpread = event.data  # type: ignore[assignment]
+async def _kept(state: Erasure | None, event: Event[ErasureToSpread], store: Store, now: datetime) -> Found:
+    data = event.data
     if data.nth == 0:
         return Found()
     # A dead letter that was erased names nobody any more, so what is found is what is left.

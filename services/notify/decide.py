@@ -30,9 +30,11 @@ _changed = msgspec.structs.replace
 # --- a referral
 
 
-def issued(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told] | Waits:
+def issued(
+    state: Told | None, event: Event[outside.ReferralIssued], now: datetime, given: object
+) -> Decision[Told] | Waits:
     """Keeps what an opisto must know. Of two regions that issue the same, the referral service says whose it is."""
-    data: outside.ReferralIssued = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Told(data.referral_id)
     if state.region not in {None, event.source}:
         return Decision(state) if state.code or state.erased else Waits("ReferralOpened")
@@ -51,9 +53,9 @@ def issued(state: Told | None, event: Event, now: datetime, given: object) -> De
     )
 
 
-def opened(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told]:
+def opened(state: Told | None, event: Event[services.ReferralOpened], now: datetime, given: object) -> Decision[Told]:
     """Whose it is, and its code: before that nobody is told of anything. What another region issued is forgotten."""
-    data: services.ReferralOpened = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Told(data.referral_id)
     if state.erased:
         return Decision(state)
@@ -91,9 +93,11 @@ def concerns_region_and_opisto(
     return Decision(_remembering(state, event), follow)
 
 
-def enrolment_taken(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told] | Waits:
+def enrolment_taken(
+    state: Told | None, event: Event[services.EnrolmentTaken], now: datetime, given: object
+) -> Decision[Told] | Waits:
     """What an organiser said, once it counts: told under the id, source and time that it had."""
-    data: services.EnrolmentTaken = event.data  # type: ignore[assignment]
+    data = event.data
     about = {"referral_id": data.referral_id, "activity_id": data.activity_id}
     said = (
         outside.EnrolmentCancelled(**about, reason=data.cancelled)
@@ -135,9 +139,11 @@ def _says(name: str, data: dict[str, Any]) -> str:
     return f"{name} {data.get('given_at', '')}"
 
 
-def deadline(state: Told | None, event: Event, now: datetime, given: object) -> Decision[Told] | Waits:
+def deadline(
+    state: Told | None, event: Event[services.DeadlinePassed], now: datetime, given: object
+) -> Decision[Told] | Waits:
     """Each its own deadlines."""
-    data: services.DeadlinePassed = event.data  # type: ignore[assignment]
+    data = event.data
     if state is not None and state.erased:
         return Decision(state)
     if state is None or state.region is None:
@@ -154,12 +160,14 @@ def deadline(state: Told | None, event: Event, now: datetime, given: object) -> 
     return Decision(state, [_queued(state, data.concerns, event, told)])
 
 
-def erased(state: Told | None, event: Event, now: datetime, given: Iterable[str]) -> Decision[Told]:
+def erased(
+    state: Told | None, event: Event[services.ReferralErased], now: datetime, given: Iterable[str]
+) -> Decision[Told]:
     """Blanks what was told, in every feed it went to. Its region is told so; only the last words are told any more.
 
     `given`: in whose feeds something of it stands, of strangers too, whose events about it were refused.
     """
-    data: services.ReferralErased = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Told(data.referral_id)
     follow = [
         Follow(services.NotificationQueued(recipient=recipient, referral_id=data.referral_id, erase=True), recipient)
@@ -199,13 +207,15 @@ def _notification(event: Event, extract: dict[str, Any]) -> services.Notificatio
 # --- a recipient
 
 
-def queued(state: Recipient | None, event: Event, now: datetime, given: object) -> Decision[Recipient]:
+def queued(
+    state: Recipient | None, event: Event[services.NotificationQueued], now: datetime, given: object
+) -> Decision[Recipient]:
     """The next entry of the feed; or what was told of an erased referral is blanked. `given`: whether it is erased by now.
 
     An entry that was queued before its referral was erased goes in blank. One that is read before that is saved stands
     before the erasure on the log, and is blanked by it.
     """
-    data: services.NotificationQueued = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Recipient(data.recipient)
     if data.erase and data.referral_id:
         blanked = _blanked(data.recipient, data.referral_id, state.last)
@@ -218,12 +228,14 @@ def queued(state: Recipient | None, event: Event, now: datetime, given: object) 
     return _entered(state, data.notification, data.referral_id, synthetic=event.synthetic, is_blank=is_blank)
 
 
-def refused(state: Recipient | None, event: Event, now: datetime, given: object) -> Decision[Recipient]:
+def refused(
+    state: Recipient | None, event: Event[services.EventRefused], now: datetime, given: object
+) -> Decision[Recipient]:
     """A sender is told which of its events was dead-lettered and why; no more where `given`: its referral is erased.
 
     It may be erased at this moment, and the erasure not find what is not in the feed yet: so it is looked at once more.
     """
-    data: services.EventRefused = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Recipient(data.sender)
     extract = data.model_dump(mode="json", exclude_none=True, exclude={"sender"})
     # Where an issue meets an erasure, the words are the erasure's own.

@@ -35,12 +35,14 @@ ITS_ISSUE: Final = Waits("ReferralIssued")
 # --- what comes from outside
 
 
-def issued(state: Referral | None, event: Event, now: datetime, durations: Durations, code: str = "") -> Decided:
+def issued(
+    state: Referral | None, event: Event[outside.ReferralIssued], now: datetime, durations: Durations, code: str = ""
+) -> Decided:
     """Opens the referral, or replaces what was issued. It takes no place away.
 
     `code` becomes the referral's if it has none; without one nobody can look it up.
     """
-    data: outside.ReferralIssued = event.data  # type: ignore[assignment]
+    data = event.data
     state = state or Referral(data.referral_id)
     if state.issued and state.issued.source != event.source:
         return ITS_ISSUE
@@ -60,17 +62,21 @@ def issued(state: Referral | None, event: Event, now: datetime, durations: Durat
     return told_anew(state, event, now, durations, opened=opened)
 
 
-def chosen(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+def chosen(
+    state: Referral | None, event: Event[outside.ActivityChosen], now: datetime, durations: Durations
+) -> Decided:
     """A choice; the last one counts."""
-    data: outside.ActivityChosen = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None or state.issued.source != event.source:
         return ITS_ISSUE
     return _with_fact(state, event, now, durations, "chosen", activity_key(data.organiser, data.activity_id))
 
 
-def withdrawn(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+def withdrawn(
+    state: Referral | None, event: Event[outside.ReferralWithdrawn], now: datetime, durations: Durations
+) -> Decided:
     """Wins if it was before the end, whenever it arrives; withdrawn consent erases at once."""
-    data: outside.ReferralWithdrawn = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None or state.issued.source != event.source:
         return _without_its_issue(state or Referral(data.referral_id), event, data.reason)
     if data.reason == "consent_withdrawn":
@@ -87,15 +93,19 @@ def _without_its_issue(state: Referral, event: Event, reason: str) -> Decided:
     return Decision(_changed(state, withdrawn_by=tuple(sorted({*state.withdrawn_by, event.source}))))
 
 
-def enrolment_confirmed(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+def enrolment_confirmed(
+    state: Referral | None, event: Event[outside.EnrolmentConfirmed], now: datetime, durations: Durations
+) -> Decided:
     """The opisto has the participant on its list."""
-    data: outside.EnrolmentConfirmed = event.data  # type: ignore[assignment]
+    data = event.data
     return _enrolment(state, event, now, durations, "confirmed", data.activity_id)
 
 
-def enrolment_cancelled(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+def enrolment_cancelled(
+    state: Referral | None, event: Event[outside.EnrolmentCancelled], now: datetime, durations: Durations
+) -> Decided:
     """The opisto took the participant off its list, at any time."""
-    data: outside.EnrolmentCancelled = event.data  # type: ignore[assignment]
+    data = event.data
     return _enrolment(state, event, now, durations, "cancelled", data.activity_id, data.reason)
 
 
@@ -129,9 +139,14 @@ def _enrolment(
     return Decision(decided.state, [Follow(taken), *decided.follow])
 
 
-def session_recorded(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+def session_recorded(
+    state: Referral | None,
+    event: Event[outside.ActivityAttended | outside.ActivityMissed],
+    now: datetime,
+    durations: Durations,
+) -> Decided:
     """A session attended or missed; of several records of one session the latest `time` holds."""
-    data: outside.ActivityAttended | outside.ActivityMissed = event.data  # type: ignore[assignment]
+    data = event.data
     activity = activity_key(event.source, data.activity_id)
     if (no := does_not_count(state, event, durations)) is not None:
         return no
@@ -151,9 +166,11 @@ def session_recorded(state: Referral | None, event: Event, now: datetime, durati
     return told_anew(with_it, event, now, durations) if with_it else _no_room(state, event)
 
 
-def feedback_taken(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+def feedback_taken(
+    state: Referral | None, event: Event[told.FeedbackTaken], now: datetime, durations: Durations
+) -> Decided:
     """The participant's answer after the activity, which the feedback service took in, ends the wait for it."""
-    data: told.FeedbackTaken = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None:
         return ITS_ISSUE
     if data.phase != "after" or data.respondent not in {"participant", "carer"} or state.feedback:
@@ -162,9 +179,11 @@ def feedback_taken(state: Referral | None, event: Event, now: datetime, duration
     return told_anew(_changed(state, feedback=answer), event, now, durations)
 
 
-def code_looked_up(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+def code_looked_up(
+    state: Referral | None, event: Event[told.CodeLookedUp], now: datetime, durations: Durations
+) -> Decided:
     """An organiser that read the code may speak of the referral for 30 days."""
-    data: told.CodeLookedUp = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None:
         return ITS_ISSUE
     known = state.looked_up.get(data.organiser, ())
@@ -192,9 +211,14 @@ def _no_room(state: Referral, event: Event) -> Rejected:
 # --- what the catalogue answers
 
 
-def matched(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+def matched(
+    state: Referral | None,
+    event: Event[told.ActivitiesProposed | told.NoActivityFound],
+    now: datetime,
+    durations: Durations,
+) -> Decided:
     """Proposals, or none; an answer to an older question counts for nothing."""
-    data: told.ActivitiesProposed | told.NoActivityFound = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None:
         return ITS_ISSUE
     known = state.matched
@@ -204,9 +228,11 @@ def matched(state: Referral | None, event: Event, now: datetime, durations: Dura
     return told_anew(_changed(state, matched=answer), event, now, durations)
 
 
-def place_answered(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+def place_answered(
+    state: Referral | None, event: Event[told.PlaceAnswer], now: datetime, durations: Durations
+) -> Decided:
     """What an activity answers; the greatest answer holds."""
-    data: told.PlaceAnswer = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None:
         return ITS_ISSUE
     return told_anew(with_answer(state, data), event, now, durations)
@@ -215,9 +241,11 @@ def place_answered(state: Referral | None, event: Event, now: datetime, duration
 # --- silence
 
 
-def deadline_passed(state: Referral | None, event: Event, now: datetime, durations: Durations) -> Decided:
+def deadline_passed(
+    state: Referral | None, event: Event[told.DeadlinePassed], now: datetime, durations: Durations
+) -> Decided:
     """Silence, if it is still what is awaited."""
-    data: told.DeadlinePassed = event.data  # type: ignore[assignment]
+    data = event.data
     if state is None or state.issued is None:
         return Decision(state)
     for deadline in fold(state, durations).deadlines:
@@ -239,16 +267,20 @@ def _still_named(state: Referral, fired: Fired) -> tuple[Fired, ...]:
 # --- who looked
 
 
-def accessed(state: Access | None, event: Event, now: datetime, durations: Durations) -> Decision[Access]:
+def accessed(
+    state: Access | None, event: Event[told.AccessRecorded], now: datetime, durations: Durations
+) -> Decision[Access]:
     """Keeps one look at a referral."""
-    data: told.AccessRecorded = event.data  # type: ignore[assignment]
+    data = event.data
     service = event.source.rpartition("/")[2]
     return Decision(Access(data.subject, event.time, data.who, data.action, data.ground, data.allowed, service))
 
 
-def disclosed(state: Access | None, event: Event, now: datetime, durations: Durations) -> Decision[Access]:
+def disclosed(
+    state: Access | None, event: Event[told.NotificationDelivered], now: datetime, durations: Durations
+) -> Decision[Access]:
     """Keeps one disclosure: what an opisto was told of a referral."""
-    data: told.NotificationDelivered = event.data  # type: ignore[assignment]
+    data = event.data
     return Decision(
         Access(data.subject, event.time, data.recipient, "disclosed", data.channel, allowed=True, service="notify")
     )

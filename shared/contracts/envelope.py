@@ -12,11 +12,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Generic
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+from typing_extensions import TypeVar
 
 from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
 from shared.contracts.fields import Data, EventId, Sender, read_time
@@ -88,13 +89,16 @@ class Raw(msgspec.Struct, frozen=True):
         return self.attributes.get("type", "")
 
 
-class Event(msgspec.Struct, frozen=True):
-    """One event, judged and whole. It is known by (`source`, `id`), never by `id` alone."""
+D = TypeVar("D", bound=Data, default=Data, covariant=True)
+
+
+class Event(msgspec.Struct, Generic[D], frozen=True):
+    """One event, judged and whole, with data of its class. It is known by (`source`, `id`), never by `id` alone."""
 
     id: str
     source: str
     time: datetime
-    data: Data
+    data: D
     digest: str = ""
     """Of type, subject and received data, not of time and tracing: honest retries differ in those."""
     correlation: str | None = None

@@ -215,8 +215,8 @@ class Kind(Generic[S]):
     """Why an event of this source and class is refused that comes to what was erased; None: it does nothing, untold."""
 
 
-Decide = Callable[[Any, Event, datetime, Any], "Decision[Any] | Waits | Rejected"]
-LookUp = Callable[[Any, Event, Store, datetime], Awaitable[Any]]
+Decide = Callable[[Any, Event[Any], datetime, Any], "Decision[Any] | Waits | Rejected"]
+LookUp = Callable[[Any, Event[Any], Store, datetime], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ class Handler:
     """
 
     kind: Kind[Any]
-    aggregate: Callable[[Event], str | None]
+    aggregate: Callable[[Event[Any]], str | None]
     decide: Decide
     look_up: LookUp | None = None
 
