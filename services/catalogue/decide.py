@@ -333,7 +333,9 @@ def wish_of(event: Event[outside.ReferralIssued]) -> Wish:
     )
 
 
-def issued(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match] | Waits:
+def issued(
+    state: Match | None, event: Event[outside.ReferralIssued], now: datetime, given: Found
+) -> Decision[Match] | Waits:
     """Matches what was issued; a later one replaces it. Of two regions' the referral service says whose counts."""
     wish = wish_of(event)
     state = state or Match(wish_subject(event))

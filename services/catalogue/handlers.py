@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -11,9 +12,10 @@ from services.catalogue.decide import EVERYWHERE, Found
 from services.catalogue.matching import Filters
 from services.catalogue.model import Activity, Brief, Match, Wish, activity_key
 from shared.contracts.envelope import Event
-from shared.contracts.from_outside import ActivityPublished
+from shared.contracts.from_outside import ActivityCancelled, ActivityPublished
+from shared.contracts.from_services import AboutPlace, DeadlinePassed
 from shared.contracts.topics import INTAKE_HTTP, events_of, redrive_to
-from shared.engine.model import Decision, Handler, Kind, LookUp, Table
+from shared.engine.model import Decide, Decision, Handler, Kind, LookUp, Table
 from shared.store import Collection, Index, Store
 from shared.store.interface import Range
 
@@ -84,20 +86,20 @@ def table(rematch: timedelta) -> Table:
     )
 
 
-def _own_activity(event: Event) -> str:
-    return activity_key(event.source, event.data.activity_id)  # type: ignore[attr-defined]
+def _own_activity(event: Event[ActivityPublished | ActivityCancelled]) -> str:
+    return activity_key(event.source, event.data.activity_id)
 
 
-def _named_activity(event: Event) -> str:
-    return activity_key(event.data.organiser, event.data.activity_id)  # type: ignore[attr-defined]
+def _named_activity(event: Event[AboutPlace]) -> str:
+    return activity_key(event.data.organiser, event.data.activity_id)
 
 
 def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _aggregate(event: Event) -> str:
-    return event.data.aggregate  # type: ignore[attr-defined,no-any-return]
+def _aggregate(event: Event[DeadlinePassed]) -> str:
+    return event.data.aggregate
 
 
 def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:
@@ -120,7 +122,7 @@ def _nothing(rematch: timedelta) -> LookUp:
 def _candidates(rematch: timedelta) -> LookUp:
     briefs = Briefs()
 
-    async def look_up(state: Match | None, event: Event, store: Store, now: datetime) -> Found:
+    async def look_up(state: Match | None, event: Event[Any], store: Store, now: datetime) -> Found:
         wish = decide.wish_of(event) if event.name == "ReferralIssued" else state.wish if state else None
         if wish is None:
             return Found(rematch)
@@ -160,7 +162,7 @@ def _concerned(rematch: timedelta) -> LookUp:
     A version that says again what was said concerns nobody: a nightly run publishes all there is.
     """
 
-    async def look_up(state: Activity | None, event: Event, store: Store, now: datetime) -> Found:
+    async def look_up(state: Activity | None, event: Event[Any], store: Store, now: datetime) -> Found:
         before, after = _brief(state), _brief(_after(state, event, now))
         if after is None or before == after:
             return Found(rematch)
@@ -171,8 +173,8 @@ def _concerned(rematch: timedelta) -> LookUp:
     return look_up
 
 
-def _after(state: Activity | None, event: Event, now: datetime) -> Activity | None:
-    decide_alone = decide.published if isinstance(event.data, ActivityPublished) else decide.cancelled
+def _after(state: Activity | None, event: Event[Any], now: datetime) -> Activity | None:
+    decide_alone: Decide = decide.published if isinstance(event.data, ActivityPublished) else decide.cancelled
     after = decide_alone(state, event, now, Found())
     return after.state if isinstance(after, Decision) else None
 

@@ -136,7 +136,7 @@ def _place(event: Event, data: told.PlaceAnswer) -> Place:
             return Place(data.answer, "released", event.time)
 
 
-def ended(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+def ended(state: Feedback | None, event: Event[told.Ended], now: Any, given: Any) -> Decided:
     """Completed or lapsed, as last told. With the first completion the participant and the partners are asked."""
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
@@ -145,7 +145,7 @@ def ended(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided
     return _asked(_changed(state, ended=_later(state.ended, _ended(event))))
 
 
-def closed(state: Feedback | None, event: Event, now: Any, given: Any) -> Decided:
+def closed(state: Feedback | None, event: Event[told.Ended], now: Any, given: Any) -> Decided:
     """The loop is closed, as last told."""
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
@@ -266,7 +266,7 @@ A_PLACE: Final = "its referral, and a place of it at the sender's"
 """The same where there is no such referral: nothing is disclosed to one who is nobody to it."""
 
 
-def _may_not(state: Feedback, event: Event) -> Waits | Rejected | None:
+def _may_not(state: Feedback, event: Event[outside.FeedbackSubmitted]) -> Waits | Rejected | None:
     assert state.issued is not None
     kind = event.source[1:].partition("/")[0]
     if kind == "region" and event.source != state.issued.source:

@@ -228,7 +228,7 @@ def _faults(link: Link, entered: Entered, language: Language) -> Iterable[Fault]
         yield Fault(f"{first}-{low}", "", words["nothing_answered"])
 
 
-def events_of_form(request: Request, opened: Opened, entered: Entered) -> list[Event]:
+def events_of_form(request: Request, opened: Opened, entered: Entered) -> list[Event[FeedbackSubmitted]]:
     """An event an instrument that was answered. Their ids are the link's, so that a double POST is a repetition."""
     state, link, synthetic = opened
     now = request.app.state.clock.now()

@@ -3,6 +3,7 @@
 from services.feedback import decide
 from services.feedback.model import Feedback
 from shared.contracts.envelope import Event
+from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.topics import INTAKE_HTTP, events_of, redrive_to
 from shared.engine.model import Decide, Handler, Kind, Table
 from shared.store import Collection, Index
@@ -64,8 +65,8 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _aggregate(event: Event) -> str:
-    return event.data.aggregate  # type: ignore[attr-defined,no-any-return]
+def _aggregate(event: Event[DeadlinePassed]) -> str:
+    return event.data.aggregate
 
 
 def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:

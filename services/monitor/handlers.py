@@ -19,7 +19,7 @@ from services.monitor.model import (
 from services.monitor.seen import receive
 from shared.contracts import topics
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import ErasureToSpread
+from shared.contracts.from_services import DiscardRequested, ErasureToSpread, RedriveRequested
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
@@ -101,16 +101,16 @@ def table() -> Table:
     )
 
 
-def _event(event: Event) -> str:
-    return f"{event.data.source} {event.data.event_id}"  # type: ignore[attr-defined]
+def _event(event: Event[RecordSeen]) -> str:
+    return f"{event.data.source} {event.data.event_id}"
 
 
 def _dead(event: Event) -> str:
     return event.data.subject
 
 
-def _named_letter(event: Event) -> str:
-    return event.data.dl_id  # type: ignore[attr-defined,no-any-return]
+def _named_letter(event: Event[RedriveRequested | DiscardRequested]) -> str:
+    return event.data.dl_id
 
 
 # --- what deciding must look up besides

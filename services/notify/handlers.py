@@ -9,6 +9,7 @@ from services.notify import decide
 from services.notify.extracts import OF_ENROLMENT, OF_THE_OPISTO, OF_THE_REGION
 from services.notify.model import Recipient, Told
 from shared.contracts.envelope import Event
+from shared.contracts.from_services import DeadlinePassed, EventRefused, NotificationQueued
 from shared.contracts.topics import INTAKE_HTTP, SERVICES, events_of, redrive_to
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Journal, Store
@@ -51,25 +52,27 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _own_referral(event: Event) -> str | None:
+def _own_referral(event: Event[DeadlinePassed]) -> str | None:
     data = event.data
-    return data.referral_id if data.concerns and data.what != "early" else None  # type: ignore[attr-defined]
+    return data.referral_id if data.concerns and data.what != "early" else None
 
 
-def _recipient(event: Event) -> str:
-    return event.data.recipient  # type: ignore[attr-defined,no-any-return]
+def _recipient(event: Event[NotificationQueued]) -> str:
+    return event.data.recipient
 
 
-def _sender(event: Event) -> str:
-    return event.data.sender  # type: ignore[attr-defined,no-any-return]
+def _sender(event: Event[EventRefused]) -> str:
+    return event.data.sender
 
 
 async def _in_whose_feeds(state: Told | None, event: Event, store: Store, now: datetime) -> list[str]:
     return await store.owners(decide.FEED, event.data.subject)
 
 
-async def _is_erased(state: Recipient | None, event: Event, store: Store, now: datetime) -> bool:
-    referral_id = event.data.referral_id  # type: ignore[attr-defined]
+async def _is_erased(
+    state: Recipient | None, event: Event[EventRefused | NotificationQueued], store: Store, now: datetime
+) -> bool:
+    referral_id = event.data.referral_id
     rows = await store.load(REFERRALS.collection.name, [referral_id] if referral_id else [])
     states = [_TOLD.decode(row.body).state for row in rows.values()]
     return any(told is not None and told.erased for told in states)

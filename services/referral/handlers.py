@@ -9,6 +9,8 @@ from services.referral.erasing import meets_erasure
 from services.referral.model import Access, Referral
 from services.referral.view import Durations
 from shared.contracts.envelope import Event
+from shared.contracts.from_outside import ReferralIssued
+from shared.contracts.from_services import AccessRecorded, DeadlinePassed, NotificationDelivered
 from shared.contracts.referral_code import BITS, code_of
 from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of, redrive_to
 from shared.engine.model import Decide, Handler, Kind, Table
@@ -90,7 +92,7 @@ def table(durations: Durations) -> Table:
     )
 
 
-def _issued(state: Referral | None, event: Event, now: datetime, opening: Opening) -> decide.Decided:
+def _issued(state: Referral | None, event: Event[ReferralIssued], now: datetime, opening: Opening) -> decide.Decided:
     return decide.issued(state, event, now, opening.durations, opening.code)
 
 
@@ -98,19 +100,19 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _aggregate(event: Event) -> str:
-    return event.data.aggregate  # type: ignore[attr-defined,no-any-return]
+def _aggregate(event: Event[DeadlinePassed]) -> str:
+    return event.data.aggregate
 
 
-def _access(event: Event) -> str | None:
-    return event.id if event.data.referral_id else None  # type: ignore[attr-defined]
+def _access(event: Event[AccessRecorded]) -> str | None:
+    return event.id if event.data.referral_id else None
 
 
-def _disclosure(event: Event) -> str | None:
+def _disclosure(event: Event[NotificationDelivered]) -> str | None:
     # What its own region is told is no disclosure.
     data = event.data
-    to_an_organiser = not data.recipient.startswith("/region/")  # type: ignore[attr-defined]
-    return event.id if to_an_organiser and data.referral_id else None  # type: ignore[attr-defined]
+    to_an_organiser = not data.recipient.startswith("/region/")
+    return event.id if to_an_organiser and data.referral_id else None
 
 
 def _fields(state: Referral) -> dict[str, str | None]:

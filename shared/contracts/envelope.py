@@ -21,6 +21,7 @@ from typing_extensions import TypeVar
 
 from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
 from shared.contracts.fields import Data, EventId, Sender, read_time
+from shared.contracts.from_outside import FeedbackSubmitted
 from shared.contracts.identity import rank_of
 from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code, mask, may_hold_a_code
 from shared.contracts.registry import CLASSES, EventClass, class_of, kind_of
@@ -446,18 +447,18 @@ def check_class(event: Event) -> None:
     kind, name = kind_of(event.source), event.name
     if kind not in CLASSES[name].senders:
         raise Forged(f"/type: a {kind} may not send {name}", [Problem("/type", f"a {kind} may not send it")])
-    if name != "FeedbackSubmitted":
+    if not isinstance(event.data, FeedbackSubmitted):
         return
-    respondent = event.data.respondent  # type: ignore[attr-defined]
+    respondent = event.data.respondent
     if kind in {"region", "opisto"} and respondent != kind:
-        _check_on_behalf(event, kind)
+        _check_on_behalf(event.data, kind)
     if kind.startswith("service/") and respondent in {"region", "opisto"}:
         raise Forged(f"/data/respondent: a {respondent} answers for itself, not by the participant's form")
 
 
-def _check_on_behalf(event: Event, kind: str) -> None:
+def _check_on_behalf(data: FeedbackSubmitted, kind: str) -> None:
     # A partner hands in a participant's answers on paper or from the telephone; nobody's else, in no other way.
-    if event.data.respondent in {"region", "opisto"} or event.data.channel not in {"paper", "phone"}:  # type: ignore[attr-defined]
+    if data.respondent in {"region", "opisto"} or data.channel not in {"paper", "phone"}:
         raise Forged(
             "/data/channel: a partner sends a participant's answers only from paper or phone",
             [Problem("/data/channel", f"a {kind} sends another's answers only with channel paper or phone")],

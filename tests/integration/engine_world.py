@@ -150,7 +150,7 @@ def table(given: Given, *extra_topics: str) -> Table:
             "ActivityChosen": Handler(TALLIES, _subject, chosen),
             "ReferralWithdrawn": Handler(TALLIES, _subject, withdrawn),
             "ActivityAttended": Handler(TALLIES, _subject, attended),
-            "DeadlinePassed/tallies": Handler(TALLIES, lambda event: event.data.aggregate, passed),  # type: ignore[attr-defined]
+            "DeadlinePassed/tallies": Handler(TALLIES, lambda event: event.data.aggregate, passed),
         },
         kinds=(TALLIES,),
         given=given,

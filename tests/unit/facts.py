@@ -40,7 +40,7 @@ def key(activity: str, organiser: str = OPISTO) -> str:
     return f"{organiser} {activity}"
 
 
-def event(data: Data, days: float, source: str, name: str = "", *, synthetic: bool = False) -> Event:
+def event(data: Data, days: float, source: str, name: str = "", *, synthetic: bool = False) -> Event[Any]:
     """An event; its id is its class, its day and what else tells it apart."""
     details = [type(data).__name__, f"{days:g}", getattr(data, "activity_id", ""), getattr(data, "session_id", "")]
     id_ = name or "-".join(part for part in details if part)
@@ -55,7 +55,7 @@ def issued(
     source: str = REGION,
     synthetic: bool = False,
     **fields: Any,
-) -> Event:
+) -> Event[Any]:
     """ReferralIssued."""
     said: dict[str, Any] = {
         "referral_id": referral or a_referral(),
@@ -77,24 +77,28 @@ def chosen(
     *,
     organiser: str = OPISTO,
     source: str = REGION,
-) -> Event:
+) -> Event[Any]:
     """ActivityChosen."""
     data = outside.ActivityChosen(referral_id=referral or a_referral(), organiser=organiser, activity_id=activity)
     return event(data, days, source)
 
 
-def withdrawn(days: float, reason: Any = "client_wish", referral: str | None = None, *, source: str = REGION) -> Event:
+def withdrawn(
+    days: float, reason: Any = "client_wish", referral: str | None = None, *, source: str = REGION
+) -> Event[Any]:
     """ReferralWithdrawn."""
     return event(outside.ReferralWithdrawn(referral_id=referral or a_referral(), reason=reason), days, source)
 
 
-def confirmed(days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO) -> Event:
+def confirmed(days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO) -> Event[Any]:
     """EnrolmentConfirmed."""
     data = outside.EnrolmentConfirmed(referral_id=referral or a_referral(), activity_id=activity)
     return event(data, days, organiser)
 
 
-def off_the_list(days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO) -> Event:
+def off_the_list(
+    days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO
+) -> Event[Any]:
     """EnrolmentCancelled."""
     data = outside.EnrolmentCancelled(referral_id=referral or a_referral(), activity_id=activity, reason="client_wish")
     return event(data, days, organiser)
@@ -108,20 +112,20 @@ def recorded(
     came: bool = True,
     referral: str | None = None,
     organiser: str = OPISTO,
-) -> Event:
+) -> Event[Any]:
     """ActivityAttended, or ActivityMissed."""
     kind = outside.ActivityAttended if came else outside.ActivityMissed
     data = kind(referral_id=referral or a_referral(), activity_id=activity, session_id=session)
     return event(data, days, organiser)
 
 
-def looked_up(days: float, referral: str | None = None, *, organiser: str = OPISTO) -> Event:
+def looked_up(days: float, referral: str | None = None, *, organiser: str = OPISTO) -> Event[Any]:
     """CodeLookedUp."""
     data = services.CodeLookedUp(referral_id=referral or a_referral(), organiser=organiser)
     return event(data, days, "/service/referral", f"CodeLookedUp-{days:g}-{organiser.rpartition('/')[2]}")
 
 
-def answered(days: float, respondent: Any = "participant", phase: Any = "after") -> Event:
+def answered(days: float, respondent: Any = "participant", phase: Any = "after") -> Event[Any]:
     """FeedbackTaken: answers came in, about how it was."""
     id_ = f"FeedbackSubmitted-{days:g}"
     data = services.FeedbackTaken(
@@ -148,7 +152,7 @@ def published(
     synthetic: bool = False,
     organiser: str = OPISTO,
     **fields: Any,
-) -> Event:
+) -> Event[Any]:
     """ActivityPublished: the whole activity."""
     said: dict[str, Any] = {
         "activity_id": activity,
@@ -176,7 +180,9 @@ def published(
     )
 
 
-def called_off(days: float, activity: str = "a", replaced_by: str | None = None, *, organiser: str = OPISTO) -> Event:
+def called_off(
+    days: float, activity: str = "a", replaced_by: str | None = None, *, organiser: str = OPISTO
+) -> Event[Any]:
     """ActivityCancelled."""
     data = outside.ActivityCancelled(activity_id=activity, reason="merged", replaced_by=replaced_by)
     return event(data, days, organiser)

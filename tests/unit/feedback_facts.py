@@ -23,7 +23,7 @@ DIMENSIONS = dict.fromkeys(outside.INSTRUMENTS["dimensions_v1"], 5)
 Phase = Literal["before", "after"]
 
 
-def event(data: Data, source: str, day: float = 0, id_: str = "", *, synthetic: bool = False) -> Event:
+def event(data: Data, source: str, day: float = 0, id_: str = "", *, synthetic: bool = False) -> Event[Any]:
     """An event whose id says what it is, `day` days after the start."""
     id_ = id_ or f"{type(data).__name__}-{source.rpartition('/')[2]}-{day}"
     return Event(id_, source, START + timedelta(days=day), data, synthetic=synthetic)
@@ -37,7 +37,7 @@ def issued(
     municipality: str = "908",
     referral: str = REFERRAL,
     synthetic: bool = False,
-) -> Event:
+) -> Event[Any]:
     data = outside.ReferralIssued(
         referral_id=referral,
         unit_ref="u1",
@@ -50,7 +50,7 @@ def issued(
     return event(data, source, day, f"issued-{source[-2:]}-{day}", synthetic=synthetic)
 
 
-def opened(day: float = 0, *, referral: str = REFERRAL, synthetic: bool = False) -> Event:
+def opened(day: float = 0, *, referral: str = REFERRAL, synthetic: bool = False) -> Event[Any]:
     data = told.ReferralOpened(
         referral_id=referral, region=REGION.rpartition("/")[2], referral_code="DKGDM5F8QK4V", deadlines=()
     )
@@ -65,11 +65,11 @@ def and_opened(events: Iterable[Event]) -> Iterator[Event]:
             yield opened(referral=one.data.subject, synthetic=one.synthetic)
 
 
-def erased(day: float = 5) -> Event:
+def erased(day: float = 5) -> Event[Any]:
     return event(told.ReferralErased(referral_id=REFERRAL, issuer=REGION), "/service/referral", day)
 
 
-def proposed(day: float = 1, number: int = 0) -> Event:
+def proposed(day: float = 1, number: int = 0) -> Event[Any]:
     proposal = told.Proposal(
         organiser=OPISTO, activity_id="choir", score=90, reasons=("need",), starts_at=START, places_left=2
     )
@@ -77,7 +77,7 @@ def proposed(day: float = 1, number: int = 0) -> Event:
     return event(data, "/service/catalogue", day)
 
 
-def none_found(day: float = 1, number: int = 0) -> Event:
+def none_found(day: float = 1, number: int = 0) -> Event[Any]:
     data = told.NoActivityFound(referral_id=REFERRAL, number=number, nearest_misses={})
     return event(data, "/service/catalogue", day)
 
@@ -95,43 +95,45 @@ def _about(organiser: str, answer: int, activity: str, referral: str = REFERRAL)
 
 def reserved(
     day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir", referral: str = REFERRAL
-) -> Event:
+) -> Event[Any]:
     about = _about(organiser, answer, activity, referral)
     data = told.PlaceReserved(**about, given_at=START, promoted=False, confirm=False, sessions=())
     return event(data, "/service/catalogue", day, f"reserved-{organiser[-4:]}-{answer}")
 
 
-def waitlisted(day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir") -> Event:
+def waitlisted(day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir") -> Event[Any]:
     data = told.PlaceWaitlisted(**_about(organiser, answer, activity), position=1, sessions=())
     return event(data, "/service/catalogue", day, f"waitlisted-{organiser[-4:]}-{answer}")
 
 
 def refused(
     reason: Any = "full", day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir"
-) -> Event:
+) -> Event[Any]:
     data = told.PlaceRefused(**_about(organiser, answer, activity), reason=reason)
     return event(data, "/service/catalogue", day, f"refused-{organiser[-4:]}-{answer}")
 
 
-def released(day: float = 4, *, organiser: str = OPISTO, answer: int = 2, activity: str = "choir") -> Event:
+def released(day: float = 4, *, organiser: str = OPISTO, answer: int = 2, activity: str = "choir") -> Event[Any]:
     data = told.PlaceReleased(**_about(organiser, answer, activity))
     return event(data, "/service/catalogue", day, f"released-{organiser[-4:]}-{answer}")
 
 
-def _ending(class_: type[told.Ended], outcome: Outcome, day: float, attended: int, referral: str = REFERRAL) -> Event:
+def _ending(
+    class_: type[told.Ended], outcome: Outcome, day: float, attended: int, referral: str = REFERRAL
+) -> Event[Any]:
     counts = told.SessionCounts(attended=attended, missed=1, not_recorded=0)
     return event(class_(referral_id=referral, outcome=outcome, sessions=counts), "/service/referral", day)
 
 
-def completed(outcome: Outcome = "completed", day: float = 60, referral: str = REFERRAL) -> Event:
+def completed(outcome: Outcome = "completed", day: float = 60, referral: str = REFERRAL) -> Event[Any]:
     return _ending(told.ReferralCompleted, outcome, day, 4, referral)
 
 
-def lapsed(outcome: Outcome = "not_chosen", day: float = 30) -> Event:
+def lapsed(outcome: Outcome = "not_chosen", day: float = 30) -> Event[Any]:
     return _ending(told.ReferralLapsed, outcome, day, 0)
 
 
-def closed(outcome: Outcome = "completed", day: float = 70) -> Event:
+def closed(outcome: Outcome = "completed", day: float = 70) -> Event[Any]:
     return _ending(told.ReferralClosed, outcome, day, 4 if outcome in {"completed", "discontinued"} else 0)
 
 
@@ -146,7 +148,7 @@ def answered(
     id_: str = "",
     channel: Any = "form",
     referral: str = REFERRAL,
-) -> Event:
+) -> Event[Any]:
     data = outside.FeedbackSubmitted(
         about=outside.About(kind="referral", id=referral),
         respondent=respondent,
@@ -158,7 +160,7 @@ def answered(
     return event(data, source, day, id_ or f"{respondent}-{phase}-{instrument}-{source.rpartition('/')[2][-4:]}-{day}")
 
 
-def experienced(source: str, respondent: Any, day: float = 61) -> Event:
+def experienced(source: str, respondent: Any, day: float = 61) -> Event[Any]:
     answers = {"satisfaction": 4, "recommend": 9}
     return answered(
         answers,
@@ -171,7 +173,9 @@ def experienced(source: str, respondent: Any, day: float = 61) -> Event:
     )
 
 
-def link(token_hash: str = "a" * 64, phase: Phase = "before", day: float = 2.5, *, issued_to: str = REGION) -> Event:
+def link(
+    token_hash: str = "a" * 64, phase: Phase = "before", day: float = 2.5, *, issued_to: str = REGION
+) -> Event[Any]:
     data = told.FormLinkIssued(
         referral_id=REFERRAL,
         phase=phase,

@@ -67,7 +67,7 @@ def an_activity(rng: Random, name: str) -> Activity:
     return state
 
 
-def a_referral_for(rng: Random, number: int) -> Event:
+def a_referral_for(rng: Random, number: int) -> Event[Any]:
     return issued(
         referral=a_referral(number),
         municipality=rng.choice(PLACES),

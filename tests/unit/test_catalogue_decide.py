@@ -14,13 +14,13 @@ from services.catalogue.settle import called_off as called_off_
 from services.catalogue.settle import places_left, settle, version_at
 from shared.contracts import from_services as told
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event
-from shared.engine.model import Decision, Rejected, Waits
+from shared.engine.model import Decide, Decision, Rejected, Waits
 from tests.unit.facts import ANOTHER_REGION, OPISTO, REGION, a_referral, at, called_off, issued, names, published
 
 NOTHING = decide.Found()
 
 
-def asks(name: str, days: float, *, number: int = 1, synthetic: bool = False, **fields: Any) -> Event:
+def asks(name: str, days: float, *, number: int = 1, synthetic: bool = False, **fields: Any) -> Event[Any]:
     said = {
         "referral_id": a_referral(name),
         "organiser": OPISTO,
@@ -33,14 +33,14 @@ def asks(name: str, days: float, *, number: int = 1, synthetic: bool = False, **
     return Event(f"p-{name}-{number}", "/service/referral", at(days), data, synthetic=synthetic)
 
 
-def gives_up(name: str, days: float, *, number: int = 2, follow: bool = True) -> Event:
+def gives_up(name: str, days: float, *, number: int = 2, follow: bool = True) -> Event[Any]:
     data = told.PlaceGivenUp(
         referral_id=a_referral(name), organiser=OPISTO, activity_id="a", number=number, follow=follow, freed_at=at(days)
     )
     return Event(f"g-{name}-{number}", "/service/referral", at(days), data)
 
 
-_DECIDE = {
+_DECIDE: dict[str, Decide] = {
     "ActivityPublished": decide.published,
     "ActivityCancelled": decide.cancelled,
     "PlaceRequested": decide.place_requested,
@@ -207,7 +207,7 @@ def test_a_large_activity_settles_whole() -> None:
 # --- the matching of a referral
 
 
-def rematch(number: int, *without: str) -> Event:
+def rematch(number: int, *without: str) -> Event[Any]:
     left_out = tuple(told.ActivityKey(organiser=OPISTO, activity_id=one) for one in without)
     data = told.RematchRequested(referral_id=a_referral(), number=number, without=left_out)
     return Event(f"r{number}", "/service/referral", at(1), data)
@@ -218,13 +218,13 @@ def candidates(*activities: str) -> decide.Found:
     return decide.Found(candidates=tuple(decide.brief_of(state) for state in states))
 
 
-def is_issued(state: Match | None, event: Event, now: datetime, found: decide.Found) -> Decision[Match]:
+def is_issued(state: Match | None, event: Event[Any], now: datetime, found: decide.Found) -> Decision[Match]:
     decision = decide.issued(state, event, now, found)
     assert isinstance(decision, Decision)
     return decision
 
 
-def opened() -> Event:
+def opened() -> Event[Any]:
     region = REGION.rpartition("/")[2]
     data = told.ReferralOpened(referral_id=a_referral(), region=region, referral_code="DKGDM5F8QK4V", deadlines=())
     return Event("o", "/service/referral", at(1), data)
@@ -304,9 +304,9 @@ def test_what_is_kept_of_many_versions_says_the_same_as_all_of_them(versions: li
     }
 
 
-def _published(events: list[Event], most: int) -> tuple[Activity, list[Event]]:
+def _published(events: list[Event[Any]], most: int) -> tuple[Activity, list[Event[Any]]]:
     state: Activity | None = None
-    refused: list[Event] = []
+    refused: list[Event[Any]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decide, "MAX_VERSIONS", most)
         for event in events:

@@ -24,11 +24,11 @@ HANDLERS = table().handlers
 ERASED = {"referral_id": REFERRAL, "issuer": REGION, "log_kept_days": 30, "audit": "own_term"}
 
 
-def happened(data: Any, source: str = "/service/catalogue", id_: str = "e1", hours: int = 0) -> Event:
+def happened(data: Any, source: str = "/service/catalogue", id_: str = "e1", hours: int = 0) -> Event[Any]:
     return Event(id_, source, NOW + timedelta(hours=hours), data)
 
 
-def issued(**changes: Any) -> Event:
+def issued(**changes: Any) -> Event[Any]:
     data = outside.ReferralIssued.model_validate(
         {
             "referral_id": REFERRAL,
@@ -46,7 +46,7 @@ def issued(**changes: Any) -> Event:
     return happened(data, REGION)
 
 
-def reserved(**changes: Any) -> Event:
+def reserved(**changes: Any) -> Event[Any]:
     about = _about() | {"given_at": NOW, "promoted": False, "confirm": True, "sessions": ()}
     return happened(services.PlaceReserved(**{**about, **changes}))
 
@@ -67,7 +67,7 @@ def referral(**changes: Any) -> Told:
     return state
 
 
-def opened() -> Event:
+def opened() -> Event[Any]:
     return happened(services.ReferralOpened(referral_id=REFERRAL, region="08", referral_code=CODE, deadlines=()))
 
 
@@ -80,7 +80,7 @@ def extracts(decision: Decision[Any]) -> dict[str, Any]:
     return found
 
 
-def erased() -> Event:
+def erased() -> Event[Any]:
     return happened(
         services.ReferralErased(referral_id=REFERRAL, issuer=REGION, code_digest="77"), "/service/referral", "w"
     )
@@ -249,7 +249,9 @@ def test_who_withdrew_before_anything_was_issued_is_told_that_it_is_erased() -> 
 # --- feeds
 
 
-def queued(recipient: str = OPISTO, id_: str = "n1", *, erase: bool = False, type_: str = "PlaceReserved") -> Event:
+def queued(
+    recipient: str = OPISTO, id_: str = "n1", *, erase: bool = False, type_: str = "PlaceReserved"
+) -> Event[Any]:
     told = services.Notification(
         id=id_,
         source="/service/catalogue",
@@ -316,13 +318,13 @@ def test_that_a_referral_is_erased_by_now_is_seen_in_the_referral_itself() -> No
     network.in_order([facts.issued(0)])
     erases = services.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION)
     network.tell_at_once("notify", [facts.event(erases, 0, "/service/referral")])
-    told = queued().data.notification  # type: ignore[attr-defined]
+    told = queued().data.notification
     late = services.NotificationQueued(recipient=OPISTO, referral_id=facts.a_referral(), notification=told)
     network.tell_at_once("notify", [facts.event(late, 0, "/service/notify")])
     assert [set(entry) for entry in network.feeds(facts.a_referral())[OPISTO]] == [{"erased", "data"}]
 
 
-def refused(referral_id: str | None = None) -> Event:
+def refused(referral_id: str | None = None) -> Event[Any]:
     data = services.EventRefused(
         sender=REGION,
         service="referral",

@@ -493,7 +493,7 @@ def test_each_bound_is_the_one_that_is_set_for_it(monkeypatch: pytest.MonkeyPatc
     names = ("CONNECTIONS", "CONNECTIONS_AN_ADDRESS", "HEAD_SECONDS", "BODY_SECONDS", "IDLE_SECONDS")
     for number, name in enumerate(names, 1):
         monkeypatch.setenv(f"LAHETE_HTTP_{name}", str(number))
-    assert Bounds.of(read(PlatformSettings)) == Bounds(
+    assert read(PlatformSettings).bounds() == Bounds(
         connections=1, an_address=2, head_seconds=3, body_seconds=4, idle_seconds=5
     )
 
