@@ -11,9 +11,9 @@ from services.catalogue.briefs import Briefs
 from services.catalogue.decide import EVERYWHERE, Found
 from services.catalogue.matching import Filters
 from services.catalogue.model import Activity, Brief, Match, Wish, activity_key
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as service_events
 from shared.contracts.envelope import Event
-from shared.contracts.from_outside import ActivityCancelled, ActivityPublished
-from shared.contracts.from_services import AboutPlace, DeadlinePassed
 from shared.contracts.topics import INTAKE_HTTP, events_of, redrive_to
 from shared.engine.model import Decide, Decision, Handler, Kind, LookUp, Table
 from shared.store import Collection, Index, Store
@@ -70,27 +70,29 @@ def table(rematch: timedelta) -> Table:
         kinds=(ACTIVITIES, MATCHES),
         given=Found(rematch),
         handlers={
-            "ActivityPublished": Handler(ACTIVITIES, _own_activity, decide.published, concerned),
-            "ActivityCancelled": Handler(ACTIVITIES, _own_activity, decide.cancelled, concerned),
-            "PlaceRequested": Handler(ACTIVITIES, _named_activity, decide.place_requested, nothing),
-            "PlaceGivenUp": Handler(ACTIVITIES, _named_activity, decide.place_given_up, nothing),
-            "DeadlinePassed/activities": Handler(ACTIVITIES, _aggregate, decide.activity_deadline, nothing),
-            "ReferralIssued": Handler(MATCHES, _referral, decide.issued, candidates),
-            "ReferralOpened": Handler(MATCHES, _referral, decide.opened, nothing),
-            "ReferralErased": Handler(MATCHES, _referral, decide.erased, nothing),
-            "RematchRequested": Handler(MATCHES, _referral, decide.rematch_requested, candidates),
-            "MatchingEnded": Handler(MATCHES, _referral, decide.matching_ended, nothing),
-            "ActivityToMatch": Handler(MATCHES, _referral, decide.activity_to_match, candidates),
-            "DeadlinePassed/matches": Handler(MATCHES, _aggregate, decide.match_deadline, candidates),
+            outside.ActivityPublished: Handler(ACTIVITIES, _own_activity, decide.published, concerned),
+            outside.ActivityCancelled: Handler(ACTIVITIES, _own_activity, decide.cancelled, concerned),
+            service_events.PlaceRequested: Handler(ACTIVITIES, _named_activity, decide.place_requested, nothing),
+            service_events.PlaceGivenUp: Handler(ACTIVITIES, _named_activity, decide.place_given_up, nothing),
+            outside.ReferralIssued: Handler(MATCHES, _referral, decide.issued, candidates),
+            service_events.ReferralOpened: Handler(MATCHES, _referral, decide.opened, nothing),
+            service_events.ReferralErased: Handler(MATCHES, _referral, decide.erased, nothing),
+            service_events.RematchRequested: Handler(MATCHES, _referral, decide.rematch_requested, candidates),
+            service_events.MatchingEnded: Handler(MATCHES, _referral, decide.matching_ended, nothing),
+            service_events.ActivityToMatch: Handler(MATCHES, _referral, decide.activity_to_match, candidates),
+        },
+        deadlines={
+            "activities": Handler(ACTIVITIES, _aggregate, decide.activity_deadline, nothing),
+            "matches": Handler(MATCHES, _aggregate, decide.match_deadline, candidates),
         },
     )
 
 
-def _own_activity(event: Event[ActivityPublished | ActivityCancelled]) -> str:
+def _own_activity(event: Event[outside.ActivityPublished | outside.ActivityCancelled]) -> str:
     return activity_key(event.source, event.data.activity_id)
 
 
-def _named_activity(event: Event[AboutPlace]) -> str:
+def _named_activity(event: Event[service_events.AboutPlace]) -> str:
     return activity_key(event.data.organiser, event.data.activity_id)
 
 
@@ -98,7 +100,7 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _aggregate(event: Event[DeadlinePassed]) -> str:
+def _aggregate(event: Event[service_events.DeadlinePassed]) -> str:
     return event.data.aggregate
 
 
@@ -174,7 +176,7 @@ def _concerned(rematch: timedelta) -> LookUp:
 
 
 def _after(state: Activity | None, event: Event[Any], now: datetime) -> Activity | None:
-    decide_alone: Decide = decide.published if isinstance(event.data, ActivityPublished) else decide.cancelled
+    decide_alone: Decide = decide.published if isinstance(event.data, outside.ActivityPublished) else decide.cancelled
     after = decide_alone(state, event, now, Found())
     return after.state if isinstance(after, Decision) else None
 

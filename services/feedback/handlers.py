@@ -2,8 +2,9 @@
 
 from services.feedback import decide
 from services.feedback.model import Feedback
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as service_events
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.topics import INTAKE_HTTP, events_of, redrive_to
 from shared.engine.model import Decide, Handler, Kind, Table
 from shared.store import Collection, Index
@@ -37,22 +38,24 @@ def table() -> Table:
         ),
         kinds=(FEEDBACK,),
         handlers={
-            "ReferralIssued": _by_referral(decide.issued),
-            "ReferralOpened": _by_referral(decide.opened),
-            "ReferralErased": _by_referral(decide.erased),
-            "ActivitiesProposed": _by_referral(decide.matched),
-            "NoActivityFound": _by_referral(decide.matched),
-            "PlaceReserved": _by_referral(decide.place_answered),
-            "PlaceWaitlisted": _by_referral(decide.place_answered),
-            "PlaceRefused": _by_referral(decide.place_answered),
-            "PlaceReleased": _by_referral(decide.place_answered),
-            "ReferralCompleted": _by_referral(decide.ended),
-            "ReferralLapsed": _by_referral(decide.ended),
-            "ReferralClosed": _by_referral(decide.closed),
-            "ReferralReopened": _by_referral(decide.reopened),
-            "FormLinkIssued": _by_referral(decide.form_link_issued),
-            "FeedbackSubmitted": _by_referral(decide.feedback_submitted),
-            "DeadlinePassed/feedback": Handler(FEEDBACK, _aggregate, decide.deadline_passed),
+            outside.ReferralIssued: _by_referral(decide.issued),
+            service_events.ReferralOpened: _by_referral(decide.opened),
+            service_events.ReferralErased: _by_referral(decide.erased),
+            service_events.ActivitiesProposed: _by_referral(decide.matched),
+            service_events.NoActivityFound: _by_referral(decide.matched),
+            service_events.PlaceReserved: _by_referral(decide.place_answered),
+            service_events.PlaceWaitlisted: _by_referral(decide.place_answered),
+            service_events.PlaceRefused: _by_referral(decide.place_answered),
+            service_events.PlaceReleased: _by_referral(decide.place_answered),
+            service_events.ReferralCompleted: _by_referral(decide.ended),
+            service_events.ReferralLapsed: _by_referral(decide.ended),
+            service_events.ReferralClosed: _by_referral(decide.closed),
+            service_events.ReferralReopened: _by_referral(decide.reopened),
+            service_events.FormLinkIssued: _by_referral(decide.form_link_issued),
+            outside.FeedbackSubmitted: _by_referral(decide.feedback_submitted),
+        },
+        deadlines={
+            "feedback": Handler(FEEDBACK, _aggregate, decide.deadline_passed),
         },
     )
 
@@ -65,7 +68,7 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _aggregate(event: Event[DeadlinePassed]) -> str:
+def _aggregate(event: Event[service_events.DeadlinePassed]) -> str:
     return event.data.aggregate
 
 

@@ -17,9 +17,9 @@ from services.monitor.model import (
     names_of,
 )
 from services.monitor.seen import receive
+from shared.contracts import from_services as service_events
 from shared.contracts import topics
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import DiscardRequested, ErasureToSpread, RedriveRequested
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
@@ -88,15 +88,15 @@ def table() -> Table:
         kinds=(EVENTS, DEAD_LETTERS, PARTNERS, ERASURES),
         receive=receive,
         handlers={
-            "RecordSeen": Handler(EVENTS, _event, decide.seen, _of_an_erased),
-            "DeadLetterSeen": Handler(DEAD_LETTERS, _dead, decide.dead_letter, _names_an_erased),
-            "RedriveRequested": Handler(DEAD_LETTERS, _named_letter, decide.redrive),
-            "DiscardRequested": Handler(DEAD_LETTERS, _named_letter, decide.discard),
-            "DeadLetterSettled": Handler(DEAD_LETTERS, _dead, decide.settled),
-            "ErasureToSpread": Handler(ERASURES, _dead, decide.spread, _kept),
-            "DeadLetterToErase": Handler(DEAD_LETTERS, _dead, decide.erase_letter, _names_an_erased),
-            "TraceToErase": Handler(EVENTS, _dead, decide.erase_trace),
-            "PartnerRegistered": Handler(PARTNERS, _dead, decide.registered),
+            RecordSeen: Handler(EVENTS, _event, decide.seen, _of_an_erased),
+            DeadLetterSeen: Handler(DEAD_LETTERS, _dead, decide.dead_letter, _names_an_erased),
+            service_events.RedriveRequested: Handler(DEAD_LETTERS, _named_letter, decide.redrive),
+            service_events.DiscardRequested: Handler(DEAD_LETTERS, _named_letter, decide.discard),
+            service_events.DeadLetterSettled: Handler(DEAD_LETTERS, _dead, decide.settled),
+            service_events.ErasureToSpread: Handler(ERASURES, _dead, decide.spread, _kept),
+            service_events.DeadLetterToErase: Handler(DEAD_LETTERS, _dead, decide.erase_letter, _names_an_erased),
+            service_events.TraceToErase: Handler(EVENTS, _dead, decide.erase_trace),
+            service_events.PartnerRegistered: Handler(PARTNERS, _dead, decide.registered),
         },
     )
 
@@ -109,7 +109,7 @@ def _dead(event: Event) -> str:
     return event.data.subject
 
 
-def _named_letter(event: Event[RedriveRequested | DiscardRequested]) -> str:
+def _named_letter(event: Event[service_events.RedriveRequested | service_events.DiscardRequested]) -> str:
     return event.data.dl_id
 
 
@@ -128,7 +128,9 @@ async def _names_an_erased(state: Dead | None, event: Event, store: Store, now: 
     return bool(names and await store.versions(ERASURES.collection.name, "name", names[:MOST_NAMES], limit=1))
 
 
-async def _kept(state: Erasure | None, event: Event[ErasureToSpread], store: Store, now: datetime) -> Found:
+async def _kept(
+    state: Erasure | None, event: Event[service_events.ErasureToSpread], store: Store, now: datetime
+) -> Found:
     data = event.data
     if data.nth == 0:
         return Found()

@@ -8,8 +8,10 @@ import msgspec
 from services.notify import decide
 from services.notify.extracts import OF_ENROLMENT, OF_THE_OPISTO, OF_THE_REGION
 from services.notify.model import Recipient, Told
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as service_events
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import DeadlinePassed, EventRefused, NotificationQueued
+from shared.contracts.registry import CLASSES
 from shared.contracts.topics import INTAKE_HTTP, SERVICES, events_of, redrive_to
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Journal, Store
@@ -36,14 +38,14 @@ def table() -> Table:
         kinds=(REFERRALS, RECIPIENTS),
         journals=(Journal(decide.FEED),),
         handlers={
-            "ReferralIssued": Handler(REFERRALS, _referral, decide.issued),
-            "ReferralErased": Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
-            **dict.fromkeys(sorted((OF_THE_REGION | OF_THE_OPISTO) - OF_ENROLMENT), told),
-            "ReferralOpened": Handler(REFERRALS, _referral, decide.opened),
-            "EnrolmentTaken": Handler(REFERRALS, _referral, decide.enrolment_taken),
-            "DeadlinePassed": Handler(REFERRALS, _own_referral, decide.deadline),
-            "NotificationQueued": Handler(RECIPIENTS, _recipient, decide.queued, _is_erased),
-            "EventRefused": Handler(RECIPIENTS, _sender, decide.refused, _is_erased),
+            outside.ReferralIssued: Handler(REFERRALS, _referral, decide.issued),
+            service_events.ReferralErased: Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
+            **{CLASSES[name].model: told for name in sorted((OF_THE_REGION | OF_THE_OPISTO) - OF_ENROLMENT)},
+            service_events.ReferralOpened: Handler(REFERRALS, _referral, decide.opened),
+            service_events.EnrolmentTaken: Handler(REFERRALS, _referral, decide.enrolment_taken),
+            service_events.DeadlinePassed: Handler(REFERRALS, _own_referral, decide.deadline),
+            service_events.NotificationQueued: Handler(RECIPIENTS, _recipient, decide.queued, _is_erased),
+            service_events.EventRefused: Handler(RECIPIENTS, _sender, decide.refused, _is_erased),
         },
     )
 
@@ -52,16 +54,16 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _own_referral(event: Event[DeadlinePassed]) -> str | None:
+def _own_referral(event: Event[service_events.DeadlinePassed]) -> str | None:
     data = event.data
     return data.referral_id if data.concerns and data.what != "early" else None
 
 
-def _recipient(event: Event[NotificationQueued]) -> str:
+def _recipient(event: Event[service_events.NotificationQueued]) -> str:
     return event.data.recipient
 
 
-def _sender(event: Event[EventRefused]) -> str:
+def _sender(event: Event[service_events.EventRefused]) -> str:
     return event.data.sender
 
 
@@ -70,7 +72,10 @@ async def _in_whose_feeds(state: Told | None, event: Event, store: Store, now: d
 
 
 async def _is_erased(
-    state: Recipient | None, event: Event[EventRefused | NotificationQueued], store: Store, now: datetime
+    state: Recipient | None,
+    event: Event[service_events.EventRefused | service_events.NotificationQueued],
+    store: Store,
+    now: datetime,
 ) -> bool:
     referral_id = event.data.referral_id
     rows = await store.load(REFERRALS.collection.name, [referral_id] if referral_id else [])

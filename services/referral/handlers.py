@@ -8,9 +8,9 @@ from services.referral import decide
 from services.referral.erasing import meets_erasure
 from services.referral.model import Access, Referral
 from services.referral.view import Durations
+from shared.contracts import from_outside as outside
+from shared.contracts import from_services as service_events
 from shared.contracts.envelope import Event
-from shared.contracts.from_outside import ReferralIssued
-from shared.contracts.from_services import AccessRecorded, DeadlinePassed, NotificationDelivered
 from shared.contracts.referral_code import BITS, code_of
 from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of, redrive_to
 from shared.engine.model import Decide, Handler, Kind, Table
@@ -69,30 +69,34 @@ def table(durations: Durations) -> Table:
         kinds=(referrals, ACCESSES),
         given=durations,
         handlers={
-            "ReferralIssued": Handler(referrals, _referral, _issued, with_a_code),
-            "ActivityChosen": by_referral(decide.chosen),
-            "ReferralWithdrawn": by_referral(decide.withdrawn),
-            "EnrolmentConfirmed": by_referral(decide.enrolment_confirmed),
-            "EnrolmentCancelled": by_referral(decide.enrolment_cancelled),
-            "ActivityAttended": by_referral(decide.session_recorded),
-            "ActivityMissed": by_referral(decide.session_recorded),
-            "CodeLookedUp": by_referral(decide.code_looked_up),
-            "FeedbackTaken": by_referral(decide.feedback_taken),
-            "ActivitiesProposed": by_referral(decide.matched),
-            "NoActivityFound": by_referral(decide.matched),
-            "PlaceReserved": by_referral(decide.place_answered),
-            "PlaceWaitlisted": by_referral(decide.place_answered),
-            "PlaceRefused": by_referral(decide.place_answered),
-            "PlaceReleased": by_referral(decide.place_answered),
-            "SessionsChanged": by_referral(decide.place_answered),
-            "AccessRecorded": Handler(ACCESSES, _access, decide.accessed),
-            "NotificationDelivered": Handler(ACCESSES, _disclosure, decide.disclosed),
-            "DeadlinePassed/referrals": Handler(referrals, _aggregate, decide.deadline_passed),
+            outside.ReferralIssued: Handler(referrals, _referral, _issued, with_a_code),
+            outside.ActivityChosen: by_referral(decide.chosen),
+            outside.ReferralWithdrawn: by_referral(decide.withdrawn),
+            outside.EnrolmentConfirmed: by_referral(decide.enrolment_confirmed),
+            outside.EnrolmentCancelled: by_referral(decide.enrolment_cancelled),
+            outside.ActivityAttended: by_referral(decide.session_recorded),
+            outside.ActivityMissed: by_referral(decide.session_recorded),
+            service_events.CodeLookedUp: by_referral(decide.code_looked_up),
+            service_events.FeedbackTaken: by_referral(decide.feedback_taken),
+            service_events.ActivitiesProposed: by_referral(decide.matched),
+            service_events.NoActivityFound: by_referral(decide.matched),
+            service_events.PlaceReserved: by_referral(decide.place_answered),
+            service_events.PlaceWaitlisted: by_referral(decide.place_answered),
+            service_events.PlaceRefused: by_referral(decide.place_answered),
+            service_events.PlaceReleased: by_referral(decide.place_answered),
+            service_events.SessionsChanged: by_referral(decide.place_answered),
+            service_events.AccessRecorded: Handler(ACCESSES, _access, decide.accessed),
+            service_events.NotificationDelivered: Handler(ACCESSES, _disclosure, decide.disclosed),
+        },
+        deadlines={
+            "referrals": Handler(referrals, _aggregate, decide.deadline_passed),
         },
     )
 
 
-def _issued(state: Referral | None, event: Event[ReferralIssued], now: datetime, opening: Opening) -> decide.Decided:
+def _issued(
+    state: Referral | None, event: Event[outside.ReferralIssued], now: datetime, opening: Opening
+) -> decide.Decided:
     return decide.issued(state, event, now, opening.durations, opening.code)
 
 
@@ -100,15 +104,15 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _aggregate(event: Event[DeadlinePassed]) -> str:
+def _aggregate(event: Event[service_events.DeadlinePassed]) -> str:
     return event.data.aggregate
 
 
-def _access(event: Event[AccessRecorded]) -> str | None:
+def _access(event: Event[service_events.AccessRecorded]) -> str | None:
     return event.id if event.data.referral_id else None
 
 
-def _disclosure(event: Event[NotificationDelivered]) -> str | None:
+def _disclosure(event: Event[service_events.NotificationDelivered]) -> str | None:
     # What its own region is told is no disclosure.
     data = event.data
     to_an_organiser = not data.recipient.startswith("/region/")

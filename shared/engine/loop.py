@@ -21,6 +21,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared import metrics
+from shared.contracts.from_services import DeadlinePassed
 from shared.engine.batch import Batch, Processor
 from shared.engine.fuse import FuseOpen
 from shared.engine.ground import Ground
@@ -88,7 +89,7 @@ class Loop:
         self._stopping = False
         self._in_hand_since: float | None = None
         self._busy = asyncio.Lock()
-        metrics.begin(self.service, {name.partition("/")[0] for name in processor.table.handlers})
+        metrics.begin(self.service, {DeadlinePassed.__name__, *(one.__name__ for one in processor.table.handlers)})
         # Asked when it is scraped: a loop that stands still would never say so by itself.
         metrics.LAG_SECONDS.labels(self.service).set_function(self.lag_seconds)
         self._broker = KafkaBroker(

@@ -241,8 +241,10 @@ class Table:
 
     service: str
     topics: tuple[str, ...]
-    handlers: Mapping[str, Handler]
+    handlers: Mapping[type[Data], Handler]
     kinds: tuple[Kind[Any], ...]
+    deadlines: Mapping[str, Handler] = field(default_factory=dict)
+    """What its own DeadlinePassed does, by the aggregate's collection."""
     given: Any = None
     receive: Receive | None = None
     """Reads records in its own way instead of by the contracts: the monitor, who stores what it cannot read.

@@ -6,7 +6,7 @@ this service (counted as skipped by the caller).
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -14,6 +14,7 @@ from aiokafka import ConsumerRecord
 from shared.contracts import topics
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, check_class, decode, read_kafka
 from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, Undecodable, UnknownType
+from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.personal_identity import MOST_SEARCHED, bytes_hide_a_code, is_searchable, may_hold_a_code
 from shared.contracts.registry import CLASSES, EventClass, class_of
@@ -152,17 +153,17 @@ def _is_nothing_to(named: EventClass, topic: str, table: Table) -> bool:
     """The cheap look: most of what a service reads is for others, and costs it no more than a glance at the class."""
     if _owner(named, topic) == table.service or topic == topics.redrive_to(table.service):
         return False
-    return named.name not in table.handlers and named.name != "DeadlinePassed"
+    return named.model not in table.handlers and named.model is not DeadlinePassed
 
 
 def route(event: Event, table: Table) -> tuple[Handler, str] | None:
     """The handler and the aggregate of an event; None where it is nothing to this service."""
-    name, data = event.name, cast("Any", event.data)
-    if name == "DeadlinePassed" and data.service == table.service:
-        name = f"DeadlinePassed/{data.collection}"
+    data = event.data
+    handler = table.handlers.get(type(data))
+    if isinstance(data, DeadlinePassed) and data.service == table.service:
         if data.what == "early":
             return _leaving(table, data.collection, data.aggregate)
-    handler = table.handlers.get(name)
+        handler = table.deadlines.get(data.collection)
     aggregate = handler.aggregate(event) if handler else None
     return (handler, aggregate) if handler and aggregate is not None else None
 

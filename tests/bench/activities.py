@@ -30,7 +30,7 @@ from services.catalogue.handlers import table
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, Raw, decode, written
-from shared.contracts.from_outside import ActivityPublished
+from shared.contracts.from_outside import ActivityPublished, ReferralIssued
 from shared.contracts.from_services import PlaceRequested
 from shared.engine.batch import Processor
 from shared.engine.model import Decision, Document, Table
@@ -109,7 +109,7 @@ async def _catalogue(activities: Sequence[Event], now: datetime) -> AsyncIterato
 
 def _row(catalogue: Table, event: Event, now: datetime) -> Row:
     kind = catalogue.kinds[0]
-    decided = catalogue.handlers["ActivityPublished"].decide(None, event, now, catalogue.given)
+    decided = catalogue.handlers[ActivityPublished].decide(None, event, now, catalogue.given)
     assert isinstance(decided, Decision)
     body = msgspec.json.encode(Document(state=decided.state))
     name = f"{event.source} {event.data.activity_id}"  # type: ignore[attr-defined]
@@ -152,7 +152,7 @@ async def _one(catalogue: _Catalogue, plan: Any, now: datetime) -> tuple[float, 
     }
     body = json.dumps({"referral_id": plan.referral_id, **plan.data}).encode()
     event = decode(Raw(attributes, body), now=now)
-    handler = catalogue.table.handlers["ReferralIssued"]
+    handler = catalogue.table.handlers[ReferralIssued]
     assert handler.look_up is not None
     began, used = time.perf_counter(), time.process_time()
     found = await handler.look_up(None, event, catalogue.store, now)

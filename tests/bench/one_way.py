@@ -30,7 +30,7 @@ from shared.clock import Clock
 from shared.contracts import from_services as services
 from shared.contracts import topics
 from shared.contracts.envelope import Event, kafka_headers
-from shared.contracts.from_outside import ReferralIssued
+from shared.contracts.from_outside import ActivityAttended, ReferralIssued
 from shared.engine.batch import Batch, Processor
 from shared.engine.loop import MAX_RECORDS, Loop
 from shared.engine.model import Decision, Follow, Handler, Kind, Table
@@ -123,7 +123,7 @@ def _table(job: Job) -> Table:
     return Table(
         service="referral",
         topics=job.topics,
-        handlers={"ReferralIssued": handler, "ActivityAttended": handler},
+        handlers={ReferralIssued: handler, ActivityAttended: handler},
         kinds=(KIND,),
         given=job.padding,
     )

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import pytest
 
 from shared.contracts.envelope import Event, Raw, decode
+from shared.contracts.from_outside import ReferralIssued
 from shared.engine import batch as engine
 from shared.engine import receive as receiving
 from shared.engine.batch import Processor
@@ -146,8 +147,8 @@ async def test_a_store_that_does_not_answer_a_look_up_is_no_failure_of_the_handl
             raise error
         return world.given
 
-    looking = replace(world.table.handlers["ReferralIssued"], look_up=look_up)
-    world.table = replace(world.table, handlers={"ReferralIssued": looking})
+    looking = replace(world.table.handlers[ReferralIssued], look_up=look_up)
+    world.table = replace(world.table, handlers={ReferralIssued: looking})
     processor = await world.processor()
     record = world.log.event(issue())
     with pytest.raises(StoreUnavailable):

@@ -135,8 +135,8 @@ def take(state: Referral | None, came: Event) -> Decision[Referral]:
 
 def outcome_of(state: Referral | None, came: Event) -> Decision[Referral] | Waits | Rejected:
     """What one event does, a refusal included."""
-    name = "DeadlinePassed/referrals" if came.name == "DeadlinePassed" else came.name
-    return TABLE.handlers[name].decide(state, came, came.time, given_to(name))
+    handler = TABLE.deadlines["referrals"] if came.name == "DeadlinePassed" else TABLE.handlers[type(came.data)]
+    return handler.decide(state, came, came.time, given_to(came.name))
 
 
 def after(*events: Event, state: Referral | None = None) -> Referral:

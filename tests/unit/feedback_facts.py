@@ -191,7 +191,7 @@ HANDLERS = table().handlers
 
 def decide(state: Feedback | None, one: Event) -> Decision[Feedback] | Waits | Rejected:
     """As the engine calls it, by the service's own table."""
-    return HANDLERS[one.name].decide(state, one, one.time, None)
+    return HANDLERS[type(one.data)].decide(state, one, one.time, None)
 
 
 class Told:

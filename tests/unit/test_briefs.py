@@ -17,6 +17,7 @@ from services.catalogue.matching import Filters, cosine
 from services.catalogue.model import Activity, Brief, Match, Wish
 from services.catalogue.needs import vector
 from shared.contracts.envelope import Event
+from shared.contracts.from_outside import ReferralIssued
 from shared.engine.model import Decision
 from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 from shared.store import Row
@@ -115,7 +116,7 @@ async def test_proposals_and_near_misses_are_those_of_a_plain_scan(stores: list[
     rng = Random(seed)
     mine, others = stores
     offered: dict[str, tuple[int, Activity]] = {}
-    handler = table(REMATCH).handlers["ReferralIssued"]
+    handler = table(REMATCH).handlers[ReferralIssued]
     assert handler.look_up is not None
     told: Counter[str] = Counter()
     for number in range(80):

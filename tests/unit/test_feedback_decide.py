@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.feedback.decide import A_PLACE, MAX_LINKS, brief, erased_fields, fields
+from services.feedback.handlers import table
 from services.feedback.model import Figures, form_event_id, has_the_place, is_used, quarter_of
 from shared.contracts.envelope import Event
 from shared.contracts.from_services import FeedbackRequested, FeedbackTaken, ReferralReopened
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.feedback_facts import (
-    HANDLERS,
     OPISTO,
     OTHER_OPISTO,
     REFERRAL,
@@ -439,7 +439,7 @@ def test_the_brief_holds_figures_and_nothing_of_a_synthetic_referral() -> None:
 
 def test_a_deadline_of_its_own_changes_nothing() -> None:
     state = Told([issued()]).state
-    passed = HANDLERS["DeadlinePassed/feedback"].decide(state, issued(), START, None)
+    passed = table().deadlines["feedback"].decide(state, issued(), START, None)
     assert passed == Decision(state)
 
 

@@ -215,7 +215,7 @@ ERASED = {
 
 def decided(state: Any, data: Any, given: Any) -> Any:
     event = Event("x", "/service/monitor", NOW, data)
-    decision = TABLE.handlers[event.name].decide(state, event, NOW, given)
+    decision = TABLE.handlers[type(event.data)].decide(state, event, NOW, given)
     assert isinstance(decision, Decision)
     return decision
 

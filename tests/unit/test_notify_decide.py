@@ -57,7 +57,7 @@ def _about() -> dict[str, Any]:
 
 
 def step(state: Any, event: Event) -> Decision[Any]:
-    decision = HANDLERS[event.name].decide(state, event, NOW, ())
+    decision = HANDLERS[type(event.data)].decide(state, event, NOW, ())
     assert isinstance(decision, Decision)
     return decision
 
@@ -107,13 +107,13 @@ def test_an_opisto_is_not_told_twice_of_the_same_place() -> None:
 
 
 def test_what_comes_before_its_referral_waits() -> None:
-    decided = HANDLERS["PlaceReserved"].decide(None, reserved(), NOW, None)
+    decided = HANDLERS[services.PlaceReserved].decide(None, reserved(), NOW, None)
     assert isinstance(decided, Waits)
 
 
 def test_a_place_waits_for_the_code_that_its_opisto_is_told() -> None:
     unopened = step(None, issued()).state
-    assert HANDLERS["PlaceReserved"].decide(unopened, reserved(), NOW, None) == Waits("ReferralOpened")
+    assert HANDLERS[services.PlaceReserved].decide(unopened, reserved(), NOW, None) == Waits("ReferralOpened")
 
 
 def test_nobody_is_told_of_anything_before_it_is_known_whose_the_referral_is() -> None:
@@ -127,11 +127,11 @@ def test_nobody_is_told_of_anything_before_it_is_known_whose_the_referral_is() -
         "/service/referral",
     )
     theirs = step(None, happened(issued().data, "/region/07", "theirs")).state
-    assert HANDLERS["ReferralCompleted"].decide(theirs, completed, NOW, None) == Waits("ReferralOpened")
-    assert HANDLERS["ReferralIssued"].decide(theirs, issued(), NOW, None) == Waits("ReferralOpened")
+    assert HANDLERS[services.ReferralCompleted].decide(theirs, completed, NOW, None) == Waits("ReferralOpened")
+    assert HANDLERS[outside.ReferralIssued].decide(theirs, issued(), NOW, None) == Waits("ReferralOpened")
     told = step(theirs, opened())
     assert set(extracts(told)) == {REGION}
-    assert HANDLERS["PlaceReserved"].decide(told.state, reserved(), NOW, None) == Waits("ReferralIssued")
+    assert HANDLERS[services.PlaceReserved].decide(told.state, reserved(), NOW, None) == Waits("ReferralIssued")
     assert step(told.state, issued()).state == referral()
 
 

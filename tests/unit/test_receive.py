@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
+from shared.contracts.from_outside import ActivityChosen, ReferralIssued
 from shared.contracts.identity import dead_letter_id
 from shared.engine.dead_letters import DeadLetter, record_of
 from shared.engine.model import Handler, Table
@@ -38,7 +39,7 @@ TABLE = table(Given())
 OTHER = Table(
     service="catalogue",
     topics=TABLE.topics,
-    handlers={"ReferralIssued": Handler(TALLIES, lambda event: event.data.subject, attended)},
+    handlers={ReferralIssued: Handler(TALLIES, lambda event: event.data.subject, attended)},
     kinds=(TALLIES,),
 )
 
@@ -107,7 +108,7 @@ def test_a_class_without_a_handler_is_nothing_to_the_service() -> None:
 
 
 def test_an_event_of_no_aggregate_is_nothing_to_the_service() -> None:
-    nowhere = replace(TABLE, handlers={"ActivityChosen": Handler(TALLIES, lambda _: None, attended)})
+    nowhere = replace(TABLE, handlers={ActivityChosen: Handler(TALLIES, lambda _: None, attended)})
     assert receive(Log().event(choose("a")), nowhere, NOW) is None
 
 

@@ -15,6 +15,7 @@ from services.referral.model import Referral
 from services.referral.view import View
 from shared.contracts import from_services as told
 from shared.contracts.envelope import Event
+from shared.contracts.from_outside import ReferralIssued
 from shared.contracts.referral_code import digest_of, read_code
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import (
@@ -37,7 +38,8 @@ from tests.unit.facts import (
 from tests.unit.network import CODE, DURATIONS, given_to
 
 DAYS = timedelta(days=1)
-HANDLERS = table(DURATIONS).handlers
+TABLE = table(DURATIONS)
+HANDLERS = TABLE.handlers
 SESSIONS = (("s1", 20.0), ("s2", 30.0))
 
 
@@ -59,8 +61,8 @@ class Life:
             self.step(event)
 
     def step(self, event: Event) -> "Life":
-        name = event.name if event.name != "DeadlinePassed" else "DeadlinePassed/referrals"
-        decision = HANDLERS[name].decide(self.state, event, event.time, given_to(name))
+        handler = TABLE.deadlines["referrals"] if event.name == "DeadlinePassed" else HANDLERS[type(event.data)]
+        decision = handler.decide(self.state, event, event.time, given_to(event.name))
         assert isinstance(decision, Decision), decision
         self.state, self.follow = decision.state, list(decision.follow)
         return self
@@ -160,7 +162,7 @@ def test_a_referral_issued_anew_keeps_its_code_and_its_erasure_tells_what_finds_
 
 @pytest.mark.asyncio
 async def test_who_knows_a_referrals_id_knows_nothing_of_its_code() -> None:
-    look_up = HANDLERS["ReferralIssued"].look_up
+    look_up = HANDLERS[ReferralIssued].look_up
     assert look_up is not None
     nothing: Any = None
     codes = {(await look_up(None, issued(), nothing, at(0))).code for _ in range(100)}
@@ -170,7 +172,7 @@ async def test_who_knows_a_referrals_id_knows_nothing_of_its_code() -> None:
 
 def test_what_comes_before_the_referral_waits_for_it() -> None:
     for event in (chosen(1), confirmed(1), off_the_list(1), recorded(21), withdrawn(1), answered(40)):
-        assert isinstance(HANDLERS[event.name].decide(None, event, event.time, given_to(event.name)), Waits)
+        assert isinstance(HANDLERS[type(event.data)].decide(None, event, event.time, given_to(event.name)), Waits)
 
 
 def test_another_regions_event_waits_as_where_there_is_no_such_referral() -> None:
@@ -366,7 +368,7 @@ def test_consent_withdrawn_before_the_issue_binds_to_its_sender_alone() -> None:
 def test_a_region_whose_issue_meets_its_own_erasure_is_told() -> None:
     life = Life(withdrawn(1, "consent_withdrawn"))
     assert life.follow == []
-    refused = HANDLERS["ReferralIssued"].decide(life.state, issued(), at(2), given_to("ReferralIssued"))
+    refused = HANDLERS[ReferralIssued].decide(life.state, issued(), at(2), given_to("ReferralIssued"))
     assert isinstance(refused, Rejected)
     assert "new id" in refused.why
     met = refused.meanwhile
@@ -442,7 +444,7 @@ def by_stranger(days: float, activity: str = "x") -> list[Event]:
 
 
 def decided(life: Life, event: Event) -> Any:
-    return HANDLERS[event.name].decide(life.state, event, event.time, given_to(event.name))
+    return HANDLERS[type(event.data)].decide(life.state, event, event.time, given_to(event.name))
 
 
 def test_a_strangers_word_waits_and_says_nothing_of_whether_there_is_a_referral() -> None:
