@@ -22,7 +22,7 @@ from shared.store.interface import Range
 ACTIVITIES = Kind(
     Collection(
         "activities",
-        (Index(("outbox_since",)), Index(("due_at",)), Index(("area", "listed"), many=True)),
+        (Index(("area", "listed"), many=True),),
         narrowing=("age_min", "age_max", "opens", "closes", "listed"),
     ),
     Activity,
@@ -35,8 +35,6 @@ MATCHES = Kind(
     Collection(
         "matches",
         (
-            Index(("outbox_since",)),
-            Index(("due_at",)),
             Index(("unmatched_in",)),
             Index(("proposed",), many=True),
         ),

@@ -12,8 +12,6 @@ from shared.store import Collection, Index
 COLLECTION = Collection(
     "feedback",
     (
-        Index(("outbox_since",)),
-        Index(("due_at",)),
         Index(("quarter",)),
         Index(("answered_in",)),
         Index(("token",), many=True),

@@ -24,9 +24,8 @@ from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
 _TRACED = msgspec.json.Decoder(Document[Traced])
-_ENGINE = (Index(("outbox_since",)), Index(("due_at",)))
 EVENTS = Kind(
-    Collection("events", (*_ENGINE, Index(("correlation",)), Index(("event_id",)), Index(("code",)))),
+    Collection("events", (Index(("correlation",)), Index(("event_id",)), Index(("code",)))),
     Traced,
     fields=lambda traced: {
         "correlation": traced.correlation or None,
@@ -39,7 +38,6 @@ DEAD_LETTERS = Kind(
     Collection(
         "dead_letters",
         (
-            *_ENGINE,
             Index(("at",)),
             Index(("reason", "at")),
             Index(("sender", "at")),
@@ -61,9 +59,9 @@ DEAD_LETTERS = Kind(
     },
     marked=False,
 )
-PARTNERS = Kind(Collection("partners", _ENGINE), Partner, marked=False)
+PARTNERS = Kind(Collection("partners"), Partner, marked=False)
 ERASURES = Kind(
-    Collection("erasures", (*_ENGINE, Index(("name",), many=True))),
+    Collection("erasures", (Index(("name",), many=True),)),
     Erasure,
     fields=lambda erasure: {"name": erasure.names},
     marked=False,

@@ -14,12 +14,11 @@ from shared.contracts.envelope import Event
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import INTAKE_HTTP, SERVICES, events_of, redrive_to
 from shared.engine.model import Document, Handler, Kind, Table
-from shared.store import Collection, Index, Journal, Store
+from shared.store import Collection, Journal, Store
 
 _TOLD: Final = msgspec.json.Decoder(Document[Told])
-_ENGINE = (Index(("outbox_since",)), Index(("due_at",)))
-REFERRALS = Kind(Collection("referrals", _ENGINE), Told)
-RECIPIENTS = Kind(Collection("recipients", _ENGINE), Recipient, marked=False)
+REFERRALS = Kind(Collection("referrals"), Told)
+RECIPIENTS = Kind(Collection("recipients"), Recipient, marked=False)
 
 
 def table() -> Table:

@@ -16,12 +16,12 @@ from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of, red
 from shared.engine.model import Decide, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
-COLLECTION = Collection("referrals", (Index(("outbox_since",)), Index(("due_at",)), Index(("code",))))
+COLLECTION = Collection("referrals", (Index(("code",)),))
 
 ACCESSES = Kind(
     Collection(
         "accesses",
-        (Index(("outbox_since",)), Index(("due_at",)), Index(("referral_id", "at")), Index(("denied_of",))),
+        (Index(("referral_id", "at")), Index(("denied_of",))),
     ),
     Access,
     fields=lambda access: {

@@ -3,17 +3,18 @@
 A service describes its aggregates by `Kind`s and its table of `Handler`s; the engine does the rest.
 """
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 
 from shared.contracts.envelope import Event
 from shared.contracts.fields import Data
 from shared.contracts.from_services import What
-from shared.store import Collection, Journal, Store
+from shared.store import Collection, Index, Journal, Store
 from shared.store.interface import Fields
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -196,6 +197,9 @@ def _no_brief(_: Any) -> bytes:
     return b""
 
 
+_OF_THE_ENGINE: Final = (Index(("outbox_since",)), Index(("due_at",)))
+
+
 @dataclass(frozen=True)
 class Kind(Generic[S]):
     """One kind of aggregate: its collection, its state, what of it can be found, and when its silence ends.
@@ -213,6 +217,11 @@ class Kind(Generic[S]):
     marked: bool = True
     meets_erasure: Callable[[S, str, str], str | None] = _nobody_refused
     """Why an event of this source and class is refused that comes to what was erased; None: it does nothing, untold."""
+
+    @property
+    def stored(self) -> Collection:
+        """The collection with the indexes by which the engine itself finds outboxes and deadlines."""
+        return dataclasses.replace(self.collection, indexes=(*_OF_THE_ENGINE, *self.collection.indexes))
 
 
 Decide = Callable[[Any, Event[Any], datetime, Any], "Decision[Any] | Waits | Rejected"]
@@ -254,3 +263,8 @@ class Table:
     journals: tuple[Journal, ...] = field(default_factory=tuple)
     gathers: bool = False
     """Reads what came within some moments together, since no step of a referral's road waits for this service."""
+
+    @property
+    def collections(self) -> list[Collection]:
+        """What its store holds."""
+        return [kind.stored for kind in self.kinds]

@@ -189,7 +189,7 @@ async def open_store(settings: PlatformSettings, table: Table) -> Store:
 async def _open(store: Store, settings: PlatformSettings, table: Table) -> None:
     """Raises `StoreUnavailable` where waiting may help. Ends the start with one line where it does not."""
     try:
-        await store.open([*(kind.collection for kind in table.kinds), GROUND], table.journals)
+        await store.open([*table.collections, GROUND], table.journals)
     except (StoreAddressError, StoreVersionError) as error:
         stop_start(f"{table.service}: {error}")
     except StoreUnavailable as error:

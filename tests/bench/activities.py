@@ -100,7 +100,7 @@ async def _catalogue(activities: Sequence[Event], now: datetime) -> AsyncIterato
     catalogue = table(timedelta(days=1))
     with tempfile.TemporaryDirectory(prefix="lahete-bench-") as place:
         store = SqliteStore(Path(place) / "catalogue.sqlite")
-        await store.open([kind.collection for kind in catalogue.kinds])
+        await store.open(catalogue.collections)
         rows = [_row(catalogue, event, now) for event in activities]
         await store.save(catalogue.kinds[0].collection.name, rows)
         yield _Catalogue(len(activities), catalogue, store)

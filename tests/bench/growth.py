@@ -22,7 +22,7 @@ from shared.kafka.producer import Record
 from shared.store.sqlite import SqliteStore
 from tests.bench.effort import Effort, turned
 from tests.bench.grounds import EMBEDDED, TOPICS
-from tests.bench.one_way import COLLECTION, PADDING, Counted
+from tests.bench.one_way import COLLECTION, KIND, PADDING, Counted
 from tests.bench.referrals import attended, referral_issued
 from tests.bench.results import Line, Part, Section, say
 from tests.bench.runs import Failed, one_round
@@ -83,7 +83,7 @@ async def filled(folder: Path, count: int) -> None:
     """A store of so many aggregates, each opened by one event and cleared."""
     file = folder / "service.sqlite"
     store = SqliteStore(file)
-    await store.open([COLLECTION])
+    await store.open([KIND.stored])
     await store.close()
     seen = Seen("/region/08", "x" * 36, 0, "y" * 32, "applied")
     body = msgspec.json.encode(Document(state=Counted(1, "x" * PADDING), ring=[seen]))

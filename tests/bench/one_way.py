@@ -36,12 +36,12 @@ from shared.engine.loop import MAX_RECORDS, Loop
 from shared.engine.model import Decision, Follow, Handler, Kind, Table
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
-from shared.store import Collection, Index, Row, Store
+from shared.store import Collection, Row, Store
 from shared.store.sqlite import SqliteStore
 
 PADDING: Final = 1_000
 """Bytes of an aggregate beside its count, so that reading and writing it costs what it costs."""
-COLLECTION: Final = Collection("counted", (Index(("outbox_since",)), Index(("due_at",))))
+COLLECTION: Final = Collection("counted")
 _WITHIN: Final = 400
 
 
@@ -290,7 +290,7 @@ WAYS: Final[dict[str, Callable[[Job], Awaitable[None]]]] = {"bare": bare, "engin
 
 async def _run(asked: Namespace) -> dict[str, Any]:
     store = _store(asked.store, Path(asked.folder))
-    await store.open([COLLECTION])
+    await store.open([KIND.stored])
     meter = Meter(asked.count, tells=asked.tell)
     if not asked.count:
         _over_when_stdin_closes(meter.over, asyncio.get_running_loop())

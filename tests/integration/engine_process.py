@@ -17,7 +17,7 @@ from shared.engine.sweep import Sweeper
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher
 from tests.engines import open_store
-from tests.integration.engine_world import COLLECTION, DIARY, NOW, Given, table
+from tests.integration.engine_world import DIARY, NOW, TALLIES, Given, table
 
 OPTIONS = {"session_timeout_ms": 2_000, "heartbeat_interval_ms": 300, "fetch_max_wait_ms": 10}
 
@@ -33,7 +33,7 @@ async def run(address: str, kind: str, folder: Path, ring: int, fatal: str) -> N
             os.kill(os.getpid(), signal.SIGKILL)
 
     store = open_store(kind, folder)
-    await store.open([COLLECTION], [DIARY])
+    await store.open([TALLIES.stored], [DIARY])
     publisher = Publisher.to(kafka)
     # Its platform's time stands still, before every deadline.
     clock = Clock(NOW, 0.0, 0.0)

@@ -25,7 +25,7 @@ from shared.engine.batch import Batch, Processor
 from shared.engine.documents import decoder_of, read
 from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutBlank, OutRow, Rejected, Table, Waits
 from shared.kafka.producer import BrokerUnavailable, Publisher, Record
-from shared.store import Collection, Index, Journal, Row, Store
+from shared.store import Collection, Journal, Row, Store
 from shared.store.interface import Remembered, Scalar, What
 from tests.engines import drop_store, open_store
 
@@ -35,7 +35,7 @@ OPISTO: Final = "/opisto/1.2.246.562.10.00000000001"
 TERM: Final = timedelta(days=14)
 DUE_EARLY: Final = timedelta(days=30)
 STEPS: Final = ("received", "loaded", "recalled", "saved", "published", "cleared")
-COLLECTION: Final = Collection("tallies", (Index(("outbox_since",)), Index(("due_at",))), narrowing=("weight",))
+COLLECTION: Final = Collection("tallies", narrowing=("weight",))
 DIARY: Final = Journal("diary")
 
 
@@ -426,7 +426,7 @@ class World:
 
         store = WatchedStore(open_store(self._kind, self._folder))
         self._stores.append(store)
-        await store.open([COLLECTION], [DIARY])
+        await store.open(self.table.collections, [DIARY])
         return Processor(
             self.table,
             store,

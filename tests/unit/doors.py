@@ -130,7 +130,7 @@ def door(service: str, folder: Path, **settings: Any) -> AbstractAsyncContextMan
 @asynccontextmanager
 async def opened(one: D) -> AsyncIterator[D]:
     """A door of any kind, open, and closed in the end."""
-    await one.store.open([kind.collection for kind in one.wired.table.kinds], one.wired.table.journals)
+    await one.store.open(one.wired.table.collections, one.wired.table.journals)
     async with one.client:
         yield one
     await one.store.close()

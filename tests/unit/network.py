@@ -238,7 +238,7 @@ class Network:
         self._stores = {name: MemoryStore() for name in self._tables}
         self._known: dict[int, Event] = {}
         for name, table in self._tables.items():
-            _now(self._stores[name].open((kind.collection for kind in table.kinds), table.journals))
+            _now(self._stores[name].open(table.collections, table.journals))
         self._processors = {
             name: Processor(
                 table, self._stores[name], Wire(self._put_on), self.clock, ring=ring, due_early=timedelta(days=3_650)

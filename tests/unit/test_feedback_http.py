@@ -134,7 +134,7 @@ class Door:
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
     settings = FeedbackSettings.model_validate({"env": "test", "state": tmp_path, "port": 8103})
     one = Door(tmp_path, settings)
-    await one.store.open([kind.collection for kind in one.table.kinds])
+    await one.store.open(one.table.collections)
     yield one
     await one.store.close()
 

@@ -57,7 +57,7 @@ async def taken(app: App, store: SqliteStore, read_now: Sequence[ConsumerRecord[
     """What became of the records, as the loop counts it."""
     wire: Any = Wire()
     publisher: Publisher = wire
-    await store.open([kind.collection for kind in app.table.kinds], app.table.journals)
+    await store.open(app.table.collections, app.table.journals)
     clock = Clock(NOW, datetime.now(UTC).timestamp(), 1.0)
     processor = Processor(app.table, store, publisher, clock, ring=64, due_early=timedelta(days=30))
     return (await processor.process(processor.receive(read_now))).outcomes

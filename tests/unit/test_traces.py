@@ -123,7 +123,7 @@ class Monitor:
 @pytest_asyncio.fixture
 async def monitor(tmp_path: Path) -> AsyncIterator[Monitor]:
     one = Monitor(tmp_path)
-    await one.store.open([kind.collection for kind in one.table.kinds], one.table.journals)
+    await one.store.open(one.table.collections, one.table.journals)
     yield one
     await one.store.close()
 
