@@ -1,25 +1,11 @@
 """`lahete settings`: every setting of every service, as the README's table is made from."""
 
-from pydantic_settings import BaseSettings
-
 from cli import terminal
 from cli.ask import VerbSettings
 from cli.options import Json
+from cli.services import OF_NAME
 from deploy.kafka.topics import TopicSettings
-from services.catalogue.settings import CatalogueSettings
-from services.feedback.settings import FeedbackSettings
-from services.monitor.settings import MonitorSettings
-from services.notify.settings import NotifySettings
-from services.referral.settings import ReferralSettings
 from shared.process.settings import PlatformSettings, documented
-
-OF_SERVICE: dict[str, type[BaseSettings]] = {
-    "referral": ReferralSettings,
-    "catalogue": CatalogueSettings,
-    "feedback": FeedbackSettings,
-    "notify": NotifySettings,
-    "monitor": MonitorSettings,
-}
 
 
 def settings(*, as_json: Json = False) -> None:
@@ -35,8 +21,9 @@ def table() -> list[tuple[str, str, str, str]]:
     """Every setting once; what all services read first."""
     shared = {name for name, _, _ in documented(PlatformSettings)}
     rows = [(name, default, "all", meaning) for name, default, meaning in documented(PlatformSettings)]
-    for service, own in OF_SERVICE.items():
-        rows += [(name, default, service, meaning) for name, default, meaning in documented(own) if name not in shared]
+    for service, one in OF_NAME.items():
+        own = documented(one.settings)
+        rows += [(name, default, service, meaning) for name, default, meaning in own if name not in shared]
     for who, of_verbs in (("lahete topics", TopicSettings), ("lahete", VerbSettings)):
         rows += [(name, default, who, meaning) for name, default, meaning in documented(of_verbs)]
     return rows

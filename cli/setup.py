@@ -9,28 +9,15 @@ import typer
 from cli import terminal
 from cli.failure import VerbError
 from cli.key import tell
-from cli.settings import OF_SERVICE
+from cli.services import OF_NAME, Service
 from deploy.kafka.acls import SETUP
 from deploy.kafka.topics import TopicSettings, apply, wanted
 from deploy.local.keys import check_nothing_is_plain, holders, know_monitors_key, make_keys, make_monitors_key
 from deploy.local.state import Folder, granted, open_folder
-from services.catalogue.app import build_app as catalogue
-from services.feedback.app import build_app as feedback
-from services.monitor.app import build_app as monitor
 from services.monitor.settings import MonitorSettings
-from services.notify.app import build_app as notify
-from services.referral.app import build_app as referral
 from shared.engine import ground
 from shared.process.run import open_store
 from shared.process.settings import PlatformSettings, read
-
-_BUILD: dict[str, Any] = {
-    "referral": referral,
-    "catalogue": catalogue,
-    "feedback": feedback,
-    "notify": notify,
-    "monitor": monitor,
-}
 
 
 def setup(
@@ -55,8 +42,8 @@ def setup(
     """
     folder = open_folder(directory) if directory else None
     _topics(folder)
-    for service, settings in OF_SERVICE.items():
-        asyncio.run(_database(service, read(settings), forget=accept_cluster))
+    for name, service in OF_NAME.items():
+        asyncio.run(_database(name, service, forget=accept_cluster))
     if folder:
         _keys(folder)
         tell(folder, read(PlatformSettings).cluster(SETUP))
@@ -87,10 +74,11 @@ def _topics(folder: Folder | None) -> None:
             terminal.complain(f"topic {finding.topic}: {finding.found}; it is left as it is")
 
 
-async def _database(service: str, settings: Any, *, forget: bool) -> None:
-    store = await open_store(settings, _BUILD[service](settings).table)
+async def _database(name: str, service: Service, *, forget: bool) -> None:
+    settings: Any = read(service.settings)
+    store = await open_store(settings, service.build(settings).table)
     try:
         told = "; whatever cluster it meets next is its own" if forget and await ground.forget(store) else ""
-        terminal.line(f"{service}: the database is up to date{told}")
+        terminal.line(f"{name}: the database is up to date{told}")
     finally:
         await store.close()

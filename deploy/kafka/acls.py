@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from shared.contracts import topics
-from shared.kafka.lag import TOPICS_OF
+from shared.contracts.topics import READ_BY
 
 Kind = Literal["topic", "group"]
 Operation = Literal["Read", "Write", "Describe", "Create", "Alter", "AlterConfigs", "DescribeConfigs"]
@@ -50,7 +50,7 @@ def of_services() -> list[Acl]:
 
 def _of_service(service: str) -> Iterator[Acl]:
     yield Acl(service, "Read", "group", service)
-    for topic in TOPICS_OF[service]:
+    for topic in READ_BY[service]:
         yield Acl(service, "Read", "topic", topic)
     for topic in written_by(service):
         yield Acl(service, "Write", "topic", topic)

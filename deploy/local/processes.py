@@ -14,11 +14,13 @@ import psutil
 
 from deploy.embedded_broker.control import REPOSITORY
 from deploy.local.state import StartError
+from shared.contracts.topics import SERVICES
 from shared.http.server import bind
 from shared.private import CHILDREN_UMASK, open_private
 
 HOST: Final = "127.0.0.1"
-PORT_OFFSETS: Final[Mapping[str, int]] = {"monitor": 0, "referral": 1, "catalogue": 2, "feedback": 3, "notify": 4}
+_BY_PORT: Final = ("monitor", *(name for name in SERVICES if name != "monitor"))
+PORT_OFFSETS: Final[Mapping[str, int]] = {name: number for number, name in enumerate(_BY_PORT)}
 
 _FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0

@@ -14,7 +14,7 @@ from services.catalogue.model import Activity, Brief, Match, Wish, activity_key
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as service_events
 from shared.contracts.envelope import Event
-from shared.contracts.topics import INTAKE_HTTP, events_of, redrive_to
+from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Decision, Handler, Kind, LookUp, Table
 from shared.store import Collection, Index, Store
 from shared.store.interface import Range
@@ -57,14 +57,7 @@ def table(rematch: timedelta) -> Table:
     candidates, concerned, nothing = _candidates(rematch), _concerned(rematch), _nothing(rematch)
     return Table(
         service="catalogue",
-        topics=(
-            INTAKE_HTTP,
-            "intake.region.*",
-            "intake.opisto.*",
-            events_of("referral"),
-            events_of("catalogue"),
-            redrive_to("catalogue"),
-        ),
+        topics=READ_BY["catalogue"],
         kinds=(ACTIVITIES, MATCHES),
         given=Found(rematch),
         handlers={

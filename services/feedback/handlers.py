@@ -5,7 +5,7 @@ from services.feedback.model import Feedback
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as service_events
 from shared.contracts.envelope import Event
-from shared.contracts.topics import INTAKE_HTTP, events_of, redrive_to
+from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Handler, Kind, Table
 from shared.store import Collection, Index
 
@@ -25,15 +25,7 @@ def table() -> Table:
     return Table(
         service="feedback",
         gathers=True,
-        topics=(
-            INTAKE_HTTP,
-            "intake.region.*",
-            "intake.opisto.*",
-            events_of("referral"),
-            events_of("catalogue"),
-            events_of("feedback"),
-            redrive_to("feedback"),
-        ),
+        topics=READ_BY["feedback"],
         kinds=(FEEDBACK,),
         handlers={
             outside.ReferralIssued: _by_referral(decide.issued),

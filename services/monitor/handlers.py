@@ -18,8 +18,8 @@ from services.monitor.model import (
 )
 from services.monitor.seen import receive
 from shared.contracts import from_services as service_events
-from shared.contracts import topics
 from shared.contracts.envelope import Event
+from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
@@ -75,14 +75,7 @@ def table() -> Table:
     return Table(
         service="monitor",
         gathers=True,
-        topics=(
-            topics.INTAKE_HTTP,
-            "intake.region.*",
-            "intake.opisto.*",
-            *(topics.events_of(service) for service in topics.SERVICES),
-            topics.AUDIT,
-            topics.DEAD_LETTERS,
-        ),
+        topics=READ_BY["monitor"],
         kinds=(EVENTS, DEAD_LETTERS, PARTNERS, ERASURES),
         receive=receive,
         handlers={

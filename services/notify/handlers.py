@@ -12,7 +12,7 @@ from shared.contracts import from_outside as outside
 from shared.contracts import from_services as service_events
 from shared.contracts.envelope import Event
 from shared.contracts.registry import CLASSES
-from shared.contracts.topics import INTAKE_HTTP, SERVICES, events_of, redrive_to
+from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Journal, Store
 
@@ -27,13 +27,7 @@ def table() -> Table:
     return Table(
         service="notify",
         gathers=True,
-        topics=(
-            INTAKE_HTTP,
-            "intake.region.*",
-            "intake.opisto.*",
-            *(events_of(service) for service in SERVICES),
-            redrive_to("notify"),
-        ),
+        topics=READ_BY["notify"],
         kinds=(REFERRALS, RECIPIENTS),
         journals=(Journal(decide.FEED),),
         handlers={

@@ -12,7 +12,7 @@ from shared.contracts import from_outside as outside
 from shared.contracts import from_services as service_events
 from shared.contracts.envelope import Event
 from shared.contracts.referral_code import BITS, code_of
-from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of, redrive_to
+from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
@@ -57,15 +57,7 @@ def table(durations: Durations) -> Table:
 
     return Table(
         service="referral",
-        topics=(
-            INTAKE_HTTP,
-            "intake.region.*",
-            "intake.opisto.*",
-            # Of the monitor nothing concerns a referral, but what nobody can read is dead-lettered here.
-            *(events_of(service) for service in SERVICES),
-            AUDIT,
-            redrive_to("referral"),
-        ),
+        topics=READ_BY["referral"],
         kinds=(referrals, ACCESSES),
         given=durations,
         handlers={

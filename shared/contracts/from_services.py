@@ -23,13 +23,12 @@ from shared.contracts.fields import (
     Source,
 )
 from shared.contracts.from_outside import AboutReferral, EnrolmentEnd
-from shared.contracts.topics import LOG_KEPT_DAYS
+from shared.contracts.topics import LOG_KEPT_DAYS, ServiceName
 
 Outcome = Literal[
     "completed", "discontinued", "never_attended", "not_recorded", "no_activity_found", "not_chosen", "withdrawn"
 ]
 What = Literal["match", "choice", "confirmation", "attendance", "feedback", "early", "waiting_list", "ended", "rematch"]
-ServiceName = Literal["referral", "catalogue", "feedback", "notify", "monitor"]
 
 
 class _Part(BaseModel):

@@ -11,6 +11,7 @@ from shared.contracts import from_outside as outside
 from shared.contracts import from_services as services
 from shared.contracts.errors import UnknownType
 from shared.contracts.fields import Data
+from shared.contracts.topics import SERVICES
 
 TYPE_PREFIX: Final = "fi.kulttuurilahete."
 
@@ -41,7 +42,7 @@ def _classes(owner: str, senders: Iterable[str], *models: type[Data]) -> Iterabl
     return (EventClass(model, owner, frozenset(senders)) for model in models)
 
 
-_EVERY_SERVICE = [f"service/{name}" for name in ("referral", "catalogue", "feedback", "notify", "monitor")]
+_EVERY_SERVICE = [f"service/{name}" for name in SERVICES]
 
 CLASSES: Final[Mapping[str, EventClass]] = {
     event_class.name: event_class

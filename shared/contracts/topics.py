@@ -1,9 +1,11 @@
-"""Every topic's name, in one place. DESIGN.md's table says who writes where and under which key."""
+"""The services, every topic's name, and who reads which, in one place: ports, lag, logins and access lists follow."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal, get_args
 
-SERVICES: Final = ("referral", "catalogue", "feedback", "notify", "monitor")
+ServiceName = Literal["referral", "catalogue", "feedback", "notify", "monitor"]
+SERVICES: Final[tuple[str, ...]] = get_args(ServiceName)
 
 INTAKE_HTTP: Final = "intake.http"  # our own doors; the door has proven the sender
 DEAD_LETTERS: Final = "dead-letters"  # every engine writes, the monitor reads
@@ -41,6 +43,20 @@ def sender_of(topic: str) -> str | None:
 def is_senders_own(topic: str) -> bool:
     """Whether a sender writes there itself, without a door of ours between."""
     return _OWN.fullmatch(topic) is not None
+
+
+_INTAKE: Final = (INTAKE_HTTP, "intake.region.*", "intake.opisto.*")
+_EVENTS: Final = tuple(map(events_of, SERVICES))
+READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    # Of the monitor nothing concerns a referral, but what nobody can read is dead-lettered by this service.
+    "referral": (*_INTAKE, *_EVENTS, AUDIT, redrive_to("referral")),
+    "catalogue": (*_INTAKE, events_of("referral"), events_of("catalogue"), redrive_to("catalogue")),
+    "feedback": (*_INTAKE, *map(events_of, ("referral", "catalogue", "feedback")), redrive_to("feedback")),
+    "notify": (*_INTAKE, *_EVENTS, redrive_to("notify")),
+    # All topics but those that it writes redriven dead letters to.
+    "monitor": (*_INTAKE, *_EVENTS, AUDIT, DEAD_LETTERS),
+}
+"""What each service reads: names, and patterns for the topics that senders have of their own."""
 
 
 def platform_topics() -> dict[str, int]:

@@ -20,7 +20,6 @@ from shared.kafka import codecs, places
 from shared.kafka.cluster import Cluster
 from shared.kafka.when import came_at
 
-_INTAKE: Final = (topics.INTAKE_HTTP, "intake.region.*", "intake.opisto.*")
 _ANSWERS_WITHIN_MS: Final = 10_000
 _READ_WITHIN: Final = 1.0
 _READ_EVERY: Final = 0.02
@@ -33,31 +32,7 @@ def _reads(patterns: Iterable[str], topic: str) -> bool:
     return any(fnmatchcase(topic, pattern) for pattern in patterns)
 
 
-# The services' own tables say the same; a test holds the two together, since shared imports no service.
-TOPICS_OF: Final[Mapping[str, tuple[str, ...]]] = {
-    "referral": (
-        *_INTAKE,
-        *map(topics.events_of, topics.SERVICES),
-        topics.AUDIT,
-        topics.redrive_to("referral"),
-    ),
-    "catalogue": (
-        *_INTAKE,
-        topics.events_of("referral"),
-        topics.events_of("catalogue"),
-        topics.redrive_to("catalogue"),
-    ),
-    "feedback": (
-        *_INTAKE,
-        topics.events_of("referral"),
-        topics.events_of("catalogue"),
-        topics.events_of("feedback"),
-        topics.redrive_to("feedback"),
-    ),
-    "notify": (*_INTAKE, *map(topics.events_of, topics.SERVICES), topics.redrive_to("notify")),
-    "monitor": (*_INTAKE, *map(topics.events_of, topics.SERVICES), topics.AUDIT, topics.DEAD_LETTERS),
-}
-READS: Final[Reads] = {service: partial(_reads, patterns) for service, patterns in TOPICS_OF.items()}
+READS: Final[Reads] = {service: partial(_reads, patterns) for service, patterns in topics.READ_BY.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from cli.main import app
 from deploy.kafka.acls import Acl, commands, of_senders, of_services, of_staff, user_of
 from deploy.local.state import grant, open_folder
 from shared.contracts import topics
-from shared.kafka.lag import TOPICS_OF
+from shared.contracts.topics import READ_BY
 
 REGION, OPISTO = "/region/06", "/opisto/1.2.246.562.10.12810669445"
 WRITERS = {
@@ -34,14 +34,14 @@ def test_each_topic_of_the_platform_is_written_by_whom_the_design_names() -> Non
 @pytest.mark.parametrize("service", [one for one in topics.SERVICES if one != "monitor"])
 def test_a_service_reads_what_it_subscribes_to_by_its_own_group_and_nothing_else(service: str) -> None:
     own = [acl for acl in of_services() if acl.principal == service and acl.operation != "Write"]
-    assert {acl.name for acl in own if acl.kind == "topic"} == set(TOPICS_OF[service])
+    assert {acl.name for acl in own if acl.kind == "topic"} == set(READ_BY[service])
     assert [acl for acl in own if acl.kind == "group"] == [Acl(service, "Read", "group", service)]
     assert {acl.operation for acl in own} == {"Read"}
 
 
 def test_the_monitor_sees_besides_how_far_each_service_is() -> None:
     own = [acl for acl in of_services() if acl.principal == "monitor" and acl.operation != "Write"]
-    everything = {topic for read in TOPICS_OF.values() for topic in read}
+    everything = {topic for read in READ_BY.values() for topic in read}
     assert {acl.name for acl in own if acl.kind == "topic"} == everything | {"redrive.monitor"}
     assert {(acl.operation, acl.name) for acl in own if acl.kind == "group"} == {
         ("Read", "monitor"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.settings import OF_SERVICE
+from cli.services import OF_NAME
 from deploy.engines import Engine, engines
 from deploy.local.state import open_folder
 from shared.process.settings import PlatformSettings, read
@@ -38,7 +38,7 @@ def test_an_address_with_a_secret_in_it_stops_the_start_and_is_not_printed(
 ) -> None:
     monkeypatch.setenv(setting, written(setting, address))
     of_all = setting.removeprefix("LAHETE_").lower() in PlatformSettings.model_fields
-    for service, settings in OF_SERVICE.items():
+    for service, (settings, _) in OF_NAME.items():
         if of_all or setting.removeprefix("LAHETE_").lower() in settings.model_fields:
             with pytest.raises(SystemExit):
                 read(settings)
@@ -53,7 +53,7 @@ def test_what_is_no_json_is_not_printed_where_it_may_hold_a_secret(
 ) -> None:
     monkeypatch.setenv("LAHETE_SERVICE_URLS", f"http://me:{SECRET}@referral:8101")
     with pytest.raises(SystemExit):
-        read(OF_SERVICE["monitor"])
+        read(OF_NAME["monitor"].settings)
     said = capsys.readouterr().err
     assert said.startswith("lahete: LAHETE_SERVICE_URLS: ")
     assert SECRET not in said

@@ -9,13 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app, main
+from cli.services import OF_NAME
 from cli.terminal import printable
 from demo.verdict import LOST, TOO_MUCH, TRUE
 from deploy.local.state import anchored_clock, claim, open_folder, supervisor_of
 from shared.contracts import topics
 from shared.contracts.registry import CLASSES
-from shared.kafka.lag import READS, TOPICS_OF
-from shared.process.settings import read
+from shared.contracts.topics import READ_BY, SERVICES
+from shared.kafka.lag import READS
 
 COURSE = {
     "id": "helsinki:abc",
@@ -223,26 +224,10 @@ def test_what_comes_from_outside_cannot_steer_the_terminal() -> None:
 
 
 def test_the_lag_counts_what_the_services_read() -> None:
-    """Pattern for pattern, as each service's own table says: a topic missed here would be lost at a stop."""
-    assert {service: set(patterns) for service, patterns in TOPICS_OF.items()} == tables()
+    """As each service's own table says: a topic missed here would be lost at a stop."""
+    assert tuple(OF_NAME) == SERVICES
+    for name, service in OF_NAME.items():
+        settings: Any = service.settings()
+        assert service.build(settings).table.topics == READ_BY[name]
     assert READS["catalogue"]("intake.region.06")
     assert not READS["monitor"]("redrive.monitor")
-
-
-def tables() -> dict[str, set[str]]:
-    from services.catalogue.app import build_app as catalogue
-    from services.catalogue.settings import CatalogueSettings
-    from services.feedback.app import build_app as feedback
-    from services.feedback.settings import FeedbackSettings
-    from services.monitor.app import build_app as monitor
-    from services.monitor.settings import MonitorSettings
-    from services.notify.app import build_app as notify
-    from services.notify.settings import NotifySettings
-    from services.referral.app import build_app as referral
-    from services.referral.settings import ReferralSettings
-
-    apps = [
-        *(referral(read(ReferralSettings)), catalogue(read(CatalogueSettings)), feedback(read(FeedbackSettings))),
-        *(notify(read(NotifySettings)), monitor(read(MonitorSettings))),
-    ]
-    return {app.table.service: set(app.table.topics) for app in apps}

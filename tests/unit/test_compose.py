@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from cli import settings as verb
 from cli.main import app
-from cli.settings import OF_SERVICE
+from cli.services import OF_NAME
 from deploy import make_secrets
 from deploy.kafka.logins import ADMIN, LOGINS
 from deploy.local.processes import PORT_OFFSETS
@@ -36,7 +36,7 @@ def test_it_is_what_compose_reads() -> None:
 
 
 def test_every_service_of_the_platform_is_there_and_is_started_as_its_module() -> None:
-    assert set(PLATFORM) == set(OF_SERVICE)
+    assert set(PLATFORM) == set(OF_NAME)
     for name in PLATFORM:
         python, flag, module = services()[name]["command"]
         assert (python, flag, module) == ("python", "-m", f"services.{name}")
@@ -56,7 +56,7 @@ def test_every_variable_is_a_setting_of_who_is_given_it() -> None:
     for name in PLATFORM:
         own = {setting for setting, who in known if who == name}
         assert environment(name).keys() <= of_all | own, name
-    for_setup = of_all | {setting for setting, who in known if who not in OF_SERVICE} | {"LAHETE_SERVICE_KEY_FILE"}
+    for_setup = of_all | {setting for setting, who in known if who not in OF_NAME} | {"LAHETE_SERVICE_KEY_FILE"}
     assert environment("setup").keys() <= for_setup
     assert environment("logins").keys() <= of_all
 
@@ -72,7 +72,7 @@ def test_every_variable_of_the_shell_that_is_passed_on_is_a_setting_of_the_same_
 def test_the_settings_of_a_service_are_such_as_it_takes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in environment(name).items():
         monkeypatch.setenv(key, value)
-    settings: Any = OF_SERVICE[name]()
+    settings: Any = OF_NAME[name].settings()
     assert settings.host == "0.0.0.0"
     assert settings.env == "production"
     assert settings.mongodb, "a file in a container that is read-only would keep nothing"

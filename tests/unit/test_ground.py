@@ -8,10 +8,10 @@ from typing import Any, Self
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from shared.contracts.topics import READ_BY
 from shared.engine import ground
 from shared.engine.ground import GROUND, Ground, Known, compare, forget, needed
 from shared.kafka.cluster import Cluster
-from shared.kafka.lag import TOPICS_OF
 from shared.store import StoreUnavailable
 from shared.store.sqlite import SqliteStore
 from tests.integration.engine_world import Given, table
@@ -28,7 +28,7 @@ def said(there: Mapping[str, int] = THERE, known: Known | None = None, *refused:
 def test_a_service_needs_what_it_reads_and_writes_by_name() -> None:
     assert needed(table(Given())) >= {"intake.http", "referral.events", "dead-letters", "audit.events"}
     assert not [topic for topic in needed(table(Given())) if "*" in topic]
-    assert TOPICS_OF  # the senders' topics are among them, by pattern
+    assert READ_BY  # the senders' topics are among them, by pattern
 
 
 @pytest.mark.parametrize(

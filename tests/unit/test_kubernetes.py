@@ -15,7 +15,7 @@ from starlette.routing import Route
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.settings import OF_SERVICE
+from cli.services import OF_NAME
 from deploy.kafka.acls import written_by
 from deploy.kafka.topics import TopicSettings
 from deploy.kubernetes import kafka_users
@@ -26,9 +26,9 @@ from services.monitor import api as monitor
 from services.notify import api as notify
 from services.referral import api as referral
 from shared.contracts.registry import CLASSES
-from shared.contracts.topics import PARTITIONS, SERVICES, platform_topics
+from shared.contracts.topics import PARTITIONS, READ_BY, SERVICES, platform_topics
 from shared.http.server import application
-from shared.kafka.lag import READS, TOPICS_OF
+from shared.kafka.lag import READS
 from shared.process.settings import PREFIX, PlatformSettings
 from tests.unit.manifests import (
     KUBERNETES,
@@ -159,11 +159,11 @@ def test_a_service_starts_with_the_settings_it_is_given(
     given = environment(production, pods(production)[service])
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    settings = OF_SERVICE[service]().model_dump(mode="json")
+    settings = OF_NAME[service].settings().model_dump(mode="json")
     for name, value in given.items():
         kept = settings.get(name.removeprefix(PREFIX).lower())
         assert kept is None or str(kept) == value or kept == json.loads(value), name
-    own = {name for name in given if name.removeprefix(PREFIX).lower() in OF_SERVICE[service].model_fields}
+    own = {name for name in given if name.removeprefix(PREFIX).lower() in OF_NAME[service].settings.model_fields}
     assert {"LAHETE_PORT", "LAHETE_HOST", "LAHETE_KAFKA", "LAHETE_KEYS_FILE"} <= own
 
 
@@ -369,7 +369,7 @@ def test_a_service_may_read_what_it_reads_and_write_what_it_writes(production: l
         }
 
     redriven = {f"redrive.{other}" for other in SERVICES} if service == "monitor" else set()
-    assert granted("Read") == {*TOPICS_OF[service], *redriven}
+    assert granted("Read") == {*READ_BY[service], *redriven}
     assert {topic for topic in platform_topics() if READS[service](topic)} <= granted("Read")
     assert granted("Write") <= set(platform_topics())
     assert granted("Write") == set(written_by(service))
