@@ -80,7 +80,7 @@ def table(rematch: timedelta) -> Table:
 
 
 def _own_activity(event: Event[outside.ActivityPublished | outside.ActivityCancelled]) -> str:
-    return activity_key(event.source, event.data.activity_id)
+    return activity_key(event.source, event.data.subject)
 
 
 def _named_activity(event: Event[service_events.AboutPlace]) -> str:
@@ -93,13 +93,6 @@ def _referral(event: Event) -> str:
 
 def _aggregate(event: Event[service_events.DeadlinePassed]) -> str:
     return event.data.aggregate
-
-
-def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:
-    """Where the outcome of an event from outside is kept."""
-    if name in {"ActivityPublished", "ActivityCancelled"}:
-        return ACTIVITIES.collection.name, activity_key(source, subject)
-    return None
 
 
 # --- what deciding must look up besides

@@ -60,8 +60,3 @@ def _referral(event: Event) -> str:
 
 def _aggregate(event: Event[service_events.DeadlinePassed]) -> str:
     return event.data.aggregate
-
-
-def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:
-    """Where the outcome of an event from outside is kept."""
-    return (COLLECTION.name, subject) if name == "FeedbackSubmitted" else None

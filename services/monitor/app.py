@@ -14,6 +14,5 @@ def build_app(settings: MonitorSettings) -> App:
         settings,
         handlers.table(),
         api.routes(),
-        handlers.locate,
         state={"owners": owners, "listed_lately": ListedLately()},
     )

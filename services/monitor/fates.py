@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from services.monitor.handlers import locate
+from services.monitor.handlers import table
 from services.monitor.model import Dead, Traced
 from services.monitor.owners import Owners, owner_of
 from shared.contracts.registry import class_of
@@ -50,7 +50,7 @@ async def letters_of(store: Store, events: Iterable[Traced]) -> list[Dead]:
 
 async def _own(store: Store, events: Sequence[Traced]) -> dict[Named, str]:
     asked = [Asked(one.source, one.id, class_of(one.type).name, one.subject) for one in events]
-    said = await outcomes(store, locate, asked)
+    said = await outcomes(store, table().locate, asked)
     return {(one.source, one.id): outcome for one, outcome in zip(asked, said, strict=True) if outcome}
 
 

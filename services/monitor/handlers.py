@@ -137,8 +137,3 @@ async def _kept(
     states = [_TRACED.decode(row.body).state for row in rows]
     traced = [row.id for row, one in zip(rows, states, strict=True) if one and (one.codes or one.opens)]
     return Found(sorted(letters), traced, more=len(letters) == _AT_ONCE or len(rows) == _AT_ONCE)
-
-
-def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:
-    """Where the outcome of an event from outside is kept."""
-    return (PARTNERS.collection.name, subject) if name == "PartnerRegistered" else None

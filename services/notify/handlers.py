@@ -74,8 +74,3 @@ async def _is_erased(
     rows = await store.load(REFERRALS.collection.name, [referral_id] if referral_id else [])
     states = [_TOLD.decode(row.body).state for row in rows.values()]
     return any(told is not None and told.erased for told in states)
-
-
-def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:
-    """Notify owns no class from outside."""
-    return None

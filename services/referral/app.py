@@ -12,6 +12,5 @@ def build_app(settings: ReferralSettings) -> App:
         settings,
         handlers.table(settings.durations()),
         api.routes(),
-        handlers.locate,
         state={"code_limit": Rate("codes", settings.code_lookups_a_minute)},
     )

@@ -113,21 +113,3 @@ def _disclosure(event: Event[service_events.NotificationDelivered]) -> str | Non
 
 def _fields(state: Referral) -> dict[str, str | None]:
     return {"code": state.code or None}
-
-
-def locate(source: str, name: str, subject: str) -> tuple[str, str] | None:
-    """Where the outcome of an event from outside is kept."""
-    return (COLLECTION.name, subject) if name in _OWNED else None
-
-
-_OWNED = frozenset(
-    {
-        "ReferralIssued",
-        "ActivityChosen",
-        "ReferralWithdrawn",
-        "EnrolmentConfirmed",
-        "EnrolmentCancelled",
-        "ActivityAttended",
-        "ActivityMissed",
-    }
-)

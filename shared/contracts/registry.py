@@ -23,6 +23,8 @@ class EventClass(NamedTuple):
     owner: str
     senders: frozenset[str]
     """Kinds of sources that may send it: region, opisto, or service/<name>."""
+    outcome: str = ""
+    """The owner's collection whose aggregates remember what became of it: of those that a partner asks after."""
 
     @property
     def name(self) -> str:
@@ -38,8 +40,8 @@ class EventClass(NamedTuple):
         return not all(sender.startswith("service/") for sender in self.senders)
 
 
-def _classes(owner: str, senders: Iterable[str], *models: type[Data]) -> Iterable[EventClass]:
-    return (EventClass(model, owner, frozenset(senders)) for model in models)
+def _classes(owner: str, senders: Iterable[str], *models: type[Data], outcome: str = "") -> Iterable[EventClass]:
+    return (EventClass(model, owner, frozenset(senders), outcome) for model in models)
 
 
 _EVERY_SERVICE = [f"service/{name}" for name in SERVICES]
@@ -47,11 +49,12 @@ _EVERY_SERVICE = [f"service/{name}" for name in SERVICES]
 CLASSES: Final[Mapping[str, EventClass]] = {
     event_class.name: event_class
     for group in (
-        _classes("referral", ["region"], outside.ReferralIssued, outside.ActivityChosen, outside.ReferralWithdrawn),
-        _classes("referral", ["opisto"], outside.EnrolmentConfirmed, outside.EnrolmentCancelled),
-        _classes("referral", ["opisto"], outside.ActivityAttended, outside.ActivityMissed),
-        _classes("catalogue", ["opisto"], outside.ActivityPublished, outside.ActivityCancelled),
-        _classes("feedback", ["region", "opisto", "service/feedback"], outside.FeedbackSubmitted),
+        _classes("referral", ["region"], outside.ReferralIssued, outside.ActivityChosen, outcome="referrals"),
+        _classes("referral", ["region"], outside.ReferralWithdrawn, outcome="referrals"),
+        _classes("referral", ["opisto"], outside.EnrolmentConfirmed, outside.EnrolmentCancelled, outcome="referrals"),
+        _classes("referral", ["opisto"], outside.ActivityAttended, outside.ActivityMissed, outcome="referrals"),
+        _classes("catalogue", ["opisto"], outside.ActivityPublished, outside.ActivityCancelled, outcome="activities"),
+        _classes("feedback", ["region", "opisto", "service/feedback"], outside.FeedbackSubmitted, outcome="feedback"),
         _classes("referral", ["service/referral"], services.CodeLookedUp),
         _classes("catalogue", ["service/referral"], services.PlaceRequested, services.PlaceGivenUp),
         _classes("catalogue", ["service/referral"], services.RematchRequested, services.MatchingEnded),
@@ -71,8 +74,8 @@ CLASSES: Final[Mapping[str, EventClass]] = {
         _classes("monitor", ["service/notify"], services.NotificationDelivered, services.NotificationFailed),
         _classes("monitor", _EVERY_SERVICE, services.DeadlinePassed, services.EventRefused),
         _classes("monitor", _EVERY_SERVICE, services.DeadLetterSettled, services.AccessRecorded),
-        _classes("monitor", ["service/monitor"], services.PartnerRegistered, services.RedriveRequested),
-        _classes("monitor", ["service/monitor"], services.DiscardRequested),
+        _classes("monitor", ["service/monitor"], services.PartnerRegistered, outcome="partners"),
+        _classes("monitor", ["service/monitor"], services.RedriveRequested, services.DiscardRequested),
         _classes("monitor", ["service/monitor"], services.ErasureToSpread, services.DeadLetterToErase),
         _classes("monitor", ["service/monitor"], services.TraceToErase),
     )

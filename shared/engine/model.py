@@ -6,14 +6,15 @@ A service describes its aggregates by `Kind`s and its table of `Handler`s; the e
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, Generic, Literal, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from shared.contracts.envelope import Event
 from shared.contracts.fields import Data
 from shared.contracts.from_services import What
+from shared.contracts.registry import CLASSES
 from shared.store import Collection, Index, Journal, Store
 from shared.store.interface import Fields
 
@@ -242,6 +243,11 @@ class Handler:
 
 
 Receive = Callable[[Any, "Table", datetime], Any]
+_NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class _Subject(NamedTuple):
+    subject: str
 
 
 @dataclass(frozen=True)
@@ -268,3 +274,25 @@ class Table:
     def collections(self) -> list[Collection]:
         """What its store holds."""
         return [kind.stored for kind in self.kinds]
+
+    def check(self) -> None:
+        """Raises `ValueError` where the registry of classes and this table do not fit."""
+        for one in CLASSES.values():
+            handler = self.handlers.get(one.model)
+            keeps = handler.kind.collection.name if handler else None
+            if one.owner == self.service and (one.public or one.outcome) and keeps != one.outcome:
+                raise ValueError(
+                    f"{self.service} owns {one.name}, whose outcome is kept in {one.outcome!r}; its table says {keeps!r}"
+                )
+        lacking = sorted(one.__name__ for one in self.handlers.keys() - {one.model for one in CLASSES.values()})
+        if lacking and not self.receive:
+            raise ValueError(f"{self.service} handles {', '.join(lacking)}, which shared/contracts/registry.py lacks")
+
+    def locate(self, source: str, name: str, subject: str) -> tuple[str, str] | None:
+        """Collection and id of the aggregate that keeps what became of an event; None where that is not kept here."""
+        known = CLASSES.get(name)
+        if known is None or known.owner != self.service or not known.outcome:
+            return None
+        # The id follows from source and subject alone, since no more of the event is kept to ask with.
+        aggregate = self.handlers[known.model].aggregate(Event("", source, _NO_TIME, _Subject(subject)))
+        return None if aggregate is None else (known.outcome, aggregate)

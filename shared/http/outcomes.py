@@ -44,7 +44,7 @@ async def post_outcomes(request: Request) -> Response:
     if len(asked) > MAX_ASKED:
         raise ProblemError(413, f"{len(asked)} events; ask after at most {MAX_ASKED} at once")
     state = request.app.state
-    return JSONResponse({"outcomes": await outcomes(state.store, state.locate, asked)})
+    return JSONResponse({"outcomes": await outcomes(state.store, state.table.locate, asked)})
 
 
 async def outcomes(store: Store, locate: Locate, asked: Sequence[Asked]) -> list[str | None]:

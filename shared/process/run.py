@@ -52,9 +52,11 @@ class App:
     settings: PlatformSettings
     table: Table
     routes: Sequence[BaseRoute]
-    locate: outcomes.Locate
-    """Where an event of outside has its outcome: (source, class, subject) to collection and aggregate."""
     state: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` where its table cannot be."""
+        self.table.check()
 
 
 def routes_of(app: App) -> list[BaseRoute]:
@@ -123,7 +125,6 @@ async def _run(app: App) -> None:
         "forgeries": processor.forgeries,
         "settings": settings,
         "table": table,
-        "locate": app.locate,
         "log_guard": guard,
         "fault": lambda: ground.fault,
         **app.state,

@@ -81,7 +81,6 @@ class Door:
             "forgeries": Forgeries(self.wired.table.service),
             "settings": settings,
             "table": self.wired.table,
-            "locate": self.wired.locate,
             "log_guard": None,
             "fault": lambda: None,
             **self.wired.state,

@@ -17,7 +17,7 @@ from services.catalogue.matching import Filters, cosine
 from services.catalogue.model import Activity, Brief, Match, Wish
 from services.catalogue.needs import vector
 from shared.contracts.envelope import Event
-from shared.contracts.from_outside import ReferralIssued
+from shared.contracts.from_outside import ActivityPublished, ReferralIssued
 from shared.engine.model import Decision
 from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 from shared.store import Row
@@ -139,7 +139,7 @@ async def test_proposals_and_near_misses_are_those_of_a_plain_scan(stores: list[
 
 
 async def test_a_version_that_says_again_what_was_said_concerns_nobody(stores: list[SqliteStore]) -> None:
-    look_up = table(REMATCH).handlers["ActivityPublished"].look_up
+    look_up = table(REMATCH).handlers[ActivityPublished].look_up
     assert look_up is not None
     first = published(capacity=5)
     state = taken(decide.published(None, first, START, decide.Found())).state

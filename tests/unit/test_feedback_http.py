@@ -655,5 +655,5 @@ async def test_an_erased_referral_is_counted_by_what_is_left(door: Door, client:
 
 
 def test_the_outcome_of_feedback_is_kept_at_its_referral() -> None:
-    assert handlers.locate(REGION, "FeedbackSubmitted", REFERRAL) == ("feedback", REFERRAL)
-    assert handlers.locate(REGION, "ReferralIssued", REFERRAL) is None
+    assert handlers.table().locate(REGION, "FeedbackSubmitted", REFERRAL) == ("feedback", REFERRAL)
+    assert handlers.table().locate(REGION, "ReferralIssued", REFERRAL) is None

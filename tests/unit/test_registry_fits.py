@@ -1,0 +1,56 @@
+"""The registry of classes and the services' tables say the same: what one lacks, the other's start tells."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cli.services import OF_NAME
+from shared.contracts.fields import Data
+from shared.contracts.from_outside import ReferralIssued
+from shared.contracts.registry import CLASSES
+from shared.engine.model import Table
+from shared.process.run import App
+
+TABLES = {name: service.build(service.settings()).table for name, service in OF_NAME.items()}
+
+
+class Unheard(Data):
+    """Of a class that the registry lacks."""
+
+
+@pytest.mark.parametrize("name", OF_NAME)
+def test_each_service_fits_the_registry(name: str) -> None:
+    TABLES[name].check()
+
+
+def test_each_class_that_a_partner_sends_has_an_owner_that_can_say_what_became_of_it() -> None:
+    for one in CLASSES.values():
+        if one.public or one.outcome:
+            place = TABLES[one.owner].locate("/opisto/x", one.name, "s")
+            assert place is not None, one.name
+            assert place[0] == one.outcome
+            others = [table for name, table in TABLES.items() if name != one.owner]
+            assert [table.locate("/opisto/x", one.name, "s") for table in others] == [None] * 4
+
+
+def test_an_activitys_outcome_is_kept_by_its_organiser_and_id() -> None:
+    assert TABLES["catalogue"].locate("/opisto/x", "ActivityPublished", "kuoro") == ("activities", "/opisto/x kuoro")
+
+
+def refused(table: Table, why: str) -> None:
+    settings: Any = OF_NAME["referral"].settings()
+    with pytest.raises(ValueError, match=why):
+        App(settings, table, [])
+
+
+def test_a_service_that_handles_a_class_which_the_registry_lacks_does_not_start() -> None:
+    table = TABLES["referral"]
+    handlers = {**table.handlers, Unheard: table.handlers[ReferralIssued]}
+    refused(replace(table, handlers=handlers), "referral handles Unheard, which shared/contracts/registry.py lacks")
+
+
+def test_a_service_that_owns_a_class_and_does_not_handle_it_does_not_start() -> None:
+    table = TABLES["referral"]
+    handlers = {model: handler for model, handler in table.handlers.items() if model is not ReferralIssued}
+    refused(replace(table, handlers=handlers), "referral owns ReferralIssued, whose outcome is kept in 'referrals'")
