@@ -1,0 +1,202 @@
+"""The texts are true of the repository: what they name is there, what they draw is drawn from the code, no table lags behind.
+
+A Markdown file is named by its path from the root, from `docs` or from beside whoever names it; a heading in the form
+`docs/contracts.md, “Answers”` or as a link's anchor.
+"""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cache
+from pathlib import PurePosixPath
+from posixpath import normpath
+from typing import Final, get_args
+
+import pytest
+
+from services.catalogue import handlers as catalogue
+from services.feedback import handlers as feedback
+from services.monitor import handlers as monitor
+from services.notify import handlers as notify
+from services.referral import handlers as referral
+from services.referral.model import Status
+from shared.contracts import topics
+from shared.kafka.lag import READS
+from tests.pictures import PAGE, drawn
+from tests.unit.network import DURATIONS
+from tests.unit.test_import_rules import REPOSITORY
+
+NAMED: Final = re.compile(r"(?<![\w/.<>~*-])((?:[\w.-]+/)*[\w-]+\.md)(?![\w/])")
+QUOTED: Final = re.compile(r"(?<![\w/.-])((?:[\w.-]+/)*[\w-]+\.md), “([^”]+)”")
+RECORD: Final = re.compile(r"docs/decisions/(\d{4})")
+LINK: Final = re.compile(r"\[([^\]\[]+)\]\(([^()\s]+)\)")
+HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
+CODE: Final = re.compile(r"`([A-Za-z_][\w.]*)`")
+LONGEST: Final = {"docs/architecture.md": 150, "docs/protocol.md": 120, "docs/engines.md": 60}
+
+
+@cache
+def tracked() -> frozenset[str]:
+    """Every file that a clone has."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True, text=True)
+    return frozenset(listed.stdout.split("\0")) - {""}
+
+
+@cache
+def text_of(name: str) -> str:
+    try:
+        return (REPOSITORY / name).read_text(encoding="utf-8")
+    except UnicodeDecodeError:  # a picture
+        return ""
+
+
+PAGES: Final = sorted(name for name in tracked() if name.endswith(".md"))
+
+
+def named(text: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    """What the pattern finds where a line's end, with a comment's sign behind it, is a blank."""
+    yield from pattern.finditer(re.sub(r"\s*\n[ \t#]*", " ", text))
+
+
+def places(name: str, where: str) -> list[str]:
+    """The tracked files that a name may mean that stands in the file `where`."""
+    beside = str(PurePosixPath(where).parent)
+    return [path for above in (beside, ".", "docs") if (path := normpath(f"{above}/{name}")) in tracked()]
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(text_of(page))}
+
+
+# --- what is named is there
+
+
+def test_every_markdown_file_that_a_file_names_is_there() -> None:
+    lacking = [
+        f"{where} names {found[1]}"
+        for where in sorted(tracked())
+        for found in named(text_of(where), NAMED)
+        if not places(found[1], where)
+    ]
+    assert lacking == []
+
+
+def test_every_heading_that_a_file_names_is_there() -> None:
+    lacking = [
+        f"{where}: {found[1]} has no heading “{found[2]}”"
+        for where in sorted(tracked())
+        for found in named(text_of(where), QUOTED)
+        if not any(found[2] in HEADING.findall(text_of(page)) for page in places(found[1], where))
+    ]
+    assert lacking == []
+
+
+def test_every_decision_that_a_file_names_is_there() -> None:
+    known = {match[1] for name in tracked() if (match := re.match(r"docs/decisions/(\d{4})-", name))}
+    named_ones = {found[1]: where for where in tracked() for found in RECORD.finditer(text_of(where))}
+    assert {number: where for number, where in named_ones.items() if number not in known} == {}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
+    astray = []
+    for _, target in LINK.findall(text_of(page)):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        there = normpath(f"{PurePosixPath(page).parent}/{path}") if path else page
+        if not (REPOSITORY / there).exists() or (anchor and anchor not in anchors(there)):
+            astray.append(target)
+    assert astray == []
+
+
+# --- what is said of the code
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/")])
+def test_every_name_that_a_link_gives_is_defined_in_the_file_it_leads_to(page: str) -> None:
+    unknown = []
+    for text, target in LINK.findall(text_of(page)):
+        code = CODE.fullmatch(text)
+        if code and target.endswith(".py"):
+            path = REPOSITORY / normpath(f"docs/{target}")
+            if not defined(ast.parse(path.read_text(encoding="utf-8")), code[1].split(".")):
+                unknown.append(f"{code[1]} in {target}")
+    assert unknown == []
+
+
+def defined(within: ast.AST, names: list[str]) -> bool:
+    """Whether a class or function of this dotted name stands there."""
+    if not names:
+        return True
+    kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    found = [one for one in ast.iter_child_nodes(within) if isinstance(one, kinds) and one.name == names[0]]
+    return any(defined(one, names[1:]) for one in found)
+
+
+def test_the_pictures_of_the_architecture_are_those_that_the_code_gives() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert drawn(page) == page, "run `python -m tests.pictures`"
+    assert page.count("```mermaid") == 2
+
+
+def rows_of(page: str, first: str) -> dict[str, list[str]]:
+    """The rows of the table whose first column has that heading, by what stands in it."""
+    lines = iter(text_of(page).splitlines())
+    for line in lines:
+        if line.startswith(f"| {first} |"):
+            break
+    next(lines)
+    rows = {}
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        name, *rest = [cell.strip() for cell in line.strip("|").split("|")]
+        rows[name.strip("`")] = rest
+    return rows
+
+
+def test_the_architecture_names_every_service_with_its_collections_and_journals() -> None:
+    rows = rows_of("docs/architecture.md", "service")
+    said = {service: (codes(owned), codes(journals)) for service, (_, owned, journals) in rows.items()}
+    tables = [
+        referral.table(DURATIONS),
+        catalogue.table(timedelta()),
+        feedback.table(),
+        notify.table(),
+        monitor.table(),
+    ]
+    assert said == {
+        table.service: ({kind.collection.name for kind in table.kinds}, {journal.name for journal in table.journals})
+        for table in tables
+    }
+
+
+def codes(cell: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", cell))
+
+
+def test_the_architecture_names_every_topic_with_its_readers_and_partitions() -> None:
+    rows = rows_of("docs/architecture.md", "topic")
+    examples = {"intake.region.<code>": "intake.region.06", "intake.opisto.<id>": "intake.opisto.tampere"}
+    known = {name: count for name, count in topics.platform_topics().items() if not name.startswith("redrive.")}
+    assert rows.keys() == {*known, *examples, "redrive.<service>"}
+    for topic in rows.keys() - {"redrive.<service>"}:
+        _, readers, _, partitions = rows[topic]
+        assert set(readers.split()) == {one for one in READS if READS[one](examples.get(topic, topic))}, topic
+        assert int(partitions) == known.get(topic, 1), topic
+
+
+def test_the_picture_of_a_referral_has_every_status_and_nothing_else() -> None:
+    (picture,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", text_of("docs/contracts.md"), re.DOTALL)
+    arrows = re.findall(r"^ *(\S+) --> (\w+|\[\*\])", picture, re.MULTILINE)
+    assert {state for arrow in arrows for state in arrow} - {"[*]"} == set(get_args(Status))
+    assert len(arrows) == len(picture.splitlines()), "each line is an arrow"
+
+
+@pytest.mark.parametrize("page", LONGEST)
+def test_a_text_stays_short(page: str) -> None:
+    assert len(text_of(page).splitlines()) <= LONGEST[page]
