@@ -354,6 +354,10 @@ class Network:
 
     # --- where it stands
 
+    def knows(self, referral_id: str) -> bool:
+        """Whether the referral service keeps anything of it."""
+        return referral_id in self._stores["referral"].rows["referrals"]
+
     def referral(self, referral_id: str) -> Referral:
         """The referral's state."""
         state = self._state("referral", "referrals", referral_id, Referral)
