@@ -100,7 +100,7 @@ class Embedded:
         "LAHETE_LOG_BYTES": "2500000",
         **_FOR_TRYING,
     }
-    """What librdkafka's mock needs; ENGINES.md says why."""
+    """What librdkafka's mock needs; docs/engines.md says why."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder

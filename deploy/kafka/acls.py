@@ -89,7 +89,7 @@ def commands(acls: Iterable[Acl]) -> list[list[str]]:
 
 
 def written_by(service: str) -> list[str]:
-    """The topics a service writes: DESIGN.md's table."""
+    """The topics a service writes: docs/architecture.md, “Topics”."""
     written = [topics.events_of(service), topics.AUDIT, topics.DEAD_LETTERS]
     if service in _DOORS:
         written.append(topics.INTAKE_HTTP)

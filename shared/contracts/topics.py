@@ -1,4 +1,7 @@
-"""The services, every topic's name, and who reads which, in one place: ports, lag, logins and access lists follow."""
+"""The services, every topic's name, and who reads which, in one place: ports, lag, logins and access lists follow.
+
+docs/architecture.md, “Topics”, has them in a table: who writes where, under which key.
+"""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""PROTOCOL.md's batch, from raw records to what may be committed. Each step stands in the order that the model proved.
+"""docs/protocol.md, “A batch”: from raw records to what may be committed. Each step stands where the model proved it.
 
 `receive`, then `process`, which returns once all that follows is acknowledged; the caller commits, then calls `clear` at
 leisure, at the latest before the next `process`. Any exception means: nothing is committed, the same records will come

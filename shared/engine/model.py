@@ -1,4 +1,4 @@
-"""What the engine keeps and what a decision may return. PROTOCOL.md's words, as types.
+"""What the engine keeps and what a decision may return. docs/protocol.md's words, as types.
 
 A service describes its aggregates by `Kind`s and its table of `Handler`s; the engine does the rest.
 """

@@ -1,4 +1,4 @@
-"""PROTOCOL.md, rule by rule, on every store and a wire in memory: what is remembered, and what is recognised by it.
+"""docs/protocol.md, rule by rule, on every store and a wire in memory: what is remembered, and what is recognised by it.
 
 Each test fails where its rule is left out; test_engine_*.py hold the other rules.
 """

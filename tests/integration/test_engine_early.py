@@ -1,4 +1,4 @@
-"""PROTOCOL.md's rules of what comes too early, on every store."""
+"""docs/protocol.md's rules of what comes too early, on every store."""
 
 from datetime import timedelta
 

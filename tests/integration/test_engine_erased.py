@@ -1,4 +1,4 @@
-"""PROTOCOL.md's rules of erasure, on every store."""
+"""docs/protocol.md's rules of erasure, on every store."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""PROTOCOL.md's rules of the outbox, on every store: what follows goes out at least once, in order, and is cleared after."""
+"""docs/protocol.md's rules of the outbox, on every store: what follows goes out at least once, in order, and is cleared after."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""PROTOCOL.md's rules of what is refused, by the domain or by itself, and of what is sent again, on every store."""
+"""docs/protocol.md's rules of what is refused, by the domain or by itself, and of what is sent again, on every store."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""PROTOCOL.md's rules of races, outages and the fuse, on every store."""
+"""docs/protocol.md's rules of races, outages and the fuse, on every store."""
 
 import asyncio
 from collections.abc import Callable

@@ -68,7 +68,7 @@ class Record:
     data: bytes
     """Digest of the value."""
     content: bytes
-    """Digest of key, value and headers without what honest retries differ in: `time` and tracing (PROTOCOL.md)."""
+    """Digest of key, value and headers without what honest retries differ in: `time` and tracing (docs/protocol.md)."""
     original: bytes
     """Digest of key, value and headers, each byte of them, without `dl_` headers."""
 

@@ -1,4 +1,4 @@
-"""Who may do what on Kafka: compared with DESIGN.md's table of topics, written down here once more."""
+"""Who may do what on Kafka: compared with docs/architecture.md's table of topics, written down once more."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ WRITERS = {
     "audit.events": set(topics.SERVICES),
     "dead-letters": set(topics.SERVICES),
 }
-"""DESIGN.md: the doors are intake's and the form's (feedback), and the monitor's for ops."""
+"""docs/architecture.md, “Topics”: the doors are intake's and the form's (feedback), and the monitor's for ops."""
 
 
 def test_each_topic_of_the_platform_is_written_by_whom_the_design_names() -> None:

@@ -1,4 +1,4 @@
-"""Which activities fit, in which order, and what narrowly missed: docs/contracts.md, “Matching”, a test a rule."""
+"""Which activities fit, in which order, and what narrowly missed: docs/contracts.md, “The life of a referral”, a test a rule."""
 
 from random import Random
 from typing import Any
