@@ -47,13 +47,14 @@ def _id(room: str) -> str:
 
 def steps(page: str) -> str:
     """The steps of a record's life in order, and where one goes back."""
-    found = list(_steps(page))
+    found = list(steps_in(page))
     lines = ["flowchart LR", "  " + " --> ".join(name.replace(" ", "_") + f"({name})" for name, _ in found)]
     lines += [f"  {name.replace(' ', '_')} -.-> {back.replace(' ', '_')}" for name, back in found if back]
     return _fenced(lines)
 
 
-def _steps(page: str) -> Iterator[tuple[str, str]]:
+def steps_in(page: str) -> Iterator[tuple[str, str]]:
+    """The name of each step that a page has in its list, and of the step to which one goes back there."""
     for name, text in _STEP.findall(page):
         back = _BACK.search(text)
         yield name, back[1] if back else ""

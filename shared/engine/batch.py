@@ -116,7 +116,7 @@ class Processor:
     # --- the batch
 
     def receive(self, records: Iterable[ConsumerRecord]) -> Received:
-        """Steps 2 and 3: what each record holds, and whose it is. Looks at no state."""
+        """Receive: what each record holds, and whose it is. Looks at no state."""
         received = Received()
         outcomes: list[tuple[str, str]] = []
         now = self._clock.now()
@@ -146,7 +146,7 @@ class Processor:
             return None if record.topic == topics.DEAD_LETTERS else unread(record, self.table.service, error)
 
     async def process(self, received: Received) -> Batch:
-        """Steps 4 to 11. Raises `StoreUnavailable`, `BrokerUnavailable`, `FuseOpen`."""
+        """Load to Let out. Raises `StoreUnavailable`, `BrokerUnavailable`, `FuseOpen`."""
         batch = received.batch
         await self._decide_and_save(received.groups, batch)
         self._between("saved")
@@ -155,7 +155,7 @@ class Processor:
         return batch
 
     async def clear(self, batch: Batch) -> None:
-        """Step 13. Guarded by the version, so that a miss is fine."""
+        """Clear: guarded by the version, so that a miss is fine."""
         self._to_scrub = self._to_scrub or any(book.scrubs for book in batch.books.values())
         full = [book for book in batch.books.values() if book.document.outbox or book.overflow(self._ring)]
         for name in {book.kind.collection.name for book in full}:
@@ -180,7 +180,7 @@ class Processor:
             raise
 
     async def sweep(self, older_than: float, limit: int = 200) -> int:
-        """Step 14: publishes what a consumer that died left in its outboxes. Returns how many documents had some."""
+        """Sweep: publishes what a consumer that died left in its outboxes. Returns how many documents had some."""
         swept = 0
         for kind in self.table.kinds:
             rows = await self.store.find(kind.collection.name, at_most=("outbox_since", older_than), limit=limit)
@@ -199,7 +199,7 @@ class Processor:
             swept += len(batch.books)
         return swept
 
-    # --- steps 4 to 9
+    # --- Load to Save
 
     async def _decide_and_save(self, groups: dict[At, list[Arrival]], batch: Batch) -> None:
         pending = groups
@@ -272,7 +272,7 @@ class Processor:
         return Book(self.table.service, kind, id_, row.version if row else 0, document)
 
     async def _recall(self, groups: dict[At, list[Arrival]], loaded: dict[At, Book]) -> dict[At, Known]:
-        """Step 5: after the load, never before or beside it, else an outcome on its way to the inbox is in neither."""
+        """Recall: after the load, never before or beside it, else an outcome on its way to the inbox is in neither."""
         keys: list[tuple[str, str, str]] = []
         for at, arrivals in groups.items():
             document = loaded[at].document
@@ -294,7 +294,7 @@ class Processor:
         return dict(found)
 
     async def _save(self, rows: dict[At, Row]) -> tuple[set[At], dict[At, str]]:
-        """Steps 8 and 9: those that lost their race, and those that can never be saved, with why."""
+        """Save: those that lost their race, and those that can never be saved, with why."""
         lost: set[At] = set()
         unsaveable: dict[At, str] = {}
         for name in {at[0] for at in rows}:
@@ -309,7 +309,7 @@ class Processor:
                     wanted = [row for row in wanted if row.id not in error.why]
         return lost, unsaveable
 
-    # --- steps 6 and 7
+    # --- Decide
 
     async def _take(self, book: Book, arrival: Arrival, inbox: Known, doomed: str | None) -> str:
         now = self._clock.now()
@@ -451,7 +451,7 @@ class Processor:
             book.refuse(letter, cause, early.attempt, now)
         return Decision(book.document.state)
 
-    # --- steps 10 and 11
+    # --- Let out
 
     async def _let_out(self, touched: Iterable[Book], letters: Sequence[DeadLetter]) -> None:
         """The whole outbox of every touched document, repetitions' too, in order; and the stateless dead letters."""

@@ -1,6 +1,6 @@
 """One aggregate's document in hand during a batch: what is remembered of an event, and what follows from it.
 
-Step 5 of docs/protocol.md for one aggregate. No I/O: it is given the time and what was looked up.
+The step Decide of docs/protocol.md for one aggregate. No I/O: it is given the time and what was looked up.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""docs/protocol.md, step 2: what a record holds, and to which aggregate it belongs. Looks at no state.
+"""The step Receive of docs/protocol.md: what a record holds, and to which aggregate it belongs. Looks at no state.
 
 A record ends in one of three ways: an `Arrival` for one aggregate, a dead letter that this service owns, or nothing to
 this service (counted as skipped by the caller).

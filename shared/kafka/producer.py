@@ -1,4 +1,4 @@
-"""Step 10's half that goes to Kafka: records in batches of our own, one a partition, every acknowledgement awaited.
+"""The half of Let out that goes to Kafka (docs/protocol.md): batches of our own, one a partition, all acknowledgements awaited.
 
 aiokafka's `send` builds a batch a record at a time and `publish_batch` of the framework drops keys and headers; own
 batches are what makes half the speed. Order within a partition is the order given.

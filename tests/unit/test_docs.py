@@ -23,7 +23,7 @@ from services.notify import handlers as notify
 from services.referral import handlers as referral
 from shared.contracts import topics
 from shared.kafka.lag import READS
-from tests.pictures import PAGE, drawn
+from tests.pictures import PAGE, drawn, steps_in
 from tests.unit.network import DURATIONS
 from tests.unit.test_import_rules import REPOSITORY
 
@@ -140,6 +140,11 @@ def test_the_pictures_of_the_architecture_are_those_that_the_code_gives() -> Non
     page = PAGE.read_text(encoding="utf-8")
     assert drawn(page) == page, "run `python -m tests.pictures`"
     assert page.count("```mermaid") == 2
+
+
+def test_the_protocol_has_the_steps_of_a_records_life_in_that_order() -> None:
+    protocol = [name for name, _ in steps_in(text_of("docs/protocol.md"))]
+    assert ["Door", *protocol] == [name for name, _ in steps_in(text_of("docs/architecture.md"))]
 
 
 def rows_of(page: str, first: str) -> dict[str, list[str]]:

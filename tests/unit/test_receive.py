@@ -1,4 +1,4 @@
-"""Steps 2 and 3 of the protocol: what a record is to a service, judged by nothing but the record."""
+"""The protocol's step Receive: what a record is to a service, judged by nothing but the record."""
 
 import base64
 import json
