@@ -16,6 +16,7 @@ from typing import Final
 
 import pytest
 
+from deploy.kafka.acls import written_by
 from services.catalogue import handlers as catalogue
 from services.feedback import handlers as feedback
 from services.monitor import handlers as monitor
@@ -183,15 +184,20 @@ def codes(cell: str) -> set[str]:
     return set(re.findall(r"`([^`]+)`", cell))
 
 
-def test_the_architecture_names_every_topic_with_its_readers_and_partitions() -> None:
+def test_the_architecture_names_every_topic_with_its_writers_readers_and_partitions() -> None:
     rows = rows_of("docs/architecture.md", "topic")
     examples = {"intake.region.<code>": "intake.region.06", "intake.opisto.<id>": "intake.opisto.tampere"}
     known = {name: count for name, count in topics.platform_topics().items() if not name.startswith("redrive.")}
     assert rows.keys() == {*known, *examples, "redrive.<service>"}
     for topic in rows.keys() - {"redrive.<service>"}:
-        _, readers, _, partitions = rows[topic]
-        assert set(readers.split()) == {one for one in READS if READS[one](examples.get(topic, topic))}, topic
+        writers, readers, _, partitions = rows[topic]
+        assert services_in(writers) == {one for one in topics.SERVICES if topic in written_by(one)}, topic
+        assert services_in(readers) == {one for one in READS if READS[one](examples.get(topic, topic))}, topic
         assert int(partitions) == known.get(topic, 1), topic
+
+
+def services_in(cell: str) -> set[str]:
+    return set(topics.SERVICES) if "every service" in cell else set(topics.SERVICES) & set(re.findall(r"\w+", cell))
 
 
 @pytest.mark.parametrize("page", LONGEST)
