@@ -26,7 +26,7 @@ from shared.contracts import topics
 from shared.kafka.lag import READS
 from tests.pictures import PAGE, drawn, steps_in
 from tests.unit.network import DURATIONS
-from tests.unit.test_import_rules import REPOSITORY
+from tests.unit.test_import_rules import HOUSES, REPOSITORY
 
 NAMED: Final = re.compile(r"(?<![\w/.<>~*-])((?:[\w.-]+/)*[\w-]+\.md)(?![\w/])")
 QUOTED: Final = re.compile(r"(?<![\w/.-])((?:[\w.-]+/)*[\w-]+\.md), “([^”]+)”")
@@ -34,6 +34,9 @@ RECORD: Final = re.compile(r"docs/decisions/(\d{4})")
 LINK: Final = re.compile(r"\[([^\]\[]+)\]\(([^()\s]+)\)")
 HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE: Final = re.compile(r"`([A-Za-z_][\w.]*)`")
+PATH: Final = re.compile(rf"`((?:{'|'.join((*HOUSES, 'tests', 'docs'))})/[\w./-]*)`")
+MADE_LATER: Final = "deploy/secrets"
+"""What a person's command makes, and git ignores."""
 LONGEST: Final = {"docs/architecture.md": 150, "docs/protocol.md": 120, "docs/engines.md": 60}
 
 
@@ -111,6 +114,12 @@ def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
         if not (REPOSITORY / there).exists() or (anchor and anchor not in anchors(there)):
             astray.append(target)
     assert astray == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_that_a_page_names_is_there(page: str) -> None:
+    named_ones = {path.rstrip("/") for path in PATH.findall(text_of(page)) if not path.startswith(MADE_LATER)}
+    assert [path for path in sorted(named_ones) if not (REPOSITORY / path).exists()] == []
 
 
 # --- what is said of the code
