@@ -432,7 +432,7 @@ def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, ag
         status="proposed",
         proposals=tuple(proposal.model_dump(mode="json") for proposal in proposals),
         proposed=tuple(brief.key for brief in best),
-        retry_at=max(closes, now + again),
+        retry_at=max(closes, later(now, again)),
     )
     proposed = told.ActivitiesProposed(referral_id=state.referral_id, number=state.number, proposals=proposals)
     return Decision(state, [Follow(proposed, synthetic=wish.synthetic)])

@@ -1,6 +1,7 @@
 """Places: who gets one, who waits, who is refused, and who is told. Incremental, by an idempotent settle."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from services.catalogue.settle import called_off as called_off_
 from services.catalogue.settle import places_left, settle, version_at
 from shared.contracts import from_services as told
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event
+from shared.contracts.instants import END_OF_TIME
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import ANOTHER_REGION, OPISTO, REGION, a_referral, at, called_off, issued, names, published
 
@@ -249,6 +251,14 @@ def test_what_fits_is_proposed_and_what_does_not_is_told_once() -> None:
     assert again.follow == ()
     found = decide.activity_to_match(nothing.state, rematch(0), at(2), candidates("a"))
     assert names(found.follow) == ["ActivitiesProposed"]
+
+
+def test_where_it_is_set_to_be_tried_again_beyond_the_calendar_the_end_of_time_is_when() -> None:
+    never = timedelta.max
+    nothing = is_issued(None, issued(), at(0), decide.Found(rematch=never)).state
+    found = is_issued(None, issued(), at(0), replace(candidates("a"), rematch=never)).state
+    still = decide.match_deadline(found, rematch(0), at(1), replace(candidates("a"), rematch=never)).state
+    assert [state and state.retry_at for state in (nothing, found, still)] == [END_OF_TIME] * 3
 
 
 def test_a_rematch_leaves_out_what_was_tried_and_an_old_one_counts_for_nothing() -> None:
