@@ -44,6 +44,11 @@ class Wired:
     said: int | None = None
     """The offset that it says it has, from the batch's first on; else its place."""
 
+    def __repr__(self) -> str:
+        """Of a long value its length: megabytes of it would hide why a test failed."""
+        value = self.value if self.value is None or len(self.value) <= 100 else f"{len(self.value)} bytes"
+        return f"Wired({self.key!r}, {value!r}, {self.headers!r}, time={self.time}, said={self.said})"
+
 
 @dataclass(frozen=True)
 class Wire:

@@ -85,7 +85,7 @@ BATCHES = st.one_of(
         last=st.none() | st.integers(-9, 0),
     ),
 )
-STORMS = st.tuples(st.lists(BATCHES, min_size=1, max_size=8), *map(by_client, Ending)).flatmap(
+STORMS = st.tuples(st.lists(BATCHES, min_size=1, max_size=5), *map(by_client, Ending)).flatmap(
     lambda drawn: st.permutations([*drawn[0], *drawn[1:]])
 )
 
