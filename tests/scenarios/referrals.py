@@ -45,6 +45,12 @@ def missed(rng: Random, first: Step, **expected: Any) -> Step:
     return about(rng, first, OPISTO, "ActivityMissed", data, **expected)
 
 
+def withdrawn(rng: Random, first: Step, **expected: Any) -> Step:
+    """ReferralWithdrawn by the region that issued it."""
+    data = {"referral_id": subject_of(first), "reason": "client_wish"}
+    return about(rng, first, first.event["source"], "ReferralWithdrawn", data, **expected)
+
+
 def about(rng: Random, first: Step, source: str, name: str, data: Mapping[str, Any], **expected: Any) -> Step:
     """Any event about a referral that was issued, a second later."""
     time = datetime.fromisoformat(first.event["time"]) + timedelta(seconds=1)

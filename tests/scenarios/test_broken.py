@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from deploy.engines import Engine
 from tests.scenarios.delays import delays, percentile
 from tests.scenarios.journeys import ON_KAFKA, Step
-from tests.scenarios.referrals import chosen, missed, referral, referrals, subject_of
+from tests.scenarios.referrals import chosen, missed, referral, referrals, subject_of, withdrawn
 from tests.scenarios.send import Sender
 from tests.scenarios.stage import Stage
 from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
 
-OPENED = {"LAHETE_FAULT_FAIL_ON": "ActivityMissed"}
-"""Which concerns the referral service alone."""
+OPENED = {"LAHETE_FAULT_FAIL_ON": "ActivityMissed,ReferralWithdrawn"}
+"""Which concern the referral service alone."""
 ON_JAVA = {"proxied": True}
 
 TOPIC = "intake.region.08"
@@ -96,12 +96,12 @@ def test_the_metrics_count_what_happened(stage: Stage) -> None:
     """
     first = referral(stage.rng, ON_KAFKA)
     stage.play(lambda sender: sender.send(first))
-    failed = _counted(stage, "ActivityMissed", "handler_failed")
-    left = [missed(stage.rng, first, fate="dead_lettered", refusals=FAILED, history_of=None) for _ in range(4)]
-    mended = [missed(stage.rng, first, refusals=FAILED) for _ in range(3)]
+    failed = _counted(stage, "ReferralWithdrawn", "handler_failed")
+    left = [withdrawn(stage.rng, first, fate="dead_lettered", refusals=FAILED, history_of=None) for _ in range(4)]
+    mended = [withdrawn(stage.rng, first, refusals=FAILED) for _ in range(3)]
     stage.play(lambda sender: sender.send_all([*left, *mended]))
     letters = stage.until(lambda: _letters_of(stage, left + mended, 7), "seven are laid aside")
-    assert _counted(stage, "ActivityMissed", "handler_failed") - failed == 7
+    assert _counted(stage, "ReferralWithdrawn", "handler_failed") - failed == 7
     stage.anew("referral", LAHETE_FAULT_FAIL_ON="", LAHETE_FAULT_PAUSE_AT="saved=3")
     _the_oldest_outbox_is_seen(stage)
     issued = _counted(stage, "ReferralIssued", "applied"), _counted(stage, "ReferralIssued", "repetition")
@@ -112,8 +112,8 @@ def test_the_metrics_count_what_happened(stage: Stage) -> None:
     stage.play(lambda sender: sender.send_all(twice))
     stage.play(lambda sender: sender.send_all(twice))
     stage.judge()
-    assert _counted(stage, "ActivityMissed", "applied") == 3
-    assert _counted(stage, "ActivityMissed", "handler_failed") == 0
+    assert _counted(stage, "ReferralWithdrawn", "applied") == 3
+    assert _counted(stage, "ReferralWithdrawn", "handler_failed") == 0
     assert _counted(stage, "ReferralIssued", "applied") - issued[0] == 5
     assert _counted(stage, "ReferralIssued", "repetition") - issued[1] == 5
 
