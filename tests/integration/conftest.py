@@ -3,7 +3,7 @@ notice. On MongoDB the ring of one alone, which both remembers and spills: a sto
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,16 @@ from tests.integration.engine_world import World
 RINGS = (0, 1, 64)
 WORLDS = (*(("sqlite", ring) for ring in RINGS), ("mongodb", 1))
 
-# Handlers fail here by the hundred and on purpose; a traceback of each with all its locals is what would take the time.
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet() -> Iterator[None]:
+    """Handlers fail here by the hundred and on purpose; a traceback of each with all its locals would take the time.
+
+    For these tests alone: others look at what is logged.
+    """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest_asyncio.fixture(params=WORLDS, ids=lambda one: f"{one[0]}-ring{one[1]}")
