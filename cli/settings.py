@@ -1,4 +1,4 @@
-"""`lahete settings`: every setting of every service, as the README's table is made from."""
+"""`lahete settings`: every setting of every service, as the table of docs/settings.md is made from."""
 
 from cli import terminal
 from cli.ask import VerbSettings
@@ -30,7 +30,7 @@ def table() -> list[tuple[str, str, str, str]]:
 
 
 def as_markdown() -> str:
-    """The README's table."""
+    """The table of docs/settings.md."""
     lines = ["| setting | default | read by | meaning |", "|---|---|---|---|"]
     lines += [f"| `{name}` | `{default}` | {who} | {meaning} |" for name, default, who, meaning in table()]
     return "\n".join(line.replace("``", "") for line in lines)

@@ -1,6 +1,6 @@
 """What every service is configured by, from the environment. A bad value stops the start with one line.
 
-Each service's own settings extend these. `documented` lists them all for the README's generated table.
+Each service's own settings extend these. `documented` lists them all for the generated table of docs/settings.md.
 """
 
 import os

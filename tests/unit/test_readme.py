@@ -1,4 +1,4 @@
-"""The README says what is so: its generated table, its commands."""
+"""The README leads on, and what it leads to says what is so: the generated table of settings, the commands."""
 
 from pathlib import Path
 
@@ -7,14 +7,20 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.settings import as_markdown
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+REPOSITORY = Path(__file__).parents[2]
+SETTINGS = (REPOSITORY / "docs/settings.md").read_text(encoding="utf-8")
+GUIDES = "".join(guide.read_text(encoding="utf-8") for guide in sorted((REPOSITORY / "docs/guides").glob("*.md")))
+
+
+def test_the_readme_is_read_in_a_minute() -> None:
+    assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 90
 
 
 def test_the_table_of_settings_is_the_one_the_code_gives() -> None:
-    assert README.endswith(as_markdown() + "\n")
+    assert SETTINGS.endswith(as_markdown() + "\n")
 
 
-def test_every_verb_that_the_readme_names_is_there() -> None:
-    for words in (["trace"], ["status"], ["lag"], ["dead-letters", "redrive"], ["emit"], ["topics", "add"], ["demo"]):
+def test_every_verb_that_the_guides_name_is_there() -> None:
+    for words in (["trace"], ["status"], ["lag"], ["dead-letters", "redrive"], ["emit"], ["topics", "add"], ["run"]):
         assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0, words
-        assert f"lahete {' '.join(words)}" in README
+        assert f"lahete {' '.join(words)}" in GUIDES
