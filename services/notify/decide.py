@@ -22,6 +22,7 @@ FEED: Final = "feed"
 _LAST_WORDS: Final = (".ReferralErased.v1", ".ReferralClosed.v1", ".PlaceReleased.v1")
 _ISSUE: Final = "fi.kulttuurilahete.ReferralIssued.v1"
 _OF_AN_ERASED: Final = "the referral was erased; nothing of what was sent is kept"
+_IN_LAST_WORDS: Final = frozenset({"referral_id", "activity_id", "outcome", "issuer", "log_kept_days", "audit"})
 _OF_LAST_WORDS: Final = OF_THE_OPISTO | {"ReferralClosed"}
 
 _changed = msgspec.structs.replace
@@ -225,7 +226,14 @@ def queued(
         return Decision(state, also=also, scrubs=bool(also))
     assert data.notification is not None
     is_blank = bool(given) and not data.notification.type.endswith(_LAST_WORDS)
-    return _entered(state, data.notification, data.referral_id, synthetic=event.synthetic, is_blank=is_blank)
+    said = _last_word_of(data.notification) if given else data.notification
+    return _entered(state, said, data.referral_id, synthetic=event.synthetic, is_blank=is_blank)
+
+
+def _last_word_of(told: services.Notification) -> services.Notification:
+    """What was queued in full before the erasure, such as a redriven PlaceReleased, says no more than what comes after it."""
+    said = {name: value for name, value in json.loads(told.data).items() if name in _IN_LAST_WORDS}
+    return told.model_copy(update={"data": json.dumps(said, ensure_ascii=False, separators=(",", ":"))})
 
 
 def refused(

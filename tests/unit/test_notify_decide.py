@@ -258,7 +258,7 @@ def queued(
         type=f"fi.kulttuurilahete.{type_}.v1",
         time="2026-09-01T00:00:00Z",
         subject=REFERRAL,
-        data='{"referral_id":"x"}',
+        data='{"referral_id":"x","languages":["sv"]}',
     )
     data = services.NotificationQueued(
         recipient=recipient, referral_id=REFERRAL, notification=None if erase else told, erase=erase
@@ -301,6 +301,13 @@ def test_erasure_blanks_the_feed_and_a_late_entry_goes_in_blank() -> None:
     last = decide.queued(decision.state, queued(id_="last", type_="PlaceReleased"), NOW, True).also[0]
     assert isinstance(last, OutRow)
     assert msgspec.json.decode(last.body)["id"] == "last"
+
+
+def test_a_last_word_that_was_queued_in_full_before_the_erasure_says_no_more_than_one_after_it() -> None:
+    for erased, said in ((True, {"referral_id": "x"}), (False, {"referral_id": "x", "languages": ["sv"]})):
+        (late,) = decide.queued(Recipient(OPISTO), queued(type_="PlaceReleased"), NOW, erased).also
+        assert isinstance(late, OutRow)
+        assert msgspec.json.decode(late.body)["data"] == said
 
 
 def test_a_late_entry_goes_in_blank_however_many_referrals_of_its_recipient_were_erased_since() -> None:
