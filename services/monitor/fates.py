@@ -24,6 +24,7 @@ Named = tuple[str, str]
 _DEAD = msgspec.json.Decoder(Document[Dead])
 _OF_A_HANDLER: Final = frozenset({"rejected", "handler_failed"})
 _MOST: Final = 100
+_LOCATE: Final = table().locate
 
 
 async def fates(
@@ -50,7 +51,7 @@ async def letters_of(store: Store, events: Iterable[Traced]) -> list[Dead]:
 
 async def _own(store: Store, events: Sequence[Traced]) -> dict[Named, str]:
     asked = [Asked(one.source, one.id, class_of(one.type).name, one.subject) for one in events]
-    said = await outcomes(store, table().locate, asked)
+    said = await outcomes(store, _LOCATE, asked)
     return {(one.source, one.id): outcome for one, outcome in zip(asked, said, strict=True) if outcome}
 
 

@@ -8,7 +8,6 @@ import msgspec
 
 from services.monitor.model import Traced
 from shared.contracts.errors import UnknownType
-from shared.contracts.from_services import PartnerRegistered
 from shared.contracts.registry import class_of
 from shared.http.outcomes import MAX_ASKED, Asked
 from shared.http.problems import ProblemError
@@ -78,4 +77,4 @@ def owner_of(type_: str) -> str | None:
         found = class_of(type_)
     except UnknownType:
         return None
-    return found.owner if found.public or found.model is PartnerRegistered else None
+    return found.owner if found.outcome else None

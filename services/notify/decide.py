@@ -15,12 +15,13 @@ from services.notify.extracts import OF_THE_OPISTO, OF_THE_REGION, blank, extrac
 from services.notify.model import Recipient, Told
 from shared.contracts import from_outside as outside
 from shared.contracts import from_services as services
-from shared.contracts.envelope import Event, written
+from shared.contracts.envelope import Event, type_of, written
+from shared.contracts.registry import CLASSES
 from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 
 FEED: Final = "feed"
 _LAST_WORDS: Final = (".ReferralErased.v1", ".ReferralClosed.v1", ".PlaceReleased.v1")
-_ISSUE: Final = "fi.kulttuurilahete.ReferralIssued.v1"
+_ISSUE: Final = CLASSES["ReferralIssued"].type
 _OF_AN_ERASED: Final = "the referral was erased; nothing of what was sent is kept"
 _IN_LAST_WORDS: Final = frozenset({"referral_id", "activity_id", "outcome", "issuer", "log_kept_days", "audit"})
 _OF_LAST_WORDS: Final = OF_THE_OPISTO | {"ReferralClosed"}
@@ -198,7 +199,7 @@ def _notification(event: Event, extract: dict[str, Any]) -> services.Notificatio
     return services.Notification(
         id=event.id,
         source=event.source,
-        type=f"fi.kulttuurilahete.{event.name}.v1",
+        type=type_of(event.data),
         time=written(event.time, event.finer),
         subject=event.data.subject,
         data=json.dumps(extract, ensure_ascii=False, separators=(",", ":")),

@@ -472,7 +472,7 @@ def classification(data: Data) -> str:
 
 def type_of(data: Data) -> str:
     """The CloudEvents type of what an event says."""
-    return f"fi.kulttuurilahete.{type(data).__name__}.v1"
+    return CLASSES[type(data).__name__].type
 
 
 def attributes_of(event: Event) -> dict[str, str]:

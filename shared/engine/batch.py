@@ -230,7 +230,6 @@ class Processor:
                     batch.books[at] = book
                     batch.letters += letters.get(at, [])
                     batch.outcomes.update(outcomes[at])
-                    self.fuse.laid_aside += sum(outcome == HANDLER_FAILED for _, outcome in outcomes[at])
             doomed |= refused
             pending = {at: groups[at] for at in lost | refused.keys()}
         raise StoreUnavailable(f"{len(pending)} documents lost {_RACES} races; the first is {next(iter(pending))}")
@@ -470,7 +469,9 @@ class Processor:
             await self.store.forget(erased)
         if records:
             await self._publisher.publish(records)
-        for reason, count in reasons_of(outs).items():
+        reasons = reasons_of(outs)
+        self.fuse.laid_aside += reasons[HANDLER_FAILED]
+        for reason, count in reasons.items():
             metrics.DEAD_LETTERS.labels(self.table.service, reason).inc(count)
 
     async def _write_journals(self, outs: Iterable[Out]) -> None:

@@ -41,7 +41,7 @@ class Fuse:
         self.why: str | None = None
         """What opened it, in one line; None while it is shut."""
         self.laid_aside = 0
-        """Events that were dead-lettered as `handler_failed` since the start."""
+        """Dead letters of the reason `handler_failed` that Kafka has taken since the start, of reading too."""
         self._last: dict[At, Failure | None] = {}
 
     def saw(self, aggregate: At, failure: Failure | None) -> None:

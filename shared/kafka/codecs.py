@@ -75,7 +75,7 @@ def count_parts(records: bytes | memoryview) -> None:
     count = headers = at = 0
     try:
         while at < len(records) and count <= MOST_RECORDS and headers <= MOST_HEADERS:
-            length, at = _number(records, at)
+            length, at = read_number(records, at)
             count += 1
             headers += _headers_of(records, at)
             at += max(0, length)
@@ -87,16 +87,16 @@ def count_parts(records: bytes | memoryview) -> None:
 
 def _headers_of(records: bytes | memoryview, at: int) -> int:
     """How many the record has whose attributes stand at `at`: as it says, and two bytes each at least."""
-    _, at = _number(records, at + 1)
-    _, at = _number(records, at)
+    _, at = read_number(records, at + 1)
+    _, at = read_number(records, at)
     for _ in ("key", "value"):
-        length, at = _number(records, at)
+        length, at = read_number(records, at)
         at += max(0, length)
-    count, at = _number(records, at)
+    count, at = read_number(records, at)
     return max(0, min(count, (len(records) - at) // _SMALLEST_HEADER))
 
 
-def _number(records: bytes | memoryview, at: int) -> tuple[int, int]:
+def read_number(records: bytes | memoryview, at: int) -> tuple[int, int]:
     """A signed number, zigzag, seven bits a byte, and where it ends. Raises `IndexError`, `ValueError`."""
     value = shift = 0
     while (byte := records[at]) >= 0x80:

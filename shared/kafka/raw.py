@@ -257,16 +257,11 @@ class _Reader:
         return count
 
     def _number(self) -> int:
-        """A signed number, zigzag, seven bits a byte."""
-        value = shift = 0
-        while True:
-            byte = self._take(1)[0]
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return (value >> 1) ^ -(value & 1)
-            shift += 7
-            if shift > 63:
-                raise ValueError("a number has more than ten bytes")
+        try:
+            number, self._at = codecs.read_number(self._bytes, self._at)
+        except IndexError:
+            raise ValueError("a record breaks off") from None
+        return number
 
     def _take(self, length: int) -> bytes:
         taken = self._bytes[self._at : self._at + length]

@@ -199,10 +199,21 @@ async def test_a_record_at_which_reading_itself_fails_is_laid_aside_and_sent_aga
     (letter,) = world.wire.letters()
     assert letter["dl_error"] == "reading it failed: RecursionError: too deep for us"
     assert letter.record.value == records[0].value
+    assert world.main.fuse.laid_aside == 1
     assert len(world.wire.named("EventRefused")) == 1
     reading.at.clear()
     await world.take(world.log.redriven(letter))
     assert await world.applied() == ["poisoned"]
+
+
+async def test_a_dead_letter_at_which_reading_fails_is_not_dead_lettered_without_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ReadsBadly(monkeypatch)
+    await world.take(
+        world.log.event(issue(), id="poisoned", topic="dead-letters"), world.log.event(issue(2), id="sound")
+    )
+    assert (await world.applied(2), world.wire.letters()) == (["sound"], [])
 
 
 async def test_of_a_record_that_cannot_even_be_searched_no_byte_is_kept(

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from shared.contracts.registry import CLASSES
-from tests.unit.country import OF_A_REFERRAL, SERVICES, an_event, country, each, erased, stands
+from tests.unit.country import OF_A_REFERRAL, SERVICES, Country, Sent, an_event, country, each, erased, stands
 from tests.unit.doors import REGION, key
 
 
@@ -41,14 +41,19 @@ async def test_what_is_forged_is_dead_lettered_under_who_sent_it_and_unknown_of_
             await one.is_true(sent._replace(source=by), "dead_lettered")
 
 
+async def fails(one: Country, sent: Sent) -> None:
+    """Whatever service has a handler for it, the handler fails."""
+    await stands(one, sent)
+    one.failing = {service: frozenset({sent.name}) for service in SERVICES}
+    await one.send(sent)
+    one.failing = {}
+
+
 @pytest.mark.asyncio
 async def test_what_a_handler_fails_at_is_dead_lettered_whichever_service_it_is_of(tmp_path: Path) -> None:
     async with country(tmp_path) as one:
         for sent in each():
-            await stands(one, sent)
-            one.failing = {service: frozenset({sent.name}) for service in SERVICES}
-            await one.send(sent)
-            one.failing = {}
+            await fails(one, sent)
             await one.is_true(sent, "dead_lettered")
 
 
@@ -119,10 +124,7 @@ async def test_an_issue_that_meets_an_erasure_is_dead_lettered_whenever_it_came(
 async def test_what_is_redriven_with_the_cause_mended_is_applied(tmp_path: Path) -> None:
     async with country(tmp_path) as one:
         for sent in each():
-            await stands(one, sent)
-            one.failing = {service: frozenset({sent.name}) for service in SERVICES}
-            await one.send(sent)
-            one.failing = {}
+            await fails(one, sent)
             await one.redrive()
             assert await one.fate(sent.id, sent.source) == await one.traced(sent) == "applied", sent.name
 
