@@ -43,7 +43,12 @@ def json_schema(event_class: EventClass) -> Document:
     schema = event_class.model.model_json_schema(schema_generator=_WithoutFieldTitles)
     if event_class.public:
         schema = _with_null_for_absent(schema)
-    return {"$schema": DIALECT, "$id": f"urn:fi.kulttuurilahete:{event_class.name}:v1"} | schema
+    return {"$schema": DIALECT, "$id": schema_id(event_class.name)} | schema
+
+
+def schema_id(name: str) -> str:
+    """The URI of a schema, of version 1: a name, not an address. RFC 8141 allows no dot before a URN's second colon."""
+    return f"urn:kulttuurilahete:{name}:v1"
 
 
 def _with_null_for_absent(schema: Any) -> Any:
@@ -117,7 +122,7 @@ def asyncapi() -> Document:
     """Who sends what where, as AsyncAPI 3.0: partners' operations and the services', told apart by their tags."""
     return {
         "asyncapi": "3.0.0",
-        "id": "urn:fi.kulttuurilahete",
+        "id": "urn:kulttuurilahete:events",
         "info": {
             "title": "Kulttuurilähete",
             "version": "1.0.0",

@@ -60,7 +60,7 @@ def test_a_schema_is_valid_and_says_what_it_is(event_class: EventClass) -> None:
     schema = json_schema(event_class)
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema["$id"] == f"urn:fi.kulttuurilahete:{event_class.name}:v1"
+    assert schema["$id"] == f"urn:kulttuurilahete:{event_class.name}:v1"
     assert schema["title"] == event_class.name
     assert schema["description"]
 
