@@ -8,8 +8,10 @@ import typer
 from cli import terminal
 from cli.failure import VerbError
 from cli.options import Json
-from shared.contracts import schemas
+from shared.contracts import documents
+from shared.contracts.asyncapi import asyncapi
 from shared.contracts.registry import CLASSES
+from shared.contracts.schemas import json_schema
 
 
 def contracts(
@@ -19,11 +21,11 @@ def contracts(
 ) -> None:
     """Print the JSON Schema of every class and the AsyncAPI document as one JSON object, or write them to a folder."""
     if out is None:
-        shown = {name: schemas.json_schema(event_class) for name, event_class in CLASSES.items()}
-        terminal.as_json({"asyncapi": schemas.asyncapi(), "schemas": shown})
+        shown = {name: json_schema(event_class) for name, event_class in CLASSES.items()}
+        terminal.as_json({"asyncapi": asyncapi(), "schemas": shown})
         return
     try:
-        written = schemas.write(out)
+        written = documents.write(out)
     except OSError as error:
         raise VerbError(f"{error.filename or out}: {error.strerror}") from error
     if json:

@@ -12,8 +12,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from deploy.local.processes import PORT_OFFSETS
 from shared import metrics
+from shared.contracts.asyncapi import asyncapi
 from shared.contracts.errors import REASONS
-from shared.contracts.schemas import asyncapi
 from tests.unit.containers import PLATFORM, REPOSITORY, compose, services
 
 PROMETHEUS = REPOSITORY / "deploy/prometheus"

@@ -1,0 +1,43 @@
+"""The contracts as files for others, kept in `docs/contracts`: generated from the models, never written by hand."""
+
+import json
+from pathlib import Path
+
+from shared.contracts.asyncapi import asyncapi
+from shared.contracts.registry import CLASSES
+from shared.contracts.schemas import Document, json_schema, schema_path
+
+
+def documents() -> dict[str, str]:
+    """Every kept file's text, by its path under `docs/contracts`."""
+    schemas = {schema_path(event_class): json_schema(event_class) for event_class in CLASSES.values()}
+    return {path: _text(document) for path, document in (schemas | {"asyncapi.json": asyncapi()}).items()}
+
+
+def _text(document: Document) -> str:
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def write(folder: Path) -> list[Path]:
+    """Writes every document under the folder. Removes nothing: `stale` names what no class has any more."""
+    written = []
+    for path, text in documents().items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8", newline="\n")
+        written.append(target)
+    return written
+
+
+def stale(folder: Path) -> list[str]:
+    """What under the folder is not what `write` would write, one line a file."""
+    wanted = documents()
+    kept = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.json")}
+    lines = [f"{path}: is missing" for path in wanted.keys() - kept.keys()]
+    lines += [f"{path}: no class has it" for path in kept.keys() - wanted.keys()]
+    lines += [
+        f"{path}: differs from the models"
+        for path in wanted.keys() & kept.keys()
+        if kept[path].read_bytes() != wanted[path].encode()
+    ]
+    return sorted(lines)
