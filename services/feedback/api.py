@@ -26,6 +26,7 @@ from shared.http import intake
 from shared.http.audit import record_look, referral_asked
 from shared.http.body import read_body
 from shared.http.keys import must_be, role_of
+from shared.http.problem_types import NO_CONSENT
 from shared.http.problems import ProblemError
 from shared.http.query import choice, takes
 from shared.reference import MUNICIPALITIES, REGIONS
@@ -68,7 +69,8 @@ async def issue_form_link(request: Request) -> Response:
     phase = await _phase(request)
     document, state = await _looked_at(request, who)
     if state.issued is None or not state.issued.feedback:
-        raise ProblemError(422, f"the consent of {state.id} does not cover feedback: no link is handed out")
+        said = f"the consent of {state.id} does not cover feedback: no link is handed out"
+        raise ProblemError(422, said, kind=NO_CONSENT)
     intake.must_be_open(request)
     token = secrets.token_urlsafe(32)
     expires = real_now() + timedelta(days=request.app.state.settings.form_link_days)
@@ -104,7 +106,8 @@ async def _looked_at(request: Request, who: str) -> tuple[Document[Feedback], Fe
     ground = "own referral" if who == region else "place"
     await record_look(request, who, "form_link", referral_id, ground, known=region is not None, allowed=allowed)
     if state.erased:
-        raise ProblemError(422, f"the consent of {state.id} was withdrawn, and what was known of it erased: no link")
+        said = f"the consent of {state.id} was withdrawn, and what was known of it erased: no link"
+        raise ProblemError(422, said, kind=NO_CONSENT)
     return document, state
 
 

@@ -20,6 +20,7 @@ from shared.engine.model import Document
 from shared.http.audit import deny_look, record_access
 from shared.http.intake import must_be_open, write
 from shared.http.keys import role_of, who_asks
+from shared.http.problem_types import NOT_REDRIVABLE, NOTHING_KEPT, SETTLED, UNDER_WAY
 from shared.http.problems import ProblemError
 from shared.http.query import number, takes
 
@@ -119,7 +120,7 @@ async def redrive(request: Request) -> Response:
     _must_be_unsettled(letter)
     if not can_be_redriven(letter):
         said = f"{letter.dl_id} is of {letter.service}, which reads nothing that is sent again; it can be discarded"
-        raise ProblemError(409, said, title="Cannot be sent again")
+        raise ProblemError(409, said, kind=NOT_REDRIVABLE)
     await _keep_look(request, who, "redrive", letter)
     # The id is derived, so two people who ask at once ask the same thing.
     data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who, place=_place(letter))
@@ -152,12 +153,13 @@ def _must_be_unsettled(letter: Dead) -> None:
     if letter.erased:
         why = "the referral that it names was erased, or nothing in it could be searched for one"
         said = f"of {letter.dl_id}, which is {letter.state}, nothing is kept: {why}; whoever sent it may send it anew"
-        raise ProblemError(409, said, title="Nothing left to send again")
+        raise ProblemError(409, said, kind=NOTHING_KEPT)
     if letter.state == "redriven":
-        raise ProblemError(409, f"{letter.dl_id} is being sent again already, by {letter.by}; wait until that is done")
+        said = f"{letter.dl_id} is being sent again already, by {letter.by}; wait until that is done"
+        raise ProblemError(409, said, kind=UNDER_WAY)
     if letter.state != "open":
         said = f"{letter.dl_id} is {letter.state}; only an open one can be sent again or laid aside"
-        raise ProblemError(409, said, title="Settled already")
+        raise ProblemError(409, said, kind=SETTLED)
 
 
 async def _letter(request: Request) -> Dead:

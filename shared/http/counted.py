@@ -7,7 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import metrics
 from shared.contracts.errors import REASONS
 from shared.contracts.from_services import AccessRecorded
-from shared.http.problems import REFUSED_FOR, TITLES
+from shared.http.problem_types import PHRASES
+from shared.http.problems import REFUSED_FOR
 
 _OF_PROBES: Final = ("/health/", "/metrics")
 _KEYS: Final = ("none", "unknown")
@@ -19,7 +20,7 @@ class Counted:
     def __init__(self, app: ASGIApp, service: str) -> None:
         self._app = app
         self._service = service
-        for status in (200, 201, 202, *TITLES):
+        for status in (200, 201, 202, *PHRASES):
             metrics.ANSWERS.labels(service, status)
         for reason in REASONS[: REASONS.index("conflict")]:
             metrics.DOOR_REFUSALS.labels(service, reason)

@@ -94,7 +94,11 @@ def _whole(made: Sequence[R | ProblemError | None], *, is_batch: bool) -> list[R
 def _at(place: str, error: ProblemError) -> ProblemError:
     errors = [Problem(place + problem.path, problem.message) for problem in error.errors]
     return ProblemError(
-        error.status, f"{place}: {error.detail}", errors or [Problem(place, error.detail)], why=error.why
+        error.status,
+        f"{place}: {error.detail}",
+        errors or [Problem(place, error.detail)],
+        why=error.why,
+        kind=error.kind,
     )
 
 
@@ -106,4 +110,4 @@ def _together(refused: Sequence[ProblemError], at_least: str) -> ProblemError:
     layers = zip_longest(*(one.errors for one in refused))
     errors = [problem for layer in layers for problem in layer if problem is not None]
     detail = f"{at_least}{len(refused)} events cannot be taken, and so none was; the first: {first.detail}"
-    return ProblemError(first.status, detail, errors[:MAX_ERRORS], why=first.why)
+    return ProblemError(first.status, detail, errors[:MAX_ERRORS], why=first.why, kind=first.kind)

@@ -6,34 +6,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from shared.contracts.errors import EventError, Problem
+from shared.contracts.errors import EventError, PersonalData, Problem
 from shared.contracts.personal_identity import mask
+from shared.http.problem_types import BLANK, PERSONAL_DATA, PHRASES, ProblemType
 
 REFUSED_FOR = "refused_for"
-TITLES = {
-    400: "Not readable",
-    401: "No key",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Not this method",
-    408: "Too slow",
-    409: "Under way already",
-    410: "Used up",
-    413: "Too large",
-    415: "Not this kind of content",
-    422: "Breaks the contract",
-    429: "Too many requests",
-    431: "Too long a head",
-    500: "A fault of ours",
-    503: "Not now",
-}
 
 
 class ProblemError(Exception):
     """An answer that is an error.
 
     `retry_after`: seconds. `headers`: what the status asks for besides. `why`, for what is counted: the reason of an
-    event, or `none` or `unknown` of a key. `title`: where the status has several.
+    event, or `none` or `unknown` of a key. `kind`: where the status does not say what to do.
     """
 
     def __init__(
@@ -45,7 +29,7 @@ class ProblemError(Exception):
         retry_after: int | None = None,
         why: str = "",
         headers: Mapping[str, str] | None = None,
-        title: str = "",
+        kind: ProblemType | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -54,21 +38,22 @@ class ProblemError(Exception):
         self.retry_after = retry_after
         self.why = why
         self.headers = headers or {}
-        self.title = title or TITLES.get(status, "Error")
+        self.kind = kind
 
 
 def problem_of(error: EventError, prefix: str = "") -> ProblemError:
     """The answer to an event that cannot be taken; `prefix` is its place in a batch."""
     status = {"undecodable": 400, "forged_sender": 403}.get(error.reason, 422)
     errors = [Problem(prefix + problem.path, problem.message) for problem in error.problems]
-    return ProblemError(status, f"{prefix}: {error}".removeprefix(": "), errors, why=error.reason)
+    kind = PERSONAL_DATA if isinstance(error, PersonalData) else None
+    return ProblemError(status, f"{prefix}: {error}".removeprefix(": "), errors, why=error.reason, kind=kind)
 
 
 def respond(error: ProblemError) -> Response:
     """The problem as a response."""
     body: dict[str, object] = {
-        "type": "about:blank",
-        "title": error.title,
+        "type": error.kind.uri if error.kind else BLANK,
+        "title": error.kind.title if error.kind else PHRASES[error.status],
         "status": error.status,
         "detail": mask(error.detail)[:2_000],
     }

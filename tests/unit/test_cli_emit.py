@@ -41,7 +41,7 @@ class Door:
             return self.answers.pop(0)
         bad = [event["id"] for event in events if event.get("bad")]
         if bad:
-            return 422, {}, {"title": "Breaks the contract", "detail": f"/data: {bad[0]} is bad"}
+            return 422, {}, {"title": "Unprocessable Content", "detail": f"/data: {bad[0]} is bad"}
         return 202, {}, {"accepted": []}
 
 

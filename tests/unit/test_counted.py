@@ -14,7 +14,8 @@ from shared import metrics
 from shared.contracts.errors import REASONS, EventError, Forged, Invalid
 from shared.http.counted import Counted
 from shared.http.keys import Keyring, hash_of, must_be, write_hashes
-from shared.http.problems import TITLES, problem_of
+from shared.http.problem_types import PHRASES
+from shared.http.problems import problem_of
 from shared.http.server import application
 from shared.process.settings import PlatformSettings
 
@@ -58,7 +59,7 @@ def doors(tmp_path: Any) -> Doors:
 
 def test_every_counter_is_there_at_0_before_anything_is_asked(doors: Doors) -> None:
     """Prometheus sees no increase of a counter that begins with its first event."""
-    assert {doors.counted("lahete_http_answers_total", status=str(status)) for status in (200, 202, *TITLES)} == {0}
+    assert {doors.counted("lahete_http_answers_total", status=str(status)) for status in (200, 202, *PHRASES)} == {0}
     assert {doors.counted("lahete_denied_looks_total", action=action) for action in ("read", "trace")} == {0}
     assert {doors.counted("lahete_key_refusals_total", key=key) for key in ("none", "unknown")} == {0}
     of_the_doors = ("undecodable", "unknown_type", "invalid", "personal_data", "forged_sender")

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from shared.http.problem_types import NOT_REDRIVABLE, NOTHING_KEPT, SETTLED, UNDER_WAY
 from shared.kafka.producer import Record
 from tests.unit.country import an_event, country, erased
 from tests.unit.doors import REGION, Door, door, key
@@ -57,27 +58,27 @@ async def test_why_a_dead_letter_cannot_be_acted_on_is_what_is_so(verb: str, tmp
             written, monitor.written[:] = monitor.written[:], []
             body = answer.json()
             await one.flow(written)
-            return answer.status_code, body.get("title", ""), body.get("detail", "")
+            return answer.status_code, body.get("type", ""), body.get("detail", "")
 
         await one.send(an_event("ReferralIssued", sent[0].referral))
         await erased(one, sent[0].referral)
         for unkept in (of[sent[0].id], of[None]):
-            status, title, detail = await act(unkept, verb)
-            assert (status, title) == (409, "Nothing left to send again")
+            status, kind, detail = await act(unkept, verb)
+            assert (status, kind) == (409, NOTHING_KEPT.uri)
             assert unkept in detail
             assert "nothing is kept" in detail
         own = {"dl_id": "of-the-monitor", "dl_reason": "handler_failed", "dl_service": "monitor", "ce_id": "m1"}
         encoded = [(name, value.encode()) for name, value in own.items()]
         await one.flow([Record("dead-letters", b"k", b"{}", encoded)])
         if verb == "redrive":
-            assert (await act("of-the-monitor", verb))[:2] == (409, "Cannot be sent again")
+            assert (await act("of-the-monitor", verb))[:2] == (409, NOT_REDRIVABLE.uri)
         else:
             assert (await act("of-the-monitor", verb))[0] == 202
         await act(of[sent[1].id], "discard")
-        assert (await act(of[sent[1].id], verb))[:2] == (409, "Settled already")
+        assert (await act(of[sent[1].id], verb))[:2] == (409, SETTLED.uri)
         one.doors = {"monitor": monitor}  # nobody takes up what it sends again
         await act(of[sent[2].id], "redrive")
-        assert (await act(of[sent[2].id], verb))[:2] == (409, "Under way already")
+        assert (await act(of[sent[2].id], verb))[:2] == (409, UNDER_WAY.uri)
 
 
 BODIES = [
