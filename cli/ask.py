@@ -1,22 +1,80 @@
-"""Asking the services of a run over HTTP, with a key of the folder."""
+"""Asking the services over HTTP: those of a run on this machine with the keys of its folder, or others by their address."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
+import typer
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.failure import VerbError
+from cli.options import DEFAULT_DIR
 from deploy.kafka.acls import SETUP
 from deploy.local.keys import OPS, read_keys
 from deploy.local.state import Folder, Run, read_run
 from shared.kafka.cluster import Cluster
-from shared.process.settings import PREFIX, PlatformSettings, read
+from shared.process.addresses import may_hold_a_secret
+from shared.process.names import PREFIX
+from shared.process.settings import PlatformSettings, read
 
 _SECONDS: Final = 15.0
+
+
+class VerbSettings(BaseSettings):
+    """What a person's command line is configured by."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    url: str = Field(
+        "", description="the service to ask where no --dir is named: the monitor, for emit and import a door"
+    )
+    key_file: Path | None = Field(
+        None, description="the file of the key to ask and send with; empty: keys.json of a demo or test"
+    )
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A service, and by which key a holder speaks to it."""
+
+    url: str
+    key_of: Callable[[str], str | None]
+    from_afar: bool = False
+
+
+def reach(service: str, path: Path | None, url: str | None, key_file: Path | None) -> Reach:
+    """The service at the address that is named, else the one of the run in the folder. Raises `VerbError`."""
+    own = own_key(key_file)
+    if address := named_address(path, url):
+        return Reach(address, lambda _: own or None, from_afar=True)
+    folder, run = running(path or DEFAULT_DIR)
+    if service not in run.urls:
+        raise VerbError(f"no {service} runs in {folder.path}")
+    return Reach(run.urls[service], partial(key_of, folder, own))
+
+
+def named_address(path: Path | None, url: str | None) -> str:
+    """The address to ask, of the command or, where it names no folder, of the environment; empty: a folder. Raises `VerbError`."""
+    if path is not None and url is not None:
+        raise typer.BadParameter("--url and --dir both say where: name one of the two")
+    address = url or ("" if path is not None else read(VerbSettings).url)
+    return _checked(address) if address else ""
+
+
+def _checked(address: str) -> str:
+    parts = urlsplit(address)
+    if may_hold_a_secret(address):
+        raise VerbError(f"an address with a login or a secret in it: the key's place is --key-file or {PREFIX}KEY_FILE")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise VerbError(
+            f"{address[:80]!r} is no address of a service, such as https://monitor.example or http://127.0.0.1:8100"
+        )
+    return address
 
 
 def running(path: Path) -> tuple[Folder, Run]:
@@ -24,7 +82,10 @@ def running(path: Path) -> tuple[Folder, Run]:
     folder = Folder(path.resolve())
     run = read_run(folder)
     if run is None:
-        raise VerbError(f"nothing runs in {folder.path}; start it with `lahete run`, or name its folder with --dir")
+        raise VerbError(
+            f"nothing runs in {folder.path}; start it with `lahete run`, or name its folder with --dir; "
+            "what runs elsewhere, a verb that only asks or sends reaches by --url"
+        )
     return folder, run
 
 
@@ -39,61 +100,59 @@ def kafka_named() -> Cluster | None:
     return settings.cluster(SETUP) if "kafka" in settings.model_fields_set else None
 
 
-class VerbSettings(BaseSettings):
-    """What a person's command line is configured by."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
-
-    key_file: Path | None = Field(
-        None, description="the file of the key to ask and send with; empty: keys.json of a demo or test"
-    )
-
-
-def own_key() -> str:
-    """The key of who asks; empty where none is named. Raises `VerbError`."""
-    file = read(VerbSettings).key_file
+def own_key(named: Path | None = None) -> str:
+    """The key in the file that is named, else in the environment's; empty where none is. Raises `VerbError`."""
+    file = named or read(VerbSettings).key_file
     if file is None:
         return ""
+    by = "--key-file" if named else f"{PREFIX}KEY_FILE"
     try:
         key = file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise VerbError(f"{PREFIX}KEY_FILE: {file} cannot be read: {error}") from error
+        raise VerbError(f"{by}: {file} cannot be read: {error}") from error
     if not key:
-        raise VerbError(f"{PREFIX}KEY_FILE: {file} is empty")
+        raise VerbError(f"{by}: {file} is empty")
     return key
 
 
-def key_of(folder: Folder, source: str) -> str | None:
-    """The key to send events of a source with. Raises `VerbError`, `FolderError`."""
-    return own_key() or read_keys(folder).get(source)
+def key_of(folder: Folder, own: str, holder: str) -> str | None:
+    """The key of a holder: one's own if there is one, else the one of a demo or test. Raises `FolderError`."""
+    return own or read_keys(folder).get(holder)
 
 
-def client(url: str, key: str | None) -> httpx.Client:
-    """A client of one service, for one holder; through no proxy, since all is on this machine."""
+def client(url: str, key: str | None, *, from_afar: bool = False) -> httpx.Client:
+    """A client of one service, for one holder; only what is elsewhere is asked through a proxy of the environment."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.Client(base_url=url, headers=headers, timeout=_SECONDS, trust_env=False)
+    return httpx.Client(base_url=url, headers=headers, timeout=_SECONDS, trust_env=from_afar)
 
 
-def ask_monitor(path: Path, method: str, where: str, params: dict[str, Any] | None = None) -> Any:
-    """What the monitor answers to ops, as JSON was decoded. Raises `VerbError` with what the problem says."""
-    folder, run = running(path)
-    if "monitor" not in run.urls:
-        raise VerbError(f"no monitor runs in {folder.path}")
-    key = own_key() or read_keys(folder).get(OPS)
-    if key is None:
-        raise VerbError(
-            "there is no key to ask with: put yours, as `lahete key add ops:<name>` shows it once, into a file that you "
-            "alone can read, and name the file in LAHETE_KEY_FILE"
-        )
-    given = {name: value for name, value in (params or {}).items() if value is not None}
-    try:
-        with client(run.urls["monitor"], key) as monitor:
-            response = monitor.request(method, where, params=given)
-    except httpx.HTTPError as error:
-        raise VerbError(f"the monitor at {run.urls['monitor']} does not answer: {error}") from error
-    if response.is_error:
-        raise VerbError(problem(response))
-    return decoded(response)
+class Monitor:
+    """The monitor, asked by ops. Raises `VerbError` with what its problem says."""
+
+    def __init__(self, path: Path | None, url: str | None, key_file: Path | None) -> None:
+        self._reach = reach("monitor", path, url, key_file)
+        self._key = self._reach.key_of(OPS)
+        if self._key is None:
+            raise VerbError(
+                "there is no key to ask with: put yours, as `lahete key add ops:<name>` shows it once, into a file that "
+                f"you alone can read, and name the file by --key-file or in {PREFIX}KEY_FILE"
+            )
+
+    def ask(self, method: str, where: str, params: dict[str, Any] | None = None) -> Any:
+        """What it answers, as JSON was decoded."""
+        response = self.answer(method, where, params)
+        if response.is_error:
+            raise VerbError(problem(response))
+        return decoded(response)
+
+    def answer(self, method: str, where: str, params: dict[str, Any] | None = None) -> httpx.Response:
+        """Its answer, whatever the status is."""
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        try:
+            with client(self._reach.url, self._key, from_afar=self._reach.from_afar) as monitor:
+                return monitor.request(method, where, params=given)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise VerbError(f"the monitor at {self._reach.url} does not answer: {error}") from error
 
 
 def decoded(response: httpx.Response) -> Any:

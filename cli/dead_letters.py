@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from cli import terminal
-from cli.ask import ask_monitor, segment
+from cli.ask import Monitor, segment
 from cli.failure import VerbError
-from cli.options import DEFAULT_DIR, Dir, Json
+from cli.options import Json, KeyFile, OpsUrl, RunDir
 
 app = typer.Typer(no_args_is_help=True, help="What could not be taken, and what becomes of it.")
 
@@ -31,12 +31,15 @@ def list_(
     since: From = None,
     until: To = None,
     after: Annotated[str | None, typer.Option(help="Go on after this cursor.")] = None,
-    directory: Dir = DEFAULT_DIR,
+    directory: RunDir = None,
+    url: OpsUrl = None,
+    key_file: KeyFile = None,
     *,
     json: Json = False,
 ) -> None:
     """List dead letters, the filters together."""
-    answer = ask_monitor(directory, "GET", _WHERE, _filters(reason, sender, type_, since, until) | {"after": after})
+    filters = _filters(reason, sender, type_, since, until) | {"after": after}
+    answer = Monitor(directory, url, key_file).ask("GET", _WHERE, filters)
     if json:
         terminal.as_json(answer)
         return
@@ -52,9 +55,11 @@ def _filters(
 
 
 @app.command()
-def show(dl_id: Id, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
+def show(
+    dl_id: Id, directory: RunDir = None, url: OpsUrl = None, key_file: KeyFile = None, *, json: Json = False
+) -> None:
     """Show all there is about one."""
-    answer = ask_monitor(directory, "GET", f"{_WHERE}/{segment(dl_id)}")
+    answer = Monitor(directory, url, key_file).ask("GET", f"{_WHERE}/{segment(dl_id)}")
     if json:
         terminal.as_json(answer)
         return
@@ -70,7 +75,9 @@ def redrive(
     type_: Type = None,
     since: From = None,
     until: To = None,
-    directory: Dir = DEFAULT_DIR,
+    directory: RunDir = None,
+    url: OpsUrl = None,
+    key_file: KeyFile = None,
     *,
     json: Json = False,
 ) -> None:
@@ -78,15 +85,16 @@ def redrive(
     filters = _filters(reason, sender, type_, since, until)
     if bool(dl_ids) == any(value is not None for value in filters.values()):
         raise typer.BadParameter("name dead letters, or choose them by a filter, one of the two")
-    _each(dl_ids or _open_ones(directory, filters), "redrive", directory, json=json)
+    monitor = Monitor(directory, url, key_file)
+    _each(dl_ids or _open_ones(monitor, filters), "redrive", monitor, json=json)
 
 
-def _open_ones(directory: Dir, filters: dict[str, Any]) -> list[str]:
+def _open_ones(monitor: Monitor, filters: dict[str, Any]) -> list[str]:
     """The ids that the filters choose, the oldest first: so they are sent in the order in which they came."""
     found: list[str] = []
     after: str | None = None
     while True:
-        answer = ask_monitor(directory, "GET", _WHERE, filters | {"after": after, "limit": 500})
+        answer = monitor.ask("GET", _WHERE, filters | {"after": after, "limit": 500})
         found += [letter["dl_id"] for letter in answer["dead_letters"] if letter["state"] == "open"]
         if not answer.get("next") or answer["next"] == after:
             return found[::-1]
@@ -96,21 +104,23 @@ def _open_ones(directory: Dir, filters: dict[str, Any]) -> list[str]:
 @app.command()
 def discard(
     dl_ids: Annotated[list[str], typer.Argument(metavar="DL_ID...", help="Their ids, as `list` prints them.")],
-    directory: Dir = DEFAULT_DIR,
+    directory: RunDir = None,
+    url: OpsUrl = None,
+    key_file: KeyFile = None,
     *,
     json: Json = False,
 ) -> None:
     """Set dead letters aside for good: they are not sent again."""
-    _each(dl_ids, "discard", directory, json=json)
+    _each(dl_ids, "discard", Monitor(directory, url, key_file), json=json)
 
 
-def _each(dl_ids: list[str], verb: str, directory: Dir, *, json: bool) -> None:
+def _each(dl_ids: list[str], verb: str, monitor: Monitor, *, json: bool) -> None:
     """One that is refused does not stop the rest; exit code 1 then."""
     answers = []
     failed = False
     for dl_id in dl_ids:
         try:
-            answers.append(ask_monitor(directory, "POST", f"{_WHERE}/{segment(dl_id)}/{verb}"))
+            answers.append(monitor.ask("POST", f"{_WHERE}/{segment(dl_id)}/{verb}"))
         except VerbError as error:
             failed = True
             terminal.complain(f"{dl_id}: {error}")

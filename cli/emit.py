@@ -4,17 +4,15 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import terminal
-from cli.ask import client, key_of, running
+from cli.ask import Reach, client, reach
 from cli.emitting import Refused, Sender, Told
-from cli.failure import VerbError
-from cli.options import DEFAULT_DIR, Dir, Json
+from cli.options import DoorUrl, Json, KeyFile, RunDir
 
 DOOR = "referral"
 
@@ -32,25 +30,25 @@ def _readable(text: str) -> Path:
 File = Annotated[Path, typer.Argument(help="The file; - is standard input.", parser=_readable, metavar="FILE")]
 
 
-def emit(file: File, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
+def emit(
+    file: File, directory: RunDir = None, url: DoorUrl = None, key_file: KeyFile = None, *, json: Json = False
+) -> None:
     """Send events, JSON Lines of structured CloudEvents, each with the key of its source.
 
     A line refused is printed with its number and reason and does not stop the rest; exit code 1 then.
     """
+    door = reach(DOOR, directory, url, key_file)
     with ExitStack() as stack:
         lines: Iterable[bytes] = sys.stdin.buffer if file == STANDARD_INPUT else stack.enter_context(file.open("rb"))
-        told = send(lines, directory, json=json)
+        told = send(lines, door, json=json)
     if told.refused:
         raise typer.Exit(1)
 
 
-def send(lines: Iterable[bytes], directory: Path, *, json: bool) -> Told:
-    """Sends lines to the run in the folder and prints what became of them. Raises `VerbError`."""
-    folder, run = running(directory)
-    if DOOR not in run.urls:
-        raise VerbError(f"no {DOOR} runs in {folder.path}")
-    with client(run.urls[DOOR], None) as door:
-        told = Sender(door, partial(key_of, folder), _quiet if json else _complain).send(lines)
+def send(lines: Iterable[bytes], door: Reach, *, json: bool) -> Told:
+    """Sends lines to a door and prints what became of them. Raises `VerbError`."""
+    with client(door.url, None, from_afar=door.from_afar) as connected:
+        told = Sender(connected, door.key_of, _quiet if json else _complain).send(lines)
     if json:
         refused = [{"line": one.line, "reason": one.reason} for one in told.refused]
         terminal.as_json({"accepted": told.accepted, "refused": refused})

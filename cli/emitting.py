@@ -119,7 +119,7 @@ class Sender:
         key = self._key_of(batch[0].source)
         if key is None:
             for line in batch:
-                self._refuse(Refused(line.number, f"no key of {line.source[:80]!r}: LAHETE_KEY_FILE names its file"))
+                self._refuse(Refused(line.number, f"no key of {line.source[:80]!r}: --key-file names its file"))
             return
         response = self._post(batch, key)
         if response.is_success:

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from cli import terminal
-from cli.emit import STANDARD_INPUT, File, send
+from cli.ask import named_address, reach
+from cli.emit import DOOR, STANDARD_INPUT, File, send
 from cli.failure import VerbError
-from cli.options import DEFAULT_DIR, Dir
+from cli.options import DEFAULT_DIR, DoorUrl, KeyFile, RunDir
 from deploy.local.state import Folder, read_run
 from edges.linked_events.fields import shown
 from edges.linked_events.read import Refusal, convert
@@ -33,7 +34,9 @@ def linked_events(
     ] = None,
     *,
     emit: Annotated[bool, typer.Option("--emit", help="Send them to the run instead of printing them.")] = False,
-    directory: Dir = DEFAULT_DIR,
+    directory: RunDir = None,
+    url: DoorUrl = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Turn an answer of Linked Events into ActivityPublished, JSON Lines on standard output.
 
@@ -42,7 +45,7 @@ def linked_events(
     """
     try:
         events, refusals = convert(
-            _document(file), organiser=f"/opisto/{opisto}", now=_now(directory), municipality=municipality
+            _document(file), organiser=f"/opisto/{opisto}", now=_now(directory, url), municipality=municipality
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
@@ -50,7 +53,7 @@ def linked_events(
         terminal.complain(_line(refusal))
     lines = [json_.dumps(event, ensure_ascii=False) for event in events]
     if emit and lines:
-        told = send((line.encode() for line in lines), directory, json=False)
+        told = send((line.encode() for line in lines), reach(DOOR, directory, url, key_file), json=False)
         if told.refused:
             raise typer.Exit(1)
     elif not emit:
@@ -69,9 +72,9 @@ def _document(file: Path) -> object:
     return document
 
 
-def _now(directory: Path) -> datetime:
-    """The clock by which the doors will judge: the run's, where one runs."""
-    run = read_run(Folder(directory.resolve()))
+def _now(directory: Path | None, url: str | None) -> datetime:
+    """The clock by which the doors will judge: the run's, where one runs on this machine."""
+    run = None if named_address(directory, url) else read_run(Folder((directory or DEFAULT_DIR).resolve()))
     return run.platform_clock().now() if run else datetime.now(UTC)
 
 

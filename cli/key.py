@@ -20,6 +20,22 @@ Holder = Annotated[str, typer.Argument(help="/region/<code>, /opisto/<id>, ops:<
 
 
 @app.command()
+def init(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
+    """Make the folder of keys for a platform that runs elsewhere: the monitor's own key, and the hashes for the services.
+
+    Done twice, it changes nothing. What is to be handed on, each as a Secret or a file: the two that are printed.
+    """
+    folder = open_folder(directory)
+    keys.check_nothing_is_plain(folder)
+    keys.make_monitors_key(folder)
+    made = {"service-key": str(folder.service_key), "key-hashes": str(folder.hashes)}
+    if json:
+        terminal.as_json(made)
+    else:
+        terminal.table(("what", "file"), made.items())
+
+
+@app.command()
 def add(holder: Holder, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
     """Make a key and print it, this once. Older keys of the holder go on until they are revoked."""
     folder, named = open_folder(directory), kafka_named()

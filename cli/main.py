@@ -4,8 +4,10 @@ Exit codes: 0 done, 1 failed, 2 wrong use. A fault that can be foreseen is one l
 """
 
 import sys
+import tomllib
 from collections.abc import Sequence
-from typing import Final
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Final
 
 import typer
 
@@ -28,10 +30,11 @@ from cli import (
     trace,
 )
 from cli.failure import VerbError
-from deploy.embedded_broker.control import EmbeddedBrokerError
+from deploy.embedded_broker.control import REPOSITORY, EmbeddedBrokerError
 from deploy.java.jars import JavaError
 from deploy.kafka.topics import TopicsError
 from deploy.local.state import EmbeddedError
+from shared.process.settings import check_names
 
 app = typer.Typer(
     name="lahete",
@@ -40,6 +43,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer hands an option's value over like this
+    if asked:
+        terminal.line(f"lahete {_version()}")
+        raise typer.Exit
+
+
+def _version() -> str:
+    try:
+        return version("kulttuurilahete")
+    except PackageNotFoundError:  # in the image, where the source is not installed
+        written: str = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+        return written
+
+
+@app.callback()
+def _lahete(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
 
 app.command()(demo.demo)
 app.command()(run.run)
@@ -64,6 +92,7 @@ _FORESEEN: Final = (VerbError, EmbeddedError, EmbeddedBrokerError, JavaError, To
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one verb and ends the process."""
+    check_names()
     try:
         app(arguments, prog_name="lahete")
     except _FORESEEN as error:

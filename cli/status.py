@@ -7,19 +7,23 @@ import typer
 from aiokafka.errors import KafkaError
 
 from cli import terminal
-from cli.ask import ask_monitor, cluster_of, running
-from cli.options import DEFAULT_DIR, Dir, Json
+from cli.ask import Monitor, cluster_of, decoded, named_address, running
+from cli.options import DEFAULT_DIR, Json, KeyFile, OpsUrl, RunDir
 from deploy.local.processes import is_alive, port_of, what_lacks
 from deploy.local.state import Run
 from shared.kafka.lag import READS, lags
 
 
-def status(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
+def status(directory: RunDir = None, url: OpsUrl = None, key_file: KeyFile = None, *, json: Json = False) -> None:
     """What runs: every process, whether it lives and is ready, its URL, how far its group is behind; why not, below.
 
-    Exit code 1 where nothing runs, or something is not as it should be.
+    By --url, what the monitor there can tell: whether it is ready, and how far each service is behind. Exit code 1 where
+    nothing runs, or something is not as it should be.
     """
-    _, run = running(directory)
+    if named_address(directory, url):
+        _from_afar(Monitor(directory, url, key_file), json=json)
+        return
+    _, run = running(directory or DEFAULT_DIR)
     processes = [_process(name, pid, run) for name, pid in run.pids.items()]
     behind = _behind(run)
     for process in processes:
@@ -34,6 +38,21 @@ def status(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
                 terminal.line(f"{process['name']} is not ready: {line}")
         terminal.line(f"kafka {run.kafka}, store {run.store}, {run.platform_clock().now():%Y-%m-%d %H:%M} by its clock")
     if not all(process["alive"] and process["ready"] is not False for process in processes):
+        raise typer.Exit(1)
+
+
+def _from_afar(monitor: Monitor, *, json: bool) -> None:
+    missing = [str(line) for line in decoded(monitor.answer("GET", "/health/ready")).get("missing", [])]
+    behind: dict[str, int] = {}
+    for group in monitor.ask("GET", "/v1/lag")["groups"]:
+        behind[group["service"]] = behind.get(group["service"], 0) + group["lag"]
+    if json:
+        terminal.as_json({"monitor": {"ready": not missing, "missing": missing}, "lag": behind})
+    else:
+        terminal.table(("service", "lag"), sorted(behind.items()))
+        for line in missing:
+            terminal.line(f"monitor is not ready: {line}")
+    if missing:
         raise typer.Exit(1)
 
 
@@ -61,9 +80,9 @@ def _shown(value: object) -> object:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 
-def lag(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
+def lag(directory: RunDir = None, url: OpsUrl = None, key_file: KeyFile = None, *, json: Json = False) -> None:
     """How far each service is behind, in events and seconds; the partitions where it is, all of them with --json."""
-    answer = ask_monitor(directory, "GET", "/v1/lag")
+    answer = Monitor(directory, url, key_file).ask("GET", "/v1/lag")
     if json:
         terminal.as_json(answer)
         return

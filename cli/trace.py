@@ -5,20 +5,22 @@ from typing import Annotated
 import typer
 
 from cli import terminal
-from cli.ask import ask_monitor, segment
-from cli.options import DEFAULT_DIR, Dir, Json
+from cli.ask import Monitor, segment
+from cli.options import Json, KeyFile, OpsUrl, RunDir
 
 
 def trace(
     asked: Annotated[
         str, typer.Argument(metavar="ID", help="A referral's id or its code, an event's id, or a dead letter's.")
     ],
-    directory: Dir = DEFAULT_DIR,
+    directory: RunDir = None,
+    url: OpsUrl = None,
+    key_file: KeyFile = None,
     *,
     json: Json = False,
 ) -> None:
     """Every event of a referral in causal order, with what became of it; dead letters and deliveries too."""
-    answer = ask_monitor(directory, "GET", f"/v1/traces/{segment(asked)}")
+    answer = Monitor(directory, url, key_file).ask("GET", f"/v1/traces/{segment(asked)}")
     if json:
         terminal.as_json(answer)
         return

@@ -18,7 +18,8 @@ from shared.contracts import topics
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import MAX_REQUEST_BYTES
 from shared.kafka.reach import why_not
-from shared.process.settings import PREFIX, Duration
+from shared.process.names import PREFIX
+from shared.process.settings import Duration
 
 _OWN_MESSAGE: Final = 1024 * 1024  # an event is at most 64 KiB; what is larger by far could not be dead-lettered whole
 _DAY: Final = timedelta(days=1)

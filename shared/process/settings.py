@@ -10,7 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, Self, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.clock import Clock, read_clock
@@ -19,18 +26,26 @@ from shared.http.room import Bounds
 from shared.kafka.cluster import Cluster, Mechanism, Security
 from shared.process import faults
 from shared.process.addresses import may_hold_a_secret, without_secrets
+from shared.process.names import PREFIX, mistaken
 
-PREFIX = "LAHETE_"
 T = TypeVar("T", bound=BaseSettings)
 
 
-def _positive(duration: timedelta) -> timedelta:
+def _duration(value: object, read: ValidatorFunctionWrapHandler) -> timedelta:
+    fault = ValueError("a duration is ISO 8601 and above zero, such as P14D or PT12H")
+    # A bare number would be seconds to pydantic, and days to whoever wrote it.
+    if isinstance(value, str) and not value.startswith("P"):
+        raise fault
+    try:
+        duration: timedelta = read(value)
+    except ValidationError as error:
+        raise fault from error
     if duration <= timedelta(0):
-        raise ValueError("a duration is ISO 8601 and above zero, such as P14D or PT12H")
+        raise fault
     return duration
 
 
-Duration = Annotated[timedelta, AfterValidator(_positive)]
+Duration = Annotated[timedelta, WrapValidator(_duration)]
 
 
 def _login(of: str) -> str:
@@ -220,7 +235,8 @@ class PlatformSettings(BaseSettings):
 
 
 def read(settings: type[T]) -> T:
-    """The settings from the environment; ends the process with one line where a value cannot be."""
+    """The settings from the environment; ends the process with one line where a name or a value cannot be."""
+    check_names()
     try:
         return settings()
     except ValidationError as error:
@@ -228,6 +244,12 @@ def read(settings: type[T]) -> T:
     except SettingsError as error:  # what is to be JSON and is none; the field stands in the message alone
         name = str(error).split('"')[1].upper()
         stop_start(f"{PREFIX}{name}{_given(os.environ.get(PREFIX + name, ''))}: {error.__cause__}")
+
+
+def check_names() -> None:
+    """Ends the process with one line where the environment names a setting that there is not."""
+    if line := mistaken(os.environ):
+        stop_start(line)
 
 
 def _line(fault: object) -> str:

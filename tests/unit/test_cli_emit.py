@@ -123,7 +123,7 @@ def test_a_source_without_a_key_and_what_is_no_event_are_refused_here(door: Door
     told = Sender(to_door, KEYS.get, ignore).send(lines)
     assert told.accepted == 1
     assert [refused.line for refused in told.refused] == [1, 2, 3, 4, 5]
-    assert told.refused[0].reason == "no key of '/region/07': LAHETE_KEY_FILE names its file"
+    assert told.refused[0].reason == "no key of '/region/07': --key-file names its file"
     assert "a source is needed" in told.refused[2].reason
     assert door.asked == [("key-06", ["2"])]
 

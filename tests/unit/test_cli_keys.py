@@ -244,11 +244,14 @@ def test_a_verb_uses_the_key_of_the_file_that_is_named_before_those_of_a_demo(
     make_keys(folder)
     monkeypatch.delenv("LAHETE_KEY_FILE", raising=False)
     assert own_key() == ""
-    assert key_of(folder, "/region/06") == read_keys(folder)["/region/06"]
+    assert key_of(folder, own_key(), "/region/06") == read_keys(folder)["/region/06"]
     mine = tmp_path / "mine"
     mine.write_text("lahete_mine\n")
     monkeypatch.setenv("LAHETE_KEY_FILE", str(mine))
-    assert own_key() == key_of(folder, "/region/06") == "lahete_mine"
+    assert own_key() == key_of(folder, own_key(), "/region/06") == "lahete_mine"
+    other = tmp_path / "other"
+    other.write_text("lahete_other")
+    assert own_key(other) == "lahete_other", "what the command names goes before what the environment does"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff"])
@@ -261,6 +264,17 @@ def test_a_file_that_holds_no_key_is_said(
     monkeypatch.setenv("LAHETE_KEY_FILE", str(file))
     with pytest.raises(VerbError, match=r"^LAHETE_KEY_FILE: .*mine (cannot be read: |is empty)"):
         own_key()
+
+
+def test_init_makes_the_monitors_key_and_its_hash_once(tmp_path: Path) -> None:
+    at = ["--dir", str(tmp_path / "keys"), "--json"]
+    made = json.loads(CliRunner().invoke(app, ["key", "init", *at]).stdout)
+    key, hashes = Path(made["service-key"]), Path(made["key-hashes"])
+    assert Keyring(hashes).holder(key.read_text()) == MONITOR
+    assert mode(key) == mode(hashes) == 0o600
+    before = key.read_text(), hashes.read_text()
+    assert CliRunner().invoke(app, ["key", "init", *at]).exit_code == 0
+    assert (key.read_text(), hashes.read_text()) == before
 
 
 def test_a_holder_that_cannot_be_is_wrong_use(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cli.main import app, main
 from cli.services import OF_NAME
 from cli.terminal import printable
 from demo.verdict import LOST, TOO_MUCH, TRUE
+from deploy.embedded_broker.control import REPOSITORY
 from deploy.local.state import anchored_clock, claim, open_folder, supervisor_of
 from shared.contracts import topics
 from shared.contracts.registry import CLASSES
@@ -50,7 +52,7 @@ VERBS = [
         ["contracts"],
     ),
     *(["dead-letters", verb] for verb in ("list", "show", "redrive", "discard")),
-    *(["key", verb] for verb in ("add", "revoke", "list")),
+    *(["key", verb] for verb in ("init", "add", "revoke", "list")),
     *(["topics", verb] for verb in ("add", "list")),
 ]
 
@@ -77,6 +79,11 @@ def test_the_demos_help_says_what_each_exit_code_means() -> None:
     assert "2: wrong use" in told
 
 
+def test_the_version_is_the_packages() -> None:
+    written = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"lahete {written}\n"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -98,6 +105,8 @@ def test_the_demos_help_says_what_each_exit_code_means() -> None:
         ),
         *(["topics", "add", "ops:anna"], ["topics", "add", "/region/91"], ["import", "linked-events", __file__]),
         ["dead-letters", "redrive", "some-id", "--reason", "rejected"],
+        ["lag", "--dir", ".", "--url", "http://127.0.0.1:8100"],
+        ["restart", "referral", "--url", "http://127.0.0.1:8100"],
     ],
     ids=" ".join,
 )

@@ -29,7 +29,8 @@ from shared.contracts.registry import CLASSES
 from shared.contracts.topics import PARTITIONS, READ_BY, SERVICES, platform_topics
 from shared.http.server import application
 from shared.kafka.lag import READS
-from shared.process.settings import PREFIX, PlatformSettings
+from shared.process.names import PREFIX
+from shared.process.settings import PlatformSettings
 from tests.unit.manifests import (
     KUBERNETES,
     PRODUCTION,
