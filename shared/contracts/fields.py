@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from shared.contracts.errors import Problem
-from shared.contracts.topics import SERVICES
+from shared.contracts.topics import SERVICES, ServiceName
 from shared.reference import DIMENSIONS, LANGUAGES, MUNICIPALITIES, REGIONS, THEMES
 
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})")
@@ -32,7 +32,7 @@ _D = TypeVar("_D", bound=date)
 class Data(BaseModel):
     """What an event says. Types are taken strictly; unknown fields are dropped."""
 
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, use_attribute_docstrings=True)
 
     @property
     def subject(self) -> str:
@@ -172,51 +172,77 @@ def _organises(value: str) -> str:
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant), Field(examples=["2026-09-09T14:30:00Z"])]
 """A time of our own: what is counted from a partner's may lie beyond the years that he may name."""
-Time = Annotated[AwareDatetime, BeforeValidator(_time)]
-Day = Annotated[date, BeforeValidator(_day)]
-Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Time = Annotated[AwareDatetime, BeforeValidator(_time), Field(examples=["2026-09-09T17:30:00+03:00"])]
+Day = Annotated[date, BeforeValidator(_day), Field(examples=["2026-09-01"])]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000, examples=[1])]
+Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, examples=[3])]
 
-EventId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
-ReferralId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+EventId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$", examples=["att-77"])]
+ReferralId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"],
+    ),
+]
 IssuedReferralId = Annotated[ReferralId, AfterValidator(_random)]
 """Of a new referral: only a random id says nothing of when, where or of whom it was made, and cannot be guessed."""
-ActivityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
-SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
-UnitRef = Annotated[str, AfterValidator(_unit), Field(json_schema_extra={"pattern": _UNIT.pattern})]
-Organiser = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$"), AfterValidator(_organises)]
-Source = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$")]
+ActivityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$", examples=["kuoro-2026s"])]
+SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$", examples=["1"])]
+UnitRef = Annotated[
+    str, AfterValidator(_unit), Field(json_schema_extra={"pattern": _UNIT.pattern}, examples=["unit-17"])
+]
+Organiser = Annotated[
+    str,
+    Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$", examples=["/opisto/1.2.246.562.10.00000000001"]),
+    AfterValidator(_organises),
+]
+Source = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$", examples=["/region/08"])]
 Sender = Annotated[Source, AfterValidator(_known_sender)]
 """A source of which an event is taken; `Source` alone also names one that was refused."""
 RegionCode = Annotated[
     str,
     _known({code for code, region in REGIONS.items() if region.may_refer}, "region that may refer"),
-    Field(json_schema_extra={"pattern": "^[0-9]{2}$"}),
+    Field(json_schema_extra={"pattern": "^[0-9]{2}$"}, examples=["08"]),
 ]
 # In the schema the shape alone: the list of codes changes every January, the contract does not.
 Municipality = Annotated[
-    str, _known(MUNICIPALITIES, "municipality"), Field(json_schema_extra={"pattern": "^[0-9]{3}$"})
+    str,
+    _known(MUNICIPALITIES, "municipality"),
+    Field(json_schema_extra={"pattern": "^[0-9]{3}$"}, examples=["837"]),
 ]
 Language = Annotated[
     str,
-    Field(pattern=f"^[A-Za-z]{{2,3}}(?:-(?:{_SCRIPTS}))?(?:-(?:[A-Za-z]{{2}}|[0-9]{{3}}))?$"),
+    Field(pattern=f"^[A-Za-z]{{2,3}}(?:-(?:{_SCRIPTS}))?(?:-(?:[A-Za-z]{{2}}|[0-9]{{3}}))?$", examples=["fi"]),
     AfterValidator(_spoken),
 ]
 """An ISO 639 code, with a script and a region or without: `fi`, `sv-FI`, `sr-Latn`. No other subtag, which could be a name."""
 
-Theme = Annotated[str, _known(frozenset(THEMES), "theme"), Field(json_schema_extra={"enum": list(THEMES)})]
+Theme = Annotated[
+    str, _known(frozenset(THEMES), "theme"), Field(title="Theme", json_schema_extra={"enum": list(THEMES)})
+]
 Dimension = Annotated[
-    str, _known(frozenset(DIMENSIONS), "3X10D dimension"), Field(json_schema_extra={"enum": list(DIMENSIONS)})
+    str,
+    _known(frozenset(DIMENSIONS), "3X10D dimension"),
+    Field(title="Dimension", json_schema_extra={"enum": list(DIMENSIONS)}),
 ]
 Weight = Annotated[int, Field(ge=1, le=10)]
-Needs = Annotated[dict[Dimension, Weight], Field(min_length=1, max_length=10)]
-AgeBand = Literal["0-6", "7-12", "13-15", "16-17", "18-29", "30-64", "65-74", "75-84", "85-"]
-Format = Literal["in_person", "remote", "hybrid"]
-Accessibility = Literal["step_free", "induction_loop", "quiet", "sign_language", "easy_language", "companion_welcome"]
-Funding = Literal["kaikukortti", "opintoseteli", "agreement"]
-Setting = Literal["course", "peer", "drop_in", "meets_people", "guidance"]
+Needs = Annotated[dict[Dimension, Weight], Field(min_length=1, max_length=10, examples=[{"friends": 9, "family": 4}])]
+AgeBand = Annotated[
+    Literal["0-6", "7-12", "13-15", "16-17", "18-29", "30-64", "65-74", "75-84", "85-"], Field(title="AgeBand")
+]
+Format = Annotated[Literal["in_person", "remote", "hybrid"], Field(title="Format")]
+Accessibility = Annotated[
+    Literal["step_free", "induction_loop", "quiet", "sign_language", "easy_language", "companion_welcome"],
+    Field(title="Accessibility"),
+]
+Funding = Annotated[Literal["kaikukortti", "opintoseteli", "agreement"], Field(title="Funding")]
+Setting = Annotated[Literal["course", "peer", "drop_in", "meets_people", "guidance"], Field(title="Setting")]
+Phase = Annotated[Literal["before", "after"], Field(title="Phase")]
+Respondent = Annotated[Literal["participant", "carer", "region", "opisto"], Field(title="Respondent")]
+Service = Annotated[ServiceName, Field(title="Service")]
 
 
 def _some_language(value: dict[str, str]) -> dict[str, str]:
@@ -226,8 +252,19 @@ def _some_language(value: dict[str, str]) -> dict[str, str]:
 
 
 Text = Annotated[
-    dict[Literal["fi", "sv", "en", "se"], Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]],
+    dict[
+        Annotated[Literal["fi", "sv", "en", "se"], Field(title="TextLanguage")],
+        Annotated[str, Field(min_length=1, max_length=MAX_TEXT)],
+    ],
     AfterValidator(_some_language),
-    Field(json_schema_extra={"anyOf": [{"required": [language]} for language in ("fi", "sv", "en")]}),
+    Field(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {language: {"type": "string"}}, "required": [language]}
+                for language in ("fi", "sv", "en")
+            ]
+        },
+        examples=[{"fi": "Kuoro kaikille", "sv": "Kör för alla"}],
+    ),
 ]
 Distinct = _Distinct(_distinct)

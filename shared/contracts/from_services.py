@@ -17,30 +17,54 @@ from shared.contracts.fields import (
     Instant,
     Integer,
     Organiser,
+    Phase,
     ReferralId,
     RegionCode,
+    Respondent,
+    Service,
     SessionId,
     Source,
 )
 from shared.contracts.from_outside import AboutReferral, EnrolmentEnd
-from shared.contracts.topics import LOG_KEPT_DAYS, ServiceName
+from shared.contracts.topics import LOG_KEPT_DAYS
 
-Outcome = Literal[
-    "completed", "discontinued", "never_attended", "not_recorded", "no_activity_found", "not_chosen", "withdrawn"
+Outcome = Annotated[
+    Literal[
+        "completed", "discontinued", "never_attended", "not_recorded", "no_activity_found", "not_chosen", "withdrawn"
+    ],
+    Field(title="Outcome"),
 ]
-What = Literal["match", "choice", "confirmation", "attendance", "feedback", "early", "waiting_list", "ended", "rematch"]
+What = Annotated[
+    Literal["match", "choice", "confirmation", "attendance", "feedback", "early", "waiting_list", "ended", "rematch"],
+    Field(title="Awaited"),
+]
+Asked = Annotated[Literal["participant", "region", "opisto"], Field(title="Asked")]
+PlaceRefusal = Annotated[Literal["full", "closed", "cancelled", "unknown"], Field(title="PlaceRefusal")]
+EventType = Annotated[str, Field(examples=["fi.kulttuurilahete.ReferralIssued.v1"])]
+ReferralCode = Annotated[str, Field(examples=["DKGDM5F8QK4V"])]
+CodeDigest = Annotated[str, Field(examples=["9f86d081884c7d659a2feaa0"])]
+DeadLetterId = Annotated[str, Field(examples=["0f2d7c3e-8a51-5b64-9c0d-3e1f6a2d8c11"])]
+Cause = Annotated[str, Field(examples=["choice-12"])]
+"""The id of the event that asked."""
+Finer = Annotated[str, Field(examples=["789"])]
+Instrument = Annotated[str, Field(examples=["experience_v1"])]
+NearestMisses = Annotated[dict[str, Count], Field(examples=[{"municipality": 12, "price": 3}])]
+Reasons = Annotated[tuple[str, ...], Field(examples=[["need:friends", "theme:singing", "municipality:837"]])]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, use_attribute_docstrings=True)
 
 
 class AboutPlace(AboutReferral):
     """One referral at one activity."""
 
     organiser: Organiser
+    """Who runs the activity: the `source` of its publication."""
     activity_id: ActivityId
+    """The activity, by its organiser's own id."""
     number: Count
+    """The referral's count of what it asked of this activity, from 1; the greatest holds."""
 
 
 # --- referral
@@ -50,53 +74,62 @@ class Deadline(_Part):
     """Until when something is awaited."""
 
     what: What
+    """What is awaited."""
     due_at: Instant
+    """Until when, in UTC."""
 
 
 class ReferralOpened(AboutReferral):
     """The platform has the referral and follows it."""
 
     region: RegionCode
-    referral_code: str
+    """The region whose referral it is, by its code."""
+    referral_code: ReferralCode
+    """Twelve characters by which an opisto at its desk finds the referral; the client shows them."""
     deadlines: tuple[Deadline, ...]
+    """Until when what is awaited first."""
 
 
 class PlaceRequested(AboutPlace):
-    """The referral wants a place, asked for by the choice `request` made at `requested_at`.
+    """The referral wants a place."""
 
-    `enrolled`: the opisto has the participant on its list, so the place is given beyond the capacity if need be.
-    `moved`: the place was held at an activity that this one replaces.
-    """
-
-    request: str
+    request: Cause
+    """The id of the event that asks for the place."""
     requested_at: Instant
+    """The time of that event, in UTC."""
     enrolled: bool = False
+    """Whether the opisto has the participant on its list, so that the place is given beyond the capacity if need be."""
     moved: bool = False
+    """Whether the place was held at an activity that this one replaces."""
 
 
 class PlaceGivenUp(AboutPlace):
-    """The referral wants no place here; with `follow` it is still told of sessions and cancellation.
-
-    `freed_at`: the time of the fact that made it so; who waits gets the place as of then.
-    """
+    """The referral wants no place here."""
 
     follow: bool
+    """Whether the referral is still told of the activity's sessions and cancellation."""
     freed_at: Instant
+    """The time of the fact that freed the place, in UTC; who waits gets it as of then."""
 
 
 class SessionCounts(_Part):
     """How many of the counted sessions were attended, missed, never recorded."""
 
     attended: Count
+    """How many sessions the participant came to."""
     missed: Count
+    """How many sessions the participant missed."""
     not_recorded: Count
+    """Of how many sessions nobody said whether the participant came."""
 
 
 class Ended(AboutReferral):
     """How a referral ended, as far as known."""
 
     outcome: Outcome
+    """How it ended."""
     sessions: SessionCounts
+    """How many of the counted sessions were attended, missed, or never recorded."""
 
 
 class ReferralCompleted(Ended):
@@ -119,34 +152,39 @@ class ReferralReopened(AboutReferral):
 
 
 class ReferralErased(AboutReferral):
-    """Consent was withdrawn by the one whose word it is: whoever keeps something of the referral erases it, the id stays.
-
-    `issuer`: the region that issued it or, where nothing was issued yet, that withdrew the consent. `log_kept_days`: for
-    how long at most Kafka's log still holds what was sent before. `audit`: who looked is kept for a term of its own.
-    `code_digest`: by what texts that hold its code are found, where it had one.
-    """
+    """Consent was withdrawn by the one whose word it is: whoever keeps something of the referral erases it, the id stays."""
 
     issuer: Source
-    code_digest: str | None = None
-    log_kept_days: Count = LOG_KEPT_DAYS
+    """The region that issued it or, where nothing was issued yet, that withdrew the consent."""
+    code_digest: CodeDigest | None = None
+    """The digest by which texts that hold its code are found, where it had one."""
+    log_kept_days: Annotated[Count, Field(examples=[30])] = LOG_KEPT_DAYS
+    """For how many days at most Kafka's log still holds what was sent before."""
     audit: Literal["own_term"] = "own_term"
+    """That who looked at the referral is kept for a term of its own."""
 
 
 class CodeLookedUp(AboutReferral):
     """An organiser at its desk read the code that the client showed. For 30 days it may enrol the client."""
 
     organiser: Organiser
+    """Who looked the code up."""
 
 
 class EnrolmentTaken(AboutReferral):
     """An enrolment, or its end, counts as a fact of the referral: what the event named said, of which the region is told."""
 
     organiser: Organiser
+    """Who sent the event that counts."""
     activity_id: ActivityId
+    """The activity, by its organiser's own id."""
     cancelled: EnrolmentEnd | None = None
+    """Why the enrolment ended; left out: it was confirmed."""
     event_id: EventId
+    """The id of the event that counts."""
     event_time: Instant
-    event_finer: str = ""
+    """The time of the event that counts, in UTC."""
+    event_finer: Finer = ""
     """The digits of its time below a microsecond."""
 
 
@@ -154,99 +192,130 @@ class ActivityKey(_Part):
     """An activity is known by its organiser and the organiser's own id."""
 
     organiser: Organiser
+    """Who runs the activity: the `source` of its publication."""
     activity_id: ActivityId
+    """The activity, by its organiser's own id."""
 
 
 class RematchRequested(AboutReferral):
     """Match it (again), leaving out what was tried."""
 
     number: Count
+    """The referral's count of what it asked of the matching, from 1; the greatest holds."""
     without: Annotated[tuple[ActivityKey, ...], Field(max_length=200)] = ()
+    """The activities that are not to be proposed again."""
 
 
 class MatchingEnded(AboutReferral):
     """No proposals are wanted any more."""
 
     number: Count
+    """The referral's count of what it asked of the matching, from 1; the greatest holds."""
 
 
 # --- catalogue
 
 
 class Proposal(_Part):
-    """One activity that fits. `score` is 0 to 100, a cosine over the ten dimensions; `reasons` are codes."""
+    """One activity that fits."""
 
     organiser: Organiser
+    """Who runs the activity: the `source` of its publication."""
     activity_id: ActivityId
-    score: Annotated[int, Field(ge=0, le=100)]
-    reasons: tuple[str, ...]
+    """The activity, by its organiser's own id."""
+    score: Annotated[int, Field(ge=0, le=100, examples=[87])]
+    """How well it fits the needs, 0 to 100, the greater the better: the cosine over the ten dimensions,
+    in hundredths."""
+    reasons: Reasons
+    """Why it is proposed, as codes."""
     starts_at: Instant
-    places_left: Count
+    """When its first session that is still to come begins, in UTC."""
+    places_left: Annotated[Count, Field(examples=[6])]
+    """How many places were free when it was proposed; 0: it has a waiting list."""
 
 
 class ActivitiesProposed(AboutReferral):
     """Up to five activities, the best first."""
 
     number: Count
+    """The referral's count of what it asked of the matching, from 1; the greatest holds."""
     proposals: Annotated[tuple[Proposal, ...], Field(min_length=1, max_length=5)]
+    """One to five activities, the best first."""
 
 
 class NoActivityFound(AboutReferral):
-    """Nothing fits now; it is tried again as activities appear. `nearest_misses`: refused by that filter alone."""
+    """Nothing fits now; it is tried again as activities appear."""
 
     number: Count
-    nearest_misses: dict[str, Count]
+    """The referral's count of what it asked of the matching, from 1; the greatest holds."""
+    nearest_misses: NearestMisses
+    """How many activities each filter alone refused, by its name."""
 
 
 class ListedSession(_Part):
     """A session as its latest listing has it."""
 
     session_id: SessionId
+    """The session, by the organiser's own id."""
     starts_at: Instant
-    ends_at: Instant
+    """When it begins, in UTC."""
+    ends_at: Annotated[Instant, Field(examples=["2026-09-09T16:00:00Z"])]
+    """When it ends, in UTC."""
     called_off: bool = False
+    """Whether it will not be held."""
 
 
 class ActivityCall(_Part):
-    """The activity was cancelled at `time`; places move to `replaced_by` where it is given."""
+    """The activity was cancelled."""
 
     time: Instant
-    replaced_by: ActivityId | None = None
+    """When it was cancelled, in UTC."""
+    replaced_by: Annotated[ActivityId, Field(examples=["kuoro-2027k"])] | None = None
+    """The activity of the same organiser to which places move, if there is one."""
 
 
 class PlaceAnswer(AboutPlace):
     """What the activity answers to the referral. The greatest `answer` of one activity holds."""
 
     answer: Count
-    request: str
+    """The activity's count of its answers to this referral, from 1; the greatest holds."""
+    request: Cause
+    """The id of the event that asked for the place."""
 
 
 class PlaceReserved(PlaceAnswer):
-    """A place is held. `given_at`: the time of the fact that gave it.
-
-    `by_enrolment`: enrolment was closed at the choice's time; the place is there because the opisto enrolled all the same.
-    """
+    """A place is held."""
 
     given_at: Instant
+    """The time of the fact that gave the place, in UTC."""
     promoted: bool
+    """Whether it came from the waiting list."""
     confirm: bool
+    """Whether the opisto is to confirm it."""
     by_enrolment: bool = False
+    """Whether enrolment was closed when the place was chosen; it is there because the opisto enrolled all the same."""
     sessions: tuple[ListedSession, ...]
+    """The activity's sessions, as listed last."""
     cancelled: ActivityCall | None = None
+    """When the activity was cancelled, if it was."""
 
 
 class PlaceWaitlisted(PlaceAnswer):
-    """No place yet; `position` 1 is next."""
+    """No place yet, but one on the waiting list."""
 
     position: Count
+    """The place on the waiting list; 1 is next."""
     sessions: tuple[ListedSession, ...]
+    """The activity's sessions, as listed last."""
     cancelled: ActivityCall | None = None
+    """When the activity was cancelled, if it was."""
 
 
 class PlaceRefused(PlaceAnswer):
-    """No place. `unknown` and `closed` are judged anew when a version of the activity arrives; `full` is final."""
+    """No place."""
 
-    reason: Literal["full", "closed", "cancelled", "unknown"]
+    reason: PlaceRefusal
+    """Why. `unknown` and `closed` are judged anew when a version of the activity arrives; `full` is final."""
 
 
 class PlaceReleased(PlaceAnswer):
@@ -254,22 +323,25 @@ class PlaceReleased(PlaceAnswer):
 
 
 class SessionsChanged(PlaceAnswer):
-    """The sessions or the fate of an activity that the referral holds or follows.
-
-    `confirm` and `closed`: how its latest request is judged by the versions known now, also after the place was released.
-    """
+    """The sessions or the fate of an activity that the referral holds or follows, also after the place was released."""
 
     sessions: tuple[ListedSession, ...]
+    """The activity's sessions, as listed last."""
     cancelled: ActivityCall | None = None
+    """When the activity was cancelled, if it was."""
     confirm: bool | None = None
+    """Whether the opisto is to confirm the latest request, by the versions known now."""
     closed: bool | None = None
+    """Whether enrolment was closed at the latest request, by the versions known now."""
 
 
 class ActivityToMatch(AboutReferral):
     """The catalogue to itself: judge this activity for this referral (it is new, or changed, or gone)."""
 
     organiser: Organiser
+    """Who runs the activity: the `source` of its publication."""
     activity_id: ActivityId
+    """The activity, by its organiser's own id."""
 
 
 # --- feedback
@@ -278,38 +350,53 @@ class ActivityToMatch(AboutReferral):
 class FeedbackRequested(AboutReferral):
     """Someone is asked. The link is made by who hands it out; no token stands here."""
 
-    phase: Literal["before", "after"]
-    respondents: tuple[Literal["participant", "region", "opisto"], ...]
-    instruments: tuple[str, ...]
+    phase: Phase
+    """Whether the answers are asked for before the activity or after it."""
+    respondents: tuple[Asked, ...]
+    """Who is asked."""
+    instruments: tuple[Instrument, ...]
+    """Which questions are asked."""
 
 
 class FeedbackTaken(AboutReferral):
     """Answers were taken in, those of the event named: by this, and not by what was sent, the wait for them ends."""
 
-    respondent: Literal["participant", "carer", "region", "opisto"]
-    phase: Literal["before", "after"]
+    respondent: Respondent
+    """Who answered."""
+    phase: Phase
+    """Whether the answers are from before the activity or after it."""
     event_id: EventId
+    """The id of the event that holds the answers."""
     event_source: Source
+    """Who sent it."""
     event_time: Instant
-    event_finer: str = ""
+    """Its time, in UTC."""
+    event_finer: Finer = ""
     """The digits of its time below a microsecond."""
 
 
 class OutcomeMeasured(AboutReferral):
     """Before and after of one instrument are both there: the change an item, after minus before."""
 
-    respondent: Literal["participant", "carer"]
-    instrument: str
-    change: dict[str, Integer]
+    respondent: Annotated[Literal["participant", "carer"], Field(title="Measured")]
+    """Who answered."""
+    instrument: Annotated[str, Field(examples=["dimensions_v1"])]
+    """Which questions were answered."""
+    change: Annotated[dict[str, Integer], Field(examples=[{"friends": 2, "health": -1}])]
+    """The answer after less the answer before, by item, in steps of the instrument's scale; above 0 is better."""
 
 
 class FormLinkIssued(AboutReferral):
     """A link to the form was handed out. Only the token's hash is kept."""
 
-    phase: Literal["before", "after"]
-    token_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    phase: Phase
+    """Whether the form asks before the activity or after it."""
+    token_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["0123456789abcdef" * 4])]
+    """SHA-256 of the link's token, in hexadecimal digits."""
     expires: Instant
+    """Until when the link opens, in UTC."""
     issued_to: Source
+    """The partner who got the link."""
 
 
 # --- notify
@@ -318,27 +405,33 @@ class FormLinkIssued(AboutReferral):
 class Notification(_Part):
     """What a recipient is told: the event's own id, source, type and time, with the recipient's extract as data."""
 
-    id: str
+    id: Annotated[str, Field(examples=["att-77"])]
+    """The id of the event that is told."""
     source: Source
-    type: str
-    time: str
+    """Its source."""
+    type: EventType
+    """Its type."""
+    time: Annotated[str, Field(examples=["2026-09-09T14:30:00.1234567Z"])]
     """As it was written, so that no digit is lost."""
-    subject: str
-    data: str
+    subject: Annotated[str, Field(examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"])]
+    """Its subject."""
+    data: Annotated[str, Field(examples=['{"referral_id":"7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11","completed":true}'])]
     """The extract, JSON."""
 
 
 class NotificationQueued(Data):
-    """A recipient is to be told. `erase`: what was told of the referral is blanked in the recipient's feed instead.
-
-    `once_more`: the same up to this entry, if the referral is erased by now.
-    """
+    """A recipient is to be told, or what it was told of a referral is to be blanked."""
 
     recipient: Source
+    """The partner who is told."""
     referral_id: ReferralId | None = None
+    """The referral that it concerns, if one."""
     notification: Notification | None = None
+    """What is told; left out where something is erased."""
     erase: bool = False
+    """Whether all that was told of the referral is blanked in the recipient's feed."""
     once_more: Count | None = None
+    """The number of the entry up to which it is blanked, if the referral is erased by now."""
 
     @property
     def subject(self) -> str:
@@ -349,10 +442,15 @@ class NotificationDelivered(Data):
     """It stands in the recipient's feed, or reached the recipient's channel."""
 
     recipient: Source
+    """The partner who was told."""
     referral_id: ReferralId | None = None
-    channel: Literal["feed", "webhook", "email"]
+    """The referral that it concerns, if one."""
+    channel: Annotated[Literal["feed", "webhook", "email"], Field(title="DeliveryChannel")]
+    """How it was told."""
     event_id: EventId
+    """The id of the event that was told."""
     event_source: Source
+    """The source of the event that was told."""
 
     @property
     def subject(self) -> str:
@@ -362,7 +460,8 @@ class NotificationDelivered(Data):
 class NotificationFailed(NotificationDelivered):
     """It could not be delivered on that channel; it still stands in the feed."""
 
-    error: Annotated[str, Field(max_length=200)]
+    error: Annotated[str, Field(max_length=200, examples=["the channel has not answered within 5 s"])]
+    """Why, in one line."""
 
 
 # --- any service
@@ -371,14 +470,22 @@ class NotificationFailed(NotificationDelivered):
 class DeadlinePassed(Data):
     """Silence is an event: nothing came until `due_at`. `nth` 1 reminds, 2 acts (attendance, feedback act at 1)."""
 
-    service: ServiceName
-    collection: str
-    aggregate: str
+    service: Service
+    """The service whose deadline it is."""
+    collection: Annotated[str, Field(examples=["referrals"])]
+    """The collection of its store in which the aggregate stands."""
+    aggregate: Annotated[str, Field(examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"])]
+    """The aggregate, by its id."""
     what: What
+    """What was awaited."""
     due_at: Instant
+    """Until when it was awaited, in UTC."""
     nth: Count
+    """Which passing of this deadline it is, from 1."""
     referral_id: ReferralId | None = None
+    """The referral that it concerns, if one."""
     concerns: Source | None = None
+    """The partner who is told."""
 
     @property
     def subject(self) -> str:
@@ -389,12 +496,21 @@ class EventRefused(Data):
     """An event of a known sender was dead-lettered: which, and why; never what it said."""
 
     sender: Source
-    service: ServiceName
-    event_id: str
-    event_type: str
-    reason: str
-    errors: Annotated[tuple[str, ...], Field(max_length=20)]
+    """Who sent the event that was refused."""
+    service: Service
+    """The service that refused it."""
+    event_id: Annotated[str, Field(examples=["att-77"])]
+    """Its id, as far as it could be read."""
+    event_type: EventType
+    """Its type, as far as it could be read."""
+    reason: Annotated[str, Field(examples=["invalid"])]
+    """Why, by class."""
+    errors: Annotated[
+        tuple[str, ...], Field(max_length=20, examples=[["/data/municipality: no municipality has the code 'Oulu'"]])
+    ]
+    """Why, one line each: a JSON Pointer and what is wrong there."""
     referral_id: ReferralId | None = None
+    """The referral that it named, if one could be read."""
 
     @property
     def subject(self) -> str:
@@ -402,12 +518,16 @@ class EventRefused(Data):
 
 
 class DeadLetterSettled(Data):
-    """A redriven dead letter was taken up: `outcome` is what became of it."""
+    """A redriven dead letter was taken up."""
 
-    dl_id: str
-    service: ServiceName
+    dl_id: DeadLetterId
+    """The dead letter, by its id."""
+    service: Service
+    """The service that took it up."""
     attempt: Count
-    outcome: Literal["resolved", "rejected", "handler_failed"]
+    """Which redrive of it this is, from 1."""
+    outcome: Annotated[Literal["resolved", "rejected", "handler_failed"], Field(title="DeadLetterOutcome")]
+    """What became of it."""
 
     @property
     def subject(self) -> str:
@@ -421,9 +541,15 @@ class PartnerRegistered(Data):
     """What a partner said of itself: its name, which classes it wants to be told, in which language."""
 
     partner: Source
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    classes: Annotated[tuple[str, ...], Field(max_length=60)] | None = None
-    language: Literal["fi", "sv", "en"] = "fi"
+    """The partner who says so: its source."""
+    name: Annotated[str, Field(min_length=1, max_length=200, examples=["Pirkanmaan hyvinvointialue"])]
+    """What the partner is called."""
+    classes: Annotated[tuple[str, ...], Field(max_length=60, examples=[["PlaceReserved", "ReferralClosed"]])] | None = (
+        None
+    )
+    """The classes that it wants to be told; left out: all."""
+    language: Annotated[Literal["fi", "sv", "en"], Field(title="PartnerLanguage")] = "fi"
+    """The language of what people at the partner read."""
 
     @property
     def subject(self) -> str:
@@ -433,9 +559,12 @@ class PartnerRegistered(Data):
 class _ToDeadLetter(Data):
     # `place`, as `intake.http/3`: the topic and partition that the original came on. As subject, and so as key, it keeps
     # what is asked about the letters of one partition in order.
-    dl_id: str
-    by: str
-    place: str | None = None
+    dl_id: DeadLetterId
+    """The dead letter, by its id."""
+    by: Annotated[str, Field(examples=["ops:first"])]
+    """Who asked for it: role and name."""
+    place: Annotated[str, Field(examples=["intake.http/3"])] | None = None
+    """The topic and the partition on which the original came, as `intake.http/3`."""
 
     @property
     def subject(self) -> str:
@@ -446,6 +575,7 @@ class RedriveRequested(_ToDeadLetter):
     """An ops person sends a dead letter again; those whose originals stand on one `place` in the order asked for."""
 
     attempt: Count
+    """Which redrive of it this is, from 1."""
 
 
 class DiscardRequested(_ToDeadLetter):
@@ -453,20 +583,20 @@ class DiscardRequested(_ToDeadLetter):
 
 
 class ErasureToSpread(AboutReferral):
-    """The monitor to itself: what it keeps of an erased referral goes.
-
-    `nth` 0 marks the referral, so that what comes later keeps nothing; each further one finds some of what is there.
-    `code_digest` is of ReferralErased, or empty.
-    """
+    """The monitor to itself: what it keeps of an erased referral goes."""
 
     nth: Count
-    code_digest: str = ""
+    """Which step of the erasure it is: 0 marks the referral, so that what comes later keeps nothing; each further one
+    finds some of what is there."""
+    code_digest: CodeDigest = ""
+    """The digest by which texts that hold its code are found; empty where it had none."""
 
 
 class DeadLetterToErase(Data):
     """The monitor to itself: where this dead letter names an erased referral, its bytes go."""
 
-    dl_id: str
+    dl_id: DeadLetterId
+    """The dead letter, by its id."""
 
     @property
     def subject(self) -> str:
@@ -476,7 +606,8 @@ class DeadLetterToErase(Data):
 class TraceToErase(Data):
     """The monitor to itself: of this event of an erased referral the codes go, but for the outcome."""
 
-    traced: str
+    traced: Annotated[str, Field(examples=["/opisto/1.2.246.562.10.00000000001 att-77"])]
+    """The event's envelope in the monitor's store, by its id there."""
 
     @property
     def subject(self) -> str:
@@ -489,27 +620,37 @@ class AccessRecorded(Data):
     `forged_sender`: `who` sent in another's name, as the line in `what` says; kept once a minute for each.
     """
 
-    who: str
-    action: Literal[
-        "read",
-        "read_accesses",
-        "look_up_code",
-        "proposals",
-        "form_link",
-        "deliveries",
-        "trace",
-        "dead_letters",
-        "dead_letter",
-        "redrive",
-        "discard",
-        "key",
-        "forged_sender",
+    who: Annotated[str, Field(examples=["ops:first"])]
+    """Who looked, or whose key was changed: role and name, or a source."""
+    action: Annotated[
+        Literal[
+            "read",
+            "read_accesses",
+            "look_up_code",
+            "proposals",
+            "form_link",
+            "deliveries",
+            "trace",
+            "dead_letters",
+            "dead_letter",
+            "redrive",
+            "discard",
+            "key",
+            "forged_sender",
+        ],
+        Field(title="Access"),
     ]
-    what: str
-    ground: str
+    """What was done."""
+    what: Annotated[str, Field(examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"])]
+    """What was looked at."""
+    ground: Annotated[str, Field(examples=["operations"])]
+    """On what ground it was allowed; `none` where it was not."""
     allowed: bool
+    """Whether it was allowed."""
     referral_id: ReferralId | None = None
-    change: Literal["added", "revoked"] | None = None
+    """The referral that it concerns, if one."""
+    change: Annotated[Literal["added", "revoked"], Field(title="KeyChange")] | None = None
+    """What was done to a key."""
 
     @property
     def subject(self) -> str:

@@ -7,7 +7,9 @@ what it refuses they refuse too, but for a null under a name that nobody knows.
 from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import core_schema
 
+from shared.contracts.examples import with_examples
 from shared.contracts.registry import EventClass
 
 Document = dict[str, Any]
@@ -16,19 +18,25 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NULL: Final = {"type": "null"}
 
 
-class _WithoutFieldTitles(GenerateJsonSchema):
-    """Pydantic's generator; “Referral Id” above `referral_id` says nothing."""
+class _Generator(GenerateJsonSchema):
+    """Pydantic's, but for titles: “Referral Id” above `referral_id` says nothing, an enumeration's name does everywhere."""
 
     def field_title_should_be_set(self, schema: object) -> bool:
         return False
 
+    def dict_schema(self, schema: core_schema.DictSchema) -> Document:
+        made = super().dict_schema(schema)
+        if "propertyNames" in made and "title" in (keys := self.generate_inner(schema["keys_schema"])):
+            made["propertyNames"]["title"] = keys["title"]
+        return made
+
 
 def json_schema(event_class: EventClass) -> Document:
     """The JSON Schema, draft 2020-12, of the class's data."""
-    schema = event_class.model.model_json_schema(schema_generator=_WithoutFieldTitles)
+    schema = event_class.model.model_json_schema(schema_generator=_Generator)
     if event_class.public:
         schema = _with_null_for_absent(schema)
-    return {"$schema": DIALECT, "$id": schema_id(event_class.name)} | schema
+    return {"$schema": DIALECT, "$id": schema_id(event_class.name)} | with_examples(schema)
 
 
 def schema_id(name: str) -> str:
@@ -43,7 +51,8 @@ def _with_null_for_absent(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     inside = {
-        name: one if name in {"default", "if", "then"} else _with_null_for_absent(one) for name, one in schema.items()
+        name: one if name in {"default", "examples", "if", "then"} else _with_null_for_absent(one)
+        for name, one in schema.items()
     }
     if isinstance(properties := inside.get("properties"), dict) and "type" in inside:
         needed = inside.get("required", [])
@@ -56,7 +65,7 @@ def _with_null_for_absent(schema: Any) -> Any:
 def _or_null(schema: Document) -> Document:
     if schema.get("anyOf", [None])[-1] == _NULL:
         return schema
-    beside = {name: schema[name] for name in ("default",) if name in schema}
+    beside: Document = {name: schema[name] for name in ("default", "description", "examples") if name in schema}
     return {"anyOf": [{name: one for name, one in schema.items() if name not in beside}, _NULL], **beside}
 
 

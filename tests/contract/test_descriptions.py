@@ -1,0 +1,100 @@
+"""A schema tells its reader all he needs: each property says what it means, in which unit, and shows how it looks."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from shared.contracts.examples import with_examples
+from shared.contracts.registry import CLASSES, EventClass
+from shared.contracts.schemas import json_schema
+
+every_class = pytest.mark.parametrize("event_class", CLASSES.values(), ids=CLASSES)
+
+UNITS = (
+    "how many",
+    "cents",
+    "years",
+    "degrees",
+    " to 10",
+    "count of",
+    "from 1",
+    "step",
+    "days",
+    "place on",
+    "number of",
+)
+
+
+def _properties(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for part in (schema, *schema.get("$defs", {}).values()):
+        for name, one in part["properties"].items():
+            yield f"{part['title']}.{name}", one
+
+
+def _enumerations(node: object) -> Iterator[tuple[str | None, list[str]]]:
+    if isinstance(node, dict):
+        if "enum" in node:
+            yield node.get("title"), node["enum"]
+        for member in node.values():
+            yield from _enumerations(member)
+    elif isinstance(node, list):
+        for member in node:
+            yield from _enumerations(member)
+
+
+def _kinds(schema: dict[str, Any]) -> set[str]:
+    """The types of a property; of a table, those of its values."""
+    branches = [schema, *schema.get("anyOf", ())]
+    members = [
+        branch["additionalProperties"] for branch in branches if isinstance(branch.get("additionalProperties"), dict)
+    ]
+    return {branch["type"] for branch in branches if "type" in branch}.union(*map(_kinds, members))
+
+
+@every_class
+def test_every_property_says_what_it_means_and_has_an_example(event_class: EventClass) -> None:
+    for name, one in _properties(json_schema(event_class)):
+        assert one.get("description", "").endswith("."), f"{name}: a sentence under the field is its description"
+        assert one["examples"], name
+
+
+@every_class
+def test_every_number_says_what_it_counts(event_class: EventClass) -> None:
+    for name, one in _properties(json_schema(event_class)):
+        if _kinds(one) & {"integer", "number"}:
+            said = one["description"].lower()
+            assert any(unit in said for unit in UNITS), f"{name}: {said}"
+
+
+@every_class
+def test_every_time_says_that_it_is_in_utc_or_has_an_offset(event_class: EventClass) -> None:
+    for name, one in _properties(json_schema(event_class)):
+        if any(branch.get("format") == "date-time" for branch in (one, *one.get("anyOf", ()))):
+            assert event_class.public or "UTC" in one["description"], f"{name}: {one['description']}"
+
+
+def test_every_enumeration_has_a_title_of_its_own() -> None:
+    found: dict[str | None, set[tuple[str, ...]]] = {}
+    for event_class in CLASSES.values():
+        for title, values in _enumerations(json_schema(event_class)):
+            found.setdefault(title, set()).add(tuple(values))
+    assert None not in found, f"an enumeration without a title: {found[None]}"
+    assert {title: sets for title, sets in found.items() if len(sets) > 1} == {}
+
+
+@every_class
+def test_the_example_of_a_class_is_one_that_the_platform_takes(event_class: EventClass) -> None:
+    schema = json_schema(event_class)
+    (example,) = schema["examples"]
+    assert Draft202012Validator(schema).is_valid(example)
+    taken = event_class.model.model_validate_json(json.dumps(example))
+    assert taken.model_fields_set == set(event_class.model.model_fields)
+
+
+def test_a_field_without_an_example_is_named_when_its_schema_is_made() -> None:
+    schema = {"title": "Made", "type": "object", "properties": {"code": {"type": "string"}}}
+    with pytest.raises(LookupError, match="Made: code has no example"):
+        with_examples(schema)
