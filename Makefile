@@ -56,7 +56,7 @@ down: ## ends what make up started; all that it keeps stays in its volumes
 	@$(NEEDS_DOCKER)
 	docker compose --profile '*' down
 
-contracts: .venv/installed ## writes the JSON Schemas and AsyncAPI anew after a change of the models
+contracts: .venv/installed ## writes the JSON Schemas, AsyncAPI and OpenAPI anew after a change of the models or the addresses
 	$(BIN)/lahete contracts --out docs/contracts
 
 SBOM ?= sbom.cdx.json

@@ -7,6 +7,7 @@ import typer
 
 from cli import terminal
 from cli.failure import VerbError
+from cli.openapi import document
 from cli.options import Json
 from shared.contracts import documents
 from shared.contracts.asyncapi import asyncapi
@@ -19,13 +20,13 @@ def contracts(
     *,
     json: Json = False,
 ) -> None:
-    """Print the JSON Schema of every class and the AsyncAPI document as one JSON object, or write them to a folder."""
+    """Print the JSON Schema of every class, the AsyncAPI and the OpenAPI document as one JSON object, or write them to a folder."""
     if out is None:
         shown = {name: json_schema(event_class) for name, event_class in CLASSES.items()}
-        terminal.as_json({"asyncapi": asyncapi(), "schemas": shown})
+        terminal.as_json({"asyncapi": asyncapi(), "openapi": document(), "schemas": shown})
         return
     try:
-        written = documents.write(out)
+        written = documents.write(out, document())
     except OSError as error:
         raise VerbError(f"{error.filename or out}: {error.strerror}") from error
     if json:

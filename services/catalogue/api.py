@@ -1,48 +1,73 @@
 """The catalogue's HTTP: what can be enrolled for (public), and what was proposed to a referral (its region's)."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final, get_args
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from services.catalogue.decide import EVERYWHERE, LISTED, brief_of
-from services.catalogue.listing import cursor_of, start_of, walk
+from services.catalogue.listing import AFTER, cursor_of, start_of, walk
 from services.catalogue.matching import primary
 from services.catalogue.model import Activity, Brief, Match
+from services.catalogue.responses import Activities, ActivityShown, Proposals
 from shared.contracts.fields import Format
 from shared.engine.model import Document
-from shared.http.audit import record_look, referral_asked
-from shared.http.intake import post_events
+from shared.http.audit import REFERRAL_ID, record_look, referral_asked
+from shared.http.intake import INTAKE
 from shared.http.keys import role_of, who_asks
+from shared.http.operations import Operation
+from shared.http.parameters import Choice, Number, Parameter
 from shared.http.problems import ProblemError
-from shared.http.query import choice, number, takes
 from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 
 _ACTIVITY = msgspec.json.Decoder(Document[Activity])
 _MATCH = msgspec.json.Decoder(Document[Match])
 
 
-def routes() -> list[BaseRoute]:
-    """The catalogue's routes."""
+_MUNICIPALITY: Final = Choice(
+    "municipality",
+    MUNICIPALITIES,
+    "The code of a municipality: what is held there, and what is open to all of the country.",
+    example="837",
+    pattern="^[0-9]{3}$",
+)
+_THEME: Final = Choice("theme", THEMES, "A theme that it has.")
+_NEED: Final = Choice("need", DIMENSIONS, "A need that it supports.")
+_FORMAT: Final = Choice("format", get_args(get_args(Format)[0]), "How it is attended.")
+_FREE: Final = Choice("free", ("true", "false"), "`true`: only what costs nothing.")
+_LANGUAGE: Final = Parameter("language", "A language that it is held in, as an ISO 639 code.", example="fi")
+_WORDS: Final = Parameter("q", "Words that its text has; a hundred characters are read.", example="kuoro")
+_PAGE: Final = Number("page", 1, 1, 10, "Which page; further on by `after`.")
+_PER_PAGE: Final = Number("per_page", 20, 1, 100, "How many on a page.")
+_LIST: Final = (_MUNICIPALITY, _THEME, _NEED, _LANGUAGE, _FORMAT, _FREE, _WORDS, _PAGE, _PER_PAGE, AFTER)
+_ONE: Final = (
+    Parameter("kind", "The organiser's kind.", example="opisto"),
+    Parameter("organiser", "The organiser's id.", example="tampere"),
+    Parameter("activity_id", "The organiser's own id of the activity.", example="kuoro-2026s"),
+)
+
+
+def operations() -> list[Operation]:
+    """The catalogue's addresses."""
+    one, proposed = "/v1/activities/{kind}/{organiser}/{activity_id}", "/v1/referrals/{referral_id}/proposals"
     return [
-        Route("/v1/events", post_events, methods=["POST"]),
-        Route("/v1/activities", list_activities),
-        Route("/v1/activities/{kind}/{organiser}/{activity_id}", one_activity),
-        Route("/v1/referrals/{referral_id}/proposals", proposals),
+        INTAKE,
+        Operation("GET", "/v1/activities", list_activities, {200: Activities}, takes=_LIST, also=(503,)),
+        Operation("GET", one, one_activity, {200: ActivityShown}, takes=_ONE, also=(404, 503)),
+        Operation("GET", proposed, proposals, {200: Proposals}, ("region", "ops"), (REFERRAL_ID,), hides=True),
     ]
 
 
-@takes("municipality", "theme", "need", "language", "format", "free", "q", "page", "per_page", "after")
 async def list_activities(request: Request) -> Response:
-    """`{activities, page, per_page, next}`: what can be enrolled for, what closes first before the others.
+    """What can be enrolled for, what closes first before the others; public.
 
-    `next` is where `after` goes on, null at the end: no more than 1,000 are looked at for one answer, however few fit.
+    No more than 1,000 activities are looked at for one answer: where few fit, an answer may be short or empty and still have
+    a `next`.
     """
-    municipality = choice(request, "municipality", MUNICIPALITIES)
-    page, per_page = number(request, "page", 1, 1, 10), number(request, "per_page", 20, 1, 100)
+    municipality = _MUNICIPALITY.of(request)
+    page, per_page = _PAGE.of(request), _PER_PAGE.of(request)
     passes = _filter(request)
     start = start_of(request, request.app.state.clock.now().timestamp())
     store = request.app.state.store
@@ -51,17 +76,14 @@ async def list_activities(request: Request) -> Response:
     shown = found[(page - 1) * per_page :]
     whole = await store.load("activities", [brief.key for brief in shown])
     activities = [_public(_activity(whole[brief.key].body), brief) for brief in shown if brief.key in whole]
-    answer = {"activities": activities, "page": page, "per_page": per_page, "next": cursor_of(end)}
+    answer: Activities = {"activities": activities, "page": page, "per_page": per_page, "next": cursor_of(end)}
     return JSONResponse(answer)
 
 
 def _filter(request: Request) -> Callable[[Brief], bool]:
-    theme = choice(request, "theme", THEMES)
-    need = choice(request, "need", DIMENSIONS)
-    format_ = choice(request, "format", Format.__args__)  # type: ignore[attr-defined]
-    free = choice(request, "free", ("true", "false"))
-    language = request.query_params.get("language")
-    words = request.query_params.get("q", "").lower()[:100].split()
+    theme, need, format_, free = (one.of(request) for one in (_THEME, _NEED, _FORMAT, _FREE))
+    language = _LANGUAGE.given(request)
+    words = (_WORDS.given(request) or "").lower()[:100].split()
     now = request.app.state.clock.now().timestamp()
     needed = DIMENSIONS.index(need) if need else None
 
@@ -80,7 +102,10 @@ def _filter(request: Request) -> Callable[[Brief], bool]:
 
 
 async def one_activity(request: Request) -> Response:
-    """One activity; 404 where it is not, or not public."""
+    """One activity; public.
+
+    404 where it was not published.
+    """
     path = request.path_params
     key = f"/{path['kind']}/{path['organiser']} {path['activity_id']}"
     rows = await request.app.state.store.load("activities", [key])
@@ -98,7 +123,7 @@ def _activity(body: bytes) -> Activity:
     return state
 
 
-def _public(state: Activity, brief: Brief) -> Mapping[str, Any]:
+def _public(state: Activity, brief: Brief) -> dict[str, Any]:
     """What anybody may see: no counts, only whether there is room."""
     data = {name: value for name, value in state.published.items() if name not in {"capacity", "waiting_list"}}
     availability = "places" if brief.places_left > 0 else "waiting_list" if brief.waiting_left > 0 else "full"
@@ -111,7 +136,7 @@ def _public(state: Activity, brief: Brief) -> Mapping[str, Any]:
 
 
 async def proposals(request: Request) -> Response:
-    """What was proposed last; for the referral's region."""
+    """What was proposed last; for the referral's region and ops."""
     who = who_asks(request)
     referral_id = referral_asked(request)
     rows = await request.app.state.store.load("matches", [referral_id])
@@ -121,7 +146,8 @@ async def proposals(request: Request) -> Response:
     ground = "operations" if role_of(who) == "ops" else "own referral"
     await record_look(request, who, "proposals", referral_id, ground, known=region is not None, allowed=allowed)
     assert state is not None
-    return JSONResponse({"referral_id": referral_id, "status": state.status, "proposals": list(state.proposals)})
+    answer: Proposals = {"referral_id": referral_id, "status": state.status, "proposals": list(state.proposals)}
+    return JSONResponse(answer)
 
 
 def _region(state: Match) -> str | None:

@@ -7,4 +7,4 @@ from shared.process.run import App
 
 def build_app(settings: CatalogueSettings) -> App:
     """The catalogue, ready to run."""
-    return App(settings, handlers.table(settings.rematch), api.routes())
+    return App(settings, handlers.table(settings.rematch), api.operations())

@@ -3,7 +3,6 @@
 What an answer costs is a matter of what stands in it and is bounded where little fits, however many activities there are.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -11,15 +10,20 @@ import msgspec
 from starlette.requests import Request
 
 from services.catalogue.model import Brief
-from shared.contracts.errors import Problem
-from shared.http.problems import ProblemError
+from shared.http.parameters import Pattern
 from shared.store import Store
 
 Place = tuple[float, str]
 """Where in the list: when enrolment closes, and which activity."""
 MAX_LOOKED_AT: Final = 1_000
 _STEP: Final = 100
-_CURSOR: Final = re.compile(r"([0-9]{1,12}\.[0-9]{1,6})~(.{0,200})")
+AFTER: Final = Pattern(
+    "after",
+    r"([0-9]{1,12}\.[0-9]{1,6})~(.{0,200})",
+    "what `next` was",
+    "Where to go on: the `next` of the answer before.",
+    example="1788249600.0~/opisto/tampere kuoro-2026s",
+)
 
 _BRIEF = msgspec.json.Decoder(Brief)
 
@@ -61,10 +65,5 @@ def cursor_of(place: Place | None) -> str | None:
 
 def start_of(request: Request, now: float) -> Place:
     """Where the list begins: behind `?after`, and with what can still be enrolled for. Raises 422."""
-    value = request.query_params.get("after")
-    if value is None:
-        return now, ""
-    known = _CURSOR.fullmatch(value)
-    if known is None:
-        raise ProblemError(422, f"after is {value[:60]!r}; it is what `next` was", [Problem("/after", "is no cursor")])
-    return max((float(known[1]), known[2]), (now, ""))
+    known = AFTER.of(request)
+    return max((float(known[1]), known[2]), (now, "")) if known else (now, "")

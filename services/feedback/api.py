@@ -1,58 +1,66 @@
 """The feedback service's HTTP: intake, links to the form, the form itself, and the reports."""
 
-import re
 import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final
 from uuid import uuid4
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
-from services.feedback import reports
+from services.feedback import form, reports
 from services.feedback.decide import OWN
-from services.feedback.form import hash_of, link_becomes, show_form, take_form
+from services.feedback.form import hash_of, link_becomes
 from services.feedback.model import Feedback, Figures, Phase, has_the_place
 from services.feedback.reports import Filters
+from services.feedback.responses import FormLink, LinkAsked, LoopReport, OutcomesReport
 from shared.clock import real_now
 from shared.contracts.envelope import Event, written
 from shared.contracts.errors import Problem
 from shared.contracts.from_services import FormLinkIssued
 from shared.engine.model import Document
 from shared.http import intake
-from shared.http.audit import record_look, referral_asked
+from shared.http.audit import REFERRAL_ID, record_look, referral_asked
 from shared.http.body import read_body
 from shared.http.keys import must_be, role_of
+from shared.http.operations import Operation, in_json
+from shared.http.parameters import Choice, Pattern
 from shared.http.problem_types import NO_CONSENT
 from shared.http.problems import ProblemError
-from shared.http.query import choice, takes
 from shared.reference import MUNICIPALITIES, REGIONS
 from shared.store import Row, Store
 from shared.store.interface import What
 
 _DOCUMENT = msgspec.json.Decoder(Document[Feedback])
 _FIGURES = msgspec.json.Decoder(Figures)
-_QUARTER = re.compile(r"[0-9]{4}-Q[1-4]")
 _MAX_REQUEST: Final = 4 * 1024
 _PAGE: Final = 500
 
 
-class _LinkRequest(msgspec.Struct):
-    phase: Literal["before", "after"]
+_REGION: Final = Choice(
+    "region", [code for code, region in REGIONS.items() if region.may_refer], "A region's code; a region sees its own."
+)
+_MUNICIPALITY: Final = Choice(
+    "municipality", MUNICIPALITIES, "A municipality's code.", example="837", pattern="^[0-9]{3}$"
+)
+_QUARTER: Final = ("[0-9]{4}-Q[1-4]", "a quarter such as 2026-Q1")
+_FROM: Final = Pattern("from", *_QUARTER, "The first quarter.", example="2026-Q1")
+_TO: Final = Pattern("to", *_QUARTER, "The last quarter.", example="2026-Q4")
+_FILTERS: Final = (_REGION, _MUNICIPALITY, _FROM, _TO)
 
 
-def routes() -> list[BaseRoute]:
-    """The feedback service's routes."""
+def operations() -> list[Operation]:
+    """The feedback service's addresses."""
+    links, asked = "/v1/referrals/{referral_id}/form-links", in_json(LinkAsked, _MAX_REQUEST, "For which answers.")
+    partners, readers = ("region", "opisto"), ("ops", "reader", "region")
     return [
-        Route("/v1/events", intake.post_events, methods=["POST"]),
-        Route("/v1/referrals/{referral_id}/form-links", issue_form_link, methods=["POST"]),
-        Route("/f/{token}", show_form),
-        Route("/f/{token}", take_form, methods=["POST"]),
-        Route("/v1/reports/outcomes", report_outcomes),
-        Route("/v1/reports/loop", report_loop),
+        intake.INTAKE,
+        Operation("POST", links, issue_form_link, {201: FormLink}, partners, (REFERRAL_ID,), asked, also=(404,)),
+        *form.OPERATIONS,
+        Operation("GET", "/v1/reports/outcomes", report_outcomes, {200: OutcomesReport}, readers, _FILTERS),
+        Operation("GET", "/v1/reports/loop", report_loop, {200: LoopReport}, readers, _FILTERS),
     ]
 
 
@@ -60,10 +68,10 @@ def routes() -> list[BaseRoute]:
 
 
 async def issue_form_link(request: Request) -> Response:
-    """201 `{url, phase, expires}`: a link to the form, for the referral's region or the opisto with the place.
+    """Makes a link to the participant's form; for the referral's region, or the opisto with the place.
 
-    The token stands in this answer and nowhere else. 404 to others, and where the referral is not known here; 422 where
-    the consent does not cover feedback or was withdrawn.
+    The token stands in this answer and nowhere else. 404 to others, and where the referral is not known here; 422 of the
+    type `no-consent` where the consent does not cover feedback or was withdrawn.
     """
     who = must_be(request, "region", "opisto")
     phase = await _phase(request)
@@ -81,12 +89,12 @@ async def issue_form_link(request: Request) -> Response:
     # Who opens the link at once shall find it.
     await link_becomes(request.app.state.store, data.token_hash, lambda opened: opened is not None)
     url = request.app.state.settings.form_url(token)
-    return JSONResponse({"url": url, "phase": phase, "expires": written(expires)}, 201)
+    return JSONResponse(FormLink(url=url, phase=phase, expires=written(expires)), 201)
 
 
 async def _phase(request: Request) -> Phase:
     try:
-        return msgspec.json.decode(await read_body(request, _MAX_REQUEST), type=_LinkRequest).phase
+        return msgspec.json.decode(await read_body(request, _MAX_REQUEST), type=LinkAsked).phase
     except msgspec.ValidationError as error:
         raise ProblemError(
             422, 'send {"phase": "before"} or {"phase": "after"}', [Problem("/phase", str(error))]
@@ -120,9 +128,8 @@ def _region(state: Feedback) -> str | None:
 # --- reports
 
 
-@takes("region", "municipality", "from", "to")
 async def report_loop(request: Request) -> Response:
-    """What became of the referrals; `reports.loop` says what each count counts."""
+    """What became of the referrals; for ops, readers, and a region of its own."""
     filters = _filters(request)
     states = []
     async for row in _rows(request.app.state.store, "quarter", filters, what="body"):
@@ -132,9 +139,8 @@ async def report_loop(request: Request) -> Response:
     return JSONResponse({**_shown(filters), **reports.loop(states, filters)})
 
 
-@takes("region", "municipality", "from", "to")
 async def report_outcomes(request: Request) -> Response:
-    """What changed for those who answered; `reports.outcomes` says what is shown of whom."""
+    """What changed for those who answered; for ops, readers, and a region of its own. Shown are five people or more."""
     filters = _filters(request)
     everything = Filters()
     figures = [
@@ -165,25 +171,17 @@ async def _rows(store: Store, field: str, filters: Filters, *, what: What) -> As
 def _filters(request: Request) -> Filters:
     """What is asked for. A region sees its own. Raises 401, 403, 422."""
     who = must_be(request, "ops", "reader", "region")
-    code = choice(request, "region", [code for code, region in REGIONS.items() if region.may_refer])
+    code = _REGION.of(request)
     region = f"/region/{code}" if code else None
     if role_of(who) == "region":
         if region not in {None, who}:
             raise ProblemError(403, f"{who} may not read the figures of {region}; leave the filter out to read its own")
         region = who
-    municipality = choice(request, "municipality", MUNICIPALITIES)
-    first, last = _quarter(request, "from"), _quarter(request, "to")
+    municipality = _MUNICIPALITY.of(request)
+    first, last = (quarter and quarter[0] for quarter in (_FROM.of(request), _TO.of(request)))
     if first and last and first > last:
         raise ProblemError(422, f"from, {first}, is after to, {last}", [Problem("/from", "is after to")])
     return Filters(region, municipality, first, last)
-
-
-def _quarter(request: Request, name: str) -> str | None:
-    value = request.query_params.get(name)
-    if value is not None and not _QUARTER.fullmatch(value):
-        problem = Problem(f"/{name}", "is no quarter")
-        raise ProblemError(422, f"{name} is {value[:60]!r}; it is a quarter such as 2026-Q1", [problem])
-    return value
 
 
 def _shown(filters: Filters) -> dict[str, object]:

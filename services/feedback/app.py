@@ -7,4 +7,4 @@ from shared.process.run import App
 
 def build_app(settings: FeedbackSettings) -> App:
     """The feedback service, ready to run."""
-    return App(settings, handlers.table(), api.routes())
+    return App(settings, handlers.table(), api.operations())

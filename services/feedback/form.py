@@ -30,10 +30,11 @@ from shared.contracts.from_outside import INSTRUMENTS, About, FeedbackSubmitted
 from shared.engine.model import Document
 from shared.http import intake
 from shared.http.body import read_body
+from shared.http.language import LANGUAGE, negotiated
 from shared.http.language import LANGUAGES as NAMES
-from shared.http.language import negotiated
+from shared.http.operations import Content, Operation, page
+from shared.http.parameters import Parameter
 from shared.http.problems import ProblemError
-from shared.http.query import takes
 from shared.store import Store, StoreUnavailable
 
 MAX_FORM_BYTES: Final = 16 * 1024
@@ -93,18 +94,22 @@ class Entered:
 # --- the two routes
 
 
-@takes("lang")
 async def show_form(request: Request) -> Response:
-    """GET /f/{token}: the form. 404 where no such link is known or its opisto lost the place, 410 where it has expired or was used."""
+    """Shows the participant's form; who has the link needs no key. It uses nothing up.
+
+    404 where no such link is known or its opisto lost the place, 410 where it has expired or was used.
+    """
     opened = await _opened(request)
     if isinstance(opened, Refusal):
         return _refusal_page(request, opened)
     return _form_page(request, opened, Entered())
 
 
-@takes("lang")
 async def take_form(request: Request) -> Response:
-    """POST /f/{token}: 200 once Kafka has acknowledged; 422 with what was entered and what is wrong; 503."""
+    """Takes the participant's answers; that uses the link up. 200 says that Kafka has acknowledged.
+
+    422 is the form with what was entered and what is wrong.
+    """
     opened = await _opened(request)
     if isinstance(opened, Refusal):
         return _refusal_page(request, opened)
@@ -125,6 +130,39 @@ async def take_form(request: Request) -> Response:
         request.app.state.store, opened.link.token_hash, lambda now: now is None or is_used(now.state, now.link)
     )
     return _message_page("thanks", 200, [language_of(request)])
+
+
+_TOKEN: Final = Parameter("token", "The secret of the link.")
+_PAGES_OF_NONE: Final = {404: page("No such link is known."), 410: page("The link has expired or was used.")}
+OPERATIONS: Final = (
+    Operation(
+        "GET",
+        "/f/{token}",
+        show_form,
+        {200: page("The form."), **_PAGES_OF_NONE},
+        takes=(_TOKEN, LANGUAGE),
+        also=(503,),
+    ),
+    Operation(
+        "POST",
+        "/f/{token}",
+        take_form,
+        {
+            200: page("The answers were taken."),
+            **_PAGES_OF_NONE,
+            **dict.fromkeys((400, 413, 415), page("What was sent is no form's.")),
+            422: page("The form, with what was entered and what is wrong."),
+            503: page("The form, with what was entered: it cannot be taken now."),
+        },
+        takes=(_TOKEN, LANGUAGE),
+        body=Content(
+            {_FORM_TYPE: {"type": "object", "additionalProperties": {"type": "string"}}},
+            "The form's fields: `<instrument>-<item>` to a number, empty where it is declined; `respondent`.",
+            MAX_FORM_BYTES,
+        ),
+        also=(503,),
+    ),
+)
 
 
 # --- the link

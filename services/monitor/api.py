@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from services.monitor import dead_letters_api, page, traces
 from services.monitor.fates import fates, letters_of
 from services.monitor.model import Traced
+from services.monitor.responses import EventNow, EventsAsked, EventsNow, Lags, Named
 from shared.clock import real_now
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, decode, written
 from shared.contracts.errors import EventError, Problem
@@ -21,11 +21,13 @@ from shared.contracts.identity import derived_id
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Document
 from shared.http.body import read_json
-from shared.http.intake import must_be_open, write
+from shared.http.intake import accepted, must_be_open, write
 from shared.http.keys import must_be, role_of, who_asks
+from shared.http.operations import Operation, in_json
 from shared.http.outcomes import MAX_ASKED, MAX_QUESTION
+from shared.http.parameters import Parameter
 from shared.http.problems import ProblemError, problem_of
-from shared.http.query import takes
+from shared.http.shapes import Accepted
 from shared.kafka.lag import lags
 from shared.store import Store
 
@@ -34,68 +36,70 @@ _REGISTERED: Final = CLASSES["PartnerRegistered"].type
 _TRACED = msgspec.json.Decoder(Document[Traced])
 
 
-def routes() -> list[BaseRoute]:
-    """The monitor's routes."""
+_EVENT: Final = Parameter("event_id", "The event's id.", example="a1b2")
+_SOURCE: Final = Parameter("source", "Whose event it is; a sender's own without.", example="/region/06")
+_KIND: Final = Parameter("kind", "`region` or `opisto`.", example="region")
+_ID: Final = Parameter("id", "A region's code or an opisto's id.", example="06")
+
+
+def operations() -> list[Operation]:
+    """The monitor's addresses."""
+    readers, everybody = ("ops", "reader"), ("region", "opisto", "ops", "reader", "service")
+    partner, named = "/v1/partners/{kind}/{id}", in_json(EventsAsked, MAX_QUESTION, f"Up to {MAX_ASKED} events.")
+    himself = in_json({"$ref": "#/components/schemas/PartnerSaid"}, MAX_EVENT_BYTES, "What the partner says of itself.")
+    own = ("region", "opisto", "ops")
     return [
-        Route("/", page.start),
-        *traces.routes(),
-        Route("/v1/events/outcomes", post_outcomes, methods=["POST"]),
-        Route("/v1/events/{event_id}", one_event),
-        Route("/v1/lag", lag),
-        Route("/v1/partners/{kind}/{id}", put_partner, methods=["PUT"]),
-        *dead_letters_api.routes(),
+        page.OPERATION,
+        traces.OPERATION,
+        Operation("POST", "/v1/events/outcomes", many_events, {200: EventsNow}, readers, body=named),
+        Operation(
+            "GET", "/v1/events/{event_id}", one_event, {200: EventNow}, everybody, (_EVENT, _SOURCE), also=(404,)
+        ),
+        Operation("GET", "/v1/lag", lag, {200: Lags}, readers),
+        Operation("PUT", partner, put_partner, {202: Accepted}, own, (_KIND, _ID), himself, also=(404,)),
+        *dead_letters_api.operations(),
     ]
 
 
 # --- what became of events
 
 
-class _Named(msgspec.Struct):
-    source: str
-    id: str
-
-
-class _Question(msgspec.Struct):
-    events: list[_Named]
-
-
-@takes("source")
 async def one_event(request: Request) -> Response:
-    """`{source, id, type, state, repeated, recorded_at}`; its own sender, ops and reader."""
+    """What became of one event; for its own sender, ops and readers."""
     who, id_ = who_asks(request), request.path_params["event_id"]
-    source = request.query_params.get("source", "")
+    source = _SOURCE.given(request) or ""
     if role_of(who) in {"region", "opisto"}:
         named = await _own(request.app.state.store, who, source, id_)
     elif source:
-        named = _Named(source, id_)
+        named = Named(source, id_)
     else:
         raise ProblemError(422, "name the sender: ?source=/region/06")
     (answer,) = await _became(request, [named])
     return JSONResponse(answer)
 
 
-async def _own(store: Store, who: str, source: str, id_: str) -> _Named:
+async def _own(store: Store, who: str, source: str, id_: str) -> Named:
     """A sender's own event, or what the monitor wrote at its word: of that it was told the monitor's source. Raises 403, 404."""
     if source not in {"", who, OWN}:
         raise ProblemError(403, f"{who} may ask after its own events, not those of {source[:80]}")
-    registered = (await _seen(store, [_Named(OWN, id_)])).get((OWN, id_))
+    registered = (await _seen(store, [Named(OWN, id_)])).get((OWN, id_))
     if registered and (registered.type, registered.subject) == (_REGISTERED, who):
-        return _Named(OWN, id_)
+        return Named(OWN, id_)
     if source == OWN:
         raise ProblemError(404, f"{who} is known here to have said nothing of itself under the id {id_[:64]!r}")
-    return _Named(who, id_)
+    return Named(who, id_)
 
 
-async def post_outcomes(request: Request) -> Response:
-    """The same for up to 500 `{"events": [{"source", "id"}]}` at once; ops and reader."""
+async def many_events(request: Request) -> Response:
+    """What became of up to 500 events; for ops and readers."""
     must_be(request, "ops", "reader")
-    asked = (await read_json(request, MAX_QUESTION, _Question)).events
+    asked = (await read_json(request, MAX_QUESTION, EventsAsked)).events
     if len(asked) > MAX_ASKED:
         raise ProblemError(413, f"{len(asked)} events; ask after at most {MAX_ASKED} at once")
-    return JSONResponse({"events": await _became(request, asked)})
+    return JSONResponse(EventsNow(events=await _became(request, asked)))
 
 
-async def _became(request: Request, asked: list[_Named]) -> list[dict[str, Any]]:
+async def _became(request: Request, asked: list[Named]) -> list[EventNow]:
     state = request.app.state
     seen = await _seen(state.store, asked)
     events = list(seen.values())
@@ -103,15 +107,15 @@ async def _became(request: Request, asked: list[_Named]) -> list[dict[str, Any]]
     return [_answer(one, seen.get((one.source, one.id)), became.get((one.source, one.id))) for one in asked]
 
 
-async def _seen(store: Store, asked: Iterable[_Named]) -> dict[tuple[str, str], Traced]:
+async def _seen(store: Store, asked: Iterable[Named]) -> dict[tuple[str, str], Traced]:
     rows = await store.load("events", [f"{one.source} {one.id}" for one in asked])
     states = [state for row in rows.values() if (state := _TRACED.decode(row.body).state)]
     return {(one.source, one.id): one for one in states}
 
 
-def _answer(asked: _Named, traced: Traced | None, became: str | None) -> dict[str, Any]:
+def _answer(asked: Named, traced: Traced | None, became: str | None) -> EventNow:
     if traced is None:
-        return {"source": asked.source, "id": asked.id, **_UNKNOWN}
+        return {**_UNKNOWN, "source": asked.source, "id": asked.id}
     return {
         "source": asked.source,
         "id": asked.id,
@@ -122,21 +126,28 @@ def _answer(asked: _Named, traced: Traced | None, became: str | None) -> dict[st
     }
 
 
-_UNKNOWN: Final = {"type": None, "state": "unknown", "repeated": 0, "recorded_at": None}
+_UNKNOWN: Final[EventNow] = {
+    "source": "",
+    "id": "",
+    "type": None,
+    "state": "unknown",
+    "repeated": 0,
+    "recorded_at": None,
+}
 
 
 # --- lag and partners
 
 
 async def lag(request: Request) -> Response:
-    """`{groups: [{service, topic, partition, lag, seconds}]}`; ops and reader."""
+    """How far each service is behind, in events and seconds; for ops and readers."""
     must_be(request, "ops", "reader")
     found = await lags(request.app.state.cluster)
     return JSONResponse({"groups": [asdict(one) for one in found]})
 
 
 async def put_partner(request: Request) -> Response:
-    """202 once the partner's word about itself stands on the log; own key or ops."""
+    """Says who a partner is: its name, which classes it wants to be told, in which language; its own key, or ops."""
     who = who_asks(request)
     partner = f"/{request.path_params['kind']}/{request.path_params['id']}"
     if who != partner and role_of(who) != "ops":
@@ -145,7 +156,7 @@ async def put_partner(request: Request) -> Response:
     must_be_open(request)
     event = await _partner_event(request, partner)
     await write(request.app.state.publisher, [event])
-    return JSONResponse({"accepted": [{"id": event.id, "source": event.source}]}, 202)
+    return accepted([event])
 
 
 _PARTNER: Final = TypeAdapter(Sender)

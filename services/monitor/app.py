@@ -13,6 +13,6 @@ def build_app(settings: MonitorSettings) -> App:
     return App(
         settings,
         handlers.table(),
-        api.routes(),
+        api.operations(),
         state={"owners": owners, "listed_lately": ListedLately()},
     )

@@ -3,13 +3,13 @@
 import base64
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
+from services.monitor import responses
 from services.monitor.looks import ListedLately
 from services.monitor.model import Dead, can_be_redriven
 from shared.contracts.envelope import Event, written
@@ -20,36 +20,49 @@ from shared.engine.model import Document
 from shared.http.audit import deny_look, record_access
 from shared.http.intake import must_be_open, write
 from shared.http.keys import role_of, who_asks
+from shared.http.operations import Operation
+from shared.http.parameters import Number, Parameter
 from shared.http.problem_types import NOT_REDRIVABLE, NOTHING_KEPT, SETTLED, UNDER_WAY
 from shared.http.problems import ProblemError
-from shared.http.query import number, takes
 
 _DOCUMENT = msgspec.json.Decoder(Document[Dead])
-_FILTERS = ("reason", "sender", "type")
+_FILTERS: Final = (
+    Parameter("reason", "Why they could not be taken.", example="invalid"),
+    Parameter("sender", "Whose they are.", example="/region/06"),
+    Parameter("type", "Of which class.", example="fi.kulttuurilahete.ReferralIssued.v1"),
+)
+_LIMIT: Final = Number("limit", 100, 1, 500, "How many at most.")
+_AFTER: Final = Number("after", 0, 0, 10_000_000, "Where to go on: the `next` of the answer before.")
+_EARLIEST: Final = "2026-09-01T08:00:00+03:00"
+_FROM: Final = Parameter("from", "From when on, RFC 3339 with an offset.", example=_EARLIEST, format="date-time")
+_TO: Final = Parameter("to", "Until when, RFC 3339 with an offset.", example=_EARLIEST, format="date-time")
+_DL_ID: Final = Parameter("dl_id", "The dead letter's id.")
 
 
-def routes() -> list[BaseRoute]:
-    """The dead letters' routes."""
+def operations() -> list[Operation]:
+    """The dead letters' addresses: ops alone."""
+    letters, taken = "/v1/dead-letters", (_LIMIT, _AFTER, _FROM, _TO, *_FILTERS)
+    letter, ops, which = f"{letters}/{{dl_id}}", ("ops",), (_DL_ID,)
+    redriven, discarded = {202: responses.Redriven}, {202: responses.Discarded}
     return [
-        Route("/v1/dead-letters", listed),
-        Route("/v1/dead-letters/{dl_id}", one),
-        Route("/v1/dead-letters/{dl_id}/redrive", redrive, methods=["POST"]),
-        Route("/v1/dead-letters/{dl_id}/discard", discard, methods=["POST"]),
+        Operation("GET", letters, list_dead_letters, {200: responses.DeadLetters}, ops, taken),
+        Operation("GET", letter, one_dead_letter, {200: responses.DeadLetterWhole}, ops, which, also=(404,)),
+        Operation("POST", f"{letter}/redrive", redrive, redriven, ops, which, also=(404, 409)),
+        Operation("POST", f"{letter}/discard", discard, discarded, ops, which, also=(404, 409)),
     ]
 
 
-@takes("limit", "after", "from", "to", *_FILTERS)
-async def listed(request: Request) -> Response:
-    """`{dead_letters, next}`, the newest first; `next` is null at the end. Whose referrals it shows is kept."""
+async def list_dead_letters(request: Request) -> Response:
+    """Dead letters, the newest first; ops alone. Whose referrals it shows is kept."""
     if role_of(who := who_asks(request)) != "ops":
         await deny_look(request, who, "dead_letters", "dead-letters", "ops")
-    limit, offset = number(request, "limit", 100, 1, 500), number(request, "after", 0, 0, 10_000_000)
-    equal = {name: value for name in _FILTERS if (value := request.query_params.get(name))}
+    limit, offset = _LIMIT.of(request), _AFTER.of(request)
+    equal = {one.name: value for one in _FILTERS if (value := one.given(request))}
     rows = await request.app.state.store.find(
         "dead_letters",
         equal=equal,
-        at_least=_bound(request, "from"),
-        at_most=_bound(request, "to"),
+        at_least=_bound(request, _FROM),
+        at_most=_bound(request, _TO),
         order="at",
         descending=True,
         limit=limit + 1,
@@ -86,25 +99,25 @@ async def _ops(request: Request, action: str) -> str:
     return who
 
 
-def _bound(request: Request, name: str) -> tuple[str, float] | None:
-    value = request.query_params.get(name)
+def _bound(request: Request, parameter: Parameter) -> tuple[str, float] | None:
+    value = parameter.given(request)
     if value is None:
         return None
     try:
         time = datetime.fromisoformat(value.replace(" ", "+"))
     except ValueError as error:
-        raise ProblemError(422, f"{name} is {value[:60]!r}; it is a time such as 2026-09-01T08:00:00+03:00") from error
+        raise parameter.refused(value, f"it is a time such as {_EARLIEST}") from error
     if time.tzinfo is None:
-        raise ProblemError(422, f"{name} is {value[:60]!r}; it needs an offset, such as +03:00")
+        raise parameter.refused(value, "it needs an offset, such as +03:00")
     return ("at", time.timestamp())
 
 
-async def one(request: Request) -> Response:
-    """The entry with the original's key, headers and bytes (text where it is text, else base64)."""
+async def one_dead_letter(request: Request) -> Response:
+    """One dead letter with the record as it came; ops alone."""
     who = await _ops(request, "dead_letter")
     letter = await _letter(request)
     await _keep_look(request, who, "dead_letter", letter)
-    original = {
+    original: responses.Original = {
         "key": _text(letter.key),
         "value": _text(letter.value),
         "headers": [[name, _text(value)] for name, value in letter.headers],
@@ -113,7 +126,7 @@ async def one(request: Request) -> Response:
 
 
 async def redrive(request: Request) -> Response:
-    """202 `{dl_id, attempt}`; 409 while one is under way, or where nothing is open."""
+    """Sends a dead letter again; ops alone. 409 says by its type why it cannot be."""
     who = await _ops(request, "redrive")
     must_be_open(request)
     letter = await _letter(request)
@@ -125,11 +138,11 @@ async def redrive(request: Request) -> Response:
     # The id is derived, so two people who ask at once ask the same thing.
     data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who, place=_place(letter))
     await _append(request, data, derived_id("redrive", letter.dl_id, letter.attempts))
-    return JSONResponse({"dl_id": letter.dl_id, "attempt": letter.attempts}, 202)
+    return JSONResponse(responses.Redriven(dl_id=letter.dl_id, attempt=letter.attempts), 202)
 
 
 async def discard(request: Request) -> Response:
-    """202 `{dl_id, state}`; 409 where nothing is open."""
+    """Lays a dead letter aside for good; ops alone. 409 says by its type why it cannot be."""
     who = await _ops(request, "discard")
     must_be_open(request)
     letter = await _letter(request)
@@ -137,7 +150,7 @@ async def discard(request: Request) -> Response:
     await _keep_look(request, who, "discard", letter)
     data = DiscardRequested(dl_id=letter.dl_id, by=who, place=_place(letter))
     await _append(request, data, derived_id("discard", letter.dl_id, letter.attempts))
-    return JSONResponse({"dl_id": letter.dl_id, "state": "discarded"}, 202)
+    return JSONResponse(responses.Discarded(dl_id=letter.dl_id, state="discarded"), 202)
 
 
 def _place(letter: Dead) -> str:
@@ -174,7 +187,7 @@ async def _known(request: Request) -> Dead | None:
     return _DOCUMENT.decode(rows[dl_id].body).state if dl_id in rows else None
 
 
-def _text(content: bytes | None) -> Any:
+def _text(content: bytes | None) -> str | responses.Base64 | None:
     if content is None:
         return None
     try:
@@ -183,7 +196,7 @@ def _text(content: bytes | None) -> Any:
         return {"base64": base64.b64encode(content).decode()}
 
 
-def shown(letter: Dead) -> dict[str, Any]:
+def shown(letter: Dead) -> responses.DeadLetterShown:
     """docs/contracts.md, “Answers”."""
     return {
         "dl_id": letter.dl_id,

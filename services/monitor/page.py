@@ -1,13 +1,14 @@
 """The start page: what runs here, and where to look. Plain HTML, three languages, no script, nothing from elsewhere."""
 
 from importlib.resources import files
+from typing import Final
 
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from shared.http.language import LANGUAGES, negotiated
-from shared.http.query import takes
+from shared.http.language import LANGUAGE, LANGUAGES, negotiated
+from shared.http.operations import Operation, page
 
 _TEMPLATE = Environment(autoescape=True).from_string(
     files("services.monitor").joinpath("templates/start.html").read_text(encoding="utf-8")
@@ -98,9 +99,8 @@ OPEN_LINKS = (
 )
 
 
-@takes("lang")
-async def start(request: Request) -> Response:
-    """The page, in the language asked for by ?lang or by the browser."""
+async def start_page(request: Request) -> Response:
+    """The start page: what runs here, and where to look; public."""
     language = negotiated(request)
     html = _TEMPLATE.render(
         language=language, languages=LANGUAGES, text=TEXTS[language], links=LINKS, open_links=OPEN_LINKS
@@ -110,3 +110,6 @@ async def start(request: Request) -> Response:
     )
     headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
     return HTMLResponse(html, headers=headers)
+
+
+OPERATION: Final = Operation("GET", "/", start_page, {200: page("The start page.")}, takes=(LANGUAGE,))

@@ -5,14 +5,13 @@ Asked by whatever a person holds: the referral's id or its code, an event's id, 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import Final, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
-from services.monitor import dead_letters_api
+from services.monitor import dead_letters_api, responses
 from services.monitor.decide import REFERRAL_ERASED
 from services.monitor.fates import Named, fates, letters_of
 from services.monitor.model import Dead, Traced
@@ -23,6 +22,8 @@ from shared.contracts.referral_code import digest_of, read_code
 from shared.engine.model import Document
 from shared.http.audit import deny_look, record_access
 from shared.http.keys import role_of, who_asks
+from shared.http.operations import Operation
+from shared.http.parameters import Parameter
 from shared.http.problems import ProblemError
 from shared.store import Row, Store
 
@@ -47,13 +48,11 @@ class Found(NamedTuple):
     letters: list[Dead]
 
 
-def routes() -> list[BaseRoute]:
-    """The trace's route."""
-    return [Route("/v1/traces/{asked}", trace)]
-
-
 async def trace(request: Request) -> Response:
-    """Every event of a referral in causal order, its dead letters as they stand now, its deliveries; ops and reader."""
+    """Every event of a referral, causes first, its dead letters as they stand now, its deliveries; for ops and readers.
+
+    Of an id that concerns no referral, or several, those events alone.
+    """
     who = who_asks(request)
     if role_of(who) not in _SEE_TRACES:
         await _deny(request, who)
@@ -62,6 +61,16 @@ async def trace(request: Request) -> Response:
     await record_access(request, who, "trace", what, "operations", allowed=True, about=_concerned(found))
     became = await fates(request.app.state.store, request.app.state.owners, found.events, found.letters)
     return JSONResponse(_answer(found, became))
+
+
+_ASKED: Final = Parameter(
+    "asked",
+    "A referral's id or code, an event's id, or a dead letter's.",
+    example="7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11",
+)
+OPERATION: Final = Operation(
+    "GET", "/v1/traces/{asked}", trace, {200: responses.Trace}, _SEE_TRACES, (_ASKED,), also=(404,)
+)
 
 
 async def _deny(request: Request, who: str) -> NoReturn:
@@ -183,7 +192,7 @@ def _decoded_letters(rows: Iterable[Row]) -> list[Dead]:
 # --- how it is shown
 
 
-def _answer(found: Found, became: Mapping[Named, str | None]) -> dict[str, Any]:
+def _answer(found: Found, became: Mapping[Named, str | None]) -> responses.Trace:
     ordered = in_causal_order(found.events)
     return {
         "referral_id": found.referral_id,
@@ -225,7 +234,7 @@ def _is_delivery(one: Traced) -> bool:
     )
 
 
-def _shown(one: Traced, outcome: str | None) -> dict[str, Any]:
+def _shown(one: Traced, outcome: str | None) -> responses.Traced:
     return {
         "source": one.source,
         "id": one.id,
@@ -240,7 +249,7 @@ def _shown(one: Traced, outcome: str | None) -> dict[str, Any]:
     }
 
 
-def _delivery(one: Traced) -> dict[str, Any]:
+def _delivery(one: Traced) -> responses.DeliveryTraced:
     return {
         "type": one.type,
         "id": one.id,

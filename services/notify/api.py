@@ -1,51 +1,59 @@
 """Notify's HTTP: each partner's feed, readable again from any cursor, and what was delivered to whom."""
 
-import re
-from typing import Any
+from typing import Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from services.notify.decide import FEED
 from services.notify.model import Recipient, Told
+from services.notify.responses import Deliveries, Delivery, Feed
 from shared.contracts.errors import Problem
 from shared.contracts.fields import read_referral_id
 from shared.engine.model import Document
-from shared.http.audit import NO_GROUND, record_access
+from shared.http.audit import NO_GROUND, REFERRAL_ID, record_access
 from shared.http.keys import must_be, role_of
+from shared.http.operations import Operation
+from shared.http.parameters import Choice, Number, Pattern
 from shared.http.problems import ProblemError
-from shared.http.query import choice, number, takes
 from shared.store import Written
 
 _TOLD = msgspec.json.Decoder(Document[Told])
 _RECIPIENT = msgspec.json.Decoder(Document[Recipient])
-_CURSOR = re.compile(r"[0-9]{1,15}")
-STATES = ("delivered",)
 MOST = 1_000
 """Deliveries that are shown at once."""
 
+_AFTER: Final = Pattern(
+    "after",
+    "[0-9]{0,15}",
+    "a cursor that a feed gave",
+    "Where to go on: the `next` of the answer before.",
+    example="17",
+)
+_LIMIT: Final = Number("limit", 100, 1, 500, "How many events at most.")
+_STATE: Final = Choice("state", ("delivered",), "Those in this state alone.")
 
-def routes() -> list[BaseRoute]:
-    """Notify's routes."""
-    return [Route("/v1/feed", feed), Route("/v1/deliveries", deliveries)]
+
+def operations() -> list[Operation]:
+    """Notify's addresses."""
+    partners, readers = ("region", "opisto"), ("region", "opisto", "ops", "service")
+    return [
+        Operation("GET", "/v1/feed", feed, {200: Feed}, partners, (_AFTER, _LIMIT)),
+        Operation("GET", "/v1/deliveries", deliveries, {200: Deliveries}, readers, (REFERRAL_ID, _STATE)),
+    ]
 
 
-@takes("after", "limit")
 async def feed(request: Request) -> Response:
-    """`{events, next}`: what the key's sender is told, in order and complete; `next` is unchanged at the end."""
+    """What the key's sender is told, in order and complete, as structured CloudEvents. To be read again from any cursor."""
     who = must_be(request, "region", "opisto")
-    after = request.query_params.get("after", "0") or "0"
-    if not _CURSOR.fullmatch(after):
-        raise ProblemError(
-            422, f"after is {after[:40]!r}; it is a cursor that a feed gave", [Problem("/after", "no cursor")]
-        )
-    limit = number(request, "limit", 100, 1, 500)
+    known = _AFTER.of(request)
+    after = known[0] or "0" if known else "0"
+    limit = _LIMIT.of(request)
     rows = _unbroken(int(after), await request.app.state.store.read(FEED, who, after=int(after), limit=limit))
     entries = [msgspec.json.decode(row.body) for row in rows]
     cursor = str(rows[-1].number) if rows else after
-    return JSONResponse({"events": [entry for entry in entries if not entry.get("erased")], "next": cursor})
+    return JSONResponse(Feed(events=[entry for entry in entries if not entry.get("erased")], next=cursor))
 
 
 def _unbroken(after: int, rows: list[Written]) -> list[Written]:
@@ -58,11 +66,10 @@ def _unbroken(after: int, rows: list[Written]) -> list[Written]:
     return whole
 
 
-@takes("referral_id", "state")
 async def deliveries(request: Request) -> Response:
-    """What was delivered: the recipient's own, or anybody's for ops."""
+    """What was delivered: the recipient's own, or anybody's of one referral for ops."""
     who = must_be(request, "region", "opisto", "ops", "service")
-    choice(request, "state", STATES)
+    _STATE.of(request)
     referral_id = _referral_asked(request)
     if role_of(who) in {"ops", "service"} and referral_id is None:
         raise ProblemError(422, "ops name a referral: ?referral_id=<its id>", [Problem("/referral_id", "is needed")])
@@ -79,7 +86,7 @@ async def deliveries(request: Request) -> Response:
         await record_access(request, who, "deliveries", referral_id, "operations", allowed=True, about=[referral_id])
     if referral_id is not None and not rows and role_of(who) in {"region", "opisto"}:
         await _deny_to_others(request, who, referral_id)
-    return JSONResponse({"deliveries": [_delivery(row) for row in rows]})
+    return JSONResponse(Deliveries(deliveries=[_delivery(row) for row in rows]))
 
 
 async def _deny_to_others(request: Request, who: str, referral_id: str) -> None:
@@ -92,11 +99,10 @@ async def _deny_to_others(request: Request, who: str, referral_id: str) -> None:
 
 
 def _referral_asked(request: Request) -> str | None:
-    if (spelled := request.query_params.get("referral_id")) is None:
+    if (spelled := REFERRAL_ID.given(request)) is None:
         return None
     if (referral_id := read_referral_id(spelled)) is None:
-        problem = Problem("/referral_id", "is a UUID")
-        raise ProblemError(422, f"referral_id is {spelled[:60]!r}; it is a UUID", [problem])
+        raise REFERRAL_ID.refused(spelled, "it is a UUID")
     return referral_id
 
 
@@ -106,7 +112,7 @@ async def _tail(request: Request, who: str) -> int:
     return max(0, state.last - MOST) if state else 0
 
 
-def _delivery(row: Written) -> dict[str, Any]:
+def _delivery(row: Written) -> Delivery:
     entry = msgspec.json.decode(row.body)
     return {
         "recipient": row.owner,

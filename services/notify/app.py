@@ -7,4 +7,4 @@ from shared.process.run import App
 
 def build_app(settings: NotifySettings) -> App:
     """Notify, ready to run."""
-    return App(settings, handlers.table(), api.routes())
+    return App(settings, handlers.table(), api.operations())

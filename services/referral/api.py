@@ -1,30 +1,29 @@
 """The referral service's HTTP: intake, where a referral stands, who looked at it, and the desk's look-up of a code."""
 
-import re
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from services.referral.fold import fold
 from services.referral.model import Access, Referral, split_key
-from services.referral.view import Choice, View
+from services.referral.responses import Accesses, ChoiceMade, CodeRead, Fact, Look, PlaceNow, ReferralNow, SessionNow
+from services.referral.view import Choice, Session, SessionState, View
 from shared.contracts.envelope import Event, written
-from shared.contracts.errors import Problem
 from shared.contracts.from_services import CodeLookedUp
 from shared.contracts.identity import finer_and_id
 from shared.contracts.referral_code import read_code
 from shared.contracts.topics import LOG_KEPT_DAYS
 from shared.engine.model import Document
-from shared.http.audit import deny_look, record_access, record_look, referral_asked
-from shared.http.intake import must_be_open, post_events, write
+from shared.http.audit import REFERRAL_ID, deny_look, record_access, record_look, referral_asked
+from shared.http.intake import INTAKE, must_be_open, write
 from shared.http.keys import role_of, who_asks
+from shared.http.operations import Operation
+from shared.http.parameters import Number, Parameter, Pattern
 from shared.http.problems import ProblemError
-from shared.http.query import number, takes
 from shared.store import Row, Store
 
 OWN: Final = "/service/referral"
@@ -32,50 +31,63 @@ NO_REFERRALS_CODE: Final = "a code that no referral has"
 """What was looked at in vain: not the code, which may be that of a referral that was erased."""
 _DOCUMENT = msgspec.json.Decoder(Document[Referral])
 _ACCESS = msgspec.json.Decoder(Document[Access])
-_CURSOR = re.compile(r"([0-9]{1,12}\.[0-9]{1,9})~([A-Za-z0-9._:-]{1,64})")
 
 
-def routes() -> list[BaseRoute]:
-    """The referral service's routes."""
+_LIMIT: Final = Number("limit", 100, 1, 500, "How many looks at most.")
+_AFTER: Final = Pattern(
+    "after",
+    r"([0-9]{1,12}\.[0-9]{1,9})~([A-Za-z0-9._:-]{1,64})",
+    "the `next` of an answer",
+    "Where to go on: the `next` of the answer before.",
+    example="1788249600.0~a1b2",
+)
+_CODE: Final = Parameter(
+    "code", "The code that the client shows, with or without hyphens, in any case.", example="7K3M-9Q2X-B4DT"
+)
+
+
+def operations() -> list[Operation]:
+    """The referral service's addresses."""
+    referral = "/v1/referrals/{referral_id}"
+    looks, their_own = (REFERRAL_ID, _AFTER, _LIMIT), ("region",)
     return [
-        Route("/v1/events", post_events, methods=["POST"]),
-        Route("/v1/referrals/{referral_id}", one_referral),
-        Route("/v1/referrals/{referral_id}/accesses", accesses),
-        Route("/v1/codes/{code}", look_up_code),
+        INTAKE,
+        Operation("GET", referral, one_referral, {200: ReferralNow}, ("region", "ops"), (REFERRAL_ID,), hides=True),
+        Operation("GET", f"{referral}/accesses", accesses, {200: Accesses}, their_own, looks, hides=True),
+        Operation("GET", "/v1/codes/{code}", look_up_code, {200: CodeRead}, ("opisto",), (_CODE,), also=(404,)),
     ]
 
 
 async def one_referral(request: Request) -> Response:
-    """Where the referral stands; for its region and ops. 404 until it is applied."""
+    """Where a referral stands; for its region and ops.
+
+    404 until it is applied.
+    """
     state = await _looked_at(request, "read", "ops")
     return JSONResponse(_erased(state) if state.erased else answer(request, state))
 
 
-@takes("after", "limit")
 async def accesses(request: Request) -> Response:
-    """`{referral_id, accesses, next, denied}`: who looked at it and to whom it was disclosed, newest first; its region's.
-
-    `next` is the cursor for `after`, null at the end; `denied` counts those of all looks that were not allowed.
-    """
-    limit, after = number(request, "limit", 100, 1, 500), _cursor(request)
+    """Who looked at a referral and to whom it was disclosed, the newest first; for its region, also after an erasure."""
+    limit, after = _LIMIT.of(request), _cursor(request)
     state = await _looked_at(request, "read_accesses")
     store = request.app.state.store
     page = await _page(store, state.id, after, limit + 1)
     cursor = _stands(page[limit - 1]) if len(page) > limit else None
-    return JSONResponse(
-        {
-            "referral_id": state.id,
-            "accesses": [_look(document.state) for _, document in page[:limit]],
-            "next": cursor and f"{cursor[0]!r}~{cursor[1]}",
-            "denied": await store.count("accesses", {"denied_of": state.id}),
-        }
-    )
+    answer: Accesses = {
+        "referral_id": state.id,
+        "accesses": [_look(document.state) for _, document in page[:limit]],
+        "next": cursor and f"{cursor[0]!r}~{cursor[1]}",
+        "denied": await store.count("accesses", {"denied_of": state.id}),
+    }
+    return JSONResponse(answer)
 
 
 async def look_up_code(request: Request) -> Response:
-    """An opisto at its desk: the code that a client shows becomes the referral's id, and the opisto related to it.
+    """At an opisto's desk: the code that a client shows becomes the referral's id, and the opisto related to it.
 
-    Kept as a disclosure, and as a fact of the referral, both before it is answered.
+    For 30 days the opisto may then enrol the client. Kept as a disclosure, and as a fact of the referral, both before it is
+    answered.
     """
     if role_of(who := who_asks(request)) != "opisto":
         await deny_look(request, who, "look_up_code", "a code", "opisto")
@@ -97,7 +109,7 @@ async def look_up_code(request: Request) -> Response:
     now = request.app.state.clock.now()
     event = Event(str(uuid4()), OWN, now, data, correlation=found, synthetic=document.synthetic)
     await write(request.app.state.publisher, [event])
-    return JSONResponse({"referral_id": found})
+    return JSONResponse(CodeRead(referral_id=found))
 
 
 _Found = tuple[Row, Document[Access]]
@@ -133,17 +145,11 @@ def _stands(look: _Found) -> tuple[float, str]:
 
 
 def _cursor(request: Request) -> tuple[float, str] | None:
-    after = request.query_params.get("after")
-    if after is None:
-        return None
-    if not (cursor := _CURSOR.fullmatch(after)):
-        raise ProblemError(
-            422, f"after is {after[:60]!r}; it is the `next` of an answer", [Problem("/after", "no cursor")]
-        )
-    return float(cursor[1]), cursor[2]
+    cursor = _AFTER.of(request)
+    return (float(cursor[1]), cursor[2]) if cursor else None
 
 
-def _look(look: Access | None) -> dict[str, Any]:
+def _look(look: Access | None) -> Look:
     assert look is not None
     return {
         "time": written(look.time),
@@ -175,7 +181,7 @@ def _issuer(state: Referral) -> str | None:
     return state.issued.source if state.issued else None
 
 
-def _erased(state: Referral) -> dict[str, Any]:
+def _erased(state: Referral) -> ReferralNow:
     assert state.erased is not None
     left = state.erased
     return {
@@ -196,11 +202,11 @@ def _erased(state: Referral) -> dict[str, Any]:
     }
 
 
-def answer(request: Request, state: Referral) -> dict[str, Any]:
+def answer(request: Request, state: Referral) -> ReferralNow:
     """docs/contracts.md, “Answers”."""
     view = fold(state, request.app.state.table.given)
     now = request.app.state.clock.now()
-    sessions = [
+    sessions: list[SessionNow] = [
         {"session_id": one.session, "starts_at": _written(one.starts_at), "state": _session_state(one, now)}
         for one in view.sessions
     ]
@@ -215,19 +221,23 @@ def answer(request: Request, state: Referral) -> dict[str, Any]:
         "choice": _choice(view.choice),
         "place": _place(view),
         "sessions": sessions,
-        "session_counts": {name: states.count(name) for name in ("attended", "missed", "not_recorded")},
-        "deadlines": [{"what": one.what, "due_at": _written(one.due_at), "nth": one.nth} for one in view.deadlines],
+        "session_counts": {
+            "attended": states.count("attended"),
+            "missed": states.count("missed"),
+            "not_recorded": states.count("not_recorded"),
+        },
+        "deadlines": [{"what": one.what, "due_at": written(one.due_at), "nth": one.nth} for one in view.deadlines],
         "history": _history(state),
     }
 
 
-def _session_state(session: Any, now: datetime) -> str:
+def _session_state(session: Session, now: datetime) -> SessionState:
     if session.state == "upcoming" and session.starts_at and session.starts_at < now:
         return "not_recorded"
-    return str(session.state)
+    return session.state
 
 
-def _choice(choice: Choice | None) -> dict[str, Any] | None:
+def _choice(choice: Choice | None) -> ChoiceMade | None:
     if choice is None:
         return None
     organiser, activity_id = split_key(choice.activity)
@@ -238,7 +248,7 @@ def _choice(choice: Choice | None) -> dict[str, Any] | None:
     }
 
 
-def _place(view: View) -> dict[str, Any] | None:
+def _place(view: View) -> PlaceNow | None:
     if view.choice is None or view.place is None:
         return None
     organiser, activity_id = split_key(view.choice.activity)
@@ -253,7 +263,7 @@ _CLASS_OF = {
 }
 
 
-def _history(state: Referral) -> list[dict[str, Any]]:
+def _history(state: Referral) -> list[Fact]:
     facts: list[tuple[datetime, str, str, str]] = []
     if state.issued:
         facts.append((state.issued.time, state.issued.id, state.issued.source, "ReferralIssued"))

@@ -11,6 +11,6 @@ def build_app(settings: ReferralSettings) -> App:
     return App(
         settings,
         handlers.table(settings.durations()),
-        api.routes(),
+        api.operations(),
         state={"code_limit": Rate("codes", settings.code_lookups_a_minute)},
     )

@@ -8,20 +8,21 @@ from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import Document, json_schema, schema_path
 
 
-def documents() -> dict[str, str]:
-    """Every kept file's text, by its path under `docs/contracts`."""
+def documents(openapi: Document) -> dict[str, str]:
+    """Every kept file's text, by its path under `docs/contracts`. The services, which stand above, have the addresses."""
     schemas = {schema_path(event_class): json_schema(event_class) for event_class in CLASSES.values()}
-    return {path: _text(document) for path, document in (schemas | {"asyncapi.json": asyncapi()}).items()}
+    of_all = {"asyncapi.json": asyncapi(), "openapi.json": openapi}
+    return {path: _text(document) for path, document in (schemas | of_all).items()}
 
 
 def _text(document: Document) -> str:
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def write(folder: Path) -> list[Path]:
+def write(folder: Path, openapi: Document) -> list[Path]:
     """Writes every document under the folder. Removes nothing: `stale` names what no class has any more."""
     written = []
-    for path, text in documents().items():
+    for path, text in documents(openapi).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")
@@ -29,9 +30,9 @@ def write(folder: Path) -> list[Path]:
     return written
 
 
-def stale(folder: Path) -> list[str]:
+def stale(folder: Path, openapi: Document) -> list[str]:
     """What under the folder is not what `write` would write, one line a file."""
-    wanted = documents()
+    wanted = documents(openapi)
     kept = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.json")}
     lines = [f"{path}: is missing" for path in wanted.keys() - kept.keys()]
     lines += [f"{path}: no class has it" for path in kept.keys() - wanted.keys()]

@@ -16,11 +16,15 @@ from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.fields import read_referral_id
 from shared.contracts.from_services import AccessRecorded
 from shared.http.keys import not_for, role_of
+from shared.http.parameters import Parameter
 from shared.http.problems import ProblemError
 from shared.kafka.producer import BrokerUnavailable, Record
 from shared.metrics import DENIED_LOOKS
 
 NO_GROUND: Final = "none"
+REFERRAL_ID: Final = Parameter(
+    "referral_id", "The referral's id, in any spelling of a UUID.", example="7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+)
 
 
 def referral_asked(request: Request) -> str:

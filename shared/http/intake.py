@@ -17,7 +17,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.contracts import topics
-from shared.contracts.envelope import STRUCTURED, Event, Raw, attributes_of, kafka_headers, read_structured
+from shared.contracts.envelope import (
+    MAX_EVENT_BYTES,
+    STRUCTURED,
+    Event,
+    Raw,
+    attributes_of,
+    kafka_headers,
+    read_structured,
+)
 from shared.contracts.errors import Forged, PersonalData, Problem
 from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code
 from shared.engine.outbox import record_of
@@ -25,7 +33,10 @@ from shared.http.binary import PREFIX, read_binary
 from shared.http.body import read_body
 from shared.http.examine import Reader, examined
 from shared.http.keys import role_of, who_asks
+from shared.http.operations import Content, Operation
+from shared.http.parameters import Parameter
 from shared.http.problems import ProblemError, problem_of
+from shared.http.shapes import Accepted
 from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 
 MAX_BATCH: Final = 500
@@ -40,7 +51,11 @@ BATCH: Final = "application/cloudevents-batch+json"
 
 
 async def post_events(request: Request) -> Response:
-    """202 with what was accepted; problems as docs/contracts.md has them."""
+    """Takes events: CloudEvents over HTTP, binary, structured or batched.
+
+    202 says that Kafka has acknowledged all of them. A batch is taken whole or refused whole; a refusal names every event
+    that cannot be taken. The same id may be sent again at any time.
+    """
     sender = who_asks(request)
     if role_of(sender) not in {"region", "opisto"}:
         raise ProblemError(403, f"{sender} is no sender of events; use a region's or an opisto's key")
@@ -49,7 +64,35 @@ async def post_events(request: Request) -> Response:
     batches = request.app.state.rates.batches
     with batches.hold(sender) if _content_type(request) == BATCH else nullcontext():
         events = await _taken(request, sender)
-    return JSONResponse({"accepted": [{"id": event.id, "source": event.source} for event in events]}, 202)
+    return accepted(events)
+
+
+def accepted(events: Sequence[Event]) -> Response:
+    """202: Kafka has acknowledged them."""
+    return JSONResponse(Accepted(accepted=[{"id": event.id, "source": event.source} for event in events]), 202)
+
+
+INTAKE: Final = Operation(
+    "POST",
+    "/v1/events",
+    post_events,
+    {202: Accepted},
+    who=("region", "opisto"),
+    takes=tuple(
+        Parameter(f"{PREFIX}{name}", f"In binary mode the event's `{name}`.", where="header")
+        for name in ("specversion", "id", "source", "type", "time", "subject")
+    ),
+    body=Content(
+        {
+            STRUCTURED: {"$ref": "#/components/schemas/Event"},
+            BATCH: {"type": "array", "maxItems": MAX_BATCH, "items": {"$ref": "#/components/schemas/Event"}},
+            "application/json": {"$ref": "#/components/schemas/EventData"},
+        },
+        f"One event of at most {MAX_ONE} bytes as it is sent, {MAX_EVENT_BYTES} of them its data; or a batch of up to "
+        f"{MAX_BATCH}. application/json is binary mode: the data alone, and the attributes in `{PREFIX}` headers.",
+        MAX_BODY,
+    ),
+)
 
 
 async def _taken(request: Request, sender: str) -> list[Event]:

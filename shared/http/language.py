@@ -4,7 +4,10 @@ from typing import Final
 
 from starlette.requests import Request
 
+from shared.http.parameters import Parameter
+
 LANGUAGES: Final = {"fi": "Suomi", "sv": "Svenska", "en": "English"}
+LANGUAGE: Final = Parameter("lang", "The page's language: fi, sv or en; else what the browser prefers.", example="sv")
 
 
 def negotiated(request: Request) -> str:

@@ -5,7 +5,7 @@ For the monitor alone, up to 500 at once: `{"events": [{"source", "id", "type", 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, TypedDict
 
 import msgspec
 from starlette.requests import Request
@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from shared.http.body import read_json
 from shared.http.keys import must_be
+from shared.http.operations import Operation, in_json
 from shared.http.problems import ProblemError
 from shared.store import Store
 
@@ -33,18 +34,36 @@ class Asked(msgspec.Struct, frozen=True):
     subject: str
 
 
-class _Question(msgspec.Struct):
+class OutcomesAsked(msgspec.Struct):
+    """Events that are asked after, up to 500."""
+
     events: list[Asked]
 
 
+class Outcomes(TypedDict):
+    """What the owner knows of each, in the order of the question; null where it knows nothing of it."""
+
+    outcomes: list[Literal["applied", "dead_lettered", "waiting"] | None]
+
+
 async def post_outcomes(request: Request) -> Response:
-    """The outcomes; 400 where the question cannot be read, 413 where it asks after too many."""
+    """What became of events at the service that owns them; for the monitor alone."""
     must_be(request, "service")
-    asked = (await read_json(request, MAX_QUESTION, _Question)).events
+    asked = (await read_json(request, MAX_QUESTION, OutcomesAsked)).events
     if len(asked) > MAX_ASKED:
         raise ProblemError(413, f"{len(asked)} events; ask after at most {MAX_ASKED} at once")
     state = request.app.state
     return JSONResponse({"outcomes": await outcomes(state.store, state.table.locate, asked)})
+
+
+OPERATION: Final = Operation(
+    "POST",
+    "/v1/outcomes",
+    post_outcomes,
+    {200: Outcomes},
+    who=("service",),
+    body=in_json(OutcomesAsked, MAX_QUESTION, f"Up to {MAX_ASKED} events."),
+)
 
 
 async def outcomes(store: Store, locate: Locate, asked: Sequence[Asked]) -> list[str | None]:

@@ -10,37 +10,25 @@ from typing import Any
 
 import uvicorn
 from aiokafka.errors import KafkaError
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.requests import ClientDisconnect
 
 from shared.http import problems
 from shared.http.counted import Counted
+from shared.http.everywhere import EVERYWHERE
+from shared.http.operations import Operation
 from shared.http.protocol import BoundedProtocol
-from shared.http.query import strict
 from shared.http.room import Bounds, Room
 from shared.store import StoreUnavailable
 
 
-def application(routes: Sequence[BaseRoute], lacks: Callable[[], Sequence[str]], state: dict[str, Any]) -> Starlette:
+def application(
+    operations: Sequence[Operation], lacks: Callable[[], Sequence[str]], state: dict[str, Any]
+) -> Starlette:
     """The ASGI application. `lacks` says what is missing for the service to be ready."""
-
-    async def live(_: Request) -> Response:
-        return JSONResponse({"live": True})
-
-    async def ready(_: Request) -> Response:
-        missing = list(lacks())
-        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
-
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    own = [Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)]
     app = Starlette(
-        routes=[_strict(route) for route in (*own, *routes)],
+        routes=[operation.route() for operation in (*EVERYWHERE, *operations)],
         exception_handlers={
             problems.ProblemError: problems.on_problem,
             HTTPException: problems.on_http,
@@ -52,14 +40,9 @@ def application(routes: Sequence[BaseRoute], lacks: Callable[[], Sequence[str]],
     )
     # An address is one: with a slash behind it, it is another, which is not there.
     app.router.redirect_slashes = False
-    for name, value in state.items():
+    for name, value in {"lacks": lacks, **state}.items():
         setattr(app.state, name, value)
     return app
-
-
-def _strict(route: BaseRoute) -> Route:
-    assert isinstance(route, Route)
-    return Route(route.path, strict(route.endpoint), methods=sorted(route.methods or ()))
 
 
 def bind(host: str, port: int) -> socket.socket:

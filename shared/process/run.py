@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import structlog
 import uvloop
-from starlette.routing import BaseRoute, Route
 
 from shared import metrics
 from shared.engine.batch import Processor
@@ -24,9 +23,9 @@ from shared.engine.ground import GROUND, Ground
 from shared.engine.loop import Loop
 from shared.engine.model import Table
 from shared.engine.sweep import Sweeper
-from shared.http import outcomes
 from shared.http.counted import Counted
 from shared.http.keys import Keyring
+from shared.http.operations import Operation
 from shared.http.server import application, bind, server
 from shared.kafka import uvloop_patch as kafka_on_uvloop
 from shared.kafka.log_bound import LogGuard
@@ -52,17 +51,12 @@ class App:
 
     settings: PlatformSettings
     table: Table
-    routes: Sequence[BaseRoute]
+    operations: Sequence[Operation]
     state: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises `ValueError` where its table cannot be."""
         self.table.check()
-
-
-def routes_of(app: App) -> list[BaseRoute]:
-    """A service's own, and what every owner of events answers."""
-    return [*app.routes, Route("/v1/outcomes", outcomes.post_outcomes, methods=["POST"])]
 
 
 def run(app: App) -> None:
@@ -130,7 +124,7 @@ async def _run(app: App) -> None:
         "fault": lambda: ground.fault,
         **app.state,
     }
-    http = server(Counted(application(routes_of(app), lacks, state), table.service), settings.bounds())
+    http = server(Counted(application(app.operations, lacks, state), table.service), settings.bounds())
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:

@@ -29,7 +29,7 @@ from shared.engine.forged import Forgeries
 from shared.http.keys import Keyring, hash_of, write_hashes
 from shared.http.server import application
 from shared.kafka.producer import Publisher, Record
-from shared.process.run import App, routes_of
+from shared.process.run import App
 from shared.store.sqlite import SqliteStore
 
 REGION: Final = "/region/06"
@@ -66,7 +66,7 @@ class Door:
         self.wired = app_of(service, folder, **settings)
         self.store = SqliteStore(folder / f"{service}.sqlite")
         write_hashes(folder / "keys.json", {hash_of(f"key of {holder}"): holder for holder in HOLDERS})
-        self.app: Starlette = application(routes_of(self.wired), list, self._state())
+        self.app: Starlette = application(self.wired.operations, list, self._state())
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://door")
 
     def _state(self) -> dict[str, Any]:

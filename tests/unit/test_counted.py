@@ -8,12 +8,12 @@ import pytest
 from prometheus_client import REGISTRY
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from shared import metrics
 from shared.contracts.errors import REASONS, EventError, Forged, Invalid
 from shared.http.counted import Counted
 from shared.http.keys import Keyring, hash_of, must_be, write_hashes
+from shared.http.operations import Operation
 from shared.http.problem_types import PHRASES
 from shared.http.problems import problem_of
 from shared.http.server import application
@@ -30,9 +30,12 @@ class Doors:
         self.service = f"test-{uuid4()}"
         write_hashes(keys, {hash_of("the key"): OPS})
         self.refuses: EventError = Invalid("/data: is lacking")
-        routes = [Route("/ops/{id}", self._for_ops), Route("/events", self._take, methods=["POST"])]
+        operations = [
+            Operation("GET", "/ops/{id}", self._for_ops, {}),
+            Operation("POST", "/events", self._take, {}),
+        ]
         state = {"keyring": Keyring(keys), "rates": PlatformSettings.model_validate({}).rates()}
-        self._app = Counted(application(routes, lambda: ["Kafka"], state), self.service)
+        self._app = Counted(application(operations, lambda: ["Kafka"], state), self.service)
 
     async def _for_ops(self, request: Request) -> Response:
         if must_be(request, "ops") and request.path_params["id"] == "fault":

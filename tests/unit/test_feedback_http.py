@@ -78,7 +78,7 @@ class Door:
             "log_guard": None,
             "fault": lambda: None,
         }
-        self.app = application(api.routes(), list, state)
+        self.app = application(api.operations(), list, state)
 
     async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
         """As the broker does: acknowledges, then whoever reads the topic gets it."""

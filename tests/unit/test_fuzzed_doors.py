@@ -10,7 +10,6 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from inspect import unwrap
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote
@@ -19,11 +18,11 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from starlette.routing import Route
 
 from shared.contracts import topics
 from shared.contracts.registry import CLASSES
-from shared.http.query import taken_by
+from shared.http.everywhere import EVERYWHERE
+from shared.http.operations import Operation
 from tests.unit.doors import BATCH, EVENT, HOLDERS, OPISTO, REGION, Door, door, referral
 from tests.unit.facts import a_referral, issued, published
 
@@ -186,26 +185,26 @@ KIND_OF: Final = {
 ANYTHING: Final = st.tuples(KINDS, BODIES)
 
 
-def routes_to(one: Door) -> list[Route]:
-    return [route for route in one.app.routes if isinstance(route, Route)]
+def operations_of(one: Door) -> list[Operation]:
+    return [*EVERYWHERE, *one.wired.operations]
 
 
 @st.composite
-def requests(draw: st.DrawFn, routes: list[Route]) -> Asked:
+def requests(draw: st.DrawFn, operations: list[Operation]) -> Asked:
     """To one of the addresses, mostly as it is meant, and now and then beside it."""
     strays = draw(st.integers(0, 9)) == 0
-    route = draw(st.sampled_from(routes))
+    operation = draw(st.sampled_from(operations))
     segments = (
         TEXTS if strays else TEXTS.map(lambda text: quote(text.replace("/", "") or "x", safe="", errors="replace"))
     )
-    path = "/".join(draw(segments) if part.startswith("{") else part for part in route.path.split("/"))
+    path = "/".join(draw(segments) if part.startswith("{") else part for part in operation.path.split("/"))
     path += draw(st.sampled_from(["/", "//", "/x", ";x", "?", "#"])) if strays else ""
-    usual = sorted(route.methods or ())
+    usual = [operation.method, "HEAD"] if operation.method == "GET" else [operation.method]
     method = draw(st.sampled_from([*usual, "DELETE", "OPTIONS", "PATCH", "TRACE"] if strays else usual))
-    names = st.sampled_from(WORDS if strays else [*taken_by(unwrap(route.endpoint)), "x"])
+    names = st.sampled_from(WORDS if strays else [*operation.query, "x"])
     asked = draw(st.dictionaries(names, TEXTS, max_size=2))
     line = "&".join(f"{name}={value}" for name, value in asked.items() if strays or name != "x")
-    fitting = KIND_OF.get(route.path, ANYTHING)
+    fitting = KIND_OF.get(operation.path, ANYTHING)
     kind, body = draw(st.one_of(fitting, fitting, ANYTHING))
     headers = [(b"content-type", kind.encode()), *(draw(HEADERS) if draw(st.booleans()) else [])]
     if who := draw(WHO):
@@ -287,7 +286,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @PATIENCE
 @given(data=st.data())
 def test_no_request_makes_a_fault_of_ours(world: World, service: str, data: st.DataObject) -> None:
-    asked = data.draw(requests(routes_to(world.doors[service])))
+    asked = data.draw(requests(operations_of(world.doors[service])))
     status, headers, body = world.ask(service, asked)
     assert status < 500 or status == 503, (status, body)
     if status >= 400 and headers[b"content-type"] == b"application/problem+json":
@@ -299,7 +298,6 @@ def test_no_request_makes_a_fault_of_ours(world: World, service: str, data: st.D
 
 @pytest.mark.parametrize("service", topics.SERVICES)
 def test_no_address_takes_a_parameter_that_it_does_not_know(world: World, service: str) -> None:
-    for route in routes_to(world.doors[service]):
-        method = sorted(route.methods or ())[-1]
-        asked = Asked(method, route.path.encode(), b"no_such_parameter=1", [], [])
-        assert world.ask(service, asked)[0] == 422, route.path
+    for operation in operations_of(world.doors[service]):
+        asked = Asked(operation.method, operation.path.encode(), b"no_such_parameter=1", [], [])
+        assert world.ask(service, asked)[0] == 422, operation.path

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from shared.http import protocol
 from shared.http.body import read_body
 from shared.http.counted import Counted
+from shared.http.operations import Operation
 from shared.http.protocol import MAX_AHEAD, MAX_HEAD
 from shared.http.room import Bounds, Room, sender_at
 from shared.http.server import Server, application, bind, server
@@ -82,16 +82,16 @@ class Doors:
         self.let_go = asyncio.Event()
         self.asked = 0
         self.service = f"test-{uuid4()}"
-        routes = [
-            Route("/body", self._body, methods=["POST"]),
-            Route("/small", self._small, methods=["POST"]),
-            Route("/unread", self._unread, methods=["POST"]),
-            Route("/wait", self._wait),
-            Route("/large", self._large),
+        operations = [
+            Operation("POST", "/body", self._body, {}),
+            Operation("POST", "/small", self._small, {}),
+            Operation("POST", "/unread", self._unread, {}),
+            Operation("GET", "/wait", self._wait, {}),
+            Operation("GET", "/large", self._large, {}),
         ]
         self._listening = bind("127.0.0.1", 0)
         self.port = self._listening.getsockname()[1]
-        self.server: Server = server(Counted(application(routes, list, {}), self.service), bounds)
+        self.server: Server = server(Counted(application(operations, list, {}), self.service), bounds)
         self._serving = asyncio.ensure_future(self.server.serve(sockets=[self._listening]))
 
     @property

@@ -54,7 +54,7 @@ class Monitor:
             # Only classes from outside have an owner that is asked: those here are of the services.
             "owners": Owners({}, ""),
         }
-        self._app = application(api.routes(), list, state)
+        self._app = application(api.operations(), list, state)
 
     async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
         """At once."""

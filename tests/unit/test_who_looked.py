@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from inspect import unwrap
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +15,6 @@ import pytest_asyncio
 from aiokafka import ConsumerRecord
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
-from starlette.routing import Route
 
 from services.monitor.looks import ListedLately
 from shared.clock import Clock, real_now
@@ -26,9 +24,7 @@ from shared.contracts.fields import Data
 from shared.contracts.from_outside import Consent, ReferralIssued, ReferralWithdrawn
 from shared.contracts.from_services import AccessRecorded, ReferralOpened
 from shared.engine.batch import Processor
-from shared.http.query import taken_by
 from shared.kafka.producer import Record
-from shared.process.run import routes_of
 from shared.store import Written
 from tests.unit.doors import OPISTO, REGION, Door, key, opened
 
@@ -221,13 +217,12 @@ async def test_any_spelling_of_the_id_is_read_in_an_address(referral: Served, sp
 def of_a_referral(service: Served) -> list[tuple[str, str]]:
     """Method and path of every address of a service that is asked about a referral, with a gap for its id."""
     found = []
-    for route in routes_of(service.wired):
-        assert isinstance(route, Route)
-        path = re.sub(r"\{(referral_id|asked)\}", "{}", route.path)
-        if "referral_id" in taken_by(unwrap(route.endpoint)):
+    for operation in service.wired.operations:
+        path = re.sub(r"\{(referral_id|asked)\}", "{}", operation.path)
+        if "referral_id" in operation.query:
             path += "?referral_id={}"
         if "{}" in path:
-            found.append(("POST" if "POST" in (route.methods or ()) else "GET", path))
+            found.append((operation.method, path))
     return found
 
 

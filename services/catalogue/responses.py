@@ -1,0 +1,27 @@
+"""What the catalogue's addresses answer, as the OpenAPI document shows it."""
+
+from typing import Annotated, Any, Literal, TypedDict
+
+from msgspec import Meta
+
+from shared.http.shapes import Cursor, ReferralId
+
+ActivityShown = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/ActivityShown"})]
+Proposal = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/Proposal"})]
+
+
+class Activities(TypedDict):
+    """What can be enrolled for; what closes first stands first."""
+
+    activities: list[ActivityShown]
+    page: int
+    per_page: int
+    next: Cursor | None
+
+
+class Proposals(TypedDict):
+    """What was proposed last."""
+
+    referral_id: ReferralId
+    status: Literal["new", "proposed", "unmatched", "ended"]
+    proposals: Annotated[list[Proposal], Meta(max_length=5, description="The best first.")]

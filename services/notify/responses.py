@@ -1,0 +1,34 @@
+"""What notify's addresses answer, as the OpenAPI document shows it."""
+
+from typing import Annotated, Literal, TypedDict
+
+from msgspec import Meta
+
+from shared.http.shapes import CloudEvent, EventId, EventType, ReferralId, Source, Time
+
+
+class Feed(TypedDict):
+    """What the key's sender is told, in order and complete."""
+
+    events: list[CloudEvent]
+    next: Annotated[str, Meta(description="The cursor for `after`; unchanged at the end.", examples=["17"])]
+
+
+class Delivery(TypedDict):
+    """An event that a recipient can read in its feed."""
+
+    recipient: Annotated[str, Meta(examples=["/opisto/tampere"])]
+    referral_id: ReferralId | None
+    cursor: Annotated[str, Meta(description="Where it stands in the recipient's feed.", examples=["17"])]
+    channel: Literal["feed"]
+    state: Literal["delivered"]
+    type: EventType | None
+    event_id: EventId | None
+    event_source: Source | None
+    time: Time | None
+
+
+class Deliveries(TypedDict):
+    """What was delivered."""
+
+    deliveries: Annotated[list[Delivery], Meta(max_length=1000)]

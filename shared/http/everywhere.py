@@ -1,0 +1,67 @@
+"""What every service answers besides what is its own: whether it lives and is ready, its metrics, the OpenAPI document."""
+
+from functools import cache
+from pathlib import Path
+from typing import Final, TypedDict
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from shared.http import outcomes
+from shared.http.operations import Content, Operation
+
+DOCUMENT: Final = Path(__file__).with_name("openapi.json")
+"""docs/contracts/openapi.json: a link to it here, itself in a wheel."""
+
+
+class Alive(TypedDict):
+    """The process answers."""
+
+    live: bool
+
+
+class Readiness(TypedDict):
+    """Whether the service works, and what it lacks, a line each."""
+
+    ready: bool
+    missing: list[str]
+
+
+async def live(_: Request) -> Response:
+    """Whether the process lives."""
+    return JSONResponse(Alive(live=True))
+
+
+async def ready(request: Request) -> Response:
+    """Whether the service is ready, else what is missing."""
+    missing = list(request.app.state.lacks())
+    return JSONResponse(Readiness(ready=not missing, missing=missing), 503 if missing else 200)
+
+
+async def metrics(_: Request) -> Response:
+    """The metrics, for Prometheus."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@cache
+def _document() -> bytes:
+    return DOCUMENT.read_bytes()
+
+
+async def openapi(_: Request) -> Response:
+    """This document: every address of all five services."""
+    return Response(_document(), media_type="application/json")
+
+
+EVERYWHERE: Final = (
+    Operation("GET", "/health/live", live, {200: Alive}),
+    Operation("GET", "/health/ready", ready, {200: Readiness, 503: Readiness}),
+    Operation(
+        "GET", "/metrics", metrics, {200: Content({"text/plain": {"type": "string"}}, "Prometheus' text format.")}
+    ),
+    Operation(
+        "GET", "/openapi.json", openapi, {200: Content({"application/json": {"type": "object"}}, "OpenAPI 3.1.")}
+    ),
+    outcomes.OPERATION,
+)
