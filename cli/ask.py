@@ -23,6 +23,7 @@ from shared.process.names import PREFIX
 from shared.process.settings import PlatformSettings, read
 
 _SECONDS: Final = 15.0
+_HERE: Final = {"127.0.0.1", "::1", "localhost"}
 
 
 class VerbSettings(BaseSettings):
@@ -51,7 +52,7 @@ def reach(service: str, path: Path | None, url: str | None, key_file: Path | Non
     """The service at the address that is named, else the one of the run in the folder. Raises `VerbError`."""
     own = own_key(key_file)
     if address := named_address(path, url):
-        return Reach(address, lambda _: own or None, from_afar=True)
+        return Reach(address, lambda _: own or None, from_afar=urlsplit(address).hostname not in _HERE)
     folder, run = running(path or DEFAULT_DIR)
     if service not in run.urls:
         raise VerbError(f"no {service} runs in {folder.path}")

@@ -18,7 +18,8 @@ def restart_(
 ) -> None:
     """End services in order and start them anew, one after another; it closes an open fuse. Nothing is lost by it.
 
-    Of several instances of a service, each is. In Docker: docker compose restart SERVICE.
+    Of several instances of a service, each is. It needs the run's folder; elsewhere: docker compose restart SERVICE, kubectl
+    rollout restart deployment/SERVICE.
     """
     folder, run = running(directory)
     named = {service: instances_of(run, service) for service in services}

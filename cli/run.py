@@ -3,18 +3,19 @@
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli import terminal
+from cli import sample, terminal
 from cli.failure import VerbError
 from cli.options import DEFAULT_DIR, Dir
 from demo.register import opisto_sources
 from deploy.embedded_broker.control import REPOSITORY
-from deploy.engines import Engine
+from deploy.engines import SPOKEN_TO, Engine
 from deploy.local import foreground
 from deploy.local.state import Folder, Run, open_folder, read_run
 from shared.contracts.topics import SERVICES
@@ -40,17 +41,31 @@ def run(
     ] = None,
     *,
     detach: Annotated[bool, typer.Option("--detach", help="In the background; returns once all is ready.")] = False,
+    with_sample: Annotated[
+        bool, typer.Option("--sample", help="Publish a few activities, so that a first referral finds a place.")
+    ] = False,
 ) -> None:
     """Run the whole platform until Ctrl-C. What it keeps stays in the folder; run it again to go on."""
     settings = read(PlatformSettings)
+    if with_sample and _is_production(settings, engine):
+        raise typer.BadParameter("--sample publishes what is made up: it needs LAHETE_ENV=demo or test")
+    once_ready: Callable[[], None] = partial(sample.publish, directory) if with_sample else lambda: None
     counts = dict(_counted(one) for one in instances or [])
     if engine is Engine.EMBEDDED and any(count > 1 for count in counts.values()):
         raise typer.BadParameter("librdkafka's broker serves one consumer a group; several need --engine java or env")
     if detach:
-        _detach(engine, port_base, directory, instances or [])
+        _detach(engine, port_base, directory, instances or [], once_ready)
         return
-    if not foreground.run(directory, port_base, settings.clock, terminal.line, engine, counts, opisto_sources()):
+    if not foreground.run(
+        directory, port_base, settings.clock, terminal.line, engine, counts, opisto_sources(), once_ready
+    ):
         raise typer.Exit(1)
+
+
+def _is_production(settings: PlatformSettings, engine: Engine) -> bool:
+    """Whether the services will say so; who brings engines of his own runs a demo, unless the environment says otherwise."""
+    said = engine is Engine.ENV or "env" in settings.model_fields_set
+    return said and settings.env == "production"
 
 
 def _counted(text: str) -> tuple[str, int]:
@@ -62,7 +77,9 @@ def _counted(text: str) -> tuple[str, int]:
     return service, int(count)
 
 
-def _detach(engine: Engine, port_base: int, path: Path, instances: Sequence[str]) -> None:
+def _detach(
+    engine: Engine, port_base: int, path: Path, instances: Sequence[str], once_ready: Callable[[], None]
+) -> None:
     folder = open_folder(path)
     log = folder.log("supervisor")
     with open_private(log, "ab") as output:
@@ -84,7 +101,9 @@ def _detach(engine: Engine, port_base: int, path: Path, instances: Sequence[str]
     except BaseException:
         process.terminate()
         raise
+    once_ready()
     terminal.table(("service", "url"), started.urls.items())
+    terminal.line(f"Kafka is {started.kafka}{SPOKEN_TO[engine]}")
     terminal.line(f"runs in the background, process {process.pid}; end it with: lahete stop --dir {path}")
 
 

@@ -35,6 +35,14 @@ class Engine(StrEnum):
     ENV = "env"
 
 
+SPOKEN_TO: Final[Mapping[Engine, str]] = {
+    Engine.EMBEDDED: ", librdkafka's own: clients in Java and kafkajs cannot talk to it; --engine java brings Apache Kafka",
+    Engine.JAVA: "",
+    Engine.ENV: "",
+}
+"""What a partner who writes to Kafka must know at once, behind its address."""
+
+
 class BrokerDiedError(EmbeddedError):
     """The broker's process ended by itself. The message says what is lost and what to do."""
 
@@ -49,10 +57,6 @@ class Engines(Protocol):
     @property
     def store(self) -> str:
         """Where state is kept, for run.json."""
-
-    @property
-    def keeps_in_the_folder(self) -> bool:
-        """Whether state lies in the run's folder, and is copied with it."""
 
     @property
     def pids(self) -> Mapping[str, int]:
@@ -98,7 +102,6 @@ def make_topic(run: Run, kafka: Cluster, folder: Folder, source: str) -> None:
 class Embedded:
     """librdkafka's broker, its log in memory, and a file of SQLite a service."""
 
-    keeps_in_the_folder = True
     tuning: Mapping[str, str] = {
         "LAHETE_KAFKA_SESSION_TIMEOUT_MS": "3000",
         "LAHETE_KAFKA_FETCH_WAIT_MS": "10",
@@ -161,7 +164,6 @@ class Embedded:
 class Java:
     """Apache Kafka and a server that speaks MongoDB's protocol; both keep what they have in the folder."""
 
-    keeps_in_the_folder = True
     tuning: Mapping[str, str] = _FOR_TRYING
 
     def __init__(self, folder: Folder, say: Say, goes_on: GoesOn) -> None:
@@ -256,7 +258,6 @@ class Env:
         settings = read(PlatformSettings)
         self.cluster = settings.cluster("ops")
         self.store = settings.mongodb or f"sqlite:{folder.path}"
-        self.keeps_in_the_folder = not settings.mongodb
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from deploy.engines import Engine
+from deploy.engines import SPOKEN_TO, Engine
 from deploy.local.processes import is_alive
 from deploy.local.state import Folder, StartError, supervisor_of
 from deploy.local.supervisor import DRAINED_WITHIN, ENDED_WITHIN, Supervisor
@@ -68,8 +68,9 @@ def run(
     engine: Engine = Engine.EMBEDDED,
     instances: Mapping[str, int] | None = None,
     opistos: Sequence[str] = (),
+    once_ready: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Runs until asked to stop. Whether it ended well: nothing was left undone.
+    """Runs until asked to stop, after `once_ready`. Whether it ended well: nothing was left undone.
 
     Raises:
         EmbeddedError, EmbeddedBrokerError, JavaError, TopicsError: it could not start.
@@ -87,6 +88,8 @@ def run(
                 given_up=asked.to_stop,
                 opistos=opistos,
             ) as supervisor:
+                once_ready()
+                say(f"Kafka is {supervisor.cluster.bootstrap}{SPOKEN_TO[engine]}")
                 say(f"all is ready; {supervisor.folder.run} says where. Ctrl-C stops it")
                 supervisor.run_until(asked.to_stop)
                 left = supervisor.stop(asked.at_once)

@@ -21,7 +21,7 @@ REMATCH FORM_LINK_DAYS PUBLIC_URL SERVICE_URLS SERVICE_KEY_FILE
 TOPIC_REPLICATION TOPIC_MIN_INSYNC TOPIC_RETENTION TOPICS URL KEY_FILE
 """
 SETTINGS: Final = frozenset(_WRITTEN.split())
-"""What docs/settings.md lists; a test holds the two together."""
+"""What `lahete settings` lists; tests/unit/test_readme.py holds the two together."""
 
 _OTHERS: Final = frozenset({"SUPERVISED", "SCENARIOS", "MODEL_RUNS"})
 """What the supervisor tells its services, and what the Makefile and the tests are told."""

@@ -6,7 +6,6 @@ beside it, and each engine builds its indexes from that, before the first event 
 
 from shared.store.interface import (
     Collection,
-    Form,
     Index,
     Journal,
     Row,
@@ -20,7 +19,6 @@ from shared.store.interface import (
 
 __all__ = [
     "Collection",
-    "Form",
     "Index",
     "Journal",
     "Row",

@@ -74,6 +74,10 @@ class Running:
         url = self.run["urls"]["referral"] + "/v1/events"
         return httpx.post(url, content=json.dumps(event), headers=headers, timeout=30, trust_env=False)
 
+    def get(self, service: str, path: str, holder: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.key(holder)}"}
+        return httpx.get(self.run["urls"][service] + path, headers=headers, timeout=30, trust_env=False)
+
     def holds(self, event: Mapping[str, object]) -> bool:
         """Whether the referral of an event is known."""
         headers = {"Authorization": f"Bearer {self.key('ops:first')}"}
@@ -88,15 +92,15 @@ class Running:
         return self.process.returncode, printed
 
 
-def command(engine: Engine, folder: Path, base: int) -> list[str]:
+def command(engine: Engine, folder: Path, base: int, *further: str) -> list[str]:
     """`lahete run`, with more than one of a service where the engine serves several."""
     at = ("--engine", engine.value, "--dir", str(folder), "--port-base", str(base))
-    return [sys.executable, "-m", "cli.main", "run", *at, *SEVERAL[engine]]
+    return [sys.executable, "-m", "cli.main", "run", *at, *SEVERAL[engine], *further]
 
 
-def start(engine: Engine, folder: Path, base: int, **environment: str) -> subprocess.Popen[str]:
+def start(engine: Engine, folder: Path, base: int, *further: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(engine, folder, base),
+        command(engine, folder, base, *further),
         cwd=REPOSITORY,
         env=os.environ | {"LAHETE_ENV": "test"} | environment,
         stdout=subprocess.PIPE,
@@ -106,10 +110,12 @@ def start(engine: Engine, folder: Path, base: int, **environment: str) -> subpro
 
 
 @contextmanager
-def running(engine: Engine, folder: Path, base: int | None = None, **environment: str) -> Iterator[Running]:
+def running(
+    engine: Engine, folder: Path, base: int | None = None, *further: str, **environment: str
+) -> Iterator[Running]:
     """A run that is ready; killed at the end of the block if it has not ended by then."""
     base = base or free_base()
-    process = start(engine, folder, base, **environment)
+    process = start(engine, folder, base, *further, **environment)
     platform = Running(engine, folder, base, process)
     try:
         there = wait_for(lambda: (folder / "run.json").exists() or process.poll() is not None, READY_WITHIN)

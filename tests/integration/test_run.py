@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +30,7 @@ from shared.contracts.topics import SERVICES
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import LagReader
 from tests.engines import address_of, java
+from tests.guides import first_day, other_requests
 from tests.integration.running import (
     PATIENCE,
     READY_WITHIN,
@@ -57,8 +60,8 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture(scope="module")
 def platform(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One that the tests share; the last of them ends it."""
-    with running(engine, tmp_path_factory.mktemp("shared") / "lahete") as shared:
+    """One that the tests share, with the sample; the last of them ends it."""
+    with running(engine, tmp_path_factory.mktemp("shared") / ".lahete", None, "--sample") as shared:
         yield shared
 
 
@@ -105,6 +108,60 @@ def test_the_door_asks_for_the_right_key(platform: Running) -> None:
     assert platform.send(event, platform.key("ops:first")).status_code == 403
     taken = platform.send(event, platform.key("/region/06"))
     assert (taken.status_code, taken.json()) == (202, {"accepted": [{"id": event["id"], "source": "/region/06"}]})
+
+
+def test_a_first_referral_finds_a_place_in_the_sample(platform: Running) -> None:
+    first = referral("08")
+    assert platform.send(first, platform.key("/region/08")).status_code == 202
+
+    def proposed() -> list[str]:
+        answer = platform.get("catalogue", f"/v1/referrals/{first['subject']}/proposals", "/region/08")
+        return [one["organiser"] for one in answer.json()["proposals"]] if answer.is_success else []
+
+    assert wait_for(lambda: "/opisto/sample.pyynikki" in proposed())
+    assert platform.key("/opisto/sample.pyynikki")
+
+
+@pytest.mark.parametrize("engine", [Engine.EMBEDDED], indirect=True)
+def test_the_first_day_goes_as_its_page_says_and_so_does_every_other_request_of_the_guides(platform: Running) -> None:
+    """All commands of docs/guides/first-day.md, pasted as they stand into one shell, then the rest."""
+    urls = {f"{service.upper()}_URL": platform.run["urls"][service] for service in SERVICES}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    shell = subprocess.run(
+        ["sh", "-eu"],
+        cwd=platform.folder.parent,
+        env=os.environ | urls | {"PATH": path},
+        input=first_day() + "".join(other_requests()),
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    said = shell.stdout
+    assert shell.returncode == 0, shell.stderr
+    assert re.findall(r"^HTTP/1.1 (.+)$", said, re.MULTILINE) == ["202 Accepted"] * first_day().count("curl -i")
+    assert said.count("the form answers 200\n") == 2
+    assert '"type": "fi.kulttuurilahete.ReferralClosed.v1"' in said
+    assert '"outcome": "completed"' in said
+    assert "about:blank" not in said, "no answer is a problem"
+    assert "ReferralClosed.v1" in said.splitlines()[-1] or "\tapplied" in said
+
+
+def test_ops_ask_by_address_with_a_key_of_their_own_as_they_do_where_no_folder_is(
+    platform: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ops.key").write_text(platform.key("ops:first"))
+    monkeypatch.chdir(tmp_path)
+    at = ("--json", "--url", platform.run["urls"]["monitor"], "--key-file", "ops.key")
+    code, printed = lahete("status", *at)
+    told = json.loads(printed)
+    assert (code, told["monitor"]) == (0, {"ready": True, "missing": []})
+    assert told["lag"].keys() == {*SERVICES}
+    assert lahete("lag", *at)[0] == 0
+    assert lahete("dead-letters", "list", *at)[0] == 0
+    event = referral()
+    assert platform.send(event, platform.key("/region/06")).status_code == 202
+    assert wait_for(lambda: lahete("trace", str(event["subject"]), *at)[0] == 0)
 
 
 def test_a_key_works_from_when_it_is_added_until_it_is_revoked(platform: Running) -> None:

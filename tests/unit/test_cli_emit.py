@@ -6,79 +6,31 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from cli.ask import client
 from cli.emitting import MOST_AT_ONCE, Line, Refused, Sender, gathered, numbered, read_line
 from cli.failure import VerbError
+from cli.main import app, main
 from deploy.embedded_broker.control import REPOSITORY
 from deploy.local.state import Run, anchored_clock, claim, open_folder, write_run
 from shared.private import write_private
+from tests.unit.door_double import Door, listening
 from tests.unit.test_cli_verbs import COURSE
 
 KEYS = {"/region/06": "key-06", "/region/08": "key-08"}
-Answer = tuple[int, dict[str, str], object]
-
-
-class Door:
-    """A door that keeps what it is asked, and answers as it is told: by default 422 where an event is bad."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, list[Any]]] = []
-        self.answers: list[Answer] = []
-        self.url = ""
-
-    def answer(self, key: str, events: list[Any]) -> Answer:
-        self.asked.append((key, [event["id"] for event in events]))
-        if self.answers:
-            return self.answers.pop(0)
-        bad = [event["id"] for event in events if event.get("bad")]
-        if bad:
-            return 422, {}, {"title": "Unprocessable Content", "detail": f"/data: {bad[0]} is bad"}
-        return 202, {}, {"accepted": []}
-
-
-def handler(door: Door) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            batch = self.headers["Content-Type"] == "application/cloudevents-batch+json"
-            assert isinstance(body, list) == batch
-            key = self.headers["Authorization"].removeprefix("Bearer ")
-            status, headers, document = door.answer(key, body if batch else [body])
-            content = json.dumps(document).encode()
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    return Handler
 
 
 @pytest.fixture
 def door() -> Iterator[Door]:
-    double = Door()
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler(double)) as server:
-        server.daemon_threads = True
-        double.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with listening() as double:
         yield double
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -182,6 +134,46 @@ def test_lines_in_bytes_also_bound_a_batch() -> None:
     long = [Line(number, "a", b"x" * 1024 * 1024) for number in range(9)]
     assert [len(batch) for batch in gathered(long) if isinstance(batch, list)] == [4, 4, 1]
     assert MOST_AT_ONCE == 100
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_a_door_elsewhere_is_sent_to_by_its_address_with_the_key_of_a_file(
+    by: str, door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, key = tmp_path / "events.jsonl", tmp_path / "key"
+    file.write_bytes(b"\n".join(events(("1", "/opisto/1.2.3"), ("2", "/opisto/1.2.3"))))
+    key.write_text("key-opisto\n")
+    monkeypatch.chdir(tmp_path)  # no run is here
+    named = ["--url", door.url, "--key-file", str(key)]
+    if by == "environment":
+        named = []
+        monkeypatch.setenv("LAHETE_URL", door.url)
+        monkeypatch.setenv("LAHETE_KEY_FILE", str(key))
+    sent = CliRunner().invoke(app, ["emit", str(file), "--json", *named])
+    assert json.loads(sent.stdout) == {"accepted": 2, "refused": []}
+    assert door.asked == [("key-opisto", ["1", "2"])]
+    assert CliRunner().invoke(app, ["emit", str(file), "--dir", str(tmp_path)]).exit_code == 1, "a folder goes first"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ftp://door.example", "'ftp://door.example' is no address of a service, such as https://monitor.example"),
+        ("door.example", "'door.example' is no address"),
+        ("https://me:secret@door.example", "an address with a login or a secret in it: the key's place is --key-file"),
+        ("https://door.example/?q=1", "is no address"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_and_shows_no_secret(
+    address: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "events.jsonl").write_bytes(b"")
+    with pytest.raises(SystemExit):
+        main(["emit", str(tmp_path / "events.jsonl"), "--url", address])
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert "secret@" not in printed
+    assert printed.count("\n") == 1
 
 
 def test_what_is_imported_can_be_piped_into_emit(door: Door, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from cli.settings import table
 from deploy.embedded_broker.control import REPOSITORY
 from services.referral.settings import ReferralSettings
 from shared.process.names import PREFIX, SETTINGS, is_known, mistaken
@@ -18,10 +17,6 @@ from shared.process.settings import read
 MISTYPED = f"{PREFIX}KAFAK"
 SAID = f"lahete: {MISTYPED} is no setting, the nearest is LAHETE_KAFKA; `lahete settings` lists all\n"
 NAME = re.compile(rf"{PREFIX}[A-Z][A-Z_]*[A-Z]\b(?!…)")
-
-
-def test_the_names_are_those_of_the_settings() -> None:
-    assert {f"{PREFIX}{name}" for name in SETTINGS} == {name for name, *_ in table()}
 
 
 def test_every_name_that_the_repository_writes_is_known() -> None:
