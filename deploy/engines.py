@@ -59,6 +59,10 @@ class Engines(Protocol):
         """Where state is kept, for run.json."""
 
     @property
+    def keeps_in_the_folder(self) -> bool:
+        """Whether state lies in the run's folder, and is copied with it."""
+
+    @property
     def pids(self) -> Mapping[str, int]:
         """The processes, by name."""
 
@@ -102,6 +106,7 @@ def make_topic(run: Run, kafka: Cluster, folder: Folder, source: str) -> None:
 class Embedded:
     """librdkafka's broker, its log in memory, and a file of SQLite a service."""
 
+    keeps_in_the_folder = True
     tuning: Mapping[str, str] = {
         "LAHETE_KAFKA_SESSION_TIMEOUT_MS": "3000",
         "LAHETE_KAFKA_FETCH_WAIT_MS": "10",
@@ -164,6 +169,7 @@ class Embedded:
 class Java:
     """Apache Kafka and a server that speaks MongoDB's protocol; both keep what they have in the folder."""
 
+    keeps_in_the_folder = True
     tuning: Mapping[str, str] = _FOR_TRYING
 
     def __init__(self, folder: Folder, say: Say, goes_on: GoesOn) -> None:
@@ -258,6 +264,7 @@ class Env:
         settings = read(PlatformSettings)
         self.cluster = settings.cluster("ops")
         self.store = settings.mongodb or f"sqlite:{folder.path}"
+        self.keeps_in_the_folder = not settings.mongodb
 
     def __enter__(self) -> Self:
         return self

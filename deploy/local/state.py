@@ -24,8 +24,9 @@ import msgspec
 from shared.clock import Clock, PacedClock, read_clock
 from shared.http.intake import CLOSED
 from shared.private import is_private, make_private_folder, open_private, write_private
+from shared.process.migrations import FORM
+from shared.store.interface import OLDEST_FORM
 
-VERSION: Final = "2"  # raised where a state of before can no longer be read
 _LOCKED_WITHIN: Final = 1.0
 
 
@@ -79,8 +80,13 @@ class Folder:
 
     @property
     def version(self) -> Path:
-        """The form in which the rest is kept."""
+        """The form of the documents in it: a number of shared/process/migrations.py."""
         return self.path / "version"
+
+    @property
+    def upgrade(self) -> Path:
+        """There from when what is kept was copied until all of it has this program's form: upgrade.py."""
+        return self.path / "upgrade.json"
 
     @property
     def run(self) -> Path:
@@ -138,21 +144,34 @@ class Folder:
 
 
 def open_folder(path: Path) -> Folder:
-    """The folder, made if need be, of a version we know. Raises `FolderError`."""
+    """The folder, made if need be, of a form that we know or can come from. Raises `FolderError`."""
     folder = Folder(path.resolve())
     with writing(folder):
         make_private_folder(folder.path)
         _check_it_is_ours(folder)
         make_private_folder(folder.log("").parent)
         if not folder.version.exists():
-            write_private(folder.version, VERSION + "\n")
-        found = folder.version.read_text().strip()
-    if found != VERSION:
-        raise FolderError(
-            f"{folder.path} holds state of version {found[:20]!r}, this program reads {VERSION!r} alone; choose another "
-            "--dir, to which keys.json may be copied, or run the program that wrote it"
-        )
+            write_form(folder)
+    form_in(folder)
     return folder
+
+
+def write_form(folder: Folder) -> None:
+    """The folder has this program's form. Raises `OSError`."""
+    write_private(folder.version, f"{FORM}\n")
+
+
+def form_in(folder: Folder) -> int:
+    """The form of what the folder holds. Raises `FolderError` where it is none that this program takes."""
+    with writing(folder):
+        found = folder.version.read_text().strip()
+    if found.isdecimal() and OLDEST_FORM <= int(found) <= FORM:
+        return int(found)
+    newer = found.isdecimal() and int(found) > FORM
+    raise FolderError(
+        f"{folder.path} holds state of form {found[:20]!r}, this program takes {OLDEST_FORM} to {FORM}; run the program "
+        f"that wrote it{', go back to the copy that was made before it came,' if newer else ''} or choose another --dir"
+    )
 
 
 def _check_it_is_ours(folder: Folder) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from deploy.engines import Engine, Engines, GoesOn, Say, engines
+from deploy.local import upgrade
 from deploy.local.drain import Left, until_drained
 from deploy.local.key_changes import tell_changes
 from deploy.local.keys import check_nothing_is_plain, holders, make_keys, make_monitors_key
@@ -118,12 +119,14 @@ class Supervisor:
             with writing(self.folder):
                 tighten(self.folder.path)
             check_ports(self._ports)
+            self._brings_forward = upgrade.begin(self.folder, self._say)
             self._engines = self._make_engines(self._engine, self.folder, self._say, self._check_given_up)
             self._make_keys()
             self.clock = anchored_clock(self.folder, self._clock_setting)
             stack.enter_context(self._engines)
             stack.callback(self._kill_services)
             self._start_services()
+            upgrade.end(self.folder)
             self._write_run()
             self._tell_key_changes()
             self._held = stack.pop_all()
@@ -187,6 +190,8 @@ class Supervisor:
             "LAHETE_CLOCK_ANCHOR": repr(self.clock["anchor"]),
             "LAHETE_SUPERVISED": str(os.getpid()),
         }
+        if self._brings_forward and self._engines.keeps_in_the_folder:
+            settings["LAHETE_MIGRATE"] = "true"
         if service == "monitor":
             urls = {service: f"http://{HOST}:{port}" for service, port in self._ports.items()}
             settings["LAHETE_SERVICE_URLS"] = json.dumps(urls)
@@ -209,7 +214,8 @@ class Supervisor:
             for name in [name for name, service in waiting.items() if service.ready()]:
                 del waiting[name]
                 self._say(f"{name} is ready at {self._services[name].url} ({time.monotonic() - began:.1f} s)")
-            if waiting and time.monotonic() - began > self._ready_within:
+            # How long it takes to bring documents forward, their number says.
+            if waiting and not self._brings_forward and time.monotonic() - began > self._ready_within:
                 logs = ", ".join(str(self.folder.log(name)) for name in waiting)
                 raise StartError(f"{' and '.join(waiting)}: not ready in {self._ready_within:.0f} s; see {logs}")
             self._check_start()

@@ -32,8 +32,9 @@ from shared.kafka.log_bound import LogGuard
 from shared.kafka.producer import BrokerUnavailable, Publisher
 from shared.private import CHILDREN_UMASK, make_private_folder
 from shared.process import logs
+from shared.process.migrations import form_of
 from shared.process.settings import PlatformSettings, stop_start
-from shared.process.start import connected
+from shared.process.start import MIGRATED_WITHIN, WITHIN, connected
 from shared.store import Store, StoreAddressError, StoreUnavailable, StoreVersionError
 from shared.store.sqlite import SqliteStore
 
@@ -128,7 +129,8 @@ async def _run(app: App) -> None:
     background: list[asyncio.Task[None]] = []
     try:
         starts = (partial(_open, store, settings, table), partial(_stand_on, ground), publisher.start, loop.start)
-        if await connected(starts, serving, starting):
+        within = MIGRATED_WITHIN if settings.migrate else WITHIN
+        if await connected(starts, serving, starting, within=within):
             starting.clear()
             sweeper = Sweeper(loop, processor, publisher, clock, cluster, lacks=ground.lacks)
             background += [asyncio.create_task(sweeper.run()), asyncio.create_task(ground.run())]
@@ -184,7 +186,8 @@ async def open_store(settings: PlatformSettings, table: Table) -> Store:
 async def _open(store: Store, settings: PlatformSettings, table: Table) -> None:
     """Raises `StoreUnavailable` where waiting may help. Ends the start with one line where it does not."""
     try:
-        await store.open([*table.collections, GROUND], table.journals)
+        form = form_of(table, may_migrate=settings.migrate)
+        await store.open([*table.collections, GROUND], table.journals, form)
     except (StoreAddressError, StoreVersionError) as error:
         stop_start(f"{table.service}: {error}")
     except StoreUnavailable as error:

@@ -96,6 +96,10 @@ class PlatformSettings(BaseSettings):
     mongodb_password_file: Path | None = Field(None, description="the file of its password; {service} is filled in")
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="which client asks MongoDB")
     state: Path = Field(Path(".lahete"), description="the folder of the SQLite files")
+    migrate: bool = Field(
+        default=False,
+        description="bring documents of an older form forward at the start; for who has made a copy, as `lahete run` does",
+    )
     keys_file: Path = Field(
         Path(".lahete/key-hashes.json"), description="hashes of the keys, as `lahete key` writes it"
     )

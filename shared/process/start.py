@@ -16,6 +16,8 @@ from shared.store import StoreUnavailable
 WITHIN: Final = 120.0
 """Seconds of one attempt. Clients give up a server that is silent after 40 s; a group waits 10 s for who is dead."""
 STANDS_STILL: Final = "the start stands still; the process ends, to be started anew"
+MIGRATED_WITHIN: Final = 6 * 3_600.0
+"""The same where documents may be brought to another form: some millions of them take an hour."""
 _PAUSE: Final = 1.0
 _CANCELLED_WITHIN: Final = 5.0
 

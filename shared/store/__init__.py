@@ -6,6 +6,7 @@ beside it, and each engine builds its indexes from that, before the first event 
 
 from shared.store.interface import (
     Collection,
+    Form,
     Index,
     Journal,
     Row,
@@ -19,6 +20,7 @@ from shared.store.interface import (
 
 __all__ = [
     "Collection",
+    "Form",
     "Index",
     "Journal",
     "Row",

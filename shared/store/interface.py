@@ -3,13 +3,13 @@
 StoreError
 ├── StoreUnavailable    it does not answer now: back off and try again; nothing is lost, nothing dead-lettered
 ├── StoreAddressError   nothing can be at this address: the service must not start
-├── StoreVersionError   the data was written by a newer program: the service must not start
+├── StoreVersionError   the data has a form that this program does not take: the service must not start
 └── Unsaveable          this engine can never keep these documents: too large, or a number that it does not know
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -34,7 +34,7 @@ class StoreAddressError(StoreError):
 
 
 class StoreVersionError(StoreError):
-    """The data was written by a newer version of the program."""
+    """The data was written by a newer program, or by an older one, and may not be brought forward now."""
 
 
 class Unsaveable(StoreError):
@@ -104,6 +104,37 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     outbox: bytes = b""
 
 
+OLDEST_FORM: Final = 2
+"""Of documents where no store says which they have: the number that stood in a run's folder before one did."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form that this program keeps documents in, and how one of a collection comes from an older form.
+
+    `migrate`: pure; what has the new form already, it gives back as it is. None: an older form is refused.
+    """
+
+    number: int = OLDEST_FORM
+    migrate: Callable[[str, int, Row], Row] | None = None
+
+    def check(self, place: str, found: int) -> None:
+        """Raises `StoreVersionError` where documents of that form cannot be taken."""
+        if found > self.number:
+            raise StoreVersionError(
+                f"{place} holds documents of form {found}, this program knows {self.number}: run the newer program, or"
+                " go back to the copy that was made before it came"
+            )
+        if found < self.number and self.migrate is None:
+            raise StoreVersionError(
+                f"{place} holds documents of form {found}, this program keeps {self.number}: make a copy, then start it"
+                " once with LAHETE_MIGRATE=true"
+            )
+
+
+FIRST_FORM: Final = Form()
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A row of a journal."""
@@ -129,8 +160,10 @@ class Remembered:
 class Store(Protocol):
     """One service's documents. Every method raises `StoreUnavailable` where the engine does not answer."""
 
-    async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
-        """Makes what is missing, indexes too. Raises `StoreVersionError`."""
+    async def open(
+        self, collections: Iterable[Collection], journals: Iterable[Journal] = (), form: Form = FIRST_FORM
+    ) -> None:
+        """Makes what is missing, indexes too, and brings documents to the form, forward only. Raises `StoreVersionError`."""
 
     async def close(self) -> None:
         """Lets go of the engine; what was saved stays."""

@@ -9,8 +9,9 @@ Everything that a driver raises about a server becomes `StoreUnavailable`, with 
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from inspect import isawaitable
 from typing import Any, Final, Literal, cast
 
@@ -24,7 +25,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConfigurationError, OperationFailure, PyMongoError
 
 from shared.store.interface import (
+    FIRST_FORM,
+    OLDEST_FORM,
     Collection,
+    Form,
     Journal,
     Range,
     Remembered,
@@ -58,6 +62,7 @@ _OPTIONS: Final[Mapping[str, Any]] = {
 }
 _MAX_BSON: Final = 16 * 1024 * 1024
 _IN_ONE_ANSWER: Final = 10_000  # documents; the drivers' default is 101 and another round trip for the rest
+_A_PAGE: Final = 500  # documents that are brought to another form at once
 _RESERVED: Final = frozenset({"_id", "id", "version", "body", "outbox", "brief"})
 
 _DUPLICATE: Final = 11000
@@ -83,7 +88,9 @@ class MongoStore:
         self._client: AsyncMongoClient[Json] | None = None
         self._collections: dict[str, Collection] = {}
 
-    async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
+    async def open(
+        self, collections: Iterable[Collection], journals: Iterable[Journal] = (), form: Form = FIRST_FORM
+    ) -> None:
         self._collections = {collection.name: collection for collection in collections}
         try:
             # Opened again after an outage: one client finds its server by itself, a second would stay behind.
@@ -93,7 +100,7 @@ class MongoStore:
             what = type(error).__name__
             raise StoreAddressError(f"{self._place}: the address or an option in it cannot be used ({what})") from None
         with self._telling():
-            await self._migrate(tuple(journals))
+            await self._migrate(tuple(journals), form)
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -318,7 +325,7 @@ class MongoStore:
 
     # --- the migration
 
-    async def _migrate(self, journals: Sequence[Journal]) -> None:
+    async def _migrate(self, journals: Sequence[Journal], form: Form) -> None:
         """Makes what is missing; run again, it changes nothing. Forward only: the version is never set back."""
         meta = self._database["meta"]
         recorded = ((await meta.find_one({"_id": "schema"})) or {}).get("version", 0)
@@ -327,6 +334,7 @@ class MongoStore:
                 f"{self._place} has version {recorded}, this program knows {VERSION}: run the newer program,"
                 " or another database"
             )
+        found = await self._form_found(form, is_new=not recorded)
         shapes = dict.fromkeys(self._collections, _AGGREGATE) | {one.name: _PAGE for one in journals}
         is_stand_in = not await self._make_collections(shapes | {"inbox": _OUTCOME})
         for collection in self._collections.values():
@@ -337,7 +345,33 @@ class MongoStore:
         for journal in journals:
             await self._make_indexes(journal.name, [IndexModel([("about", 1), ("_id", 1)], name="about")])
         await self._make_indexes("inbox", [IndexModel([("_id.event", 1)], name="event")])
+        await self._bring_forward(form, found)
         await meta.update_one({"_id": "schema"}, {"$max": {"version": VERSION}}, upsert=True)
+
+    async def _form_found(self, form: Form, *, is_new: bool) -> int:
+        """The form that documents have, some of them at least."""
+        kept = await self._database["meta"].find_one({"_id": "form"})
+        at_most = int((kept or {}).get("number", form.number if is_new else OLDEST_FORM))
+        found = int((kept or {}).get("before", at_most))
+        for one in (at_most, found):
+            form.check(self._place, one)
+        return found
+
+    async def _bring_forward(self, form: Form, found: int) -> None:
+        """All documents, or all again where that was broken off: `before` is there until the last of them is written."""
+        meta, number = self._database["meta"], {"number": form.number}
+        if form.migrate and found < form.number:
+            await meta.update_one({"_id": "form"}, {"$set": {**number, "before": found}}, upsert=True)
+            for name in self._collections:
+                await self._migrate_documents(name, partial(form.migrate, name, found))
+        await meta.update_one({"_id": "form"}, {"$set": number, "$unset": {"before": ""}}, upsert=True)
+
+    async def _migrate_documents(self, name: str, migrate: Callable[[Row], Row]) -> None:
+        last = ""
+        while found := await self._read(name, {"_id": {"$gt": last}}, _WHAT["body"], [("_id", 1)], _A_PAGE):
+            # Guarded by the version: what another instance saved meanwhile has the new form.
+            await self.clear(name, [migrate(_row(document)) for document in found])
+            last = found[-1]["_id"]
 
     async def _make_collections(self, shapes: Mapping[str, Json]) -> bool:
         """Each with its validator. False: the server knows no validators, which is said in a line of the log."""

@@ -11,6 +11,8 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -18,7 +20,10 @@ import msgspec
 
 from shared.private import make_private_file, tighten_file
 from shared.store.interface import (
+    FIRST_FORM,
+    OLDEST_FORM,
     Collection,
+    Form,
     Index,
     Journal,
     Range,
@@ -55,9 +60,11 @@ class SqliteStore:
         self._reader = _Connection(path, "store-reader")
         self._collections: dict[str, Collection] = {}
 
-    async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
+    async def open(
+        self, collections: Iterable[Collection], journals: Iterable[Journal] = (), form: Form = FIRST_FORM
+    ) -> None:
         self._collections = {collection.name: collection for collection in collections}
-        await self._writer.run(_migrate, self._path, tuple(self._collections.values()), tuple(journals))
+        await self._writer.run(_migrate, self._path, tuple(self._collections.values()), tuple(journals), form)
         # A crash may have come between an erasure and the emptying of the log. One that is read now is emptied later.
         await self._writer.run(_scrub)
 
@@ -219,10 +226,24 @@ def _scrub(connection: sqlite3.Connection) -> bool:
     return not busy
 
 
+def version_of(path: Path) -> int:
+    """The version of a file that nobody has open: how its tables lie. 0: it is new. Raises `StoreUnavailable`."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise StoreUnavailable(f"{path}: {error}") from error
+    return int(version)
+
+
 def _migrate(
-    connection: sqlite3.Connection, path: Path, collections: Sequence[Collection], journals: Sequence[Journal]
+    connection: sqlite3.Connection,
+    path: Path,
+    collections: Sequence[Collection],
+    journals: Sequence[Journal],
+    form: Form,
 ) -> None:
-    # In one transaction, the columns and what fills them: a crash between the two would leave documents unlisted.
+    # In one transaction, the columns and what fills them, and all documents: what is killed in the middle did nothing.
     connection.execute("BEGIN IMMEDIATE")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
@@ -241,7 +262,38 @@ def _migrate(
             " PRIMARY KEY (owner, number)) WITHOUT ROWID"
         )
         connection.execute(f"CREATE INDEX IF NOT EXISTS {journal.name}_about ON {journal.name} (about)")
+    _bring_forward(connection, path, collections, form, is_new=not version)
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _bring_forward(
+    connection: sqlite3.Connection, path: Path, collections: Sequence[Collection], form: Form, *, is_new: bool
+) -> None:
+    connection.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID")
+    kept = connection.execute("SELECT value FROM meta WHERE name = 'form'").fetchone()
+    found = kept[0] if kept else form.number if is_new else OLDEST_FORM
+    form.check(str(path), found)
+    if form.migrate and found < form.number:
+        for collection in collections:
+            _migrate_documents(connection, collection, partial(form.migrate, collection.name, found))
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('form', ?)", [form.number])
+
+
+def _migrate_documents(connection: sqlite3.Connection, collection: Collection, migrate: Callable[[Row], Row]) -> None:
+    page = f"SELECT id, version, body, outbox FROM {collection.name} WHERE id > ? ORDER BY id LIMIT {_CHUNK}"
+    last = ""
+    while found := connection.execute(page, [last]).fetchall():
+        rows = [migrate(_row("body", *one)) for one in found]
+        _clear(connection, collection, rows)
+        for row in rows:
+            _list_anew(connection, collection, row)
+        last = rows[-1].id
+
+
+def _list_anew(connection: sqlite3.Connection, collection: Collection, row: Row) -> None:
+    for index in _many(collection):
+        connection.execute(f"DELETE FROM {_side(collection, index.first)} WHERE id = ?", [row.id])
+    _list_many(connection, collection, row, is_new=True)
 
 
 def _make_collection(connection: sqlite3.Connection, collection: Collection) -> None:

@@ -33,8 +33,8 @@ from shared.engine.batch import Processor
 from shared.engine.model import Document, Due, Kind, Original, Table
 from shared.engine.receive import Arrival, read_again, route
 from shared.kafka.producer import Publisher, Record
-from shared.store import Collection, Row
-from shared.store.interface import Journal, Range, Remembered, Scalar, What, Written
+from shared.store import Collection, Form, Row
+from shared.store.interface import FIRST_FORM, Journal, Range, Remembered, Scalar, What, Written
 
 DURATIONS = Durations(*(timedelta(days=days) for days in (30, 14, 7, 14, 14)))
 CODE = "DKGDM5F8QK4V"
@@ -73,7 +73,9 @@ class MemoryStore:
         self.journals: dict[str, dict[tuple[str, int], Written]] = {}
         self.inbox: dict[tuple[str, str, str], list[Remembered]] = {}
 
-    async def open(self, collections: Iterable[Collection], journals: Iterable[Journal] = ()) -> None:
+    async def open(
+        self, collections: Iterable[Collection], journals: Iterable[Journal] = (), form: Form = FIRST_FORM
+    ) -> None:
         self.rows = {collection.name: {} for collection in collections}
         self.journals = {journal.name: {} for journal in journals}
 

@@ -153,11 +153,12 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pyt
 def test_a_folder_of_another_version_is_refused_with_what_to_do(
     version: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of version 1 the referrals have another shape."""
+    """Of form 1 no step leads on, 3 is a newer program's."""
     (tmp_path / "version").write_text(f"{version}\n")
     assert ended(["key", "add", "ops:anna", "--dir", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert f"holds state of version '{version}', this program reads '2' alone; choose another --dir" in said
+    assert f"holds state of form '{version}', this program takes 2 to 2; run the program that wrote it" in said
+    assert ("go back to the copy" in said) is (version == "3")
     assert len(said.splitlines()) == 1
 
 

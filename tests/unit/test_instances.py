@@ -54,6 +54,7 @@ class NoEngines(Env):
     def __init__(self, *_: Any) -> None:
         self.cluster = Cluster("127.0.0.1:1")
         self.store = ""
+        self.keeps_in_the_folder = False
 
 
 def test_further_instances_start_once_the_first_of_each_service_is_ready(
