@@ -13,6 +13,7 @@ import typer
 
 from cli import (
     acls,
+    backup,
     contracts,
     dead_letters,
     demo,
@@ -73,6 +74,8 @@ app.command()(demo.demo)
 app.command()(run.run)
 app.command()(run.stop)
 app.command("restart")(restart.restart_)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(status.status)
 app.command()(emit.emit)
 app.add_typer(imports.app, name="import")

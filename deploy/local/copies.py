@@ -18,11 +18,13 @@ OF_A_RUN: Final = ("lock", "keys.lock", "run.json", "stopped.json", "intake-clos
 
 
 def copy_folder(folder: Folder, to: Path) -> None:
-    """Copies what is kept to a place where nothing is; the caller holds the folder. Raises `FolderError`."""
+    """Copies what is kept to a place where nothing is; the caller sees to it that nothing runs there. Raises `FolderError`."""
     beside = to.with_name(f".{to.name}.part")
+    if to.is_relative_to(folder.path):
+        raise FolderError(f"{to} lies in {folder.path}, which is to be copied; name a place outside")
     try:
-        if to.exists():
-            raise FolderError(f"{to} is there already; name a place where nothing is")
+        if to.exists() and any(to.iterdir()):
+            raise FolderError(f"{to} holds something already; name a place where nothing is")
         make_private_folder(to.parent)
         shutil.rmtree(beside, ignore_errors=True)
         shutil.copytree(folder.path, beside, symlinks=True, ignore=_of_a_run(folder), copy_function=_copied)
