@@ -14,9 +14,9 @@ from cli.demo_views import LiveView, PlainView
 from cli.options import Json
 from demo.play import play
 from demo.size import Size
-from demo.stage import NoReckoningError, Told
+from demo.stage import DemoResult, NoReckoningError
 from demo.verdict import TOO_MUCH
-from deploy.engines import Engine
+from deploy.backends import Backend
 from deploy.local.foreground import listening
 from deploy.local.state import Folder, read_run
 
@@ -33,7 +33,7 @@ def demo(
         typer.Option(min=5, max=600, help="How long the partners act where nothing lags; at most ten times as long."),
     ] = 64.0,
     port_base: Annotated[int, typer.Option(min=1024, max=65_000, help="The monitor's port; the others follow.")] = 8100,
-    engine: Annotated[Engine, typer.Option(help="What Kafka and the store are.")] = Engine.EMBEDDED,
+    engine: Annotated[Backend, typer.Option(help="What Kafka and the store are.")] = Backend.EMBEDDED,
     seed: Annotated[int, typer.Option(help="Another seed, other people.")] = 20260901,
     keep: Annotated[bool, typer.Option("--keep", help="Leave all running at its end, to be looked at.")] = False,
 ) -> None:
@@ -46,26 +46,26 @@ def demo(
     """
     # What the Kafka client has to say of a broker that is gone, the demo says in one line itself.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    if engine is Engine.ENV:
+    if engine is Backend.ENV:
         raise typer.BadParameter("the demo's people are made up and its clock runs fast: it brings its own engines")
     size = Size(referrals=referrals, opistos=opistos, seconds=seconds, seed=seed)
     view = LiveView() if sys.stdout.isatty() and not as_json else PlainView(quiet=as_json)
     summary = _Summary(size, as_json=as_json)
 
-    def linger(told: Told, folder: Folder, check: Callable[[], None]) -> None:
+    def linger(result: DemoResult, folder: Folder, check: Callable[[], None]) -> None:
         view.end()
-        summary.show(told)
+        summary.show(result)
         _wait_until_asked(folder, check, terminal.complain if as_json else terminal.line)
 
     try:
         with view:
-            told = play(size, port_base, view.show, view.say, engine, linger if keep else None)
+            result = play(size, port_base, view.show, view.say, engine, linger if keep else None)
     except NoReckoningError as error:
         terminal.complain(f"lahete: {error}. {demo_summary.advice(size)}")
         raise typer.Exit(TOO_MUCH) from error
     if not keep:
-        summary.show(told)
-    raise typer.Exit(demo_summary.verdict(told).code)
+        summary.show(result)
+    raise typer.Exit(demo_summary.verdict(result).code)
 
 
 @dataclass
@@ -76,12 +76,12 @@ class _Summary:
     def __post_init__(self) -> None:
         self._began = time.monotonic()
 
-    def show(self, told: Told) -> None:
+    def show(self, result: DemoResult) -> None:
         seconds = time.monotonic() - self._began
         if self.as_json:
-            terminal.as_json(demo_summary.document(told, seconds))
+            terminal.as_json(demo_summary.document(result, seconds))
         else:
-            demo_summary.show(told, self.size, seconds)
+            demo_summary.show(result, self.size, seconds)
 
 
 def _wait_until_asked(folder: Folder, check: Callable[[], None], say: Callable[[str], None]) -> None:

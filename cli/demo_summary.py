@@ -7,7 +7,7 @@ from typing import Any, Final
 from cli import terminal
 from demo.register import load_opistos
 from demo.size import Size
-from demo.stage import KILLED, Told
+from demo.stage import KILLED, DemoResult
 from demo.terms import STEPS, terms
 from demo.verdict import LOST, TOO_MUCH, TRUE, Verdict, judge
 
@@ -20,9 +20,9 @@ _WORDS: Final = (
 )
 
 
-def verdict(told: Told) -> Verdict:
+def verdict(result: DemoResult) -> Verdict:
     """What the run was worth."""
-    return judge(told.course, told.balance, told.sight.loop, told.sight.dead)
+    return judge(result.course, result.balance, result.sight.loop, result.sight.dead)
 
 
 def advice(size: Size) -> str:
@@ -31,31 +31,31 @@ def advice(size: Size) -> str:
     return f"Try fewer at once, or give it longer: --referrals {fewer}, --seconds {min(600, round(size.seconds * 3))}"
 
 
-def show(told: Told, size: Size, seconds: float) -> None:
+def show(result: DemoResult, size: Size, seconds: float) -> None:
     """Prints all of it."""
-    found = verdict(told)
-    _show_tables(told)
+    found = verdict(result)
+    _show_tables(result)
     for line in found.lines[_REASONS:]:
         terminal.line(line)
-    for line in last_screen(told, size, seconds):
+    for line in last_screen(result, size, seconds):
         terminal.line(line)
 
 
-def last_screen(told: Told, size: Size, seconds: float) -> list[str]:
+def last_screen(result: DemoResult, size: Size, seconds: float) -> list[str]:
     """The end of the summary; what a reader adds up is here."""
-    found = verdict(told)
+    found = verdict(result)
     return [
         "",
-        *_loop(told),
-        *_purpose(told),
-        *_events(told),
+        *_loop(result),
+        *_purpose(result),
+        *_events(result),
         *(line[: WIDTH - 1] for line in found.lines[:_REASONS]),
         *_end(found, size, seconds),
     ]
 
 
-def _loop(told: Told) -> list[str]:
-    loop = told.sight.loop
+def _loop(result: DemoResult) -> list[str]:
+    loop = result.sight.loop
     stand = terms(loop)
     issued, closed = loop.get("issued", 0), loop.get("closed", 0)
     way = ", ".join(f"{loop.get(name, 0)} {STEPS[name]}" for name in _ON_THE_WAY)
@@ -66,14 +66,14 @@ def _loop(told: Told) -> list[str]:
     ]
 
 
-def _purpose(told: Told) -> list[str]:
-    made = sum(made.count for made in told.faults)
-    back = "not back" if told.back_after is None else f"back after {told.back_after:.1f} s"
+def _purpose(result: DemoResult) -> list[str]:
+    made = sum(made.count for made in result.faults)
+    back = "not back" if result.back_after is None else f"back after {result.back_after:.1f} s"
     return [f"On purpose: {made} faults (listed above); kill -9 of {KILLED}, {back}"]
 
 
-def _events(told: Told) -> list[str]:
-    one = told.balance
+def _events(result: DemoResult) -> list[str]:
+    one = result.balance
     took = f"Events: {one.applied} applied + {one.repeated} repeated + {one.refused} refused"
     return [
         f"{took} + {one.dead_lettered} dead-lettered",
@@ -92,27 +92,27 @@ def _end(found: Verdict, size: Size, seconds: float) -> list[str]:
     return [line, advice(size)] if found.code == TOO_MUCH else [line]
 
 
-def _show_tables(told: Told) -> None:
+def _show_tables(result: DemoResult) -> None:
     _table(
-        f"One referral's trace: {told.trace.get('referral_id', '')}",
+        f"One referral's trace: {result.trace.get('referral_id', '')}",
         ("time", "source", "event", "outcome", "codes"),
         [
             ((one["time"] or "")[:16], one["source"], _short(one["type"]), one["outcome"] or "", one["codes"] or "")
-            for one in told.trace.get("events", ())
+            for one in result.trace.get("events", ())
         ],
     )
     _table(
         "Faults made on purpose, and what is meant to come of each",
         ("fault", "made", "meant"),
-        [(made.kind, made.count, made.meant) for made in told.faults],
+        [(made.kind, made.count, made.meant) for made in result.faults],
     )
-    _table("Refused at the door", ("why", "events"), sorted(told.refused_at_the_door.items()))
-    _table("Dead letters", ("reason", "events"), sorted(told.sight.dead.items()))
+    _table("Refused at the door", ("why", "events"), sorted(result.refused_at_the_door.items()))
+    _table("Dead letters", ("reason", "events"), sorted(result.sight.dead.items()))
     _table("Faults of the opisto register", ("fault", "rows"), sorted(_register_faults().items()))
     _table(
         "Linked Events that were not taken",
         ("event", "why"),
-        [(id_, "; ".join(reasons)) for id_, reasons in told.imports_refused],
+        [(id_, "; ".join(reasons)) for id_, reasons in result.imports_refused],
     )
 
 
@@ -131,25 +131,25 @@ def _register_faults() -> Counter[str]:
     return Counter(fault.kind for fault in load_opistos()[1])
 
 
-def document(told: Told, seconds: float) -> dict[str, Any]:
+def document(result: DemoResult, seconds: float) -> dict[str, Any]:
     """All of it as JSON."""
-    found = verdict(told)
+    found = verdict(result)
     return {
         "exit_code": found.code,
         "why": found.lines,
-        "balances": told.balance.balances,
-        "balance": dataclasses.asdict(told.balance),
-        "day": round(told.course.day, 2),
-        "loop": told.sight.loop,
-        "terms": {term.name: term.count for term in terms(told.sight.loop)},
-        "faults": [dataclasses.asdict(made) for made in told.faults],
-        "refused_at_the_door": told.refused_at_the_door,
-        "dead_letters": dict(told.sight.dead),
+        "balances": result.balance.balances,
+        "balance": dataclasses.asdict(result.balance),
+        "day": round(result.course.day, 2),
+        "loop": result.sight.loop,
+        "terms": {term.name: term.count for term in terms(result.sight.loop)},
+        "faults": [dataclasses.asdict(made) for made in result.faults],
+        "refused_at_the_door": result.refused_at_the_door,
+        "dead_letters": dict(result.sight.dead),
         "register_faults": dict(_register_faults()),
-        "imports_refused": [{"id": id_, "reasons": reasons} for id_, reasons in told.imports_refused],
-        "killed": {"service": KILLED, "back_after_seconds": told.back_after},
-        "delay_ms": {"p50_at_most": told.sight.p50_ms, "p95_at_most": told.sight.p95_ms},
-        "trace": told.trace,
-        "left": [*told.course.unread, *told.course.running],
+        "imports_refused": [{"id": id_, "reasons": reasons} for id_, reasons in result.imports_refused],
+        "killed": {"service": KILLED, "back_after_seconds": result.back_after},
+        "delay_ms": {"p50_at_most": result.sight.p50_ms, "p95_at_most": result.sight.p95_ms},
+        "trace": result.trace,
+        "left": [*result.course.unread, *result.course.running],
         "seconds": round(seconds, 1),
     }

@@ -11,7 +11,7 @@ import typer
 
 from cli import terminal
 from cli.ask import Reach, client, reach
-from cli.emitting import Refused, Sender, Told
+from cli.emitting import EmitResult, Refused, Sender
 from cli.options import DoorUrl, Json, KeyFile, RunDir
 
 DOOR = "referral"
@@ -40,21 +40,21 @@ def emit(
     door = reach(DOOR, directory, url, key_file)
     with ExitStack() as stack:
         lines: Iterable[bytes] = sys.stdin.buffer if file == STANDARD_INPUT else stack.enter_context(file.open("rb"))
-        told = send(lines, door, json=json)
-    if told.refused:
+        result = send(lines, door, json=json)
+    if result.refused:
         raise typer.Exit(1)
 
 
-def send(lines: Iterable[bytes], door: Reach, *, json: bool) -> Told:
+def send(lines: Iterable[bytes], door: Reach, *, json: bool) -> EmitResult:
     """Sends lines to a door and prints what became of them. Raises `VerbError`."""
     with client(door.url, None, from_afar=door.from_afar) as connected:
-        told = Sender(connected, door.key_of, _quiet if json else _complain).send(lines)
+        result = Sender(connected, door.key_of, _quiet if json else _complain).send(lines)
     if json:
-        refused = [{"line": one.line, "reason": one.reason} for one in told.refused]
-        terminal.as_json({"accepted": told.accepted, "refused": refused})
+        refused = [{"line": one.line, "reason": one.reason} for one in result.refused]
+        terminal.as_json({"accepted": result.accepted, "refused": refused})
     else:
-        terminal.line(f"{told.accepted} accepted, {len(told.refused)} refused")
-    return told
+        terminal.line(f"{result.accepted} accepted, {len(result.refused)} refused")
+    return result
 
 
 def _complain(refused: Refused) -> None:

@@ -41,7 +41,7 @@ class Refused:
 
 
 @dataclass(slots=True)
-class Told:
+class EmitResult:
     """What became of the lines."""
 
     accepted: int = 0
@@ -100,9 +100,9 @@ class Sender:
         self._key_of = key_of
         self._refused = refused
         self._retry_seconds = retry_seconds
-        self.told = Told()
+        self.result = EmitResult()
 
-    def send(self, lines: Iterable[bytes]) -> Told:
+    def send(self, lines: Iterable[bytes]) -> EmitResult:
         """Sends all of them; one that is refused is told at once and stops nothing.
 
         Raises:
@@ -113,7 +113,7 @@ class Sender:
                 self._refuse(item)
             else:
                 self._send_batch(item)
-        return self.told
+        return self.result
 
     def _send_batch(self, batch: list[Line]) -> None:
         key = self._key_of(batch[0].source)
@@ -123,7 +123,7 @@ class Sender:
             return
         response = self._post(batch, key)
         if response.is_success:
-            self.told.accepted += len(batch)
+            self.result.accepted += len(batch)
         elif len(batch) == 1:
             self._refuse(Refused(batch[0].number, problem(response)))
         else:
@@ -131,7 +131,7 @@ class Sender:
                 self._send_batch([line])
 
     def _refuse(self, refused: Refused) -> None:
-        self.told.refused.append(refused)
+        self.result.refused.append(refused)
         self._refused(refused)
 
     def _post(self, batch: list[Line], key: str) -> httpx.Response:
@@ -149,7 +149,7 @@ class Sender:
             if time.monotonic() + pause > deadline:
                 raise VerbError(
                     f"line {batch[0].number} and what follows: not sent: {why} "
-                    f"({self.told.accepted} accepted, {len(self.told.refused)} refused before it)"
+                    f"({self.result.accepted} accepted, {len(self.result.refused)} refused before it)"
                 )
             time.sleep(pause)
             pause = min(pause * 2, 2.0)

@@ -15,7 +15,7 @@ from cli.failure import VerbError
 from cli.options import DEFAULT_DIR, DoorUrl, KeyFile, RunDir
 from deploy.local.state import Folder, read_run
 from edges.linked_events.fields import shown
-from edges.linked_events.read import Refusal, convert
+from edges.linked_events.read import RefusedEvent, convert
 
 app = typer.Typer(no_args_is_help=True, help="Turn what others publish into our events.")
 
@@ -78,5 +78,5 @@ def _now(directory: Path | None, url: str | None) -> datetime:
     return run.platform_clock().now() if run else datetime.now(UTC)
 
 
-def _line(refusal: Refusal) -> str:
+def _line(refusal: RefusedEvent) -> str:
     return f"refused {shown(refusal.id)}: {'; '.join(refusal.reasons)}"

@@ -16,7 +16,7 @@ def restart_(
     ],
     directory: Dir = DEFAULT_DIR,
 ) -> None:
-    """End services in order and start them anew, one after another; it closes an open fuse. Nothing is lost by it.
+    """End services in order and start them anew, one after another; it closes an open circuit breaker. Nothing is lost by it.
 
     Of several instances of a service, each is. It needs the run's folder; elsewhere: docker compose restart SERVICE, kubectl
     rollout restart deployment/SERVICE.

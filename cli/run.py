@@ -14,8 +14,8 @@ from cli import sample, terminal
 from cli.failure import VerbError
 from cli.options import DEFAULT_DIR, Dir
 from demo.register import opisto_sources
+from deploy.backends import SPOKEN_TO, Backend
 from deploy.embedded_broker.control import REPOSITORY
-from deploy.engines import SPOKEN_TO, Engine
 from deploy.local import foreground
 from deploy.local.state import Folder, Run, open_folder, read_run
 from shared.contracts.topics import SERVICES
@@ -28,7 +28,7 @@ _DETACHED_WITHIN = 200.0  # longer than the servers and the services may take to
 
 
 def run(
-    engine: Annotated[Engine, typer.Option(help="What Kafka and the store are.")] = Engine.EMBEDDED,
+    engine: Annotated[Backend, typer.Option(help="What Kafka and the store are.")] = Backend.EMBEDDED,
     port_base: Annotated[
         int, typer.Option(min=1, max=HIGHEST_BASE, help="The monitor's port; four more follow.")
     ] = 8100,
@@ -51,7 +51,7 @@ def run(
         raise typer.BadParameter("--sample publishes what is made up: it needs LAHETE_ENV=demo or test")
     once_ready: Callable[[], None] = partial(sample.publish, directory) if with_sample else lambda: None
     counts = dict(_counted(one) for one in instances or [])
-    if engine is Engine.EMBEDDED and any(count > 1 for count in counts.values()):
+    if engine is Backend.EMBEDDED and any(count > 1 for count in counts.values()):
         raise typer.BadParameter("librdkafka's broker serves one consumer a group; several need --engine java or env")
     if detach:
         _detach(engine, port_base, directory, instances or [], once_ready)
@@ -62,9 +62,9 @@ def run(
         raise typer.Exit(1)
 
 
-def _is_production(settings: PlatformSettings, engine: Engine) -> bool:
+def _is_production(settings: PlatformSettings, engine: Backend) -> bool:
     """Whether the services will say so; who brings engines of his own runs a demo, unless the environment says otherwise."""
-    said = engine is Engine.ENV or "env" in settings.model_fields_set
+    said = engine is Backend.ENV or "env" in settings.model_fields_set
     return said and settings.env == "production"
 
 
@@ -78,7 +78,7 @@ def _counted(text: str) -> tuple[str, int]:
 
 
 def _detach(
-    engine: Engine, port_base: int, path: Path, instances: Sequence[str], once_ready: Callable[[], None]
+    engine: Backend, port_base: int, path: Path, instances: Sequence[str], once_ready: Callable[[], None]
 ) -> None:
     folder = open_folder(path)
     log = folder.log("supervisor")

@@ -15,7 +15,7 @@ from deploy.kafka.topics import TopicSettings, apply, wanted
 from deploy.local.keys import check_nothing_is_plain, holders, know_monitors_key, make_keys, make_monitors_key
 from deploy.local.state import Folder, granted, open_folder
 from services.monitor.settings import MonitorSettings
-from shared.engine import ground
+from shared.engine import preconditions
 from shared.process.run import open_store
 from shared.process.settings import PlatformSettings, read
 
@@ -78,7 +78,7 @@ async def _database(name: str, service: Service, *, forget: bool) -> None:
     settings: Any = read(service.settings)
     store = await open_store(settings, service.build(settings).table)
     try:
-        told = "; whatever cluster it meets next is its own" if forget and await ground.forget(store) else ""
+        told = "; whatever cluster it meets next is its own" if forget and await preconditions.forget(store) else ""
         terminal.line(f"{name}: the database is up to date{told}")
     finally:
         await store.close()

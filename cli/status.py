@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from cli import terminal
 from cli.ask import Monitor, cluster_of, decoded, named_address, running
 from cli.options import DEFAULT_DIR, Json, KeyFile, OpsUrl, RunDir
-from deploy.local.processes import is_alive, port_of, what_lacks
+from deploy.local.processes import is_alive, port_of, why_not_ready
 from deploy.local.state import Run
 from shared.kafka.lag import READS, lags
 
@@ -59,8 +59,8 @@ def _from_afar(monitor: Monitor, *, json: bool) -> None:
 def _process(name: str, pid: int, run: Run) -> dict[str, Any]:
     process = {"name": name, "pid": pid, "alive": is_alive(pid), "ready": None, "url": None, "missing": []}
     if url := run.urls.get(name):
-        lacks = what_lacks(port_of(url))
-        missing = ["it does not answer"] if lacks is None else lacks
+        said = why_not_ready(port_of(url))
+        missing = ["it does not answer"] if said is None else said
         process |= {"ready": not missing, "url": url, "missing": missing}
     return process
 

@@ -9,7 +9,7 @@ import typer
 from cli import terminal
 from cli.ask import cluster_of
 from cli.options import DEFAULT_DIR, Dir, Json
-from deploy.engines import SPOKEN_TO, Engine, make_topic
+from deploy.backends import SPOKEN_TO, Backend, make_topic
 from deploy.kafka import topics as kafka_topics
 from deploy.kafka.topics import TopicSettings, wanted
 from deploy.local.keys import check_holder
@@ -38,7 +38,7 @@ def add(
         make_topic(run, cluster_of(run), folder, source)
         terminal.line(f"{intake_of(source)}: there")
         if run.embedded:
-            terminal.complain(f"Kafka is {run.kafka}{SPOKEN_TO[Engine.EMBEDDED]}")
+            terminal.complain(f"Kafka is {run.kafka}{SPOKEN_TO[Backend.EMBEDDED]}")
     else:
         terminal.line(f"{intake_of(source)}: there from the next run on")
 

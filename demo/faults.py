@@ -17,7 +17,7 @@ TEST_CODE = "131052-308T"
 
 
 @dataclass(frozen=True)
-class Kind:
+class MeantFault:
     """One way in which things go wrong, and what is meant to come of each event of it.
 
     `letters` are reasons of dead letters; `refused` counts events refused at the door, `waits` those that wait.
@@ -46,17 +46,17 @@ class Faults:
         self._opisto = opisto  # likewise
         self._rng = rng
         self._kinds = (
-            Kind("one id, two contents", self._conflict, ("conflict",), waits=1),
-            Kind("another's name, over HTTP", self._forged_over_http, refused=1),
-            Kind("another's name, on Kafka", self._forged_on_kafka, ("forged_sender",)),
-            Kind("a personal identity code, over HTTP", self._personal_data_over_http, refused=1),
-            Kind("a personal identity code, on Kafka", self._personal_data_on_kafka, ("personal_data",)),
-            Kind("no JSON, on Kafka", self._no_json, ("undecodable",)),
-            Kind("a type that nobody knows, on Kafka", self._unknown_type, ("unknown_type",)),
-            Kind("a field against the contract, both ways", self._breaks_the_contract, ("invalid",), refused=1),
-            Kind("attendance of a referral that nobody issued", self._unknown_referral, waits=1),
+            MeantFault("one id, two contents", self._conflict, ("conflict",), waits=1),
+            MeantFault("another's name, over HTTP", self._forged_over_http, refused=1),
+            MeantFault("another's name, on Kafka", self._forged_on_kafka, ("forged_sender",)),
+            MeantFault("a personal identity code, over HTTP", self._personal_data_over_http, refused=1),
+            MeantFault("a personal identity code, on Kafka", self._personal_data_on_kafka, ("personal_data",)),
+            MeantFault("no JSON, on Kafka", self._no_json, ("undecodable",)),
+            MeantFault("a type that nobody knows, on Kafka", self._unknown_type, ("unknown_type",)),
+            MeantFault("a field against the contract, both ways", self._breaks_the_contract, ("invalid",), refused=1),
+            MeantFault("attendance of a referral that nobody issued", self._unknown_referral, waits=1),
         )
-        self.made: Counter[Kind] = Counter()
+        self.made: Counter[MeantFault] = Counter()
 
     async def make_one(self, plan: Plan) -> None:
         """The next kind, with somebody's referral as the victim."""

@@ -24,7 +24,7 @@ Later = Callable[[datetime, Action], None]
 
 
 @dataclass
-class Region:
+class RegionSystem:
     """One region's system: issues, chooses, withdraws, hands out the form."""
 
     source: str
@@ -110,7 +110,7 @@ class Region:
 
 
 @dataclass
-class Opisto:
+class OpistoSystem:
     """One opisto's registration system: confirms, cancels, and sends attendance in the nightly run."""
 
     source: str
@@ -195,7 +195,7 @@ class Opisto:
         self.post.put(self.post.event(self.source, name, data, self.now(), data["referral_id"]))
 
 
-async def feed(partner: Region | Opisto) -> Iterable[dict[str, Any]]:
+async def feed(partner: RegionSystem | OpistoSystem) -> Iterable[dict[str, Any]]:
     """What is new in a partner's feed; nothing where notify does not answer now."""
     events: list[dict[str, Any]] = []
     while True:

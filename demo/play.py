@@ -19,8 +19,8 @@ from typing import Final, Self
 from demo.register import opisto_sources
 from demo.script import OWN_REGION
 from demo.size import Size
-from demo.stage import Show, Stage, Told
-from deploy.engines import Engine
+from demo.stage import DemoResult, Show, Stage
+from deploy.backends import Backend
 from deploy.local.state import EmbeddedError, Folder, Run, grant, open_folder, read_run
 from deploy.local.supervisor import Supervisor
 from shared.clock import PacedClock
@@ -39,7 +39,7 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
     "LAHETE_KAFKA_FETCH_WAIT_MS": "30",
 }
 
-Linger = Callable[[Told, Folder, Callable[[], None]], None]
+Linger = Callable[[DemoResult, Folder, Callable[[], None]], None]
 """Is called while all still runs: with what is told, the folder, and what raises where the platform has ended."""
 
 
@@ -48,9 +48,9 @@ def play(
     port_base: int,
     show: Show,
     say: Callable[[str], None],
-    engine: Engine = Engine.EMBEDDED,
+    engine: Backend = Backend.EMBEDDED,
     linger: Linger | None = None,
-) -> Told:
+) -> DemoResult:
     """The whole demo, in a folder that is gone afterwards, but where it is to `linger`.
 
     Raises what `Supervisor` raises where it cannot start, and `NoReckoningError`.
@@ -66,19 +66,19 @@ def play(
             folder.path, port_base, str(clock.file), _ENVIRONMENT, engine=engine, say=say, opistos=opistos
         ) as supervisor:
             with _looked_after(supervisor) as platform:
-                told = asyncio.run(_played(size, folder, clock, own_opisto, show, platform.check))
+                result = asyncio.run(_played(size, folder, clock, own_opisto, show, platform.check))
                 if linger is not None:
                     clock.go(1.0, None)
-                    linger(told, folder, platform.check)
+                    linger(result, folder, platform.check)
             run = read_run(folder)
             supervisor.stop()
         running = () if run is None else tuple(still_running(run))
-    return replace(told, course=replace(told.course, running=running))
+    return replace(result, course=replace(result.course, running=running))
 
 
 async def _played(
     size: Size, folder: Folder, clock: PacedClock, own_opisto: str, show: Show, check: Callable[[], None]
-) -> Told:
+) -> DemoResult:
     return await Stage(size, folder, clock, own_opisto, show, check).play()
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from demo.register import Opisto
+from demo.register import LicensedOpisto
 from shared.reference import MUNICIPALITIES
 
 DAY = timedelta(days=1)
@@ -43,7 +43,7 @@ class Published:
         return str(self.data["activity_id"])
 
 
-def programme(opistos: list[Opisto], rng: Random, start: datetime, each: int) -> list[Published]:
+def programme(opistos: list[LicensedOpisto], rng: Random, start: datetime, each: int) -> list[Published]:
     """`each` activities for every opisto, three sessions each, the first 14 to 17 days after `start`."""
     return [
         Published(f"/opisto/{opisto.id}", _activity(opisto, number, rng, start))
@@ -52,7 +52,7 @@ def programme(opistos: list[Opisto], rng: Random, start: datetime, each: int) ->
     ]
 
 
-def _activity(opisto: Opisto, number: int, rng: Random, start: datetime) -> dict[str, Any]:
+def _activity(opisto: LicensedOpisto, number: int, rng: Random, start: datetime) -> dict[str, Any]:
     fi, sv, en, themes, setting = rng.choice(_COURSES)
     first = start + (14 + rng.random() * 3) * DAY
     sessions = [_session(index, first + index * 2 * DAY) for index in range(3)]

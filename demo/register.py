@@ -31,7 +31,7 @@ _OPISTO_ID = re.compile(r"[a-z0-9.-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
-class Opisto:
+class LicensedOpisto:
     """An adult education centre: its OID, and the municipalities of today that it serves, its own first."""
 
     id: str
@@ -45,7 +45,7 @@ class Opisto:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RowFault:
     """What is wrong with one row of the register: `value` is the code, the date or the name as it stands there."""
 
     licence: str
@@ -54,14 +54,14 @@ class Fault:
     value: str
 
 
-def read_register(rows: Iterable[Row]) -> tuple[list[Opisto], list[Fault]]:
+def read_register(rows: Iterable[Row]) -> tuple[list[LicensedOpisto], list[RowFault]]:
     """One opisto for each that has a licence in force, in the register's order, and every fault met on the way.
 
     An ended licence gives its fault and nothing else. A code of a merged municipality is followed to today's. An
     opisto without a name, or with no municipality left, can be neither shown nor placed: it is a fault, not an opisto.
     """
-    opistos: list[Opisto] = []
-    faults: list[Fault] = []
+    opistos: list[LicensedOpisto] = []
+    faults: list[RowFault] = []
     all_rows = list(rows)
     in_force = _in_force(all_rows)
     for row in all_rows:
@@ -87,7 +87,7 @@ def _in_force(rows: Iterable[Row]) -> dict[str, Row]:
     return held
 
 
-def _read_licence(row: Row) -> tuple[Opisto | None, list[Fault]]:
+def _read_licence(row: Row) -> tuple[LicensedOpisto | None, list[RowFault]]:
     municipalities, faults = _municipalities(row)
     name = " ".join((row["name"] or "").split())
     if not name:
@@ -96,10 +96,10 @@ def _read_licence(row: Row) -> tuple[Opisto | None, list[Fault]]:
         faults.append(_fault(row, "no_municipality_left", " ".join(row["municipality_codes"])))
     if not name or not municipalities:
         return None, faults
-    return Opisto(row["opisto_oid"], name, tuple(row["languages"]), municipalities), faults
+    return LicensedOpisto(row["opisto_oid"], name, tuple(row["languages"]), municipalities), faults
 
 
-def _municipalities(row: Row) -> tuple[tuple[str, ...], list[Fault]]:
+def _municipalities(row: Row) -> tuple[tuple[str, ...], list[RowFault]]:
     codes: list[str] = row["municipality_codes"]
     kept: dict[str, None] = {}
     faults = []
@@ -116,18 +116,18 @@ def _municipalities(row: Row) -> tuple[tuple[str, ...], list[Fault]]:
     return tuple(kept), faults
 
 
-def _fault(row: Row, kind: FaultKind, value: str) -> Fault:
-    return Fault(row["licence_no"], row["opisto_oid"], kind, value)
+def _fault(row: Row, kind: FaultKind, value: str) -> RowFault:
+    return RowFault(row["licence_no"], row["opisto_oid"], kind, value)
 
 
-def load_opistos() -> tuple[list[Opisto], list[Fault]]:
+def load_opistos() -> tuple[list[LicensedOpisto], list[RowFault]]:
     """The opistos and the register's faults as shipped in opistos.json."""
     document = json.loads(files(__package__).joinpath("opistos.json").read_text(encoding="utf-8"))
     opistos = [
-        Opisto(row["id"], row["name"], tuple(row["languages"]), tuple(row["municipalities"]))
+        LicensedOpisto(row["id"], row["name"], tuple(row["languages"]), tuple(row["municipalities"]))
         for row in document["opistos"]
     ]
-    return opistos, [Fault(**row) for row in document["faults"]]
+    return opistos, [RowFault(**row) for row in document["faults"]]
 
 
 def opisto_sources() -> list[str]:
@@ -135,12 +135,12 @@ def opisto_sources() -> list[str]:
     return [f"/opisto/{opisto.id}" for opisto in load_opistos()[0]]
 
 
-def as_json(opistos: Iterable[Opisto], faults: Iterable[Fault]) -> str:
+def as_json(opistos: Iterable[LicensedOpisto], faults: Iterable[RowFault]) -> str:
     """The text of opistos.json: a line for each opisto and fault, so that a change of the register reads as a diff."""
     return f'{{"opistos": [\n{_lines(opistos)}\n], "faults": [\n{_lines(faults)}\n]}}\n'
 
 
-def _lines(items: Iterable[Opisto] | Iterable[Fault]) -> str:
+def _lines(items: Iterable[LicensedOpisto] | Iterable[RowFault]) -> str:
     return ",\n".join(json.dumps(asdict(item), ensure_ascii=False) for item in items)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from demo import register
 from demo.faults import Faults
 from demo.look import OPS
-from demo.partners import DAY, Opisto, Region
+from demo.partners import DAY, OpistoSystem, RegionSystem
 from demo.people import Plan, people
 from demo.post import Post
 from demo.programme import Published, programme
@@ -43,12 +43,12 @@ class Script:
         self._start = now()
         self._register = register.load_opistos()[0][: size.opistos]
         self._regions = {
-            f"/region/{code}": Region(f"/region/{code}", post, now, timetable.at, rng, self._visit)
+            f"/region/{code}": RegionSystem(f"/region/{code}", post, now, timetable.at, rng, self._visit)
             for code, region in REGIONS.items()
             if region.may_refer
         }
         self._opistos = {
-            f"/opisto/{one.id}": Opisto(f"/opisto/{one.id}", post, now, timetable.at, rng, self.plan_of)
+            f"/opisto/{one.id}": OpistoSystem(f"/opisto/{one.id}", post, now, timetable.at, rng, self.plan_of)
             for one in self._register
         }
         self.plans = {plan.referral_id: plan for plan in people(rng, size.referrals, ISSUING_DAYS)}
@@ -94,7 +94,7 @@ class Script:
         for one in self._register:
             self._timetable.start(self._register_partner(one))
 
-    async def _register_partner(self, one: register.Opisto) -> None:
+    async def _register_partner(self, one: register.LicensedOpisto) -> None:
         language = next((language for language in one.languages if language in {"fi", "sv", "en"}), "fi")
         body = {"name": one.name, "language": language}
         await self._post.ask("monitor", f"/v1/partners/opisto/{one.id}", OPS, method="PUT", json=body)

@@ -51,7 +51,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Told:
+class DemoResult:
     """What the stage has to tell at its end."""
 
     course: Course
@@ -108,7 +108,7 @@ class Stage:
         self._back_after: float | None = None
         self._watching: list[asyncio.Task[None]] = []
 
-    async def play(self) -> Told:
+    async def play(self) -> DemoResult:
         """Everything between the start and the stop of the platform."""
         await self._publisher.start()
         self._watching = [asyncio.create_task(self._pulse.listen()), asyncio.create_task(self._keep_looking())]
@@ -204,7 +204,7 @@ class Stage:
                 task.result()
         return True
 
-    async def _reckon_in_time(self, unread: tuple[str, ...]) -> Told:
+    async def _reckon_in_time(self, unread: tuple[str, ...]) -> DemoResult:
         try:
             async with asyncio.timeout(_QUIET_WITHIN):
                 return await self._reckon(unread)
@@ -212,14 +212,14 @@ class Stage:
             lines = "; ".join(unread) or "a service does not answer"
             raise NoReckoningError(f"what became of the events could not be asked: {lines}") from error
 
-    async def _reckon(self, unread: tuple[str, ...]) -> Told:
+    async def _reckon(self, unread: tuple[str, ...]) -> DemoResult:
         letters = await all_dead_letters(self._post.insist) or []
         became = await self._what_became()
         loop = (await self._post.insist("feedback", "/v1/reports/loop", OPS)).json()
         dead = Counter(str(letter["reason"]) for letter in letters)
         self._sight = replace(self._sight, day=self._day(), sent=self._post.ledger.sent, loop=loop, dead=dead)
         self._show(self._sight, "")
-        return Told(
+        return DemoResult(
             course=self._course(unread),
             balance=balance(self._post.ledger, became, letters),
             sight=self._sight,

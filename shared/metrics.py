@@ -23,7 +23,7 @@ DEAD_LETTERS = Counter("lahete_dead_letters", "dead letters that Kafka has taken
 RETRIES = Counter("lahete_batch_retries", "batches that will come again, by why", ["service", "why"])
 BATCH_SECONDS = Histogram("lahete_batch_seconds", "from reading a batch to its commit", ["service"])
 OLDEST_OUTBOX_SECONDS = Gauge("lahete_oldest_outbox_seconds", "age of the oldest outbox that is not out", ["service"])
-FUSE = Gauge("lahete_fuse_open", "1 while the fuse is open", ["service"])
+CIRCUIT_BREAKER = Gauge("lahete_circuit_breaker_open", "1 while the circuit breaker is open", ["service"])
 HOP_SECONDS = Histogram(
     "lahete_hop_seconds",
     "from the record's time in Kafka to its commit",
@@ -59,5 +59,5 @@ def begin(service: str, classes: Iterable[str]) -> None:
             EVENTS.labels(service, name, outcome)
     for why in _WHY_AGAIN:
         RETRIES.labels(service, why)
-    FUSE.labels(service)
+    CIRCUIT_BREAKER.labels(service)
     FELL_OUT.labels(service)

@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 LONGEST_FIRST: Final = (
     "tests/integration/test_run.py on servers",
-    "tests/integration/test_ground_gives_way.py",
+    "tests/integration/test_preconditions_fail.py",
     "tests/integration/test_road.py on servers",
     "tests/integration/test_engine_kafka.py on servers",
     "tests/integration/test_road.py",

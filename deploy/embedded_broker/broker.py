@@ -210,31 +210,31 @@ class MockCluster:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What the control port answers."""
 
     status: HTTPStatus
     body: Mapping[str, object]
 
 
-def refusal(status: HTTPStatus, reason: str) -> Answer:
-    return Answer(status, {"error": reason})
+def refusal(status: HTTPStatus, reason: str) -> Response:
+    return Response(status, {"error": reason})
 
 
-def answer(cluster: MockCluster, method: str, path: str, body: bytes) -> Answer:
+def answer(cluster: MockCluster, method: str, path: str, body: bytes) -> Response:
     """Answer a request whose token was right."""
     match method, path:
         case "GET", "/health":
-            return Answer(HTTPStatus.OK, {"kafka": cluster.address})
+            return Response(HTTPStatus.OK, {"kafka": cluster.address})
         case "GET", "/topics":
-            return Answer(HTTPStatus.OK, cluster.topics())
+            return Response(HTTPStatus.OK, cluster.topics())
         case "POST", "/topics":
             return answer_creation(cluster, body)
         case _:
             return refusal(HTTPStatus.NOT_FOUND, f"there is no {method} {path:.100}")
 
 
-def answer_creation(cluster: MockCluster, body: bytes) -> Answer:
+def answer_creation(cluster: MockCluster, body: bytes) -> Response:
     try:
         match json.loads(body):
             case {"name": asked_name, "partitions": asked_partitions}:
@@ -247,7 +247,7 @@ def answer_creation(cluster: MockCluster, body: bytes) -> Answer:
     except ValueError as error:
         return refusal(HTTPStatus.BAD_REQUEST, str(error))
     status = HTTPStatus.CREATED if created else HTTPStatus.OK
-    return Answer(status, {"name": name, "partitions": partitions})
+    return Response(status, {"name": name, "partitions": partitions})
 
 
 class ControlServer(ThreadingTCPServer):
@@ -280,7 +280,7 @@ class ControlHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._send(self._answered())
 
-    def _answered(self) -> Answer:
+    def _answered(self) -> Response:
         length = self.headers.get("Content-Length", "0")
         if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > LONGEST_BODY:
             return refusal(HTTPStatus.BAD_REQUEST, f"the body is at most {LONGEST_BODY} bytes")
@@ -296,7 +296,7 @@ class ControlHandler(BaseHTTPRequestHandler):
             complain(f"{self.command} {self.path:.100}: {error!r}")
             return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, repr(error))
 
-    def _send(self, answered: Answer) -> None:
+    def _send(self, answered: Response) -> None:
         content = json.dumps(answered.body).encode()
         self.send_response(answered.status)
         self.send_header("Content-Type", "application/json")

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.contracts import topics
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import MAX_REQUEST_BYTES
-from shared.kafka.reach import why_not
+from shared.kafka.reach import diagnose
 from shared.process.names import PREFIX
 from shared.process.settings import Duration
 
@@ -160,7 +160,7 @@ async def apply(cluster: Cluster, specs: Sequence[Topic], *, make: bool = True) 
             await _create(admin, lacking)
         configs = await _configs(admin, [spec.name for spec in specs if spec.name in there])
     except (KafkaError, OSError) as error:
-        raise TopicsError(await why_not(cluster, error)) from error
+        raise TopicsError(await diagnose(cluster, error)) from error
     finally:
         await admin.close()
     return [

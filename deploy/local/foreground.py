@@ -10,21 +10,21 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from deploy.engines import SPOKEN_TO, Engine
+from deploy.backends import SPOKEN_TO, Backend
 from deploy.local.processes import is_alive
 from deploy.local.state import Folder, StartError, supervisor_of
 from deploy.local.supervisor import DRAINED_WITHIN, ENDED_WITHIN, Supervisor
 
-_FATE: Final[Mapping[Engine, str]] = {
-    Engine.EMBEDDED: "what was left on the log is lost with it",
-    Engine.JAVA: "what was left stands on the log and is dealt with at the next start",
-    Engine.ENV: "what was left stands on the log and is dealt with at the next start",
+_FATE: Final[Mapping[Backend, str]] = {
+    Backend.EMBEDDED: "what was left on the log is lost with it",
+    Backend.JAVA: "what was left stands on the log and is dealt with at the next start",
+    Backend.ENV: "what was left stands on the log and is dealt with at the next start",
 }
 
 _STOPPED_WITHIN: Final = DRAINED_WITHIN + ENDED_WITHIN + 10
 
 
-class Asked:
+class StopRequest:
     """What signals have asked for: the first, to stop in order; Ctrl-C after that, to stop at once."""
 
     def __init__(self) -> None:
@@ -46,9 +46,9 @@ class Asked:
 
 
 @contextmanager
-def listening() -> Iterator[Asked]:
+def listening() -> Iterator[StopRequest]:
     """Takes Ctrl-C, SIGTERM and the terminal's end as requests. In the main thread."""
-    asked = Asked()
+    asked = StopRequest()
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         numbers.append(signal.SIGHUP)
@@ -65,7 +65,7 @@ def run(
     port_base: int,
     clock: str,
     say: Callable[[str], None],
-    engine: Engine = Engine.EMBEDDED,
+    engine: Backend = Backend.EMBEDDED,
     instances: Mapping[str, int] | None = None,
     opistos: Sequence[str] = (),
     once_ready: Callable[[], None] = lambda: None,

@@ -173,10 +173,10 @@ def is_alive(pid: int) -> bool:
 
 def is_ready(port: int) -> bool:
     """What GET /health/ready says; False where nobody answers."""
-    return what_lacks(port) == []
+    return why_not_ready(port) == []
 
 
-def what_lacks(port: int) -> list[str] | None:
+def why_not_ready(port: int) -> list[str] | None:
     """What GET /health/ready says is missing, a line each; None where nobody answers."""
     # Not urllib or httpx: those would send it through a proxy named in the environment.
     connection = http.client.HTTPConnection(HOST, port, timeout=_HEALTH_SECONDS)

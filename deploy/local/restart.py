@@ -7,7 +7,7 @@ from typing import Final
 
 import psutil
 
-from deploy.local.processes import is_alive, port_of, what_lacks
+from deploy.local.processes import is_alive, port_of, why_not_ready
 from deploy.local.state import Folder, Run, StartError, read_run
 from deploy.local.supervisor import ENDED_WITHIN, READY_WITHIN
 
@@ -26,7 +26,7 @@ def restart(folder: Folder, name: str) -> int:
     missing: list[str] | None = None
     for run in _meanwhile(folder):
         pid = run.pids[name]
-        if pid not in {0, before} and (missing := what_lacks(port_of(run.urls[name]))) == []:
+        if pid not in {0, before} and (missing := why_not_ready(port_of(run.urls[name]))) == []:
             return pid
     why = "; ".join(missing) if missing else "it does not answer"
     raise StartError(f"{name}: not ready in {READY_WITHIN:.0f} s: {why}; see {folder.log(name)}")

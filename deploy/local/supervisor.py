@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
 
-from deploy.engines import Engine, Engines, GoesOn, Say, engines
+from deploy.backends import Backend, Backends, GoesOn, Say, backends
 from deploy.local import upgrade
 from deploy.local.drain import Left, until_drained
 from deploy.local.key_changes import tell_changes
@@ -50,7 +50,7 @@ DRAINED_WITHIN: Final = 30.0
 ENDED_WITHIN: Final = 15.0
 _LOOK_EVERY: Final = 0.1
 
-MakeEngines = Callable[[Engine, Folder, Say, GoesOn], Engines]
+MakeEngines = Callable[[Backend, Folder, Say, GoesOn], Backends]
 
 
 class Supervisor:
@@ -83,8 +83,8 @@ class Supervisor:
         extra: Mapping[str, str] | None = None,
         *,
         own: Callable[[str], MutableMapping[str, str]] = lambda _: {},
-        engine: Engine = Engine.EMBEDDED,
-        make_engines: MakeEngines = engines,
+        engine: Backend = Backend.EMBEDDED,
+        make_engines: MakeEngines = backends,
         services: Sequence[str] = topics.SERVICES,
         instances: Mapping[str, int] | None = None,
         ready_within: float = READY_WITHIN,
@@ -110,7 +110,7 @@ class Supervisor:
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
-        """Starts all and waits until all are ready. Raises `EmbeddedError` and what `Engines` raise."""
+        """Starts all and waits until all are ready. Raises `EmbeddedError` and what `Backends` raise."""
         with ExitStack() as stack:
             self.folder = open_folder(self._path)
             stack.enter_context(claim(self.folder))
@@ -181,7 +181,7 @@ class Supervisor:
         settings = {
             **self._engines.environment,
             # Kafka keeps its partitions for it while it is started anew; librdkafka's broker knows no such members.
-            "LAHETE_INSTANCE": name if self._engine is Engine.JAVA else "",
+            "LAHETE_INSTANCE": name if self._engine is Backend.JAVA else "",
             "LAHETE_STATE": str(self.folder.path),
             "LAHETE_KEYS_FILE": str(self.folder.hashes),
             "LAHETE_HOST": HOST,

@@ -25,7 +25,7 @@ _WITHOUT_ID = "(without id)"
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedEvent:
     """An event of Linked Events that was not taken, and why: each reason one line with the field and its value."""
 
     id: str
@@ -34,7 +34,7 @@ class Refusal:
 
 def convert(
     document: object, *, organiser: str, now: datetime, municipality: str | None = None
-) -> tuple[list[dict[str, object]], list[Refusal]]:
+) -> tuple[list[dict[str, object]], list[RefusedEvent]]:
     """Every row of a page, a list or a single event becomes an event or a refusal; nothing is dropped in silence.
 
     The same document gives the same events with the same ids, so importing it again is a repetition.
@@ -51,16 +51,16 @@ def convert(
     _check(organiser, now, municipality)
     rows = _rows(document)
     if rows is None:
-        return [], [Refusal(_WITHOUT_ID, [f"document: {shown(document)} is neither a page, a list nor an event"])]
+        return [], [RefusedEvent(_WITHOUT_ID, [f"document: {shown(document)} is neither a page, a list nor an event"])]
     parts = _ids_of_sessions(rows)
     events: list[dict[str, object]] = []
-    refusals: list[Refusal] = []
+    refusals: list[RefusedEvent] = []
     for position, row in enumerate(rows):
         outcome = _convert_row(row, parts, organiser, now, municipality)
         if isinstance(outcome, dict):
             events.append(outcome)
         else:
-            refusals.append(Refusal((isinstance(row, dict) and link_id(row)) or f"row {position}", outcome))
+            refusals.append(RefusedEvent((isinstance(row, dict) and link_id(row)) or f"row {position}", outcome))
     return events, refusals
 
 

@@ -1,6 +1,6 @@
 """What an event does to an activity, or to the matching of a referral.
 
-Pure: no clock, no I/O, no logging. Each function takes (state, event, now, given); `given` is what was looked up.
+Pure: no clock, no I/O, no logging. Each function takes (state, event, now, given); `context` is what was looked up.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -12,7 +12,17 @@ from typing import Any, Final
 import msgspec
 
 from services.catalogue.matching import at, nearest_misses, primary, ranked, reasons, score
-from services.catalogue.model import Activity, Brief, Cancelled, Claim, Match, Session, Version, Wish, activity_key
+from services.catalogue.model import (
+    Activity,
+    Brief,
+    Cancelled,
+    Claim,
+    ListedSession,
+    Match,
+    Version,
+    Wish,
+    activity_key,
+)
 from services.catalogue.needs import derived, vector
 from services.catalogue.settle import (
     asked_before,
@@ -24,8 +34,7 @@ from services.catalogue.settle import (
     waiting_ends,
     waiting_left,
 )
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as told
+from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
 from shared.contracts.instants import later
 from shared.engine.model import Decision, Due, Follow, Rejected, Waits
@@ -46,7 +55,7 @@ _changed = msgspec.structs.replace
 
 
 @dataclass(frozen=True)
-class Found:
+class MatchContext:
     """What a decision was handed: how often to try again, candidates, the unmatched whom an activity may concern.
 
     `near`: where no candidate fits, all that may narrowly have missed.
@@ -62,7 +71,7 @@ class Found:
 
 
 def published(
-    state: Activity | None, event: Event[outside.ActivityPublished], now: datetime, given: Found
+    state: Activity | None, event: Event[partner_events.ActivityPublished], now: datetime, context: MatchContext
 ) -> Decision[Activity] | Rejected:
     """Takes a version in; the latest by time holds, each says what held of enrolment while it was in force.
 
@@ -90,11 +99,11 @@ def published(
             synthetic=event.synthetic,
         )
     state = _changed(state, ended=_is_over(state, now))
-    return _settled(state, event, now, given)
+    return _settled(state, event, now, context)
 
 
 def cancelled(
-    state: Activity | None, event: Event[outside.ActivityCancelled], now: datetime, given: Found
+    state: Activity | None, event: Event[partner_events.ActivityCancelled], now: datetime, context: MatchContext
 ) -> Decision[Activity] | Waits:
     """The first cancellation by time holds; each who holds or follows is told, and moves where it is replaced."""
     data = event.data
@@ -104,11 +113,11 @@ def cancelled(
     known = state.cancelled
     if known is None or (call.time, call.rank) < (known.time, known.rank):
         state = _changed(state, cancelled=call)
-    return _settled(state, event, now, given)
+    return _settled(state, event, now, context)
 
 
 def place_requested(
-    state: Activity | None, event: Event[told.PlaceRequested], now: datetime, given: Found
+    state: Activity | None, event: Event[service_events.PlaceRequested], now: datetime, context: MatchContext
 ) -> Decision[Activity]:
     """Registers what a referral wants; the greatest number holds."""
     data = event.data
@@ -135,11 +144,11 @@ def place_requested(
     # A new request stands at the end: places go by arrival at the activity.
     order = state.claims if known and known.request == data.request else claims
     state = _changed(state, claims={**order, data.referral_id: claim})
-    return _settled(state, event, now, given, only=data.referral_id)
+    return _settled(state, event, now, context, only=data.referral_id)
 
 
 def place_given_up(
-    state: Activity | None, event: Event[told.PlaceGivenUp], now: datetime, given: Found
+    state: Activity | None, event: Event[service_events.PlaceGivenUp], now: datetime, context: MatchContext
 ) -> Decision[Activity]:
     """Frees the place. Without `follow` nothing of the referral stays but the number that guards against a late word."""
     data = event.data
@@ -150,7 +159,7 @@ def place_given_up(
     left = known or Claim(data.number, "none", synthetic=event.synthetic)
     claim = _changed(left, number=data.number, want="follow" if data.follow else "none")
     state = _changed(state, claims={**state.claims, data.referral_id: claim})
-    decision = _settled(state, event, now, given, freed_at=data.freed_at, only=data.referral_id)
+    decision = _settled(state, event, now, context, freed_at=data.freed_at, only=data.referral_id)
     return decision if data.follow else _forgotten(decision, data.referral_id)
 
 
@@ -163,22 +172,24 @@ def _forgotten(decision: Decision[Activity], referral_id: str) -> Decision[Activ
 
 
 def activity_deadline(
-    state: Activity | None, event: Event[told.DeadlinePassed], now: datetime, given: Found
+    state: Activity | None, event: Event[service_events.DeadlinePassed], now: datetime, context: MatchContext
 ) -> Decision[Activity]:
     """Enrolment closed: who still waits is refused. The last session ended: the activity leaves the index."""
     if state is None:
         return Decision(state)
     data = event.data
     state = _changed(state, ended=_is_over(state, max(now, data.due_at)))
-    return _settled(state, event, max(now, data.due_at), given)
+    return _settled(state, event, max(now, data.due_at), context)
 
 
-def _listed(known: dict[str, Session], listed: Sequence[outside.Session], version: Version) -> dict[str, Session]:
+def _listed(
+    known: dict[str, ListedSession], listed: Sequence[partner_events.Session], version: Version
+) -> dict[str, ListedSession]:
     sessions = dict(known)
     for one in listed:
         there = sessions.get(one.session_id)
         if there is None or there.listed < version.order:
-            sessions[one.session_id] = Session(one.session_id, one.starts_at, one.ends_at, version.order)
+            sessions[one.session_id] = ListedSession(one.session_id, one.starts_at, one.ends_at, version.order)
     return sessions
 
 
@@ -220,7 +231,7 @@ def _settled(
     state: Activity,
     event: Event,
     now: datetime,
-    given: Found,
+    context: MatchContext,
     *,
     freed_at: datetime | None = None,
     only: str | None = None,
@@ -228,12 +239,14 @@ def _settled(
     state, follow = settle(state, freed_at or event.time, now, only=only)
     to_match = [
         Follow(
-            told.ActivityToMatch(referral_id=referral_id, organiser=state.organiser, activity_id=state.activity_id),
+            service_events.ActivityToMatch(
+                referral_id=referral_id, organiser=state.organiser, activity_id=state.activity_id
+            ),
             referral_id,
             state.synthetic,
             once=True,
         )
-        for referral_id in given.concerned
+        for referral_id in context.concerned
     ]
     return Decision(state, [*follow, *to_match])
 
@@ -313,7 +326,7 @@ def activity_deadlines(state: Activity) -> list[Due]:
 # --- the matching of a referral
 
 
-def wish_of(event: Event[outside.ReferralIssued]) -> Wish:
+def wish_of(event: Event[partner_events.ReferralIssued]) -> Wish:
     """What a ReferralIssued asks for."""
     data = event.data
     return Wish(
@@ -334,7 +347,7 @@ def wish_of(event: Event[outside.ReferralIssued]) -> Wish:
 
 
 def issued(
-    state: Match | None, event: Event[outside.ReferralIssued], now: datetime, given: Found
+    state: Match | None, event: Event[partner_events.ReferralIssued], now: datetime, context: MatchContext
 ) -> Decision[Match] | Waits:
     """Matches what was issued; a later one replaces it. Of two regions' the referral service says whose counts."""
     wish = wish_of(event)
@@ -344,10 +357,12 @@ def issued(
     if state.wish and (state.wish.time, state.wish.rank) > (wish.time, wish.rank):
         return Decision(state)
     state = _changed(state, wish=wish, status="new")
-    return _matched(state, now, given) if state.wanted else Decision(_changed(state, status="ended"))
+    return _matched(state, now, context) if state.wanted else Decision(_changed(state, status="ended"))
 
 
-def opened(state: Match | None, event: Event[told.ReferralOpened], now: datetime, given: Found) -> Decision[Match]:
+def opened(
+    state: Match | None, event: Event[service_events.ReferralOpened], now: datetime, context: MatchContext
+) -> Decision[Match]:
     """Whose it is. What another region wished is forgotten."""
     data = event.data
     state = _changed(state or Match(data.referral_id), issuer=f"/region/{data.region}")
@@ -362,7 +377,7 @@ def wish_subject(event: Event) -> str:
 
 
 def rematch_requested(
-    state: Match | None, event: Event[told.RematchRequested], now: datetime, given: Found
+    state: Match | None, event: Event[service_events.RematchRequested], now: datetime, context: MatchContext
 ) -> Decision[Match] | Waits:
     """Matches again, leaving out what was tried; the greatest number holds."""
     data = event.data
@@ -372,11 +387,11 @@ def rematch_requested(
         return Decision(state)
     without = tuple(activity_key(one.organiser, one.activity_id) for one in data.without)
     state = _changed(state, number=data.number, wanted=True, without=without, status="new")
-    return _matched(state, now, given)
+    return _matched(state, now, context)
 
 
 def matching_ended(
-    state: Match | None, event: Event[told.MatchingEnded], now: datetime, given: Found
+    state: Match | None, event: Event[service_events.MatchingEnded], now: datetime, context: MatchContext
 ) -> Decision[Match]:
     """No proposals are wanted any more."""
     data = event.data
@@ -386,29 +401,31 @@ def matching_ended(
     return Decision(_changed(state, number=data.number, wanted=False, status="ended", retry_at=None, proposed=()))
 
 
-def erased(state: Match | None, event: Event[told.ReferralErased], now: datetime, given: Found) -> Decision[Match]:
+def erased(
+    state: Match | None, event: Event[service_events.ReferralErased], now: datetime, context: MatchContext
+) -> Decision[Match]:
     """Erases at the referral service's word, also where nothing is yet."""
     data = event.data
     left = Match(data.referral_id, wanted=False, status="ended", issuer=data.issuer, erased=True)
     return Decision(left, erase=True)
 
 
-def activity_to_match(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+def activity_to_match(state: Match | None, event: Event, now: datetime, context: MatchContext) -> Decision[Match]:
     """An activity appeared, changed or fell away: who is unmatched, or has no fitting proposal left, is matched anew."""
     if state is None or state.wish is None or not state.wanted:
         return Decision(state)
-    if state.status == "proposed" and _still_proposed(state, given.candidates, now):
+    if state.status == "proposed" and _still_proposed(state, context.candidates, now):
         return Decision(state)
-    return _matched(state, now, given)
+    return _matched(state, now, context)
 
 
-def match_deadline(state: Match | None, event: Event, now: datetime, given: Found) -> Decision[Match]:
+def match_deadline(state: Match | None, event: Event, now: datetime, context: MatchContext) -> Decision[Match]:
     """What a stale look-up missed, the timer finds."""
     if state is None or state.wish is None or not state.wanted:
         return Decision(state)
-    if state.status == "proposed" and _still_proposed(state, given.candidates, now):
-        return Decision(_changed(state, retry_at=later(now, given.rematch)))
-    return _matched(state, now, given)
+    if state.status == "proposed" and _still_proposed(state, context.candidates, now):
+        return Decision(_changed(state, retry_at=later(now, context.rematch)))
+    return _matched(state, now, context)
 
 
 def _still_proposed(state: Match, candidates: Iterable[Brief], now: datetime) -> bool:
@@ -417,22 +434,22 @@ def _still_proposed(state: Match, candidates: Iterable[Brief], now: datetime) ->
     return bool(ranked(state.wish, proposed, (), now))
 
 
-def _matched(state: Match, now: datetime, given: Found) -> Decision[Match]:
+def _matched(state: Match, now: datetime, context: MatchContext) -> Decision[Match]:
     assert state.wish is not None
-    best = ranked(state.wish, given.candidates, state.without, now)
+    best = ranked(state.wish, context.candidates, state.without, now)
     if best:
-        return _proposed(state, state.wish, best, now, given.rematch)
-    retry = _changed(state, status="unmatched", proposals=(), proposed=(), retry_at=later(now, given.rematch))
+        return _proposed(state, state.wish, best, now, context.rematch)
+    retry = _changed(state, status="unmatched", proposals=(), proposed=(), retry_at=later(now, context.rematch))
     if state.status == "unmatched":
         return Decision(retry)
-    misses = nearest_misses(state.wish, given.near or given.candidates, state.without, now)
-    nothing = told.NoActivityFound(referral_id=state.referral_id, number=state.number, nearest_misses=misses)
+    misses = nearest_misses(state.wish, context.near or context.candidates, state.without, now)
+    nothing = service_events.NoActivityFound(referral_id=state.referral_id, number=state.number, nearest_misses=misses)
     return Decision(retry, [Follow(nothing, synthetic=state.wish.synthetic)])
 
 
 def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, again: timedelta) -> Decision[Match]:
     proposals = tuple(
-        told.Proposal(
+        service_events.Proposal(
             organiser=brief.organiser,
             activity_id=brief.activity_id,
             score=score(wish, brief),
@@ -450,7 +467,9 @@ def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, ag
         proposed=tuple(brief.key for brief in best),
         retry_at=max(closes, later(now, again)),
     )
-    proposed = told.ActivitiesProposed(referral_id=state.referral_id, number=state.number, proposals=proposals)
+    proposed = service_events.ActivitiesProposed(
+        referral_id=state.referral_id, number=state.number, proposals=proposals
+    )
     return Decision(state, [Follow(proposed, synthetic=wish.synthetic)])
 
 

@@ -8,11 +8,10 @@ import msgspec
 
 from services.catalogue import decide
 from services.catalogue.briefs import Briefs
-from services.catalogue.decide import EVERYWHERE, Found
-from services.catalogue.matching import Filters
+from services.catalogue.decide import EVERYWHERE, MatchContext
+from services.catalogue.matching import HardFilters
 from services.catalogue.model import Activity, Brief, Match, Wish, activity_key
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as service_events
+from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Decision, Handler, Kind, LookUp, Table
@@ -59,13 +58,13 @@ def table(rematch: timedelta) -> Table:
         service="catalogue",
         topics=READ_BY["catalogue"],
         kinds=(ACTIVITIES, MATCHES),
-        given=Found(rematch),
+        context=MatchContext(rematch),
         handlers={
-            outside.ActivityPublished: Handler(ACTIVITIES, _own_activity, decide.published, concerned),
-            outside.ActivityCancelled: Handler(ACTIVITIES, _own_activity, decide.cancelled, concerned),
+            partner_events.ActivityPublished: Handler(ACTIVITIES, _own_activity, decide.published, concerned),
+            partner_events.ActivityCancelled: Handler(ACTIVITIES, _own_activity, decide.cancelled, concerned),
             service_events.PlaceRequested: Handler(ACTIVITIES, _named_activity, decide.place_requested, nothing),
             service_events.PlaceGivenUp: Handler(ACTIVITIES, _named_activity, decide.place_given_up, nothing),
-            outside.ReferralIssued: Handler(MATCHES, _referral, decide.issued, candidates),
+            partner_events.ReferralIssued: Handler(MATCHES, _referral, decide.issued, candidates),
             service_events.ReferralOpened: Handler(MATCHES, _referral, decide.opened, nothing),
             service_events.ReferralErased: Handler(MATCHES, _referral, decide.erased, nothing),
             service_events.RematchRequested: Handler(MATCHES, _referral, decide.rematch_requested, candidates),
@@ -79,7 +78,7 @@ def table(rematch: timedelta) -> Table:
     )
 
 
-def _own_activity(event: Event[outside.ActivityPublished | outside.ActivityCancelled]) -> str:
+def _own_activity(event: Event[partner_events.ActivityPublished | partner_events.ActivityCancelled]) -> str:
     return activity_key(event.source, event.data.subject)
 
 
@@ -99,8 +98,8 @@ def _aggregate(event: Event[service_events.DeadlinePassed]) -> str:
 
 
 def _nothing(rematch: timedelta) -> LookUp:
-    async def look_up(state: Activity | None, event: Event, store: Store, now: datetime) -> Found:
-        return Found(rematch)
+    async def look_up(state: Activity | None, event: Event, store: Store, now: datetime) -> MatchContext:
+        return MatchContext(rematch)
 
     return look_up
 
@@ -108,30 +107,30 @@ def _nothing(rematch: timedelta) -> LookUp:
 def _candidates(rematch: timedelta) -> LookUp:
     briefs = Briefs()
 
-    async def look_up(state: Match | None, event: Event[Any], store: Store, now: datetime) -> Found:
+    async def look_up(state: Match | None, event: Event[Any], store: Store, now: datetime) -> MatchContext:
         wish = decide.wish_of(event) if event.name == "ReferralIssued" else state.wish if state else None
         if wish is None:
-            return Found(rematch)
-        filters = Filters(wish, now)
+            return MatchContext(rematch)
+        filters = HardFilters(wish, now)
         fitting = _fitting(filters, now)
         found = await briefs.find(store, (wish.municipality, EVERYWHERE), within=fitting)
         if any(map(filters.fits, found.values())):
-            return Found(rematch, candidates=found.values())
+            return MatchContext(rematch, candidates=found.values())
         will_be_told = (
             state is None or state.status != "unmatched" or event.name in {"ReferralIssued", "RematchRequested"}
         )
         if not will_be_told:
-            return Found(rematch)
+            return MatchContext(rematch)
         # The rest of what serves the municipality has missed by age or enrolment. What is held near but serves others has
         # missed by that: if it misses by age, enrolment or language too, it is not narrow.
         found |= await briefs.find(store, (wish.municipality, EVERYWHERE), outside=fitting)
         found |= await briefs.find(store, decide.held_in(wish.municipality, wish.languages), within=fitting)
-        return Found(rematch, near=found.values())
+        return MatchContext(rematch, near=found.values())
 
     return look_up
 
 
-def _fitting(filters: Filters, now: datetime) -> Mapping[str, Range]:
+def _fitting(filters: HardFilters, now: datetime) -> Mapping[str, Range]:
     """What the store narrows by."""
     at = now.timestamp()
     return {
@@ -148,20 +147,22 @@ def _concerned(rematch: timedelta) -> LookUp:
     A version that says again what was said concerns nobody: a nightly run publishes all there is.
     """
 
-    async def look_up(state: Activity | None, event: Event[Any], store: Store, now: datetime) -> Found:
+    async def look_up(state: Activity | None, event: Event[Any], store: Store, now: datetime) -> MatchContext:
         before, after = _brief(state), _brief(_after(state, event, now))
         if after is None or before == after:
-            return Found(rematch)
+            return MatchContext(rematch)
         concerned = sorted(await store.versions("matches", "proposed", [after.key], limit=MAX_CONCERNED))
         concerned += [] if after.cancelled else await _unmatched(store, after, now)
-        return Found(rematch, concerned=tuple(dict.fromkeys(concerned)))
+        return MatchContext(rematch, concerned=tuple(dict.fromkeys(concerned)))
 
     return look_up
 
 
 def _after(state: Activity | None, event: Event[Any], now: datetime) -> Activity | None:
-    decide_alone: Decide = decide.published if isinstance(event.data, outside.ActivityPublished) else decide.cancelled
-    after = decide_alone(state, event, now, Found())
+    decide_alone: Decide = (
+        decide.published if isinstance(event.data, partner_events.ActivityPublished) else decide.cancelled
+    )
+    after = decide_alone(state, event, now, MatchContext())
     return after.state if isinstance(after, Decision) else None
 
 
@@ -176,4 +177,4 @@ async def _unmatched(store: Store, brief: Brief, now: datetime) -> list[str]:
         rows = []
         for municipality in brief.serves:
             rows += await store.find("matches", equal={"unmatched_in": municipality}, limit=MAX_CONCERNED, what="brief")
-    return [row.id for row in rows[:MAX_CONCERNED] if Filters(_WISH.decode(row.brief), now).fits(brief)]
+    return [row.id for row in rows[:MAX_CONCERNED] if HardFilters(_WISH.decode(row.brief), now).fits(brief)]

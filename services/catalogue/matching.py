@@ -30,7 +30,7 @@ def primary(language: str) -> str:
     return language.partition("-")[0].lower()
 
 
-class Filters:
+class HardFilters:
     """The hard filters for one referral, each by its name in `nearest_misses`."""
 
     def __init__(self, wish: Wish, now: datetime) -> None:
@@ -98,7 +98,7 @@ def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now:
     """The best that fit: cosine over all ten dimensions, then liked themes, price, earlier start, id."""
     left_out = set(without)
     liked = frozenset(wish.themes)
-    fits = Filters(wish, now).fits
+    fits = HardFilters(wish, now).fits
 
     def order(brief: Brief) -> tuple[int, int, float, str]:
         return -len(liked.intersection(brief.themes)), brief.price_cents, brief.starts_at, brief.key
@@ -128,7 +128,7 @@ def _closest_first(wish: Wish, briefs: Iterable[Brief]) -> list[list[Brief]]:
 def nearest_misses(wish: Wish, candidates: Collection[Brief], without: Iterable[str], now: datetime) -> dict[str, int]:
     """How many activities each filter alone refused; `tried` are those that were left out though they fit."""
     left_out = set(without)
-    filters = Filters(wish, now)
+    filters = HardFilters(wish, now)
     missed = Counter(filter(None, map(filters.only_miss, candidates)))
     if left_out:
         missed["tried"] = sum(brief.key in left_out and filters.fits(brief) for brief in candidates)

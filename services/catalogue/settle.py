@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from services.catalogue.model import Activity, Claim, Session, Version
-from shared.contracts import from_services as told
+from services.catalogue.model import Activity, Claim, ListedSession, Version
+from shared.contracts import service_events
 from shared.contracts.fields import Data
 from shared.engine.model import Follow
 
@@ -218,7 +218,7 @@ def last_end(activity: Activity) -> datetime | None:
     )
 
 
-def called_off(activity: Activity, session: Session) -> bool:
+def called_off(activity: Activity, session: ListedSession) -> bool:
     """A later version that left it out before it began called it off."""
     return any(version.order > session.listed and version.time < session.starts_at for version in activity.versions)
 
@@ -243,8 +243,8 @@ def _answers(
     activity: Activity,
     referral_id: str,
     claim: Claim,
-    sessions: tuple[told.ListedSession, ...],
-    call: told.ActivityCall | None,
+    sessions: tuple[service_events.ListedSession, ...],
+    call: service_events.ActivityCall | None,
     listing: str,
 ) -> tuple[Claim, list[Data]]:
     """What became of the claim, and the sessions where that does not hold them: each only where it is news."""
@@ -268,7 +268,7 @@ def _answers(
         answers += news
     if is_news and claim.told_listing != listing:
         of_the_sessions = about | _numbers(claim) | terms
-        answers.append(told.SessionsChanged(**of_the_sessions, sessions=sessions, cancelled=call))
+        answers.append(service_events.SessionsChanged(**of_the_sessions, sessions=sessions, cancelled=call))
         claim = _changed(claim, answer=claim.answer + 1, told_listing=listing)
     return claim, answers
 
@@ -281,13 +281,13 @@ def _of_the_place(
     activity: Activity,
     claim: Claim,
     about: dict[str, Any],
-    sessions: tuple[told.ListedSession, ...],
-    call: told.ActivityCall | None,
+    sessions: tuple[service_events.ListedSession, ...],
+    call: service_events.ActivityCall | None,
 ) -> list[Data]:
     match claim.state:
         case "reserved":
             assert claim.given_at is not None
-            reserved = told.PlaceReserved(
+            reserved = service_events.PlaceReserved(
                 **about,
                 given_at=claim.given_at,
                 promoted=claim.promoted,
@@ -298,14 +298,14 @@ def _of_the_place(
             )
             return [reserved]
         case "waitlisted":
-            return [told.PlaceWaitlisted(**about, position=claim.position, sessions=sessions, cancelled=call)]
+            return [service_events.PlaceWaitlisted(**about, position=claim.position, sessions=sessions, cancelled=call)]
         case "refused":
             assert claim.reason
-            return [told.PlaceRefused(**about, reason=claim.reason)]
+            return [service_events.PlaceRefused(**about, reason=claim.reason)]
         case "none":
             # Only who held a place, or one on the waiting list, is told that it is released.
             held = claim.told.startswith(("reserved", "waitlisted"))
-            return [told.PlaceReleased(**about)] if held else []
+            return [service_events.PlaceReleased(**about)] if held else []
 
 
 def _confirms(activity: Activity, claim: Claim) -> bool:
@@ -322,15 +322,15 @@ def _terms(activity: Activity, claim: Claim) -> dict[str, Any]:
 def _says(activity: Activity, claim: Claim) -> str:
     if claim.state == "none":
         return "none"
-    given = ""
+    terms = ""
     if claim.state == "reserved" and claim.given_at:
-        given = f"{claim.given_at.isoformat()} {_confirms(activity, claim):d}{claim.by_enrolment:d}"
-    return " ".join([claim.state, claim.request, claim.reason, str(claim.position), given])
+        terms = f"{claim.given_at.isoformat()} {_confirms(activity, claim):d}{claim.by_enrolment:d}"
+    return " ".join([claim.state, claim.request, claim.reason, str(claim.position), terms])
 
 
-def _listed_sessions(activity: Activity) -> tuple[told.ListedSession, ...]:
+def _listed_sessions(activity: Activity) -> tuple[service_events.ListedSession, ...]:
     return tuple(
-        told.ListedSession(
+        service_events.ListedSession(
             session_id=session.session,
             starts_at=session.starts_at,
             ends_at=session.ends_at,
@@ -340,14 +340,14 @@ def _listed_sessions(activity: Activity) -> tuple[told.ListedSession, ...]:
     )
 
 
-def _listing_facts(sessions: Iterable[told.ListedSession]) -> list[object]:
+def _listing_facts(sessions: Iterable[service_events.ListedSession]) -> list[object]:
     return [[one.session_id, one.starts_at, one.ends_at, one.called_off] for one in sessions]
 
 
-def _call(activity: Activity) -> told.ActivityCall | None:
+def _call(activity: Activity) -> service_events.ActivityCall | None:
     if activity.cancelled is None:
         return None
-    return told.ActivityCall(time=activity.cancelled.time, replaced_by=activity.cancelled.replaced_by)
+    return service_events.ActivityCall(time=activity.cancelled.time, replaced_by=activity.cancelled.replaced_by)
 
 
 def _short(text: bytes) -> str:

@@ -13,13 +13,13 @@ from starlette.responses import JSONResponse, Response
 from services.feedback import form, reports
 from services.feedback.decide import OWN
 from services.feedback.form import hash_of, link_becomes
-from services.feedback.model import Feedback, Figures, Phase, has_the_place
-from services.feedback.reports import Filters
+from services.feedback.model import Figures, Phase, ReferralFeedback, has_the_place
+from services.feedback.reports import ReportFilters
 from services.feedback.responses import FormLink, LinkAsked, LoopReport, OutcomesReport
 from shared.clock import real_now
 from shared.contracts.envelope import Event, written
 from shared.contracts.errors import Problem
-from shared.contracts.from_services import FormLinkIssued
+from shared.contracts.service_events import FormLinkIssued
 from shared.engine.model import Document
 from shared.http import intake
 from shared.http.audit import REFERRAL_ID, record_look, referral_asked
@@ -33,7 +33,7 @@ from shared.reference import MUNICIPALITIES, REGIONS
 from shared.store import Row, Store
 from shared.store.interface import What
 
-_DOCUMENT = msgspec.json.Decoder(Document[Feedback])
+_DOCUMENT = msgspec.json.Decoder(Document[ReferralFeedback])
 _FIGURES = msgspec.json.Decoder(Figures)
 _MAX_REQUEST: Final = 4 * 1024
 _PAGE: Final = 500
@@ -103,12 +103,12 @@ async def _phase(request: Request) -> Phase:
         raise ProblemError(400, f"no JSON: {error}") from error
 
 
-async def _looked_at(request: Request, who: str) -> tuple[Document[Feedback], Feedback]:
+async def _looked_at(request: Request, who: str) -> tuple[Document[ReferralFeedback], ReferralFeedback]:
     """The document and its state; the asking is kept. Raises 404, and 422 where the consent was withdrawn."""
     referral_id = referral_asked(request)
     rows = await request.app.state.store.load("feedback", [referral_id])
-    document = _DOCUMENT.decode(rows[referral_id].body) if referral_id in rows else Document[Feedback]()
-    state = document.state or Feedback(referral_id)
+    document = _DOCUMENT.decode(rows[referral_id].body) if referral_id in rows else Document[ReferralFeedback]()
+    state = document.state or ReferralFeedback(referral_id)
     region = _region(state)
     allowed = who == region or has_the_place(state, who)
     ground = "own referral" if who == region else "place"
@@ -119,7 +119,7 @@ async def _looked_at(request: Request, who: str) -> tuple[Document[Feedback], Fe
     return document, state
 
 
-def _region(state: Feedback) -> str | None:
+def _region(state: ReferralFeedback) -> str | None:
     if state.erased:
         return state.erased.issuer
     return state.issued.source if state.issued else None
@@ -142,7 +142,7 @@ async def report_loop(request: Request) -> Response:
 async def report_outcomes(request: Request) -> Response:
     """What changed for those who answered; for ops, readers, and a region of its own. Shown are five people or more."""
     filters = _filters(request)
-    everything = Filters()
+    everything = ReportFilters()
     figures = [
         _FIGURES.decode(row.brief)
         async for row in _rows(request.app.state.store, "answered_in", everything, what="brief")
@@ -151,24 +151,24 @@ async def report_outcomes(request: Request) -> Response:
     return JSONResponse({**_shown(filters), **reports.outcomes(figures, filters)})
 
 
-async def _rows(store: Store, field: str, filters: Filters, *, what: What) -> AsyncIterator[Row]:
+async def _rows(store: Store, field: str, filters: ReportFilters, *, what: What) -> AsyncIterator[Row]:
     """By quarter, page by page; a document that moves between two pages is given once."""
     first, last = (field, filters.first or ""), (field, filters.last) if filters.last else None
-    given: set[str] = set()
+    handed_out: set[str] = set()
     page: list[Row] = []
     for offset in range(0, 1_000_000_000, _PAGE):
         page = await store.find(
             "feedback", at_least=first, at_most=last, order=field, limit=_PAGE, offset=offset, what=what
         )
         for row in page:
-            if row.id not in given:
-                given.add(row.id)
+            if row.id not in handed_out:
+                handed_out.add(row.id)
                 yield row
         if len(page) < _PAGE:
             return
 
 
-def _filters(request: Request) -> Filters:
+def _filters(request: Request) -> ReportFilters:
     """What is asked for. A region sees its own. Raises 401, 403, 422."""
     who = must_be(request, "ops", "reader", "region")
     code = _REGION.of(request)
@@ -181,9 +181,9 @@ def _filters(request: Request) -> Filters:
     first, last = (quarter and quarter[0] for quarter in (_FROM.of(request), _TO.of(request)))
     if first and last and first > last:
         raise ProblemError(422, f"from, {first}, is after to, {last}", [Problem("/from", "is after to")])
-    return Filters(region, municipality, first, last)
+    return ReportFilters(region, municipality, first, last)
 
 
-def _shown(filters: Filters) -> dict[str, object]:
+def _shown(filters: ReportFilters) -> dict[str, object]:
     region = filters.region.rpartition("/")[2] if filters.region else None
     return {"region": region, "municipality": filters.municipality, "from": filters.first, "to": filters.last}

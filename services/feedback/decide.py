@@ -1,6 +1,6 @@
 """What an event does to the feedback on a referral: who is asked, whose answers hold, what changed.
 
-Pure: no clock, no I/O, no logging. Each function takes (state, event, now, given); nothing is looked up, so `given` is
+Pure: no clock, no I/O, no logging. Each function takes (state, event, now, given); nothing is looked up, so `context` is
 None. What the state keeps is the same whatever the order of arrival, but for who was asked: nobody is asked how it was
 before once it is over; and but for what comes by the link of an opisto that has lost the place: it is refused.
 """
@@ -14,48 +14,49 @@ from services.feedback.model import (
     COMPLETED,
     FORM,
     Answers,
-    Ended,
-    Erased,
-    Feedback,
+    ErasedFeedback,
     Figures,
-    Issued,
+    KnownEnding,
+    KnownIssue,
+    KnownMatch,
+    KnownPlace,
     Link,
-    Matched,
     Phase,
-    Place,
+    ReferralFeedback,
     form_event_id,
     is_good,
     place_key,
     places_at,
     quarter_of,
 )
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as told
+from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
 from shared.engine.model import Decision, Follow, Rejected, Waits
 
 OWN: Final = "/service/feedback"
 MAX_LINKS: Final = 32
 
-Decided = Decision[Feedback] | Waits | Rejected
+Decided = Decision[ReferralFeedback] | Waits | Rejected
 _changed = msgspec.structs.replace
 
 
 # --- the referral
 
 
-def issued(state: Feedback | None, event: Event[outside.ReferralIssued], now: Any, given: Any) -> Decided:
+def issued(
+    state: ReferralFeedback | None, event: Event[partner_events.ReferralIssued], now: Any, context: Any
+) -> Decided:
     """Keeps whom it belongs to and what is consented to; the latest by time holds.
 
     Of two regions' the referral service says whose counts. Where the consent no longer covers feedback, the answers and
     the links to the form go.
     """
     data = event.data
-    state = state or Feedback(data.referral_id)
+    state = state or ReferralFeedback(data.referral_id)
     known, first = state.issued, state.first_issued_at
     if event.source != (state.issuer or (known.source if known else event.source)):
         return Decision(state) if state.issuer else Waits("ReferralOpened")
-    latest = Issued(event.time, event.rank, event.source, data.municipality, "feedback" in data.consent.scopes)
+    latest = KnownIssue(event.time, event.rank, event.source, data.municipality, "feedback" in data.consent.scopes)
     if known and (known.time, known.rank) > (latest.time, latest.rank):
         latest = known
     state = _changed(
@@ -69,25 +70,29 @@ def issued(state: Feedback | None, event: Event[outside.ReferralIssued], now: An
     return _asked(state)
 
 
-def opened(state: Feedback | None, event: Event[told.ReferralOpened], now: Any, given: Any) -> Decided:
+def opened(
+    state: ReferralFeedback | None, event: Event[service_events.ReferralOpened], now: Any, context: Any
+) -> Decided:
     """Whose it is: before that nobody is asked and no answer is taken. What another region issued is forgotten."""
     data = event.data
-    state = _changed(state or Feedback(data.referral_id), issuer=f"/region/{data.region}")
+    state = _changed(state or ReferralFeedback(data.referral_id), issuer=f"/region/{data.region}")
     if state.issued and state.issued.source != state.issuer:
         state = _changed(state, issued=None, first_issued_at=None, synthetic=False)
     return _asked(state)
 
 
-def erased(state: Feedback | None, event: Event[told.ReferralErased], now: Any, given: Any) -> Decided:
+def erased(
+    state: ReferralFeedback | None, event: Event[service_events.ReferralErased], now: Any, context: Any
+) -> Decided:
     """Erases at the referral service's word, also where nothing is yet; a withdrawal is told by ReferralClosed."""
     data = event.data
-    state = state or Feedback(data.referral_id)
+    state = state or ReferralFeedback(data.referral_id)
     closed_at = state.closed.time if state.closed else now
-    left = Erased(_status(state), state.first_issued_at, closed_at, data.issuer)
-    return Decision(Feedback(state.id, erased=left), erase=True)
+    left = ErasedFeedback(_status(state), state.first_issued_at, closed_at, data.issuer)
+    return Decision(ReferralFeedback(state.id, erased=left), erase=True)
 
 
-def _status(state: Feedback) -> Any:
+def _status(state: ReferralFeedback) -> Any:
     last = state.closed or state.ended
     if last is None or last.outcome == "withdrawn":
         return "withdrawn"
@@ -95,21 +100,26 @@ def _status(state: Feedback) -> Any:
 
 
 def matched(
-    state: Feedback | None, event: Event[told.ActivitiesProposed | told.NoActivityFound], now: Any, given: Any
+    state: ReferralFeedback | None,
+    event: Event[service_events.ActivitiesProposed | service_events.NoActivityFound],
+    now: Any,
+    context: Any,
 ) -> Decided:
     """Whether something was proposed; the answer to the latest question holds."""
     data = event.data
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
-    proposed = isinstance(data, told.ActivitiesProposed)
-    latest = Matched(data.number, event.time, event.id, proposed)
+    proposed = isinstance(data, service_events.ActivitiesProposed)
+    latest = KnownMatch(data.number, event.time, event.id, proposed)
     known = state.matched
     if known and (known.number, known.time, known.id) > (latest.number, latest.time, latest.id):
         latest = known
     return Decision(_changed(state, matched=latest, proposed=state.proposed or proposed))
 
 
-def place_answered(state: Feedback | None, event: Event[told.PlaceAnswer], now: Any, given: Any) -> Decided:
+def place_answered(
+    state: ReferralFeedback | None, event: Event[service_events.PlaceAnswer], now: Any, context: Any
+) -> Decided:
     """Who has, or had, the place. With the first place the participant is asked how things are before."""
     data = event.data
     if state is None or state.issued is None:
@@ -124,19 +134,19 @@ def place_answered(state: Feedback | None, event: Event[told.PlaceAnswer], now: 
     return _asked(_changed(state, places=dict(sorted(places.items()))))
 
 
-def _place(event: Event, data: told.PlaceAnswer) -> Place:
+def _place(event: Event, data: service_events.PlaceAnswer) -> KnownPlace:
     match data:
-        case told.PlaceReserved():
-            return Place(data.answer, "reserved", event.time, had=True)
-        case told.PlaceWaitlisted():
-            return Place(data.answer, "waitlisted", event.time)
-        case told.PlaceRefused():
-            return Place(data.answer, "refused", event.time, data.reason)
+        case service_events.PlaceReserved():
+            return KnownPlace(data.answer, "reserved", event.time, had=True)
+        case service_events.PlaceWaitlisted():
+            return KnownPlace(data.answer, "waitlisted", event.time)
+        case service_events.PlaceRefused():
+            return KnownPlace(data.answer, "refused", event.time, data.reason)
         case _:
-            return Place(data.answer, "released", event.time)
+            return KnownPlace(data.answer, "released", event.time)
 
 
-def ended(state: Feedback | None, event: Event[told.Ended], now: Any, given: Any) -> Decided:
+def ended(state: ReferralFeedback | None, event: Event[service_events.ReferralEnd], now: Any, context: Any) -> Decided:
     """Completed or lapsed, as last told. With the first completion the participant and the partners are asked."""
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
@@ -145,7 +155,7 @@ def ended(state: Feedback | None, event: Event[told.Ended], now: Any, given: Any
     return _asked(_changed(state, ended=_later(state.ended, _ended(event))))
 
 
-def closed(state: Feedback | None, event: Event[told.Ended], now: Any, given: Any) -> Decided:
+def closed(state: ReferralFeedback | None, event: Event[service_events.ReferralEnd], now: Any, context: Any) -> Decided:
     """The loop is closed, as last told."""
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
@@ -154,7 +164,9 @@ def closed(state: Feedback | None, event: Event[told.Ended], now: Any, given: An
     return Decision(_changed(state, closed=_later(state.closed, _ended(event))))
 
 
-def reopened(state: Feedback | None, event: Event[told.ReferralReopened], now: Any, given: Any) -> Decided:
+def reopened(
+    state: ReferralFeedback | None, event: Event[service_events.ReferralReopened], now: Any, context: Any
+) -> Decided:
     """It goes on: what was told before of its closing, and of its end unless it is still completed, holds no more."""
     data = event.data
     if state is None or state.issued is None:
@@ -165,26 +177,26 @@ def reopened(state: Feedback | None, event: Event[told.ReferralReopened], now: A
     return Decision(_changed(state, closed=closed, ended=ended, reopened_at=at))
 
 
-def _ended(event: Event[told.Ended]) -> Ended:
+def _ended(event: Event[service_events.ReferralEnd]) -> KnownEnding:
     data = event.data
-    return Ended(data.outcome, data.sessions.attended, event.time, event.id)
+    return KnownEnding(data.outcome, data.sessions.attended, event.time, event.id)
 
 
-def _later(known: Ended | None, told_now: Ended) -> Ended:
+def _later(known: KnownEnding | None, told_now: KnownEnding) -> KnownEnding:
     return known if known and (known.time, known.id) > (told_now.time, told_now.id) else told_now
 
 
 # --- who is asked
 
 
-def _asked(state: Feedback) -> Decision[Feedback]:
+def _asked(state: ReferralFeedback) -> Decision[ReferralFeedback]:
     """Each phase is asked once, and only where the consent covers it."""
     due = [phase for phase in _due(state) if phase not in state.asked]
     state = _changed(state, asked=(*state.asked, *due))
     return Decision(state, [Follow(_request(state.id, phase), phase) for phase in due])
 
 
-def _due(state: Feedback) -> list[Phase]:
+def _due(state: ReferralFeedback) -> list[Phase]:
     if not state.issuer or state.issued is None or not state.issued.feedback:
         return []
     if state.ended and state.ended.outcome in COMPLETED:
@@ -192,12 +204,12 @@ def _due(state: Feedback) -> list[Phase]:
     return ["before"] if any(place.had for place in state.places.values()) else []
 
 
-def _request(referral_id: str, phase: Phase) -> told.FeedbackRequested:
+def _request(referral_id: str, phase: Phase) -> service_events.FeedbackRequested:
     if phase == "before":
-        return told.FeedbackRequested(
+        return service_events.FeedbackRequested(
             referral_id=referral_id, phase=phase, respondents=("participant",), instruments=("dimensions_v1",)
         )
-    return told.FeedbackRequested(
+    return service_events.FeedbackRequested(
         referral_id=referral_id,
         phase=phase,
         respondents=("participant", "region", "opisto"),
@@ -208,7 +220,9 @@ def _request(referral_id: str, phase: Phase) -> told.FeedbackRequested:
 # --- the form and the answers
 
 
-def form_link_issued(state: Feedback | None, event: Event[told.FormLinkIssued], now: Any, given: Any) -> Decided:
+def form_link_issued(
+    state: ReferralFeedback | None, event: Event[service_events.FormLinkIssued], now: Any, context: Any
+) -> Decided:
     """A link was handed out; of each who asks for them the newest stay, so that nobody shuts another's."""
     data = event.data
     if state is None or state.issued is None or not state.issuer:
@@ -230,7 +244,7 @@ def form_link_issued(state: Feedback | None, event: Event[told.FormLinkIssued], 
 
 
 def feedback_submitted(
-    state: Feedback | None, event: Event[outside.FeedbackSubmitted], now: Any, given: Any
+    state: ReferralFeedback | None, event: Event[partner_events.FeedbackSubmitted], now: Any, context: Any
 ) -> Decided:
     """Takes answers in; the latest of one respondent, phase and instrument holds. A change is told once."""
     data = event.data
@@ -249,9 +263,9 @@ def feedback_submitted(
     return Decision(measured.state, [*taken, *measured.follow])
 
 
-def _taken(referral_id: str, event: Event[outside.FeedbackSubmitted]) -> told.FeedbackTaken:
+def _taken(referral_id: str, event: Event[partner_events.FeedbackSubmitted]) -> service_events.FeedbackTaken:
     data = event.data
-    return told.FeedbackTaken(
+    return service_events.FeedbackTaken(
         referral_id=referral_id,
         respondent=data.respondent,
         phase=data.phase,
@@ -266,7 +280,7 @@ A_PLACE: Final = "its referral, and a place of it at the sender's"
 """The same where there is no such referral: nothing is disclosed to one who is nobody to it."""
 
 
-def _may_not(state: Feedback, event: Event[outside.FeedbackSubmitted]) -> Waits | Rejected | None:
+def _may_not(state: ReferralFeedback, event: Event[partner_events.FeedbackSubmitted]) -> Waits | Rejected | None:
     assert state.issued is not None
     kind = event.source[1:].partition("/")[0]
     if kind == "region" and event.source != state.issued.source:
@@ -278,7 +292,7 @@ def _may_not(state: Feedback, event: Event[outside.FeedbackSubmitted]) -> Waits 
     return _by_a_dead_link(state, event) if kind == "service" else None
 
 
-def _by_a_dead_link(state: Feedback, event: Event[outside.FeedbackSubmitted]) -> Rejected | None:
+def _by_a_dead_link(state: ReferralFeedback, event: Event[partner_events.FeedbackSubmitted]) -> Rejected | None:
     data = event.data
     for link in state.links:
         if form_event_id(link.token_hash, data.instrument) == event.id and not is_good(state, link):
@@ -286,7 +300,7 @@ def _by_a_dead_link(state: Feedback, event: Event[outside.FeedbackSubmitted]) ->
     return None
 
 
-def _without_a_place(state: Feedback, source: str) -> Waits | None:
+def _without_a_place(state: ReferralFeedback, source: str) -> Waits | None:
     had = any(place.had for place in places_at(state, source))
     return None if had else Waits(A_PLACE)
 
@@ -297,7 +311,7 @@ def _latest(known: tuple[Answers, ...], new: Answers) -> tuple[Answers, ...]:
     return tuple(sorted([*others, max([*same, new], key=lambda one: one.order)], key=lambda one: one.slot))
 
 
-def _measured(state: Feedback) -> Decision[Feedback]:
+def _measured(state: ReferralFeedback) -> Decision[ReferralFeedback]:
     changes = changes_of(state)
     follow = [
         Follow(_measurement(state.id, key, change), key)
@@ -307,9 +321,9 @@ def _measured(state: Feedback) -> Decision[Feedback]:
     return Decision(_changed(state, measured=changes), follow)
 
 
-def _measurement(referral_id: str, key: str, change: dict[str, int]) -> told.OutcomeMeasured:
+def _measurement(referral_id: str, key: str, change: dict[str, int]) -> service_events.OutcomeMeasured:
     respondent, _, instrument = key.partition(" ")
-    return told.OutcomeMeasured(
+    return service_events.OutcomeMeasured(
         referral_id=referral_id,
         respondent=respondent,  # type: ignore[arg-type]
         instrument=instrument,
@@ -317,7 +331,7 @@ def _measurement(referral_id: str, key: str, change: dict[str, int]) -> told.Out
     )
 
 
-def changes_of(state: Feedback) -> dict[str, dict[str, int]]:
+def changes_of(state: ReferralFeedback) -> dict[str, dict[str, int]]:
     """After minus before, an item, by `<respondent> <instrument>`; only items answered both times."""
     changes: dict[str, dict[str, int]] = {}
     by_slot = {one.slot: figures_of(one.instrument, one.answers) for one in state.answers}
@@ -334,7 +348,7 @@ def figures_of(instrument: str, answers: dict[str, int]) -> dict[str, int]:
     return {"score": who5_score(answers)} if instrument == "who5" else answers
 
 
-def deadline_passed(state: Feedback | None, event: Event, now: Any, given: Any) -> Decision[Feedback]:
+def deadline_passed(state: ReferralFeedback | None, event: Event, now: Any, context: Any) -> Decision[ReferralFeedback]:
     """Nothing here is due; that an event waited too long is the engine's."""
     return Decision(state)
 
@@ -342,7 +356,7 @@ def deadline_passed(state: Feedback | None, event: Event, now: Any, given: Any) 
 # --- how it is found
 
 
-def fields(state: Feedback) -> dict[str, Any]:
+def fields(state: ReferralFeedback) -> dict[str, Any]:
     """By quarter of issue; with answers, for the outcomes; by the hashes of its links' tokens."""
     quarter = quarter_of(state.first_issued_at) if state.first_issued_at else None
     return {
@@ -352,13 +366,13 @@ def fields(state: Feedback) -> dict[str, Any]:
     }
 
 
-def erased_fields(state: Feedback) -> dict[str, Any]:
+def erased_fields(state: ReferralFeedback) -> dict[str, Any]:
     """By quarter of issue: a date, which erasure leaves."""
     at = state.erased.issued_at if state.erased else None
     return {"quarter": quarter_of(at) if at else None}
 
 
-def brief(state: Feedback) -> bytes:
+def brief(state: ReferralFeedback) -> bytes:
     """The answers as the outcomes see them; nothing of a synthetic referral."""
     if state.issued is None or state.first_issued_at is None or state.synthetic or not state.answers:
         return b""

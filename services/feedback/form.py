@@ -22,11 +22,11 @@ from starlette.responses import HTMLResponse, Response
 
 from services.feedback.decide import OWN
 from services.feedback.instruments import LANGUAGES, QUESTIONS, Language
-from services.feedback.model import FORM, Feedback, Link, form_event_id, is_good, is_used
+from services.feedback.model import FORM, Link, ReferralFeedback, form_event_id, is_good, is_used
 from services.feedback.wording import WORDS
 from shared.clock import real_now
 from shared.contracts.envelope import Event
-from shared.contracts.from_outside import INSTRUMENTS, About, FeedbackSubmitted
+from shared.contracts.partner_events import INSTRUMENTS, About, FeedbackSubmitted
 from shared.engine.model import Document
 from shared.http import intake
 from shared.http.body import read_body
@@ -44,7 +44,7 @@ _LOOK_EVERY: Final = 0.02
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _LANGUAGE: Final[dict[str, Language]] = {language: language for language in LANGUAGES}
 
-_DOCUMENT = msgspec.json.Decoder(Document[Feedback])
+_DOCUMENT = msgspec.json.Decoder(Document[ReferralFeedback])
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -60,12 +60,12 @@ RESPONDENTS: Final[Mapping[str, Respondent]] = {"participant": "participant", "c
 class Opened(NamedTuple):
     """What a token that is known opens."""
 
-    state: Feedback
+    state: ReferralFeedback
     link: Link
     synthetic: bool
 
 
-class Refusal(NamedTuple):
+class NoForm(NamedTuple):
     """Why there is no form: the names of the words that say so, the status, and what it asks for besides."""
 
     words: str
@@ -73,7 +73,7 @@ class Refusal(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-class Fault(NamedTuple):
+class EntryFault(NamedTuple):
     """One fault of what was entered: `field` is the id of the input to go to, `heading` that of its question."""
 
     field: str
@@ -100,7 +100,7 @@ async def show_form(request: Request) -> Response:
     404 where no such link is known or its opisto lost the place, 410 where it has expired or was used.
     """
     opened = await _opened(request)
-    if isinstance(opened, Refusal):
+    if isinstance(opened, NoForm):
         return _refusal_page(request, opened)
     return _form_page(request, opened, Entered())
 
@@ -111,10 +111,10 @@ async def take_form(request: Request) -> Response:
     422 is the form with what was entered and what is wrong.
     """
     opened = await _opened(request)
-    if isinstance(opened, Refusal):
+    if isinstance(opened, NoForm):
         return _refusal_page(request, opened)
     fields = await _fields(request)
-    if isinstance(fields, Refusal):
+    if isinstance(fields, NoForm):
         return _refusal_page(request, fields)
     entered = read_entered(opened.link, fields)
     words = WORDS[language_of(request)]
@@ -124,7 +124,7 @@ async def take_form(request: Request) -> Response:
         intake.must_be_open(request)
         await intake.write(request.app.state.publisher, events_of_form(request, opened, entered))
     except ProblemError as error:
-        return _form_page(request, opened, entered, [Fault("", "", words["not_now"])], error.status)
+        return _form_page(request, opened, entered, [EntryFault("", "", words["not_now"])], error.status)
     # Who goes back and sends other answers shall be told that the form was used: the same id would be a conflict.
     await link_becomes(
         request.app.state.store, opened.link.token_hash, lambda now: now is None or is_used(now.state, now.link)
@@ -193,21 +193,21 @@ async def link_becomes(store: Store, token_hash: str, done: Callable[[Opened | N
             await asyncio.sleep(_LOOK_EVERY)
 
 
-async def _opened(request: Request) -> Opened | Refusal:
+async def _opened(request: Request) -> Opened | NoForm:
     opened = await find_link(request.app.state.store, hash_of(request.path_params["token"]))
     if opened is None or not is_good(opened.state, opened.link):
-        return Refusal("unknown", 404)
+        return NoForm("unknown", 404)
     if is_used(opened.state, opened.link):
-        return Refusal("used", 410)
-    return Refusal("expired", 410) if opened.link.expires <= real_now() else opened
+        return NoForm("used", 410)
+    return NoForm("expired", 410) if opened.link.expires <= real_now() else opened
 
 
 # --- what was entered
 
 
-async def _fields(request: Request) -> Mapping[str, str] | Refusal:
+async def _fields(request: Request) -> Mapping[str, str] | NoForm:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM_TYPE:
-        return Refusal("unreadable", 415)
+        return NoForm("unreadable", 415)
     try:
         text = (await read_body(request, MAX_FORM_BYTES)).decode(errors="replace")
         return {
@@ -215,9 +215,9 @@ async def _fields(request: Request) -> Mapping[str, str] | Refusal:
             for name, values in parse_qs(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS).items()
         }
     except ProblemError as error:
-        return Refusal("unreadable", error.status, error.headers)
+        return NoForm("unreadable", error.status, error.headers)
     except ValueError:
-        return Refusal("unreadable", 400)
+        return NoForm("unreadable", 400)
 
 
 def read_entered(link: Link, fields: Mapping[str, str]) -> Entered:
@@ -251,19 +251,19 @@ def field_name(instrument: str, item: str) -> str:
     return f"{instrument}-{item}"
 
 
-def _faults(link: Link, entered: Entered, language: Language) -> Iterable[Fault]:
+def _faults(link: Link, entered: Entered, language: Language) -> Iterable[EntryFault]:
     words = WORDS[language]
     if "respondent" in entered.wrong:
-        yield Fault("respondent-participant", words["who"], words["not_a_choice"])
+        yield EntryFault("respondent-participant", words["who"], words["not_a_choice"])
     for instrument in FORM[link.phase]:
         for item, (low, _) in INSTRUMENTS[instrument].items():
             name = field_name(instrument, item)
             if name in entered.wrong:
                 heading = QUESTIONS[instrument][item].heading[language]
-                yield Fault(f"{name}-{low}", heading, words["not_a_choice"])
+                yield EntryFault(f"{name}-{low}", heading, words["not_a_choice"])
     if not entered.answers and not entered.wrong:
         first, (low, _) = next(iter(_items(link)))
-        yield Fault(f"{first}-{low}", "", words["nothing_answered"])
+        yield EntryFault(f"{first}-{low}", "", words["nothing_answered"])
 
 
 def events_of_form(request: Request, opened: Opened, entered: Entered) -> list[Event[FeedbackSubmitted]]:
@@ -297,7 +297,7 @@ def language_of(request: Request) -> Language:
 
 
 def _form_page(
-    request: Request, opened: Opened, entered: Entered, faults: Iterable[Fault] = (), status: int = 200
+    request: Request, opened: Opened, entered: Entered, faults: Iterable[EntryFault] = (), status: int = 200
 ) -> Response:
     language = language_of(request)
     faults = list(faults)
@@ -339,7 +339,7 @@ def _question(instrument: str, item: str, entered: Entered, language: Language) 
     }
 
 
-def _refusal_page(request: Request, refusal: Refusal) -> Response:
+def _refusal_page(request: Request, refusal: NoForm) -> Response:
     """In all three languages, the reader's own first: who has no form has no language switch either."""
     own = language_of(request)
     others = [language for language in LANGUAGES if language != own]

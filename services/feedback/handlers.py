@@ -1,9 +1,8 @@
 """Which event concerns the feedback on a referral, and which function decides."""
 
 from services.feedback import decide
-from services.feedback.model import Feedback
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as service_events
+from services.feedback.model import ReferralFeedback
+from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Handler, Kind, Table
@@ -17,7 +16,9 @@ COLLECTION = Collection(
         Index(("token",), many=True),
     ),
 )
-FEEDBACK = Kind(COLLECTION, Feedback, fields=decide.fields, erased_fields=decide.erased_fields, brief=decide.brief)
+FEEDBACK = Kind(
+    COLLECTION, ReferralFeedback, fields=decide.fields, erased_fields=decide.erased_fields, brief=decide.brief
+)
 
 
 def table() -> Table:
@@ -28,7 +29,7 @@ def table() -> Table:
         topics=READ_BY["feedback"],
         kinds=(FEEDBACK,),
         handlers={
-            outside.ReferralIssued: _by_referral(decide.issued),
+            partner_events.ReferralIssued: _by_referral(decide.issued),
             service_events.ReferralOpened: _by_referral(decide.opened),
             service_events.ReferralErased: _by_referral(decide.erased),
             service_events.ActivitiesProposed: _by_referral(decide.matched),
@@ -42,7 +43,7 @@ def table() -> Table:
             service_events.ReferralClosed: _by_referral(decide.closed),
             service_events.ReferralReopened: _by_referral(decide.reopened),
             service_events.FormLinkIssued: _by_referral(decide.form_link_issued),
-            outside.FeedbackSubmitted: _by_referral(decide.feedback_submitted),
+            partner_events.FeedbackSubmitted: _by_referral(decide.feedback_submitted),
         },
         deadlines={
             "feedback": Handler(FEEDBACK, _aggregate, decide.deadline_passed),

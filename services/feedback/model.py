@@ -5,14 +5,14 @@ from typing import Literal
 
 import msgspec
 
-from shared.contracts.from_services import Outcome
 from shared.contracts.identity import derived_id
+from shared.contracts.service_events import ReferralOutcome
 
 Respondent = Literal["participant", "carer", "region", "opisto"]
 Phase = Literal["before", "after"]
 
 
-class Issued(msgspec.Struct, frozen=True):
+class KnownIssue(msgspec.Struct, frozen=True):
     """The latest ReferralIssued, as far as it is needed here."""
 
     time: datetime
@@ -23,7 +23,7 @@ class Issued(msgspec.Struct, frozen=True):
     """Whether the consent covers feedback."""
 
 
-class Matched(msgspec.Struct, frozen=True):
+class KnownMatch(msgspec.Struct, frozen=True):
     """The catalogue's latest answer to the matching."""
 
     number: int
@@ -32,7 +32,7 @@ class Matched(msgspec.Struct, frozen=True):
     proposed: bool
 
 
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+class KnownPlace(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one activity answered last; `had` stays true once it gave a place."""
 
     answer: int
@@ -42,10 +42,10 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     had: bool = False
 
 
-class Ended(msgspec.Struct, frozen=True):
+class KnownEnding(msgspec.Struct, frozen=True):
     """How it ended, as last told."""
 
-    outcome: Outcome
+    outcome: ReferralOutcome
     attended: int
     time: datetime
     id: str
@@ -82,7 +82,7 @@ class Link(msgspec.Struct, frozen=True):
     issued_to: str
 
 
-class Erased(msgspec.Struct, frozen=True):
+class ErasedFeedback(msgspec.Struct, frozen=True):
     """What erasure leaves."""
 
     status: Literal["completed", "lapsed", "withdrawn"]
@@ -91,23 +91,23 @@ class Erased(msgspec.Struct, frozen=True):
     issuer: str
 
 
-class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReferralFeedback(msgspec.Struct, frozen=True, omit_defaults=True):
     """One referral's document here."""
 
     id: str
     issuer: str = ""
     """The region that the referral service named as its own."""
     first_issued_at: datetime | None = None
-    issued: Issued | None = None
+    issued: KnownIssue | None = None
     synthetic: bool = False
-    matched: Matched | None = None
+    matched: KnownMatch | None = None
     proposed: bool = False
     """Whether anything was ever proposed."""
-    places: dict[str, Place] = {}
+    places: dict[str, KnownPlace] = {}
     """By `<organiser> <activity_id>`."""
-    ended: Ended | None = None
+    ended: KnownEnding | None = None
     """The latest ReferralCompleted or ReferralLapsed."""
-    closed: Ended | None = None
+    closed: KnownEnding | None = None
     reopened_at: datetime | None = None
     asked: tuple[Phase, ...] = ()
     answers: tuple[Answers, ...] = ()
@@ -116,7 +116,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
     links: tuple[Link, ...] = ()
     spent: tuple[str, ...] = ()
     """Ids of the form's events that came in: by them a link is known as used."""
-    erased: Erased | None = None
+    erased: ErasedFeedback | None = None
 
 
 class Figures(msgspec.Struct, frozen=True, array_like=True):
@@ -137,12 +137,12 @@ def place_key(organiser: str, activity_id: str) -> str:
     return f"{organiser} {activity_id}"
 
 
-def places_at(state: Feedback, organiser: str) -> list[Place]:
+def places_at(state: ReferralFeedback, organiser: str) -> list[KnownPlace]:
     """What the activities of one organiser answered."""
     return [place for key, place in state.places.items() if key.partition(" ")[0] == organiser]
 
 
-def has_the_place(state: Feedback, organiser: str) -> bool:
+def has_the_place(state: ReferralFeedback, organiser: str) -> bool:
     """Whether the place is there; where nobody has it any more, whether it was there."""
     had = [place for place in places_at(state, organiser) if place.had]
     if any(place.state == "reserved" for place in state.places.values()):
@@ -150,7 +150,7 @@ def has_the_place(state: Feedback, organiser: str) -> bool:
     return bool(had)
 
 
-def is_good(state: Feedback, link: Link) -> bool:
+def is_good(state: ReferralFeedback, link: Link) -> bool:
     """Whether who took the link could take one still: an opisto's is dead once another has the place."""
     return link.issued_to.startswith("/region/") or has_the_place(state, link.issued_to)
 
@@ -160,7 +160,7 @@ def form_event_id(token_hash: str, instrument: str) -> str:
     return derived_id("form", token_hash, instrument)
 
 
-def is_used(state: Feedback, link: Link) -> bool:
+def is_used(state: ReferralFeedback, link: Link) -> bool:
     """Whether answers came in by this link."""
     return any(form_event_id(link.token_hash, instrument) in state.spent for instrument in FORM[link.phase])
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.feedback.model import COMPLETED, Ended, Feedback, Figures, Place, quarter_of
-from shared.contracts.from_outside import INSTRUMENTS
+from services.feedback.model import COMPLETED, Figures, KnownEnding, KnownPlace, ReferralFeedback, quarter_of
+from shared.contracts.partner_events import INSTRUMENTS
 
 AT_LEAST: Final = 5
 LOST: Final[Mapping[str, tuple[str, ...]]] = {
@@ -31,7 +31,7 @@ Split = Callable[[list[Cell]], tuple[list[Group], Group]]
 
 
 @dataclass(frozen=True)
-class Filters:
+class ReportFilters:
     """What a report is asked for; None is all. Quarters, `2026-Q1`, both ends included."""
 
     region: str | None = None
@@ -53,7 +53,7 @@ class Filters:
 # --- what became of the referrals
 
 
-def loop(states: Iterable[Feedback], filters: Filters) -> dict[str, Any]:
+def loop(states: Iterable[ReferralFeedback], filters: ReportFilters) -> dict[str, Any]:
     """How many came how far. `issued` = `completed` + all of `lost` + `withdrawn` + all of `open`.
 
     `proposed`, `placed` and `attended` count who ever came so far, as told by what has ended for `attended`;
@@ -93,7 +93,7 @@ def loop(states: Iterable[Feedback], filters: Filters) -> dict[str, Any]:
     }
 
 
-def _asked_for(state: Feedback, filters: Filters) -> bool:
+def _asked_for(state: ReferralFeedback, filters: ReportFilters) -> bool:
     issued_at = state.erased.issued_at if state.erased else state.first_issued_at
     if issued_at is None:
         return False
@@ -102,7 +102,7 @@ def _asked_for(state: Feedback, filters: Filters) -> bool:
     return filters.take((region, quarter_of(issued_at), municipality))
 
 
-def _milestones(state: Feedback, where: str) -> list[str]:
+def _milestones(state: ReferralFeedback, where: str) -> list[str]:
     last = state.closed or state.ended
     reached = {
         "issued": True,
@@ -116,7 +116,7 @@ def _milestones(state: Feedback, where: str) -> list[str]:
     return [name for name, there in reached.items() if there]
 
 
-def standing(state: Feedback) -> tuple[str, str]:
+def standing(state: ReferralFeedback) -> tuple[str, str]:
     """Where a referral stands: `completed`, `withdrawn`, a place where it was lost and why, or `open` and its stage."""
     if state.erased:
         return ("erased", "lapsed") if state.erased.status == "lapsed" else (state.erased.status, "")
@@ -132,7 +132,7 @@ def standing(state: Feedback) -> tuple[str, str]:
     return _lost(state, last.outcome)
 
 
-def _goes_on(state: Feedback, last: Ended) -> bool:
+def _goes_on(state: ReferralFeedback, last: KnownEnding) -> bool:
     """No event says so but what comes: a place elsewhere opens any again, proposals what had lapsed in silence."""
     if any(place.state in {"reserved", "waitlisted"} and place.time > last.time for place in state.places.values()):
         return True
@@ -140,7 +140,7 @@ def _goes_on(state: Feedback, last: Ended) -> bool:
     return lapsed and state.matched is not None and state.matched.proposed and state.matched.time > last.time
 
 
-def _stage(state: Feedback) -> str:
+def _stage(state: ReferralFeedback) -> str:
     states = {place.state for place in state.places.values()}
     if "reserved" in states:
         return "attendance"
@@ -149,7 +149,7 @@ def _stage(state: Feedback) -> str:
     return "choice" if state.matched and state.matched.proposed else "matching"
 
 
-def _lost(state: Feedback, outcome: str) -> tuple[str, str]:
+def _lost(state: ReferralFeedback, outcome: str) -> tuple[str, str]:
     """Each lost referral is counted once, at the furthest step it came to."""
     if outcome in LOST["attendance"]:
         return "attendance", outcome
@@ -159,7 +159,7 @@ def _lost(state: Feedback, outcome: str) -> tuple[str, str]:
     return ("choice" if outcome == "not_chosen" else "matching"), outcome
 
 
-def _refused(state: Feedback) -> Place | None:
+def _refused(state: ReferralFeedback) -> KnownPlace | None:
     refused = [place for place in state.places.values() if place.state == "refused"]
     return max(refused, key=lambda one: (one.time, one.reason), default=None)
 
@@ -167,7 +167,7 @@ def _refused(state: Feedback) -> Place | None:
 # --- what changed
 
 
-def outcomes(all_figures: Sequence[Figures], filters: Filters) -> dict[str, Any]:
+def outcomes(all_figures: Sequence[Figures], filters: ReportFilters) -> dict[str, Any]:
     """Means of participants and carers an instrument and item, before and after by the same people; and experience.
 
     `all_figures` are those of every referral, whatever is asked for: the groups of the suppression need them all.
@@ -188,7 +188,7 @@ def outcomes(all_figures: Sequence[Figures], filters: Filters) -> dict[str, Any]
     }
 
 
-def _of_respondent(all_figures: Sequence[Figures], respondent: str, filters: Filters) -> dict[str, Any]:
+def _of_respondent(all_figures: Sequence[Figures], respondent: str, filters: ReportFilters) -> dict[str, Any]:
     report: dict[str, Any] = {}
     for instrument in ("dimensions_v1", "who5"):
         items = INSTRUMENTS[instrument] if instrument != "who5" else ("score",)
@@ -225,7 +225,7 @@ def _experiences(all_figures: Iterable[Figures], respondent: str, item: str) -> 
 
 
 def _partners_values(
-    all_figures: Iterable[Figures], respondent: str, item: str, filters: Filters
+    all_figures: Iterable[Figures], respondent: str, item: str, filters: ReportFilters
 ) -> list[tuple[int, ...]]:
     by_cell = _experiences(all_figures, respondent, item)
     return [one for cell, values in by_cell.items() if filters.take(cell) for one in values]
@@ -240,7 +240,7 @@ def _cell(figures: Figures) -> Cell:
     return figures.region, figures.quarter, figures.municipality
 
 
-def _shown(values: Values, filters: Filters) -> dict[str, Any]:
+def _shown(values: Values, filters: ReportFilters) -> dict[str, Any]:
     sizes = {cell: len(people) for cell, people in values.items()}
     asked = sum(size for cell, size in sizes.items() if filters.take(cell))
     cells = {cell for group in groups_of(sizes) if all(filters.take(one) for one in group) for cell in group}

@@ -14,8 +14,8 @@ from services.monitor.looks import ListedLately
 from services.monitor.model import Dead, can_be_redriven
 from shared.contracts.envelope import Event, written
 from shared.contracts.fields import Data, read_referral_id
-from shared.contracts.from_services import DiscardRequested, RedriveRequested
 from shared.contracts.identity import derived_id
+from shared.contracts.service_events import DiscardRequested, RedriveRequested
 from shared.engine.model import Document
 from shared.http.audit import deny_look, record_access
 from shared.http.intake import must_be_open, write
@@ -57,7 +57,7 @@ async def list_dead_letters(request: Request) -> Response:
     if role_of(who := who_asks(request)) != "ops":
         await deny_look(request, who, "dead_letters", "dead-letters", "ops")
     limit, offset = _LIMIT.of(request), _AFTER.of(request)
-    equal = {one.name: value for one in _FILTERS if (value := one.given(request))}
+    equal = {one.name: value for one in _FILTERS if (value := one.context(request))}
     rows = await request.app.state.store.find(
         "dead_letters",
         equal=equal,
@@ -100,7 +100,7 @@ async def _ops(request: Request, action: str) -> str:
 
 
 def _bound(request: Request, parameter: Parameter) -> tuple[str, float] | None:
-    value = parameter.given(request)
+    value = parameter.context(request)
     if value is None:
         return None
     try:

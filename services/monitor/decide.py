@@ -26,8 +26,7 @@ from services.monitor.model import (
     names_of,
     size_of,
 )
-from shared.contracts import from_services as services
-from shared.contracts import topics
+from shared.contracts import service_events, topics
 from shared.contracts.envelope import Event
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import redrive_to
@@ -43,7 +42,7 @@ _changed = msgspec.structs.replace
 
 
 @dataclass(frozen=True)
-class Found:
+class ErasureContext:
     """What the monitor keeps of an erased referral, or a part of it."""
 
     letters: Sequence[str] = field(default_factory=tuple)
@@ -51,8 +50,8 @@ class Found:
     more: bool = False
 
 
-def seen(state: Traced | None, event: Event[RecordSeen], now: datetime, given: object) -> Decision[Traced]:
-    """Counts the record. `given`: whether it is of an erased referral. That one was erased begins its erasure here."""
+def seen(state: Traced | None, event: Event[RecordSeen], now: datetime, context: object) -> Decision[Traced]:
+    """Counts the record. `context`: whether it is of an erased referral. That one was erased begins its erasure here."""
     data = event.data
     if state is None:
         state = Traced(
@@ -63,7 +62,7 @@ def seen(state: Traced | None, event: Event[RecordSeen], now: datetime, given: o
             subject=data.about,
             correlation=data.correlation,
             causation=data.causation,
-            codes=_left(data.codes) if given else data.codes,
+            codes=_left(data.codes) if context else data.codes,
             opens=data.code_digest if data.type == REFERRAL_OPENED else "",
             first=data.sighting,
         )
@@ -89,13 +88,13 @@ def _forms(state: Traced, data: RecordSeen) -> tuple[tuple[str, str], ...]:
 def _begun(data: RecordSeen) -> Iterator[Follow]:
     by_its_owner = data.sighting.topic == topics.events_of("referral")
     if data.type == REFERRAL_ERASED and by_its_owner and data.correlation:
-        yield Follow(services.ErasureToSpread(referral_id=data.correlation, code_digest=data.code_digest, nth=0))
+        yield Follow(service_events.ErasureToSpread(referral_id=data.correlation, code_digest=data.code_digest, nth=0))
 
 
-def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime, given: object) -> Decision[Dead]:
+def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime, context: object) -> Decision[Dead]:
     """A new dead letter, or one that was sent again and is still refused: the same entry, one attempt more.
 
-    `given`: whether it names an erased referral, of which nothing is kept; nor is anything of one that no erasure could
+    `context`: whether it names an erased referral, of which nothing is kept; nor is anything of one that no erasure could
     find. Another may be erased at this moment, so it is looked at once more when it is saved.
     """
     data = event.data
@@ -116,9 +115,9 @@ def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime,
         )
     letter = _new(data, attempts)
     too_much = len(data.names) > MOST_NAMES or size_of(data.original) > MOST_SEARCHED
-    if given or too_much or _cannot_be_searched(letter):
+    if context or too_much or _cannot_be_searched(letter):
         return Decision(_blank(letter))
-    follow = [Follow(services.DeadLetterToErase(dl_id=letter.dl_id))] if letter.names else []
+    follow = [Follow(service_events.DeadLetterToErase(dl_id=letter.dl_id))] if letter.names else []
     return Decision(letter, follow)
 
 
@@ -178,7 +177,7 @@ def _blank(letter: Dead) -> Dead:
 
 
 def redrive(
-    state: Dead | None, event: Event[services.RedriveRequested], now: datetime, given: object
+    state: Dead | None, event: Event[service_events.RedriveRequested], now: datetime, context: object
 ) -> Decision[Dead] | Rejected | Waits:
     """Sends it again to the one service that refused it; a second person's request for the same attempt does nothing."""
     data = event.data
@@ -203,7 +202,7 @@ def _added(state: Dead) -> list[tuple[str, bytes | None]]:
 
 
 def discard(
-    state: Dead | None, event: Event[services.DiscardRequested], now: datetime, given: object
+    state: Dead | None, event: Event[service_events.DiscardRequested], now: datetime, context: object
 ) -> Decision[Dead] | Waits:
     """Lays an open one aside for good."""
     data = event.data
@@ -212,7 +211,7 @@ def discard(
     return Decision(_changed(state, state="discarded", by=data.by) if state.state == OPEN else state)
 
 
-def settled(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead] | Waits:
+def settled(state: Dead | None, event: Event, now: datetime, context: object) -> Decision[Dead] | Waits:
     """The service took it up."""
     if state is None:
         return Waits("the dead letter")
@@ -223,25 +222,25 @@ def settled(state: Dead | None, event: Event, now: datetime, given: object) -> D
 
 
 def spread(
-    state: Erasure | None, event: Event[services.ErasureToSpread], now: datetime, given: Found
+    state: Erasure | None, event: Event[service_events.ErasureToSpread], now: datetime, context: ErasureContext
 ) -> Decision[Erasure]:
     """Marks the referral first, and only then looks for what there is: whatever is saved later meets the mark."""
     data = event.data
-    follow = [Follow(services.DeadLetterToErase(dl_id=dl_id), dl_id) for dl_id in given.letters]
-    follow += [Follow(services.TraceToErase(traced=traced), traced) for traced in given.traced]
-    if data.nth == 0 or given.more:
+    follow = [Follow(service_events.DeadLetterToErase(dl_id=dl_id), dl_id) for dl_id in context.letters]
+    follow += [Follow(service_events.TraceToErase(traced=traced), traced) for traced in context.traced]
+    if data.nth == 0 or context.more:
         follow.append(Follow(data.model_copy(update={"nth": data.nth + 1})))
     return Decision(state or Erasure(names_of(data.referral_id, data.code_digest)), follow)
 
 
-def erase_letter(state: Dead | None, event: Event, now: datetime, given: object) -> Decision[Dead] | Waits:
-    """`given`: whether it names an erased referral. Its bytes go, what became of it stays."""
+def erase_letter(state: Dead | None, event: Event, now: datetime, context: object) -> Decision[Dead] | Waits:
+    """`context`: whether it names an erased referral. Its bytes go, what became of it stays."""
     if state is None:
         return Waits("the dead letter")
-    return Decision(_blank(state), scrubs=True) if given else Decision(state)
+    return Decision(_blank(state), scrubs=True) if context else Decision(state)
 
 
-def erase_trace(state: Traced | None, event: Event, now: datetime, given: object) -> Decision[Traced]:
+def erase_trace(state: Traced | None, event: Event, now: datetime, context: object) -> Decision[Traced]:
     """The id, the status and the dates stay."""
     if state is None:
         return Decision(state)
@@ -255,7 +254,7 @@ def _left(codes: Mapping[str, str]) -> dict[str, str]:
 
 
 def registered(
-    state: Partner | None, event: Event[services.PartnerRegistered], now: datetime, given: object
+    state: Partner | None, event: Event[service_events.PartnerRegistered], now: datetime, context: object
 ) -> Decision[Partner]:
     """The latest word of a partner about itself holds."""
     data = event.data

@@ -15,7 +15,7 @@ from services.monitor.model import Dead, Traced
 from services.monitor.owners import Owners, owner_of
 from shared.contracts.registry import class_of
 from shared.engine.model import Document
-from shared.http.outcomes import Asked, outcomes
+from shared.http.outcomes import AskedEvent, outcomes
 from shared.store import Store
 
 Named = tuple[str, str]
@@ -50,7 +50,7 @@ async def letters_of(store: Store, events: Iterable[Traced]) -> list[Dead]:
 
 
 async def _own(store: Store, events: Sequence[Traced]) -> dict[Named, str]:
-    asked = [Asked(one.source, one.id, class_of(one.type).name, one.subject) for one in events]
+    asked = [AskedEvent(one.source, one.id, class_of(one.type).name, one.subject) for one in events]
     said = await outcomes(store, _LOCATE, asked)
     return {(one.source, one.id): outcome for one, outcome in zip(asked, said, strict=True) if outcome}
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from services.monitor import decide
-from services.monitor.decide import Found
+from services.monitor.decide import ErasureContext
 from services.monitor.model import (
     MOST_NAMES,
     Dead,
@@ -17,7 +17,7 @@ from services.monitor.model import (
     names_of,
 )
 from services.monitor.seen import receive
-from shared.contracts import from_services as service_events
+from shared.contracts import service_events
 from shared.contracts.envelope import Event
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
@@ -121,10 +121,10 @@ async def _names_an_erased(state: Dead | None, event: Event, store: Store, now: 
 
 async def _kept(
     state: Erasure | None, event: Event[service_events.ErasureToSpread], store: Store, now: datetime
-) -> Found:
+) -> ErasureContext:
     data = event.data
     if data.nth == 0:
-        return Found()
+        return ErasureContext()
     # A dead letter that was erased names nobody any more, so what is found is what is left.
     names = names_of(data.referral_id, data.code_digest)
     letters = await store.versions(DEAD_LETTERS.collection.name, "names", names, limit=_AT_ONCE)
@@ -136,4 +136,4 @@ async def _kept(
     )
     states = [_TRACED.decode(row.body).state for row in rows]
     traced = [row.id for row, one in zip(rows, states, strict=True) if one and (one.codes or one.opens)]
-    return Found(sorted(letters), traced, more=len(letters) == _AT_ONCE or len(rows) == _AT_ONCE)
+    return ErasureContext(sorted(letters), traced, more=len(letters) == _AT_ONCE or len(rows) == _AT_ONCE)

@@ -1,4 +1,4 @@
-"""Asking the owners what became of events: they answer from ring, inbox and early events."""
+"""Asking the owners what became of events: they answer from the document, the inbox and what waits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -9,7 +9,7 @@ import msgspec
 from services.monitor.model import Traced
 from shared.contracts.errors import UnknownType
 from shared.contracts.registry import class_of
-from shared.http.outcomes import MAX_ASKED, Asked
+from shared.http.outcomes import MAX_ASKED, AskedEvent
 from shared.http.problems import ProblemError
 
 _ENDS: Final = ("applied", "waiting", "dead_lettered")
@@ -26,7 +26,7 @@ class Owners:
 
     async def outcomes(self, events: Sequence[Traced]) -> dict[tuple[str, str], str]:
         """`applied`, `dead_lettered` or `waiting` by (source, id), where the owner knows it. Raises 503."""
-        by_owner: dict[str, list[Asked]] = {}
+        by_owner: dict[str, list[AskedEvent]] = {}
         for event in events:
             for owner, question in _questions(event):
                 by_owner.setdefault(owner, []).append(question)
@@ -38,7 +38,7 @@ class Owners:
                         known[one.source, one.id] = _better(outcome, known.get((one.source, one.id)))
         return known
 
-    async def _ask(self, client: httpx.AsyncClient, owner: str, events: Sequence[Asked]) -> list[str | None]:
+    async def _ask(self, client: httpx.AsyncClient, owner: str, events: Sequence[AskedEvent]) -> list[str | None]:
         body: dict[str, Any] = {"events": msgspec.to_builtins(events)}
         try:
             response = await client.post(
@@ -53,18 +53,18 @@ class Owners:
         return outcomes
 
 
-def _questions(event: Traced) -> Iterator[tuple[str, Asked]]:
+def _questions(event: Traced) -> Iterator[tuple[str, AskedEvent]]:
     """By owner, one for each class and subject under which the event came: a corrected one may differ in both."""
     for type_, subject in (event.type, event.subject), *event.came_as:
         if owner := owner_of(type_):
-            yield owner, Asked(event.source, event.id, class_of(type_).name, subject)
+            yield owner, AskedEvent(event.source, event.id, class_of(type_).name, subject)
 
 
 def _better(one: str, other: str | None) -> str:
     return one if other is None else min(one, other, key=_ENDS.index)
 
 
-def _within_bounds(by_owner: Mapping[str, Sequence[Asked]]) -> Iterator[tuple[str, Sequence[Asked]]]:
+def _within_bounds(by_owner: Mapping[str, Sequence[AskedEvent]]) -> Iterator[tuple[str, Sequence[AskedEvent]]]:
     """No more at once than an owner answers."""
     for owner, owned in by_owner.items():
         for first in range(0, len(owned), MAX_ASKED):

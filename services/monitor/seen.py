@@ -22,7 +22,7 @@ from shared.contracts.identity import dead_letter_id
 from shared.contracts.personal_identity import mask, mask_bytes
 from shared.contracts.referral_code import digest_of
 from shared.engine.model import Original, Table
-from shared.engine.receive import Arrival, route
+from shared.engine.receive import RoutedEvent, route
 from shared.kafka.when import came_at
 
 ACTED_ON: Final = frozenset(
@@ -40,7 +40,7 @@ ACTED_ON: Final = frozenset(
 _CODES: Final = ("reason", "outcome", "what", "nth", "position", "phase", "number", "action", "allowed", "change")
 
 
-def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | tuple[Arrival, Arrival]:
+def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent | tuple[RoutedEvent, RoutedEvent]:
     """What a record is to the monitor; never a dead letter. What a partner says of itself is acted on and traced."""
     place = (record.topic, record.partition, record.offset)
     original = Original(*place, record.timestamp, record.key, record.value, list(record.headers))
@@ -49,19 +49,19 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | tu
     else:
         raw = _read(original)
         if (event := _acted_on(raw, record.topic, now)) and (routed := route(event, table)):
-            acted_on = Arrival(event, *routed, original, 0, owned=False, service="monitor")
+            acted_on = RoutedEvent(event, *routed, original, 0, owned=False, service="monitor")
             registered = event.name == "PartnerRegistered"
             return (acted_on, _stored(_seen(raw, original), original, table, now)) if registered else acted_on
         data = _seen(raw, original)
     return _stored(data, original, table, now)
 
 
-def _stored(data: Data, original: Original, table: Table, now: datetime) -> Arrival:
+def _stored(data: Data, original: Original, table: Table, now: datetime) -> RoutedEvent:
     where = f"/record/{original.topic}/{original.partition}"
     seen = Event(f"{original.offset}-{original.timestamp}", where, now, data)
     routed = route(seen, table)
     assert routed is not None
-    return Arrival(seen, *routed, original, 0, owned=False, service="monitor")
+    return RoutedEvent(seen, *routed, original, 0, owned=False, service="monitor")
 
 
 def _read(original: Original) -> Raw:

@@ -40,7 +40,7 @@ _BEHIND_ALL: Final = "\U0010ffff"
 T = TypeVar("T", Traced, Dead)
 
 
-class Found(NamedTuple):
+class TraceFound(NamedTuple):
     """What was asked for: a referral with all that concerns it or, where it concerns none, an event and its letters."""
 
     referral_id: str | None
@@ -81,7 +81,7 @@ async def _deny(request: Request, who: str) -> NoReturn:
     await deny_look(request, who, "trace", named or "a trace by another word", *_SEE_TRACES, about=about)
 
 
-def _concerned(found: Found) -> list[str]:
+def _concerned(found: TraceFound) -> list[str]:
     """Every referral of which something is shown: senders may have given one id to events of several."""
     if found.referral_id:
         return [found.referral_id]
@@ -92,7 +92,7 @@ def _concerned(found: Found) -> list[str]:
 # --- what is meant
 
 
-async def _found(store: Store, asked: str) -> Found:
+async def _found(store: Store, asked: str) -> TraceFound:
     """Raises 404."""
     for id_ in dict.fromkeys((asked, read_referral_id(asked) or asked)):
         if found := await _of_referral(store, id_) or await _of_letter(store, id_) or await _of_event(store, id_):
@@ -105,13 +105,13 @@ async def _found(store: Store, asked: str) -> Found:
     )
 
 
-async def _of_referral(store: Store, id_: str) -> Found | None:
+async def _of_referral(store: Store, id_: str) -> TraceFound | None:
     events = await _shares(store, "events", "correlation", id_, _decoded, _sayer)
     letters = await _shares(store, "dead_letters", "referral_id", id_, _decoded_letters, lambda letter: letter.sender)
-    return Found(id_, events, letters) if events or letters else None
+    return TraceFound(id_, events, letters) if events or letters else None
 
 
-async def _of_letter(store: Store, id_: str) -> Found | None:
+async def _of_letter(store: Store, id_: str) -> TraceFound | None:
     letters = _decoded_letters((await store.load("dead_letters", [id_])).values())
     if not letters:
         return None
@@ -121,24 +121,24 @@ async def _of_letter(store: Store, id_: str) -> Found | None:
     return await _whole(store, _decoded(rows.values()), letters)
 
 
-async def _of_event(store: Store, id_: str) -> Found | None:
+async def _of_event(store: Store, id_: str) -> TraceFound | None:
     events = await _events(store, "event_id", id_, MOST)
     return await _whole(store, events, []) if events else None
 
 
-async def _of_code(store: Store, code: str) -> Found | None:
+async def _of_code(store: Store, code: str) -> TraceFound | None:
     """A code is erased with what it was the code of."""
     opened = await _events(store, "code", digest_of(code), 1)
     found = await _of_referral(store, opened[0].correlation) if opened else None
     return None if found and any(_is_erasure(event) for event in found.events) else found
 
 
-async def _whole(store: Store, events: list[Traced], letters: list[Dead]) -> Found:
+async def _whole(store: Store, events: list[Traced], letters: list[Dead]) -> TraceFound:
     """The one referral that the events concern; themselves alone where that is none, or several."""
     concerned = {event.correlation for event in events}
     if len(concerned) == 1 and (referral_id := concerned.pop()):
-        return await _of_referral(store, referral_id) or Found(referral_id, events, letters)
-    return Found(None, events, letters or await letters_of(store, events))
+        return await _of_referral(store, referral_id) or TraceFound(referral_id, events, letters)
+    return TraceFound(None, events, letters or await letters_of(store, events))
 
 
 async def _shares(
@@ -192,7 +192,7 @@ def _decoded_letters(rows: Iterable[Row]) -> list[Dead]:
 # --- how it is shown
 
 
-def _answer(found: Found, became: Mapping[Named, str | None]) -> responses.Trace:
+def _answer(found: TraceFound, became: Mapping[Named, str | None]) -> responses.Trace:
     ordered = in_causal_order(found.events)
     return {
         "referral_id": found.referral_id,

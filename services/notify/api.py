@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.notify.decide import FEED
-from services.notify.model import Recipient, Told
+from services.notify.model import Recipient, ToldReferral
 from services.notify.responses import Deliveries, Delivery, Feed
 from shared.contracts.errors import Problem
 from shared.contracts.fields import read_referral_id
@@ -19,7 +19,7 @@ from shared.http.parameters import Choice, Number, Pattern
 from shared.http.problems import ProblemError
 from shared.store import Written
 
-_TOLD = msgspec.json.Decoder(Document[Told])
+_TOLD = msgspec.json.Decoder(Document[ToldReferral])
 _RECIPIENT = msgspec.json.Decoder(Document[Recipient])
 MOST = 1_000
 """Deliveries that are shown at once."""
@@ -99,7 +99,7 @@ async def _deny_to_others(request: Request, who: str, referral_id: str) -> None:
 
 
 def _referral_asked(request: Request) -> str | None:
-    if (spelled := REFERRAL_ID.given(request)) is None:
+    if (spelled := REFERRAL_ID.context(request)) is None:
         return None
     if (referral_id := read_referral_id(spelled)) is None:
         raise REFERRAL_ID.refused(spelled, "it is a UUID")

@@ -12,9 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from services.notify.extracts import OF_THE_OPISTO, OF_THE_REGION, blank, extract_for_opisto, extract_for_region
-from services.notify.model import Recipient, Told
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as services
+from services.notify.model import Recipient, ToldReferral
+from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event, type_of, written
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
@@ -33,11 +32,11 @@ _changed = msgspec.structs.replace
 
 
 def issued(
-    state: Told | None, event: Event[outside.ReferralIssued], now: datetime, given: object
-) -> Decision[Told] | Waits:
+    state: ToldReferral | None, event: Event[partner_events.ReferralIssued], now: datetime, context: object
+) -> Decision[ToldReferral] | Waits:
     """Keeps what an opisto must know. Of two regions that issue the same, the referral service says whose it is."""
     data = event.data
-    state = state or Told(data.referral_id)
+    state = state or ToldReferral(data.referral_id)
     if state.region not in {None, event.source}:
         return Decision(state) if state.code or state.erased else Waits("ReferralOpened")
     order = (event.time.isoformat(timespec="microseconds"), event.rank)
@@ -55,22 +54,24 @@ def issued(
     )
 
 
-def opened(state: Told | None, event: Event[services.ReferralOpened], now: datetime, given: object) -> Decision[Told]:
+def opened(
+    state: ToldReferral | None, event: Event[service_events.ReferralOpened], now: datetime, context: object
+) -> Decision[ToldReferral]:
     """Whose it is, and its code: before that nobody is told of anything. What another region issued is forgotten."""
     data = event.data
-    state = state or Told(data.referral_id)
+    state = state or ToldReferral(data.referral_id)
     if state.erased:
         return Decision(state)
     issuer = f"/region/{data.region}"
     if state.region != issuer:
-        state = Told(state.id, region=issuer)
+        state = ToldReferral(state.id, region=issuer)
     state = _changed(state, code=data.referral_code, recipients=_with(state.recipients, issuer))
     return Decision(state, [_queued(state, issuer, event, extract_for_region(event))])
 
 
 def concerns_region_and_opisto(
-    state: Told | None, event: Event, now: datetime, given: object
-) -> Decision[Told] | Waits:
+    state: ToldReferral | None, event: Event, now: datetime, context: object
+) -> Decision[ToldReferral] | Waits:
     """Tells whom docs/contracts.md's list names."""
     if state is not None and state.erased:
         word = _last_word(state, event)
@@ -96,35 +97,35 @@ def concerns_region_and_opisto(
 
 
 def enrolment_taken(
-    state: Told | None, event: Event[services.EnrolmentTaken], now: datetime, given: object
-) -> Decision[Told] | Waits:
+    state: ToldReferral | None, event: Event[service_events.EnrolmentTaken], now: datetime, context: object
+) -> Decision[ToldReferral] | Waits:
     """What an organiser said, once it counts: told under the id, source and time that it had."""
     data = event.data
     about = {"referral_id": data.referral_id, "activity_id": data.activity_id}
     said = (
-        outside.EnrolmentCancelled(**about, reason=data.cancelled)
+        partner_events.EnrolmentCancelled(**about, reason=data.cancelled)
         if data.cancelled
-        else outside.EnrolmentConfirmed(**about)
+        else partner_events.EnrolmentConfirmed(**about)
     )
     original = Event(
         data.event_id, data.organiser, data.event_time, said, finer=data.event_finer, synthetic=event.synthetic
     )
-    return concerns_region_and_opisto(state, original, now, given)
+    return concerns_region_and_opisto(state, original, now, context)
 
 
-def _last_word(state: Told, event: Event) -> Follow | None:
+def _last_word(state: ToldReferral, event: Event) -> Follow | None:
     """After erasure the region still hears that it is closed, and an opisto that its place is free; no more."""
     data = event.data
-    if isinstance(data, services.ReferralClosed) and state.region:
+    if isinstance(data, service_events.ReferralClosed) and state.region:
         last = {"referral_id": state.id, "outcome": data.outcome}
         return _queued(state, state.region, event, last)
-    if isinstance(data, services.PlaceReleased):
+    if isinstance(data, service_events.PlaceReleased):
         last = {"referral_id": state.id, "activity_id": data.activity_id}
         return _queued(state, data.organiser, event, last)
     return None
 
 
-def _remembering(state: Told, event: Event) -> Told:
+def _remembering(state: ToldReferral, event: Event) -> ToldReferral:
     """With the last words so far: what follows from an erasure may be read before the erasure itself."""
     if event.name not in _OF_LAST_WORDS:
         return state
@@ -142,8 +143,8 @@ def _says(name: str, data: dict[str, Any]) -> str:
 
 
 def deadline(
-    state: Told | None, event: Event[services.DeadlinePassed], now: datetime, given: object
-) -> Decision[Told] | Waits:
+    state: ToldReferral | None, event: Event[service_events.DeadlinePassed], now: datetime, context: object
+) -> Decision[ToldReferral] | Waits:
     """Each its own deadlines."""
     data = event.data
     if state is not None and state.erased:
@@ -163,40 +164,43 @@ def deadline(
 
 
 def erased(
-    state: Told | None, event: Event[services.ReferralErased], now: datetime, given: Iterable[str]
-) -> Decision[Told]:
+    state: ToldReferral | None, event: Event[service_events.ReferralErased], now: datetime, context: Iterable[str]
+) -> Decision[ToldReferral]:
     """Blanks what was told, in every feed it went to. Its region is told so; only the last words are told any more.
 
-    `given`: in whose feeds something of it stands, of strangers too, whose events about it were refused.
+    `context`: in whose feeds something of it stands, of strangers too, whose events about it were refused.
     """
     data = event.data
-    state = state or Told(data.referral_id)
+    state = state or ToldReferral(data.referral_id)
     follow = [
-        Follow(services.NotificationQueued(recipient=recipient, referral_id=data.referral_id, erase=True), recipient)
-        for recipient in dict.fromkeys([*state.recipients, *given])
+        Follow(
+            service_events.NotificationQueued(recipient=recipient, referral_id=data.referral_id, erase=True), recipient
+        )
+        for recipient in dict.fromkeys([*state.recipients, *context])
     ]
     follow.append(Follow(_queued(state, data.issuer, event, extract_for_region(event)).data, f"{data.issuer} erased"))
     # Blanked with all else where it was told already.
     follow += [
-        Follow(services.NotificationQueued.model_validate_json(word), about) for about, word in state.last_words.items()
+        Follow(service_events.NotificationQueued.model_validate_json(word), about)
+        for about, word in state.last_words.items()
     ]
     # Not the engine's erasure: who must hear the last word is still known, and nothing else is.
-    return Decision(Told(data.referral_id, region=data.issuer, erased=True), follow, scrubs=True)
+    return Decision(ToldReferral(data.referral_id, region=data.issuer, erased=True), follow, scrubs=True)
 
 
 def _with(recipients: tuple[str, ...], recipient: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*recipients, recipient]))
 
 
-def _queued(referral: Told, recipient: str, event: Event, extract: dict[str, Any]) -> Follow:
-    queued = services.NotificationQueued(
+def _queued(referral: ToldReferral, recipient: str, event: Event, extract: dict[str, Any]) -> Follow:
+    queued = service_events.NotificationQueued(
         recipient=recipient, referral_id=referral.id, notification=_notification(event, extract)
     )
     return Follow(queued, recipient)
 
 
-def _notification(event: Event, extract: dict[str, Any]) -> services.Notification:
-    return services.Notification(
+def _notification(event: Event, extract: dict[str, Any]) -> service_events.Notification:
+    return service_events.Notification(
         id=event.id,
         source=event.source,
         type=type_of(event.data),
@@ -210,9 +214,9 @@ def _notification(event: Event, extract: dict[str, Any]) -> services.Notificatio
 
 
 def queued(
-    state: Recipient | None, event: Event[services.NotificationQueued], now: datetime, given: object
+    state: Recipient | None, event: Event[service_events.NotificationQueued], now: datetime, context: object
 ) -> Decision[Recipient]:
-    """The next entry of the feed; or what was told of an erased referral is blanked. `given`: whether it is erased by now.
+    """The next entry of the feed; or what was told of an erased referral is blanked. `context`: whether it is erased by now.
 
     An entry that was queued before its referral was erased goes in blank. One that is read before that is saved stands
     before the erasure on the log, and is blanked by it.
@@ -223,24 +227,24 @@ def queued(
         blanked = _blanked(data.recipient, data.referral_id, state.last)
         return Decision(state, also=[blanked], scrubs=True)
     if data.once_more is not None and data.referral_id:
-        also = [_blanked(data.recipient, data.referral_id, data.once_more)] if given else []
+        also = [_blanked(data.recipient, data.referral_id, data.once_more)] if context else []
         return Decision(state, also=also, scrubs=bool(also))
     assert data.notification is not None
-    is_blank = bool(given) and not data.notification.type.endswith(_LAST_WORDS)
-    said = _last_word_of(data.notification) if given else data.notification
+    is_blank = bool(context) and not data.notification.type.endswith(_LAST_WORDS)
+    said = _last_word_of(data.notification) if context else data.notification
     return _entered(state, said, data.referral_id, synthetic=event.synthetic, is_blank=is_blank)
 
 
-def _last_word_of(told: services.Notification) -> services.Notification:
+def _last_word_of(told: service_events.Notification) -> service_events.Notification:
     """What was queued in full before the erasure, such as a redriven PlaceReleased, says no more than what comes after it."""
     said = {name: value for name, value in json.loads(told.data).items() if name in _IN_LAST_WORDS}
     return told.model_copy(update={"data": json.dumps(said, ensure_ascii=False, separators=(",", ":"))})
 
 
 def refused(
-    state: Recipient | None, event: Event[services.EventRefused], now: datetime, given: object
+    state: Recipient | None, event: Event[service_events.EventRefused], now: datetime, context: object
 ) -> Decision[Recipient]:
-    """A sender is told which of its events was dead-lettered and why; no more where `given`: its referral is erased.
+    """A sender is told which of its events was dead-lettered and why; no more where `context`: its referral is erased.
 
     It may be erased at this moment, and the erasure not find what is not in the feed yet: so it is looked at once more.
     """
@@ -249,12 +253,14 @@ def refused(
     extract = data.model_dump(mode="json", exclude_none=True, exclude={"sender"})
     # Where an issue meets an erasure, the words are the erasure's own.
     says_nothing = data.referral_id is None or (data.reason == "rejected" and data.event_type == _ISSUE)
-    if given and not says_nothing:
+    if context and not says_nothing:
         extract["errors"] = [_OF_AN_ERASED]
     entered = _entered(state, _notification(event, extract), data.referral_id, synthetic=event.synthetic)
-    if given or says_nothing:
+    if context or says_nothing:
         return entered
-    again = services.NotificationQueued(recipient=data.sender, referral_id=data.referral_id, once_more=state.last + 1)
+    again = service_events.NotificationQueued(
+        recipient=data.sender, referral_id=data.referral_id, once_more=state.last + 1
+    )
     return _changed(entered, follow=[*entered.follow, Follow(again)])
 
 
@@ -263,20 +269,25 @@ def _blanked(recipient: str, referral_id: str, up_to: int) -> OutBlank:
 
 
 def _entered(
-    state: Recipient, told: services.Notification, referral_id: str | None, *, synthetic: bool, is_blank: bool = False
+    state: Recipient,
+    told: service_events.Notification,
+    referral_id: str | None,
+    *,
+    synthetic: bool,
+    is_blank: bool = False,
 ) -> Decision[Recipient]:
     number = state.last + 1
     entry = _blank_entry(referral_id) if is_blank else _structured(told, synthetic=synthetic)
     row = OutRow(FEED, state.source, number, referral_id or "", _entry(entry))
     # That its own event was refused discloses nothing of a referral to anybody.
     of = None if told.type.endswith(".EventRefused.v1") else referral_id
-    delivered = services.NotificationDelivered(
+    delivered = service_events.NotificationDelivered(
         recipient=state.source, referral_id=of, channel="feed", event_id=told.id, event_source=told.source
     )
     return Decision(_changed(state, last=number), [Follow(delivered)], also=[row])
 
 
-def _structured(told: services.Notification, *, synthetic: bool) -> dict[str, Any]:
+def _structured(told: service_events.Notification, *, synthetic: bool) -> dict[str, Any]:
     """What is told keeps the event's id, source and time; its data is the recipient's extract."""
     return {
         "specversion": "1.0",

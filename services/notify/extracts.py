@@ -7,7 +7,7 @@ accessibility`, nothing else. Attendance reaches a region as counts alone.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.notify.model import Told
+from services.notify.model import ToldReferral
 from shared.contracts.envelope import Event
 
 OF_THE_REGION: Final = frozenset(
@@ -43,7 +43,7 @@ def extract_for_region(event: Event) -> dict[str, Any]:
     return extract
 
 
-def extract_for_opisto(referral: Told, data: Mapping[str, Any]) -> dict[str, Any]:
+def extract_for_opisto(referral: ToldReferral, data: Mapping[str, Any]) -> dict[str, Any]:
     """What an opisto is told of a place."""
     return {
         "referral_id": referral.id,

@@ -7,17 +7,16 @@ import msgspec
 
 from services.notify import decide
 from services.notify.extracts import OF_ENROLMENT, OF_THE_OPISTO, OF_THE_REGION
-from services.notify.model import Recipient, Told
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as service_events
+from services.notify.model import Recipient, ToldReferral
+from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Journal, Store
 
-_TOLD: Final = msgspec.json.Decoder(Document[Told])
-REFERRALS = Kind(Collection("referrals"), Told)
+_TOLD: Final = msgspec.json.Decoder(Document[ToldReferral])
+REFERRALS = Kind(Collection("referrals"), ToldReferral)
 RECIPIENTS = Kind(Collection("recipients"), Recipient, marked=False)
 
 
@@ -31,7 +30,7 @@ def table() -> Table:
         kinds=(REFERRALS, RECIPIENTS),
         journals=(Journal(decide.FEED),),
         handlers={
-            outside.ReferralIssued: Handler(REFERRALS, _referral, decide.issued),
+            partner_events.ReferralIssued: Handler(REFERRALS, _referral, decide.issued),
             service_events.ReferralErased: Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
             **{CLASSES[name].model: told for name in sorted((OF_THE_REGION | OF_THE_OPISTO) - OF_ENROLMENT)},
             service_events.ReferralOpened: Handler(REFERRALS, _referral, decide.opened),
@@ -60,7 +59,7 @@ def _sender(event: Event[service_events.EventRefused]) -> str:
     return event.data.sender
 
 
-async def _in_whose_feeds(state: Told | None, event: Event, store: Store, now: datetime) -> list[str]:
+async def _in_whose_feeds(state: ToldReferral | None, event: Event, store: Store, now: datetime) -> list[str]:
     return await store.owners(decide.FEED, event.data.subject)
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+class ToldReferral(msgspec.Struct, frozen=True, omit_defaults=True):
     """One referral, as far as telling needs it."""
 
     id: str

@@ -2,15 +2,15 @@
 
 import msgspec
 
-from services.referral.model import Answer, Given, Listed, Referral, activity_key
-from shared.contracts import from_services as told
+from services.referral.model import Answer, Listed, PlaceGrant, Referral, activity_key
+from shared.contracts import service_events
 
 _changed = msgspec.structs.replace
 
-_Listing = told.PlaceReserved | told.PlaceWaitlisted | told.SessionsChanged
+_Listing = service_events.PlaceReserved | service_events.PlaceWaitlisted | service_events.SessionsChanged
 
 
-def with_answer(state: Referral, data: told.PlaceAnswer) -> Referral:
+def with_answer(state: Referral, data: service_events.PlaceAnswer) -> Referral:
     """The greatest answer of an activity holds; what a choice was answered for good is kept beside it."""
     activity = activity_key(data.organiser, data.activity_id)
     known = state.answers.get(activity, Answer())
@@ -21,16 +21,16 @@ def with_answer(state: Referral, data: told.PlaceAnswer) -> Referral:
     return _with_verdict(state, f"{activity} {data.request}", data)
 
 
-def _of_the_place(answer: Answer, data: told.PlaceAnswer) -> Answer:
+def _of_the_place(answer: Answer, data: service_events.PlaceAnswer) -> Answer:
     said = _changed(answer, answer=data.answer, request=data.request, position=0)
     match data:
-        case told.PlaceReserved():
+        case service_events.PlaceReserved():
             return _changed(said, state="reserved")
-        case told.PlaceWaitlisted():
+        case service_events.PlaceWaitlisted():
             return _changed(said, state="waitlisted", position=data.position)
-        case told.PlaceRefused():
+        case service_events.PlaceRefused():
             return _changed(said, state="refused")
-        case told.PlaceReleased():
+        case service_events.PlaceReleased():
             return _changed(said, state="released")
     return answer
 
@@ -45,31 +45,31 @@ def _of_the_sessions(answer: Answer, data: _Listing) -> Answer:
     return _changed(answer, cancelled_at=data.cancelled.time, replaced_by=replacement)
 
 
-def _with_verdict(state: Referral, asked: str, data: told.PlaceAnswer) -> Referral:
+def _with_verdict(state: Referral, asked: str, data: service_events.PlaceAnswer) -> Referral:
     """Keeps what a choice was answered for good, also where a later answer of the activity came before this one."""
     match data:
-        case told.PlaceReserved():
-            known = state.given.get(asked)
+        case service_events.PlaceReserved():
+            known = state.grants.get(asked)
             if known is None or known.answer < data.answer:
-                given = Given(data.answer, data.given_at, data.promoted, data.confirm, data.by_enrolment)
-                return _changed(state, given={**state.given, asked: given})
-        case told.SessionsChanged() if asked in state.given and data.confirm is not None:
-            return _changed(state, given={**state.given, asked: _by_newer_terms(state.given[asked], data)})
-        case told.PlaceWaitlisted():
+                grant = PlaceGrant(data.answer, data.given_at, data.promoted, data.confirm, data.by_enrolment)
+                return _changed(state, grants={**state.grants, asked: grant})
+        case service_events.SessionsChanged() if asked in state.grants and data.confirm is not None:
+            return _changed(state, grants={**state.grants, asked: _by_newer_terms(state.grants[asked], data)})
+        case service_events.PlaceWaitlisted():
             return _changed(state, waited=_added(state.waited, asked))
-        case told.PlaceRefused() if data.reason in {"full", "cancelled"}:
+        case service_events.PlaceRefused() if data.reason in {"full", "cancelled"}:
             return _changed(state, refused=_added(state.refused, asked))
-        case told.PlaceRefused() if data.reason == "closed":
+        case service_events.PlaceRefused() if data.reason == "closed":
             return _changed(state, closed=_added(state.closed, asked))
     return state
 
 
-def _by_newer_terms(given: Given, data: told.SessionsChanged) -> Given:
+def _by_newer_terms(grant: PlaceGrant, data: service_events.SessionsChanged) -> PlaceGrant:
     # A version that came late was in force at the choice's time, though the place is long released.
-    if given.answer > data.answer:
-        return given
-    by_enrolment = given.by_enrolment and bool(data.closed)
-    return _changed(given, answer=data.answer, confirm=bool(data.confirm), by_enrolment=by_enrolment)
+    if grant.answer > data.answer:
+        return grant
+    by_enrolment = grant.by_enrolment and bool(data.closed)
+    return _changed(grant, answer=data.answer, confirm=bool(data.confirm), by_enrolment=by_enrolment)
 
 
 def _added(known: tuple[str, ...], asked: str) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 from services.referral.fold import fold
 from services.referral.model import Access, Referral, split_key
 from services.referral.responses import Accesses, ChoiceMade, CodeRead, Fact, Look, PlaceNow, ReferralNow, SessionNow
-from services.referral.view import Choice, Session, SessionState, View
+from services.referral.view import Choice, CountedSession, SessionState, View
 from shared.contracts.envelope import Event, written
-from shared.contracts.from_services import CodeLookedUp
 from shared.contracts.identity import finer_and_id
 from shared.contracts.referral_code import read_code
+from shared.contracts.service_events import CodeLookedUp
 from shared.contracts.topics import LOG_KEPT_DAYS
 from shared.engine.model import Document
 from shared.http.audit import REFERRAL_ID, deny_look, record_access, record_look, referral_asked
@@ -204,7 +204,7 @@ def _erased(state: Referral) -> ReferralNow:
 
 def answer(request: Request, state: Referral) -> ReferralNow:
     """docs/contracts.md, “Answers”."""
-    view = fold(state, request.app.state.table.given)
+    view = fold(state, request.app.state.table.context)
     now = request.app.state.clock.now()
     sessions: list[SessionNow] = [
         {"session_id": one.session, "starts_at": _written(one.starts_at), "state": _session_state(one, now)}
@@ -231,7 +231,7 @@ def answer(request: Request, state: Referral) -> ReferralNow:
     }
 
 
-def _session_state(session: Session, now: datetime) -> SessionState:
+def _session_state(session: CountedSession, now: datetime) -> SessionState:
     if session.state == "upcoming" and session.starts_at and session.starts_at < now:
         return "not_recorded"
     return session.state
@@ -268,8 +268,10 @@ def _history(state: Referral) -> list[Fact]:
     if state.issued:
         facts.append((state.issued.time, state.issued.id, state.issued.source, "ReferralIssued"))
     facts += [(fact.time, fact.id, fact.source, _CLASS_OF[fact.kind]) for fact in state.facts]
-    for mark in state.marks:
-        facts.append((mark.time, mark.id, mark.source, "ActivityAttended" if mark.attended else "ActivityMissed"))
+    for record in state.attendance:
+        facts.append(
+            (record.time, record.id, record.source, "ActivityAttended" if record.attended else "ActivityMissed")
+        )
     if state.feedback:
         facts.append((state.feedback.time, state.feedback.id, state.feedback.source, "FeedbackSubmitted"))
     return [

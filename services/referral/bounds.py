@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from services.referral.model import Fact, Mark, Referral
+from services.referral.model import AttendanceRecord, Fact, Referral
 from services.referral.walk import decisive
 
 MAX_FACTS: Final = 64
@@ -48,13 +48,13 @@ def _without(state: Referral, fact: Fact) -> Referral:
     facts = tuple(one for one in state.facts if one is not fact)
     gone = f" {fact.id}"
     if any(one.id == fact.id for one in facts) or any(
-        fact.id == id_ for mark in state.marks for _, id_ in mark.records
+        fact.id == id_ for record in state.attendance for _, id_ in record.records
     ):
         return _changed(state, facts=facts)
     return _changed(
         state,
         facts=facts,
-        given={asked: given for asked, given in state.given.items() if not asked.endswith(gone)},
+        grants={asked: grant for asked, grant in state.grants.items() if not asked.endswith(gone)},
         waited=_others(state.waited, gone),
         refused=_others(state.refused, gone),
         closed=_others(state.closed, gone),
@@ -65,23 +65,23 @@ def _others(asked: Sequence[str], gone: str) -> tuple[str, ...]:
     return tuple(one for one in asked if not one.endswith(gone))
 
 
-def with_record(state: Referral, record: Mark) -> Referral | None:
+def with_record(state: Referral, record: AttendanceRecord) -> Referral | None:
     """The state with one more record of a session, the latest of which holds; None where there is no room for it."""
-    same = [one for one in state.marks if (one.activity, one.session) == (record.activity, record.session)]
+    same = [one for one in state.attendance if (one.activity, one.session) == (record.activity, record.session)]
     latest = max([*same, record], key=lambda one: (one.time, one.id))
-    records = tuple(sorted({one for mark in [*same, record] for one in mark.records}))
-    others = [one for one in state.marks if one not in same]
+    records = tuple(sorted({one for record in [*same, record] for one in record.records}))
+    others = [one for one in state.attendance if one not in same]
     if not same and sum(one.source == record.source for one in others) >= MAX_MARKS:
         return None
-    state = _with_marks(state, others, _changed(latest, records=records))
+    state = _with_attendance(state, others, _changed(latest, records=records))
     if len(records) <= MAX_RECORDS:
         return state
     counts = decisive(state)
     repeated = next((one for one in records[1:-1] if (*one, record.source) not in counts), None)
     if repeated is None:
         return None
-    return _with_marks(state, others, _changed(latest, records=tuple(one for one in records if one != repeated)))
+    return _with_attendance(state, others, _changed(latest, records=tuple(one for one in records if one != repeated)))
 
 
-def _with_marks(state: Referral, others: Sequence[Mark], mark: Mark) -> Referral:
-    return _changed(state, marks=tuple(sorted([*others, mark], key=lambda one: (one.time, one.id, one.source))))
+def _with_attendance(state: Referral, others: Sequence[AttendanceRecord], record: AttendanceRecord) -> Referral:
+    return _changed(state, attendance=tuple(sorted([*others, record], key=lambda one: (one.time, one.id, one.source))))

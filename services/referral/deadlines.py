@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.referral.model import Given, Matched, Referral, Status
+from services.referral.model import MatchAnswer, PlaceGrant, Referral, Status
 from services.referral.place import asked_as, last_end
-from services.referral.view import Choice, Deadline, Durations
-from shared.contracts.from_services import Outcome
+from services.referral.view import Choice, Durations, OpenDeadline
 from shared.contracts.instants import later
+from shared.contracts.service_events import ReferralOutcome
 
 
 def deadlines_of(
-    referral: Referral, status: Status, choice: Choice | None, given: Given | None, durations: Durations
-) -> Iterator[Deadline]:
+    referral: Referral, status: Status, choice: Choice | None, grant: PlaceGrant | None, durations: Durations
+) -> Iterator[OpenDeadline]:
     """What is awaited now."""
     assert referral.issued is not None
     region = referral.issued.source
@@ -22,9 +22,9 @@ def deadlines_of(
         yield _next(referral, "match", since, durations.match, _awaited(referral, "match"), region)
     elif status == "proposed" and (matched := current_match(referral)):
         yield _next(referral, "choice", matched.time, durations.choice, _awaited(referral, "choice"), region)
-    elif status == "requested" and choice and given:
-        asked = referral.registers.get(choice.activity)
-        since = max(given.given_at, asked.asked_at if asked and asked.asked_at else given.given_at)
+    elif status == "requested" and choice and grant:
+        asked = referral.orders.get(choice.activity)
+        since = max(grant.given_at, asked.asked_at if asked and asked.asked_at else grant.given_at)
         awaited = asked_as(choice)
         opisto = choice.activity.partition(" ")[0]
         yield _next(referral, "confirmation", since, durations.confirmation, awaited, opisto)
@@ -43,15 +43,15 @@ def _next(
     duration: timedelta,
     awaited: str,
     concerns: str,
-) -> Deadline:
+) -> OpenDeadline:
     nth = times_fired(referral, what, awaited) + 1
-    return Deadline(what, later(since, duration, nth), nth, awaited, concerns)
+    return OpenDeadline(what, later(since, duration, nth), nth, awaited, concerns)
 
 
 # --- silence
 
 
-def current_match(referral: Referral) -> Matched | None:
+def current_match(referral: Referral) -> MatchAnswer | None:
     """The catalogue's answer, if it is to the last question."""
     matched = referral.matched
     return matched if matched and matched.number >= referral.matching.asked else None
@@ -65,7 +65,7 @@ def is_silent(referral: Referral, what: Literal["match", "choice"]) -> bool:
     return times_fired(referral, what, _awaited(referral, what)) >= 2
 
 
-def silent_outcome(referral: Referral) -> Outcome:
+def silent_outcome(referral: Referral) -> ReferralOutcome:
     """Whose silence it was that it lapsed by."""
     return "not_chosen" if is_silent(referral, "choice") else "no_activity_found"
 

@@ -14,13 +14,22 @@ from services.referral.answers import with_answer
 from services.referral.bounds import with_fact, with_record
 from services.referral.erasing import WITHDRAWN, erase
 from services.referral.fold import fold
-from services.referral.model import Access, Fact, Feedback, Fired, Issued, Mark, Matched, Referral, activity_key
+from services.referral.model import (
+    Access,
+    AttendanceRecord,
+    Fact,
+    FeedbackReceived,
+    Fired,
+    LatestIssue,
+    MatchAnswer,
+    Referral,
+    activity_key,
+)
 from services.referral.needs import does_not_count, is_chosen, published_sessions, until_published
 from services.referral.relation import with_look_up
 from services.referral.telling import told_anew
 from services.referral.view import Durations
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as told
+from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
 from shared.contracts.identity import rank_of
 from shared.engine.model import Decision, Due, Follow, Rejected, Waits
@@ -36,7 +45,11 @@ ITS_ISSUE: Final = Waits("ReferralIssued")
 
 
 def issued(
-    state: Referral | None, event: Event[outside.ReferralIssued], now: datetime, durations: Durations, code: str = ""
+    state: Referral | None,
+    event: Event[partner_events.ReferralIssued],
+    now: datetime,
+    durations: Durations,
+    code: str = "",
 ) -> Decided:
     """Opens the referral, or replaces what was issued. It takes no place away.
 
@@ -48,7 +61,7 @@ def issued(
         return ITS_ISSUE
     if event.source in state.withdrawn_by:
         return Rejected(WITHDRAWN, erase(_changed(state, first_issued_at=event.time), event, durations, now))
-    latest = Issued(event.time, event.rank, event.source, "feedback" in data.consent.scopes)
+    latest = LatestIssue(event.time, event.rank, event.source, "feedback" in data.consent.scopes)
     first = state.first_issued_at
     if state.issued and (state.issued.time, state.issued.id) > (latest.time, latest.id):
         latest = state.issued
@@ -63,7 +76,7 @@ def issued(
 
 
 def chosen(
-    state: Referral | None, event: Event[outside.ActivityChosen], now: datetime, durations: Durations
+    state: Referral | None, event: Event[partner_events.ActivityChosen], now: datetime, durations: Durations
 ) -> Decided:
     """A choice; the last one counts."""
     data = event.data
@@ -73,7 +86,7 @@ def chosen(
 
 
 def withdrawn(
-    state: Referral | None, event: Event[outside.ReferralWithdrawn], now: datetime, durations: Durations
+    state: Referral | None, event: Event[partner_events.ReferralWithdrawn], now: datetime, durations: Durations
 ) -> Decided:
     """Wins if it was before the end, whenever it arrives; withdrawn consent erases at once."""
     data = event.data
@@ -94,7 +107,7 @@ def _without_its_issue(state: Referral, event: Event, reason: str) -> Decided:
 
 
 def enrolment_confirmed(
-    state: Referral | None, event: Event[outside.EnrolmentConfirmed], now: datetime, durations: Durations
+    state: Referral | None, event: Event[partner_events.EnrolmentConfirmed], now: datetime, durations: Durations
 ) -> Decided:
     """The opisto has the participant on its list."""
     data = event.data
@@ -102,7 +115,7 @@ def enrolment_confirmed(
 
 
 def enrolment_cancelled(
-    state: Referral | None, event: Event[outside.EnrolmentCancelled], now: datetime, durations: Durations
+    state: Referral | None, event: Event[partner_events.EnrolmentCancelled], now: datetime, durations: Durations
 ) -> Decided:
     """The opisto took the participant off its list, at any time."""
     data = event.data
@@ -116,7 +129,7 @@ def _enrolment(
     durations: Durations,
     kind: Literal["confirmed", "cancelled"],
     activity_id: str,
-    reason: outside.EnrolmentEnd | Literal[""] = "",
+    reason: partner_events.EnrolmentEnd | Literal[""] = "",
 ) -> Decided:
     activity = activity_key(event.source, activity_id)
     if (no := does_not_count(state, event, durations)) is not None:
@@ -127,7 +140,7 @@ def _enrolment(
     decided = _with_fact(state, event, now, durations, kind, activity)
     if not isinstance(decided, Decision):
         return decided
-    taken = told.EnrolmentTaken(
+    taken = service_events.EnrolmentTaken(
         referral_id=state.id,
         organiser=event.source,
         activity_id=activity_id,
@@ -141,7 +154,7 @@ def _enrolment(
 
 def session_recorded(
     state: Referral | None,
-    event: Event[outside.ActivityAttended | outside.ActivityMissed],
+    event: Event[partner_events.ActivityAttended | partner_events.ActivityMissed],
     now: datetime,
     durations: Durations,
 ) -> Decided:
@@ -153,21 +166,21 @@ def session_recorded(
     assert state is not None
     if data.session_id not in published_sessions(state, activity):
         return until_published(state, event, activity, now, data.session_id)
-    mark = Mark(
+    record = AttendanceRecord(
         activity,
         data.session_id,
-        isinstance(data, outside.ActivityAttended),
+        isinstance(data, partner_events.ActivityAttended),
         event.time,
         event.rank,
         event.source,
         records=((event.time, event.rank),),
     )
-    with_it = with_record(state, mark)
+    with_it = with_record(state, record)
     return told_anew(with_it, event, now, durations) if with_it else _no_room(state, event)
 
 
 def feedback_taken(
-    state: Referral | None, event: Event[told.FeedbackTaken], now: datetime, durations: Durations
+    state: Referral | None, event: Event[service_events.FeedbackTaken], now: datetime, durations: Durations
 ) -> Decided:
     """The participant's answer after the activity, which the feedback service took in, ends the wait for it."""
     data = event.data
@@ -175,12 +188,12 @@ def feedback_taken(
         return ITS_ISSUE
     if data.phase != "after" or data.respondent not in {"participant", "carer"} or state.feedback:
         return Decision(state)
-    answer = Feedback(data.event_time, rank_of(data.event_id, data.event_finer), data.event_source)
+    answer = FeedbackReceived(data.event_time, rank_of(data.event_id, data.event_finer), data.event_source)
     return told_anew(_changed(state, feedback=answer), event, now, durations)
 
 
 def code_looked_up(
-    state: Referral | None, event: Event[told.CodeLookedUp], now: datetime, durations: Durations
+    state: Referral | None, event: Event[service_events.CodeLookedUp], now: datetime, durations: Durations
 ) -> Decided:
     """An organiser that read the code may speak of the referral for 30 days."""
     data = event.data
@@ -213,7 +226,7 @@ def _no_room(state: Referral, event: Event) -> Rejected:
 
 def matched(
     state: Referral | None,
-    event: Event[told.ActivitiesProposed | told.NoActivityFound],
+    event: Event[service_events.ActivitiesProposed | service_events.NoActivityFound],
     now: datetime,
     durations: Durations,
 ) -> Decided:
@@ -224,12 +237,12 @@ def matched(
     known = state.matched
     if known and (data.number, event.time, event.id) < (known.number, known.time, known.id):
         return Decision(state)
-    answer = Matched(data.number, event.id, event.time, isinstance(data, told.ActivitiesProposed))
+    answer = MatchAnswer(data.number, event.id, event.time, isinstance(data, service_events.ActivitiesProposed))
     return told_anew(_changed(state, matched=answer), event, now, durations)
 
 
 def place_answered(
-    state: Referral | None, event: Event[told.PlaceAnswer], now: datetime, durations: Durations
+    state: Referral | None, event: Event[service_events.PlaceAnswer], now: datetime, durations: Durations
 ) -> Decided:
     """What an activity answers; the greatest answer holds."""
     data = event.data
@@ -242,7 +255,7 @@ def place_answered(
 
 
 def deadline_passed(
-    state: Referral | None, event: Event[told.DeadlinePassed], now: datetime, durations: Durations
+    state: Referral | None, event: Event[service_events.DeadlinePassed], now: datetime, durations: Durations
 ) -> Decided:
     """Silence, if it is still what is awaited."""
     data = event.data
@@ -268,7 +281,7 @@ def _still_named(state: Referral, fired: Fired) -> tuple[Fired, ...]:
 
 
 def accessed(
-    state: Access | None, event: Event[told.AccessRecorded], now: datetime, durations: Durations
+    state: Access | None, event: Event[service_events.AccessRecorded], now: datetime, durations: Durations
 ) -> Decision[Access]:
     """Keeps one look at a referral."""
     data = event.data
@@ -277,7 +290,7 @@ def accessed(
 
 
 def disclosed(
-    state: Access | None, event: Event[told.NotificationDelivered], now: datetime, durations: Durations
+    state: Access | None, event: Event[service_events.NotificationDelivered], now: datetime, durations: Durations
 ) -> Decision[Access]:
     """Keeps one disclosure: what an opisto was told of a referral."""
     data = event.data

@@ -5,31 +5,31 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.referral.deadlines import awaited_records, times_fired
-from services.referral.model import Ended, Given, Listed, Mark, Referral
-from services.referral.place import given_to, last_end, marks_of
-from services.referral.view import Choice, Session
+from services.referral.model import AttendanceRecord, Ending, Listed, PlaceGrant, Referral
+from services.referral.place import attendance_of, grant_to, last_end
+from services.referral.view import Choice, CountedSession
 from services.referral.walk import Step, Walk
-from shared.contracts.from_services import Outcome
+from shared.contracts.service_events import ReferralOutcome
 
 
 def ending_of(
-    referral: Referral, walk: Walk, choice: Choice | None, given: Given | None
-) -> tuple[tuple[Session, ...], Ended | None]:
+    referral: Referral, walk: Walk, choice: Choice | None, grant: PlaceGrant | None
+) -> tuple[tuple[CountedSession, ...], Ending | None]:
     """The sessions that count, and how it ended, if it did."""
     if walk.withdrawn:
         sessions = _recorded_until(referral, walk.choice, walk.withdrawn) if walk.choice else ()
         return sessions, ended_with("withdrawn", sessions)
     if choice is None and walk.discontinued:
         left, at = walk.discontinued
-        given_then = given_to(referral, left)
+        given_then = grant_to(referral, left)
         sessions = tuple(
             session if session.state != "upcoming" else replace(session, state="not_recorded")
             for session in _counted(referral, left, given_then, at)
         )
         return sessions, ended_with("discontinued", sessions)
-    if choice is None or given is None or (given.confirm and not choice.confirmed_at):
+    if choice is None or grant is None or (grant.confirm and not choice.confirmed_at):
         return (), None
-    sessions = _counted(referral, choice, given, None)
+    sessions = _counted(referral, choice, grant, None)
     end = last_end(referral, choice)
     due = end is not None and times_fired(referral, "attendance", awaited_records(choice, end)) >= 1
     if due:
@@ -41,51 +41,59 @@ def ending_of(
     return sessions, ended_with(_outcome(sessions), sessions)
 
 
-def _counted(referral: Referral, choice: Choice, given: Given | None, until: datetime | None) -> tuple[Session, ...]:
+def _counted(
+    referral: Referral, choice: Choice, grant: PlaceGrant | None, until: datetime | None
+) -> tuple[CountedSession, ...]:
     """The sessions that count: every recorded one, and of the others those that begin after the place was given."""
-    marks: dict[tuple[str, str], Mark] = {(mark.activity, mark.session): mark for mark in marks_of(referral, choice)}
+    attendance: dict[tuple[str, str], AttendanceRecord] = {
+        (record.activity, record.session): record for record in attendance_of(referral, choice)
+    }
     answer = referral.answers.get(choice.activity)
-    since = _given_since(choice, given)
-    counted: list[Session] = []
+    since = _granted_since(choice, grant)
+    counted: list[CountedSession] = []
     for listed in answer.sessions if answer else ():
-        mark = marks.pop((choice.activity, listed.session), None)
-        if mark:
-            counted.append(_recorded(mark, listed))
+        record = attendance.pop((choice.activity, listed.session), None)
+        if record:
+            counted.append(_recorded(record, listed))
         elif not listed.called_off and listed.starts_at > since and (until is None or listed.starts_at <= until):
-            counted.append(Session(listed.session, listed.starts_at, "upcoming"))
-    counted.extend(_recorded(mark, _listing(referral, mark)) for mark in marks.values())
+            counted.append(CountedSession(listed.session, listed.starts_at, "upcoming"))
+    counted.extend(_recorded(record, _listing(referral, record)) for record in attendance.values())
     return tuple(counted)
 
 
-def _recorded_until(referral: Referral, choice: Choice, step: Step) -> tuple[Session, ...]:
+def _recorded_until(referral: Referral, choice: Choice, step: Step) -> tuple[CountedSession, ...]:
     """The sessions that were recorded when the place was given up; a later correction of one of them holds."""
-    marks = [mark for mark in marks_of(referral, choice) if (*mark.records[0], mark.source) < step.order]
-    return tuple(_recorded(mark, _listing(referral, mark)) for mark in marks)
+    attendance = [
+        record for record in attendance_of(referral, choice) if (*record.records[0], record.source) < step.order
+    ]
+    return tuple(_recorded(record, _listing(referral, record)) for record in attendance)
 
 
-def _given_since(choice: Choice, given: Given | None) -> datetime:
-    if given and given.confirm and choice.confirmed_at:
+def _granted_since(choice: Choice, grant: PlaceGrant | None) -> datetime:
+    if grant and grant.confirm and choice.confirmed_at:
         return choice.confirmed_at
-    return given.given_at if given and given.promoted else choice.at
+    return grant.given_at if grant and grant.promoted else choice.at
 
 
-def _recorded(mark: Mark, listed: Listed | None) -> Session:
-    return Session(mark.session, listed.starts_at if listed else None, "attended" if mark.attended else "missed")
+def _recorded(record: AttendanceRecord, listed: Listed | None) -> CountedSession:
+    return CountedSession(
+        record.session, listed.starts_at if listed else None, "attended" if record.attended else "missed"
+    )
 
 
-def _listing(referral: Referral, mark: Mark) -> Listed | None:
-    answer = referral.answers.get(mark.activity)
-    return next((listed for listed in answer.sessions if listed.session == mark.session), None) if answer else None
+def _listing(referral: Referral, record: AttendanceRecord) -> Listed | None:
+    answer = referral.answers.get(record.activity)
+    return next((listed for listed in answer.sessions if listed.session == record.session), None) if answer else None
 
 
-def _outcome(sessions: Sequence[Session]) -> Outcome:
+def _outcome(sessions: Sequence[CountedSession]) -> ReferralOutcome:
     states = {session.state for session in sessions}
     if "attended" in states:
         return "completed"
     return "never_attended" if "missed" in states else "not_recorded"
 
 
-def ended_with(outcome: Outcome, sessions: Iterable[Session]) -> Ended:
+def ended_with(outcome: ReferralOutcome, sessions: Iterable[CountedSession]) -> Ending:
     """An ending with these sessions, counted."""
     states = [session.state for session in sessions]
-    return Ended(outcome, states.count("attended"), states.count("missed"), states.count("not_recorded"))
+    return Ending(outcome, states.count("attended"), states.count("missed"), states.count("not_recorded"))

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Final
 
 from services.referral.fold import fold
-from services.referral.model import Ended, Erased, Referral, split_key
+from services.referral.model import Ending, ErasedReferral, Referral, split_key
 from services.referral.telling import ending_event
 from services.referral.view import Durations
-from shared.contracts import from_services as told
+from shared.contracts import service_events
 from shared.contracts.envelope import Event
 from shared.contracts.referral_code import digest_of
 from shared.engine.model import Decision, Follow
@@ -26,33 +26,33 @@ NOT_KEPT: Final = "nothing is kept under this referral_id; issue it under a new 
 def erase(state: Referral, event: Event, durations: Durations, now: datetime) -> Decision[Referral]:
     """Leaves the id, the issuer, the status and the dates. Every service is told to erase, and the region the end."""
     issuer = state.issued.source if state.issued else event.source
-    left = Erased("withdrawn", "withdrawn", state.first_issued_at, now, issuer)
-    ended = Ended("withdrawn", 0, 0, 0)
+    left = ErasedReferral("withdrawn", "withdrawn", state.first_issued_at, now, issuer)
+    ended = Ending("withdrawn", 0, 0, 0)
     if state.issued:
         view = fold(state, durations)
         if view.status in {"completed", "lapsed"} and view.ended:
             closed_at = state.told.closed_at or now
-            left = Erased(view.status, view.ended.outcome, state.first_issued_at, closed_at, issuer)
+            left = ErasedReferral(view.status, view.ended.outcome, state.first_issued_at, closed_at, issuer)
             ended = view.ended
     forget = list(_forgetting(state, event.time))
     # Before all else: what is told of the end afterwards stays in the feeds, which are blanked by it.
     digest = digest_of(state.code) if state.code else None
-    erased = told.ReferralErased(referral_id=state.id, issuer=issuer, code_digest=digest)
-    ended_matching = told.MatchingEnded(referral_id=state.id, number=state.matching.number + 1)
+    erased = service_events.ReferralErased(referral_id=state.id, issuer=issuer, code_digest=digest)
+    ended_matching = service_events.MatchingEnded(referral_id=state.id, number=state.matching.number + 1)
     follow = [Follow(erased), *forget, Follow(ended_matching)]
     if ended != state.told.closed:
-        follow.append(Follow(ending_event(told.ReferralClosed, state.id, ended)))
+        follow.append(Follow(ending_event(service_events.ReferralClosed, state.id, ended)))
     return Decision(Referral(state.id, erased=left), follow, erase=True)
 
 
 def _forgetting(state: Referral, freed_at: datetime) -> Iterator[Follow]:
-    for activity, register in state.registers.items():
+    for activity, order in state.orders.items():
         organiser, activity_id = split_key(activity)
-        given_up = told.PlaceGivenUp(
+        given_up = service_events.PlaceGivenUp(
             referral_id=state.id,
             organiser=organiser,
             activity_id=activity_id,
-            number=register.number + 1,
+            number=order.number + 1,
             follow=False,
             freed_at=freed_at,
         )

@@ -13,8 +13,8 @@ from services.referral.deadlines import (
     times_fired,
 )
 from services.referral.ending import ended_with, ending_of
-from services.referral.model import Answer, Ended, Given, Referral, Status
-from services.referral.place import answer_to, given_to, is_refused, lapsed_at, marks_of
+from services.referral.model import Answer, Ending, PlaceGrant, Referral, Status
+from services.referral.place import answer_to, attendance_of, grant_to, is_refused, lapsed_at
 from services.referral.view import Choice, Durations, PlaceState, View, Want
 from services.referral.walk import Walk, walk_of
 
@@ -24,23 +24,23 @@ def fold(referral: Referral, durations: Durations) -> View:
     walk = walk_of(referral)
     choice = walk.choice
     answer = answer_to(referral, choice)
-    given = given_to(referral, choice)
+    grant = grant_to(referral, choice)
     expired = choice is not None and lapsed_at(referral, choice) is not None
     if choice and not walk.withdrawn and (expired or is_refused(referral, choice)):
         walk.tried.append(choice.activity)
-        fallen, choice, given = choice, None, None
+        fallen, choice, grant = choice, None, None
     else:
         fallen = None
-    sessions, ended = ending_of(referral, walk, choice, given)
-    status = _status(referral, walk, choice, answer, given, ended)
+    sessions, ended = ending_of(referral, walk, choice, grant)
+    status = _status(referral, walk, choice, answer, grant, ended)
     if status == "lapsed" and ended is None:
         ended = ended_with(silent_outcome(referral), ())
     closed = _closed(referral, walk, status)
-    deadlines = () if closed else tuple(deadlines_of(referral, status, choice, given, durations))
+    deadlines = () if closed else tuple(deadlines_of(referral, status, choice, grant, durations))
     return View(
         status=status,
         choice=choice,
-        place=None if closed else _place_state(status, choice, answer, given),
+        place=None if closed else _place_state(status, choice, answer, grant),
         position=answer.position if status == "waitlisted" and answer else None,
         sessions=sessions,
         ended=ended,
@@ -61,8 +61,8 @@ def _status(
     walk: Walk,
     choice: Choice | None,
     answer: Answer | None,
-    given: Given | None,
-    ended: Ended | None,
+    grant: PlaceGrant | None,
+    ended: Ending | None,
 ) -> Status:
     if walk.withdrawn:
         return "withdrawn"
@@ -70,8 +70,8 @@ def _status(
         return "completed" if ended.outcome in {"completed", "discontinued"} else "lapsed"
     if choice is None:
         return _matching_status(referral)
-    if given and (not given.confirm or choice.confirmed_at):
-        return "attending" if marks_of(referral, choice) else "placed"
+    if grant and (not grant.confirm or choice.confirmed_at):
+        return "attending" if attendance_of(referral, choice) else "placed"
     return "waitlisted" if answer and answer.state == "waitlisted" else "requested"
 
 
@@ -85,11 +85,11 @@ def _matching_status(referral: Referral) -> Status:
 
 
 def _place_state(
-    status: Status, choice: Choice | None, answer: Answer | None, given: Given | None
+    status: Status, choice: Choice | None, answer: Answer | None, grant: PlaceGrant | None
 ) -> PlaceState | None:
     if choice is None or status == "withdrawn":
         return None
-    if given and (not given.confirm or choice.confirmed_at):
+    if grant and (not grant.confirm or choice.confirmed_at):
         return "placed"
     return "waitlisted" if answer and answer.state == "waitlisted" else "requested"
 
@@ -111,7 +111,7 @@ def _wants(
     referral: Referral, walk: Walk, choice: Choice | None, refused: Choice | None, *, closed: bool
 ) -> dict[str, Want]:
     # What was once asked for and, by a fact that came late, should not have been: its place must be freed too.
-    wants = {activity: Want("follow") for activity in (*referral.registers, *walk.ever)}
+    wants = {activity: Want("follow") for activity in (*referral.orders, *walk.ever)}
     # A refused choice stays registered: `unknown` and `closed` are judged anew when a version of the activity arrives.
     wanted = choice or refused
     asked = [*walk.open.values()]

@@ -8,8 +8,7 @@ from services.referral import decide
 from services.referral.erasing import meets_erasure
 from services.referral.model import Access, Referral
 from services.referral.view import Durations
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as service_events
+from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
 from shared.contracts.referral_code import BITS, code_of
 from shared.contracts.topics import READ_BY
@@ -59,15 +58,15 @@ def table(durations: Durations) -> Table:
         service="referral",
         topics=READ_BY["referral"],
         kinds=(referrals, ACCESSES),
-        given=durations,
+        context=durations,
         handlers={
-            outside.ReferralIssued: Handler(referrals, _referral, _issued, with_a_code),
-            outside.ActivityChosen: by_referral(decide.chosen),
-            outside.ReferralWithdrawn: by_referral(decide.withdrawn),
-            outside.EnrolmentConfirmed: by_referral(decide.enrolment_confirmed),
-            outside.EnrolmentCancelled: by_referral(decide.enrolment_cancelled),
-            outside.ActivityAttended: by_referral(decide.session_recorded),
-            outside.ActivityMissed: by_referral(decide.session_recorded),
+            partner_events.ReferralIssued: Handler(referrals, _referral, _issued, with_a_code),
+            partner_events.ActivityChosen: by_referral(decide.chosen),
+            partner_events.ReferralWithdrawn: by_referral(decide.withdrawn),
+            partner_events.EnrolmentConfirmed: by_referral(decide.enrolment_confirmed),
+            partner_events.EnrolmentCancelled: by_referral(decide.enrolment_cancelled),
+            partner_events.ActivityAttended: by_referral(decide.session_recorded),
+            partner_events.ActivityMissed: by_referral(decide.session_recorded),
             service_events.CodeLookedUp: by_referral(decide.code_looked_up),
             service_events.FeedbackTaken: by_referral(decide.feedback_taken),
             service_events.ActivitiesProposed: by_referral(decide.matched),
@@ -87,7 +86,7 @@ def table(durations: Durations) -> Table:
 
 
 def _issued(
-    state: Referral | None, event: Event[outside.ReferralIssued], now: datetime, opening: Opening
+    state: Referral | None, event: Event[partner_events.ReferralIssued], now: datetime, opening: Opening
 ) -> decide.Decided:
     return decide.issued(state, event, now, opening.durations, opening.code)
 

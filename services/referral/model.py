@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.contracts.from_services import Outcome
+from shared.contracts.service_events import ReferralOutcome
 
 Status = Literal[
     "issued",
@@ -26,7 +26,7 @@ Status = Literal[
 ]
 
 
-class Issued(msgspec.Struct, frozen=True):
+class LatestIssue(msgspec.Struct, frozen=True):
     """The latest ReferralIssued, as far as it is needed here."""
 
     time: datetime
@@ -55,7 +55,7 @@ Stretch = tuple[datetime, datetime]
 """The first and the last of some look-ups, of which each still held when the next was made."""
 
 
-class Mark(msgspec.Struct, frozen=True):
+class AttendanceRecord(msgspec.Struct, frozen=True):
     """What the opisto recorded of one session; the latest holds."""
 
     activity: str
@@ -68,7 +68,7 @@ class Mark(msgspec.Struct, frozen=True):
     """(time, id) of the records of the session, what they corrected included: each of them confirms the place."""
 
 
-class Feedback(msgspec.Struct, frozen=True):
+class FeedbackReceived(msgspec.Struct, frozen=True):
     """The participant's answer after the activity is in."""
 
     time: datetime
@@ -85,7 +85,7 @@ class Listed(msgspec.Struct, frozen=True):
     called_off: bool = False
 
 
-class Given(msgspec.Struct, frozen=True):
+class PlaceGrant(msgspec.Struct, frozen=True):
     """A place was given to a choice. It stays known after the place was released, for only the referral releases it."""
 
     answer: int
@@ -109,7 +109,7 @@ class Answer(msgspec.Struct, frozen=True):
     replaced_by: str = ""
 
 
-class Matched(msgspec.Struct, frozen=True):
+class MatchAnswer(msgspec.Struct, frozen=True):
     """The catalogue's latest answer to the matching."""
 
     number: int
@@ -118,7 +118,7 @@ class Matched(msgspec.Struct, frozen=True):
     proposed: bool
 
 
-class Register(msgspec.Struct, frozen=True):
+class PlaceOrder(msgspec.Struct, frozen=True):
     """What one activity was last told that this referral wants of it. The greatest number holds there."""
 
     number: int
@@ -145,22 +145,22 @@ class Matching(msgspec.Struct, frozen=True):
     asked_at: datetime | None = None
 
 
-class Ended(msgspec.Struct, frozen=True):
+class Ending(msgspec.Struct, frozen=True):
     """What an ending said."""
 
-    outcome: Outcome
+    outcome: ReferralOutcome
     attended: int
     missed: int
     not_recorded: int
 
 
-class Told(msgspec.Struct, frozen=True):
+class ToldEnding(msgspec.Struct, frozen=True):
     """What was last told about the ending, and when."""
 
-    completed: Ended | None = None
+    completed: Ending | None = None
     completed_at: datetime | None = None
-    lapsed: Ended | None = None
-    closed: Ended | None = None
+    lapsed: Ending | None = None
+    closed: Ending | None = None
     closed_at: datetime | None = None
 
 
@@ -173,11 +173,11 @@ class Fired(msgspec.Struct, frozen=True):
     due_at: datetime
 
 
-class Erased(msgspec.Struct, frozen=True):
+class ErasedReferral(msgspec.Struct, frozen=True):
     """What erasure leaves. Which region issued is no personal datum: it says who may read the rest, and nothing of whom."""
 
     status: Status
-    outcome: Outcome | None
+    outcome: ReferralOutcome | None
     issued_at: datetime | None
     closed_at: datetime | None
     issuer: str
@@ -185,17 +185,17 @@ class Erased(msgspec.Struct, frozen=True):
 
 
 class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One referral's document."""
+    """One referral's document. A field that is named in the store as before says so by `name`."""
 
     id: str
     code: str = ""
     """Drawn when it was opened. It is found by this at a desk, and erased with the rest."""
     first_issued_at: datetime | None = None
-    issued: Issued | None = None
+    issued: LatestIssue | None = None
     facts: tuple[Fact, ...] = ()
     looked_up: dict[str, tuple[Stretch, ...]] = {}
     """When organisers looked the code up."""
-    given: dict[str, Given] = {}
+    grants: dict[str, PlaceGrant] = msgspec.field(name="given", default_factory=dict)
     """The places that were given, by `<activity> <request>`."""
     waited: tuple[str, ...] = ()
     """`<activity> <request>` of choices that were put on a waiting list."""
@@ -203,17 +203,17 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     """`<activity> <request>` of choices that were refused for good: choosing the same again asks again."""
     closed: tuple[str, ...] = ()
     """`<activity> <request>` of choices that came when enrolment was closed, as far as was known then: so does this."""
-    marks: tuple[Mark, ...] = ()
-    feedback: Feedback | None = None
+    attendance: tuple[AttendanceRecord, ...] = msgspec.field(name="marks", default=())
+    feedback: FeedbackReceived | None = None
     answers: dict[str, Answer] = {}
-    matched: Matched | None = None
+    matched: MatchAnswer | None = None
     fired: tuple[Fired, ...] = ()
-    registers: dict[str, Register] = {}
+    orders: dict[str, PlaceOrder] = msgspec.field(name="registers", default_factory=dict)
     matching: Matching = Matching()
-    told: Told = Told()
+    told: ToldEnding = ToldEnding()
     withdrawn_by: tuple[str, ...] = ()
     """Regions that withdrew the consent before anybody issued: each for what it may yet issue itself."""
-    erased: Erased | None = None
+    erased: ErasedReferral | None = None
 
 
 class Access(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from services.referral.fold import fold
-from services.referral.model import Referral, Register, split_key
+from services.referral.model import PlaceOrder, Referral, split_key
 from services.referral.relation import looked_up
 from services.referral.telling import registration
 from services.referral.view import Durations
@@ -48,16 +48,16 @@ def published_sessions(state: Referral, activity: str) -> set[str]:
 def until_published(state: Referral, event: Event, activity: str, now: datetime, session: str = "") -> Waits | Rejected:
     """Of what nobody published nothing counts. The catalogue is asked to tell, should it be published."""
     what = f"the session {session} of {activity} to be published" if session else f"{activity} to be published"
-    if activity in state.registers:
+    if activity in state.orders:
         return Waits(what)
     organiser = event.source
-    followed = [one for one in state.registers if split_key(one)[0] == organiser and not is_chosen(state, one)]
+    followed = [one for one in state.orders if split_key(one)[0] == organiser and not is_chosen(state, one)]
     if len(followed) >= MAX_FOLLOWED:
         return Rejected(
             f"{organiser} named {len(followed)} activities for {state.id} that were not chosen; no more are taken"
         )
-    register = Register(1, "follow", asked_at=now)
-    asking = registration(state.id, activity, register, event.time)
-    state = _changed(state, registers={**state.registers, activity: register})
+    order = PlaceOrder(1, "follow", asked_at=now)
+    asking = registration(state.id, activity, order, event.time)
+    state = _changed(state, orders={**state.orders, activity: order})
     # Its own key: what the event does in its turn may concern the same activity.
     return Waits(what, Decision(state, [Follow(asking, f"{activity} until published")]))

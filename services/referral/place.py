@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from services.referral.model import Answer, Given, Mark, Referral
+from services.referral.model import Answer, AttendanceRecord, PlaceGrant, Referral
 from services.referral.view import Choice
 
 
@@ -18,10 +18,10 @@ def answer_to(referral: Referral, choice: Choice | None) -> Answer | None:
     return answer if answer and choice and answer.request == choice.request else None
 
 
-def given_to(referral: Referral, choice: Choice | None) -> Given | None:
+def grant_to(referral: Referral, choice: Choice | None) -> PlaceGrant | None:
     """The place that the choice was given, if it was not refused since."""
-    given = None if choice is None or is_refused(referral, choice) else referral.given.get(asked_as(choice))
-    return given if given and choice and (choice.enrolled or not given.by_enrolment) else None
+    grant = None if choice is None or is_refused(referral, choice) else referral.grants.get(asked_as(choice))
+    return grant if grant and choice and (choice.enrolled or not grant.by_enrolment) else None
 
 
 def is_refused(referral: Referral, choice: Choice) -> bool:
@@ -43,8 +43,8 @@ def verdict_on(referral: Referral, choice: Choice) -> Literal["held", "waited", 
         return "refused"
     if choice.enrolled:
         return "held"
-    if given := referral.given.get(asked):
-        return "closed" if given.by_enrolment else "held"
+    if grant := referral.grants.get(asked):
+        return "closed" if grant.by_enrolment else "held"
     if asked in referral.refused:
         return "refused"
     return "waited" if asked in referral.waited else None
@@ -52,8 +52,8 @@ def verdict_on(referral: Referral, choice: Choice) -> Literal["held", "waited", 
 
 def is_placed(referral: Referral, choice: Choice) -> bool:
     """Whether the place is the choice's own: given and, where that is needed, confirmed."""
-    given = given_to(referral, choice)
-    return given is not None and (not given.confirm or choice.confirmed_at is not None)
+    grant = grant_to(referral, choice)
+    return grant is not None and (not grant.confirm or choice.confirmed_at is not None)
 
 
 def last_end(referral: Referral, choice: Choice) -> datetime | None:
@@ -72,13 +72,13 @@ def is_over(referral: Referral, choice: Choice, time: datetime) -> bool:
 
 def lapsed_at(referral: Referral, choice: Choice) -> datetime | None:
     """When the confirmation that the choice needs was overdue for the second time; its place is released then."""
-    given = referral.given.get(asked_as(choice))
-    if given is None or not given.confirm or choice.confirmed_at:
+    grant = referral.grants.get(asked_as(choice))
+    if grant is None or not grant.confirm or choice.confirmed_at:
         return None
     awaited = ("confirmation", asked_as(choice))
     return next((one.due_at for one in referral.fired if (one.what, one.awaited) == awaited and one.nth >= 2), None)
 
 
-def marks_of(referral: Referral, choice: Choice) -> list[Mark]:
+def attendance_of(referral: Referral, choice: Choice) -> list[AttendanceRecord]:
     """The records of the choice's activity, and of those that it replaced."""
-    return [mark for mark in referral.marks if mark.activity in choice.activities]
+    return [record for record in referral.attendance if record.activity in choice.activities]

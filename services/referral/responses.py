@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from services.referral.model import Status
 from services.referral.view import PlaceState, SessionState
-from shared.contracts.from_services import Outcome
+from shared.contracts.service_events import ReferralOutcome
 from shared.http.shapes import ActivityId, Count, Cursor, EventId, Organiser, ReferralId, Source, Time
 
 
@@ -60,7 +60,7 @@ class Fact(TypedDict):
     id: EventId
 
 
-class Erased(TypedDict):
+class ErasedReferral(TypedDict):
     """What erasure does not reach."""
 
     log_kept_days: Annotated[int, Meta(description="Days, at most, that Kafka's log holds what was sent.")]
@@ -73,7 +73,7 @@ class ReferralNow(TypedDict):
     referral_id: ReferralId
     referral_code: Annotated[str | None, Meta(description="What the client shows to an opisto; null once erased.")]
     status: Status
-    outcome: Outcome | None
+    outcome: ReferralOutcome | None
     issued_at: Time | None
     closed_at: Time | None
     choice: ChoiceMade | None
@@ -82,7 +82,7 @@ class ReferralNow(TypedDict):
     session_counts: SessionCounts
     deadlines: list[Awaited]
     history: Annotated[list[Fact], Meta(description="By the time that each sender wrote, the oldest first.")]
-    erased: NotRequired[Erased]
+    erased: NotRequired[ErasedReferral]
 
 
 class Look(TypedDict):

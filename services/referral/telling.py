@@ -9,9 +9,9 @@ from datetime import datetime
 import msgspec
 
 from services.referral.fold import fold
-from services.referral.model import Ended, Matching, Referral, Register, split_key
+from services.referral.model import Ending, Matching, PlaceOrder, Referral, split_key
 from services.referral.view import Durations, View, Want
-from shared.contracts import from_services as told
+from shared.contracts import service_events
 from shared.contracts.envelope import Event
 from shared.engine.model import Decision, Follow
 
@@ -34,14 +34,16 @@ def told_anew(
     return Decision(state, follow)
 
 
-def _opening(state: Referral, durations: Durations) -> told.ReferralOpened:
+def _opening(state: Referral, durations: Durations) -> service_events.ReferralOpened:
     assert state.issued is not None
     deadlines = fold(state, durations).deadlines
-    return told.ReferralOpened(
+    return service_events.ReferralOpened(
         referral_id=state.id,
         region=state.issued.source.rpartition("/")[2],
         referral_code=state.code,
-        deadlines=tuple(told.Deadline(what=deadline.what, due_at=deadline.due_at) for deadline in deadlines),
+        deadlines=tuple(
+            service_events.AwaitedStep(what=deadline.what, due_at=deadline.due_at) for deadline in deadlines
+        ),
     )
 
 
@@ -59,13 +61,13 @@ def _tell_ending(state: Referral, view: View, now: datetime) -> _Telling:
     follow: list[Follow] = []
     over = known.completed or known.lapsed
     if not closed and (known.closed or (over and not (completed or lapsed))):
-        follow.append(Follow(told.ReferralReopened(referral_id=state.id, completed=completed is not None)))
+        follow.append(Follow(service_events.ReferralReopened(referral_id=state.id, completed=completed is not None)))
     if completed and completed != known.completed:
-        follow.append(Follow(ending_event(told.ReferralCompleted, state.id, completed)))
+        follow.append(Follow(ending_event(service_events.ReferralCompleted, state.id, completed)))
     if lapsed and lapsed != known.lapsed:
-        follow.append(Follow(ending_event(told.ReferralLapsed, state.id, lapsed)))
+        follow.append(Follow(ending_event(service_events.ReferralLapsed, state.id, lapsed)))
     if closed and closed != known.closed:
-        follow.append(Follow(ending_event(told.ReferralClosed, state.id, closed)))
+        follow.append(Follow(ending_event(service_events.ReferralClosed, state.id, closed)))
     completed_at = (known.completed_at or now) if completed else None
     closed_at = (known.closed_at or now) if closed else None
     told_now = _changed(
@@ -74,9 +76,11 @@ def _tell_ending(state: Referral, view: View, now: datetime) -> _Telling:
     return _changed(state, told=told_now), follow
 
 
-def ending_event(event_class: type[told.Ended], referral_id: str, ended: Ended) -> told.Ended:
+def ending_event(
+    event_class: type[service_events.ReferralEnd], referral_id: str, ended: Ending
+) -> service_events.ReferralEnd:
     """What a referral's end is told as."""
-    counts = told.SessionCounts(attended=ended.attended, missed=ended.missed, not_recorded=ended.not_recorded)
+    counts = service_events.SessionCounts(attended=ended.attended, missed=ended.missed, not_recorded=ended.not_recorded)
     return event_class(referral_id=referral_id, outcome=ended.outcome, sessions=counts)
 
 
@@ -91,15 +95,15 @@ def _tell_matching(state: Referral, view: View, now: datetime) -> _Telling:
     number = known.number + 1
     if not view.matching:
         state = _changed(state, matching=_changed(known, number=number, wanted=False))
-        return state, [Follow(told.MatchingEnded(referral_id=state.id, number=number))]
+        return state, [Follow(service_events.MatchingEnded(referral_id=state.id, number=number))]
     state = _changed(state, matching=Matching(number, number, wanted=True, without=without, asked_at=now))
     left_out = tuple(_key_model(activity) for activity in without)
-    return state, [Follow(told.RematchRequested(referral_id=state.id, number=number, without=left_out))]
+    return state, [Follow(service_events.RematchRequested(referral_id=state.id, number=number, without=left_out))]
 
 
-def _key_model(activity: str) -> told.ActivityKey:
+def _key_model(activity: str) -> service_events.ActivityKey:
     organiser, activity_id = split_key(activity)
-    return told.ActivityKey(organiser=organiser, activity_id=activity_id)
+    return service_events.ActivityKey(organiser=organiser, activity_id=activity_id)
 
 
 # --- the activities
@@ -108,10 +112,10 @@ def _key_model(activity: str) -> told.ActivityKey:
 def _tell_activities(state: Referral, view: View, freed_at: datetime, now: datetime) -> _Telling:
     follow = []
     for activity, want in view.wants.items():
-        known = state.registers.get(activity)
+        known = state.orders.get(activity)
         if known and _same(known, want):
             continue
-        register = Register(
+        order = PlaceOrder(
             number=(known.number if known else 0) + 1,
             want=want.want,
             request=want.request,
@@ -120,12 +124,12 @@ def _tell_activities(state: Referral, view: View, freed_at: datetime, now: datet
             moved=want.moved,
             asked_at=known.asked_at if known and known.request == want.request else now,
         )
-        state = _changed(state, registers={**state.registers, activity: register})
-        follow.append(Follow(registration(state.id, activity, register, freed_at), activity))
+        state = _changed(state, orders={**state.orders, activity: order})
+        follow.append(Follow(registration(state.id, activity, order, freed_at), activity))
     return state, follow
 
 
-def _same(known: Register, want: Want) -> bool:
+def _same(known: PlaceOrder, want: Want) -> bool:
     if known.want != want.want:
         return False
     return want.want == "follow" or (known.request, known.enrolled, known.moved) == (
@@ -135,25 +139,25 @@ def _same(known: Register, want: Want) -> bool:
     )
 
 
-def registration(referral_id: str, activity: str, register: Register, freed_at: datetime) -> told.AboutPlace:
+def registration(referral_id: str, activity: str, order: PlaceOrder, freed_at: datetime) -> service_events.AboutPlace:
     """What an activity is told that a referral wants of it."""
     organiser, activity_id = split_key(activity)
-    if register.want == "follow" or register.requested_at is None:
-        return told.PlaceGivenUp(
+    if order.want == "follow" or order.requested_at is None:
+        return service_events.PlaceGivenUp(
             referral_id=referral_id,
             organiser=organiser,
             activity_id=activity_id,
-            number=register.number,
+            number=order.number,
             follow=True,
             freed_at=freed_at,
         )
-    return told.PlaceRequested(
+    return service_events.PlaceRequested(
         referral_id=referral_id,
         organiser=organiser,
         activity_id=activity_id,
-        number=register.number,
-        request=register.request,
-        requested_at=register.requested_at,
-        enrolled=register.enrolled,
-        moved=register.moved,
+        number=order.number,
+        request=order.request,
+        requested_at=order.requested_at,
+        enrolled=order.enrolled,
+        moved=order.moved,
     )

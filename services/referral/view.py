@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.referral.model import Ended, Status
+from services.referral.model import Ending, Status
 
 PlaceState = Literal["requested", "waitlisted", "placed"]
 SessionState = Literal["upcoming", "attended", "missed", "not_recorded"]
@@ -40,7 +40,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Session:
+class CountedSession:
     """A counted session and its record."""
 
     session: str
@@ -49,7 +49,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Deadline:
+class OpenDeadline:
     """What is awaited until when. `awaited` names it, so that the deadline dies when that changes."""
 
     what: Literal["match", "choice", "confirmation", "attendance", "feedback"]
@@ -78,10 +78,10 @@ class View:
     choice: Choice | None
     place: PlaceState | None
     position: int | None
-    sessions: tuple[Session, ...]
-    ended: Ended | None
+    sessions: tuple[CountedSession, ...]
+    ended: Ending | None
     closed: bool
-    deadlines: tuple[Deadline, ...]
+    deadlines: tuple[OpenDeadline, ...]
     wants: dict[str, Want]
     matching: bool
     without: tuple[str, ...]

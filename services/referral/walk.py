@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.referral.model import Referral, split_key
-from services.referral.place import asked_as, is_over, is_placed, lapsed_at, marks_of, verdict_on
+from services.referral.place import asked_as, attendance_of, is_over, is_placed, lapsed_at, verdict_on
 from services.referral.relation import chosen_organisers, looked_up
 from services.referral.view import Choice
 
@@ -89,10 +89,10 @@ def _go(referral: Referral, walk: Walk, step: Step) -> None:
 def _steps(referral: Referral) -> Iterator[Step]:
     for fact in referral.facts:
         yield Step(fact.time, fact.id, fact.source, fact.kind, fact.activity)
-    for mark in referral.marks:
-        for time, id_ in mark.records:
+    for record in referral.attendance:
+        for time, id_ in record.records:
             # A record of attendance confirms too.
-            yield Step(time, id_, mark.source, "recorded", mark.activity)
+            yield Step(time, id_, record.source, "recorded", record.activity)
     for activity, answer in referral.answers.items():
         if answer.cancelled_at:
             yield Step(answer.cancelled_at, "", "", "called_off", activity, answer.replaced_by)
@@ -117,7 +117,7 @@ def _asks_again(referral: Referral, current: Choice, time: datetime) -> bool:
     if expired_at := lapsed_at(referral, current):
         return time >= expired_at
     asked, verdict = asked_as(current), verdict_on(referral, current)
-    closed = verdict == "closed" or (asked in referral.closed and asked not in referral.given)
+    closed = verdict == "closed" or (asked in referral.closed and asked not in referral.grants)
     return verdict == "refused" or (closed and not current.enrolled)
 
 
@@ -170,7 +170,7 @@ def _cancel(referral: Referral, walk: Walk, step: Step) -> None:
         return
     walk.choice = None
     walk.tried.append(current.activity)
-    if any(mark.attended for mark in marks_of(referral, current)):
+    if any(record.attended for record in attendance_of(referral, current)):
         walk.discontinued = (current, step.time)
 
 
@@ -200,7 +200,7 @@ def _meet_cancellation(referral: Referral, walk: Walk, time: datetime) -> None:
 
 
 def _ask_all_the_same(referral: Referral, walk: Walk, choice: Choice) -> None:
-    if verdict_on(referral, choice) in {None, "held"} and asked_as(choice) not in referral.given:
+    if verdict_on(referral, choice) in {None, "held"} and asked_as(choice) not in referral.grants:
         walk.open[choice.activity] = choice
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as services
+from shared.contracts import partner_events, service_events
 from shared.contracts.errors import UnknownType
 from shared.contracts.fields import Data
 from shared.contracts.topics import SERVICES
@@ -49,35 +48,55 @@ _EVERY_SERVICE = [f"service/{name}" for name in SERVICES]
 CLASSES: Final[Mapping[str, EventClass]] = {
     event_class.name: event_class
     for group in (
-        _classes("referral", ["region"], outside.ReferralIssued, outside.ActivityChosen, outcome="referrals"),
-        _classes("referral", ["region"], outside.ReferralWithdrawn, outcome="referrals"),
-        _classes("referral", ["opisto"], outside.EnrolmentConfirmed, outside.EnrolmentCancelled, outcome="referrals"),
-        _classes("referral", ["opisto"], outside.ActivityAttended, outside.ActivityMissed, outcome="referrals"),
-        _classes("catalogue", ["opisto"], outside.ActivityPublished, outside.ActivityCancelled, outcome="activities"),
-        _classes("feedback", ["region", "opisto", "service/feedback"], outside.FeedbackSubmitted, outcome="feedback"),
-        _classes("referral", ["service/referral"], services.CodeLookedUp),
-        _classes("catalogue", ["service/referral"], services.PlaceRequested, services.PlaceGivenUp),
-        _classes("catalogue", ["service/referral"], services.RematchRequested, services.MatchingEnded),
-        _classes("notify", ["service/referral"], services.ReferralOpened, services.ReferralErased),
-        _classes("notify", ["service/referral"], services.EnrolmentTaken),
-        _classes("feedback", ["service/referral"], services.ReferralCompleted, services.ReferralLapsed),
-        _classes("feedback", ["service/referral"], services.ReferralClosed, services.ReferralReopened),
-        _classes("referral", ["service/catalogue"], services.ActivitiesProposed, services.NoActivityFound),
-        _classes("referral", ["service/catalogue"], services.PlaceReserved, services.PlaceWaitlisted),
-        _classes("referral", ["service/catalogue"], services.PlaceRefused, services.PlaceReleased),
-        _classes("referral", ["service/catalogue"], services.SessionsChanged),
-        _classes("catalogue", ["service/catalogue"], services.ActivityToMatch),
-        _classes("notify", ["service/feedback"], services.FeedbackRequested),
-        _classes("referral", ["service/feedback"], services.FeedbackTaken),
-        _classes("feedback", ["service/feedback"], services.OutcomeMeasured, services.FormLinkIssued),
-        _classes("notify", ["service/notify"], services.NotificationQueued),
-        _classes("monitor", ["service/notify"], services.NotificationDelivered, services.NotificationFailed),
-        _classes("monitor", _EVERY_SERVICE, services.DeadlinePassed, services.EventRefused),
-        _classes("monitor", _EVERY_SERVICE, services.DeadLetterSettled, services.AccessRecorded),
-        _classes("monitor", ["service/monitor"], services.PartnerRegistered, outcome="partners"),
-        _classes("monitor", ["service/monitor"], services.RedriveRequested, services.DiscardRequested),
-        _classes("monitor", ["service/monitor"], services.ErasureToSpread, services.DeadLetterToErase),
-        _classes("monitor", ["service/monitor"], services.TraceToErase),
+        _classes(
+            "referral", ["region"], partner_events.ReferralIssued, partner_events.ActivityChosen, outcome="referrals"
+        ),
+        _classes("referral", ["region"], partner_events.ReferralWithdrawn, outcome="referrals"),
+        _classes(
+            "referral",
+            ["opisto"],
+            partner_events.EnrolmentConfirmed,
+            partner_events.EnrolmentCancelled,
+            outcome="referrals",
+        ),
+        _classes(
+            "referral", ["opisto"], partner_events.ActivityAttended, partner_events.ActivityMissed, outcome="referrals"
+        ),
+        _classes(
+            "catalogue",
+            ["opisto"],
+            partner_events.ActivityPublished,
+            partner_events.ActivityCancelled,
+            outcome="activities",
+        ),
+        _classes(
+            "feedback", ["region", "opisto", "service/feedback"], partner_events.FeedbackSubmitted, outcome="feedback"
+        ),
+        _classes("referral", ["service/referral"], service_events.CodeLookedUp),
+        _classes("catalogue", ["service/referral"], service_events.PlaceRequested, service_events.PlaceGivenUp),
+        _classes("catalogue", ["service/referral"], service_events.RematchRequested, service_events.MatchingEnded),
+        _classes("notify", ["service/referral"], service_events.ReferralOpened, service_events.ReferralErased),
+        _classes("notify", ["service/referral"], service_events.EnrolmentTaken),
+        _classes("feedback", ["service/referral"], service_events.ReferralCompleted, service_events.ReferralLapsed),
+        _classes("feedback", ["service/referral"], service_events.ReferralClosed, service_events.ReferralReopened),
+        _classes("referral", ["service/catalogue"], service_events.ActivitiesProposed, service_events.NoActivityFound),
+        _classes("referral", ["service/catalogue"], service_events.PlaceReserved, service_events.PlaceWaitlisted),
+        _classes("referral", ["service/catalogue"], service_events.PlaceRefused, service_events.PlaceReleased),
+        _classes("referral", ["service/catalogue"], service_events.SessionsChanged),
+        _classes("catalogue", ["service/catalogue"], service_events.ActivityToMatch),
+        _classes("notify", ["service/feedback"], service_events.FeedbackRequested),
+        _classes("referral", ["service/feedback"], service_events.FeedbackTaken),
+        _classes("feedback", ["service/feedback"], service_events.OutcomeMeasured, service_events.FormLinkIssued),
+        _classes("notify", ["service/notify"], service_events.NotificationQueued),
+        _classes(
+            "monitor", ["service/notify"], service_events.NotificationDelivered, service_events.NotificationFailed
+        ),
+        _classes("monitor", _EVERY_SERVICE, service_events.DeadlinePassed, service_events.EventRefused),
+        _classes("monitor", _EVERY_SERVICE, service_events.DeadLetterSettled, service_events.AccessRecorded),
+        _classes("monitor", ["service/monitor"], service_events.PartnerRegistered, outcome="partners"),
+        _classes("monitor", ["service/monitor"], service_events.RedriveRequested, service_events.DiscardRequested),
+        _classes("monitor", ["service/monitor"], service_events.ErasureToSpread, service_events.DeadLetterToErase),
+        _classes("monitor", ["service/monitor"], service_events.TraceToErase),
     )
     for event_class in group
 }

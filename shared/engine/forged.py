@@ -12,10 +12,10 @@ import msgspec
 from shared.clock import real_now
 from shared.contracts import topics
 from shared.contracts.errors import Forged
-from shared.contracts.from_services import AccessRecorded
-from shared.engine.book import own_event
+from shared.contracts.service_events import AccessRecorded
 from shared.engine.dead_letters import DeadLetter, one_line
 from shared.engine.model import OutEvent
+from shared.engine.unit_of_work import own_event
 
 EVERY: Final = 60.0
 _MOST: Final = 10_000

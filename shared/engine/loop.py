@@ -21,10 +21,10 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared import metrics
-from shared.contracts.from_services import DeadlinePassed
+from shared.contracts.service_events import DeadlinePassed
 from shared.engine.batch import Batch, Processor
-from shared.engine.fuse import FuseOpen
-from shared.engine.ground import Ground
+from shared.engine.circuit_breaker import CircuitOpen
+from shared.engine.preconditions import Preconditions
 from shared.kafka import codecs, places
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import BrokerUnavailable
@@ -72,7 +72,7 @@ class Loop:
         kafka: Cluster,
         options: Mapping[str, Any] | None = None,
         *,
-        ground: Ground | None = None,
+        preconditions: Preconditions | None = None,
     ) -> None:
         codecs.bound()
         places.bound()
@@ -80,7 +80,7 @@ class Loop:
         self.service = processor.table.service
         self.lost: str | None = None
         self.waits_for: str | None = None
-        self._ground = ground
+        self._preconditions = preconditions
         self._held = Held(self)
         self.reading = Reading(self.service, kafka, lambda: self._held.assignment)
         self._clearing: asyncio.Task[None] | None = None
@@ -157,17 +157,17 @@ class Loop:
         """Nothing is in hand: the partitions were shared out anew, and what was read comes again to who holds them."""
         self._in_hand_since = None
 
-    def lacks(self) -> str | None:
+    def not_ready(self) -> str | None:
         """What keeps the loop from working, in one line; None when it works."""
-        return self._stopped_by() or self._hindered_by() or (self._ground.away if self._ground else None)
+        return self._stopped_by() or self._hindered_by() or (self._preconditions.away if self._preconditions else None)
 
     def _hindered_by(self) -> str | None:
         return self.waits_for or self.reading.fails or self.reading.apart.stands_still()
 
     def _stopped_by(self) -> str | None:
-        if fault := self.lost or (self._ground and self._ground.fault):
+        if fault := self.lost or (self._preconditions and self._preconditions.fault):
             return fault
-        if why := self.processor.fuse.why:
+        if why := self.processor.breaker.why:
             return why
         if self.consumer is None or not self._held.assigned:
             return "no partitions assigned yet"
@@ -258,9 +258,11 @@ class Loop:
             await self._commit()
         except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
             await self._back_off(error)
-        except FuseOpen as error:
-            metrics.FUSE.labels(self.service).set(1)
-            log.critical("the fuse opened: consumption stops until a person restarts the service", why=str(error))
+        except CircuitOpen as error:
+            metrics.CIRCUIT_BREAKER.labels(self.service).set(1)
+            log.critical(
+                "the circuit breaker opened: consumption stops until a person restarts the service", why=str(error)
+            )
             await self._come_again()
         except Exception as error:
             log.exception("the engine failed; the batch comes again")

@@ -7,31 +7,18 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from shared.contracts.envelope import Event
 from shared.contracts.fields import Data
-from shared.contracts.from_services import What
 from shared.contracts.registry import CLASSES
+from shared.contracts.service_events import What
 from shared.store import Collection, Index, Journal, Store
-from shared.store.interface import Fields
+from shared.store.interface import Fields, Outcome
 
 S = TypeVar("S", bound=msgspec.Struct)
-
-Outcome = Literal["applied", "rejected", "handler_failed"]
-"""What became of an event at its aggregate. Nothing-to-do is applied too: it is done."""
-
-
-class Seen(msgspec.Struct, array_like=True, frozen=True):
-    """One remembered outcome."""
-
-    source: str
-    id: str
-    attempt: int
-    digest: str
-    outcome: str
 
 
 class Original(msgspec.Struct, array_like=True, frozen=True):
@@ -112,12 +99,12 @@ Out = OutEvent | OutDead | OutRow | OutBlank | OutRecord
 class Document(msgspec.Struct, Generic[S], omit_defaults=True):
     """An aggregate's document: its state and what the engine must not forget about it.
 
-    `outbox` is exactly what is not yet known to be out, since `outbox_since` (real seconds). `ring` holds the newest
+    `outbox` is exactly what is not yet known to be out, since `outbox_since` (real seconds). `recent_outcomes` holds the newest
     outcomes and, between a save and its clearing, what overflows; `spilled` counts what went on to the inbox.
     """
 
     state: S | None = None
-    ring: list[Seen] = []
+    recent_outcomes: list[Outcome] = msgspec.field(name="ring", default_factory=list)
     spilled: int = 0
     early: list[Early] = []
     outbox: list[Out] = []
@@ -252,7 +239,7 @@ class _Subject(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A service: its name, what it reads, its handlers by class, and `given`, which every decision is handed."""
+    """A service: its name, what it reads, its handlers by class, and `context`, which every decision is handed."""
 
     service: str
     topics: tuple[str, ...]
@@ -260,11 +247,11 @@ class Table:
     kinds: tuple[Kind[Any], ...]
     deadlines: Mapping[str, Handler] = field(default_factory=dict)
     """What its own DeadlinePassed does, by the aggregate's collection."""
-    given: Any = None
+    context: Any = None
     receive: Receive | None = None
     """Reads records in its own way instead of by the contracts: the monitor, who stores what it cannot read.
 
-    It gives an arrival, or a tuple of them where a record is something to several aggregates.
+    It gives a routed event, or a tuple of them where a record is something to several aggregates.
     """
     journals: tuple[Journal, ...] = field(default_factory=tuple)
     gathers: bool = False

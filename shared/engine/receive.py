@@ -1,6 +1,6 @@
 """The step Receive of docs/protocol.md: what a record holds, and to which aggregate it belongs. Looks at no state.
 
-A record ends in one of three ways: an `Arrival` for one aggregate, a dead letter that this service owns, or nothing to
+A record ends in one of three ways: an `RoutedEvent` for one aggregate, a dead letter that this service owns, or nothing to
 this service (counted as skipped by the caller).
 """
 
@@ -14,10 +14,10 @@ from aiokafka import ConsumerRecord
 from shared.contracts import topics
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, check_class, decode, read_kafka
 from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, Undecodable, UnknownType
-from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.personal_identity import MOST_SEARCHED, bytes_hide_a_code, is_searchable, may_hold_a_code
 from shared.contracts.registry import CLASSES, EventClass, class_of
+from shared.contracts.service_events import DeadlinePassed
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import Decision, Handler, Original, Table
 from shared.kafka.raw import Unreadable
@@ -31,7 +31,7 @@ _SMALL: Final = 500
 _MOST_KEPT: Final = 32
 
 
-class Arrival(msgspec.Struct, frozen=True):
+class RoutedEvent(msgspec.Struct, frozen=True):
     """An event on its way to its aggregate, with the record it came in."""
 
     event: Event
@@ -60,7 +60,7 @@ def _dl_id(service: str, original: Original) -> str:
     return dead_letter_id(service, original.topic, original.partition, original.offset, original.timestamp)
 
 
-def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | DeadLetter | None:
+def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent | DeadLetter | None:
     """What one record is to one service."""
     if isinstance(record, Unreadable):
         return _of_unreadable(record, table.service)
@@ -84,7 +84,7 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> Arrival | De
     if routed is None:
         return None
     owned = attempt > 0 or class_of(raw.type).owner == table.service
-    return Arrival(event, *routed, original, attempt, owned, table.service, redriven)
+    return RoutedEvent(event, *routed, original, attempt, owned, table.service, redriven)
 
 
 def unread(record: ConsumerRecord, service: str, error: Exception) -> DeadLetter:
@@ -174,7 +174,7 @@ def _leaving(table: Table, collection: str, aggregate: str) -> tuple[Handler, st
     return (Handler(kinds[0], lambda _: aggregate, _changes_nothing), aggregate) if kinds else None
 
 
-def _changes_nothing(state: Any, event: Event, now: datetime, given: Any) -> Decision[Any]:
+def _changes_nothing(state: Any, event: Event, now: datetime, context: Any) -> Decision[Any]:
     return Decision(state)
 
 

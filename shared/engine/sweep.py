@@ -19,8 +19,8 @@ from shared import metrics
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
-from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.identity import deadline_id
+from shared.contracts.service_events import DeadlinePassed
 from shared.engine.batch import Processor
 from shared.engine.documents import decoder_of, read
 from shared.engine.loop import Loop
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 
 class Sweeper:
-    """Sweeps one service, every `every` real seconds, until it is stopped; not while the ground `lacks` something."""
+    """Sweeps one service, every `every` real seconds, until it is stopped; not while it is `not_ready`."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class Sweeper:
         kafka: Cluster,
         *,
         every: float = 1.0,
-        lacks: Callable[[], str | None] = lambda: None,
+        not_ready: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._loop = loop
         self._processor = processor
         self._publisher = publisher
         self._clock = clock
         self._every = every
-        self._lacks = lacks
+        self._not_ready = not_ready
         self._table = processor.table
         self._fired: dict[str, float] = {}
         self._known: dict[TopicPartition, int] = {}
@@ -105,7 +105,7 @@ class Sweeper:
             try:
                 await work()
             except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
-                if not self._lacks():  # in an outage it is said once, by the ground
+                if not self._not_ready():  # in an outage it is said once, by the ground
                     log.warning("the sweep tries again", why=str(error))
                 await asyncio.sleep(1)
             await asyncio.sleep(self._every)
@@ -116,7 +116,7 @@ class Sweeper:
 
     async def _sweep_outboxes(self) -> None:
         self._outbox_since = await self._oldest_outbox()
-        if self._lacks():
+        if self._not_ready():
             return  # what went out to another cluster would be lost
         if self.outbox_seconds() > OUTBOX_AGE and await self._processor.sweep(time.time() - OUTBOX_AGE):
             self._outbox_since = await self._oldest_outbox()
@@ -138,7 +138,7 @@ class Sweeper:
     # --- deadlines
 
     async def _fire_deadlines(self) -> None:
-        if self._lacks() or self._loop.lost:
+        if self._not_ready() or self._loop.lost:
             return
         await self._look_how_far_is_consumed()
         if self._consumed_to is None:

@@ -25,7 +25,7 @@ MAX_QUESTION: Final = 512 * 1024
 _OUTCOMES = {"applied": "applied", "rejected": "dead_lettered", "handler_failed": "dead_lettered"}
 
 
-class Asked(msgspec.Struct, frozen=True):
+class AskedEvent(msgspec.Struct, frozen=True):
     """One event that is asked after."""
 
     source: str
@@ -37,7 +37,7 @@ class Asked(msgspec.Struct, frozen=True):
 class OutcomesAsked(msgspec.Struct):
     """Events that are asked after, up to 500."""
 
-    events: list[Asked]
+    events: list[AskedEvent]
 
 
 class Outcomes(TypedDict):
@@ -66,7 +66,7 @@ OPERATION: Final = Operation(
 )
 
 
-async def outcomes(store: Store, locate: Locate, asked: Sequence[Asked]) -> list[str | None]:
+async def outcomes(store: Store, locate: Locate, asked: Sequence[AskedEvent]) -> list[str | None]:
     """What this service knows of each event."""
     places = [locate(one.source, one.type, one.subject) for one in asked]
     documents: dict[tuple[str, str], dict[str, Any]] = {}
@@ -81,7 +81,7 @@ async def outcomes(store: Store, locate: Locate, asked: Sequence[Asked]) -> list
     return answers
 
 
-async def _outcome(store: Store, one: Asked, place: tuple[str, str], document: dict[str, Any]) -> str | None:
+async def _outcome(store: Store, one: AskedEvent, place: tuple[str, str], document: dict[str, Any]) -> str | None:
     known = [seen[4] for seen in document.get("ring", ()) if (seen[0], seen[1]) == (one.source, one.id)]
     if any((early["source"], early["id"]) == (one.source, one.id) for early in document.get("early", ())):
         return "waiting"

@@ -56,10 +56,10 @@ class Placed:
         attributes, count = _HEAD.unpack_from(self._raw, at)
         # What is packed is counted where it is unpacked.
         plain = b"" if attributes & _CODEC else memoryview(self._raw)[at + _HEAD.size : self._at]
-        return _Batch(batch, count, plain)
+        return _CountedBatch(batch, count, plain)
 
 
-class _Batch:
+class _CountedBatch:
     def __init__(self, batch: Any, count: int, plain: bytes | memoryview) -> None:
         self._batch = batch
         self._count = count

@@ -75,7 +75,7 @@ class Stretch(NamedTuple):
     end: int
 
 
-class _Batch(NamedTuple):
+class _BatchHead(NamedTuple):
     base: int
     length: int
     leader_epoch: int
@@ -181,11 +181,11 @@ def _skipped(partition: TopicPartition, first: int, last: int, why: str) -> Stre
     return Stretch([Unreadable.of(partition, first, last, why)], last + 1)
 
 
-def _batch_of(raw: bytes, offset: int) -> tuple[bytes, _Batch | None]:
+def _batch_of(raw: bytes, offset: int) -> tuple[bytes, _BatchHead | None]:
     """The first batch that reaches to the offset, with its head."""
     at = 0
     while len(raw) - at >= _HEADER.size:
-        batch = _Batch(*_HEADER.unpack_from(raw, at))
+        batch = _BatchHead(*_HEADER.unpack_from(raw, at))
         end = at + _AFTER_LENGTH + max(0, batch.length)
         if batch.last >= offset or batch.length <= 0:
             return raw[at:end], batch
@@ -193,7 +193,7 @@ def _batch_of(raw: bytes, offset: int) -> tuple[bytes, _Batch | None]:
     return raw, None
 
 
-def _records(partition: TopicPartition, raw: bytes, batch: _Batch) -> Iterator[ConsumerRecord]:
+def _records(partition: TopicPartition, raw: bytes, batch: _BatchHead) -> Iterator[ConsumerRecord]:
     codec = batch.attributes & _CODEC
     if codec not in _UNPACK:
         raise ValueError(f"its codec is {codec}, which nobody knows")
@@ -219,7 +219,7 @@ class _Reader:
         self._bytes = unpacked
         self._at = 0
 
-    def record(self, partition: TopicPartition, batch: _Batch, place: int | None) -> ConsumerRecord:
+    def record(self, partition: TopicPartition, batch: _BatchHead, place: int | None) -> ConsumerRecord:
         """The next one; without a place it says itself where it stands."""
         length = self._number()
         end = self._at + length

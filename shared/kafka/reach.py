@@ -22,7 +22,7 @@ _UNSAID: Final = (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError,
 """Errors that hold no reason of the broker's: it is asked for."""
 
 
-async def why_not(kafka: Cluster, error: Exception) -> str:
+async def diagnose(kafka: Cluster, error: Exception) -> str:
     """What keeps a client from speaking to the cluster, and what to look at. Never with the password."""
     if not isinstance(error, _UNSAID):
         return f"Kafka at {kafka.bootstrap}: {error!r}"

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.engine.book import Book
 from shared.engine.documents import decoder_of, read
 from shared.engine.model import Kind, Table
+from shared.engine.unit_of_work import UnitOfWork
 from shared.store import Form, Row, StoreVersionError
 from shared.store.interface import OLDEST_FORM
 
@@ -51,7 +51,7 @@ def _migrated(table: Table, steps: Sequence[Step], collection: str, found: int, 
 def _written(service: str, kind: Kind[Any], row: Row) -> Row:
     """As the engine keeps it: found by what this program finds it by. It stays the same version."""
     document = read(row, decoder_of(kind))
-    book, since = Book(service, kind, row.id, row.version - 1, document), document.outbox_since or 0.0
+    book, since = UnitOfWork(service, kind, row.id, row.version - 1, document), document.outbox_since or 0.0
     try:
         return book.row(since)
     except Exception:  # noqa: BLE001 - a state that a partner's event poisoned was saved without what it is found by

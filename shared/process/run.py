@@ -19,9 +19,9 @@ import uvloop
 
 from shared import metrics
 from shared.engine.batch import Processor
-from shared.engine.ground import GROUND, Ground
 from shared.engine.loop import Loop
 from shared.engine.model import Table
+from shared.engine.preconditions import PRECONDITIONS, Preconditions
 from shared.engine.sweep import Sweeper
 from shared.http.counted import Counted
 from shared.http.keys import Keyring
@@ -83,7 +83,7 @@ async def _run(app: App) -> None:
         )
     cluster = settings.cluster(table.service)
     store = store_of(settings, table.service)
-    ground = Ground(cluster, store, table, keeps_log=not settings.log_bytes)
+    preconditions = Preconditions(cluster, store, table, keeps_log=not settings.log_bytes)
     publisher = Publisher.to(cluster)
     clock = settings.platform_clock()
     processor = Processor(
@@ -91,7 +91,7 @@ async def _run(app: App) -> None:
         store,
         publisher,
         clock,
-        ring=settings.ring,
+        recent_outcomes=settings.ring,
         due_early=settings.due_early,
         failing=settings.failing(),
         between=settings.between(),
@@ -102,7 +102,7 @@ async def _run(app: App) -> None:
         "group_instance_id": settings.instance or None,
         **fetching(table, settings.kafka_fetch_wait_ms),
     }
-    loop = Loop(processor, cluster, options, ground=ground)
+    loop = Loop(processor, cluster, options, preconditions=preconditions)
     guard = LogGuard(cluster, settings.log_bytes) if settings.log_bytes else None
     starting = ["it starts: the database and Kafka have not answered yet"]
 
@@ -121,19 +121,24 @@ async def _run(app: App) -> None:
         "settings": settings,
         "table": table,
         "log_guard": guard,
-        "fault": lambda: ground.fault,
+        "fault": lambda: preconditions.fault,
         **app.state,
     }
     http = server(Counted(application(app.operations, lacks, state), table.service), settings.bounds())
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:
-        starts = (partial(_open, store, settings, table), partial(_stand_on, ground), publisher.start, loop.start)
+        starts = (
+            partial(_open, store, settings, table),
+            partial(_stand_on, preconditions),
+            publisher.start,
+            loop.start,
+        )
         within = MIGRATED_WITHIN if settings.migrate else WITHIN
         if await connected(starts, serving, starting, within=within):
             starting.clear()
-            sweeper = Sweeper(loop, processor, publisher, clock, cluster, lacks=ground.lacks)
-            background += [asyncio.create_task(sweeper.run()), asyncio.create_task(ground.run())]
+            sweeper = Sweeper(loop, processor, publisher, clock, cluster, lacks=preconditions.lacks)
+            background += [asyncio.create_task(sweeper.run()), asyncio.create_task(preconditions.run())]
             if guard:
                 background.append(asyncio.create_task(guard.run()))
             gc.collect()
@@ -144,7 +149,7 @@ async def _run(app: App) -> None:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await loop.stop()
-        await ground.close()
+        await preconditions.close()
         await publisher.stop()
         await store.close()
     failed = [task for task in background if not task.cancelled() and task.exception()]
@@ -187,7 +192,7 @@ async def _open(store: Store, settings: PlatformSettings, table: Table) -> None:
     """Raises `StoreUnavailable` where waiting may help. Ends the start with one line where it does not."""
     try:
         form = form_of(table, may_migrate=settings.migrate)
-        await store.open([*table.collections, GROUND], table.journals, form)
+        await store.open([*table.collections, PRECONDITIONS], table.journals, form)
     except (StoreAddressError, StoreVersionError) as error:
         stop_start(f"{table.service}: {error}")
     except StoreUnavailable as error:
@@ -220,10 +225,10 @@ def _sqlite(settings: PlatformSettings, service: str) -> Store:
     return SqliteStore(settings.state / f"{service}.sqlite")
 
 
-async def _stand_on(ground: Ground) -> None:
+async def _stand_on(preconditions: Preconditions) -> None:
     """Raises `BrokerUnavailable` until Kafka is the right one, with the topics that are needed."""
-    await ground.look()
-    if line := ground.lacks():
+    await preconditions.look()
+    if line := preconditions.lacks():
         raise BrokerUnavailable(line)
 
 

@@ -260,8 +260,8 @@ def _line(fault: object) -> str:
     assert isinstance(fault, dict)
     setting, *inner = [str(part) for part in fault["loc"]] or [""]
     name = " ".join([PREFIX + setting.upper(), *inner]) if setting else ""
-    given = _given(str(fault["input"])) if fault["loc"] else ""
-    return f"{name}{given}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+    context = _given(str(fault["input"])) if fault["loc"] else ""
+    return f"{name}{context}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
 
 
 def _given(value: str) -> str:

@@ -30,8 +30,8 @@ from services.catalogue.handlers import table
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, Raw, decode, written
-from shared.contracts.from_outside import ActivityPublished, ReferralIssued
-from shared.contracts.from_services import PlaceRequested
+from shared.contracts.partner_events import ActivityPublished, ReferralIssued
+from shared.contracts.service_events import PlaceRequested
 from shared.engine.batch import Processor
 from shared.engine.model import Decision, Document, Table
 from shared.kafka.cluster import Cluster
@@ -109,7 +109,7 @@ async def _catalogue(activities: Sequence[Event], now: datetime) -> AsyncIterato
 
 def _row(catalogue: Table, event: Event, now: datetime) -> Row:
     kind = catalogue.kinds[0]
-    decided = catalogue.handlers[ActivityPublished].decide(None, event, now, catalogue.given)
+    decided = catalogue.handlers[ActivityPublished].decide(None, event, now, catalogue.context)
     assert isinstance(decided, Decision)
     body = msgspec.json.encode(Document(state=decided.state))
     name = f"{event.source} {event.data.activity_id}"  # type: ignore[attr-defined]
@@ -180,7 +180,7 @@ async def _others(
         publisher = Publisher.to(Cluster(broker.kafka))
         await publisher.start()
         processors = [
-            Processor(one.table, one.store, publisher, Clock(), ring=64, due_early=timedelta(days=30))
+            Processor(one.table, one.store, publisher, Clock(), recent_outcomes=64, due_early=timedelta(days=30))
             for one in catalogues
         ]
         for turn in range(batches + 1):

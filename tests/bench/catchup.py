@@ -4,7 +4,7 @@ from typing import Final
 
 from shared.contracts import topics
 from tests.bench.effort import Effort, in_rounds
-from tests.bench.grounds import GROUNDS, MONGO, TOPICS, Ground
+from tests.bench.grounds import GROUNDS, MONGO, TOPICS, Pair
 from tests.bench.results import Line, Part, Section, figure, say
 from tests.bench.runs import Failed, new_referrals, one_round
 
@@ -24,7 +24,7 @@ def measure(effort: Effort) -> Section:
     return Section("catchup", "Catching up", SAYS, [_part(ground, effort) for ground in GROUNDS])
 
 
-def _part(ground: Ground, effort: Effort) -> Part:
+def _part(ground: Pair, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
     count = effort.of(*(ON_MONGO if ground is MONGO else WAITING))
@@ -34,7 +34,7 @@ def _part(ground: Ground, effort: Effort) -> Part:
         return Part(ground.name, missing=str(error))
 
 
-def _line(ground: Ground, count: int) -> Line:
+def _line(ground: Pair, count: int) -> Line:
     one = one_round(ground, "engine", new_referrals(count), count, topics=_WIDE)
     say(f"{ground.name}: {count:,} in {one['seconds']:.1f} s")
     found = {

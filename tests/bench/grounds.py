@@ -8,7 +8,7 @@ from tests.engines import FOUND, Met, Missed, address_of, kafka, mongodb
 
 
 @dataclass(frozen=True)
-class Ground:
+class Pair:
     """A broker and a store, as tests/engines.py calls them."""
 
     name: str
@@ -27,9 +27,9 @@ class Ground:
         return {"LAHETE_TEST_MONGODB": address_of(mongodb())} if self.store == "mongodb" else {}
 
 
-EMBEDDED: Final = Ground("librdkafka's broker, SQLite", "embedded", "sqlite")
-KAFKA: Final = Ground("Apache Kafka, SQLite", "kafka", "sqlite")
-MONGO: Final = Ground("Apache Kafka, MongoDB's stand-in", "kafka", "mongodb")
+EMBEDDED: Final = Pair("librdkafka's broker, SQLite", "embedded", "sqlite")
+KAFKA: Final = Pair("Apache Kafka, SQLite", "kafka", "sqlite")
+MONGO: Final = Pair("Apache Kafka, MongoDB's stand-in", "kafka", "mongodb")
 GROUNDS: Final = (EMBEDDED, KAFKA, MONGO)
 TOPICS: Final = {topics.INTAKE_HTTP: 8, topics.events_of("referral"): 8, topics.DEAD_LETTERS: 1}
 

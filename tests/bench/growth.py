@@ -17,8 +17,9 @@ from uuid import UUID
 import msgspec
 
 from shared.contracts import topics
-from shared.engine.model import Document, Seen
+from shared.engine.model import Document
 from shared.kafka.producer import Record
+from shared.store.interface import Outcome
 from shared.store.sqlite import SqliteStore
 from tests.bench.effort import Effort, turned
 from tests.bench.grounds import EMBEDDED, TOPICS
@@ -85,8 +86,8 @@ async def filled(folder: Path, count: int) -> None:
     store = SqliteStore(file)
     await store.open([KIND.stored])
     await store.close()
-    seen = Seen("/region/08", "x" * 36, 0, "y" * 32, "applied")
-    body = msgspec.json.encode(Document(state=Counted(1, "x" * PADDING), ring=[seen]))
+    seen = Outcome("/region/08", "x" * 36, 0, "y" * 32, "applied")
+    body = msgspec.json.encode(Document(state=Counted(1, "x" * PADDING), recent_outcomes=[seen]))
     with closing(sqlite3.connect(file)) as connection:
         for first in range(0, count, _AT_ONCE):
             rows = [(_id(number), body, b"o" * _OUTBOX) for number in range(first, min(count, first + _AT_ONCE))]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from deploy.java.servers import KafkaServer
 from tests.bench.child import Child, wait_for
 from tests.bench.effort import Effort, in_rounds
-from tests.bench.grounds import KAFKA, MONGO, TOPICS, Ground
+from tests.bench.grounds import KAFKA, MONGO, TOPICS, Pair
 from tests.bench.results import Line, Part, Section, figure, say
 from tests.bench.runs import Failed, fill, new_referrals
 from tests.engines import _make, drop_store
@@ -30,7 +30,7 @@ def measure(effort: Effort) -> Section:
     return Section("instances", "As instances become more", SAYS, parts)
 
 
-def _part(ground: Ground, count: int, effort: Effort) -> Part:
+def _part(ground: Pair, count: int, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
     try:
@@ -44,13 +44,13 @@ def _part(ground: Ground, count: int, effort: Effort) -> Part:
     )
 
 
-def _line(ground: Ground, instances: int, count: int) -> Line:
+def _line(ground: Pair, instances: int, count: int) -> Line:
     line = Line(f"{instances}", _figures(count, _together(ground, instances, count)))
     say(f"{ground.name}, {instances} instances: {line.figures['events a second'].median:.0f} events/s")
     return line
 
 
-def _together(ground: Ground, instances: int, count: int) -> list[dict[str, Any]]:
+def _together(ground: Pair, instances: int, count: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="lahete-bench-") as place, ExitStack() as stack:
         folder = Path(place)
         server = KafkaServer(folder / "kafka", {"group.initial.rebalance.delay.ms": "3000"})

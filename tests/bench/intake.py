@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.bench.effort import Effort, in_rounds
-from tests.bench.grounds import GROUNDS, Ground
+from tests.bench.grounds import GROUNDS, Pair
 from tests.bench.platform import Running, platform
 from tests.bench.referrals import DATA, attributes
 from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
@@ -35,13 +35,13 @@ def measure(effort: Effort) -> Section:
     return Section("intake", "HTTP intake", SAYS, [_part(ground, effort) for ground in GROUNDS])
 
 
-def _part(ground: Ground, effort: Effort) -> Part:
+def _part(ground: Pair, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
     return Part(ground.name, in_rounds(effort, SHAPES, lambda shape: _line(ground, *shape, effort)))
 
 
-def _line(ground: Ground, size: int, at_once: int, effort: Effort) -> Line:
+def _line(ground: Pair, size: int, at_once: int, effort: Effort) -> Line:
     # On a log of its own: the embedded broker's has room for some 14,000 events that a service has not read, and the doors
     # close before one falls out; only one service runs here.
     with platform(ground=ground, services=("referral",)) as running:

@@ -27,10 +27,9 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared.clock import Clock
-from shared.contracts import from_services as services
-from shared.contracts import topics
+from shared.contracts import service_events, topics
 from shared.contracts.envelope import Event, kafka_headers
-from shared.contracts.from_outside import ActivityAttended, ReferralIssued
+from shared.contracts.partner_events import ActivityAttended, ReferralIssued
 from shared.engine.batch import Batch, Processor
 from shared.engine.loop import MAX_RECORDS, Loop
 from shared.engine.model import Decision, Follow, Handler, Kind, Table
@@ -102,9 +101,9 @@ class Job:
     topics: tuple[str, ...] = (topics.INTAKE_HTTP,)
 
 
-def opened(referral_id: str) -> services.ReferralOpened:
+def opened(referral_id: str) -> service_events.ReferralOpened:
     """What follows."""
-    return services.ReferralOpened(referral_id=referral_id, region="08", referral_code="", deadlines=())
+    return service_events.ReferralOpened(referral_id=referral_id, region="08", referral_code="", deadlines=())
 
 
 # --- the engine
@@ -125,7 +124,7 @@ def _table(job: Job) -> Table:
         topics=job.topics,
         handlers={ReferralIssued: handler, ActivityAttended: handler},
         kinds=(KIND,),
-        given=job.padding,
+        context=job.padding,
     )
 
 
@@ -184,7 +183,7 @@ async def engine(job: Job) -> None:
     store = cast("Store", SaveStamped(job.store, meter.stamp)) if job.by_step else job.store
     between = (lambda step: meter.stamp(_BETWEEN[step])) if job.by_step else (lambda _: None)
     processor = Processor(
-        _table(job), store, publisher, Clock(), ring=64, due_early=timedelta(days=30), between=between
+        _table(job), store, publisher, Clock(), recent_outcomes=64, due_early=timedelta(days=30), between=between
     )
     loop = Metered(processor, job.kafka, {"fetch_max_wait_ms": 10})
     loop.job = job

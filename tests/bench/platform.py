@@ -16,14 +16,14 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 
 from demo.register import opisto_sources
-from deploy.engines import Engine
+from deploy.backends import Backend
 from deploy.local.keys import read_keys
 from deploy.local.state import Run, open_folder, read_run
 from deploy.local.supervisor import Supervisor
 from shared.contracts.topics import SERVICES, platform_topics
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import partitions_read
-from tests.bench.grounds import EMBEDDED, Ground
+from tests.bench.grounds import EMBEDDED, Pair
 from tests.bench.results import say
 from tests.engines import _only, address_of, kafka, mongodb
 
@@ -64,7 +64,7 @@ async def written(kafka: str) -> int:
 
 
 @contextmanager
-def platform(port_base: int = 8700, ground: Ground = EMBEDDED, services: Sequence[str] = SERVICES) -> Iterator[Running]:
+def platform(port_base: int = 8700, ground: Pair = EMBEDDED, services: Sequence[str] = SERVICES) -> Iterator[Running]:
     """Runs it meanwhile, and says how long it took to be ready."""
     with ExitStack() as stack:
         place = stack.enter_context(tempfile.TemporaryDirectory(prefix="lahete-bench-"))
@@ -96,16 +96,16 @@ def platform(port_base: int = 8700, ground: Ground = EMBEDDED, services: Sequenc
             say(left)
 
 
-def _engine(ground: Ground, stack: ExitStack) -> tuple[Engine, Mapping[str, str]]:
+def _engine(ground: Pair, stack: ExitStack) -> tuple[Backend, Mapping[str, str]]:
     if ground.broker == "embedded":
-        return Engine.EMBEDDED, {}
+        return Backend.EMBEDDED, {}
     settings = {"LAHETE_KAFKA": address_of(kafka()), "LAHETE_MONGODB": ""}
 
     asyncio.run(_only(Cluster(settings["LAHETE_KAFKA"]), platform_topics()))
     if ground.store == "mongodb":
         settings["LAHETE_MONGODB"] = address_of(mongodb())
         stack.callback(_drop, settings["LAHETE_MONGODB"])
-    return Engine.ENV, settings
+    return Backend.ENV, settings
 
 
 def _drop(address: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from tests.bench.grounds import EMBEDDED, KAFKA, MONGO, TOPICS, Ground
+from tests.bench.grounds import EMBEDDED, KAFKA, MONGO, TOPICS, Pair
 from tests.bench.peers.environment import ROOT, NotInstalled, python_of
 from tests.bench.runs import command, fill, new_referrals
 from tests.engines import broker_with, drop_store
@@ -48,7 +48,7 @@ def _asked() -> Namespace:
     return parser.parse_args()
 
 
-def _record(ground: Ground, way: str, events: int, kind: str, file: Path) -> None:
+def _record(ground: Pair, way: str, events: int, kind: str, file: Path) -> None:
     try:
         spy = python_of("profile").with_name("py-spy")
     except NotInstalled as error:

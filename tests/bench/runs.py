@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
-from tests.bench.grounds import TOPICS, Ground
+from tests.bench.grounds import TOPICS, Pair
 from tests.bench.peers.environment import environment, python_of
 from tests.bench.referrals import referral_issued
 from tests.engines import broker_with, drop_store
@@ -32,7 +32,7 @@ def new_referrals(count: int) -> Iterable[Record]:
 
 
 def one_round(
-    ground: Ground,
+    ground: Pair,
     way: str,
     records: Iterable[Record],
     count: int,
@@ -55,7 +55,7 @@ def one_round(
                 drop_store(ground.store, at)
 
 
-def command(ground: Ground, way: str, cluster: Cluster, folder: Path, count: int, *options: str) -> list[str]:
+def command(ground: Pair, way: str, cluster: Cluster, folder: Path, count: int, *options: str) -> list[str]:
     """How a way is started."""
     if way in PEERS:
         program = [str(python_of(PEERS[way])), "-m", f"tests.bench.peers.{way}"]

@@ -4,7 +4,7 @@ from typing import Final
 
 from shared.contracts.topics import SERVICES
 from tests.bench.effort import Effort, in_rounds
-from tests.bench.grounds import GROUNDS, Ground
+from tests.bench.grounds import GROUNDS, Pair
 from tests.bench.platform import platform
 from tests.bench.results import Line, Part, Section, figure
 
@@ -21,12 +21,12 @@ def measure(effort: Effort) -> Section:
     return Section("startup", "Starting", SAYS, [_part(ground, effort) for ground in GROUNDS])
 
 
-def _part(ground: Ground, effort: Effort) -> Part:
+def _part(ground: Pair, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
     return Part(ground.name, in_rounds(effort, list(STARTED), lambda name: _line(ground, name)))
 
 
-def _line(ground: Ground, name: str) -> Line:
+def _line(ground: Pair, name: str) -> Line:
     with platform(ground=ground, services=STARTED[name]) as running:
         return Line(name, {"until ready": figure("s", [running.ready_after])})

@@ -7,7 +7,7 @@ next fetch, so that each has its own time. What aiokafka fetches ahead meanwhile
 from typing import Any, Final
 
 from tests.bench.effort import Effort
-from tests.bench.grounds import GROUNDS, Ground
+from tests.bench.grounds import GROUNDS, Pair
 from tests.bench.results import Line, Part, Section, figure, say
 from tests.bench.runs import Failed, new_referrals, one_round
 
@@ -25,7 +25,7 @@ def measure(effort: Effort) -> Section:
     return Section("steps", "Processor time of an event, by step", SAYS, [_part(ground, effort) for ground in GROUNDS])
 
 
-def _part(ground: Ground, effort: Effort) -> Part:
+def _part(ground: Pair, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
     count = effort.of(16_000, 4_000)

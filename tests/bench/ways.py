@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tests.bench.effort import Effort, turned
-from tests.bench.grounds import GROUNDS, KAFKA, Ground
+from tests.bench.grounds import GROUNDS, KAFKA, Pair
 from tests.bench.peers.environment import NotInstalled
 from tests.bench.results import Figure, Line, Part, Section, figure, say
 from tests.bench.runs import PEERS, Failed, new_referrals, one_round
@@ -32,7 +32,7 @@ def measure(effort: Effort) -> Section:
     return Section("ways", "The engine beside others", SAYS, [_part(ground, effort) for ground in GROUNDS])
 
 
-def _part(ground: Ground, effort: Effort) -> Part:
+def _part(ground: Pair, effort: Effort) -> Part:
     if ground.missing:
         return Part(ground.name, missing=ground.missing)
     ways = [*WAYS, *(PEERS if ground is KAFKA else ())]
@@ -41,7 +41,7 @@ def _part(ground: Ground, effort: Effort) -> Part:
     return Part(ground.name, lines, ratios(part), part.missing)
 
 
-def compare(ground: Ground, ways: Sequence[str], effort: Effort) -> tuple[list[Line], list[str]]:
+def compare(ground: Pair, ways: Sequence[str], effort: Effort) -> tuple[list[Line], list[str]]:
     """A line a way, and why one is missing."""
     measured: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     failed: dict[str, str] = {}

@@ -8,7 +8,7 @@ from shared.store import (
     Store,
     Written,
 )
-from shared.store.interface import Fields, Remembered
+from shared.store.interface import Fields, InboxEntry, Outcome
 
 THINGS = Collection(
     "things",
@@ -31,8 +31,8 @@ async def found(store: Store, **question: object) -> list[str]:
     return [one.id for one in await store.find("things", **question)]  # type: ignore[arg-type]
 
 
-def outcome(attempt: int = 0, said: str = "applied", *, aggregate: str = "things/a", id_: str = "e1") -> Remembered:
-    return Remembered(aggregate, "/region/06", id_, attempt, "digest", said)
+def outcome(attempt: int = 0, said: str = "applied", *, aggregate: str = "things/a", id_: str = "e1") -> InboxEntry:
+    return InboxEntry(aggregate, Outcome("/region/06", id_, attempt, "digest", said))
 
 
 def page(number: int, body: bytes = b"1", *, owner: str = "06", about: str = "r1") -> Written:

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from shared.store import Row, Store, Unsaveable
-from shared.store.interface import Fields, Remembered
+from shared.store.interface import Fields, InboxEntry, Outcome
 from tests.contract.shelf import DIARY, OTHERS, THINGS, bodies, found, outcome, page, row
 from tests.engines import STORES, drop_store, open_store
 
@@ -335,7 +335,7 @@ async def test_versions_are_those_of_the_last_save_and_so_is_what_narrows_them(s
     assert await shelf.versions("things", "tags", ["round"], within={"price": (20, 20)}) == {}
 
 
-async def test_what_lacks_a_narrowing_field_lies_in_no_range_of_it(shelf: Store) -> None:
+async def test_why_not_ready_a_narrowing_field_lies_in_no_range_of_it(shelf: Store) -> None:
     await shelf.save("things", [row("t2", 2, b"body", {"tags": ["bare"]})])
     assert await shelf.versions("things", "tags", ["bare"], within={"price": (0, None)}) == {}
     assert await shelf.versions("things", "tags", ["bare"], outside={"price": (0, None)}) == {"t2": 2}
@@ -393,15 +393,15 @@ async def test_what_is_remembered_first_stays_as_it_is(store: Store) -> None:
 async def test_every_attempt_is_recalled_of_the_event_that_is_asked_for_alone(store: Store) -> None:
     attempts = [outcome(0, "rejected"), outcome(1, "handler_failed"), outcome(2)]
     await store.remember([*attempts, outcome(aggregate="things/b"), outcome(id_="e2")])
-    await store.remember([Remembered("things/a", "/region/02", "e1", 0, "digest", "applied")])
+    await store.remember([InboxEntry("things/a", Outcome("/region/02", "e1", 0, "digest", "applied"))])
     recalled = await store.recall([("things/a", "/region/06", "e1")])
-    assert sorted(recalled, key=lambda one: one.attempt) == attempts
+    assert sorted(recalled, key=lambda one: one.outcome.attempt) == attempts
 
 
 async def test_many_are_recalled_at_once(store: Store) -> None:
     await store.remember([outcome(id_=f"e{number}") for number in range(0, 1_200, 2)])
     keys = [("things/a", "/region/06", f"e{number}") for number in range(1_200)]
-    assert {one.id for one in await store.recall(keys)} == {f"e{number}" for number in range(0, 1_200, 2)}
+    assert {one.outcome.id for one in await store.recall(keys)} == {f"e{number}" for number in range(0, 1_200, 2)}
     assert await store.recall([]) == []
 
 
@@ -410,7 +410,7 @@ async def test_of_what_is_forgotten_the_outcomes_stay_without_their_digests(stor
     for _ in range(2):
         await store.forget(["things/a", "things/nowhere"])
     kept = await store.recall([("things/a", "/region/06", "e1"), ("things/a", "/region/06", "e2")])
-    assert sorted((one.id, one.attempt, one.outcome, one.digest) for one in kept) == [
+    assert sorted((one.id, one.attempt, one.outcome, one.digest) for _, one in kept) == [
         ("e1", 0, "rejected", ""),
         ("e1", 1, "applied", ""),
         ("e2", 0, "applied", ""),
@@ -422,7 +422,7 @@ async def test_a_digest_that_comes_late_to_what_is_forgotten_stays_out(store: St
     await store.remember([outcome()])
     await store.forget(["things/a"])
     await store.remember([outcome()])
-    assert [one.digest for one in await store.recall([("things/a", "/region/06", "e1")])] == [""]
+    assert [one.outcome.digest for one in await store.recall([("things/a", "/region/06", "e1")])] == [""]
     await store.forget([])
 
 

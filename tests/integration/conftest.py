@@ -13,7 +13,7 @@ import structlog
 from tests.integration.engine_world import World
 
 RINGS = (0, 1, 64)
-WORLDS = (*(("sqlite", ring) for ring in RINGS), ("mongodb", 1))
+WORLDS = (*(("sqlite", recent_outcomes) for recent_outcomes in RINGS), ("mongodb", 1))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -29,6 +29,6 @@ def quiet() -> Iterator[None]:
 
 @pytest_asyncio.fixture(params=WORLDS, ids=lambda one: f"{one[0]}-ring{one[1]}")
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    store, ring = request.param
-    async with World(tmp_path, ring, store) as made:
+    store, recent_outcomes = request.param
+    async with World(tmp_path, recent_outcomes, store) as made:
         yield made

@@ -30,9 +30,9 @@ How = Literal["done", "unanswered", "refused"]
 PARTITIONS: Final = (topics.INTAKE_HTTP, "intake.region.06", topics.redrive_to("referral"))
 
 
-def opened(folder: Path, ring: int) -> World:
+def opened(folder: Path, recent_outcomes: int) -> World:
     """A world on SQLite, used on this thread at once: each step is let anyway, and the hop to another costs more than all."""
-    world = asyncio.run(World(folder, ring).__aenter__())
+    world = asyncio.run(World(folder, recent_outcomes).__aenter__())
     for connection in _connections(world):
         connection.run = partial(_at_once, connection)  # type: ignore[method-assign]
     return world
@@ -84,7 +84,12 @@ class Actor(ABC):
         self._work: Coroutine[str, How | None, None] | None = None
         store = cast("Store", _StepwiseStore(self, world.main.store))
         self.processor = Processor(
-            world.table, store, _StepwiseWire(self, world.wire), world.clock, ring=world.ring, due_early=DUE_EARLY
+            world.table,
+            store,
+            _StepwiseWire(self, world.wire),
+            world.clock,
+            recent_outcomes=world.recent_outcomes,
+            due_early=DUE_EARLY,
         )
 
     @abstractmethod

@@ -104,7 +104,9 @@ async def running(
     options: dict[str, int] | None = None,
 ) -> AsyncIterator[Running]:
     store = watched(await world.processor())
-    processor = Processor(world.table, store, publisher, world.clock, ring=world.ring, due_early=DUE_EARLY)
+    processor = Processor(
+        world.table, store, publisher, world.clock, recent_outcomes=world.recent_outcomes, due_early=DUE_EARLY
+    )
     one = Running(world, broker, processor, publisher, options or {})
     await one.loop.start()
     sweeping = asyncio.create_task(one.sweeper.run()) if sweeps else None

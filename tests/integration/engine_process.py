@@ -22,7 +22,7 @@ from tests.integration.engine_world import DIARY, NOW, TALLIES, Given, table
 OPTIONS = {"session_timeout_ms": 2_000, "heartbeat_interval_ms": 300, "fetch_max_wait_ms": 10}
 
 
-async def run(address: str, kind: str, folder: Path, ring: int, fatal: str) -> None:
+async def run(address: str, kind: str, folder: Path, recent_outcomes: int, fatal: str) -> None:
     """Serves until SIGTERM, or until the fatal step."""
     kafka = Cluster(address)
     told = asyncio.Event()
@@ -38,7 +38,13 @@ async def run(address: str, kind: str, folder: Path, ring: int, fatal: str) -> N
     # Its platform's time stands still, before every deadline.
     clock = Clock(NOW, 0.0, 0.0)
     processor = Processor(
-        table(Given()), store, publisher, clock, ring=ring, due_early=timedelta(days=30), between=between
+        table(Given()),
+        store,
+        publisher,
+        clock,
+        recent_outcomes=recent_outcomes,
+        due_early=timedelta(days=30),
+        between=between,
     )
     loop = Loop(processor, kafka, OPTIONS)
     await publisher.start()

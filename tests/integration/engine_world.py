@@ -16,9 +16,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from shared.clock import Clock
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as services
-from shared.contracts import topics
+from shared.contracts import partner_events, service_events, topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.fields import Data
 from shared.engine.batch import Batch, Processor
@@ -26,7 +24,7 @@ from shared.engine.documents import decoder_of, read
 from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutBlank, OutRow, Rejected, Table, Waits
 from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 from shared.store import Collection, Journal, Row, Store
-from shared.store.interface import Remembered, Scalar, What
+from shared.store.interface import InboxEntry, Scalar, What
 from tests.engines import drop_store, open_store
 
 NOW: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -62,26 +60,26 @@ class Given:
     padding: int = 0
 
 
-def issued(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally]:
+def issued(state: Tally | None, event: Event, now: datetime, context: Given) -> Decision[Tally]:
     """Opens the tally, and awaits a choice within the term."""
-    opened = services.ReferralOpened(referral_id=event.data.subject, region="06", referral_code="", deadlines=())
+    opened = service_events.ReferralOpened(referral_id=event.data.subject, region="06", referral_code="", deadlines=())
     return Decision(_counted(state, event, open=True, awaited=event.time + TERM), [Follow(opened)])
 
 
-def chosen(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally] | Waits | Rejected:
+def chosen(state: Tally | None, event: Event, now: datetime, context: Given) -> Decision[Tally] | Waits | Rejected:
     """Asks for a place at each activity that the id names: `a:b` are two."""
     if state is None or not state.open:
         return Waits("ReferralIssued")
     activity = event.data.activity_id  # type: ignore[attr-defined]
-    if activity in given.unheard_of:
+    if activity in context.unheard_of:
         return Waits(activity, _asked_after(state, event, activity))
-    if activity in given.broken:
+    if activity in context.broken:
         raise RuntimeError(f"cannot count {activity}")
-    if activity in given.refused:
+    if activity in context.refused:
         return Rejected(f"{activity} may not be chosen")
     size = 70_000 if activity == "too-large" else 0
     follow = [Follow(_wanted(event, name, size), name) for name in activity.split(":")]
-    padding = "x" * given.padding if activity == "huge" else state.padding
+    padding = "x" * context.padding if activity == "huge" else state.padding
     return Decision(_counted(state, event, padding=padding), follow)
 
 
@@ -92,7 +90,7 @@ def _asked_after(state: Tally, event: Event, activity: str) -> Decision[Tally] |
     return Decision(asked, [Follow(_wanted(event, activity, 0), activity)])
 
 
-def withdrawn(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally]:
+def withdrawn(state: Tally | None, event: Event, now: datetime, context: Given) -> Decision[Tally]:
     """Erases where consent is withdrawn, else writes a page of the diary."""
     if event.data.reason == "consent_withdrawn":  # type: ignore[attr-defined]
         return Decision(Tally(), erase=True)
@@ -103,12 +101,12 @@ def withdrawn(state: Tally | None, event: Event, now: datetime, given: Given) ->
     return Decision(_counted(state, event), also=[page, blank, last])
 
 
-def attended(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally]:
+def attended(state: Tally | None, event: Event, now: datetime, context: Given) -> Decision[Tally]:
     """Counts, in any order; nothing follows."""
     return Decision(_counted(state, event))
 
 
-def passed(state: Tally | None, event: Event, now: datetime, given: Given) -> Decision[Tally]:
+def passed(state: Tally | None, event: Event, now: datetime, context: Given) -> Decision[Tally]:
     """Silence counts only where the deadline still stands."""
     if state is None or state.awaited != event.data.due_at:  # type: ignore[attr-defined]
         return Decision(state)
@@ -120,8 +118,8 @@ def _counted(state: Tally | None, event: Event, **changes: Any) -> Tally:
     return msgspec.structs.replace(counted, applied=(*counted.applied, f"{event.source} {event.id}"), **changes)
 
 
-def _wanted(event: Event, activity: str, size: int) -> services.PlaceRequested:
-    return services.PlaceRequested(
+def _wanted(event: Event, activity: str, size: int) -> service_events.PlaceRequested:
+    return service_events.PlaceRequested(
         referral_id=event.data.subject,
         organiser=OPISTO,
         activity_id=activity,
@@ -140,20 +138,20 @@ TALLIES: Final = Kind(
 )
 
 
-def table(given: Given, *extra_topics: str) -> Table:
+def table(context: Given, *extra_topics: str) -> Table:
     """The service's table. It is called `referral`: the owner of a class is a service of the platform."""
     return Table(
         service="referral",
         topics=(topics.INTAKE_HTTP, "intake.region.*", topics.redrive_to("referral"), *extra_topics),
         handlers={
-            outside.ReferralIssued: Handler(TALLIES, _subject, issued),
-            outside.ActivityChosen: Handler(TALLIES, _subject, chosen),
-            outside.ReferralWithdrawn: Handler(TALLIES, _subject, withdrawn),
-            outside.ActivityAttended: Handler(TALLIES, _subject, attended),
+            partner_events.ReferralIssued: Handler(TALLIES, _subject, issued),
+            partner_events.ActivityChosen: Handler(TALLIES, _subject, chosen),
+            partner_events.ReferralWithdrawn: Handler(TALLIES, _subject, withdrawn),
+            partner_events.ActivityAttended: Handler(TALLIES, _subject, attended),
         },
         deadlines={"tallies": Handler(TALLIES, lambda event: event.data.aggregate, passed)},
         kinds=(TALLIES,),
-        given=given,
+        context=context,
         journals=(DIARY,),
     )
 
@@ -166,8 +164,8 @@ def referral(number: int) -> str:
     return f"{number:08x}-0000-4000-8000-000000000000"
 
 
-def issue(number: int = 1, *, municipality: str = "837") -> outside.ReferralIssued:
-    return outside.ReferralIssued.model_validate_json(
+def issue(number: int = 1, *, municipality: str = "837") -> partner_events.ReferralIssued:
+    return partner_events.ReferralIssued.model_validate_json(
         msgspec.json.encode(
             {
                 "referral_id": referral(number),
@@ -182,20 +180,20 @@ def issue(number: int = 1, *, municipality: str = "837") -> outside.ReferralIssu
     )
 
 
-def choose(activity: str, number: int = 1) -> outside.ActivityChosen:
-    return outside.ActivityChosen(referral_id=referral(number), organiser=OPISTO, activity_id=activity)
+def choose(activity: str, number: int = 1) -> partner_events.ActivityChosen:
+    return partner_events.ActivityChosen(referral_id=referral(number), organiser=OPISTO, activity_id=activity)
 
 
-def withdraw(reason: str, number: int = 1) -> outside.ReferralWithdrawn:
-    return outside.ReferralWithdrawn(referral_id=referral(number), reason=reason)  # type: ignore[arg-type]
+def withdraw(reason: str, number: int = 1) -> partner_events.ReferralWithdrawn:
+    return partner_events.ReferralWithdrawn(referral_id=referral(number), reason=reason)  # type: ignore[arg-type]
 
 
-def attend(session: str, number: int = 1) -> outside.ActivityAttended:
-    return outside.ActivityAttended(referral_id=referral(number), activity_id="choir", session_id=session)
+def attend(session: str, number: int = 1) -> partner_events.ActivityAttended:
+    return partner_events.ActivityAttended(referral_id=referral(number), activity_id="choir", session_id=session)
 
 
-def silence(due_at: datetime, number: int = 1, what: str = "choice") -> services.DeadlinePassed:
-    return services.DeadlinePassed(
+def silence(due_at: datetime, number: int = 1, what: str = "choice") -> service_events.DeadlinePassed:
+    return service_events.DeadlinePassed(
         service="referral",
         collection=COLLECTION.name,
         aggregate=referral(number),
@@ -358,7 +356,7 @@ class WatchedStore:
         await self._at(self.after, "load")
         return loaded
 
-    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
+    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[InboxEntry]:
         await self._at(self.before, "recall")
         found = await self._store.recall(keys)
         await self._at(self.after, "recall")
@@ -378,9 +376,9 @@ class WatchedStore:
         await self._at(self.before, "clear")
         await self._store.empty(collection, versions)
 
-    async def remember(self, outcomes: Sequence[Remembered]) -> None:
+    async def remember(self, entries: Sequence[InboxEntry]) -> None:
         await self._at(self.before, "remember")
-        await self._store.remember(outcomes)
+        await self._store.remember(entries)
 
     async def forget(self, aggregates: Sequence[str]) -> None:
         await self._store.forget(aggregates)
@@ -395,12 +393,12 @@ class WatchedStore:
 class World:
     """One service's data, log and wire; processors come and go as processes do, each with a store of its own."""
 
-    def __init__(self, folder: Path, ring: int = 64, store: str = "sqlite") -> None:
+    def __init__(self, folder: Path, recent_outcomes: int = 64, store: str = "sqlite") -> None:
         self._folder = folder
         self._kind = store
-        self.ring = ring
-        self.given = Given()
-        self.table = table(self.given)
+        self.recent_outcomes = recent_outcomes
+        self.context = Given()
+        self.table = table(self.context)
         self.log = Log()
         self.wire = Wire()
         self.clock = HandClock(NOW)
@@ -416,7 +414,7 @@ class World:
         drop_store(self._kind, self._folder)
 
     async def processor(
-        self, crash_at: str | None = None, *, ring: int | None = None, failing: Iterable[str] = ()
+        self, crash_at: str | None = None, *, recent_outcomes: int | None = None, failing: Iterable[str] = ()
     ) -> Processor:
         """A fresh one, as after a restart; it ends at a step where that is given."""
 
@@ -432,7 +430,7 @@ class World:
             store,
             self.wire,
             self.clock,
-            ring=self.ring if ring is None else ring,
+            recent_outcomes=self.recent_outcomes if recent_outcomes is None else recent_outcomes,
             due_early=DUE_EARLY,
             failing=frozenset(failing),
             between=between,

@@ -16,7 +16,7 @@ import httpx
 import pymongo
 
 from demo.register import opisto_sources
-from deploy.engines import Engine
+from deploy.backends import Backend
 from deploy.local.keys import read_keys
 from deploy.local.state import grant, open_folder, read_run
 from deploy.local.supervisor import Supervisor
@@ -150,7 +150,7 @@ class Road:
 
 
 @contextmanager
-def road(folder: Path, engine: Engine = Engine.EMBEDDED, **environment: str) -> Iterator[Road]:
+def road(folder: Path, engine: Backend = Backend.EMBEDDED, **environment: str) -> Iterator[Road]:
     """A platform that runs meanwhile, in an orderly way to the end."""
     opened = open_folder(folder)
     grant(opened, OWN_TOPIC)

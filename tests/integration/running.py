@@ -19,8 +19,8 @@ import psutil
 from typer.testing import CliRunner
 
 from cli.main import app
+from deploy.backends import Backend
 from deploy.embedded_broker.control import REPOSITORY
-from deploy.engines import Engine
 from tests.ports import free_base
 
 EVENT = "application/cloudevents+json"
@@ -28,8 +28,8 @@ PATIENCE = 60.0
 """Seconds that a test gives what takes one or two, on a machine that has much else to do."""
 READY_WITHIN = 150.0
 """What a run may take to start: the servers' own patience, and the services', on a machine that has much to do."""
-SERVERS = {Engine.EMBEDDED: {"broker"}, Engine.JAVA: {"broker", "mongodb"}}
-SEVERAL = {Engine.EMBEDDED: (), Engine.JAVA: ("--instances", "referral=2")}
+SERVERS = {Backend.EMBEDDED: {"broker"}, Backend.JAVA: {"broker", "mongodb"}}
+SEVERAL = {Backend.EMBEDDED: (), Backend.JAVA: ("--instances", "referral=2")}
 """One consumer a group is all that librdkafka's broker serves."""
 
 
@@ -50,7 +50,7 @@ def is_running(pid: int) -> bool:
 class Running:
     """A platform in a process of its own."""
 
-    def __init__(self, engine: Engine, folder: Path, base: int, process: subprocess.Popen[str]) -> None:
+    def __init__(self, engine: Backend, folder: Path, base: int, process: subprocess.Popen[str]) -> None:
         self.engine = engine
         self.folder = folder
         self.base = base
@@ -92,13 +92,13 @@ class Running:
         return self.process.returncode, printed
 
 
-def command(engine: Engine, folder: Path, base: int, *further: str) -> list[str]:
+def command(engine: Backend, folder: Path, base: int, *further: str) -> list[str]:
     """`lahete run`, with more than one of a service where the engine serves several."""
     at = ("--engine", engine.value, "--dir", str(folder), "--port-base", str(base))
     return [sys.executable, "-m", "cli.main", "run", *at, *SEVERAL[engine], *further]
 
 
-def start(engine: Engine, folder: Path, base: int, *further: str, **environment: str) -> subprocess.Popen[str]:
+def start(engine: Backend, folder: Path, base: int, *further: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command(engine, folder, base, *further),
         cwd=REPOSITORY,
@@ -111,7 +111,7 @@ def start(engine: Engine, folder: Path, base: int, *further: str, **environment:
 
 @contextmanager
 def running(
-    engine: Engine, folder: Path, base: int | None = None, *further: str, **environment: str
+    engine: Backend, folder: Path, base: int | None = None, *further: str, **environment: str
 ) -> Iterator[Running]:
     """A run that is ready; killed at the end of the block if it has not ended by then."""
     base = base or free_base()

@@ -75,7 +75,7 @@ class Service:
             self.url + "/v1/events", content=json.dumps(event), headers=headers, timeout=30, trust_env=False
         )
 
-    def lacks(self) -> list[str] | None:
+    def not_ready(self) -> list[str] | None:
         """What readiness says is missing; None while nobody answers."""
         with suppress(httpx.TransportError):
             answer = httpx.get(self.url + "/health/ready", timeout=5, trust_env=False)
@@ -98,16 +98,16 @@ class Service:
                 return found
             assert self.process.poll() is None, f"it ended: {self.said()[-3000:]}"
             time.sleep(0.05)
-        raise AssertionError(f"not within {seconds} s: {what}; it lacks {self.lacks()}; {self.said()[-3000:]}")
+        raise AssertionError(f"not within {seconds} s: {what}; it lacks {self.not_ready()}; {self.said()[-3000:]}")
 
     def becomes_ready(self) -> None:
-        self.until(lambda: self.lacks() == [], "ready")
+        self.until(lambda: self.not_ready() == [], "ready")
 
     def comes_to_lack(self, part: str) -> str:
         """Waits until readiness names something; the whole line."""
 
         def line() -> str:
-            return next((one for one in self.lacks() or [] if part in one), "")
+            return next((one for one in self.not_ready() or [] if part in one), "")
 
         return str(self.until(line, f"it lacks {part!r}"))
 

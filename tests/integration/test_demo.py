@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from deploy.backends import Backend
 from deploy.embedded_broker.control import REPOSITORY
-from deploy.engines import Engine
 from deploy.local.state import Folder, read_run
 from shared.contracts.topics import SERVICES
 from tests.engines import address_of, java
@@ -40,16 +40,16 @@ class Small:
 
 
 SMALL = {
-    Engine.EMBEDDED: Small(referrals=60, opistos=30, seconds=20, sent=300, proposed=30),
-    Engine.JAVA: Small(referrals=20, opistos=40, seconds=30, sent=80, proposed=10),
+    Backend.EMBEDDED: Small(referrals=60, opistos=30, seconds=20, sent=300, proposed=30),
+    Backend.JAVA: Small(referrals=20, opistos=40, seconds=30, sent=80, proposed=10),
 }
 LEFT_RUNNING = "Ctrl-C ends it"
 EVERY_FAULT = {"conflict", "forged_sender", "invalid", "personal_data", "undecodable", "unknown_type"}
 
 
 @pytest.mark.parametrize("engine", SMALL)
-def test_the_demo_balances_and_leaves_nothing_running(engine: Engine) -> None:
-    if engine is Engine.JAVA:
+def test_the_demo_balances_and_leaves_nothing_running(engine: Backend) -> None:
+    if engine is Backend.JAVA:
         address_of(java())
     small = SMALL[engine]
     with demo("--json", "--engine", engine.value, *small.arguments) as process:
@@ -59,18 +59,18 @@ def test_the_demo_balances_and_leaves_nothing_running(engine: Engine) -> None:
         printed, complaint = process.communicate(timeout=400)
     assert process.returncode == 0, printed[-2_000:] + complaint[-2_000:]
     assert not any(one.is_running() for one in left)
-    told = json.loads(printed)
-    balance = told["balance"]
+    result = json.loads(printed)
+    balance = result["balance"]
     parts = ("applied", "repeated", "refused", "dead_lettered", "waiting")
-    assert told["balances"] is True
+    assert result["balances"] is True
     assert sum(balance[part] for part in parts) == balance["sent"] > small.sent
     assert balance["faults"] == []
-    assert told["left"] == []
-    assert told["loop"]["issued"] == sum(told["terms"].values()) == small.referrals
-    assert told["loop"]["proposed"] >= small.proposed
-    assert told["killed"]["back_after_seconds"] < 30
-    assert told["dead_letters"].keys() >= EVERY_FAULT
-    assert told["register_faults"]["nameless"] == 4
+    assert result["left"] == []
+    assert result["loop"]["issued"] == sum(result["terms"].values()) == small.referrals
+    assert result["loop"]["proposed"] >= small.proposed
+    assert result["killed"]["back_after_seconds"] < 30
+    assert result["dead_letters"].keys() >= EVERY_FAULT
+    assert result["register_faults"]["nameless"] == 4
 
 
 def test_a_service_that_stands_still_makes_the_clock_wait_and_the_loop_is_still_true() -> None:

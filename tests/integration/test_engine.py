@@ -57,8 +57,8 @@ async def test_a_repetition_is_recognised_long_after_it_left_the_ring(world: Wor
     for start in range(0, 70, 7):
         await world.take(*others[start : start + 7])
     document = await world.document()
-    assert len(document.ring) == world.ring
-    assert document.spilled == 71 - world.ring
+    assert len(document.recent_outcomes) == world.recent_outcomes
+    assert document.spilled == 71 - world.recent_outcomes
     version = await world.version()
     await world.take(first, *others)
     assert len(await world.applied()) == 71
@@ -77,7 +77,7 @@ async def test_the_ring_is_saved_untrimmed_so_that_an_outcome_is_always_in_one_o
     """A crash right after the save: the inbox holds nothing yet, so the document must hold all."""
     records = [world.log.event(issue()), world.log.event(attend("1"))]
     await world.crash("saved", *records)
-    assert [seen.id for seen in (await world.document()).ring] == ["e1", "e2"]
+    assert [seen.id for seen in (await world.document()).recent_outcomes] == ["e1", "e2"]
     await world.take(*records)
     assert await world.applied() == ["e1", "e2"]
 
@@ -86,7 +86,7 @@ async def test_the_inbox_is_asked_after_the_load(world: World) -> None:
     """Between the two, who saved moves its overflow and clears: the outcome must be found in one or the other."""
     record, other = world.log.event(issue()), world.log.event(attend("1"))
     await world.take(other)
-    first, second = await world.processor(ring=0), await world.processor(ring=0)
+    first, second = await world.processor(recent_outcomes=0), await world.processor(recent_outcomes=0)
 
     async def save_only() -> None:
         world.wire.down = True
@@ -113,16 +113,16 @@ async def test_only_what_a_saved_document_holds_reaches_the_inbox(world: World) 
     """A decision that lost its race must leave nothing behind: here it was a refusal, and in the end it is none."""
     await world.take(world.log.event(issue()))
     record = world.log.event(choose("refused"), id="chosen")
-    slow = await world.processor(ring=0)
+    slow = await world.processor(recent_outcomes=0)
 
     async def another_wins() -> None:
         await world.take(world.log.event(attend("1")))
-        world.given.refused.clear()
+        world.context.refused.clear()
 
     watched(slow).before["save"] = another_wins
     await world.take(record, by=slow)
     kept = await world.main.store.recall([(f"{COLLECTION.name}/{referral(1)}", REGION, "chosen")])
-    assert [(one.attempt, one.outcome) for one in kept] == [(0, "applied")]
+    assert [(one.attempt, one.outcome) for _, one in kept] == [(0, "applied")]
     assert "chosen" in await world.applied()
     assert world.wire.letters() == []
 

@@ -79,9 +79,9 @@ async def end_of(world: World) -> End:
     )
 
 
-async def undisturbed(folder: Path, log: Log, ring: int) -> End:
+async def undisturbed(folder: Path, log: Log, recent_outcomes: int) -> End:
     """What becomes of the log where nothing fails; in SQLite always, so that the stores are held to the same end."""
-    async with World(folder, ring) as world:
+    async with World(folder, recent_outcomes) as world:
         await world.take(*log.records)
         return await end_of(world)
 
@@ -106,15 +106,15 @@ def eventful() -> Log:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize(("store", "ring"), WORLDS)
+@pytest.mark.parametrize(("store", "recent_outcomes"), WORLDS)
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(STEPS, STEPS)))
 async def test_a_crash_at_any_step_and_another_on_the_second_try_change_nothing(
-    store: str, ring: int, first: str, second: str
+    store: str, recent_outcomes: int, first: str, second: str
 ) -> None:
     log = eventful()
     with tempfile.TemporaryDirectory() as calm, tempfile.TemporaryDirectory() as wild:
-        expected = await undisturbed(Path(calm), log, ring)
-        async with World(Path(wild), ring, store) as world:
+        expected = await undisturbed(Path(calm), log, recent_outcomes)
+        async with World(Path(wild), recent_outcomes, store) as world:
             for step in (first, second):
                 await world.crash(step, *log.records)
             await world.take(*log.records)
@@ -235,22 +235,22 @@ class Consumption:
         await fresh.sweep(time.time() + 1)
 
 
-@pytest.mark.parametrize(("store", "ring"), WORLDS)
+@pytest.mark.parametrize(("store", "recent_outcomes"), WORLDS)
 @settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(facts=st.lists(FACTS, min_size=1, max_size=12), happenings=HAPPENINGS)
 def test_whatever_happens_the_end_is_the_same(
-    store: str, ring: int, facts: list[Fact], happenings: list[tuple[str, int, str, str]]
+    store: str, recent_outcomes: int, facts: list[Fact], happenings: list[tuple[str, int, str, str]]
 ) -> None:
-    asyncio.run(_whatever_happens(store, ring, facts, happenings))
+    asyncio.run(_whatever_happens(store, recent_outcomes, facts, happenings))
 
 
 async def _whatever_happens(
-    store: str, ring: int, facts: list[Fact], happenings: list[tuple[str, int, str, str]]
+    store: str, recent_outcomes: int, facts: list[Fact], happenings: list[tuple[str, int, str, str]]
 ) -> None:
     log = said(facts)
     with tempfile.TemporaryDirectory() as calm, tempfile.TemporaryDirectory() as wild:
-        expected = await undisturbed(Path(calm), log, ring)
-        async with World(Path(wild), ring, store) as world:
+        expected = await undisturbed(Path(calm), log, recent_outcomes)
+        async with World(Path(wild), recent_outcomes, store) as world:
             group = Consumption(world, log)
             for happening in happenings:
                 await group.happens(*happening)

@@ -87,12 +87,12 @@ async def test_an_early_event_is_validated_again_when_its_turn_comes(
 
 
 async def test_what_an_event_waits_for_is_asked_for_once_while_it_waits(world: World) -> None:
-    world.given.unheard_of = {"a"}
+    world.context.unheard_of = {"a"}
     await world.take(world.log.event(issue()), world.log.event(choose("a")), world.log.event(choose("a")))
     await world.take(world.log.event(attend("s1")))
     assert [one.what for one in (await world.document()).early] == ["a", "a"]
     assert len(world.wire.follow_ups()) == 2, "ReferralOpened, and what is asked for"
-    world.given.unheard_of = set()
+    world.context.unheard_of = set()
     await world.take(world.log.event(attend("s2")))
     assert await world.applied() == ["e1", "e4", "e5", "e2", "e3"]
 

@@ -74,7 +74,7 @@ async def test_what_is_erased_keeps_no_digest_and_sees_repetitions_all_the_same(
     """A digest of a few answers could be found by trying them all. Nothing is left that another content differs from."""
     records = [world.log.event(issue()), world.log.event(withdraw("consent_withdrawn"))]
     await world.take(*records)
-    assert {seen.digest for seen in (await world.document()).ring} <= {""}
+    assert {seen.digest for seen in (await world.document()).recent_outcomes} <= {""}
     version = await world.version()
     await world.take(*records, world.log.event(issue(municipality="091"), id="e1"))
     assert await world.version() == version
@@ -88,14 +88,14 @@ async def test_what_went_on_to_the_inbox_loses_its_digest_by_erasure_too(world: 
     for record in records:
         await world.take(record)
     keys = [(f"{COLLECTION.name}/{referral(1)}", source, f"e{n}") for n in range(1, 73) for source in (REGION, OPISTO)]
-    assert {len(kept.digest) > 0 for kept in await world.main.store.recall(keys)} == {True}
+    assert {len(kept.outcome.digest) > 0 for kept in await world.main.store.recall(keys)} == {True}
     withdrawn = world.log.event(withdraw("consent_withdrawn"))
     if crash_at:
         await world.crash(crash_at, withdrawn)
     await world.take(withdrawn)
     kept = await world.main.store.recall(keys)
-    assert len(kept) >= 71 - world.ring
-    assert {one.digest for one in kept} == {""}
+    assert len(kept) >= 71 - world.recent_outcomes
+    assert {one.outcome.digest for one in kept} == {""}
     version = await world.version()
     await world.take(*records, world.log.event(issue(municipality="091"), id="e1"))
     assert await world.version() == version
@@ -104,12 +104,12 @@ async def test_what_went_on_to_the_inbox_loses_its_digest_by_erasure_too(world: 
 
 async def test_what_was_on_its_way_to_the_inbox_when_it_was_erased_loses_its_digest(world: World) -> None:
     """The overflow is in the inbox, and the process ended before the document said so."""
-    hasty = await world.processor("published", ring=0)
+    hasty = await world.processor("published", recent_outcomes=0)
     with pytest.raises(Crash):
         await world.take(world.log.event(issue()), by=hasty)
-    await world.take(world.log.event(withdraw("consent_withdrawn")), by=await world.processor(ring=0))
+    await world.take(world.log.event(withdraw("consent_withdrawn")), by=await world.processor(recent_outcomes=0))
     kept = await world.main.store.recall([(f"{COLLECTION.name}/{referral(1)}", REGION, "e1")])
-    assert [one.digest for one in kept] == [""]
+    assert [one.outcome.digest for one in kept] == [""]
 
 
 async def test_a_dead_letter_redriven_to_what_was_erased_is_settled(world: World) -> None:

@@ -79,9 +79,9 @@ def real_broker(tmp_path: Path) -> Iterator[Cluster]:
 # --- processes that die
 
 
-def process(broker: Cluster, store: str, folder: Path, ring: int, step: str) -> subprocess.Popen[bytes]:
+def process(broker: Cluster, store: str, folder: Path, recent_outcomes: int, step: str) -> subprocess.Popen[bytes]:
     program = [sys.executable, "-m", "tests.integration.engine_process"]
-    command = [*program, broker.bootstrap, store, str(folder), str(ring), step]
+    command = [*program, broker.bootstrap, store, str(folder), str(recent_outcomes), step]
     address = {"LAHETE_TEST_MONGODB": address_of(mongodb())} if store != "sqlite" else {}
     with (folder / "process.log").open("ab") as log:
         return subprocess.Popen(
@@ -129,18 +129,18 @@ async def test_killed_at_every_step_it_loses_nothing_and_doubles_nothing(
 
     With a ring of 0, so that every outcome goes the long way by the inbox.
     """
-    ring, sending, store = 0, Sending(), engines[1]
+    recent_outcomes, sending, store = 0, Sending(), engines[1]
     async with publisher_to(broker) as publisher:
         await publisher.publish(sending.wave(0))
         for number, step in enumerate(STEPS, 1):
-            dying = process(broker, store, tmp_path, ring, step)
+            dying = process(broker, store, tmp_path, recent_outcomes, step)
             await publisher.publish(sending.wave(number))
             assert await ended(dying, tmp_path) == -signal.SIGKILL
-        living = process(broker, store, tmp_path, ring, "-")
+        living = process(broker, store, tmp_path, recent_outcomes, "-")
         # Those that died may have left nothing: what it alone can read shows that it is up.
         await publisher.publish(sending.wave(len(STEPS) + 1))
         try:
-            async with World(tmp_path, ring, store) as world:
+            async with World(tmp_path, recent_outcomes, store) as world:
                 await all_is_read(broker, world.table)
                 living.terminate()
                 assert await ended(living, tmp_path) == 0
@@ -149,7 +149,7 @@ async def test_killed_at_every_step_it_loses_nothing_and_doubles_nothing(
                     assert document.state is not None
                     assert len(document.state.applied) == len(set(document.state.applied)) == count
                     assert (document.outbox, document.early) == ([], [])
-                    assert (document.ring, document.spilled) == ([], 4)
+                    assert (document.recent_outcomes, document.spilled) == ([], 4)
         finally:
             living.kill()
             living.wait()
@@ -298,7 +298,7 @@ async def test_while_the_store_does_not_answer_the_batch_comes_again_and_nothing
     assert len(await everything_on(broker, "referral.events")) == 2
 
 
-async def test_an_open_fuse_commits_nothing_and_a_restart_reads_it_all(
+async def test_an_open_breaker_commits_nothing_and_a_restart_reads_it_all(
     broker: Cluster, setting: Callable[[], World]
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
@@ -308,12 +308,12 @@ async def test_an_open_fuse_commits_nothing_and_a_restart_reads_it_all(
         await publisher.publish([*opening, *map(sent, failing)])
         async with running(world, broker, publisher) as one:
 
-            async def the_fuse_is_open() -> bool:
-                return "fuse" in (one.loop.lacks() or "")
+            async def the_breaker_is_open() -> bool:
+                return "circuit breaker" in (one.loop.not_ready() or "")
 
-            await until(the_fuse_is_open, "the fuse is open")
+            await until(the_breaker_is_open, "the circuit breaker is open")
         assert await everything_on(broker, "dead-letters") == []
-        world.given.broken.clear()
+        world.context.broken.clear()
         async with running(world, broker, publisher) as mended:
             for number in range(45):
                 await mended.holds(number, 2)

@@ -22,9 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from shared.contracts import topics
 from shared.contracts.fields import Data
 from shared.contracts.identity import derived_id, following_id
-from shared.engine.model import Document, Seen
+from shared.engine.model import Document
 from shared.kafka.producer import Record
-from shared.store.interface import Remembered
+from shared.store.interface import Outcome
 from tests.integration import conftest  # noqa: F401 - quiets the log
 from tests.integration.engine_group import PARTITIONS, Actor, Consumer, Group, How, Sweep, closed, now, opened
 from tests.integration.engine_world import (
@@ -151,10 +151,10 @@ class Model:
 class Engine(RuleBasedStateMachine):
     """Any course that things can take."""
 
-    @initialize(ring=st.sampled_from((0, 1, 64)), facts=st.lists(FACTS, min_size=4, max_size=12))
-    def begin(self, ring: int, facts: list[Fact]) -> None:
+    @initialize(recent_outcomes=st.sampled_from((0, 1, 64)), facts=st.lists(FACTS, min_size=4, max_size=12))
+    def begin(self, recent_outcomes: int, facts: list[Fact]) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.world = opened(Path(self.folder.name), ring)
+        self.world = opened(Path(self.folder.name), recent_outcomes)
         self.model = Model()
         self.group = Group(self.world)
         self.consumers = [Consumer(self.group) for _ in range(2)]
@@ -194,7 +194,7 @@ class Engine(RuleBasedStateMachine):
         elif by_kafka and what == "attend":
             what = "a"
         id_ = f"{id_}-{number}"  # what is remembered is per aggregate
-        hinder = {"broken": self.world.given.broken, "refused": self.world.given.refused}.get(what)
+        hinder = {"broken": self.world.context.broken, "refused": self.world.context.refused}.get(what)
         if hinder is not None:
             what = f"{what}-{source.rpartition('/')[2]}-{id_}"
         said = self.model.first.get((source, id_))
@@ -220,8 +220,8 @@ class Engine(RuleBasedStateMachine):
         letters = self._open_letters()
         said, attempt, letter = letters[which % len(letters)]
         if said.redriven.setdefault(attempt, mend):
-            self.world.given.broken.discard(said.what)
-            self.world.given.refused.discard(said.what)
+            self.world.context.broken.discard(said.what)
+            self.world.context.refused.discard(said.what)
         self.world.log.redriven(letter)
 
     def _open_letters(self) -> list[tuple[Said, int, Letter]]:
@@ -354,7 +354,7 @@ class Engine(RuleBasedStateMachine):
         assert document.early == []
         about, out = self.model.about(number), self._effects_out()
         kept = now(self.world.main.store.recall([(f"tallies/{referral(number)}", *said.name) for said in about]))
-        known: list[Seen | Remembered] = [*document.ring, *kept]
+        known: list[Outcome] = [*document.recent_outcomes, *(one.outcome for one in kept)]
         assert {(one.source, one.id) for one in known} >= {said.name for said in about}
         assert {one.digest for one in known} <= {""}
         for said in about:

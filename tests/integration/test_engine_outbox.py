@@ -94,7 +94,7 @@ async def test_the_sweep_publishes_and_clears_what_a_dead_consumer_left(world: W
     assert await world.main.sweep(time.time() + 1) == 0
     document = await world.document(2)
     assert (document.outbox, document.outbox_since) == ([], None)
-    assert len(document.ring) + document.spilled == 1
+    assert len(document.recent_outcomes) + document.spilled == 1
 
 
 async def test_an_outbox_that_an_earlier_program_kept_in_the_body_goes_out_and_is_cleared(world: World) -> None:

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.asyncio
 async def test_a_refusal_is_remembered_and_told_once(world: World, activity: str, reason: str) -> None:
     record = world.log.event(choose(activity), id="chosen")
     await world.take(world.log.event(issue()), record)
-    world.given.broken.clear()
-    world.given.refused.clear()
+    world.context.broken.clear()
+    world.context.refused.clear()
     for _ in range(3):
         await world.take(record)
     [letter] = world.wire.letters()
@@ -115,7 +115,7 @@ async def test_the_sender_of_what_failed_by_itself_is_told_once_by_id(world: Wor
 async def test_a_redriven_event_that_is_mended_is_applied_and_settled(world: World) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("broken")))
     [letter] = world.wire.letters()
-    world.given.broken.clear()
+    world.context.broken.clear()
     again = world.log.redriven(letter)
     await world.crash("saved", again)
     await world.take(again)
@@ -154,7 +154,7 @@ async def test_a_failed_attempt_can_be_redriven_after_its_repetition(world: Worl
     again = world.log.redriven(world.wire.letters()[0])
     await world.take(again)
     await world.take(again)
-    world.given.broken.clear()
+    world.context.broken.clear()
     await world.take(world.log.redriven(world.wire.letters()[1]))
     assert await world.applied() == ["e1", "e2"]
     assert len(world.wire.named("DeadLetterSettled")) == 1
@@ -165,7 +165,7 @@ async def test_the_original_read_again_after_a_failed_redrive_is_a_repetition(wo
     record = world.log.event(choose("broken"))
     await world.take(world.log.event(issue()), record)
     await world.take(world.log.redriven(world.wire.letters()[0]))
-    world.given.broken.clear()
+    world.context.broken.clear()
     await world.take(record)
     assert len(world.wire.letters()) == 2
     assert await world.applied() == ["e2"]
@@ -174,7 +174,7 @@ async def test_the_original_read_again_after_a_failed_redrive_is_a_repetition(wo
 async def test_a_redriven_event_that_was_applied_meanwhile_is_a_repetition_but_settled(world: World) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("broken")))
     [letter] = world.wire.letters()
-    world.given.broken.clear()
+    world.context.broken.clear()
     await world.take(world.log.redriven(letter))
     await world.take(*(world.log.event(attend(str(number))) for number in range(70)))
     next_attempt = [(name, b"2" if name == "dl_attempts" else value) for name, value in letter.record.headers]
@@ -207,7 +207,7 @@ async def test_the_sender_of_a_redriven_record_is_checked_against_its_first_topi
 async def test_attempt_and_dead_letter_are_trusted_on_the_redrive_topic_alone(world: World) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("broken")))
     again = world.log.redriven(world.wire.letters()[0])
-    world.given.broken.clear()
+    world.context.broken.clear()
     await world.take(world.log.raw("intake.http", again.key, again.value, again.headers))
     assert await world.applied() == ["e1"]
     assert world.wire.named("DeadLetterSettled") == []

@@ -1,4 +1,4 @@
-"""docs/protocol.md's rules of races, outages and the fuse, on every store."""
+"""docs/protocol.md's rules of races, outages and the circuit breaker, on every store."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 import pytest
 
 from shared.contracts.envelope import Event, Raw, decode
-from shared.contracts.from_outside import ReferralIssued
+from shared.contracts.partner_events import ReferralIssued
 from shared.engine import batch as engine
 from shared.engine import receive as receiving
 from shared.engine.batch import Processor
-from shared.engine.fuse import FuseOpen
+from shared.engine.circuit_breaker import CircuitOpen
 from shared.store import Row, StoreUnavailable
 from tests.integration.engine_world import (
     REGION,
@@ -75,7 +75,7 @@ async def test_a_race_that_nobody_won_is_an_error_and_no_loop(world: World, monk
 
 async def test_a_document_that_grows_too_large_fails_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "MAX_DOCUMENT_BYTES", 20_000)
-    world.given.padding = 30_000
+    world.context.padding = 30_000
     await world.take(world.log.event(issue()), world.log.event(issue(2)))
     await world.take(world.log.event(choose("huge")), world.log.event(choose("a", 2)))
     assert world.wire.reasons() == ["handler_failed"]
@@ -91,7 +91,7 @@ async def test_a_document_that_the_store_can_never_keep_fails_alone(world: World
     heavy = replace(TALLIES, fields=lambda state: {"weight": 2**70 if state.padding else 1})
     handlers = {name: replace(handler, kind=heavy) for name, handler in world.table.handlers.items()}
     world.table = replace(world.table, kinds=(heavy,), handlers=handlers)
-    world.given.padding = 1
+    world.context.padding = 1
     processor = await world.processor()
     records = [world.log.event(data) for data in (issue(), issue(2), choose("huge"), choose("a", 2))]
     await world.take(*records[:2], by=processor)
@@ -107,13 +107,13 @@ async def test_a_document_at_its_bound_still_takes_the_dead_letters_of_what_it_r
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "MAX_DOCUMENT_BYTES", 20_000)
-    world.given.padding = 17_000
+    world.context.padding = 17_000
     await world.take(world.log.event(issue()), world.log.event(choose("huge")))
     await world.take(*(world.log.event(choose("a")) for _ in range(10)))
     assert world.wire.reasons() == ["handler_failed"] * 10
 
 
-# --- outages and the fuse
+# --- outages and the circuit breaker
 
 
 @pytest.mark.parametrize("moment", ["before load", "before recall", "before save", "after save", "before remember"])
@@ -121,7 +121,7 @@ async def test_while_the_store_does_not_answer_nothing_is_dead_lettered_and_noth
     world: World, moment: str
 ) -> None:
     """After the save too: an answer that got lost leaves unknown whether it was saved."""
-    processor = await world.processor(ring=0)
+    processor = await world.processor(recent_outcomes=0)
     await world.take(world.log.event(attend("1")), by=processor)
     records = [world.log.event(issue()), world.log.event(choose("a")), world.log.event(choose("refused"))]
 
@@ -145,7 +145,7 @@ async def test_a_store_that_does_not_answer_a_look_up_is_no_failure_of_the_handl
     async def look_up(*_: object) -> object:
         if error := answers.pop(0):
             raise error
-        return world.given
+        return world.context
 
     looking = replace(world.table.handlers[ReferralIssued], look_up=look_up)
     world.table = replace(world.table, handlers={ReferralIssued: looking})
@@ -159,18 +159,18 @@ async def test_a_store_that_does_not_answer_a_look_up_is_no_failure_of_the_handl
     assert world.wire.letters() == []
 
 
-async def test_the_fuse_opens_when_handlers_fail_in_numbers_and_nothing_of_the_batch_is_kept(world: World) -> None:
+async def test_the_breaker_opens_when_handlers_fail_in_numbers_and_nothing_of_the_batch_is_kept(world: World) -> None:
     await world.take(*(world.log.event(issue(number)) for number in range(40)))
     before = len(world.wire.records)
     senders = ("/region/06", "/region/08", "/region/11", "/region/17")
     records = [world.log.event(choose("broken", number), source=senders[number % 4]) for number in range(40)]
     fresh = await world.processor()
-    with pytest.raises(FuseOpen):
+    with pytest.raises(CircuitOpen):
         await world.take(*records, by=fresh)
-    assert fresh.fuse.why
+    assert fresh.breaker.why
     assert len(world.wire.records) == before
     assert {await world.version(number) for number in range(40)} == {1}
-    world.given.broken.clear()
+    world.context.broken.clear()
     await world.take(*records, by=await world.processor())
     assert world.wire.letters() == []
     assert [len(await world.applied(number)) for number in range(40)] == [2] * 40
@@ -199,7 +199,7 @@ async def test_a_record_at_which_reading_itself_fails_is_laid_aside_and_sent_aga
     (letter,) = world.wire.letters()
     assert letter["dl_error"] == "reading it failed: RecursionError: too deep for us"
     assert letter.record.value == records[0].value
-    assert world.main.fuse.laid_aside == 1
+    assert world.main.breaker.laid_aside == 1
     assert len(world.wire.named("EventRefused")) == 1
     reading.at.clear()
     await world.take(world.log.redriven(letter))
@@ -231,7 +231,7 @@ async def test_of_a_record_that_cannot_even_be_searched_no_byte_is_kept(
     assert not [name for name, _ in letter.record.headers if not name.startswith("dl_")]
 
 
-async def test_where_reading_fails_whoever_sends_the_fuse_opens_and_nothing_is_laid_aside(
+async def test_where_reading_fails_whoever_sends_the_breaker_opens_and_nothing_is_laid_aside(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading = ReadsBadly(monkeypatch)
@@ -243,20 +243,20 @@ async def test_where_reading_fails_whoever_sends_the_fuse_opens_and_nothing_is_l
         for region in regions
     ]
     fresh = await world.processor()
-    with pytest.raises(FuseOpen, match="a record 20"):
+    with pytest.raises(CircuitOpen, match="a record 20"):
         await world.take(*records, by=fresh)
     one_senders = [world.log.event(issue(number), topic="intake.region.06") for number in range(20)]
     await world.take(*one_senders)
     assert world.wire.reasons() == ["handler_failed"] * 20
 
 
-async def test_refusals_by_the_domain_never_open_the_fuse(world: World) -> None:
+async def test_refusals_by_the_domain_never_open_the_breaker(world: World) -> None:
     await world.take(world.log.event(issue()), *(world.log.event(choose("refused")) for _ in range(40)))
-    assert world.main.fuse.why is None
+    assert world.main.breaker.why is None
     assert len(world.wire.letters()) == 40
 
 
-async def test_an_outage_while_one_event_fails_does_not_open_the_fuse(world: World) -> None:
+async def test_an_outage_while_one_event_fails_does_not_open_the_breaker(world: World) -> None:
     await world.take(world.log.event(issue()))
     record = world.log.event(choose("broken"))
 
@@ -275,8 +275,8 @@ async def test_what_one_sender_set_off_is_laid_aside_in_order_and_the_others_go_
     await world.take(*(world.log.event(issue(number)) for number in range(61)))
     poisoned = [world.log.event(choose("broken", number)) for number in range(60)]
     await world.take(*poisoned, world.log.event(choose("a", 60), source="/region/08"))
-    assert world.main.fuse.why is None
-    assert world.main.fuse.laid_aside == 60
+    assert world.main.breaker.why is None
+    assert world.main.breaker.laid_aside == 60
     assert world.wire.reasons() == ["handler_failed"] * 60
     assert len(await world.applied(60)) == 2
 

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer.testing import CliRunner
 
 from cli.main import app
-from deploy.engines import Engine
+from deploy.backends import Backend
 from deploy.local.keys import holders, make_keys, read_keys
 from deploy.local.state import Folder, FolderError, open_folder
 from deploy.local.supervisor import Supervisor
@@ -22,10 +22,10 @@ from shared.kafka.cluster import Cluster
 from tests.engines import address_of, java
 
 
-@pytest.fixture(params=[Engine.EMBEDDED, Engine.JAVA])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    asked: Engine = request.param
-    if asked is Engine.JAVA:
+@pytest.fixture(params=[Backend.EMBEDDED, Backend.JAVA])
+def engine(request: pytest.FixtureRequest) -> Backend:
+    asked: Backend = request.param
+    if asked is Backend.JAVA:
         address_of(java())
     return asked
 
@@ -59,7 +59,9 @@ def changes(records: list[Any]) -> list[tuple[str, str]]:
     return [(one["what"], one["change"]) for one in told if one["action"] == "key"]
 
 
-def test_changed_keys_are_told_by_the_next_start_and_by_the_verb_where_all_runs(engine: Engine, tmp_path: Path) -> None:
+def test_changed_keys_are_told_by_the_next_start_and_by_the_verb_where_all_runs(
+    engine: Backend, tmp_path: Path
+) -> None:
     folder = open_folder(tmp_path / "lahete")
     secret = key("add", "ops:anna", folder=folder)
     assert folder.key_changes.exists()
@@ -77,7 +79,7 @@ def test_changed_keys_are_told_by_the_next_start_and_by_the_verb_where_all_runs(
         assert hash_of(secret) not in whole
 
 
-def test_a_change_that_was_told_before_a_crash_is_told_again_under_the_same_id(engine: Engine, tmp_path: Path) -> None:
+def test_a_change_that_was_told_before_a_crash_is_told_again_under_the_same_id(engine: Backend, tmp_path: Path) -> None:
     folder = open_folder(tmp_path / "lahete")
     key("add", "/region/06", folder=folder)
     pending = folder.key_changes.read_bytes()

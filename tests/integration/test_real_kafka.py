@@ -34,7 +34,7 @@ from shared.contracts import topics
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import lags
 from shared.kafka.producer import BrokerUnavailable
-from shared.kafka.reach import why_not
+from shared.kafka.reach import diagnose
 from shared.private import write_private
 from shared.process.settings import read
 from tests.engines import address_of, java
@@ -258,7 +258,7 @@ def test_a_service_with_its_own_login_applies_what_the_region_wrote(
         one.becomes_ready()
         asyncio.run(write(kafka.over_tls(region) if tls else kafka.as_(region), record(referral, REGION)))
         one.comes_to_hold(referral)
-        assert one.lacks() == []
+        assert one.not_ready() == []
 
 
 def test_a_password_that_is_refused_is_one_line_and_the_process_waits(kafka: Guarded, tmp_path: Path) -> None:
@@ -286,24 +286,24 @@ def test_a_login_without_rights_is_told_so(kafka: Guarded, tmp_path: Path) -> No
 async def test_what_is_wrong_with_a_login_is_said(kafka: Guarded) -> None:
     lost, plain = KafkaConnectionError(), kafka.as_("referral")
     at = f"Kafka at {plain.bootstrap}"
-    assert (await why_not(kafka.as_("nobody"), lost)).startswith(f"{at} refuses the login nobody by SCRAM-SHA-512: ")
+    assert (await diagnose(kafka.as_("nobody"), lost)).startswith(f"{at} refuses the login nobody by SCRAM-SHA-512: ")
     other = replace(plain, mechanism="SCRAM-SHA-256")
-    assert (await why_not(other, lost)) == (
+    assert (await diagnose(other, lost)) == (
         f"{at} takes no login by SCRAM-SHA-256: set LAHETE_KAFKA_MECHANISM to one that it takes"
     )
-    assert (await why_not(Cluster(plain.bootstrap), lost)).startswith(f"{at} hangs up: look at LAHETE_KAFKA_SECURITY")
+    assert (await diagnose(Cluster(plain.bootstrap), lost)).startswith(f"{at} hangs up: look at LAHETE_KAFKA_SECURITY")
 
 
 @pytest.mark.asyncio
 async def test_what_is_wrong_with_tls_is_said(kafka: Guarded) -> None:
     lost, tls = KafkaConnectionError(), kafka.over_tls("referral")
-    assert (await why_not(kafka.as_("referral"), lost)).endswith("does not answer"), "nothing is wrong with it by now"
+    assert (await diagnose(kafka.as_("referral"), lost)).endswith("does not answer"), "nothing is wrong with it by now"
     system = replace(tls, ca_file=None)
-    said = await why_not(system, lost)
+    said = await diagnose(system, lost)
     assert said.startswith(f"Kafka at {kafka.tls} is not trusted, self")
     assert said.endswith("certificate: look at LAHETE_KAFKA_CA_FILE")
     elsewhere = replace(tls, bootstrap=kafka.server.address)
-    assert "hangs up: look at LAHETE_KAFKA_SECURITY, which is sasl_ssl" in await why_not(elsewhere, lost)
+    assert "hangs up: look at LAHETE_KAFKA_SECURITY, which is sasl_ssl" in await diagnose(elsewhere, lost)
 
 
 def test_the_files_of_secrets_are_their_owners_alone(kafka: Guarded) -> None:

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from tests.engines import address_of, java
 from tests.integration.road import (
     OPISTO,
@@ -30,12 +30,12 @@ from tests.integration.road import (
     published,
     road,
 )
-from tests.scenarios.sight import read_all
+from tests.scenarios.observation import read_all
 
 
-@pytest.fixture(scope="module", params=[Engine.EMBEDDED, Engine.JAVA])
+@pytest.fixture(scope="module", params=[Backend.EMBEDDED, Backend.JAVA])
 def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
-    if request.param is Engine.JAVA:
+    if request.param is Backend.JAVA:
         address_of(java())
     folder: Path = tmp_path_factory.mktemp("road")
     with road(folder, request.param) as made:

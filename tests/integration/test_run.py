@@ -23,8 +23,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from confluent_kafka.admin import AdminClient
 
+from deploy.backends import Backend
 from deploy.embedded_broker.control import REPOSITORY, BrokerControl
-from deploy.engines import Engine
 from deploy.local.state import open_folder
 from shared.contracts.topics import SERVICES
 from shared.kafka.cluster import Cluster
@@ -47,19 +47,19 @@ from tests.integration.running import (
 from tests.ports import free_base
 
 OFFSETS = {"monitor": 0, "referral": 1, "catalogue": 2, "feedback": 3, "notify": 4}
-INSTANCES = {Engine.EMBEDDED: {*SERVICES}, Engine.JAVA: {*SERVICES, "referral-2"}}
+INSTANCES = {Backend.EMBEDDED: {*SERVICES}, Backend.JAVA: {*SERVICES, "referral-2"}}
 
 
-@pytest.fixture(scope="module", params=[Engine.EMBEDDED, Engine.JAVA])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    asked: Engine = request.param
-    if asked is Engine.JAVA:
+@pytest.fixture(scope="module", params=[Backend.EMBEDDED, Backend.JAVA])
+def engine(request: pytest.FixtureRequest) -> Backend:
+    asked: Backend = request.param
+    if asked is Backend.JAVA:
         address_of(java())
     return asked
 
 
 @pytest.fixture(scope="module")
-def platform(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def platform(engine: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One that the tests share, with the sample; the last of them ends it."""
     with running(engine, tmp_path_factory.mktemp("shared") / ".lahete", None, "--sample") as shared:
         yield shared
@@ -73,7 +73,7 @@ def test_run_json_says_what_runs_and_where(platform: Running) -> None:
     assert run["pids"].keys() == INSTANCES[platform.engine] | SERVERS[platform.engine] | {"supervisor"}
     assert run["pids"]["supervisor"] == platform.process.pid
     assert all(is_running(pid) for pid in run["pids"].values())
-    if platform.engine is Engine.EMBEDDED:
+    if platform.engine is Backend.EMBEDDED:
         assert run["store"] == f"sqlite:{platform.folder}"
     else:
         assert run["store"].startswith("mongodb://127.0.0.1:")
@@ -82,7 +82,7 @@ def test_run_json_says_what_runs_and_where(platform: Running) -> None:
 
 
 def test_all_that_it_keeps_is_its_owners_alone_though_it_was_open_and_the_umask_lets_everyone_in(
-    engine: Engine, tmp_path: Path
+    engine: Backend, tmp_path: Path
 ) -> None:
     folder, before = tmp_path / "lahete", os.umask(0)
     try:
@@ -122,7 +122,7 @@ def test_a_first_referral_finds_a_place_in_the_sample(platform: Running) -> None
     assert platform.key("/opisto/sample.pyynikki")
 
 
-@pytest.mark.parametrize("engine", [Engine.EMBEDDED], indirect=True)
+@pytest.mark.parametrize("engine", [Backend.EMBEDDED], indirect=True)
 def test_the_first_day_goes_as_its_page_says_and_so_does_every_other_request_of_the_guides(platform: Running) -> None:
     """All commands of docs/guides/first-day.md, pasted as they stand into one shell, then the rest."""
     urls = {f"{service.upper()}_URL": platform.run["urls"][service] for service in SERVICES}
@@ -202,7 +202,7 @@ def test_what_is_emitted_is_traced_and_leaves_no_lag(platform: Running) -> None:
 
 
 async def make_topic(platform: Running, name: str, partitions: int) -> None:
-    if platform.engine is Engine.EMBEDDED:
+    if platform.engine is Backend.EMBEDDED:
         BrokerControl.from_port_file(platform.folder / "broker.json").create_topic(name, partitions)
         return
     admin = AIOKafkaAdminClient(bootstrap_servers=platform.run["kafka"])
@@ -307,7 +307,7 @@ def test_status_says_why_a_service_is_not_ready(platform: Running) -> None:
     assert wait_for(lambda: lahete("status", "--dir", str(platform.folder))[0] == 0)
 
 
-@pytest.mark.parametrize("engine", [Engine.JAVA], indirect=True)
+@pytest.mark.parametrize("engine", [Backend.JAVA], indirect=True)
 @pytest.mark.parametrize("server", ["broker", "mongodb"])
 def test_a_server_that_is_killed_comes_back_with_what_it_held_and_run_json_says_so(
     platform: Running, server: str
@@ -340,7 +340,7 @@ def test_nothing_is_left_running_when_the_supervisor_is_killed(platform: Running
 # --- runs of a test's own
 
 
-def test_stop_ends_all_in_order_and_the_next_run_goes_on(engine: Engine, tmp_path: Path) -> None:
+def test_stop_ends_all_in_order_and_the_next_run_goes_on(engine: Backend, tmp_path: Path) -> None:
     """An event is sent, all is stopped at once, all is started again: the referral is known, the keys are the same."""
     folder, event = tmp_path / "lahete", referral()
     with running(engine, folder) as first:
@@ -360,7 +360,7 @@ def test_stop_ends_all_in_order_and_the_next_run_goes_on(engine: Engine, tmp_pat
         assert (answer.status_code, answer.json()["referral_id"]) == (200, event["subject"])
 
 
-def test_ctrl_c_twice_ends_it_at_once_and_says_what_is_left(engine: Engine, tmp_path: Path) -> None:
+def test_ctrl_c_twice_ends_it_at_once_and_says_what_is_left(engine: Backend, tmp_path: Path) -> None:
     """A service is held still, so that what is sent to it stays unread; the first Ctrl-C waits, the second does not."""
     with running(engine, tmp_path / "lahete") as platform:
         pids = platform.run["pids"]
@@ -379,7 +379,7 @@ def test_ctrl_c_twice_ends_it_at_once_and_says_what_is_left(engine: Engine, tmp_
 
 
 def test_services_that_have_just_been_started_end_too_when_the_supervisor_is_killed(
-    engine: Engine, tmp_path: Path
+    engine: Backend, tmp_path: Path
 ) -> None:
     process = start(engine, tmp_path / "lahete", free_base())
     supervisor = psutil.Process(process.pid)
@@ -391,7 +391,7 @@ def test_services_that_have_just_been_started_end_too_when_the_supervisor_is_kil
 
 
 def test_when_the_broker_in_memory_dies_everything_stops_and_says_what_is_lost(tmp_path: Path) -> None:
-    with running(Engine.EMBEDDED, tmp_path / "lahete") as platform:
+    with running(Backend.EMBEDDED, tmp_path / "lahete") as platform:
         pids = platform.run["pids"]
         os.kill(pids["broker"], signal.SIGKILL)
         code, printed = platform.ended(25)
@@ -401,7 +401,7 @@ def test_when_the_broker_in_memory_dies_everything_stops_and_says_what_is_lost(t
     assert not any(is_running(pid) for pid in pids.values())
 
 
-def test_a_service_that_cannot_start_ends_the_start_with_its_own_line(engine: Engine, tmp_path: Path) -> None:
+def test_a_service_that_cannot_start_ends_the_start_with_its_own_line(engine: Backend, tmp_path: Path) -> None:
     process = start(engine, tmp_path / "lahete", free_base(), LAHETE_DUE_MATCH="-P1D")
     printed, _ = process.communicate(timeout=READY_WITHIN)
     assert process.returncode == 1
@@ -409,7 +409,7 @@ def test_a_service_that_cannot_start_ends_the_start_with_its_own_line(engine: En
     assert not (tmp_path / "lahete" / "run.json").exists()
 
 
-def test_a_run_in_the_background_is_there_when_the_verb_returns(engine: Engine, tmp_path: Path) -> None:
+def test_a_run_in_the_background_is_there_when_the_verb_returns(engine: Backend, tmp_path: Path) -> None:
     folder = tmp_path / "lahete"
     detached = [*command(engine, folder, free_base()), "--detach"]
     environment = os.environ | {"LAHETE_ENV": "test", "LAHETE_CLOCK": "2026-09-01T08:00:00+03:00*40"}

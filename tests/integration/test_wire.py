@@ -89,7 +89,7 @@ async def test_beside_batches_that_nobody_can_read_everything_flows_and_of_each_
     assert all(f"of {OWN}[0] cannot be read" in header(letter, "dl_error") for letter in letters)
     told = [record for record in await everything_on(broker, "referral.events") if b'"undecodable"' in record.value]
     assert len(told) == len(letters)
-    assert one.loop.lacks() is None
+    assert one.loop.not_ready() is None
 
 
 @pytest.mark.parametrize("codec", ["none", "zstd"])
@@ -110,7 +110,7 @@ async def test_the_offset_that_a_record_says_it_has_is_data(
             await one.holds(number, 1)
     await all_is_read(broker, one.world.table)
     assert await everything_on(broker, "dead-letters") == []
-    assert one.loop.lacks() is None
+    assert one.loop.not_ready() is None
 
 
 class Sender:

@@ -6,34 +6,34 @@ from pathlib import Path
 
 import pytest
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from tests.engines import address_of, java
+from tests.scenarios.platform import Platform, open_platform
 from tests.scenarios.report import REPORT, as_markdown, rows_of
-from tests.scenarios.stage import Stage, open_stage
 from tests.scenarios.table import ALL
 
 SEED = 20_261_122
 HERE = Path(__file__).parent
 
-Opened = Callable[..., AbstractContextManager[Stage]]
+Opened = Callable[..., AbstractContextManager[Platform]]
 
 
-def met(engine: Engine) -> None:
+def met(engine: Backend) -> None:
     """Skips, or fails, where the engine is not to be had."""
-    if engine is Engine.JAVA:
+    if engine is Backend.JAVA:
         address_of(java())
 
 
 @pytest.fixture
 def opened(
-    engine: Engine, tmp_path: Path, record_property: Callable[[str, object], None]
-) -> Callable[..., AbstractContextManager[Stage]]:
+    engine: Backend, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> Callable[..., AbstractContextManager[Platform]]:
     """Opens a stage of the test's own on its engine: `instances=`, and settings of the services."""
     met(engine)
     record_property("engine", engine.value)
 
-    def open_(**options: object) -> AbstractContextManager[Stage]:
-        return open_stage(tmp_path / "run", engine, **{"seed": SEED, "record": record_property, **options})  # type: ignore[arg-type]
+    def open_(**options: object) -> AbstractContextManager[Platform]:
+        return open_platform(tmp_path / "run", engine, **{"seed": SEED, "record": record_property, **options})  # type: ignore[arg-type]
 
     return open_
 
@@ -41,13 +41,13 @@ def opened(
 class SharedStage:
     """The stage of a module's scenarios, one at a time: opened anew for another engine, and after one that failed."""
 
-    def __init__(self, open_: Callable[[Engine], AbstractContextManager[Stage]]) -> None:
+    def __init__(self, open_: Callable[[Backend], AbstractContextManager[Platform]]) -> None:
         self._open = open_
         self._opened = ExitStack()
-        self._engine: Engine | None = None
-        self._stage: Stage | None = None
+        self._engine: Backend | None = None
+        self._stage: Platform | None = None
 
-    def on(self, engine: Engine) -> Stage:
+    def on(self, engine: Backend) -> Platform:
         """It, on this engine."""
         if self._stage is None or self._engine is not engine or not self._stage.content:
             self.close()
@@ -64,10 +64,10 @@ class SharedStage:
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedStage]:
     """The module's `OPENED` and `ON_JAVA` say how its stage is opened."""
 
-    def open_(engine: Engine) -> AbstractContextManager[Stage]:
+    def open_(engine: Backend) -> AbstractContextManager[Platform]:
         options = dict(getattr(request.module, "OPENED", {}))
-        options |= getattr(request.module, "ON_JAVA", {}) if engine is Engine.JAVA else {}
-        return open_stage(tmp_path_factory.mktemp("stage") / "run", engine, seed=SEED, **options)
+        options |= getattr(request.module, "ON_JAVA", {}) if engine is Backend.JAVA else {}
+        return open_platform(tmp_path_factory.mktemp("stage") / "run", engine, seed=SEED, **options)
 
     one = SharedStage(open_)
     yield one
@@ -75,7 +75,9 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def stage(engine: Engine, shared: SharedStage, record_property: Callable[[str, object], None]) -> Iterator[Stage]:
+def platform(
+    engine: Backend, shared: SharedStage, record_property: Callable[[str, object], None]
+) -> Iterator[Platform]:
     """The stage that the module's scenarios share."""
     met(engine)
     record_property("engine", engine.value)

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 
-from tests.scenarios.sight import Named, Sight
+from tests.scenarios.observation import Named, Observation
 
 
-def delays(sight: Sight, named: Iterable[Named], name: str) -> list[float]:
+def delays(observation: Observation, named: Iterable[Named], name: str) -> list[float]:
     """Seconds until the first effect of a class of each of these events, sorted. One without any is left out."""
     wanted = {id_: source for source, id_ in named}
     came: dict[str, int] = {}
-    for record in sight.intake:
+    for record in observation.intake:
         if record.named and wanted.get(record.named[1]) == record.named[0]:
             came.setdefault(record.named[1], record.timestamp)
     first: dict[str, int] = {}
-    for record in sight.decided:
+    for record in observation.decided:
         if record.name == name and (cause := record.attributes.get("causationid", "")) in came:
             first[cause] = min(record.timestamp, first.get(cause, record.timestamp))
     return sorted((at - came[cause]) / 1000 for cause, at in first.items())

@@ -21,11 +21,11 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from deploy.local.processes import is_alive
 from tests.proxy import Proxy
+from tests.scenarios.platform import SESSION_SECONDS
 from tests.scenarios.proxied import Proxied
-from tests.scenarios.stage import SESSION_SECONDS
 
 FROZEN_SECONDS: Final = SESSION_SECONDS + 3.0
 _SERVERS: Final = ("broker", "mongodb", "supervisor")
@@ -53,18 +53,18 @@ class Planned:
 
 
 _SERVICES: Final = (*["kill"] * 3, *["restart"] * 2, *["freeze"] * 2)
-SOAK: Final[Mapping[Engine, Sequence[Lane]]] = {
-    Engine.JAVA: (Lane((*_SERVICES, "kill kafka", "restart mongodb"), 6, 12),),
+SOAK: Final[Mapping[Backend, Sequence[Lane]]] = {
+    Backend.JAVA: (Lane((*_SERVICES, "kill kafka", "restart mongodb"), 6, 12),),
     # Services alone: the embedded broker's log is in its memory.
-    Engine.EMBEDDED: (Lane(("kill",), 3, 5),),
+    Backend.EMBEDDED: (Lane(("kill",), 3, 5),),
 }
-CHAOS: Final[Mapping[Engine, Sequence[Lane]]] = {
-    Engine.JAVA: (
+CHAOS: Final[Mapping[Backend, Sequence[Lane]]] = {
+    Backend.JAVA: (
         Lane((*_SERVICES, "roll"), 3, 10),
         Lane(("kill kafka", "cut kafka", "still kafka", "hang up kafka", "slow kafka"), 10, 25),
         Lane(("restart mongodb", "cut mongodb", "still mongodb", "hang up mongodb", "slow mongodb"), 10, 25),
     ),
-    Engine.EMBEDDED: (Lane((*_SERVICES, "roll"), 4, 10), Lane(("stop kafka",), 10, 20), Lane(("lock",), 8, 16)),
+    Backend.EMBEDDED: (Lane((*_SERVICES, "roll"), 4, 10), Lane(("stop kafka",), 10, 20), Lane(("lock",), 8, 16)),
 }
 _LASTS: Final[Mapping[str, tuple[float, float]]] = {
     "freeze": (FROZEN_SECONDS, FROZEN_SECONDS),
@@ -106,9 +106,9 @@ class Faults:
     async def _deal(self, planned: Iterator[Planned]) -> None:
         for one in planned:
             await asyncio.sleep(one.after)
-            await self.strike(one)
+            await self.inject(one)
 
-    async def strike(self, one: Planned) -> None:
+    async def inject(self, one: Planned) -> None:
         """One, to its end. An instance that just died, and is not started anew yet, has what it needs."""
         kinds: Mapping[str, Callable[[Planned], Awaitable[None]]] = {
             "kill": self._kill,

@@ -11,14 +11,14 @@ from itertools import islice
 from random import Random
 from typing import Final
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from tests.scenarios.journeys import Journey, World
+from tests.scenarios.observation import RecordPlace
 from tests.scenarios.oracle import Declared
+from tests.scenarios.platform import Platform
 from tests.scenarios.send import NotTakenError, Sender
-from tests.scenarios.sight import Place
-from tests.scenarios.stage import Stage
 
-RATES: Final[Mapping[Engine, float]] = {Engine.EMBEDDED: 20.0, Engine.JAVA: 10.0}
+RATES: Final[Mapping[Backend, float]] = {Backend.EMBEDDED: 20.0, Backend.JAVA: 10.0}
 """Events from outside a second that leave two cores room for what befalls the platform meanwhile."""
 _OPISTOS: Final = 4
 _SECONDS_BETWEEN_STEPS: Final = 1.3
@@ -27,7 +27,9 @@ _SECONDS_BETWEEN_STEPS: Final = 1.3
 class Load(Sender):
     """Begins journeys at a rate, in events a second, and walks them to their ends. A context manager."""
 
-    def __init__(self, place: Place, declared: Declared, journeys: Iterator[Journey], rate: float, rng: Random) -> None:
+    def __init__(
+        self, place: RecordPlace, declared: Declared, journeys: Iterator[Journey], rate: float, rng: Random
+    ) -> None:
         super().__init__(place, declared, rng)
         self.taken: dict[str, list[str]] = {}
         """By key, the ids that a door has taken, in that order."""
@@ -78,19 +80,21 @@ class Load(Sender):
 
 
 def under_load(
-    stage: Stage,
-    engine: Engine,
+    platform: Platform,
+    engine: Backend,
     seconds: float,
     befalls: Callable[[], Awaitable[None]],
     rate: float = 0,
     least: int = 0,
 ) -> Load:
     """Journeys of every kind for so long, and `least` events, while something befalls the platform; walked to their ends. As it was sent."""
-    opistos = sorted(who for who in stage.place.keys if who.startswith("/opisto/"))[:_OPISTOS]
-    world = World(stage.rng, datetime.now(UTC) - timedelta(hours=12), opistos)
+    opistos = sorted(who for who in platform.place.keys if who.startswith("/opisto/"))[:_OPISTOS]
+    world = World(platform.rng, datetime.now(UTC) - timedelta(hours=12), opistos)
 
     async def play() -> Load:
-        async with Load(stage.place, stage.declared, world.journeys(), rate or RATES[engine], stage.rng) as load:
+        async with Load(
+            platform.place, platform.declared, world.journeys(), rate or RATES[engine], platform.rng
+        ) as load:
             await asyncio.gather(load.run(seconds, least), befalls())
         return load
 

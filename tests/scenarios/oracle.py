@@ -5,7 +5,7 @@
     declared.accepted(source, id)                                          # each 202, each acknowledgement of Kafka
     faults = await judge(declared, Place.of(folder))
 
-It knows Kafka, HTTP and the files of `lahete run` (sight.py), nothing of the inside. `violations` is the pure part.
+It knows Kafka, HTTP and the files of `lahete run` (observation.py), nothing of the inside. `violations` is the pure part.
 """
 
 import math
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Literal
 
-from tests.scenarios.sight import Named, Place, Record, Sight, look
+from tests.scenarios.observation import Named, Observation, Record, RecordPlace, look
 
 Fate = Literal["applied", "dead_lettered", "waiting", "unknown"]
 """As the monitor says it. `unknown`: nobody can read its id, so that it cannot be asked after by it."""
@@ -92,29 +92,29 @@ class Declared:
         self.nameless_unknown += not acknowledged
 
 
-async def judge(declared: Declared, place: Place) -> list[str]:
+async def judge(declared: Declared, place: RecordPlace) -> list[str]:
     """Every fault, a line each. Waits up to a minute for quiet, and says so where it does not come."""
     return violations(declared, await see(declared, place))
 
 
-async def see(declared: Declared, place: Place) -> Sight:
+async def see(declared: Declared, place: RecordPlace) -> Observation:
     """All that there is to judge: for who wants to count as well."""
     referrals = sorted({one.history_of for one in declared.expected.values() if one.history_of})
     step = -(-len(referrals) // MOST_HISTORIES) or 1
     return await look(place, list(declared.taken), referrals[::step])
 
 
-def violations(declared: Declared, sight: Sight) -> list[str]:
+def violations(declared: Declared, observation: Observation) -> list[str]:
     """Every fault in what was seen, a line each."""
-    return [fault for check in _CHECKS for fault in check(declared, sight)]
+    return [fault for check in _CHECKS for fault in check(declared, observation)]
 
 
 # --- nothing is still to do
 
 
-def _all_is_quiet(declared: Declared, sight: Sight) -> Iterator[str]:
-    yield from sight.unquiet
-    for partition, begin in sight.fell_out.items():
+def _all_is_quiet(declared: Declared, observation: Observation) -> Iterator[str]:
+    yield from observation.unquiet
+    for partition, begin in observation.fell_out.items():
         yield f"{partition} begins at {begin}: what fell out of the log cannot be judged"
 
 
@@ -125,8 +125,8 @@ def _most(declared: Declared, sent: int) -> float:
     return math.inf if declared.repeats else sent
 
 
-def _all_accepted_is_on_the_log(declared: Declared, sight: Sight) -> Iterator[str]:
-    on_the_log = Counter(record.named for record in sight.intake if record.named)
+def _all_accepted_is_on_the_log(declared: Declared, observation: Observation) -> Iterator[str]:
+    on_the_log = Counter(record.named for record in observation.intake if record.named)
     for named, times in declared.taken.items():
         most = _most(declared, times + declared.unknown[named])
         if not times <= on_the_log[named] <= most:
@@ -146,21 +146,21 @@ def _all_accepted_is_on_the_log(declared: Declared, sight: Sight) -> Iterator[st
             yield f"{_event(named)} is on the log and was never sent"
 
 
-def _each_came_to_its_end(declared: Declared, sight: Sight) -> Iterator[str]:
-    on_the_log = Counter(record.named for record in sight.intake if record.named)
+def _each_came_to_its_end(declared: Declared, observation: Observation) -> Iterator[str]:
+    on_the_log = Counter(record.named for record in observation.intake if record.named)
     for named in declared.taken:
         expected = declared.expected.get(named)
-        state, repeated = sight.became.get(named, ("unknown", 0))
+        state, repeated = observation.became.get(named, ("unknown", 0))
         if expected and state != expected.fate:
             yield f"{_event(named)} is {state}, not {expected.fate}"
-        if named in sight.became and repeated + 1 != on_the_log[named]:
+        if named in observation.became and repeated + 1 != on_the_log[named]:
             yield f"{_event(named)}: the log holds {on_the_log[named]}, the monitor saw {repeated + 1}"
 
 
-def _dead_letters_are_the_expected(declared: Declared, sight: Sight) -> Iterator[str]:
+def _dead_letters_are_the_expected(declared: Declared, observation: Observation) -> Iterator[str]:
     found: defaultdict[Named, set[str]] = defaultdict(set)
     nameless: set[str] = set()
-    for letter in sight.dead:
+    for letter in observation.dead:
         if letter.named is None:
             nameless.add(letter.letter["id"])
         else:
@@ -176,10 +176,10 @@ def _dead_letters_are_the_expected(declared: Declared, sight: Sight) -> Iterator
         yield f"{least} to {most} records without an id were taken, {len(nameless)} are dead-lettered"
 
 
-def _a_record_has_one_dead_letter_a_service(declared: Declared, sight: Sight) -> Iterator[str]:
-    originals = {record.at: record for record in sight.records}
+def _a_record_has_one_dead_letter_a_service(declared: Declared, observation: Observation) -> Iterator[str]:
+    originals = {record.at: record for record in observation.records}
     letters: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for letter in sight.dead:
+    for letter in observation.dead:
         said = letter.letter
         where = f"{said['topic']}[{said['partition']}]@{said['offset']}"
         letters[said["service"], where].add(said["id"])
@@ -198,9 +198,9 @@ def _a_record_has_one_dead_letter_a_service(declared: Declared, sight: Sight) ->
 # --- exactly one effect, exactly one id of it
 
 
-def _a_repetition_says_the_same(declared: Declared, sight: Sight) -> Iterator[str]:
+def _a_repetition_says_the_same(declared: Declared, observation: Observation) -> Iterator[str]:
     first: dict[tuple[str, Named], Record] = {}
-    for record in sight.decided:
+    for record in observation.decided:
         if record.named is None:
             yield f"{record.at} has no id"
             continue
@@ -209,9 +209,9 @@ def _a_repetition_says_the_same(declared: Declared, sight: Sight) -> Iterator[st
             yield f"{record.name} {record.named[1]} says one thing at {known.at} and another at {record.at}"
 
 
-def _no_effect_has_two_ids(declared: Declared, sight: Sight) -> Iterator[str]:
+def _no_effect_has_two_ids(declared: Declared, observation: Observation) -> Iterator[str]:
     ids: defaultdict[tuple[str, str, bytes | None, str, bytes], set[str]] = defaultdict(set)
-    for record in sight.decided:
+    for record in observation.decided:
         if (cause := record.attributes.get("causationid")) and record.named:
             ids[record.topic, record.name, record.key, cause, record.data].add(record.named[1])
     for (topic, name, _, cause, _), twins in ids.items():
@@ -219,9 +219,9 @@ def _no_effect_has_two_ids(declared: Declared, sight: Sight) -> Iterator[str]:
             yield f"{name} on {topic}, caused by {cause}, came under {len(twins)} ids: {', '.join(sorted(twins))}"
 
 
-def _effects_are_the_declared(declared: Declared, sight: Sight) -> Iterator[str]:
+def _effects_are_the_declared(declared: Declared, observation: Observation) -> Iterator[str]:
     caused: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for record in sight.decided:
+    for record in observation.decided:
         if (cause := record.attributes.get("causationid")) and record.named:
             caused[cause][record.named[1]] = record.name
     for named, expected in declared.expected.items():
@@ -236,12 +236,12 @@ def _effects_are_the_declared(declared: Declared, sight: Sight) -> Iterator[str]
             yield f"{_event(named)} is to be {expected.fate} and has effects: {', '.join(sorted(counts))}"
 
 
-def _a_history_shows_each_once(declared: Declared, sight: Sight) -> Iterator[str]:
+def _a_history_shows_each_once(declared: Declared, observation: Observation) -> Iterator[str]:
     wanted: defaultdict[str, set[Named]] = defaultdict(set)
     for named, expected in declared.expected.items():
         if expected.history_of and declared.taken[named]:
             wanted[expected.history_of].add(named)
-    for referral, history in sight.histories.items():
+    for referral, history in observation.histories.items():
         shown = Counter(history)
         for named in wanted[referral] - shown.keys():
             yield f"the history of {referral} lacks {_event(named)}"
@@ -252,8 +252,8 @@ def _a_history_shows_each_once(declared: Declared, sight: Sight) -> Iterator[str
                 yield f"the history of {referral} has {_event(named)}, which is not to be in it"
 
 
-def _nobody_is_told_twice(declared: Declared, sight: Sight) -> Iterator[str]:
-    for recipient, told in sight.feeds.items():
+def _nobody_is_told_twice(declared: Declared, observation: Observation) -> Iterator[str]:
+    for recipient, told in observation.feeds.items():
         for named, times in Counter(told).items():
             if times > 1:
                 yield f"{recipient} was told {_event(named)} {times} times"
@@ -262,16 +262,16 @@ def _nobody_is_told_twice(declared: Declared, sight: Sight) -> Iterator[str]:
 # --- order
 
 
-def _effects_of_a_key_are_in_order(declared: Declared, sight: Sight) -> Iterator[str]:
+def _effects_of_a_key_are_in_order(declared: Declared, observation: Observation) -> Iterator[str]:
     """Of what came in on one partition under one key, each service speaks in that order, repetitions apart."""
     parked = {expected.id for expected in declared.expected.values() if expected.parked}
     causes: dict[str, Record] = {}
-    for record in sight.intake:
+    for record in observation.intake:
         if record.named and record.named[1] not in parked:
             causes.setdefault(record.named[1], record)
     spoken: defaultdict[tuple[str, int, bytes | None, str, int, bytes | None], list[Record]] = defaultdict(list)
     seen: set[Named] = set()
-    for record in sight.decided:
+    for record in observation.decided:
         cause = causes.get(record.attributes.get("causationid", ""))
         if cause is None or record.named is None or record.named in seen:
             continue
@@ -291,7 +291,7 @@ def _event(named: Named) -> str:
     return f"{named[0]} {named[1]}"
 
 
-_CHECKS: Sequence[Callable[[Declared, Sight], Iterator[str]]] = (
+_CHECKS: Sequence[Callable[[Declared, Observation], Iterator[str]]] = (
     _all_is_quiet,
     _all_accepted_is_on_the_log,
     _each_came_to_its_end,

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from deploy.engines import GoesOn, Java, Say
+from deploy.backends import GoesOn, Java, Say
 from deploy.java.servers import HOST, KafkaServer, MongoServer
 from deploy.local.processes import free_port
 from deploy.local.state import Folder

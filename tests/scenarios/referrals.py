@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tests.integration.road import OPISTO, REGION, event, issued, now
 from tests.scenarios.journeys import Step
-from tests.scenarios.stage import step
+from tests.scenarios.platform import step
 
 ACTIVITY: Final = {"organiser": OPISTO, "activity_id": "choir"}
 """Need not be there: a choice of what nobody published is a fact like another."""

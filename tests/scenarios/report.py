@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.scenarios.stage import Played
+from tests.scenarios.platform import Played
 from tests.scenarios.table import TABLE
 
 REPORT: Final = Path(__file__).with_name("REPORT.md")

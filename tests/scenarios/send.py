@@ -16,8 +16,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from tests.scenarios.journeys import Step
+from tests.scenarios.observation import Headers, RecordPlace
 from tests.scenarios.oracle import Declared
-from tests.scenarios.sight import Headers, Place
 
 ANSWERED_WITHIN: Final = 8.0
 _PAUSE: Final = 0.3
@@ -36,7 +36,7 @@ class Sender:
     `longest_wait` the seconds an event waited until a door took it; it may wait for `taken_within`.
     """
 
-    def __init__(self, place: Place, declared: Declared, rng: Random) -> None:
+    def __init__(self, place: RecordPlace, declared: Declared, rng: Random) -> None:
         self.sent = 0
         self.retries = 0
         self.longest_wait = 0.0

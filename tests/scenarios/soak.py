@@ -28,7 +28,7 @@ from typing import Any, Final
 
 import psutil
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from deploy.java.jars import JavaError
 from deploy.local.state import EmbeddedError, open_folder, read_run
 from shared.process.start import STANDS_STILL
@@ -36,19 +36,19 @@ from tests.scenarios.drawing import Sample, drawing
 from tests.scenarios.faults import CHAOS, SOAK, Faults, Lane
 from tests.scenarios.journeys import World
 from tests.scenarios.load import Load
+from tests.scenarios.observation import Observation, until_quiet
 from tests.scenarios.oracle import Declared, see, violations
-from tests.scenarios.sight import Sight, until_quiet
-from tests.scenarios.stage import Stage, open_stage
+from tests.scenarios.platform import Platform, open_platform
 
-RATES: Final[Mapping[Engine, float]] = {Engine.JAVA: 12.0, Engine.EMBEDDED: 30.0}
+RATES: Final[Mapping[Backend, float]] = {Backend.JAVA: 12.0, Backend.EMBEDDED: 30.0}
 """Events from outside a second that two shared cores carry; each becomes about five on the log.
 
 The MongoDB stand-in makes no index but of `_id`, so that every look by a field goes through all there is: at 35 a second
 it fell behind after 5,000 events, at 20 it had kept up until the end of a short run.
 """
-_INSTANCES: Final[Mapping[Engine, Mapping[str, int]]] = {
-    Engine.JAVA: {"referral": 2, "catalogue": 2},
-    Engine.EMBEDDED: {},
+_INSTANCES: Final[Mapping[Backend, Mapping[str, int]]] = {
+    Backend.JAVA: {"referral": 2, "catalogue": 2},
+    Backend.EMBEDDED: {},
 }
 _OPISTOS: Final = 4
 _SAMPLE_EVERY: Final = 2.0
@@ -67,7 +67,7 @@ class Soaked:
 
     faults: list[str]
     declared: Declared
-    sight: Sight
+    observation: Observation
     sent: int
     retries: int
     longest_wait: float
@@ -81,15 +81,15 @@ class Soaked:
 
     @property
     def _effects(self) -> int:
-        return len({record.named for record in self.sight.decided})
+        return len({record.named for record in self.observation.decided})
 
     def summary(self) -> Iterator[str]:
         """What there is to tell, a line each."""
         first, last = self.samples[0], self.samples[-1]
         kinds = Counter(what.rpartition(" ")[0] for _, what in self.injected)
-        dead = Counter(letter.letter["reason"] for letter in self.sight.dead)
+        dead = Counter(letter.letter["reason"] for letter in self.observation.dead)
         yield f"events sent and taken: {self.sent}, of {len(self.declared.taken)} ids; tries without an answer: {self.retries}"
-        yield f"effects: {self._effects}; repetitions on the wire: {len(self.sight.decided) - self._effects}"
+        yield f"effects: {self._effects}; repetitions on the wire: {len(self.observation.decided) - self._effects}"
         yield f"dead letters: {', '.join(f'{reason} {count}' for reason, count in sorted(dead.items())) or 'none'}"
         yield f"faults injected: {', '.join(f'{what} {count}' for what, count in sorted(kinds.items())) or 'none'}"
         yield f"longest wait of an event for a door: {self.longest_wait:.1f} s; longest pause of the services: {self._pause:.1f} s"
@@ -100,12 +100,12 @@ class Soaked:
 
     @property
     def _pause(self) -> float:
-        times = sorted(record.timestamp for record in self.sight.decided)
+        times = sorted(record.timestamp for record in self.observation.decided)
         return max((after - before for before, after in pairwise(times)), default=0) / 1000
 
 
 def soak(
-    folder: Path, seconds: float, seed: int, engine: Engine, rate: float, say: Say, *, chaos: bool = False
+    folder: Path, seconds: float, seed: int, engine: Backend, rate: float, say: Say, *, chaos: bool = False
 ) -> Soaked:
     """The whole of it, in a folder. `chaos`: a wider deck, and a proxy before each server that can have one.
 
@@ -113,16 +113,22 @@ def soak(
     """
     options: dict[str, Any] = {"instances": _INSTANCES[engine], "proxied": chaos, "say": say}
     lanes = (CHAOS if chaos else SOAK)[engine]
-    with open_stage(folder, engine, seed=seed, **options) as stage:
-        return asyncio.run(_soak(stage, lanes, seconds, rate, say))
+    with open_platform(folder, engine, seed=seed, **options) as platform:
+        return asyncio.run(_soak(platform, lanes, seconds, rate, say))
 
 
-async def _soak(stage: Stage, lanes: Sequence[Lane], seconds: float, rate: float, say: Say) -> Soaked:
-    place, declared, folder, seed, check = stage.place, stage.declared, stage.folder, stage.seed, stage.check
+async def _soak(platform: Platform, lanes: Sequence[Lane], seconds: float, rate: float, say: Say) -> Soaked:
+    place, declared, folder, seed, check = (
+        platform.place,
+        platform.declared,
+        platform.folder,
+        platform.seed,
+        platform.check,
+    )
     opistos = sorted(who for who in place.keys if who.startswith("/opisto/"))[:_OPISTOS]
     world = World(Random(seed), datetime.now(UTC) - timedelta(hours=12), opistos)
     began = time.monotonic()
-    faults = Faults(folder, began, say, stage.proxied)
+    faults = Faults(folder, began, say, platform.proxied)
     samples: list[Sample] = []
     async with Load(place, declared, world.journeys(), rate, Random(seed + 2)) as load:
         sampling = asyncio.create_task(_sample(folder, began, samples))
@@ -142,9 +148,9 @@ async def _soak(stage: Stage, lanes: Sequence[Lane], seconds: float, rate: float
             for task in (injecting, telling, sampling, sending):
                 await _end(task)
     check()
-    sight = await see(declared, place)
-    found = load.faults + violations(declared, sight) + list(stood_still(folder))
-    return Soaked(found, declared, sight, load.sent, load.retries, load.longest_wait, faults.injected, samples)
+    observation = await see(declared, place)
+    found = load.faults + violations(declared, observation) + list(stood_still(folder))
+    return Soaked(found, declared, observation, load.sent, load.retries, load.longest_wait, faults.injected, samples)
 
 
 def stood_still(folder: Path) -> Iterator[str]:
@@ -204,7 +210,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.scenarios.soak", description="Steady load, faults, oracle.")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=None, help="printed; by chance where none is given")
-    parser.add_argument("--engine", type=Engine, choices=[Engine.JAVA, Engine.EMBEDDED], default=Engine.JAVA)
+    parser.add_argument("--engine", type=Backend, choices=[Backend.JAVA, Backend.EMBEDDED], default=Backend.JAVA)
     parser.add_argument("--rate", type=float, default=None, help="events from outside a second")
     parser.add_argument("--chaos", action="store_true", help="all kinds of faults, several at once")
     parser.add_argument("--out", type=Path, default=Path("soak.svg"), help="where the picture goes")

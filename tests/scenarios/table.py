@@ -11,9 +11,9 @@ from typing import Final
 
 import pytest
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 
-EMBEDDED, JAVA = Engine.EMBEDDED, Engine.JAVA
+EMBEDDED, JAVA = Backend.EMBEDDED, Backend.JAVA
 ALL: Final = bool(os.environ.get("LAHETE_SCENARIOS"))
 """Whether all are played: `make scenarios` sets it."""
 
@@ -23,8 +23,8 @@ class Scenario:
     """One of them."""
 
     what: str
-    quick: Sequence[Engine] = ()
-    full: Sequence[Engine] = ()
+    quick: Sequence[Backend] = ()
+    full: Sequence[Backend] = ()
 
 
 TABLE: Final[Mapping[int, Scenario]] = {
@@ -49,7 +49,7 @@ TABLE: Final[Mapping[int, Scenario]] = {
     19: Scenario("redriven by two people at once", quick=(EMBEDDED,), full=(JAVA,)),
     20: Scenario("redriven and still broken", quick=(EMBEDDED,), full=(JAVA,)),
     21: Scenario("the dead-letter topic cannot be written", full=(JAVA,)),
-    22: Scenario("every event fails: the fuse", quick=(EMBEDDED,), full=(JAVA,)),
+    22: Scenario("every event fails: the circuit breaker", quick=(EMBEDDED,), full=(JAVA,)),
     23: Scenario("a hot key that fails beside thousands of cold ones", full=(EMBEDDED, JAVA)),
     24: Scenario("the same id with another content", quick=(EMBEDDED,), full=(JAVA,)),
     25: Scenario("all is read again from the beginning", full=(JAVA,)),

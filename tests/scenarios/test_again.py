@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final, TypeVar
@@ -17,17 +18,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.structs import OffsetAndMetadata
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from deploy.local.state import grant, open_folder
 from shared.contracts import topics
 from shared.contracts.topics import SERVICES
 from tests.integration.road import OPISTO, REGION, event, issued, kafka_headers_of, now, published
 from tests.scenarios.conftest import Opened
 from tests.scenarios.journeys import Step
+from tests.scenarios.observation import until_quiet
 from tests.scenarios.oracle import Expected
+from tests.scenarios.platform import Platform, step, told
 from tests.scenarios.send import Sender
-from tests.scenarios.sight import until_quiet
-from tests.scenarios.stage import Stage, step, told
 from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
 
 COURSE: Final = "every-order"
@@ -40,9 +41,9 @@ _DONE_WITHIN: Final = 400.0
 T = TypeVar("T")
 
 
-def referral(stage: Stage, number: int, scene: int) -> str:
+def referral(platform: Platform, number: int, scene: int) -> str:
     """The id of a referral: always the same for a seed."""
-    return str(UUID(int=Random(f"{stage.seed} {scene} {number}").getrandbits(128), version=4))
+    return str(UUID(int=Random(f"{platform.seed} {scene} {number}").getrandbits(128), version=4))
 
 
 def way(shown: str, *, of_order: bool = True) -> list[Step]:
@@ -80,9 +81,9 @@ def course() -> dict[str, Any]:
     return {**known, "time": (now() - timedelta(days=7)).isoformat()}
 
 
-def end_of(stage: Stage, shown: str) -> dict[str, Any]:
+def end_of(platform: Platform, shown: str) -> dict[str, Any]:
     """All that a region sees of a referral, but for what is its own: ids, and times of the platform's own acts."""
-    seen = stage.ask("referral", f"/v1/referrals/{shown}", REGION).json()
+    seen = platform.ask("referral", f"/v1/referrals/{shown}", REGION).json()
     history = sorted((one["type"], one["source"]) for one in seen["history"])
     own = {"referral_id", "referral_code", "issued_at", "closed_at", "history"}
     return {name: said for name, said in seen.items() if name not in own} | {"history": history}
@@ -103,20 +104,20 @@ def test_every_order_of_five_events_ends_the_same(opened: Opened, engine: object
 
     Each of them is closed as the one in order is, with the same figures; each event is in its history once.
     """
-    with opened() as stage:
+    with opened() as platform:
         orders = list(itertools.permutations(range(5)))
         if not ALL:
-            orders = [orders[0], *Random(stage.seed).sample(orders[1:], _FEW_ORDERS)]
+            orders = [orders[0], *Random(platform.seed).sample(orders[1:], _FEW_ORDERS)]
 
         async def play(sender: Sender) -> None:
             await sender.send(step(course()))
             await asyncio.gather(
-                *(in_order(sender, way(referral(stage, number, 17)), order) for number, order in enumerate(orders))
+                *(in_order(sender, way(referral(platform, number, 17)), order) for number, order in enumerate(orders))
             )
 
-        stage.play(play)
-        stage.judge()
-        ends = [without_times(end_of(stage, referral(stage, number, 17))) for number in range(len(orders))]
+        platform.play(play)
+        platform.judge()
+        ends = [without_times(end_of(platform, referral(platform, number, 17))) for number in range(len(orders))]
         assert ends[0]["status"] == "completed"
         assert ends[0]["session_counts"] == {"attended": 1, "missed": 0, "not_recorded": 0}
         assert [orders[number] for number, end in enumerate(ends) if end != ends[0]] == []
@@ -133,24 +134,24 @@ def test_what_waits_is_shown_and_what_waits_too_long_is_reported(opened: Opened,
 
     Meanwhile it is shown as waiting; then it is dead-lettered as rejected, which its sender is told.
     """
-    with opened(LAHETE_DUE_EARLY="PT4S") as stage:
+    with opened(LAHETE_DUE_EARLY="PT4S") as platform:
         lonely = event(
             OPISTO,
             "ActivityAttended",
-            {"referral_id": referral(stage, 0, 17), "activity_id": COURSE, "session_id": "1"},
+            {"referral_id": referral(platform, 0, 17), "activity_id": COURSE, "session_id": "1"},
         )
 
         async def play(sender: Sender) -> None:
             await sender.send(step(lonely, fate="dead_lettered", refusals=frozenset({"rejected"})))
 
         def state() -> str:
-            return str(stage.ask("monitor", f"/v1/events/{lonely['id']}", params={"source": OPISTO}).json()["state"])
+            return str(platform.ask("monitor", f"/v1/events/{lonely['id']}", params={"source": OPISTO}).json()["state"])
 
-        stage.play(play)
-        stage.until(lambda: state() == "waiting", "it is shown as waiting")
-        stage.until(lambda: state() == "dead_lettered", "it is reported")
-        stage.judge()
-        assert sum(told(stage, OPISTO, "EventRefused").values()) >= 1
+        platform.play(play)
+        platform.until(lambda: state() == "waiting", "it is shown as waiting")
+        platform.until(lambda: state() == "dead_lettered", "it is reported")
+        platform.judge()
+        assert sum(told(platform, OPISTO, "EventRefused").values()) >= 1
 
 
 # --- 25
@@ -163,38 +164,43 @@ def test_all_that_ever_came_is_read_again(opened: Opened, engine: object) -> Non
     All is read again, by the metrics; nobody is told anything anew, no notification is new, and no effect, by the oracle
     and by counting what is on every topic.
     """
-    with opened() as stage:
+    with opened() as platform:
 
         async def play(sender: Sender) -> None:
             await sender.send(step(course()))
             for number in range(10):
-                await in_order(sender, way(referral(stage, number, 25)), range(5))
+                await in_order(sender, way(referral(platform, number, 25)), range(5))
 
-        stage.play(play)
-        before = stage.judge()
-        told_before = {who: told(stage, who, "ReferralOpened") for who in (REGION, OPISTO)}
-        repetitions = {name: stage.metric(name, "lahete_events_total", outcome="repetition") for name in SERVICES}
+        platform.play(play)
+        before = platform.judge()
+        told_before = {who: told(platform, who, "ReferralOpened") for who in (REGION, OPISTO)}
+        repetitions = {name: platform.metric(name, "lahete_events_total", outcome="repetition") for name in SERVICES}
         for name in SERVICES:
-            asyncio.run(to_the_beginning(stage, name))
+            asyncio.run(to_the_beginning(platform, name))
         for name, count in repetitions.items():
-            stage.until(lambda name=name, count=count: repeated(stage, name) > count, f"{name} has read it all again")  # type: ignore[misc]
-        after = stage.judge()
+            more = partial(_has_repeated_more, platform, name, count)
+            platform.until(more, f"{name} has read it all again")
+        after = platform.judge()
         assert {one.named for one in after.decided} == {one.named for one in before.decided}
         assert [one.at for one in after.intake] == [one.at for one in before.intake]
-        assert {who: told(stage, who, "ReferralOpened") for who in (REGION, OPISTO)} == told_before
+        assert {who: told(platform, who, "ReferralOpened") for who in (REGION, OPISTO)} == told_before
 
 
-def repeated(stage: Stage, name: str) -> float:
-    return stage.metric(name, "lahete_events_total", outcome="repetition")
+def _has_repeated_more(platform: Platform, name: str, than: float) -> bool:
+    return repeated(platform, name) > than
 
 
-async def to_the_beginning(stage: Stage, service: str) -> None:
+def repeated(platform: Platform, name: str) -> float:
+    return platform.metric(name, "lahete_events_total", outcome="repetition")
+
+
+async def to_the_beginning(platform: Platform, service: str) -> None:
     """One more joins a group, commits 0 for all of its partitions, as a member may, and leaves; the others read on there."""
-    groups = stage.ask("monitor", "/v1/lag").json()["groups"]
+    groups = platform.ask("monitor", "/v1/lag").json()["groups"]
     at = [TopicPartition(one["topic"], one["partition"]) for one in groups if one["service"] == service]
     async with AIOKafkaConsumer(
         *{one.topic for one in at},
-        bootstrap_servers=stage.place.kafka,
+        bootstrap_servers=platform.place.kafka,
         group_id=service,
         enable_auto_commit=False,
         partition_assignment_strategy=(RangePartitionAssignor,),
@@ -208,7 +214,7 @@ async def to_the_beginning(stage: Stage, service: str) -> None:
 
 
 @scenario(26)
-def test_one_aggregate_takes_very_many_events(opened: Opened, engine: Engine, tmp_path: Path) -> None:
+def test_one_aggregate_takes_very_many_events(opened: Opened, engine: Backend, tmp_path: Path) -> None:
     """Attendance of one referral is recorded a thousand times (on Kafka, in files, a hundred thousand), each time anew.
 
     Its document is no larger after all than after a tenth, the second half takes no more than three times as long as the
@@ -216,37 +222,37 @@ def test_one_aggregate_takes_very_many_events(opened: Opened, engine: Engine, tm
     """
     grant(open_folder(tmp_path / "run"), OPISTO)
     count = _MANY[engine]
-    with opened(in_files=True) as stage:
-        shown = referral(stage, 0, 26)
+    with opened(in_files=True) as platform:
+        shown = referral(platform, 0, 26)
         marks = [recorded(shown, number) for number in range(count)]
         last = marks[-1]["id"]
 
         async def begin(sender: Sender) -> None:
             await sender.send(step(course()))
             await in_order(sender, way(shown)[:3], range(3))
-            await many(stage, sender, marks[: count // 10], last)
+            await many(platform, sender, marks[: count // 10], last)
 
         async def go_on(sender: Sender) -> float:
             began = time.monotonic()
-            await many(stage, sender, marks[count // 10 : count // 2], last)
-            assert await until_quiet(stage.place, _DONE_WITHIN) == []
+            await many(platform, sender, marks[count // 10 : count // 2], last)
+            assert await until_quiet(platform.place, _DONE_WITHIN) == []
             return time.monotonic() - began
 
         async def end(sender: Sender) -> float:
             began = time.monotonic()
-            await many(stage, sender, [*marks[count // 2 :], marks[0]], last)
-            assert await until_quiet(stage.place, _DONE_WITHIN) == []
+            await many(platform, sender, [*marks[count // 2 :], marks[0]], last)
+            assert await until_quiet(platform.place, _DONE_WITHIN) == []
             return time.monotonic() - began
 
-        stage.play(begin)
-        assert asyncio.run(until_quiet(stage.place, _DONE_WITHIN)) == []
-        bytes_before = document_bytes(stage, shown)
-        first, second = stage.play(go_on), stage.play(end)
-        stage.judge()
-        assert document_bytes(stage, shown) < bytes_before * 1.2
+        platform.play(begin)
+        assert asyncio.run(until_quiet(platform.place, _DONE_WITHIN)) == []
+        bytes_before = document_bytes(platform, shown)
+        first, second = platform.play(go_on), platform.play(end)
+        platform.judge()
+        assert document_bytes(platform, shown) < bytes_before * 1.2
         assert second < first * 3
         path = f"/v1/events/{marks[0]['id']}"
-        known = stage.ask("monitor", path, params={"source": OPISTO}).json()
+        known = platform.ask("monitor", path, params={"source": OPISTO}).json()
         assert (known["state"], known["repeated"]) == ("applied", 1)
 
 
@@ -259,7 +265,7 @@ def recorded(shown: str, number: int) -> dict[str, Any]:
     }
 
 
-async def many(stage: Stage, sender: Sender, events: Sequence[Mapping[str, Any]], last: str) -> None:
+async def many(platform: Platform, sender: Sender, events: Sequence[Mapping[str, Any]], last: str) -> None:
     """Declares them and writes them to the opisto's topic, in order, without waiting for each.
 
     `last`: the id of the one that holds in the end, and that alone the history shows.
@@ -268,11 +274,11 @@ async def many(stage: Stage, sender: Sender, events: Sequence[Mapping[str, Any]]
     async def one(wish: Mapping[str, Any]) -> None:
         key, value = str(wish["subject"]).encode(), json.dumps(wish["data"]).encode()
         await sender.write(topics.intake_of(OPISTO), value, key, kafka_headers_of(wish))
-        stage.declared.accepted(wish["source"], wish["id"])
+        platform.declared.accepted(wish["source"], wish["id"])
 
     for wish in events:
         shown = wish["subject"] if wish["id"] == last else None
-        stage.declared.expect(Expected(wish["source"], wish["id"], history_of=shown))
+        platform.declared.expect(Expected(wish["source"], wish["id"], history_of=shown))
     for some in batched(events, 500):
         await asyncio.gather(*map(one, some))
 
@@ -281,8 +287,8 @@ def batched(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def document_bytes(stage: Stage, shown: str) -> int:
+def document_bytes(platform: Platform, shown: str) -> int:
     """How large the referral's document is in the service's own file."""
-    with closing(sqlite3.connect(stage.folder / "referral.sqlite")) as connection:
+    with closing(sqlite3.connect(platform.folder / "referral.sqlite")) as connection:
         (size,) = connection.execute("SELECT length(body) FROM referrals WHERE id = ?", [shown]).fetchone()
     return int(size)

@@ -11,16 +11,16 @@ import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from deploy.backends import Backend
 from deploy.embedded_broker.control import REPOSITORY
-from deploy.engines import Engine
 from shared.contracts.topics import DEAD_LETTERS
 from tests.scenarios.delays import delays
 from tests.scenarios.journeys import ON_KAFKA
 from tests.scenarios.load import under_load
+from tests.scenarios.observation import Observation
+from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import chosen, missed, referral, referrals
 from tests.scenarios.send import Sender
-from tests.scenarios.sight import Sight
-from tests.scenarios.stage import Stage
 from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
 from tests.scenarios.watch import offsets_watched
 
@@ -34,7 +34,7 @@ GOES_ON_WITHIN = 15.0
 
 
 @scenario(7)
-def test_what_is_taken_while_kafka_is_away_is_not_lost_nor_out_of_order(stage: Stage, engine: Engine) -> None:
+def test_what_is_taken_while_kafka_is_away_is_not_lost_nor_out_of_order(platform: Platform, engine: Backend) -> None:
     """Regions go on sending over HTTP while Kafka refuses every connection, and again while it keeps them waiting.
 
     Every 503 says when to come again (the sender). What was accepted is on the log and has its effect (the oracle), and
@@ -45,20 +45,20 @@ def test_what_is_taken_while_kafka_is_away_is_not_lost_nor_out_of_order(stage: S
     async def away() -> None:
         for silent in (False, True) if engine is JAVA else (True,):
             await asyncio.sleep(2)
-            with stage.without_kafka(silent=silent):
+            with platform.without_kafka(silent=silent):
                 await asyncio.sleep(seconds)
             await asyncio.sleep(5 if ALL else 1)
 
-    load = under_load(stage, engine, 2 * seconds if engine is JAVA else seconds, away)
-    sight = stage.judge()
+    load = under_load(platform, engine, 2 * seconds if engine is JAVA else seconds, away)
+    observation = platform.judge()
     if ALL:
         assert load.retries > 0
-    assert _out_of_order(sight, load.taken.values()) == []
+    assert _out_of_order(observation, load.taken.values()) == []
 
 
-def _out_of_order(sight: Sight, taken: Iterable[list[str]]) -> list[str]:
+def _out_of_order(observation: Observation, taken: Iterable[list[str]]) -> list[str]:
     first: dict[str, tuple[str, int, int]] = {}
-    for record in sight.intake:
+    for record in observation.intake:
         if record.named:
             first.setdefault(record.named[1], (record.topic, record.partition, record.offset))
     faults = []
@@ -71,7 +71,7 @@ def _out_of_order(sight: Sight, taken: Iterable[list[str]]) -> list[str]:
 
 
 @scenario(37)
-def test_a_broker_that_stands_still_is_told_by_every_service_until_the_alarm_fires(stage: Stage) -> None:
+def test_a_broker_that_stands_still_is_told_by_every_service_until_the_alarm_fires(platform: Platform) -> None:
     """SIGSTOP of Kafka's own process: its connections stay, nobody answers. Regions go on sending; SIGCONT after all.
 
     Meanwhile each service lives and says that Kafka does not answer, and the alarm's own rule holds in every scrape for as
@@ -83,37 +83,37 @@ def test_a_broker_that_stands_still_is_told_by_every_service_until_the_alarm_fir
 
     async def play(sender: Sender) -> None:
         sender.taken_within = 2 * waits
-        with stage.frozen("broker"):
-            sending = asyncio.create_task(sender.send_all(referrals(stage.rng, 20)))
-            await asyncio.to_thread(_fires, stage, waits)
+        with platform.frozen("broker"):
+            sending = asyncio.create_task(sender.send_all(referrals(platform.rng, 20)))
+            await asyncio.to_thread(_fires, platform, waits)
             assert sender.sent == 0
             assert sender.retries > 0
         await sending
 
-    stage.play(play)
-    stage.until(lambda: _all(stage, 200, 1), "all are ready by themselves", GOES_ON_WITHIN)
-    stage.judge()
+    platform.play(play)
+    platform.until(lambda: _all(platform, 200, 1), "all are ready by themselves", GOES_ON_WITHIN)
+    platform.judge()
 
 
-def _fires(stage: Stage, waits: float) -> None:
-    stage.until(lambda: _all(stage, 503, 0), "nobody is ready")
-    assert all("Kafka" in line for one in stage.instances for line in stage.missing(one))
+def _fires(platform: Platform, waits: float) -> None:
+    platform.until(lambda: _all(platform, 503, 0), "nobody is ready")
+    assert all("Kafka" in line for one in platform.instances for line in platform.missing(one))
     since = time.monotonic()
     while time.monotonic() - since <= waits:
         time.sleep(_SCRAPED_EVERY)
-        assert _all(stage, 503, 0)
+        assert _all(platform, 503, 0)
 
 
-def _all(stage: Stage, status: int, ready: float) -> bool:
-    return all(_readiness(stage, one) == (status, ready) for one in stage.instances)
+def _all(platform: Platform, status: int, ready: float) -> bool:
+    return all(_readiness(platform, one) == (status, ready) for one in platform.instances)
 
 
-def _readiness(stage: Stage, instance: str) -> tuple[int, float]:
+def _readiness(platform: Platform, instance: str) -> tuple[int, float]:
     """What is asked of readiness by an orchestrator, and scraped by Prometheus. It lives, whatever these say."""
-    url = stage.place.urls[instance]
+    url = platform.place.urls[instance]
     assert httpx.get(f"{url}/health/live", timeout=5, trust_env=False).status_code == 200
     status = httpx.get(f"{url}/health/ready", timeout=5, trust_env=False).status_code
-    return status, stage.metric(instance, "lahete_ready", service=instance.partition("-")[0])
+    return status, platform.metric(instance, "lahete_ready", service=instance.partition("-")[0])
 
 
 def _alarm(name: str) -> dict[str, str]:
@@ -129,7 +129,9 @@ def _seconds(duration: str) -> float:
 
 
 @scenario(8)
-def test_a_database_that_is_away_stops_consumption_and_nothing_is_laid_aside(stage: Stage, engine: Engine) -> None:
+def test_a_database_that_is_away_stops_consumption_and_nothing_is_laid_aside(
+    platform: Platform, engine: Backend
+) -> None:
     """Under load the database refuses connections, hangs up again and again, then keeps everybody waiting.
 
     On the embedded engines another process holds the lock of the referral service's file. Nothing is committed while
@@ -144,36 +146,36 @@ def test_a_database_that_is_away_stops_consumption_and_nothing_is_laid_aside(sta
         await asyncio.sleep(seconds)
         stood_still.append(offsets() == before)
 
-    with offsets_watched(stage.place.kafka, ["referral"]) as offsets:
+    with offsets_watched(platform.place.kafka, ["referral"]) as offsets:
 
         async def away() -> None:
             await asyncio.sleep(2)
             if engine is EMBEDDED:
-                with locked(stage):
+                with locked(platform):
                     await looked_at(lambda: offsets.total("referral"))
                 return
-            stage.mongodb_proxy.cut()
+            platform.mongodb_proxy.cut()
             await looked_at(lambda: offsets.total("referral"))
-            assert any("MongoDB" in line for line in await asyncio.to_thread(stage.missing, "referral"))
-            stage.mongodb_proxy.mend()
+            assert any("MongoDB" in line for line in await asyncio.to_thread(platform.missing, "referral"))
+            platform.mongodb_proxy.mend()
             for _ in range(5):
                 await asyncio.sleep(1)
-                stage.mongodb_proxy.hang_up()
-            stage.mongodb_proxy.freeze()
+                platform.mongodb_proxy.hang_up()
+            platform.mongodb_proxy.freeze()
             await looked_at(lambda: offsets.total("referral"))
-            stage.mongodb_proxy.mend()
+            platform.mongodb_proxy.mend()
 
-        under_load(stage, engine, 3 * seconds if engine is JAVA else seconds + 3, away)
-        stage.judge()
+        under_load(platform, engine, 3 * seconds if engine is JAVA else seconds + 3, away)
+        platform.judge()
     assert all(stood_still)
     assert stood_still
     assert offsets.went_back == []
 
 
 @contextmanager
-def locked(stage: Stage, service: str = "referral") -> Iterator[None]:
+def locked(platform: Platform, service: str = "referral") -> Iterator[None]:
     """Nobody else can write to a service's file meanwhile."""
-    with closing(sqlite3.connect(stage.folder / f"{service}.sqlite", isolation_level=None)) as connection:
+    with closing(sqlite3.connect(platform.folder / f"{service}.sqlite", isolation_level=None)) as connection:
         connection.execute("PRAGMA busy_timeout = 10000")
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -183,91 +185,91 @@ def locked(stage: Stage, service: str = "referral") -> Iterator[None]:
 
 
 @scenario(9)
-def test_a_batch_that_the_database_refused_twice_succeeds_by_itself(stage: Stage, engine: Engine) -> None:
+def test_a_batch_that_the_database_refused_twice_succeeds_by_itself(platform: Platform, engine: Backend) -> None:
     """An event comes while the database is away. Once two attempts are counted in the metrics, the database is back.
 
     The event has its effect, without any hand; so have those of other keys that came meanwhile, in a bounded time after.
     """
-    before = _attempts(stage)
-    first, others = referral(stage.rng, ON_KAFKA), referrals(stage.rng, 20, ON_KAFKA)
-    with _refusing(stage):
-        stage.play(lambda sender: sender.send(first))
-        stage.until(lambda: _attempts(stage) >= before + 1, "the first attempt is counted")
-        stage.play(lambda sender: sender.send_all(others))
-        stage.until(lambda: _attempts(stage) >= before + 2, "the second attempt is counted")
+    before = _attempts(platform)
+    first, others = referral(platform.rng, ON_KAFKA), referrals(platform.rng, 20, ON_KAFKA)
+    with _refusing(platform):
+        platform.play(lambda sender: sender.send(first))
+        platform.until(lambda: _attempts(platform) >= before + 1, "the first attempt is counted")
+        platform.play(lambda sender: sender.send_all(others))
+        platform.until(lambda: _attempts(platform) >= before + 2, "the second attempt is counted")
         mended = time.time()
-    sight = stage.judge()
-    took = delays(sight, [(one.event["source"], one.event["id"]) for one in (first, *others)], "ReferralOpened")
+    observation = platform.judge()
+    took = delays(observation, [(one.event["source"], one.event["id"]) for one in (first, *others)], "ReferralOpened")
     assert len(took) == 1 + len(others)
-    through = max(record.timestamp for record in sight.decided if record.name == "ReferralOpened") / 1000
+    through = max(record.timestamp for record in observation.decided if record.name == "ReferralOpened") / 1000
     print(f"all is through {through - mended:.1f} s after the database is back")
     assert through - mended <= GOES_ON_WITHIN
 
 
 @contextmanager
-def _refusing(stage: Stage) -> Iterator[None]:
-    if stage.proxied is None:
-        with locked(stage):
+def _refusing(platform: Platform) -> Iterator[None]:
+    if platform.proxied is None:
+        with locked(platform):
             yield
         return
-    stage.mongodb_proxy.cut()
+    platform.mongodb_proxy.cut()
     try:
         yield
     finally:
-        stage.mongodb_proxy.mend()
+        platform.mongodb_proxy.mend()
 
 
-def _attempts(stage: Stage) -> float:
-    return stage.metric("referral", "lahete_batch_retries_total", why="StoreUnavailable")
+def _attempts(platform: Platform) -> float:
+    return platform.metric("referral", "lahete_batch_retries_total", why="StoreUnavailable")
 
 
 # --- a topic that cannot be written
 
 
 @scenario(21)
-def test_while_dead_letters_cannot_be_written_nothing_is_committed_and_nothing_lost(stage: Stage) -> None:
+def test_while_dead_letters_cannot_be_written_nothing_is_committed_and_nothing_lost(platform: Platform) -> None:
     """Kafka refuses what is written to the dead-letter topic. An event that must be laid aside comes, and good ones.
 
     Nothing of its partition is committed, the retries are counted, and readiness says why. Once Kafka takes it the event
     is laid aside and the good ones have their effects (the oracle).
     """
-    first = referral(stage.rng, ON_KAFKA)
-    stage.play(lambda sender: sender.send(first))
-    stage.judge()
-    before = _refused_by_kafka(stage)
-    bad = missed(stage.rng, first, fate="dead_lettered", refusals=frozenset({"handler_failed"}), history_of=None)
-    stage.anew("referral", LAHETE_FAULT_FAIL_ON="ActivityMissed")
-    with offsets_watched(stage.place.kafka, ["referral"]) as offsets, _unwritable(stage, DEAD_LETTERS):
-        stage.until(lambda: offsets.looks > 1, "it is looked at")
+    first = referral(platform.rng, ON_KAFKA)
+    platform.play(lambda sender: sender.send(first))
+    platform.judge()
+    before = _refused_by_kafka(platform)
+    bad = missed(platform.rng, first, fate="dead_lettered", refusals=frozenset({"handler_failed"}), history_of=None)
+    platform.restart("referral", LAHETE_FAULT_FAIL_ON="ActivityMissed")
+    with offsets_watched(platform.place.kafka, ["referral"]) as offsets, _unwritable(platform, DEAD_LETTERS):
+        platform.until(lambda: offsets.looks > 1, "it is looked at")
         committed = offsets.total("referral")
-        stage.play(lambda sender: sender.send(bad))
-        stage.play(lambda sender: sender.send(chosen(stage.rng, first)))
-        line = stage.until(lambda: next(iter(stage.missing("referral")), None), "readiness says so")
+        platform.play(lambda sender: sender.send(bad))
+        platform.play(lambda sender: sender.send(chosen(platform.rng, first)))
+        line = platform.until(lambda: next(iter(platform.missing("referral")), None), "readiness says so")
         assert line.startswith("a batch comes again: Kafka "), line
-        assert _refused_by_kafka(stage) > before
+        assert _refused_by_kafka(platform) > before
         assert offsets.total("referral") == committed
-    stage.judge()
-    stage.anew("referral")
+    platform.judge()
+    platform.restart("referral")
 
 
-def _refused_by_kafka(stage: Stage) -> float:
-    return stage.metric("referral", "lahete_batch_retries_total", why="BrokerUnavailable")
+def _refused_by_kafka(platform: Platform) -> float:
+    return platform.metric("referral", "lahete_batch_retries_total", why="BrokerUnavailable")
 
 
 @contextmanager
-def _unwritable(stage: Stage, topic: str) -> Iterator[None]:
+def _unwritable(platform: Platform, topic: str) -> Iterator[None]:
     """It takes no record of more than a few bytes. (Asking for more copies than there are brokers stops nobody: Kafka
     4 asks for as many as the topic has.)"""
-    _configure(stage, topic, 64)
+    _configure(platform, topic, 64)
     try:
         yield
     finally:
-        _configure(stage, topic, 4 * 1024 * 1024)
+        _configure(platform, topic, 4 * 1024 * 1024)
 
 
-def _configure(stage: Stage, topic: str, most_bytes: int) -> None:
+def _configure(platform: Platform, topic: str, most_bytes: int) -> None:
     async def configure() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=stage.place.kafka)
+        admin = AIOKafkaAdminClient(bootstrap_servers=platform.place.kafka)
         await admin.start()
         try:
             configs = {"max.message.bytes": str(most_bytes)}

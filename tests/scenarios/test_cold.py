@@ -16,10 +16,10 @@ from shared.kafka.producer import Publisher, Record
 from tests.integration.road import kafka_headers_of
 from tests.scenarios.conftest import SEED, Opened
 from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.observation import read_all
+from tests.scenarios.platform import Platform
 from tests.scenarios.proxied import Proxied
 from tests.scenarios.referrals import referrals
-from tests.scenarios.sight import read_all
-from tests.scenarios.stage import Stage
 from tests.scenarios.table import scenario
 
 DIFFERENT, TIMES = 2_000, 50
@@ -33,7 +33,7 @@ INDEXES = {"outbox_since", "due_at", "code"}
 
 
 @scenario(28)
-def test_a_cold_start_waits_for_what_lacks_and_then_takes_all_that_waits(opened: Opened, engine: object) -> None:
+def test_a_cold_start_waits_for_why_not_ready_and_then_takes_all_that_waits(opened: Opened, engine: object) -> None:
     """100,000 records are on the log before any service runs. The services start without Kafka and without a database;
     Kafka comes, then the database.
 
@@ -49,15 +49,15 @@ def test_a_cold_start_waits_for_what_lacks_and_then_takes_all_that_waits(opened:
         engines.mongodb_proxy.cut()
         comes.start(engines)
 
-    with opened(proxied=True, before_services=before_services) as stage:
+    with opened(proxied=True, before_services=before_services) as platform:
         for one in some:
             assert one.expected
-            stage.declared.expect(one.expected)
-            stage.declared.taken[one.expected.named] = TIMES
+            platform.declared.expect(one.expected)
+            platform.declared.taken[one.expected.named] = TIMES
         with comes:
-            most = _most_memory(stage)
-        stage.judge(QUIET_WITHIN)
-        waited = {name: _said(stage, name) for name in SERVICES}
+            most = _most_memory(platform)
+        platform.judge(QUIET_WITHIN)
+        waited = {name: _said(platform, name) for name in SERVICES}
     print("most memory, MB:", {name: round(mb) for name, mb in most.items()})
     assert comes.decided_without_a_database == 0
     assert comes.indexes_at_first >= INDEXES
@@ -121,17 +121,17 @@ class Coming:
             self.indexes_at_first = set(referrals_kept.index_information())
 
 
-def _most_memory(stage: Stage) -> dict[str, float]:
+def _most_memory(platform: Platform) -> dict[str, float]:
     """Of each service, in MB, until all has been read."""
-    most = dict.fromkeys(stage.instances, 0.0)
-    while any(lag["lag"] for lag in stage.ask("monitor", "/v1/lag").json()["groups"]):
+    most = dict.fromkeys(platform.instances, 0.0)
+    while any(lag["lag"] for lag in platform.ask("monitor", "/v1/lag").json()["groups"]):
         for name in most:
-            most[name] = max(most[name], stage.memory_mb(name))
-        stage.check()
+            most[name] = max(most[name], platform.memory_mb(name))
+        platform.check()
         time.sleep(0.5)
     return most
 
 
-def _said(stage: Stage, name: str) -> list[str]:
-    lines = stage.log(name).read_text().splitlines()
+def _said(platform: Platform, name: str) -> list[str]:
+    lines = platform.log(name).read_text().splitlines()
     return [line for line in lines if '"waiting"' in line]

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.scenarios.delays import delays, percentile
+from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import referrals
 from tests.scenarios.send import Sender
-from tests.scenarios.stage import Stage
 from tests.scenarios.table import ALL, scenario
 
 OPENED = {"LAHETE_EVENTS_A_MINUTE": "15000"}
@@ -34,7 +34,7 @@ MIB: Final = 1024 * 1024
 
 
 @scenario(35)
-def test_an_attack_on_the_doors_leaves_the_road_open(stage: Stage) -> None:
+def test_an_attack_on_the_doors_leaves_the_road_open(platform: Platform) -> None:
     """A hundred connections send their heads a byte at a time, eight send heads without an end, two partners send batches
     that are wide, deep, packed or broken without a pause, and somebody without a key asks for everything.
 
@@ -42,20 +42,20 @@ def test_an_attack_on_the_doors_leaves_the_road_open(stage: Stage) -> None:
     408 and let go, the endless 431, the partners 413 and then 429, those without a key 401; no service answers 500 or
     grows by more than a bound.
     """
-    attacked = {name: stage.memory_mb(name) for name in ATTACKED}
-    honest = referrals(stage.rng, HONEST)
+    attacked = {name: platform.memory_mb(name) for name in ATTACKED}
+    honest = referrals(platform.rng, HONEST)
     told: Told = defaultdict(Counter)
 
     async def play(sender: Sender) -> None:
-        async with under_attack(stage, told):
+        async with under_attack(platform, told):
             for number, one in enumerate(honest):
                 await sender.send(one)
                 if number % A_SECOND == 0:
                     await asyncio.sleep(1)
 
-    stage.play(play)
-    sight = stage.judge()
-    took = delays(sight, [(one.event["source"], one.event["id"]) for one in honest], "ReferralOpened")
+    platform.play(play)
+    observation = platform.judge()
+    took = delays(observation, [(one.event["source"], one.event["id"]) for one in honest], "ReferralOpened")
     for attack, counts in told.items():
         print(f"{attack} were told {dict(counts)}")
     print(f"opened: p99 {percentile(took, 0.99):.2f} s")
@@ -66,22 +66,22 @@ def test_an_attack_on_the_doors_leaves_the_road_open(stage: Stage) -> None:
     assert told["wide batches"][429] > 0
     assert told["without a key"][401] > 0
     assert sum(counts[500] for counts in told.values()) == 0
-    grown = {name: stage.memory_mb(name) - before for name, before in attacked.items()}
+    grown = {name: platform.memory_mb(name) - before for name, before in attacked.items()}
     assert max(grown.values()) < GROWTH_MB, grown
 
 
 @asynccontextmanager
-async def under_attack(stage: Stage, told: Told) -> AsyncIterator[None]:
+async def under_attack(platform: Platform, told: Told) -> AsyncIterator[None]:
     """Until what is inside is done; the slow and the endless are waited for."""
     over = asyncio.Event()
-    urls = [stage.place.urls[name] for name in ATTACKED]
+    urls = [platform.place.urls[name] for name in ATTACKED]
     async with httpx.AsyncClient(timeout=20) as http, asyncio.TaskGroup() as attack:
         for number in range(SLOW):
             attack.create_task(slow_head(urls[number % len(urls)], told["slow heads"]))
         for number in range(ENDLESS):
             attack.create_task(endless_head(urls[number % len(urls)], told["endless heads"]))
         for who in ("/region/01", "/opisto/1.2.246.562.10.12810669445"):
-            attack.create_task(wide_batches(http, urls[0], stage.place.keys[who], who, told["wide batches"], over))
+            attack.create_task(wide_batches(http, urls[0], platform.place.keys[who], who, told["wide batches"], over))
         attack.create_task(without_a_key(http, urls, told["without a key"], over))
         try:
             yield

@@ -12,9 +12,9 @@ from tests.integration.road import OPISTO, event, kafka_headers_of, published
 from tests.integration.road import issued as a_wish
 from tests.scenarios.journeys import ON_KAFKA, Step
 from tests.scenarios.oracle import Expected
+from tests.scenarios.platform import Platform, step
 from tests.scenarios.referrals import about, answers, seeded, subject_of
 from tests.scenarios.send import Sender
-from tests.scenarios.stage import Stage, step
 from tests.scenarios.table import scenario
 
 TOPIC: Final = "intake.region.08"
@@ -24,7 +24,7 @@ LATE: Final = "okapi-ward"
 
 
 @scenario(36)
-def test_of_an_erased_referral_nothing_is_left_whatever_comes_after_it(stage: Stage) -> None:
+def test_of_an_erased_referral_nothing_is_left_whatever_comes_after_it(platform: Platform) -> None:
     """A referral is issued, sent again with another content, chosen, confirmed, attended and answered. Then the consent is
     withdrawn, and everything comes once more: the same issue, a broken one without a subject on Kafka, another content
     under the old id, records of attendance, answers.
@@ -33,26 +33,26 @@ def test_of_an_erased_referral_nothing_is_left_whatever_comes_after_it(stage: St
     every dead letter are searched for what was said of the client. What the region may still read is that it was
     withdrawn, when, and who looked.
     """
-    course = stage.rng.randbytes(4).hex()
-    client = seeded(stage.rng)
-    wish = {**a_wish(client, ON_KAFKA, unit_ref=UNIT), "id": seeded(stage.rng)}
+    course = platform.rng.randbytes(4).hex()
+    client = seeded(platform.rng)
+    wish = {**a_wish(client, ON_KAFKA, unit_ref=UNIT), "id": seeded(platform.rng)}
     issued = over_http(step(wish, effects={"ReferralOpened": 1}, refusals=frozenset({"conflict"})))
-    stage.play(lambda sender: sender.send(step(published(course))))
-    stage.play(lambda sender: in_order(sender, life(stage, issued, course)))
-    stage.quiet()
+    platform.play(lambda sender: sender.send(step(published(course))))
+    platform.play(lambda sender: in_order(sender, life(platform, issued, course)))
+    platform.quiet()
     withdrawn = over_http(
-        about(stage.rng, issued, ON_KAFKA, "ReferralWithdrawn", said(issued, "consent_withdrawn"), history_of=None)
+        about(platform.rng, issued, ON_KAFKA, "ReferralWithdrawn", said(issued, "consent_withdrawn"), history_of=None)
     )
-    stage.play(lambda sender: sender.send(withdrawn))
-    stage.quiet()
-    stage.play(lambda sender: afterwards(stage, sender, issued, course))
-    stage.judge()
-    found = [where for where, text in kept(stage, client) for word in (UNIT, LATE) if word.encode() in text]
+    platform.play(lambda sender: sender.send(withdrawn))
+    platform.quiet()
+    platform.play(lambda sender: afterwards(platform, sender, issued, course))
+    platform.judge()
+    found = [where for where, text in kept(platform, client) for word in (UNIT, LATE) if word.encode() in text]
     assert found == []
-    stands = stage.ask("referral", f"/v1/referrals/{client}", ON_KAFKA).json()
+    stands = platform.ask("referral", f"/v1/referrals/{client}", ON_KAFKA).json()
     assert (stands["status"], stands["history"]) == ("withdrawn", [])
     assert stands["issued_at"]
-    looks = stage.ask("referral", f"/v1/referrals/{client}/accesses", ON_KAFKA).json()["accesses"]
+    looks = platform.ask("referral", f"/v1/referrals/{client}/accesses", ON_KAFKA).json()["accesses"]
     assert "read" in {look["action"] for look in looks}
 
 
@@ -69,51 +69,53 @@ async def in_order(sender: Sender, steps: Iterator[Step]) -> None:
         await sender.send(one)
 
 
-def life(stage: Stage, issued: Step, course: str) -> Iterator[Step]:
+def life(platform: Platform, issued: Step, course: str) -> Iterator[Step]:
     """What was said of the client while it was followed."""
     here = {"referral_id": subject_of(issued), "activity_id": course}
     other = {**issued.event, "data": {**issued.event["data"], "municipality": "091"}}
     yield issued
     yield replace(issued, event=other)
     yield over_http(
-        about(stage.rng, issued, ON_KAFKA, "ActivityChosen", {**here, "organiser": OPISTO}, history_of=None)
+        about(platform.rng, issued, ON_KAFKA, "ActivityChosen", {**here, "organiser": OPISTO}, history_of=None)
     )
-    yield about(stage.rng, issued, OPISTO, "EnrolmentConfirmed", here, history_of=None)
-    yield about(stage.rng, issued, OPISTO, "ActivityAttended", {**here, "session_id": "1"}, history_of=None)
-    yield over_http(about(stage.rng, issued, ON_KAFKA, "FeedbackSubmitted", answers(issued), history_of=None))
+    yield about(platform.rng, issued, OPISTO, "EnrolmentConfirmed", here, history_of=None)
+    yield about(platform.rng, issued, OPISTO, "ActivityAttended", {**here, "session_id": "1"}, history_of=None)
+    yield over_http(about(platform.rng, issued, ON_KAFKA, "FeedbackSubmitted", answers(issued), history_of=None))
 
 
-async def afterwards(stage: Stage, sender: Sender, issued: Step, course: str) -> None:
+async def afterwards(platform: Platform, sender: Sender, issued: Step, course: str) -> None:
     """All of it once more, and worse."""
     late = {**issued.event["data"], "unit_ref": LATE}
     here = {"referral_id": subject_of(issued), "activity_id": course}
     await sender.send(issued)
     await sender.send(replace(issued, event={**issued.event, "data": late}))
-    await sender.send(about(stage.rng, issued, OPISTO, "ActivityMissed", {**here, "session_id": "2"}, history_of=None))
     await sender.send(
-        over_http(about(stage.rng, issued, ON_KAFKA, "FeedbackSubmitted", answers(issued), history_of=None))
+        about(platform.rng, issued, OPISTO, "ActivityMissed", {**here, "session_id": "2"}, history_of=None)
+    )
+    await sender.send(
+        over_http(about(platform.rng, issued, ON_KAFKA, "FeedbackSubmitted", answers(issued), history_of=None))
     )
     broken = event(ON_KAFKA, "ReferralIssued", {**late, "municipality": 837})
     del broken["subject"]
     named = (ON_KAFKA, str(broken["id"]))
-    stage.declared.expect(Expected(*named, fate="dead_lettered", refusals=frozenset({"invalid"})))
+    platform.declared.expect(Expected(*named, fate="dead_lettered", refusals=frozenset({"invalid"})))
     value = json.dumps(broken["data"]).encode()
     await sender.write(TOPIC, value, subject_of(issued).encode(), kafka_headers_of(broken))
-    stage.declared.accepted(*named)
+    platform.declared.accepted(*named)
 
 
-def kept(stage: Stage, client: str) -> Iterator[tuple[str, bytes]]:
+def kept(platform: Platform, client: str) -> Iterator[tuple[str, bytes]]:
     """All that is kept, said or shown of it now, and where; but for Kafka's log, which holds it until its retention."""
-    for file in [*stage.folder.glob("logs/*.log"), *stage.folder.glob("*.sqlite*")]:
+    for file in [*platform.folder.glob("logs/*.log"), *platform.folder.glob("*.sqlite*")]:
         yield file.name, file.read_bytes()
     for service in SERVICES:
         for word in (UNIT, LATE):
-            yield f"the store of {service}", word.encode() if stage.keeps(service, word) else b""
-        yield f"metrics of {service}", stage.ask(service, "/metrics").content
+            yield f"the store of {service}", word.encode() if platform.keeps(service, word) else b""
+        yield f"metrics of {service}", platform.ask(service, "/metrics").content
     for who in (ON_KAFKA, OPISTO):
-        yield f"the feed of {who}", stage.ask("notify", "/v1/feed?limit=500", who).content
-    yield "the trace", stage.ask("monitor", f"/v1/traces/{client}").content
-    for letter in stage.dead_letters():
-        shown = stage.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}")
+        yield f"the feed of {who}", platform.ask("notify", "/v1/feed?limit=500", who).content
+    yield "the trace", platform.ask("monitor", f"/v1/traces/{client}").content
+    for letter in platform.dead_letters():
+        shown = platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}")
         assert shown.status_code == httpx.codes.OK
         yield f"dead letter {letter['dl_id']}", shown.content

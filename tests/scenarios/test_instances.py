@@ -7,14 +7,14 @@ from signal import SIGTERM
 
 from aiokafka.partitioner import DefaultPartitioner
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from deploy.local.processes import is_alive
 from shared.contracts.topics import PARTITIONS, SERVICES
 from tests.scenarios.delays import delays
 from tests.scenarios.journeys import ON_KAFKA
 from tests.scenarios.load import under_load
+from tests.scenarios.platform import SESSION_SECONDS, Platform
 from tests.scenarios.referrals import chosen, referral, referrals, seeded
-from tests.scenarios.stage import SESSION_SECONDS, Stage
 from tests.scenarios.table import EMBEDDED, JAVA, scenario
 from tests.scenarios.watch import offsets_watched
 
@@ -29,33 +29,33 @@ PAUSE = SESSION_SECONDS * 2
 
 
 @scenario(6)
-def test_two_hundred_first_events_of_one_referral_are_all_there(stage: Stage, engine: Engine) -> None:
+def test_two_hundred_first_events_of_one_referral_are_all_there(platform: Platform, engine: Backend) -> None:
     """200 ReferralIssued of one new referral, each with its own id, come at once over HTTP and by the region's own topic.
 
     The referral is chosen so that its partition of intake.http is another instance's than the region's topic: both
     decide on it at the same time. The service knows of each of the 200 that it was applied (the oracle): what a lost race
     had overwritten it would not know. ReferralOpened has one id.
     """
-    one = _of_the_upper_partitions(stage)
-    over_kafka = [referral(stage.rng, ON_KAFKA, one, effects={}, history_of=None) for _ in range(AT_ONCE // 2)]
-    over_http = [referral(stage.rng, ON_KAFKA, one, effects={}, history_of=None) for _ in range(AT_ONCE // 2)]
+    one = _of_the_upper_partitions(platform)
+    over_kafka = [referral(platform.rng, ON_KAFKA, one, effects={}, history_of=None) for _ in range(AT_ONCE // 2)]
+    over_http = [referral(platform.rng, ON_KAFKA, one, effects={}, history_of=None) for _ in range(AT_ONCE // 2)]
     some = [*over_kafka, *(replace(step, over_http=True) for step in over_http)]
-    stage.rng.shuffle(some)
-    stage.play(lambda sender: sender.send_all(some, at_once=AT_ONCE))
-    stage.judge()
-    assert len({record.named for record in stage.on_the_log("ReferralOpened", one)}) == 1
+    platform.rng.shuffle(some)
+    platform.play(lambda sender: sender.send_all(some, at_once=AT_ONCE))
+    platform.judge()
+    assert len({record.named for record in platform.on_the_log("ReferralOpened", one)}) == 1
     if engine is JAVA:
         taken = [
-            stage.metric(name, "lahete_events_total", type="ReferralIssued") for name in ("referral", "referral-2")
+            platform.metric(name, "lahete_events_total", type="ReferralIssued") for name in ("referral", "referral-2")
         ]
         assert min(taken) >= AT_ONCE / 2
 
 
-def _of_the_upper_partitions(stage: Stage) -> str:
+def _of_the_upper_partitions(platform: Platform) -> str:
     every = list(range(PARTITIONS))
     partition = DefaultPartitioner()
     while True:
-        one = seeded(stage.rng)
+        one = seeded(platform.rng)
         if partition(one.encode(), every, every) >= PARTITIONS // 2:
             return one
 
@@ -64,15 +64,15 @@ def _of_the_upper_partitions(stage: Stage) -> str:
 
 
 @scenario(13)
-def test_whoever_is_asked_to_end_under_load_ends_well_and_in_time(stage: Stage, engine: Engine) -> None:
+def test_whoever_is_asked_to_end_under_load_ends_well_and_in_time(platform: Platform, engine: Backend) -> None:
     """SIGTERM to every instance at once, under load. Each exits with 0 within the grace, as its supervisor says."""
     took: dict[str, float] = {}
-    names, before = stage.instances, len(stage.said)
+    names, before = platform.instances, len(platform.said)
 
     async def end_all() -> None:
         await asyncio.sleep(2)
         began = time.monotonic()
-        alive = {name: stage.signal(name, SIGTERM) for name in names}
+        alive = {name: platform.signal(name, SIGTERM) for name in names}
         while alive:
             for name in [name for name, pid in alive.items() if not is_alive(pid)]:
                 took[name] = time.monotonic() - began
@@ -80,17 +80,17 @@ def test_whoever_is_asked_to_end_under_load_ends_well_and_in_time(stage: Stage, 
             assert time.monotonic() - began < ENDED_WITHIN, f"{sorted(alive)} go on"
             await asyncio.sleep(0.02)
 
-    under_load(stage, engine, 5, end_all)
-    stage.judge()
+    under_load(platform, engine, 5, end_all)
+    platform.judge()
     print(f"ended within {max(took.values()):.1f} s")
     for name in names:
-        assert [line for line in stage.said[before:] if line.startswith(f"{name} ended")] == [
+        assert [line for line in platform.said[before:] if line.startswith(f"{name} ended")] == [
             f"{name} ended with 0; started again in 0.2 s"
         ]
 
 
 @scenario(14)
-def test_a_rolling_restart_under_load_keeps_the_lag_bounded(stage: Stage, engine: Engine) -> None:
+def test_a_rolling_restart_under_load_keeps_the_lag_bounded(platform: Platform, engine: Backend) -> None:
     """Every instance is started anew, one after the other, each once the one before is ready.
 
     The lag is what Kafka's own times say: from ReferralIssued on the log to ReferralOpened.
@@ -98,22 +98,22 @@ def test_a_rolling_restart_under_load_keeps_the_lag_bounded(stage: Stage, engine
     began = time.time()
 
     async def roll() -> None:
-        for name in stage.instances:
-            before = stage.signal(name, SIGTERM)
-            await asyncio.to_thread(stage.comes_back, name, before)
+        for name in platform.instances:
+            before = platform.signal(name, SIGTERM)
+            await asyncio.to_thread(platform.comes_back, name, before)
 
-    with offsets_watched(stage.place.kafka, SERVICES) as offsets:
-        under_load(stage, engine, 12, roll)
-        sight = stage.judge()
+    with offsets_watched(platform.place.kafka, SERVICES) as offsets:
+        under_load(platform, engine, 12, roll)
+        observation = platform.judge()
     assert offsets.went_back == []
-    since = [record.named for record in sight.intake if record.named and record.timestamp / 1000 > began]
-    took = delays(sight, since, "ReferralOpened")
+    since = [record.named for record in observation.intake if record.named and record.timestamp / 1000 > began]
+    took = delays(observation, since, "ReferralOpened")
     print(f"longest lag {took[-1]:.1f} s of {len(took)}")
     assert took[-1] <= LAG_WITHIN
 
 
 @scenario(16)
-def test_an_instance_that_was_frozen_wakes_up_and_harms_nothing(stage: Stage, engine: Engine) -> None:
+def test_an_instance_that_was_frozen_wakes_up_and_harms_nothing(platform: Platform, engine: Backend) -> None:
     """SIGSTOP of a referral instance under load, for far longer than its session, then SIGCONT.
 
     No committed offset of any group goes back, and by the oracle nothing took effect twice. In Java the other instance
@@ -123,42 +123,42 @@ def test_an_instance_that_was_frozen_wakes_up_and_harms_nothing(stage: Stage, en
 
     async def freeze() -> None:
         await asyncio.sleep(2)
-        with stage.frozen("referral"):
+        with platform.frozen("referral"):
             await asyncio.sleep(seconds)
 
-    with offsets_watched(stage.place.kafka, SERVICES) as offsets:
-        under_load(stage, engine, seconds + 3, freeze)
-        sight = stage.judge()
+    with offsets_watched(platform.place.kafka, SERVICES) as offsets:
+        under_load(platform, engine, seconds + 3, freeze)
+        observation = platform.judge()
     assert offsets.went_back == []
     assert offsets.total("referral") > 0
     if engine is JAVA:
-        since = [record.named for record in sight.intake if record.named and record.timestamp / 1000 > began]
-        took = delays(sight, since, "ReferralOpened")
+        since = [record.named for record in observation.intake if record.named and record.timestamp / 1000 > began]
+        took = delays(observation, since, "ReferralOpened")
         print(f"longest wait {took[-1]:.1f} s")
         assert took[-1] < seconds / 2
 
 
 @scenario(15)
-def test_a_handler_too_slow_for_its_session_overwrites_nothing(stage: Stage) -> None:
+def test_a_handler_too_slow_for_its_session_overwrites_nothing(platform: Platform) -> None:
     """One of two instances stands still between loading and saving, until its partitions are the other's.
 
     Each referral is chosen for as soon as it is issued. What the slow one had read was opened by the other, before the
     slow one went on; it finds nothing but repetitions, and the histories hold what came meanwhile (the oracle).
     """
-    stage.anew("referral", LAHETE_FAULT_PAUSE_AT=f"recalled={PAUSE:.0f}")
-    issued = referrals(stage.rng, 40)
-    with offsets_watched(stage.place.kafka, ["referral"]) as offsets:
+    platform.restart("referral", LAHETE_FAULT_PAUSE_AT=f"recalled={PAUSE:.0f}")
+    issued = referrals(platform.rng, 40)
+    with offsets_watched(platform.place.kafka, ["referral"]) as offsets:
         # The slow one's door stands still with it.
-        stage.play(lambda sender: sender.not_by("referral").send_all(issued))
-        stage.play(lambda sender: sender.not_by("referral").send_all([chosen(stage.rng, one) for one in issued]))
-        sight = stage.judge()
-        repetitions = stage.until(
-            lambda: stage.metric("referral", "lahete_events_total", type="ReferralIssued", outcome="repetition"),
+        platform.play(lambda sender: sender.not_by("referral").send_all(issued))
+        platform.play(lambda sender: sender.not_by("referral").send_all([chosen(platform.rng, one) for one in issued]))
+        observation = platform.judge()
+        repetitions = platform.until(
+            lambda: platform.metric("referral", "lahete_events_total", type="ReferralIssued", outcome="repetition"),
             "the slow one comes to its end",
         )
-    stage.anew("referral")
+    platform.restart("referral")
     assert offsets.went_back == []
     assert repetitions > 0
-    took = delays(sight, [(one.event["source"], one.event["id"]) for one in issued], "ReferralOpened")
+    took = delays(observation, [(one.event["source"], one.event["id"]) for one in issued], "ReferralOpened")
     print(f"taken over after {took[-1]:.1f} s, the slow one went on after {PAUSE:.0f} s")
     assert SESSION_SECONDS / 2 < took[-1] < PAUSE - 1

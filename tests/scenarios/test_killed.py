@@ -6,14 +6,14 @@ from functools import partial
 from random import Random
 from signal import SIGKILL
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from shared.contracts.topics import SERVICES
 from tests.integration.road import REGION
 from tests.scenarios.faults import Faults, Lane, plan
 from tests.scenarios.journeys import ON_KAFKA
 from tests.scenarios.load import under_load
+from tests.scenarios.platform import Platform, told
 from tests.scenarios.referrals import chosen, referral, referrals, subject_of
-from tests.scenarios.stage import Stage, told
 from tests.scenarios.table import EMBEDDED, JAVA, scenario
 
 ON_JAVA = {"proxied": True}
@@ -25,95 +25,97 @@ EVENTS = {EMBEDDED: (10_000, 60.0), JAVA: (4_000, 12.0)}
 
 
 @scenario(3)
-def test_what_was_saved_and_not_published_comes_out_by_itself(stage: Stage, engine: Engine) -> None:
+def test_what_was_saved_and_not_published_comes_out_by_itself(platform: Platform, engine: Backend) -> None:
     """A referral comes in; its service is killed when it has saved what follows and not published it; then it is started.
 
     In Java it pauses between the two, Kafka stands still meanwhile, and it is killed while it waits for Kafka. On the
     embedded engines it kills itself, again and again. That it was saved is read from the store, that nothing came out
     from Kafka; ReferralOpened comes by the oracle's declared effects, and nothing was sent after the kill.
     """
-    one = referral(stage.rng, ON_KAFKA)
+    one = referral(platform.rng, ON_KAFKA)
     fault = {"LAHETE_FAULT_PAUSE_AT": "saved=6"} if engine is JAVA else {"LAHETE_FAULT_CRASH_AT": "saved"}
-    stage.anew("referral", **fault)
-    before = stage.pid("referral")
-    stage.play(lambda sender: sender.send(one))
-    stage.until(lambda: stage.keeps("referral", subject_of(one)), "it is saved")
+    platform.restart("referral", **fault)
+    before = platform.pid("referral")
+    platform.play(lambda sender: sender.send(one))
+    platform.until(lambda: platform.keeps("referral", subject_of(one)), "it is saved")
     if engine is JAVA:
-        stage.kafka_proxy.freeze()
-        waits = partial(stage.metric, "referral", "lahete_oldest_outbox_seconds")
-        stage.until(lambda: waits() > 0, "its outbox waits for Kafka")
-    assert stage.on_the_log("ReferralOpened", subject_of(one)) == []
-    stage.own["referral"].clear()
+        platform.kafka_proxy.freeze()
+        waits = partial(platform.metric, "referral", "lahete_oldest_outbox_seconds")
+        platform.until(lambda: waits() > 0, "its outbox waits for Kafka")
+    assert platform.on_the_log("ReferralOpened", subject_of(one)) == []
+    platform.own["referral"].clear()
     if engine is JAVA:
-        stage.signal("referral", SIGKILL)
-        stage.kafka_proxy.mend()
-    stage.comes_back("referral", before)
-    stage.judge()
-    assert len(stage.on_the_log("ReferralOpened", subject_of(one))) == 1
+        platform.signal("referral", SIGKILL)
+        platform.kafka_proxy.mend()
+    platform.comes_back("referral", before)
+    platform.judge()
+    assert len(platform.on_the_log("ReferralOpened", subject_of(one))) == 1
 
 
 @scenario(4)
-def test_what_was_published_and_not_cleared_is_repeated_under_its_id(stage: Stage) -> None:
+def test_what_was_published_and_not_cleared_is_repeated_under_its_id(platform: Platform) -> None:
     """The referral service kills itself after publishing, twice and more; nothing of it is committed or cleared.
 
     ReferralOpened stands on Kafka several times under one id (the oracle: one id, one content), the region is told once.
     """
-    stage.anew("referral", LAHETE_FAULT_CRASH_AT="published")
-    one = referral(stage.rng)
-    before = stage.pid("referral")
-    stage.play(lambda sender: sender.send(one))
-    _dies_twice(stage, "referral", before)
-    stage.judge()
-    opened = stage.on_the_log("ReferralOpened", subject_of(one))
+    platform.restart("referral", LAHETE_FAULT_CRASH_AT="published")
+    one = referral(platform.rng)
+    before = platform.pid("referral")
+    platform.play(lambda sender: sender.send(one))
+    _dies_twice(platform, "referral", before)
+    platform.judge()
+    opened = platform.on_the_log("ReferralOpened", subject_of(one))
     assert len(opened) >= 2
     assert len({record.named for record in opened}) == 1
-    assert set(told(stage, REGION, "ReferralOpened").values()) == {1}
+    assert set(told(platform, REGION, "ReferralOpened").values()) == {1}
 
 
 @scenario(5)
-def test_what_took_effect_and_was_not_committed_changes_nothing_when_it_comes_again(stage: Stage) -> None:
+def test_what_took_effect_and_was_not_committed_changes_nothing_when_it_comes_again(platform: Platform) -> None:
     """All five services kill themselves once what follows is acknowledged and before they commit.
 
     Each does so at least twice; then lag reaches 0, and by the oracle nothing is there twice: no history, feed, effect
     or count of the monitor.
     """
-    stage.anew(*SERVICES, LAHETE_FAULT_CRASH_AT="published")
-    before = {name: stage.pid(name) for name in SERVICES}
-    first = referrals(stage.rng, 5, ON_KAFKA)
-    stage.play(lambda sender: sender.send_all([*first, *(chosen(stage.rng, one) for one in first)]))
-    _dies_twice(stage, "referral", before.pop("referral"))
+    platform.restart(*SERVICES, LAHETE_FAULT_CRASH_AT="published")
+    before = {name: platform.pid(name) for name in SERVICES}
+    first = referrals(platform.rng, 5, ON_KAFKA)
+    platform.play(lambda sender: sender.send_all([*first, *(chosen(platform.rng, one) for one in first)]))
+    _dies_twice(platform, "referral", before.pop("referral"))
     for name, pid in before.items():
-        _dies_twice(stage, name, pid)
-    stage.judge()
+        _dies_twice(platform, name, pid)
+    platform.judge()
 
 
-def _dies_twice(stage: Stage, name: str, before: int) -> None:
+def _dies_twice(platform: Platform, name: str, before: int) -> None:
     """It kills itself, is started anew, kills itself again; then it is let live."""
-    again = stage.dies(name, before)
-    stage.own[name].clear()
-    last = stage.dies(name, again)
-    stage.until(lambda: stage.is_ready(name), f"{name} lives")
+    again = platform.dies(name, before)
+    platform.own[name].clear()
+    last = platform.dies(name, again)
+    platform.until(lambda: platform.is_ready(name), f"{name} lives")
     assert len({before, again, last}) == 3
 
 
 @scenario(2)
-def test_kills_at_random_moments_lose_and_double_nothing(stage: Stage, engine: Engine) -> None:
+def test_kills_at_random_moments_lose_and_double_nothing(platform: Platform, engine: Backend) -> None:
     """Thirty times a service is killed with -9 at a random moment, while journeys of every kind go on.
 
     Known by the oracle alone.
     """
     events, rate = EVENTS[engine]
     seconds = events / rate
-    faults = Faults(stage.folder, time.monotonic(), print)
-    kills = plan(Lane(("kill",), 0.45 * seconds / ROUNDS, 1.35 * seconds / ROUNDS), stage.instances, Random(stage.seed))
+    faults = Faults(platform.folder, time.monotonic(), print)
+    kills = plan(
+        Lane(("kill",), 0.45 * seconds / ROUNDS, 1.35 * seconds / ROUNDS), platform.instances, Random(platform.seed)
+    )
 
     async def kill() -> None:
         while len(faults.injected) < ROUNDS:
             one = next(kills)
             await asyncio.sleep(one.after)
-            await faults.strike(one)
+            await faults.inject(one)
 
-    sent = under_load(stage, engine, seconds, kill, rate, least=events).sent
-    stage.rounds = ROUNDS
-    stage.judge(QUIET_WITHIN)
+    sent = under_load(platform, engine, seconds, kill, rate, least=events).sent
+    platform.rounds = ROUNDS
+    platform.judge(QUIET_WITHIN)
     assert sent >= events

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from tests.scenarios.journeys import Step
+from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import chosen, missed, referral, referrals
 from tests.scenarios.send import Sender
-from tests.scenarios.stage import Stage
 from tests.scenarios.table import ALL, scenario
 
 OPENED = {"LAHETE_FAULT_FAIL_ON": "ActivityMissed"}
@@ -23,39 +23,39 @@ HEALTHY: Final = 1_000 if ALL else 200
 
 
 @scenario(33)
-def test_a_poisoned_referral_and_one_senders_chain_of_them_stop_nobody(stage: Stage, engine: Engine) -> None:
+def test_a_poisoned_referral_and_one_senders_chain_of_them_stop_nobody(platform: Platform, engine: Backend) -> None:
     """Records of attendance fail: sixty at one referral, and one, of the same opisto, at each of forty others.
 
     Meanwhile a thousand others are issued, and the referral service is killed when half of them have failed. What fails
     waits as `handler_failed`, the one referral's in the order it was sent; of both, the choice that is sent behind what
-    failed is applied past it. The fuse is shut before the kill and after; by the oracle every other is opened once.
+    failed is applied past it. The circuit breaker is shut before the kill and after; by the oracle every other is opened once.
     """
-    sick = referral(stage.rng)
-    chain = referrals(stage.rng, IN_A_CHAIN)
-    healthy = referrals(stage.rng, HEALTHY)
-    at_one = [missed(stage.rng, sick, fate="dead_lettered", refusals=FAILED, history_of=None) for _ in range(AT_ONE)]
-    set_off = [missed(stage.rng, one, fate="dead_lettered", refusals=FAILED, history_of=None) for one in chain]
-    behind = [chosen(stage.rng, sick), chosen(stage.rng, chain[0])]
-    stage.play(lambda sender: sender.send_all([sick, *chain]))
+    sick = referral(platform.rng)
+    chain = referrals(platform.rng, IN_A_CHAIN)
+    healthy = referrals(platform.rng, HEALTHY)
+    at_one = [missed(platform.rng, sick, fate="dead_lettered", refusals=FAILED, history_of=None) for _ in range(AT_ONE)]
+    set_off = [missed(platform.rng, one, fate="dead_lettered", refusals=FAILED, history_of=None) for one in chain]
+    behind = [chosen(platform.rng, sick), chosen(platform.rng, chain[0])]
+    platform.play(lambda sender: sender.send_all([sick, *chain]))
 
     async def fail(sender: Sender) -> None:
         await fail_at(sender, at_one[: AT_ONE // 2], set_off[: IN_A_CHAIN // 2])
-        await asyncio.to_thread(lambda: still_shut(stage, (AT_ONE + IN_A_CHAIN) // 2))
-        stage.signal("referral", signal.SIGKILL)
+        await asyncio.to_thread(lambda: still_shut(platform, (AT_ONE + IN_A_CHAIN) // 2))
+        platform.signal("referral", signal.SIGKILL)
         await fail_at(sender, at_one[AT_ONE // 2 :], set_off[IN_A_CHAIN // 2 :])
         await sender.send_all(behind)
 
     async def beside(sender: Sender) -> None:
         await asyncio.gather(sender.send_all(healthy, 20), fail(sender))
 
-    stage.play(beside)
-    stage.until(lambda: stage.is_ready("referral"), "the referral service is back")
-    sight = stage.judge()
-    still_shut(stage, (AT_ONE + IN_A_CHAIN) // 2)
-    laid_aside = [letter.attributes["id"] for letter in sight.dead]
+    platform.play(beside)
+    platform.until(lambda: platform.is_ready("referral"), "the referral service is back")
+    observation = platform.judge()
+    still_shut(platform, (AT_ONE + IN_A_CHAIN) // 2)
+    laid_aside = [letter.attributes["id"] for letter in observation.dead]
     wanted = [one.event["id"] for one in at_one]
     assert list(dict.fromkeys(id_ for id_ in laid_aside if id_ in set(wanted))) == wanted
-    assert Counter(letter.letter["reason"] for letter in sight.dead).keys() == FAILED
+    assert Counter(letter.letter["reason"] for letter in observation.dead).keys() == FAILED
 
 
 async def fail_at(sender: Sender, at_one: Sequence[Step], set_off: Sequence[Step]) -> None:
@@ -68,11 +68,11 @@ async def fail_at(sender: Sender, at_one: Sequence[Step], set_off: Sequence[Step
     await asyncio.gather(in_order(), sender.send_all(set_off, 10))
 
 
-def still_shut(stage: Stage, failures: int) -> None:
-    """The fuse, once this process of the referral service has laid so many aside."""
+def still_shut(platform: Platform, failures: int) -> None:
+    """The circuit breaker, once this process of the referral service has laid so many aside."""
 
     def laid_aside() -> bool:
-        return stage.metric("referral", "lahete_dead_letters_total", reason="handler_failed") >= failures
+        return platform.metric("referral", "lahete_dead_letters_total", reason="handler_failed") >= failures
 
-    stage.until(laid_aside, f"{failures} have failed")
-    assert stage.metric("referral", "lahete_fuse_open") == 0
+    platform.until(laid_aside, f"{failures} have failed")
+    assert platform.metric("referral", "lahete_circuit_breaker_open") == 0

@@ -1,4 +1,4 @@
-"""What is sent again by a person: once its cause is mended, by two at once, and too early. And the fuse."""
+"""What is sent again by a person: once its cause is mended, by two at once, and too early. And the circuit breaker."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -13,13 +13,13 @@ from uuid import UUID
 import httpx
 import pytest
 
-from deploy.engines import Engine
-from shared.engine.fuse import MINIMUM
+from deploy.backends import Backend
+from shared.engine.circuit_breaker import MINIMUM
 from tests.integration.road import OPISTO, REGION, event, issued, published
 from tests.scenarios.conftest import SEED, met
+from tests.scenarios.observation import Observation, Record
+from tests.scenarios.platform import Platform, open_platform, step
 from tests.scenarios.send import Sender
-from tests.scenarios.sight import Record, Sight
-from tests.scenarios.stage import Stage, open_stage, step
 from tests.scenarios.table import scenario
 
 BROKEN: Final = {18: "ActivityChosen", 20: "ActivityMissed", 22: "ActivityPublished"}
@@ -29,16 +29,16 @@ HANDLER_FAILED: Final = frozenset({"handler_failed"})
 
 
 @pytest.fixture(scope="module")
-def broken_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Engine], Stage]]:
+def broken_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Backend], Platform]]:
     """One stage an engine, where some handlers fail."""
-    stages: dict[Engine, Stage] = {}
+    stages: dict[Backend, Platform] = {}
     with ExitStack() as stack:
 
-        def stage_on(engine: Engine) -> Stage:
+        def stage_on(engine: Backend) -> Platform:
             if engine not in stages:
                 folder = tmp_path_factory.mktemp("broken") / "run"
                 failing = ",".join(BROKEN.values())
-                opened = open_stage(folder, engine, seed=SEED, LAHETE_FAULT_FAIL_ON=failing)
+                opened = open_platform(folder, engine, seed=SEED, LAHETE_FAULT_FAIL_ON=failing)
                 stages[engine] = stack.enter_context(opened)
             return stages[engine]
 
@@ -46,9 +46,9 @@ def broken_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
 
 @pytest.fixture
-def stage(
-    engine: Engine, broken_stages: Callable[[Engine], Stage], record_property: Callable[[str, object], None]
-) -> Stage:
+def platform(
+    engine: Backend, broken_stages: Callable[[Backend], Platform], record_property: Callable[[str, object], None]
+) -> Platform:
     met(engine)
     record_property("engine", engine.value)
     one = broken_stages(engine)
@@ -56,51 +56,53 @@ def stage(
     return one
 
 
-def referral(stage: Stage, number: int, scene: int) -> str:
+def referral(platform: Platform, number: int, scene: int) -> str:
     """The id of a referral: always the same for a seed."""
-    return str(UUID(int=Random(f"{stage.seed} {scene} {number}").getrandbits(128), version=4))
+    return str(UUID(int=Random(f"{platform.seed} {scene} {number}").getrandbits(128), version=4))
 
 
-def mend(stage: Stage, service: str, scene: int) -> None:
+def mend(platform: Platform, service: str, scene: int) -> None:
     """As a person does who mends a service: it is ended, and a better one is started."""
-    process = stage.supervisor._services[service]
+    process = platform.supervisor._services[service]
     environment = dict(process._environment)
     still = [name for name in environment["LAHETE_FAULT_FAIL_ON"].split(",") if name != BROKEN[scene]]
     process._environment = {**environment, "LAHETE_FAULT_FAIL_ON": ",".join(still)}
-    stage.comes_back(service, stage.signal(service, signal.SIGTERM))
+    platform.comes_back(service, platform.signal(service, signal.SIGTERM))
 
 
-def letter_of(stage: Stage, wish: Mapping[str, Any], attempts: int = 1) -> dict[str, Any]:
+def letter_of(platform: Platform, wish: Mapping[str, Any], attempts: int = 1) -> dict[str, Any]:
     """The entry of an event's dead letter, once it was tried so often and is open."""
 
     def found() -> dict[str, Any] | None:
-        letters = [one for one in stage.dead_letters() if one["event_id"] == wish["id"]]
+        letters = [one for one in platform.dead_letters() if one["event_id"] == wish["id"]]
         return next((one for one in letters if one["state"] == "open" and one["attempts"] == attempts), None)
 
-    return stage.until(found, f"{wish['id']} is dead-lettered, attempt {attempts}")
+    return platform.until(found, f"{wish['id']} is dead-lettered, attempt {attempts}")
 
 
-def redrive(stage: Stage, letter: Mapping[str, Any], who: str = "ops:first") -> httpx.Response:
-    return stage.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}/redrive", who, "POST")
+def redrive(platform: Platform, letter: Mapping[str, Any], who: str = "ops:first") -> httpx.Response:
+    return platform.ask("monitor", f"/v1/dead-letters/{letter['dl_id']}/redrive", who, "POST")
 
 
-def resolved(stage: Stage, letter: Mapping[str, Any]) -> None:
+def resolved(platform: Platform, letter: Mapping[str, Any]) -> None:
     """Waits until the entry says so."""
     path = f"/v1/dead-letters/{letter['dl_id']}"
-    stage.until(lambda: stage.ask("monitor", path).json()["state"] == "resolved", f"{letter['dl_id']} is resolved")
+    platform.until(
+        lambda: platform.ask("monitor", path).json()["state"] == "resolved", f"{letter['dl_id']} is resolved"
+    )
 
 
-def sent_again(sight: Sight, wish: Mapping[str, Any]) -> list[Record]:
-    return [one for one in sight.records if one.topic.startswith("redrive.") and one.named == named(wish)]
+def sent_again(observation: Observation, wish: Mapping[str, Any]) -> list[Record]:
+    return [one for one in observation.records if one.topic.startswith("redrive.") and one.named == named(wish)]
 
 
 def named(wish: Mapping[str, Any]) -> tuple[str, str]:
     return wish["source"], wish["id"]
 
 
-def is_the_original(sight: Sight, again: Record, wish: Mapping[str, Any]) -> bool:
+def is_the_original(observation: Observation, again: Record, wish: Mapping[str, Any]) -> bool:
     """Byte for byte, but for the headers that the dead letter added."""
-    (original,) = [one for one in sight.intake if one.named == named(wish)]
+    (original,) = [one for one in observation.intake if one.named == named(wish)]
     assert again.attributes == original.attributes
     assert again.key == original.key
     return again.data == original.data and again.original == original.original
@@ -110,44 +112,44 @@ def is_the_original(sight: Sight, again: Record, wish: Mapping[str, Any]) -> boo
 
 
 @scenario(20)
-def test_what_is_still_broken_comes_back_to_the_same_entry(stage: Stage) -> None:
+def test_what_is_still_broken_comes_back_to_the_same_entry(platform: Platform) -> None:
     """A handler fails; its dead letter is redriven three times while the bug is there.
 
     The same entry each time, with one attempt more, its bytes as they were and no header added to the first letter's.
     """
-    about = {"referral_id": referral(stage, 0, 20), "activity_id": "choir", "session_id": "1"}
+    about = {"referral_id": referral(platform, 0, 20), "activity_id": "choir", "session_id": "1"}
     wish = event(OPISTO, "ActivityMissed", about)
 
     async def play(sender: Sender) -> None:
         await sender.send(step(issued(about["referral_id"]), effects={"ReferralOpened": 1}))
         await sender.send(step(wish, fate="dead_lettered", refusals=HANDLER_FAILED))
 
-    stage.play(play)
-    first = letter_of(stage, wish)
+    platform.play(play)
+    first = letter_of(platform, wish)
     for attempt in (1, 2, 3):
-        answer = redrive(stage, first)
+        answer = redrive(platform, first)
         assert answer.json() == {"dl_id": first["dl_id"], "attempt": attempt}
-        again = letter_of(stage, wish, attempt + 1)
+        again = letter_of(platform, wish, attempt + 1)
         assert again == {**first, "attempts": attempt + 1}
-    sight = stage.judge()
-    letters = [one for one in sight.dead if one.letter["id"] == first["dl_id"]]
+    observation = platform.judge()
+    letters = [one for one in observation.dead if one.letter["id"] == first["dl_id"]]
     assert {one.letter["attempts"] for one in letters} == {"1", "2", "3", "4"}
     assert len({frozenset(one.letter) for one in letters}) == 1, "no header is added"
     assert len({one.original for one in letters}) == 1
-    assert all(is_the_original(sight, one, wish) for one in sent_again(sight, wish))
+    assert all(is_the_original(observation, one, wish) for one in sent_again(observation, wish))
 
 
 # --- 18
 
 
 @scenario(18)
-def test_a_dead_letter_is_sent_again_once_the_bug_is_mended(stage: Stage) -> None:
+def test_a_dead_letter_is_sent_again_once_the_bug_is_mended(platform: Platform) -> None:
     """A handler fails on a choice; the service is mended and started anew; a person redrives the dead letter.
 
     One request for a place and one entry in the history by the oracle; the entry is resolved; what was sent again is the
     original, byte for byte: id, headers, time.
     """
-    about = {"referral_id": referral(stage, 0, 18), "organiser": OPISTO, "activity_id": "mended"}
+    about = {"referral_id": referral(platform, 0, 18), "organiser": OPISTO, "activity_id": "mended"}
     wish, shown = event(REGION, "ActivityChosen", about), about["referral_id"]
 
     async def play(sender: Sender) -> None:
@@ -155,28 +157,28 @@ def test_a_dead_letter_is_sent_again_once_the_bug_is_mended(stage: Stage) -> Non
         once = {"PlaceRequested": 1}
         await sender.send(step(wish, effects=once, refusals=HANDLER_FAILED, history_of=shown, parked=True))
 
-    stage.play(play)
-    letter = letter_of(stage, wish)
-    mend(stage, "referral", 18)
-    assert redrive(stage, letter).status_code == httpx.codes.ACCEPTED
-    resolved(stage, letter)
-    sight = stage.judge()
-    (again,) = sent_again(sight, wish)
-    assert is_the_original(sight, again, wish)
-    assert redrive(stage, letter).status_code == httpx.codes.CONFLICT
+    platform.play(play)
+    letter = letter_of(platform, wish)
+    mend(platform, "referral", 18)
+    assert redrive(platform, letter).status_code == httpx.codes.ACCEPTED
+    resolved(platform, letter)
+    observation = platform.judge()
+    (again,) = sent_again(observation, wish)
+    assert is_the_original(observation, again, wish)
+    assert redrive(platform, letter).status_code == httpx.codes.CONFLICT
 
 
 # --- 19
 
 
 @scenario(19)
-def test_two_people_at_once_send_it_again_once(stage: Stage) -> None:
+def test_two_people_at_once_send_it_again_once(platform: Platform) -> None:
     """Feedback is rejected for want of consent; consent comes; eight requests to redrive it come at the same moment.
 
     Each is either taken as the same attempt or told that one is under way; one record is sent again and has one effect.
     Who asks after that is told.
     """
-    shown = referral(stage, 0, 19)
+    shown = referral(platform, 0, 19)
     answers = {
         "about": {"kind": "referral", "id": shown},
         "respondent": "participant",
@@ -195,27 +197,27 @@ def test_two_people_at_once_send_it_again_once(stage: Stage) -> None:
     async def after(sender: Sender) -> None:
         await sender.send(step(consent, history_of=None))
 
-    stage.play(before)
-    letter = letter_of(stage, wish)
-    stage.play(after)
-    stage.until(partial(all_is_read, stage), "the feedback service knows of the consent")
+    platform.play(before)
+    letter = letter_of(platform, wish)
+    platform.play(after)
+    platform.until(partial(all_is_read, platform), "the feedback service knows of the consent")
     with ThreadPoolExecutor(8) as people:
-        answered = list(people.map(lambda _: redrive(stage, letter), range(8)))
+        answered = list(people.map(lambda _: redrive(platform, letter), range(8)))
     assert {one.status_code for one in answered} <= {httpx.codes.ACCEPTED, httpx.codes.CONFLICT}
     taken = [one.json() for one in answered if one.status_code == httpx.codes.ACCEPTED]
     assert taken != []
     assert all(one == {"dl_id": letter["dl_id"], "attempt": 1} for one in taken)
-    resolved(stage, letter)
-    late = redrive(stage, letter)
+    resolved(platform, letter)
+    late = redrive(platform, letter)
     assert late.status_code == httpx.codes.CONFLICT
     assert "resolved" in late.json()["detail"]
-    sight = stage.judge()
-    assert len(sent_again(sight, wish)) == 1
+    observation = platform.judge()
+    assert len(sent_again(observation, wish)) == 1
 
 
-def all_is_read(stage: Stage) -> bool:
+def all_is_read(platform: Platform) -> bool:
     """Whether nobody has anything left to read."""
-    groups = stage.ask("monitor", "/v1/lag").json()["groups"]
+    groups = platform.ask("monitor", "/v1/lag").json()["groups"]
     return bool(groups) and all(not one["lag"] for one in groups)
 
 
@@ -223,40 +225,42 @@ def all_is_read(stage: Stage) -> bool:
 
 
 @scenario(22)
-def test_where_every_event_fails_the_fuse_opens(stage: Stage) -> None:
+def test_where_every_event_fails_the_breaker_opens(platform: Platform) -> None:
     """Every version of an activity fails in the catalogue, a burst of them at once, of eight opistos.
 
     Consumption stops with a bounded number dead-lettered, and readiness says why. The bug is mended and the service
-    started anew, which closes the fuse: the rest is applied without being sent again; the few are redriven. The oracle
+    started anew, which closes the circuit breaker: the rest is applied without being sent again; the few are redriven. The oracle
     finds each in effect.
     """
-    opistos = sorted(source for source in stage.place.keys if source.startswith("/opisto/"))[:8]
-    wishes = [{**published(f"fuse-{number}"), "source": opistos[number % 8]} for number in range(BURST)]
+    opistos = sorted(source for source in platform.place.keys if source.startswith("/opisto/"))[:8]
+    wishes = [{**published(f"breaker-{number}"), "source": opistos[number % 8]} for number in range(BURST)]
     steps = [step(wish) for wish in wishes]
 
     async def play(sender: Sender) -> None:
         await sender.send_all(steps)
 
-    stage.play(play)
-    stage.until(lambda: stage.metric("catalogue", "lahete_fuse_open") == 1, "the fuse is open")
-    ready = httpx.get(f"{stage.place.urls['catalogue']}/health/ready", timeout=20, trust_env=False)
+    platform.play(play)
+    platform.until(
+        lambda: platform.metric("catalogue", "lahete_circuit_breaker_open") == 1, "the circuit breaker is open"
+    )
+    ready = httpx.get(f"{platform.place.urls['catalogue']}/health/ready", timeout=20, trust_env=False)
     assert ready.status_code == httpx.codes.SERVICE_UNAVAILABLE
-    assert "fuse" in ready.text
-    mend(stage, "catalogue", 22)
-    stage.until(partial(all_is_read, stage), "all is read")
+    assert "circuit breaker" in ready.text
+    mend(platform, "catalogue", 22)
+    platform.until(partial(all_is_read, platform), "all is read")
     letters = [
-        one for one in stage.dead_letters(reason="handler_failed") if one["event_id"] in {w["id"] for w in wishes}
+        one for one in platform.dead_letters(reason="handler_failed") if one["event_id"] in {w["id"] for w in wishes}
     ]
     assert len(letters) < MINIMUM * 2, "few more than there must be, whichever opisto's came first"
     for one in letters:
-        # Which of them came before the fuse opened, chance decides; that they are few, the line above.
+        # Which of them came before the circuit breaker opened, chance decides; that they are few, the line above.
         at = (one["source"], one["event_id"])
-        stage.declared.expected[at] = replace(stage.declared.expected[at], refusals=HANDLER_FAILED)
-        assert redrive(stage, one).status_code == httpx.codes.ACCEPTED
+        platform.declared.expected[at] = replace(platform.declared.expected[at], refusals=HANDLER_FAILED)
+        assert redrive(platform, one).status_code == httpx.codes.ACCEPTED
     for one in letters:
-        resolved(stage, one)
-    stage.judge()
+        resolved(platform, one)
+    platform.judge()
     pages = [
-        stage.ask("catalogue", f"/v1/activities?municipality=434&per_page=100&page={page}").json() for page in (1, 2)
+        platform.ask("catalogue", f"/v1/activities?municipality=434&per_page=100&page={page}").json() for page in (1, 2)
     ]
     assert sum(len(page["activities"]) for page in pages) >= BURST

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from tests.integration.road import REGION, issued
 from tests.scenarios.conftest import Opened
+from tests.scenarios.platform import step, told
 from tests.scenarios.send import Sender
-from tests.scenarios.stage import step, told
 from tests.scenarios.table import JAVA, scenario
 
 TIMES = 50
@@ -25,8 +25,8 @@ def test_the_same_referral_fifty_times_is_one_referral(opened: Opened, engine: o
     async def fifty_times(sender: Sender) -> None:
         await asyncio.gather(*(sender.send(once) for _ in range(TIMES)))
 
-    with opened(instances=instances) as stage:
-        stage.play(fifty_times)
-        sight = stage.judge()
-        assert [record.named for record in sight.intake].count((event["source"], event["id"])) == TIMES
-        assert sum(told(stage, REGION, "ReferralOpened").values()) == 1
+    with opened(instances=instances) as platform:
+        platform.play(fifty_times)
+        observation = platform.judge()
+        assert [record.named for record in observation.intake].count((event["source"], event["id"])) == TIMES
+        assert sum(told(platform, REGION, "ReferralOpened").values()) == 1

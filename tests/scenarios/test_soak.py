@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from xml.etree import ElementTree
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from shared.process.start import STANDS_STILL
 from tests.scenarios.drawing import drawing
 from tests.scenarios.faults import CHAOS, plan
@@ -18,11 +18,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_a_small_load_with_a_kill_leaves_the_oracle_content_and_a_picture(tmp_path: Path) -> None:
-    soaked = soak(tmp_path / "run", 5, 3, Engine.EMBEDDED, 10, lambda _: None)
+    soaked = soak(tmp_path / "run", 5, 3, Backend.EMBEDDED, 10, lambda _: None)
     assert soaked.faults == []
     assert soaked.injected != []
     assert soaked.sent >= 30
-    assert {letter.letter["reason"] for letter in soaked.sight.dead} != set()
+    assert {letter.letter["reason"] for letter in soaked.observation.dead} != set()
     picture = ElementTree.fromstring(drawing("A <soak>", soaked.line, soaked.samples, soaked.injected))  # noqa: S314 - ours
     title, description = picture.find(f"{SVG}title"), picture.find(f"{SVG}desc")
     assert title is not None

@@ -7,14 +7,14 @@ from typing import Final
 
 from confluent_kafka import Producer
 
-from deploy.engines import Engine
+from deploy.backends import Backend
 from shared.kafka.cluster import Cluster
 from tests.integration.road import kafka_headers_of
 from tests.scenarios.delays import delays, percentile
 from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import referrals, subject_of
 from tests.scenarios.send import Sender
-from tests.scenarios.stage import Stage
 from tests.scenarios.table import ALL, JAVA, scenario
 from tests.wire import CODECS, Wire, Wired, produce
 
@@ -44,27 +44,29 @@ def _data(one: Step) -> bytes:
 
 
 @scenario(31)
-def test_a_codec_storm_on_one_topic_slows_nobody_else(stage: Stage) -> None:
+def test_a_codec_storm_on_one_topic_slows_nobody_else(platform: Platform) -> None:
     """A region writes batches in every codec to its own topic, and between them batches with a wrong checksum, an unknown
     codec and garbage. Others' referrals come over HTTP, before it and meanwhile.
 
     By the oracle each readable referral is opened, and of each batch that Kafka took and nobody can read there is one dead
     letter. The others' delay, by Kafka's times, is within a bound of what it was; the services stay ready.
     """
-    calm = referrals(stage.rng, OTHERS)
-    stage.play(lambda sender: at_a_rate(sender, calm))
-    stage.quiet()
-    others = referrals(stage.rng, OTHERS)
+    calm = referrals(platform.rng, OTHERS)
+    platform.play(lambda sender: at_a_rate(sender, calm))
+    platform.quiet()
+    others = referrals(platform.rng, OTHERS)
 
     async def storm(sender: Sender) -> None:
-        await asyncio.gather(at_a_rate(sender, others), storm_on(stage))
+        await asyncio.gather(at_a_rate(sender, others), storm_on(platform))
 
-    stage.play(storm)
-    sight = stage.judge()
-    before, meanwhile = (percentile(delays(sight, _named(some), "ReferralOpened"), 0.95) for some in (calm, others))
+    platform.play(storm)
+    observation = platform.judge()
+    before, meanwhile = (
+        percentile(delays(observation, _named(some), "ReferralOpened"), 0.95) for some in (calm, others)
+    )
     print(f"others' p95: {before:.3f} s, then {meanwhile:.3f} s")
     assert meanwhile < before + SLOWER_BY
-    assert [name for name in stage.instances if not stage.is_ready(name)] == []
+    assert [name for name in platform.instances if not platform.is_ready(name)] == []
 
 
 def _named(steps: Sequence[Step]) -> list[tuple[str, str]]:
@@ -79,30 +81,30 @@ async def at_a_rate(sender: Sender, steps: Iterable[Step]) -> None:
             await asyncio.sleep(1 / A_SECOND)
 
 
-async def storm_on(stage: Stage) -> None:
+async def storm_on(platform: Platform) -> None:
     """Round after round, a batch a codec, and each kind of broken one."""
-    kafka = Cluster(stage.place.kafka)
+    kafka = Cluster(platform.place.kafka)
     for _ in range(ROUNDS):
         for codec in CODECS:
-            await take(stage, kafka, referrals(stage.rng, 2, ON_KAFKA), codec=codec)
+            await take(platform, kafka, referrals(platform.rng, 2, ON_KAFKA), codec=codec)
             await asyncio.sleep(1 / A_SECOND)
-        for broken in broken_batches(referrals(stage.rng, 1, ON_KAFKA)[0]):
+        for broken in broken_batches(referrals(platform.rng, 1, ON_KAFKA)[0]):
             [taken] = await produce(kafka, TOPIC, broken.encoded())
             if taken.code == 0:
-                stage.declared.nameless()
+                platform.declared.nameless()
             await asyncio.sleep(1 / A_SECOND)
 
 
 async def take(
-    stage: Stage, kafka: Cluster, steps: Sequence[Step], *, codec: str = "none", time: int = Wire.time
+    platform: Platform, kafka: Cluster, steps: Sequence[Step], *, codec: str = "none", time: int = Wire.time
 ) -> None:
     """Writes a batch, and into the ledger what Kafka took. `time`: of its records, in milliseconds."""
     for one in steps:
         assert one.expected
-        stage.declared.expect(one.expected)
+        platform.declared.expect(one.expected)
     [taken] = await produce(kafka, TOPIC, Wire([wired(one) for one in steps], codec, time=time).encoded())
     for one in steps if taken.code == 0 else ():
-        stage.declared.accepted(one.event["source"], one.event["id"])
+        platform.declared.accepted(one.event["source"], one.event["id"])
 
 
 def broken_batches(one: Step) -> Iterator[Wire]:
@@ -116,62 +118,62 @@ def broken_batches(one: Step) -> Iterator[Wire]:
 
 
 @scenario(34)
-def test_transactions_and_clocks_of_any_kind_hold_up_nothing(stage: Stage, engine: Engine) -> None:
+def test_transactions_and_clocks_of_any_kind_hold_up_nothing(platform: Platform, engine: Backend) -> None:
     """A region writes records whose clocks are before 1970, in microseconds or at the end of 64 bits, and on real Kafka
     transactions: one committed, one aborted, and one that stays open while another referral's deadline passes.
 
     By the oracle the committed are opened once, and of the aborted there is no trace. The deadline fires and all lag ends
     while the transaction is open; once it is committed, its referrals are opened.
     """
-    waits, *rest = referrals(stage.rng, 3)
-    stage.play(lambda sender: sender.send_all([waits, *rest]))
+    waits, *rest = referrals(platform.rng, 3)
+    platform.play(lambda sender: sender.send_all([waits, *rest]))
 
     async def clocks(_: Sender) -> None:
         for time in CLOCKS:
-            await take(stage, Cluster(stage.place.kafka), referrals(stage.rng, 1, ON_KAFKA), time=time)
+            await take(platform, Cluster(platform.place.kafka), referrals(platform.rng, 1, ON_KAFKA), time=time)
 
-    stage.play(clocks)
-    left_open = list(transactions(stage)) if engine is JAVA else []
-    stage.until(lambda: stage.on_the_log("DeadlinePassed", subject_of(waits)), "its deadline fires")
-    stage.judge()
+    platform.play(clocks)
+    left_open = list(transactions(platform)) if engine is JAVA else []
+    platform.until(lambda: platform.on_the_log("DeadlinePassed", subject_of(waits)), "its deadline fires")
+    platform.judge()
     for commit in left_open:
         commit()
-        stage.judge()
+        platform.judge()
 
 
-def transactions(stage: Stage) -> Iterator[Callable[[], None]]:
+def transactions(platform: Platform) -> Iterator[Callable[[], None]]:
     """One committed, one aborted, and one that is open: what commits it."""
-    producer = Producer({"bootstrap.servers": stage.place.kafka, "transactional.id": "register-of-08"})
+    producer = Producer({"bootstrap.servers": platform.place.kafka, "transactional.id": "register-of-08"})
     producer.init_transactions(PATIENCE)
-    begin(stage, producer, accepted=True)
+    begin(platform, producer, accepted=True)
     producer.commit_transaction(PATIENCE)
-    begin(stage, producer, accepted=False)
+    begin(platform, producer, accepted=False)
     producer.abort_transaction(PATIENCE)
-    written = begin(stage, producer, accepted=False)
+    written = begin(platform, producer, accepted=False)
 
     def commit() -> None:
         producer.commit_transaction(PATIENCE)
-        accept(stage, written)
+        accept(platform, written)
 
     yield commit
 
 
-def begin(stage: Stage, producer: Producer, *, accepted: bool) -> Sequence[Step]:
+def begin(platform: Platform, producer: Producer, *, accepted: bool) -> Sequence[Step]:
     """Three referrals in a transaction, all on the log."""
-    steps = referrals(stage.rng, 3, ON_KAFKA)
+    steps = referrals(platform.rng, 3, ON_KAFKA)
     producer.begin_transaction()
     for one in steps:
         headers: list[tuple[str, str | bytes | None]] = [*kafka_headers_of(one.event)]
         producer.produce(TOPIC, key=subject_of(one).encode(), value=_data(one), headers=headers)
     assert producer.flush(PATIENCE) == 0
     if accepted:
-        accept(stage, steps)
+        accept(platform, steps)
     return steps
 
 
-def accept(stage: Stage, steps: Sequence[Step]) -> None:
+def accept(platform: Platform, steps: Sequence[Step]) -> None:
     """Into the ledger: what is committed."""
     for one in steps:
         assert one.expected
-        stage.declared.expect(one.expected)
-        stage.declared.accepted(one.event["source"], one.event["id"])
+        platform.declared.expect(one.expected)
+        platform.declared.accepted(one.event["source"], one.event["id"])

@@ -8,22 +8,22 @@ from services.referral.fold import fold
 from services.referral.handlers import table
 from services.referral.model import Referral
 from services.referral.view import View
-from shared.contracts import from_services as told
+from shared.contracts import service_events
 from shared.contracts.envelope import Event
 from shared.contracts.fields import Data
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import OPISTO, Meeting, a_referral, at, event
-from tests.unit.network import DURATIONS, given_to
+from tests.unit.network import DURATIONS, grant_to
 
 TABLE = table(DURATIONS)
 TWO_SESSIONS: tuple[Meeting, ...] = (("s1", 20), ("s2", 30))
 CATALOGUE = "/service/catalogue"
 
 
-def listed(meetings: Iterable[Meeting], called_off: Iterable[str] = ()) -> tuple[told.ListedSession, ...]:
+def listed(meetings: Iterable[Meeting], called_off: Iterable[str] = ()) -> tuple[service_events.ListedSession, ...]:
     """Sessions of an hour."""
     return tuple(
-        told.ListedSession(
+        service_events.ListedSession(
             session_id=session,
             starts_at=at(day),
             ends_at=at(day) + timedelta(hours=1),
@@ -41,16 +41,16 @@ def reserved(
     answer: int = 1,
     meetings: Iterable[Meeting] = TWO_SESSIONS,
     confirm: bool = False,
-    given: float | None = None,
+    context: float | None = None,
     promoted: bool = False,
-    cancelled: told.ActivityCall | None = None,
+    cancelled: service_events.ActivityCall | None = None,
     by_enrolment: bool = False,
     organiser: str = OPISTO,
 ) -> Event:
-    """PlaceReserved: given at the choice, or at `given`."""
-    data = told.PlaceReserved(
+    """PlaceReserved: given at the choice, or at `context`."""
+    data = service_events.PlaceReserved(
         **_about(activity, answer, request, organiser),
-        given_at=at(days if given is None else given),
+        given_at=at(days if context is None else context),
         promoted=promoted,
         confirm=confirm,
         by_enrolment=by_enrolment,
@@ -62,18 +62,20 @@ def reserved(
 
 def waitlisted(days: float, request: str, position: int = 1, activity: str = "a", *, answer: int = 1) -> Event:
     """PlaceWaitlisted."""
-    data = told.PlaceWaitlisted(**_about(activity, answer, request), position=position, sessions=listed(TWO_SESSIONS))
+    data = service_events.PlaceWaitlisted(
+        **_about(activity, answer, request), position=position, sessions=listed(TWO_SESSIONS)
+    )
     return _said(data, days)
 
 
 def refused(days: float, request: str, reason: Any = "full", activity: str = "a", *, answer: int = 1) -> Event:
     """PlaceRefused."""
-    return _said(told.PlaceRefused(**_about(activity, answer, request), reason=reason), days)
+    return _said(service_events.PlaceRefused(**_about(activity, answer, request), reason=reason), days)
 
 
 def released(days: float, request: str, activity: str = "a", *, answer: int) -> Event:
     """PlaceReleased."""
-    return _said(told.PlaceReleased(**_about(activity, answer, request)), days)
+    return _said(service_events.PlaceReleased(**_about(activity, answer, request)), days)
 
 
 def changed(
@@ -89,23 +91,27 @@ def changed(
     organiser: str = OPISTO,
 ) -> Event:
     """SessionsChanged: the activity is published, or has other times, or is cancelled."""
-    call = None if cancelled is None else told.ActivityCall(time=at(cancelled), replaced_by=replaced_by)
+    call = None if cancelled is None else service_events.ActivityCall(time=at(cancelled), replaced_by=replaced_by)
     about = _about(activity, answer, request, organiser)
-    data = told.SessionsChanged(**about, sessions=listed(meetings, off), cancelled=call)
+    data = service_events.SessionsChanged(**about, sessions=listed(meetings, off), cancelled=call)
     return _said(data, days)
 
 
 def proposed(days: float, number: int = 0) -> Event:
     """ActivitiesProposed: one."""
-    proposal = told.Proposal(
+    proposal = service_events.Proposal(
         organiser=OPISTO, activity_id="a", score=90, reasons=("free",), starts_at=at(20), places_left=3
     )
-    return _said(told.ActivitiesProposed(referral_id=a_referral(), number=number, proposals=(proposal,)), days, number)
+    return _said(
+        service_events.ActivitiesProposed(referral_id=a_referral(), number=number, proposals=(proposal,)), days, number
+    )
 
 
 def nothing_found(days: float, number: int = 0) -> Event:
     """NoActivityFound."""
-    return _said(told.NoActivityFound(referral_id=a_referral(), number=number, nearest_misses={}), days, number)
+    return _said(
+        service_events.NoActivityFound(referral_id=a_referral(), number=number, nearest_misses={}), days, number
+    )
 
 
 def _about(activity: str, answer: int, request: str, organiser: str = OPISTO) -> dict[str, Any]:
@@ -136,7 +142,7 @@ def take(state: Referral | None, came: Event) -> Decision[Referral]:
 def outcome_of(state: Referral | None, came: Event) -> Decision[Referral] | Waits | Rejected:
     """What one event does, a refusal included."""
     handler = TABLE.deadlines["referrals"] if came.name == "DeadlinePassed" else TABLE.handlers[type(came.data)]
-    return handler.decide(state, came, came.time, given_to(came.name))
+    return handler.decide(state, came, came.time, grant_to(came.name))
 
 
 def after(*events: Event, state: Referral | None = None) -> Referral:
@@ -162,7 +168,7 @@ def silence(state: Referral, what: str, times: int = 1) -> Referral:
 def passed(state: Referral, what: str) -> Event:
     """DeadlinePassed, of what the referral awaits now."""
     (deadline,) = [one for one in fold(state, DURATIONS).deadlines if one.what == what]
-    data = told.DeadlinePassed(
+    data = service_events.DeadlinePassed(
         service="referral",
         collection="referrals",
         aggregate=state.id,

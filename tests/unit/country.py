@@ -17,10 +17,10 @@ from services.monitor.owners import Owners
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
-from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.registry import CLASSES
+from shared.contracts.service_events import DeadlinePassed
 from shared.engine.batch import Processor
-from shared.http.outcomes import Asked
+from shared.http.outcomes import AskedEvent
 from shared.kafka.lag import READS
 from shared.kafka.producer import Record
 from tests.unit.doors import OPISTO, REGION, Door, door, key
@@ -39,7 +39,7 @@ class Here(Owners):
         super().__init__(dict.fromkeys(doors, "http://door"), "key of service:monitor")
         self._doors = doors
 
-    async def _ask(self, client: httpx.AsyncClient, owner: str, events: Sequence[Asked]) -> list[str | None]:
+    async def _ask(self, client: httpx.AsyncClient, owner: str, events: Sequence[AskedEvent]) -> list[str | None]:
         return await super()._ask(self._doors[owner].client, owner, events)
 
 
@@ -106,7 +106,9 @@ class Country:
             came.append(ConsumerRecord(*head, record.key, record.value, None, 0, 0, tuple(record.headers)))
         wire: Any = one
         table, failing = one.wired.table, self.failing.get(one.wired.table.service, frozenset())
-        engine = Processor(table, one.store, wire, Clock(), ring=1, due_early=timedelta(days=30), failing=failing)
+        engine = Processor(
+            table, one.store, wire, Clock(), recent_outcomes=1, due_early=timedelta(days=30), failing=failing
+        )
         await engine.clear(await engine.process(engine.receive(came)))
 
     async def redrive(self) -> None:

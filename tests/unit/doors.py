@@ -110,7 +110,7 @@ class Door:
         ]
         publisher: Publisher = self  # type: ignore[assignment]
         due_early = self.wired.settings.due_early
-        processor = Processor(self.wired.table, self.store, publisher, Clock(), ring=64, due_early=due_early)
+        processor = Processor(self.wired.table, self.store, publisher, Clock(), recent_outcomes=64, due_early=due_early)
         await processor.clear(await processor.process(processor.receive(records)))
 
     async def send(self, body: object, who: str = REGION, kind: str = EVENT, **headers: str) -> httpx.Response:

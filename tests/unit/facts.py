@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as services
+from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
 from shared.contracts.fields import Data
 from shared.engine.model import Decision, Rejected, S, Waits
@@ -66,7 +65,7 @@ def issued(
         "needs": {"friends": 8},
         "consent": {"recorded_on": ISSUED_ON, "scopes": ["referral", *(["feedback"] if feedback else [])]},
     }
-    data = outside.ReferralIssued.model_validate(said | fields, strict=False)
+    data = partner_events.ReferralIssued.model_validate(said | fields, strict=False)
     return event(data, days, source, synthetic=synthetic)
 
 
@@ -79,7 +78,9 @@ def chosen(
     source: str = REGION,
 ) -> Event[Any]:
     """ActivityChosen."""
-    data = outside.ActivityChosen(referral_id=referral or a_referral(), organiser=organiser, activity_id=activity)
+    data = partner_events.ActivityChosen(
+        referral_id=referral or a_referral(), organiser=organiser, activity_id=activity
+    )
     return event(data, days, source)
 
 
@@ -87,12 +88,12 @@ def withdrawn(
     days: float, reason: Any = "client_wish", referral: str | None = None, *, source: str = REGION
 ) -> Event[Any]:
     """ReferralWithdrawn."""
-    return event(outside.ReferralWithdrawn(referral_id=referral or a_referral(), reason=reason), days, source)
+    return event(partner_events.ReferralWithdrawn(referral_id=referral or a_referral(), reason=reason), days, source)
 
 
 def confirmed(days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO) -> Event[Any]:
     """EnrolmentConfirmed."""
-    data = outside.EnrolmentConfirmed(referral_id=referral or a_referral(), activity_id=activity)
+    data = partner_events.EnrolmentConfirmed(referral_id=referral or a_referral(), activity_id=activity)
     return event(data, days, organiser)
 
 
@@ -100,7 +101,9 @@ def off_the_list(
     days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO
 ) -> Event[Any]:
     """EnrolmentCancelled."""
-    data = outside.EnrolmentCancelled(referral_id=referral or a_referral(), activity_id=activity, reason="client_wish")
+    data = partner_events.EnrolmentCancelled(
+        referral_id=referral or a_referral(), activity_id=activity, reason="client_wish"
+    )
     return event(data, days, organiser)
 
 
@@ -114,21 +117,21 @@ def recorded(
     organiser: str = OPISTO,
 ) -> Event[Any]:
     """ActivityAttended, or ActivityMissed."""
-    kind = outside.ActivityAttended if came else outside.ActivityMissed
+    kind = partner_events.ActivityAttended if came else partner_events.ActivityMissed
     data = kind(referral_id=referral or a_referral(), activity_id=activity, session_id=session)
     return event(data, days, organiser)
 
 
 def looked_up(days: float, referral: str | None = None, *, organiser: str = OPISTO) -> Event[Any]:
     """CodeLookedUp."""
-    data = services.CodeLookedUp(referral_id=referral or a_referral(), organiser=organiser)
+    data = service_events.CodeLookedUp(referral_id=referral or a_referral(), organiser=organiser)
     return event(data, days, "/service/referral", f"CodeLookedUp-{days:g}-{organiser.rpartition('/')[2]}")
 
 
 def answered(days: float, respondent: Any = "participant", phase: Any = "after") -> Event[Any]:
     """FeedbackTaken: answers came in, about how it was."""
     id_ = f"FeedbackSubmitted-{days:g}"
-    data = services.FeedbackTaken(
+    data = service_events.FeedbackTaken(
         referral_id=a_referral(),
         respondent=respondent,
         phase=phase,
@@ -176,7 +179,10 @@ def published(
         ],
     }
     return event(
-        outside.ActivityPublished.model_validate(said | fields, strict=False), days, organiser, synthetic=synthetic
+        partner_events.ActivityPublished.model_validate(said | fields, strict=False),
+        days,
+        organiser,
+        synthetic=synthetic,
     )
 
 
@@ -184,7 +190,7 @@ def called_off(
     days: float, activity: str = "a", replaced_by: str | None = None, *, organiser: str = OPISTO
 ) -> Event[Any]:
     """ActivityCancelled."""
-    data = outside.ActivityCancelled(activity_id=activity, reason="merged", replaced_by=replaced_by)
+    data = partner_events.ActivityCancelled(activity_id=activity, reason="merged", replaced_by=replaced_by)
     return event(data, days, organiser)
 
 

@@ -5,12 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 from services.feedback.handlers import table
-from services.feedback.model import Feedback
-from shared.contracts import from_outside as outside
-from shared.contracts import from_services as told
+from services.feedback.model import ReferralFeedback
+from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
 from shared.contracts.fields import Data
-from shared.contracts.from_services import Outcome
+from shared.contracts.service_events import ReferralOutcome
 from shared.engine.model import Decision, Rejected, Waits
 
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
@@ -18,7 +17,7 @@ REGION = "/region/06"
 OPISTO = "/opisto/valkeakoski"
 OTHER_OPISTO = "/opisto/ylojarvi"
 START = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
-DIMENSIONS = dict.fromkeys(outside.INSTRUMENTS["dimensions_v1"], 5)
+DIMENSIONS = dict.fromkeys(partner_events.INSTRUMENTS["dimensions_v1"], 5)
 
 Phase = Literal["before", "after"]
 
@@ -38,20 +37,20 @@ def issued(
     referral: str = REFERRAL,
     synthetic: bool = False,
 ) -> Event[Any]:
-    data = outside.ReferralIssued(
+    data = partner_events.ReferralIssued(
         referral_id=referral,
         unit_ref="u1",
         municipality=municipality,
         age_band="65-74",
         languages=("fi",),
         needs={"friends": 8},
-        consent=outside.Consent(recorded_on=date(2026, 8, 30), scopes=scopes),
+        consent=partner_events.Consent(recorded_on=date(2026, 8, 30), scopes=scopes),
     )
     return event(data, source, day, f"issued-{source[-2:]}-{day}", synthetic=synthetic)
 
 
 def opened(day: float = 0, *, referral: str = REFERRAL, synthetic: bool = False) -> Event[Any]:
-    data = told.ReferralOpened(
+    data = service_events.ReferralOpened(
         referral_id=referral, region=REGION.rpartition("/")[2], referral_code="DKGDM5F8QK4V", deadlines=()
     )
     return event(data, "/service/referral", day, synthetic=synthetic)
@@ -66,19 +65,19 @@ def and_opened(events: Iterable[Event]) -> Iterator[Event]:
 
 
 def erased(day: float = 5) -> Event[Any]:
-    return event(told.ReferralErased(referral_id=REFERRAL, issuer=REGION), "/service/referral", day)
+    return event(service_events.ReferralErased(referral_id=REFERRAL, issuer=REGION), "/service/referral", day)
 
 
 def proposed(day: float = 1, number: int = 0) -> Event[Any]:
-    proposal = told.Proposal(
+    proposal = service_events.Proposal(
         organiser=OPISTO, activity_id="choir", score=90, reasons=("need",), starts_at=START, places_left=2
     )
-    data = told.ActivitiesProposed(referral_id=REFERRAL, number=number, proposals=(proposal,))
+    data = service_events.ActivitiesProposed(referral_id=REFERRAL, number=number, proposals=(proposal,))
     return event(data, "/service/catalogue", day)
 
 
 def none_found(day: float = 1, number: int = 0) -> Event[Any]:
-    data = told.NoActivityFound(referral_id=REFERRAL, number=number, nearest_misses={})
+    data = service_events.NoActivityFound(referral_id=REFERRAL, number=number, nearest_misses={})
     return event(data, "/service/catalogue", day)
 
 
@@ -97,44 +96,48 @@ def reserved(
     day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir", referral: str = REFERRAL
 ) -> Event[Any]:
     about = _about(organiser, answer, activity, referral)
-    data = told.PlaceReserved(**about, given_at=START, promoted=False, confirm=False, sessions=())
+    data = service_events.PlaceReserved(**about, given_at=START, promoted=False, confirm=False, sessions=())
     return event(data, "/service/catalogue", day, f"reserved-{organiser[-4:]}-{answer}")
 
 
 def waitlisted(day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir") -> Event[Any]:
-    data = told.PlaceWaitlisted(**_about(organiser, answer, activity), position=1, sessions=())
+    data = service_events.PlaceWaitlisted(**_about(organiser, answer, activity), position=1, sessions=())
     return event(data, "/service/catalogue", day, f"waitlisted-{organiser[-4:]}-{answer}")
 
 
 def refused(
     reason: Any = "full", day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir"
 ) -> Event[Any]:
-    data = told.PlaceRefused(**_about(organiser, answer, activity), reason=reason)
+    data = service_events.PlaceRefused(**_about(organiser, answer, activity), reason=reason)
     return event(data, "/service/catalogue", day, f"refused-{organiser[-4:]}-{answer}")
 
 
 def released(day: float = 4, *, organiser: str = OPISTO, answer: int = 2, activity: str = "choir") -> Event[Any]:
-    data = told.PlaceReleased(**_about(organiser, answer, activity))
+    data = service_events.PlaceReleased(**_about(organiser, answer, activity))
     return event(data, "/service/catalogue", day, f"released-{organiser[-4:]}-{answer}")
 
 
 def _ending(
-    class_: type[told.Ended], outcome: Outcome, day: float, attended: int, referral: str = REFERRAL
+    class_: type[service_events.ReferralEnd],
+    outcome: ReferralOutcome,
+    day: float,
+    attended: int,
+    referral: str = REFERRAL,
 ) -> Event[Any]:
-    counts = told.SessionCounts(attended=attended, missed=1, not_recorded=0)
+    counts = service_events.SessionCounts(attended=attended, missed=1, not_recorded=0)
     return event(class_(referral_id=referral, outcome=outcome, sessions=counts), "/service/referral", day)
 
 
-def completed(outcome: Outcome = "completed", day: float = 60, referral: str = REFERRAL) -> Event[Any]:
-    return _ending(told.ReferralCompleted, outcome, day, 4, referral)
+def completed(outcome: ReferralOutcome = "completed", day: float = 60, referral: str = REFERRAL) -> Event[Any]:
+    return _ending(service_events.ReferralCompleted, outcome, day, 4, referral)
 
 
-def lapsed(outcome: Outcome = "not_chosen", day: float = 30) -> Event[Any]:
-    return _ending(told.ReferralLapsed, outcome, day, 0)
+def lapsed(outcome: ReferralOutcome = "not_chosen", day: float = 30) -> Event[Any]:
+    return _ending(service_events.ReferralLapsed, outcome, day, 0)
 
 
-def closed(outcome: Outcome = "completed", day: float = 70) -> Event[Any]:
-    return _ending(told.ReferralClosed, outcome, day, 4 if outcome in {"completed", "discontinued"} else 0)
+def closed(outcome: ReferralOutcome = "completed", day: float = 70) -> Event[Any]:
+    return _ending(service_events.ReferralClosed, outcome, day, 4 if outcome in {"completed", "discontinued"} else 0)
 
 
 def answered(
@@ -149,8 +152,8 @@ def answered(
     channel: Any = "form",
     referral: str = REFERRAL,
 ) -> Event[Any]:
-    data = outside.FeedbackSubmitted(
-        about=outside.About(kind="referral", id=referral),
+    data = partner_events.FeedbackSubmitted(
+        about=partner_events.About(kind="referral", id=referral),
         respondent=respondent,
         phase=phase,
         instrument=instrument,
@@ -176,7 +179,7 @@ def experienced(source: str, respondent: Any, day: float = 61) -> Event[Any]:
 def link(
     token_hash: str = "a" * 64, phase: Phase = "before", day: float = 2.5, *, issued_to: str = REGION
 ) -> Event[Any]:
-    data = told.FormLinkIssued(
+    data = service_events.FormLinkIssued(
         referral_id=REFERRAL,
         phase=phase,
         token_hash=token_hash,
@@ -189,7 +192,7 @@ def link(
 HANDLERS = table().handlers
 
 
-def decide(state: Feedback | None, one: Event) -> Decision[Feedback] | Waits | Rejected:
+def decide(state: ReferralFeedback | None, one: Event) -> Decision[ReferralFeedback] | Waits | Rejected:
     """As the engine calls it, by the service's own table."""
     return HANDLERS[type(one.data)].decide(state, one, one.time, None)
 
@@ -201,7 +204,7 @@ class Told:
     """
 
     def __init__(self, events: Iterable[Event] = (), *, unopened: bool = False) -> None:
-        self.state: Feedback | None = None
+        self.state: ReferralFeedback | None = None
         self.follow: list[Data] = []
         self.rejected: list[tuple[str, str]] = []
         self.waiting: list[Event] = []
@@ -240,13 +243,13 @@ class Told:
 
     def requests(self) -> list[str]:
         """The phases that were asked, in order."""
-        return [data.phase for data in self.follow if isinstance(data, told.FeedbackRequested)]
+        return [data.phase for data in self.follow if isinstance(data, service_events.FeedbackRequested)]
 
-    def measured(self) -> list[told.OutcomeMeasured]:
+    def measured(self) -> list[service_events.OutcomeMeasured]:
         """The outcomes that were told, in order."""
-        return [data for data in self.follow if isinstance(data, told.OutcomeMeasured)]
+        return [data for data in self.follow if isinstance(data, service_events.OutcomeMeasured)]
 
-    def known(self) -> Feedback:
+    def known(self) -> ReferralFeedback:
         """The state, which is there."""
         assert self.state is not None
         return self.state

@@ -26,12 +26,12 @@ from services.referral.view import Durations, View
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
-from shared.contracts.from_services import DeadlinePassed
 from shared.contracts.identity import deadline_id
 from shared.contracts.registry import CLASSES
+from shared.contracts.service_events import DeadlinePassed
 from shared.engine.batch import Processor
 from shared.engine.model import Document, Due, Kind, Original, Table
-from shared.engine.receive import Arrival, read_again, route
+from shared.engine.receive import RoutedEvent, read_again, route
 from shared.kafka.producer import Publisher, Record
 from shared.store import Collection, Form, Row
 from shared.store.interface import FIRST_FORM, Journal, Range, Remembered, Scalar, What, Written
@@ -43,7 +43,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-def given_to(name: str) -> Durations | Opening:
+def grant_to(name: str) -> Durations | Opening:
     """What the referral service looks up for a class of events, with no chance in it."""
     return Opening(DURATIONS, CODE) if name == "ReferralIssued" else DURATIONS
 
@@ -225,7 +225,7 @@ class Network:
     """The services and what is under way between them; notify alone `telling`."""
 
     def __init__(
-        self, now: datetime, *, seed: int = 0, in_lanes: bool = False, ring: int = 64, telling: bool = False
+        self, now: datetime, *, seed: int = 0, in_lanes: bool = False, recent_outcomes: int = 64, telling: bool = False
     ) -> None:
         self.clock = HandClock(now)
         self.random = random.Random(seed)
@@ -243,7 +243,12 @@ class Network:
             _now(self._stores[name].open(table.collections, table.journals))
         self._processors = {
             name: Processor(
-                table, self._stores[name], Wire(self._put_on), self.clock, ring=ring, due_early=timedelta(days=3_650)
+                table,
+                self._stores[name],
+                Wire(self._put_on),
+                self.clock,
+                recent_outcomes=recent_outcomes,
+                due_early=timedelta(days=3_650),
             )
             for name, table in self._tables.items()
         }
@@ -286,13 +291,13 @@ class Network:
         self.delivered.append(message)
         self.after_each()
 
-    def _receive(self, record: ConsumerRecord, table: Table, now: datetime) -> Arrival | None:
+    def _receive(self, record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent | None:
         """As the engine's own, but what is delivered ten times is read once."""
         original = Original(record.topic, 0, record.offset, 0, record.key, record.value, list(record.headers))
         event = self._known.get(record.offset) or read_again(original, table, now)
         self._known[record.offset] = event
         routed = route(event, table)
-        return Arrival(event, *routed, original, 0, owned=True, service=table.service) if routed else None
+        return RoutedEvent(event, *routed, original, 0, owned=True, service=table.service) if routed else None
 
     async def _read(self, service: str, records: Iterable[ConsumerRecord]) -> None:
         processor = self._processors[service]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.services import OF_NAME
-from deploy.engines import Engine, engines
+from deploy.backends import Backend, backends
 from deploy.local.state import open_folder
 from shared.process.settings import PlatformSettings, read
 
@@ -65,7 +65,7 @@ def test_a_run_on_servers_of_others_does_not_begin_with_a_secret_in_an_address(
     """Its run.json would hold it."""
     monkeypatch.setenv("LAHETE_MONGODB", f"mongodb://me:{SECRET}@db")
     with pytest.raises(SystemExit):
-        engines(Engine.ENV, open_folder(tmp_path / "run"), print, lambda: None)
+        backends(Backend.ENV, open_folder(tmp_path / "run"), print, lambda: None)
     assert SECRET not in "".join(capsys.readouterr())
 
 

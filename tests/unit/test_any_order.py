@@ -114,10 +114,10 @@ def _facts(draw: st.DrawFn, referral: str) -> list[Event]:
         events += [
             make(*one, referral, organiser=draw(organisers)) for one in draw(st.lists(days_and_activities, max_size=2))
         ]
-    marks = st.tuples(days, st.sampled_from(SESSIONS), activities)
+    attendance = st.tuples(days, st.sampled_from(SESSIONS), activities)
     events += [
-        recorded(*mark, came=draw(st.booleans()), referral=referral, organiser=draw(organisers))
-        for mark in draw(st.lists(marks, max_size=5))
+        recorded(*record, came=draw(st.booleans()), referral=referral, organiser=draw(organisers))
+        for record in draw(st.lists(attendance, max_size=5))
     ]
     events += [looked_up(day, referral, organiser=draw(organisers)) for day in draw(st.lists(days, max_size=3))]
     events += [withdrawn(day, referral=referral) for day in draw(st.lists(days, max_size=1))]
@@ -241,9 +241,13 @@ def test_what_was_chosen_twice_while_it_was_closed_and_then_enrolled_ends_the_sa
 
 @settings(quick, max_examples=60)
 @given(worlds(), seeds, st.sampled_from([0, 1]))
-def test_order_kept_by_kafka_and_a_ring_of_nothing_change_nothing(world: list[Event], seed: int, ring: int) -> None:
+def test_order_kept_by_kafka_and_a_ring_of_nothing_change_nothing(
+    world: list[Event], seed: int, recent_outcomes: int
+) -> None:
     expected = where_it_stands(in_order(world), a_referral())
-    assert where_it_stands(shuffled(world, seed, in_lanes=True, ring=ring), a_referral()) == expected
+    assert (
+        where_it_stands(shuffled(world, seed, in_lanes=True, recent_outcomes=recent_outcomes), a_referral()) == expected
+    )
 
 
 @settings(quick, max_examples=40)
@@ -284,7 +288,7 @@ def test_withdrawn_consent_leaves_nothing_behind_wherever_it_arrives(world: list
     network = shuffled([*others, withdrawn(day, "consent_withdrawn")], seed)
     state, match = network.referral(a_referral()), network.match(a_referral())
     assert state.erased is not None
-    assert (state.issued, state.facts, state.marks, state.answers, state.registers) == (None, (), (), {}, {})
+    assert (state.issued, state.facts, state.attendance, state.answers, state.orders) == (None, (), (), {}, {})
     assert match is not None
     assert (match.wish, match.proposals) == (None, ())
     for activity in network.activities().values():
@@ -337,8 +341,8 @@ def strangers(draw: st.DrawFn) -> list[Event]:
     events += [chosen(*one, source=ANOTHER_REGION) for one in draw(st.lists(said, max_size=2))]
     reasons = st.tuples(days, st.sampled_from(["moved", "consent_withdrawn"]))
     events += [withdrawn(*one, source=ANOTHER_REGION) for one in draw(st.lists(reasons, max_size=2))]
-    marks = st.tuples(days, st.sampled_from(SESSIONS), activities)
-    return events + [recorded(*one, organiser=STRANGER) for one in draw(st.lists(marks, max_size=3))]
+    attendance = st.tuples(days, st.sampled_from(SESSIONS), activities)
+    return events + [recorded(*one, organiser=STRANGER) for one in draw(st.lists(attendance, max_size=3))]
 
 
 @quick

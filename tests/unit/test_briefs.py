@@ -13,11 +13,11 @@ import pytest_asyncio
 from services.catalogue import decide
 from services.catalogue.briefs import Briefs
 from services.catalogue.handlers import ACTIVITIES, MATCHES, table
-from services.catalogue.matching import Filters, cosine
+from services.catalogue.matching import HardFilters, cosine
 from services.catalogue.model import Activity, Brief, Match, Wish
 from services.catalogue.needs import vector
 from shared.contracts.envelope import Event
-from shared.contracts.from_outside import ActivityPublished, ReferralIssued
+from shared.contracts.partner_events import ActivityPublished, ReferralIssued
 from shared.engine.model import Decision
 from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 from shared.store import Row
@@ -63,7 +63,7 @@ def an_activity(rng: Random, name: str) -> Activity:
         closes=rng.choice([None, None, 5]),
         synthetic=rng.random() < 0.1,
     )
-    state = taken(decide.published(None, event, START, decide.Found())).state
+    state = taken(decide.published(None, event, START, decide.MatchContext())).state
     assert state is not None
     return state
 
@@ -94,7 +94,7 @@ def plainly_ranked(wish: Wish, briefs: list[Brief]) -> list[str]:
         liked = len(set(wish.themes) & set(brief.themes))
         return -cosine(vector(wish.needs), brief.needs), -liked, brief.price_cents, brief.starts_at, brief.key
 
-    return [brief.key for brief in sorted(filter(Filters(wish, START).fits, briefs), key=order)][:5]
+    return [brief.key for brief in sorted(filter(HardFilters(wish, START).fits, briefs), key=order)][:5]
 
 
 def plainly_missed(wish: Wish, briefs: list[Brief]) -> dict[str, int]:
@@ -106,7 +106,7 @@ def plainly_missed(wish: Wish, briefs: list[Brief]) -> dict[str, int]:
         or wish.municipality in brief.serves
         or MUNICIPALITIES[brief.municipality].region == region
     ]
-    missed = [Filters(wish, START).only_miss(brief) for brief in near]
+    missed = [HardFilters(wish, START).only_miss(brief) for brief in near]
     return dict(Counter(name for name in missed if name))
 
 
@@ -142,7 +142,7 @@ async def test_a_version_that_says_again_what_was_said_concerns_nobody(stores: l
     look_up = table(REMATCH).handlers[ActivityPublished].look_up
     assert look_up is not None
     first = published(capacity=5)
-    state = taken(decide.published(None, first, START, decide.Found())).state
+    state = taken(decide.published(None, first, START, decide.MatchContext())).state
     assert state is not None
     wish = decide.wish_of(issued(0))
     proposed = Match(a_referral("proposed"), wish, status="proposed", proposed=(state.key,))
@@ -163,7 +163,7 @@ async def test_a_version_that_says_again_what_was_said_concerns_nobody(stores: l
     many = [*sorted(MUNICIPALITIES)[:40], TAMPERE]
     assert await concerned(state, published(-9, serves=many)) == everybody
     assert await concerned(state, called_off(-9)) == {proposed.referral_id}
-    gone = taken(decide.cancelled(state, called_off(-9), START, decide.Found())).state
+    gone = taken(decide.cancelled(state, called_off(-9), START, decide.MatchContext())).state
     assert await concerned(gone, called_off(-8)) == set()
 
 

@@ -19,9 +19,7 @@ from deploy.local.keys import OPS
 from deploy.local.state import Run, anchored_clock, claim, open_folder, write_run
 from shared.private import write_private
 
-FUSE = (
-    "the fuse is open: handlers failed at 20 of the last 40 aggregates (ActivityChosen 20); 3 events were dead-lettered"
-)
+BREAKER = "the circuit breaker is open: handlers failed at 20 of the last 40 aggregates (ActivityChosen 20); 3 events were dead-lettered"
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 LETTER = {"dl_id": "d1", "reason": "rejected", "error": "no consent for it"}
 
@@ -62,7 +60,7 @@ def run_of(folder: Path, **urls: str) -> Iterator[tuple[str, str]]:
 
 
 def test_status_shows_why_a_service_is_not_ready(tmp_path: Path) -> None:
-    stopped = {"/health/ready": (503, {"ready": False, "missing": [FUSE]})}
+    stopped = {"/health/ready": (503, {"ready": False, "missing": [BREAKER]})}
     fine = {"/health/ready": (200, {"ready": True, "missing": []})}
     with (
         answering(stopped) as referral,
@@ -73,9 +71,9 @@ def test_status_shows_why_a_service_is_not_ready(tmp_path: Path) -> None:
         document = json.loads(CliRunner().invoke(app, ["status", "--json", *at]).stdout)
     assert shown.exit_code == 1
     said = [line for line in shown.stdout.splitlines() if " is not ready: " in line]
-    assert said == [f"referral is not ready: {FUSE}", "feedback is not ready: it does not answer"]
+    assert said == [f"referral is not ready: {BREAKER}", "feedback is not ready: it does not answer"]
     missing = {one["name"]: (one["ready"], one["missing"]) for one in document["processes"]}
-    assert missing["referral"] == (False, [FUSE])
+    assert missing["referral"] == (False, [BREAKER])
     assert missing["notify"] == (True, [])
     assert missing["supervisor"] == (None, [])
 

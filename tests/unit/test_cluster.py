@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from shared.kafka.cluster import Cluster, Mechanism
-from shared.kafka.reach import why_not
+from shared.kafka.reach import diagnose
 from shared.process.settings import PlatformSettings, read
 
 CERTIFICATES = Path(certifi.where())
@@ -191,26 +191,26 @@ async def _speaks_http(_: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 @pytest.mark.asyncio
 async def test_nobody_there_is_said() -> None:
-    why = await why_not(Cluster("127.0.0.1:1,localhost:1"), KafkaConnectionError())
+    why = await diagnose(Cluster("127.0.0.1:1,localhost:1"), KafkaConnectionError())
     assert why == "Kafka at 127.0.0.1:1,localhost:1 does not answer"
 
 
 @pytest.mark.asyncio
 async def test_whoever_hangs_up_may_expect_another_security() -> None:
     async with listening(_hangs_up) as address:
-        why = await why_not(Cluster(address), KafkaConnectionError())
+        why = await diagnose(Cluster(address), KafkaConnectionError())
     assert why == f"Kafka at {address} hangs up: look at LAHETE_KAFKA_SECURITY, which is plaintext, if it goes on"
 
 
 @pytest.mark.asyncio
 async def test_whoever_speaks_no_tls_is_said() -> None:
     async with listening(_speaks_http) as address:
-        why = await why_not(Cluster(address, "ssl"), KafkaConnectionError())
+        why = await diagnose(Cluster(address, "ssl"), KafkaConnectionError())
     assert why == f"Kafka at {address} does not speak TLS: look at LAHETE_KAFKA_SECURITY, which is ssl"
 
 
 @pytest.mark.asyncio
 async def test_what_the_broker_has_said_is_not_asked_again() -> None:
-    why = await why_not(Cluster("127.0.0.1:1"), TopicAuthorizationFailedError("referral.events"))
+    why = await diagnose(Cluster("127.0.0.1:1"), TopicAuthorizationFailedError("referral.events"))
     assert why.startswith("Kafka at 127.0.0.1:1: TopicAuthorizationFailedError")
     assert "referral.events" in why

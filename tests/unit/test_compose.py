@@ -158,17 +158,17 @@ def test_secrets_are_files_that_make_up_makes_and_that_git_does_not_take() -> No
 
 def test_each_is_given_its_own_secret_and_no_other() -> None:
     of_databases = {f"mongodb_{name}" for name in PLATFORM}
-    given = {name: set(service.get("secrets", ())) for name, service in services().items()}
+    context = {name: set(service.get("secrets", ())) for name, service in services().items()}
     logins = {f"kafka_{login}" for login in LOGINS}
-    assert given.pop("monitor") == {"mongodb_monitor", "kafka_monitor", "service_key"}
+    assert context.pop("monitor") == {"mongodb_monitor", "kafka_monitor", "service_key"}
     for name in set(PLATFORM) - {"monitor"}:
-        assert given.pop(name) == {f"mongodb_{name}", f"kafka_{name}"}
-    assert given.pop("logins") == logins | {"kafka_admin"}
-    assert given.pop("kafka") == {"kafka_admin"}
-    assert given.pop("setup") == of_databases | {"kafka_setup", "service_key"}
-    assert given.pop("mongodb") == of_databases | {"mongodb_root"}
-    assert given.pop("grafana") == {"grafana_admin"}
-    assert not any(given.values())
+        assert context.pop(name) == {f"mongodb_{name}", f"kafka_{name}"}
+    assert context.pop("logins") == logins | {"kafka_admin"}
+    assert context.pop("kafka") == {"kafka_admin"}
+    assert context.pop("setup") == of_databases | {"kafka_setup", "service_key"}
+    assert context.pop("mongodb") == of_databases | {"mongodb_root"}
+    assert context.pop("grafana") == {"grafana_admin"}
+    assert not any(context.values())
 
 
 def test_no_secret_stands_in_a_variable_or_an_argument() -> None:

@@ -76,7 +76,7 @@ def test_the_loop_counts_from_0_every_reason_and_every_outcome_of_what_it_handle
     for outcome in ("applied", "repetition", "waiting", "conflict", "rejected", "handler_failed"):
         labels = {"service": service, "type": "ReferralIssued", "outcome": outcome}
         assert REGISTRY.get_sample_value("lahete_events_total", labels) == 0
-    assert REGISTRY.get_sample_value("lahete_fuse_open", {"service": service}) == 0
+    assert REGISTRY.get_sample_value("lahete_circuit_breaker_open", {"service": service}) == 0
 
 
 def test_nothing_is_told_twice(doors: Doors) -> None:

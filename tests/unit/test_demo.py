@@ -10,7 +10,7 @@ from demo.ledger import Ledger, balance
 from demo.people import people
 from demo.programme import programme
 from demo.register import load_opistos
-from shared.contracts.from_outside import ActivityPublished, ReferralIssued
+from shared.contracts.partner_events import ActivityPublished, ReferralIssued
 from shared.reference import REGIONS
 
 START = datetime(2026, 9, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from cli.demo_summary import document, last_screen, show, verdict
 from demo.ledger import Balance
 from demo.look import Sight
 from demo.size import DAYS, Size
-from demo.stage import Made, Told
+from demo.stage import DemoResult, Made
 from demo.terms import MEANING, OPEN, STEPS, terms
 from demo.verdict import LOST, TOO_MUCH, TRUE, Course
 from services.feedback.reports import LOST as LOST_IN_REPORT
@@ -39,8 +39,8 @@ LOOP = {
 }
 
 
-def _told(course: Course = COURSE, balance: Balance = BALANCE, **loop: Any) -> Told:
-    return Told(
+def _told(course: Course = COURSE, balance: Balance = BALANCE, **loop: Any) -> DemoResult:
+    return DemoResult(
         course=course,
         balance=balance,
         sight=Sight(loop=LOOP | loop, dead=dict(course.letters)),  # type: ignore[arg-type]
@@ -103,7 +103,7 @@ def test_a_run_in_which_all_adds_up_and_the_loop_is_true_ends_with_0() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("result", "why"),
     [
         (_told(placed=0), "hardly anybody was placed: 0 of 900"),
         (_told(course=replace(COURSE, day=12.0, slowest="notify")), "came to day 12.0 of 30 in 640 s, notify lagged"),
@@ -111,16 +111,16 @@ def test_a_run_in_which_all_adds_up_and_the_loop_is_true_ends_with_0() -> None:
         (_told(course=replace(COURSE, unread=("notify has 3 events still to read",))), "notify has 3 events"),
     ],
 )
-def test_a_machine_that_cannot_carry_it_is_told_so_and_what_to_try(told: Told, why: str) -> None:
-    screen = "\n".join(last_screen(told, Size(), 90))
-    assert verdict(told).code == TOO_MUCH
+def test_a_machine_that_cannot_carry_it_is_told_so_and_what_to_try(result: DemoResult, why: str) -> None:
+    screen = "\n".join(last_screen(result, Size(), 90))
+    assert verdict(result).code == TOO_MUCH
     assert why in screen
     assert "Nothing is lost" in screen
     assert "--referrals 333, --seconds 192" in screen
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("result", "why"),
     [
         (_told(balance=replace(BALANCE, faults=("a is in_flight",))), "a is in_flight"),
         (_told(balance=replace(BALANCE, applied=4_799)), "4999 events are accounted for, 5000 were sent"),
@@ -130,10 +130,10 @@ def test_a_machine_that_cannot_carry_it_is_told_so_and_what_to_try(told: Told, w
         (_told(placed=0, issued=1_001), "1001 referrals were issued"),
     ],
 )
-def test_what_is_lost_ends_with_1_on_any_machine(told: Told, why: str) -> None:
-    assert verdict(told).code == LOST
-    assert why in "\n".join(last_screen(told, Size(), 90))
-    assert "It does NOT add up" in last_screen(told, Size(), 90)[-1]
+def test_what_is_lost_ends_with_1_on_any_machine(result: DemoResult, why: str) -> None:
+    assert verdict(result).code == LOST
+    assert why in "\n".join(last_screen(result, Size(), 90))
+    assert "It does NOT add up" in last_screen(result, Size(), 90)[-1]
 
 
 def test_events_that_are_still_to_be_read_are_not_lost() -> None:
@@ -143,8 +143,8 @@ def test_events_that_are_still_to_be_read_are_not_lost() -> None:
 
 
 def test_a_dead_letter_that_no_fault_on_purpose_explains_does_not_add_up() -> None:
-    told = _told()
-    odd = replace(told, sight=replace(told.sight, dead=told.sight.dead | {"rejected": 2}))  # type: ignore[arg-type]
+    result = _told()
+    odd = replace(result, sight=replace(result.sight, dead=result.sight.dead | {"rejected": 2}))  # type: ignore[arg-type]
     assert verdict(odd).lines == ("dead letters rejected: 2 more than meant",)
     # What nobody answered was sent again, and may have landed twice.
     assert verdict(replace(odd, course=replace(COURSE, twice=2))).code == TRUE

@@ -52,9 +52,9 @@ def test_a_pause_that_cannot_be_is_said(text: str, monkeypatch: pytest.MonkeyPat
 def test_it_pauses_once_and_at_its_step_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    strike = between(None, pause("saved=30"))
+    inject = between(None, pause("saved=30"))
     for step in (*STEPS, *STEPS):
-        strike(step)
+        inject(step)
     assert slept == [30.0]
 
 

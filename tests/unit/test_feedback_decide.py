@@ -12,7 +12,7 @@ from services.feedback.decide import A_PLACE, MAX_LINKS, brief, erased_fields, f
 from services.feedback.handlers import table
 from services.feedback.model import Figures, form_event_id, has_the_place, is_used, quarter_of
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import FeedbackRequested, FeedbackTaken, ReferralReopened
+from shared.contracts.service_events import FeedbackRequested, FeedbackTaken, ReferralReopened
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.feedback_facts import (
     OPISTO,
@@ -248,8 +248,8 @@ def test_what_comes_by_the_link_of_an_opisto_that_lost_the_place_is_refused_and_
     moved = [released(), reserved(6, organiser=OTHER_OPISTO)]
     for holder, hash_, taken in ((OPISTO, "a" * 64, False), (REGION, "b" * 64, True), (OTHER_OPISTO, "c" * 64, True)):
         sent = answered(phase="after", day=61, id_=form_event_id(hash_, "dimensions_v1"))
-        given = link(hash_, "after", issued_to=holder)
-        story = Told([issued(), reserved(), given, *moved, sent])
+        context = link(hash_, "after", issued_to=holder)
+        story = Told([issued(), reserved(), context, *moved, sent])
         assert any(isinstance(data, FeedbackTaken) for data in story.follow) is taken
         assert bool(story.known().answers) is taken
         assert [why for _, why in story.rejected] == [
@@ -259,8 +259,8 @@ def test_what_comes_by_the_link_of_an_opisto_that_lost_the_place_is_refused_and_
 
 def test_what_came_by_the_link_of_an_opisto_while_it_had_the_place_stays() -> None:
     sent = answered(phase="after", day=61, id_=form_event_id("a" * 64, "dimensions_v1"))
-    given = link(phase="after", issued_to=OPISTO)
-    assert Told([issued(), reserved(), given, sent, released(), reserved(6, organiser=OTHER_OPISTO)]).known().answers
+    context = link(phase="after", issued_to=OPISTO)
+    assert Told([issued(), reserved(), context, sent, released(), reserved(6, organiser=OTHER_OPISTO)]).known().answers
 
 
 # --- what holds, what changed

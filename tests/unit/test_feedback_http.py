@@ -24,7 +24,7 @@ from services.feedback import api, form, handlers
 from services.feedback.settings import FeedbackSettings
 from shared.clock import Clock, real_now
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
-from shared.contracts.from_outside import INSTRUMENTS
+from shared.contracts.partner_events import INSTRUMENTS
 from shared.engine.batch import Processor
 from shared.http.keys import Keyring, hash_of, write_hashes
 from shared.http.server import application
@@ -63,7 +63,7 @@ class Door:
         self.table = handlers.table()
         publisher: Publisher = self  # type: ignore[assignment]
         self._processor = Processor(
-            self.table, self.store, publisher, self.clock, ring=64, due_early=timedelta(days=30)
+            self.table, self.store, publisher, self.clock, recent_outcomes=64, due_early=timedelta(days=30)
         )
         self._offset = 0
         write_hashes(folder / "keys.json", {hash_of(f"key of {holder}"): holder for holder in HOLDERS})
@@ -92,7 +92,7 @@ class Door:
         """Applies what was written last."""
         await self._apply([self.written[-1]])
 
-    async def given(self, *events: Event) -> None:
+    async def context(self, *events: Event) -> None:
         """Applies events as they come from Kafka."""
         await self._apply(
             [
@@ -167,7 +167,7 @@ async def _path(client: httpx.AsyncClient, phase: str = "before", holder: str = 
 
 @pytest.mark.asyncio
 async def test_the_region_gets_a_link_and_only_its_hash_is_kept(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued())
+    await door.context(issued())
     before = real_now()
     response = await _ask_link(client)
     assert response.status_code == 201
@@ -198,7 +198,7 @@ def test_the_public_address_is_a_setting() -> None:
 
 @pytest.mark.asyncio
 async def test_the_opisto_with_the_place_gets_a_link_and_no_other(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued(), reserved(), waitlisted(organiser=OTHER_OPISTO, activity="other"))
+    await door.context(issued(), reserved(), waitlisted(organiser=OTHER_OPISTO, activity="other"))
     assert (await _ask_link(client, OPISTO)).status_code == 201
     for holder, status in ((OTHER_OPISTO, 404), ("/region/07", 404), ("ops:anna", 403), ("reader:eero", 403)):
         assert (await _ask_link(client, holder)).status_code == status, holder
@@ -210,7 +210,7 @@ async def test_the_opisto_with_the_place_gets_a_link_and_no_other(door: Door, cl
 async def test_without_a_key_without_a_referral_without_a_phase_there_is_no_link(
     door: Door, client: httpx.AsyncClient
 ) -> None:
-    await door.given(issued())
+    await door.context(issued())
     address = f"/v1/referrals/{REFERRAL}/form-links"
     assert (await client.post(address, json={"phase": "before"})).status_code == 401
     assert (await _ask_link(client, referral=REFERRAL.replace("7b", "8b"))).status_code == 404
@@ -225,9 +225,9 @@ async def test_without_a_key_without_a_referral_without_a_phase_there_is_no_link
 
 @pytest.mark.asyncio
 async def test_without_consent_to_feedback_there_is_no_link(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued(scopes=("referral",)))
+    await door.context(issued(scopes=("referral",)))
     assert (await _ask_link(client)).status_code == 422
-    await door.given(issued(1), erased())
+    await door.context(issued(1), erased())
     gone = await _ask_link(client)
     assert gone.status_code == 422
     assert "withdrawn" in gone.json()["detail"]
@@ -235,7 +235,7 @@ async def test_without_consent_to_feedback_there_is_no_link(door: Door, client: 
 
 @pytest.mark.asyncio
 async def test_no_link_without_kafka(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued())
+    await door.context(issued())
     door.down = True
     response = await _ask_link(client)
     assert response.status_code == 503
@@ -246,7 +246,7 @@ async def test_no_link_without_kafka(door: Door, client: httpx.AsyncClient) -> N
 async def test_a_link_is_handed_out_though_its_event_is_slow(
     door: Door, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await door.given(issued())
+    await door.context(issued())
     monkeypatch.setattr(form, "_APPLIED_WITHIN", 0.05)
     door.applies = False
     path = await _path(client)
@@ -279,7 +279,7 @@ class Page(HTMLParser):
 async def test_the_form_can_be_read_and_used_by_everyone(
     door: Door, client: httpx.AsyncClient, phase: str, questions: int
 ) -> None:
-    await door.given(issued(), reserved(), completed())
+    await door.context(issued(), reserved(), completed())
     path = await _path(client, phase)
     for language in ("fi", "sv", "en"):
         response = await client.get(path, params={"lang": language})
@@ -301,7 +301,7 @@ async def test_the_form_can_be_read_and_used_by_everyone(
 
 @pytest.mark.asyncio
 async def test_the_form_loads_nothing_and_leaves_nothing_behind(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued())
+    await door.context(issued())
     response = await client.get(await _path(client))
     policy = response.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'nonce-")
@@ -321,7 +321,7 @@ async def test_the_form_loads_nothing_and_leaves_nothing_behind(door: Door, clie
 async def test_the_form_speaks_the_language_of_its_reader(
     door: Door, client: httpx.AsyncClient, accepted: str, language: str
 ) -> None:
-    await door.given(issued())
+    await door.context(issued())
     path = await _path(client)
     response = await client.get(path, headers={"accept-language": accepted})
     assert response.headers["content-language"] == language
@@ -356,7 +356,7 @@ def _luminance(colour: str) -> float:
 
 @pytest.mark.asyncio
 async def test_looking_does_not_use_the_form_up_and_sending_does(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued())
+    await door.context(issued())
     path = await _path(client)
     assert [(await client.get(path)).status_code for _ in range(3)] == [200, 200, 200]
     sent = await client.post(path, data={"dimensions_v1-health": "7", "dimensions_v1-friends": "0"})
@@ -384,11 +384,11 @@ async def test_looking_does_not_use_the_form_up_and_sending_does(door: Door, cli
 async def test_the_link_of_an_opisto_is_dead_once_another_has_the_place_and_the_regions_is_not(
     door: Door, client: httpx.AsyncClient
 ) -> None:
-    await door.given(issued(), reserved(), completed())
+    await door.context(issued(), reserved(), completed())
     by_holder = {holder: await _path(client, "after", holder) for holder in (OPISTO, REGION)}
-    await door.given(released())
+    await door.context(released())
     assert (await client.get(by_holder[OPISTO])).status_code == 200, "nobody has it: who had it may ask still"
-    await door.given(reserved(6, organiser=OTHER_OPISTO))
+    await door.context(reserved(6, organiser=OTHER_OPISTO))
     by_holder[OTHER_OPISTO] = await _path(client, "after", OTHER_OPISTO)
     unknown = await client.get("/f/unknown")
     for answer in (
@@ -410,7 +410,7 @@ async def test_other_answers_sent_right_after_the_first_are_told_that_the_form_w
     door: Door, client: httpx.AsyncClient
 ) -> None:
     """The thanks come when the answers are in: until then the second event would be a conflict of the first."""
-    await door.given(issued())
+    await door.context(issued())
     path = await _path(client)
     door.applies = False
     before = len(door.written)
@@ -431,7 +431,7 @@ async def test_a_double_post_is_one_event(
     door: Door, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(form, "_APPLIED_WITHIN", 0.05)
-    await door.given(issued())
+    await door.context(issued())
     path = await _path(client)
     door.applies = False
     for _ in range(2):
@@ -445,7 +445,7 @@ async def test_a_double_post_is_one_event(
 async def test_after_the_activity_both_instruments_are_sent_and_the_change_is_told(
     door: Door, client: httpx.AsyncClient
 ) -> None:
-    await door.given(issued(), reserved(), completed())
+    await door.context(issued(), reserved(), completed())
     await client.post(await _path(client), data={"dimensions_v1-health": "4"})
     answers = {"dimensions_v1-health": "6", "experience_v1-satisfaction": "5", "respondent": "participant"}
     assert (await client.post(await _path(client, "after"), data=answers)).status_code == 200
@@ -469,14 +469,14 @@ async def test_after_the_activity_both_instruments_are_sent_and_the_change_is_to
 
 @pytest.mark.asyncio
 async def test_a_carer_answers_as_a_carer(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued())
+    await door.context(issued())
     await client.post(await _path(client), data={"dimensions_v1-health": "4", "respondent": "carer"})
     assert door.on("intake.http")[-1]["data"]["respondent"] == "carer"
 
 
 @pytest.mark.asyncio
 async def test_what_follows_from_a_synthetic_referral_is_synthetic(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued(synthetic=True))
+    await door.context(issued(synthetic=True))
     await client.post(await _path(client), data={"dimensions_v1-health": "4"})
     assert [one["ce_synthetic"] for one in door.on("intake.http")] == ["true", "true"]
 
@@ -488,7 +488,7 @@ async def test_what_follows_from_a_synthetic_referral_is_synthetic(door: Door, c
 async def test_what_the_form_does_not_offer_is_refused_and_never_repeated(
     door: Door, client: httpx.AsyncClient, wrong: str
 ) -> None:
-    await door.given(issued())
+    await door.context(issued())
     path = await _path(client)
     answers = {"dimensions_v1-health": wrong, "dimensions_v1-friends": "8", "dimensions_v1-family": ""}
     response = await client.post(path, params={"lang": "en"}, data=answers)
@@ -507,7 +507,7 @@ async def test_what_the_form_does_not_offer_is_refused_and_never_repeated(
 @pytest.mark.asyncio
 @pytest.mark.parametrize("answers", ["", "dimensions_v1-health=", "name=Aino", "experience_v1-recommend=9"])
 async def test_at_least_one_answer_is_needed(door: Door, client: httpx.AsyncClient, answers: str) -> None:
-    await door.given(issued())
+    await door.context(issued())
     response = await client.post(await _path(client), content=answers, headers=FORM_TYPE)
     assert response.status_code == 422
     assert 'href="#dimensions_v1-health-0"' in response.text
@@ -517,7 +517,7 @@ async def test_at_least_one_answer_is_needed(door: Door, client: httpx.AsyncClie
 
 @pytest.mark.asyncio
 async def test_who_answers_is_one_of_two(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued())
+    await door.context(issued())
     response = await client.post(await _path(client), data={"dimensions_v1-health": "4", "respondent": "opisto"})
     assert response.status_code == 422
     assert 'href="#respondent-participant"' in response.text
@@ -525,7 +525,7 @@ async def test_who_answers_is_one_of_two(door: Door, client: httpx.AsyncClient) 
 
 @pytest.mark.asyncio
 async def test_a_body_that_is_no_form_or_too_large_is_not_read(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued())
+    await door.context(issued())
     path = await _path(client)
     assert (await client.post(path, json={"health": 3})).status_code == 415
     packed = await client.post(path, data={"respondent": "participant"}, headers={"content-encoding": "gzip"})
@@ -539,7 +539,7 @@ async def test_a_body_that_is_no_form_or_too_large_is_not_read(door: Door, clien
 
 @pytest.mark.asyncio
 async def test_without_kafka_the_answers_stay_on_the_page(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued())
+    await door.context(issued())
     path = await _path(client)
     door.down = True
     response = await client.post(path, data={"dimensions_v1-health": "4"}, headers={"accept-language": "sv"})
@@ -559,14 +559,14 @@ async def test_a_link_that_is_unknown_expired_or_erased_says_so_in_three_languag
     assert unknown.status_code == 404
     assert [one["lang"] for one in Page(unknown.text).all("section")] == ["en", "fi", "sv"]
     assert (await client.post("/f/" + "x" * 43, data={"dimensions_v1-health": "4"})).status_code == 404
-    await door.given(issued())
+    await door.context(issued())
     path = await _path(client)
     monkeypatch.setattr(form, "real_now", lambda: real_now() + timedelta(days=31))
     expired = await client.get(path)
     assert expired.status_code == 410
     assert "vanhentunut" in expired.text
     monkeypatch.undo()
-    await door.given(erased())
+    await door.context(erased())
     assert (await client.get(path)).status_code == 404
 
 
@@ -588,7 +588,7 @@ async def _answered(door: Door, count: int, **how: Any) -> None:
     for number, referral in enumerate(_referrals(count)):
         before = answered({"health": 3}, referral=referral, id_=f"before-{number}")
         after = answered({"health": 5}, referral=referral, phase="after", day=60, id_=f"after-{number}")
-        await door.given(issued(referral=referral, **how), before, after)
+        await door.context(issued(referral=referral, **how), before, after)
 
 
 @pytest.mark.asyncio
@@ -641,14 +641,14 @@ async def test_reports_read_page_by_page_and_know_no_synthetic_referral(
 ) -> None:
     monkeypatch.setattr(api, "_PAGE", 2)
     await _answered(door, 5)
-    await door.given(issued(synthetic=True))
+    await door.context(issued(synthetic=True))
     assert (await _told(client, "loop"))["issued"] == 5
     assert (await _told(client, "outcomes"))["participants"]["dimensions_v1"]["health"]["n"] == 5
 
 
 @pytest.mark.asyncio
 async def test_an_erased_referral_is_counted_by_what_is_left(door: Door, client: httpx.AsyncClient) -> None:
-    await door.given(issued(), answered(), erased())
+    await door.context(issued(), answered(), erased())
     report = await _told(client, "loop", **{"from": "2026-Q3", "to": "2026-Q3"})
     assert (report["issued"], report["withdrawn"]) == (1, 1)
     assert (await _told(client, "outcomes"))["participants"]["dimensions_v1"]["health"]["n"] == "<5"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.feedback.model import Feedback, Figures
-from services.feedback.reports import AT_LEAST, Cell, Filters, groups_of, loop, outcomes, standing
+from services.feedback.model import Figures, ReferralFeedback
+from services.feedback.reports import AT_LEAST, Cell, ReportFilters, groups_of, loop, outcomes, standing
 from shared.contracts.envelope import Event
 from tests.unit.feedback_facts import (
     OTHER_OPISTO,
@@ -31,7 +31,7 @@ MUNICIPALITIES = ("837", "908")
 QUARTERS = ("2026-Q1", "2026-Q2", "2026-Q3")
 
 
-def _state(*events: Event) -> Feedback:
+def _state(*events: Event) -> ReferralFeedback:
     return Told([issued(), *events]).known()
 
 
@@ -81,12 +81,12 @@ def _accounted(report: dict[str, Any]) -> int:
 
 @given(st.lists(st.sampled_from([events for events, _ in STANDINGS]), max_size=12))
 def test_every_count_adds_up(stories: list[list[Event]]) -> None:
-    report = loop([_state(*events) for events in stories], Filters())
+    report = loop([_state(*events) for events in stories], ReportFilters())
     assert report["issued"] == len(stories) == _accounted(report)
 
 
 def test_the_loop_counts_who_came_how_far() -> None:
-    report = loop([_state(*events) for events, _ in STANDINGS], Filters())
+    report = loop([_state(*events) for events, _ in STANDINGS], ReportFilters())
     assert report["issued"] == len(STANDINGS)
     assert report["discontinued"] == 1
     assert report["lost"] == {
@@ -110,20 +110,20 @@ def test_the_loop_counts_who_came_how_far() -> None:
     ],
 )
 def test_a_referral_that_is_opened_again_is_not_closed(goes_on: list[Event]) -> None:
-    assert loop([_state(*goes_on)], Filters())["closed"] == 0
-    assert loop([_state(*goes_on[:-1])], Filters())["closed"] == 1
+    assert loop([_state(*goes_on)], ReportFilters())["closed"] == 0
+    assert loop([_state(*goes_on[:-1])], ReportFilters())["closed"] == 1
     ended_anew = [*goes_on, completed(day=120), closed(day=121)]
-    assert loop([_state(*ended_anew)], Filters())["closed"] == 1
+    assert loop([_state(*ended_anew)], ReportFilters())["closed"] == 1
 
 
 def test_synthetic_referrals_are_in_no_report() -> None:
     synthetic = Told([issued(synthetic=True), reserved()]).known()
-    assert loop([synthetic], Filters())["issued"] == 0
+    assert loop([synthetic], ReportFilters())["issued"] == 0
 
 
 @given(st.lists(st.sampled_from([events for events, _ in STANDINGS]), max_size=6))
 def test_what_a_region_issued_does_not_shrink_when_consents_are_withdrawn(stories: list[list[Event]]) -> None:
-    asked = Filters(region="/region/06", first="2026-Q3", last="2026-Q3")
+    asked = ReportFilters(region="/region/06", first="2026-Q3", last="2026-Q3")
     before = loop([_state(*events) for events in stories], asked)
     after = loop([_state(*events, erased(day=99)) for events in stories], asked)
     assert after["issued"] == before["issued"] == len(stories)
@@ -133,27 +133,27 @@ def test_what_a_region_issued_does_not_shrink_when_consents_are_withdrawn(storie
 
 def test_erased_referrals_are_counted_but_where_a_municipality_is_asked_for() -> None:
     gone = _state(erased())
-    assert loop([gone], Filters(first="2026-Q3", last="2026-Q3"))["withdrawn"] == 1
-    assert loop([gone], Filters(first="2026-Q4"))["withdrawn"] == 0
-    assert loop([gone], Filters(region="/region/06"))["withdrawn"] == 1
-    assert loop([gone], Filters(region="/region/07"))["withdrawn"] == 0
-    assert loop([gone], Filters(municipality="908"))["withdrawn"] == 0
+    assert loop([gone], ReportFilters(first="2026-Q3", last="2026-Q3"))["withdrawn"] == 1
+    assert loop([gone], ReportFilters(first="2026-Q4"))["withdrawn"] == 0
+    assert loop([gone], ReportFilters(region="/region/06"))["withdrawn"] == 1
+    assert loop([gone], ReportFilters(region="/region/07"))["withdrawn"] == 0
+    assert loop([gone], ReportFilters(municipality="908"))["withdrawn"] == 0
     never_issued = Told([erased()]).known()
-    assert loop([never_issued], Filters())["issued"] == 0
+    assert loop([never_issued], ReportFilters())["issued"] == 0
 
 
 @pytest.mark.parametrize(
     ("filters", "count"),
     [
-        (Filters(), 1),
-        (Filters(region="/region/06", municipality="908", first="2026-Q3", last="2026-Q3"), 1),
-        (Filters(region="/region/07"), 0),
-        (Filters(municipality="837"), 0),
-        (Filters(first="2026-Q4"), 0),
-        (Filters(last="2026-Q2"), 0),
+        (ReportFilters(), 1),
+        (ReportFilters(region="/region/06", municipality="908", first="2026-Q3", last="2026-Q3"), 1),
+        (ReportFilters(region="/region/07"), 0),
+        (ReportFilters(municipality="837"), 0),
+        (ReportFilters(first="2026-Q4"), 0),
+        (ReportFilters(last="2026-Q2"), 0),
     ],
 )
-def test_the_loop_takes_what_is_asked_for(filters: Filters, count: int) -> None:
+def test_the_loop_takes_what_is_asked_for(filters: ReportFilters, count: int) -> None:
     assert loop([_state(proposed())], filters)["issued"] == count
 
 
@@ -171,13 +171,13 @@ def _person(before: int, after: int, cell: Cell = ("/region/06", "2026-Q3", "908
     return Figures(region, municipality, quarter, answers)
 
 
-def _health(people: Iterable[Figures], filters: Filters) -> Any:
+def _health(people: Iterable[Figures], filters: ReportFilters) -> Any:
     return outcomes(list(people), filters)["participants"]["dimensions_v1"]["health"]
 
 
 def test_five_are_shown_with_means_of_the_same_people() -> None:
     unpaired = Figures("/region/06", "908", "2026-Q3", (("participant", "before", "dimensions_v1", {"health": 0}),))
-    report = outcomes([*(_person(2, 2 + change) for change in range(5)), unpaired], Filters())
+    report = outcomes([*(_person(2, 2 + change) for change in range(5)), unpaired], ReportFilters())
     assert report["participants"]["dimensions_v1"]["health"] == {
         "n": 5,
         "mean_before": 2.0,
@@ -190,7 +190,7 @@ def test_five_are_shown_with_means_of_the_same_people() -> None:
 @pytest.mark.parametrize("n", range(AT_LEAST))
 def test_fewer_than_five_are_not_shown(n: int) -> None:
     hidden = {"n": "<5", "suppressed": True}
-    report = outcomes([_person(2, 5)] * n, Filters())
+    report = outcomes([_person(2, 5)] * n, ReportFilters())
     assert report["participants"]["dimensions_v1"]["health"] == hidden
     assert report["participants"]["experience_v1"]["satisfaction"] == hidden
     assert report["participants"]["who5"]["score"] == hidden
@@ -198,14 +198,14 @@ def test_fewer_than_five_are_not_shown(n: int) -> None:
 
 def test_who5_is_reported_by_its_score() -> None:
     answers = (("participant", "after", "who5", {"score": 60}), ("participant", "before", "who5", {"score": 40}))
-    report = outcomes([Figures("/region/06", "908", "2026-Q3", answers)] * 5, Filters())
+    report = outcomes([Figures("/region/06", "908", "2026-Q3", answers)] * 5, ReportFilters())
     assert report["participants"]["who5"] == {
         "score": {"n": 5, "mean_before": 40.0, "mean_after": 60.0, "mean_change": 20.0}
     }
 
 
 def test_carers_are_reported_apart() -> None:
-    report = outcomes([_person(1, 3, respondent="carer")] * 5, Filters())
+    report = outcomes([_person(1, 3, respondent="carer")] * 5, ReportFilters())
     assert report["carers"]["dimensions_v1"]["health"]["n"] == 5
     assert report["participants"]["dimensions_v1"]["health"]["n"] == "<5"
 
@@ -216,20 +216,20 @@ def test_partners_experience_is_shown_however_few_they_are() -> None:
         ("region", "after", "experience_v1", {"satisfaction": 3}),
     )
     figures = Figures("/region/06", "908", "2026-Q3", answers)
-    assert outcomes([figures], Filters())["partners"] == {
+    assert outcomes([figures], ReportFilters())["partners"] == {
         "region": {"satisfaction": {"n": 1, "mean": 3.0}},
         "opisto": {"satisfaction": {"n": 1, "mean": 5.0}, "recommend": {"n": 1, "mean": 9.0}},
     }
-    assert outcomes([figures], Filters(region="/region/07"))["partners"] == {"region": {}, "opisto": {}}
+    assert outcomes([figures], ReportFilters(region="/region/07"))["partners"] == {"region": {}, "opisto": {}}
 
 
 def test_a_part_is_hidden_where_it_would_show_a_smaller_rest() -> None:
     many, few = ("/region/06", "2026-Q3", "908"), ("/region/06", "2026-Q3", "837")
     people = [_person(2, 5, many)] * 6 + [_person(9, 1, few)] * 2
-    assert _health(people, Filters())["n"] == 8
-    assert _health(people, Filters(municipality="837")) == {"n": "<5", "suppressed": True}
+    assert _health(people, ReportFilters())["n"] == 8
+    assert _health(people, ReportFilters(municipality="837")) == {"n": "<5", "suppressed": True}
     # Shown, the 6 of 908 could be subtracted from the 8 of all.
-    assert _health(people, Filters(municipality="908")) == {"suppressed": True}
+    assert _health(people, ReportFilters(municipality="908")) == {"suppressed": True}
 
 
 def test_a_part_is_shown_where_the_rest_is_large_enough() -> None:
@@ -237,19 +237,19 @@ def test_a_part_is_shown_where_the_rest_is_large_enough() -> None:
         *[_person(2, 5, ("/region/06", "2026-Q3", "908"))] * 5,
         *[_person(2, 5, ("/region/06", "2026-Q3", "837"))] * 7,
     ]
-    assert [_health(people, Filters(municipality=code))["n"] for code in ("908", "837")] == [5, 7]
+    assert [_health(people, ReportFilters(municipality=code))["n"] for code in ("908", "837")] == [5, 7]
 
 
 def test_small_quarters_are_shown_together() -> None:
     people = [_person(2, 5, ("/region/06", quarter, "908")) for quarter in ("2026-Q1", "2026-Q2") for _ in range(3)]
-    assert _health(people, Filters(municipality="908"))["n"] == 6
-    assert _health(people, Filters(last="2026-Q1"))["n"] == "<5"
+    assert _health(people, ReportFilters(municipality="908"))["n"] == 6
+    assert _health(people, ReportFilters(last="2026-Q1"))["n"] == "<5"
 
 
 cells = st.tuples(st.sampled_from(REGIONS), st.sampled_from(QUARTERS), st.sampled_from(MUNICIPALITIES))
 sizes_of_cells = st.dictionaries(cells, st.integers(1, 9), max_size=12)
 filters_of = st.builds(
-    Filters,
+    ReportFilters,
     st.none() | st.sampled_from(REGIONS),
     st.none() | st.sampled_from(MUNICIPALITIES),
     st.none() | st.sampled_from(QUARTERS),
@@ -269,7 +269,7 @@ def test_groups_share_no_cell_and_hold_five_or_more(sizes: dict[Cell, int]) -> N
 
 @given(sizes_of_cells, st.lists(filters_of, min_size=2, max_size=4))
 def test_no_answers_subtracted_from_one_another_show_fewer_than_five(
-    sizes: dict[Cell, int], asked: list[Filters]
+    sizes: dict[Cell, int], asked: list[ReportFilters]
 ) -> None:
     people = [(cell, number) for cell, size in sizes.items() for number in range(size)]
     groups = groups_of(sizes)
@@ -284,12 +284,12 @@ def test_no_answers_subtracted_from_one_another_show_fewer_than_five(
 
 
 @given(st.lists(st.tuples(cells, st.integers(0, 10), st.integers(0, 10)), max_size=30), filters_of)
-def test_what_is_shown_is_never_of_fewer_than_five(drawn: list[tuple[Cell, int, int]], filters: Filters) -> None:
+def test_what_is_shown_is_never_of_fewer_than_five(drawn: list[tuple[Cell, int, int]], filters: ReportFilters) -> None:
     shown = _health([_person(before, after, cell) for cell, before, after in drawn], filters)
     asked = [one for one in drawn if filters.take(one[0])]
     if "mean_change" in shown:
         assert AT_LEAST <= shown["n"] <= len(asked)
     else:
         assert shown["suppressed"] is True
-    if filters == Filters() and len(drawn) >= AT_LEAST:
+    if filters == ReportFilters() and len(drawn) >= AT_LEAST:
         assert shown["n"] == len(drawn)

@@ -76,7 +76,7 @@ async def test_who_sends_in_anothers_name_over_kafka_is_kept_by_the_sender_that_
     table, store = app_of("referral", tmp_path).table, SqliteStore(tmp_path / "referral.sqlite")
     await store.open(table.collections, table.journals)
     clock = Clock(datetime(2026, 9, 2, tzinfo=UTC), datetime.now(UTC).timestamp(), 1.0)
-    processor = Processor(table, store, publisher, clock, ring=64, due_early=timedelta(days=30))
+    processor = Processor(table, store, publisher, clock, recent_outcomes=64, due_early=timedelta(days=30))
     event = issued(source=REGION)
     headers = tuple(kafka_headers(attributes_of(event)))
     value = event.data.model_dump_json(exclude_none=True).encode()

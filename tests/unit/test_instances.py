@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from deploy.engines import Env
+from deploy.backends import Env
 from deploy.local import supervisor
 from deploy.local.processes import Patience
 from deploy.local.supervisor import Supervisor
@@ -62,7 +62,7 @@ def test_further_instances_start_once_the_first_of_each_service_is_ready(
 ) -> None:
     """The first makes what the store lacks: MongoDB's stand-in breaks where two make the same at once."""
     monkeypatch.setattr(supervisor, "ServiceProcess", NoProcess)
-    monkeypatch.setattr(supervisor, "engines", NoEngines)
+    monkeypatch.setattr(supervisor, "backends", NoEngines)
     monkeypatch.setattr(supervisor, "tell_changes", lambda *_: None)
     monkeypatch.setattr(NoProcess, "said", [])
     instances = {"referral": 2, "catalogue": 2}

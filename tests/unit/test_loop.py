@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from shared import metrics
 from shared.engine import loop as loops
 from shared.engine.batch import Batch, Received
-from shared.engine.fuse import Fuse, FuseOpen
+from shared.engine.circuit_breaker import CircuitBreaker, CircuitOpen
 from shared.engine.loop import Loop
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import BrokerUnavailable
@@ -89,7 +89,7 @@ class Processing:
 
     def __init__(self) -> None:
         self.table = table(Given())
-        self.fuse = Fuse()
+        self.breaker = CircuitBreaker()
         self.steps: list[str] = []
         self.during: Callable[[], Awaitable[None]] | None = None
         self.became: dict[tuple[str, str], int] = {}
@@ -268,10 +268,10 @@ async def test_a_commit_that_is_never_answered_is_given_up_and_the_batch_comes_a
     await world.take()
     await world.take()
     assert world.consumer.seeks == [(A, 5), (B, 3)] * 2
-    assert "no offsets within" in str(world.loop.lacks())
+    assert "no offsets within" in str(world.loop.not_ready())
     world.consumer.answers = True
     await world.take()
-    assert world.loop.lacks() is None
+    assert world.loop.not_ready() is None
 
 
 async def test_a_clearing_that_fails_in_an_unforeseen_way_stops_one_batch_and_not_all(world: World) -> None:
@@ -308,15 +308,15 @@ def raises_of_a_batch(error: Exception) -> Callable[[Batch], Awaitable[None]]:
     return fail
 
 
-async def test_an_open_fuse_stops_consumption_and_is_said(world: World) -> None:
+async def test_an_open_breaker_stops_consumption_and_is_said(world: World) -> None:
     async def open_it() -> None:
-        world.processing.fuse.why = "the fuse is open"
-        raise FuseOpen("20 of the last 20 events failed")
+        world.processing.breaker.why = "the circuit breaker is open"
+        raise CircuitOpen("20 of the last 20 events failed")
 
-    assert world.loop.lacks() is None
+    assert world.loop.not_ready() is None
     world.processing.during = open_it
     await world.take()
-    assert "the fuse is open" in (world.loop.lacks() or "")
+    assert "the circuit breaker is open" in (world.loop.not_ready() or "")
     await world.take()
     assert world.processing.steps == ["process"], "what comes after is not even looked at"
     assert world.consumer.commits == []
@@ -325,13 +325,13 @@ async def test_an_open_fuse_stops_consumption_and_is_said(world: World) -> None:
 
 async def test_records_that_fell_out_unread_stop_the_service_with_an_alarm(world: World) -> None:
     await world.is_assigned()
-    assert world.loop.lacks() is None
+    assert world.loop.not_ready() is None
     world.consumer.beginnings = {A: 5, B: 9}
     await world.is_assigned()
-    assert world.loop.lacks() is None, "B was never committed: it begins where the log begins"
+    assert world.loop.not_ready() is None, "B was never committed: it begins where the log begins"
     world.consumer.beginnings = {A: 9, B: 0}
     await world.is_assigned()
-    assert "4 events fell out unread" in (world.loop.lacks() or "")
+    assert "4 events fell out unread" in (world.loop.not_ready() or "")
     await world.take()
     assert world.processing.steps == []
 
@@ -343,7 +343,7 @@ async def test_no_batch_is_begun_before_it_is_known_where_the_log_begins(
     world.consumer.unanswered = 2
     world.consumer.beginnings = {A: 9, B: 0}
     await world.loop._held.on_partitions_assigned([A, B])
-    assert "where the logs" in (world.loop.lacks() or "")
+    assert "where the logs" in (world.loop.not_ready() or "")
     reading = asyncio.create_task(world.read())
     await asyncio.sleep(0)
     assert len(world.consumer.batches) == 1, "it is not even asked for"
@@ -351,7 +351,7 @@ async def test_no_batch_is_begun_before_it_is_known_where_the_log_begins(
     await world.loop._looking
     await world.loop._take(await reading)
     assert world.processing.steps == []
-    assert "4 events fell out unread" in (world.loop.lacks() or "")
+    assert "4 events fell out unread" in (world.loop.not_ready() or "")
 
 
 async def test_what_another_holds_by_now_is_not_looked_at_any_more(
@@ -365,7 +365,7 @@ async def test_what_another_holds_by_now_is_not_looked_at_any_more(
     await world.loop._held.on_partitions_assigned([B])
     await asyncio.sleep(0.05)
     assert world.consumer.unanswered == 0
-    assert world.loop.lacks() is None
+    assert world.loop.not_ready() is None
 
 
 async def test_what_fell_out_is_counted_where_an_alarm_sees_it(world: World) -> None:
@@ -388,8 +388,8 @@ async def test_the_lag_is_the_age_of_the_oldest_event_in_hand_and_grows_while_it
     assert world.loop.lag_seconds() == 0
 
 
-async def test_an_open_fuse_and_a_shared_out_partition_do_not_hide_or_invent_a_lag(world: World) -> None:
-    world.processing.fuse.why = "the fuse is open"
+async def test_an_open_breaker_and_a_shared_out_partition_do_not_hide_or_invent_a_lag(world: World) -> None:
+    world.processing.breaker.why = "the circuit breaker is open"
     await world.take()
     assert world.loop.lag_seconds() > 0
     await world.loop._held.on_partitions_assigned([])
@@ -398,7 +398,7 @@ async def test_an_open_fuse_and_a_shared_out_partition_do_not_hide_or_invent_a_l
 
 async def test_before_anything_is_assigned_it_is_not_ready(world: World) -> None:
     world.loop._held.assigned = False
-    assert world.loop.lacks() == "no partitions assigned yet"
+    assert world.loop.not_ready() == "no partitions assigned yet"
 
 
 async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_is_through(world: World) -> None:
@@ -406,12 +406,12 @@ async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_
     world.loop._pause = loops._FIRST_PAUSE
     world.processing.during = raises(StoreUnavailable("disk I/O error"))
     await world.take()
-    assert world.loop.lacks() is None
+    assert world.loop.not_ready() is None
     await world.take()
-    assert world.loop.lacks() == "a batch comes again: disk I/O error"
+    assert world.loop.not_ready() == "a batch comes again: disk I/O error"
     world.processing.during = None
     await world.take()
-    assert world.loop.lacks() is None
+    assert world.loop.not_ready() is None
     assert world.consumer.commits == [{A: 8, B: 4}]
 
 
@@ -431,7 +431,7 @@ async def test_a_partition_that_stands_still_is_named_by_readiness_until_it_goes
     while answers:
         apart._troubles[B].try_at = 0.0
         await apart.read({B: 8}, 100)
-        said.append(world.loop.lacks())
+        said.append(world.loop.not_ready())
     assert said == [None] * 3 + ["intake.http[1] stands still at 8: OSError('the disk is gone')", None]
     apart.give_back_all()
 
@@ -439,7 +439,7 @@ async def test_a_partition_that_stands_still_is_named_by_readiness_until_it_goes
 async def test_what_is_not_held_any_more_keeps_nobody_from_being_ready(world: World) -> None:
     world.loop.waits_for = "a batch comes again: disk I/O error"
     await world.is_assigned()
-    assert world.loop.lacks() is None
+    assert world.loop.not_ready() is None
 
 
 async def test_stopping_finishes_the_batch_in_hand_and_takes_no_other(world: World) -> None:

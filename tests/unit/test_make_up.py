@@ -13,7 +13,7 @@ from deploy.make_secrets import NAMES, main, make_secrets
 from tests.unit.containers import REPOSITORY
 
 
-def test_what_lacks_is_made_and_what_is_there_is_kept(tmp_path: Path) -> None:
+def test_why_not_ready_is_made_and_what_is_there_is_kept(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     assert make_secrets(folder) == list(NAMES)
     first = {name: (folder / name).read_text() for name in NAMES}

@@ -20,7 +20,7 @@ def wish(**fields: Any) -> Wish:
 
 
 def brief(activity: str = "a", **fields: Any) -> Brief:
-    state = taken(decide.published(None, published(activity=activity, **fields), START, decide.Found())).state
+    state = taken(decide.published(None, published(activity=activity, **fields), START, decide.MatchContext())).state
     assert state is not None
     return decide.brief_of(state)
 
@@ -151,7 +151,7 @@ def test_age_bands_have_both_ends() -> None:
 
 
 def test_an_activity_that_is_over_is_no_candidate_any_more() -> None:
-    state = taken(decide.published(None, published(meetings=[("s", 1)]), at(2), decide.Found())).state
+    state = taken(decide.published(None, published(meetings=[("s", 1)]), at(2), decide.MatchContext())).state
     assert state is not None
     assert state.ended
     assert not decide.activity_fields(state).get("area")

@@ -17,14 +17,14 @@ from services.monitor.model import MOST_SEARCHED, Dead, Erasure, Sighting, Trace
 from services.monitor.named import names_in
 from services.monitor.traces import in_causal_order
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import (
+from shared.contracts.referral_code import digest_of
+from shared.contracts.service_events import (
     DeadLetterToErase,
     DiscardRequested,
     ErasureToSpread,
     RedriveRequested,
     TraceToErase,
 )
-from shared.contracts.referral_code import digest_of
 from shared.engine.model import Decision, Original, OutRecord, Rejected
 from shared.engine.receive import route
 
@@ -59,11 +59,11 @@ def letter(**added: str) -> ConsumerRecord:
     return record("dead-letters", b'{"referral_id": 5}', {**headers, **added})
 
 
-def take(state: Any, came: ConsumerRecord, given: Any = ()) -> Any:
+def take(state: Any, came: ConsumerRecord, context: Any = ()) -> Any:
     receive = TABLE.receive
     assert receive is not None
     arrival = receive(came, TABLE, NOW)
-    decision = arrival.handler.decide(state, arrival.event, NOW, given)
+    decision = arrival.handler.decide(state, arrival.event, NOW, context)
     assert isinstance(decision, Decision)
     return decision.state
 
@@ -213,9 +213,9 @@ ERASED = {
 }
 
 
-def decided(state: Any, data: Any, given: Any) -> Any:
+def decided(state: Any, data: Any, context: Any) -> Any:
     event = Event("x", "/service/monitor", NOW, data)
-    decision = TABLE.handlers[type(event.data)].decide(state, event, NOW, given)
+    decision = TABLE.handlers[type(event.data)].decide(state, event, NOW, context)
     assert isinstance(decision, Decision)
     return decision
 
@@ -237,10 +237,10 @@ def test_the_referral_services_word_alone_begins_an_erasure() -> None:
 def test_an_erasure_is_marked_before_anything_is_looked_for_and_goes_on_while_there_is_more() -> None:
     digest = digest_of(CODE)
     first = ErasureToSpread(referral_id=REFERRAL, code_digest=digest, nth=0)
-    begun = decided(None, first, decide.Found())
+    begun = decided(None, first, decide.ErasureContext())
     assert begun.state == Erasure((REFERRAL, f"code:{digest}"))
     assert [one.data for one in begun.follow] == [ErasureToSpread(referral_id=REFERRAL, code_digest=digest, nth=1)]
-    found = decide.Found(["d1", "d2"], ["/region/06 e1"], more=True)
+    found = decide.ErasureContext(["d1", "d2"], ["/region/06 e1"], more=True)
     spread = decided(begun.state, ErasureToSpread(referral_id=REFERRAL, nth=1), found)
     assert [one.data for one in spread.follow] == [
         DeadLetterToErase(dl_id="d1"),
@@ -252,21 +252,21 @@ def test_an_erasure_is_marked_before_anything_is_looked_for_and_goes_on_while_th
 
 def test_of_what_names_an_erased_referral_a_dead_letter_keeps_nothing_that_its_sender_wrote() -> None:
     came = letter(ce_type="unit-77", ce_id="seven ty seven", dl_error="/data/unit_ref: unit-77")
-    kept = take(None, came, given=False)
+    kept = take(None, came, context=False)
     assert kept.value is not None
-    erased = decided(kept, DeadLetterToErase(dl_id="d1"), given=True)
+    erased = decided(kept, DeadLetterToErase(dl_id="d1"), context=True)
     assert erased.scrubs
-    for blank in (erased.state, take(None, came, given=True)):
+    for blank in (erased.state, take(None, came, context=True)):
         assert b"unit-77" not in msgspec.json.encode(blank)
         assert (blank.key, blank.value, blank.headers, blank.names) == (None, None, [], ())
         assert (blank.erased, blank.state, blank.referral_id, blank.event_id) == (True, "discarded", REFERRAL, "")
-    assert decided(kept, DeadLetterToErase(dl_id="d1"), given=False).state == kept
+    assert decided(kept, DeadLetterToErase(dl_id="d1"), context=False).state == kept
 
 
 def test_what_an_erased_dead_letter_was_sent_again_for_brings_nothing_back() -> None:
-    erased = decided(asked(take(None, letter())).state, DeadLetterToErase(dl_id="d1"), given=True).state
+    erased = decided(asked(take(None, letter())).state, DeadLetterToErase(dl_id="d1"), context=True).state
     assert erased.state == "redriven"
-    back = take(erased, letter(dl_attempts="2", dl_error="unit-77"), given=True)
+    back = take(erased, letter(dl_attempts="2", dl_error="unit-77"), context=True)
     assert (back.state, back.attempts, back.error, back.value) == ("discarded", 2, "", None)
 
 
@@ -321,9 +321,9 @@ def test_of_an_erased_referrals_events_the_outcome_stays_of_their_codes() -> Non
     said = b'{"reason": "not_suitable", "outcome": "not_recorded"}'
     kept = take(None, record("referral.events", said, headers))
     assert kept.codes == {"reason": "not_suitable", "outcome": "not_recorded"}
-    erased = decided(kept, TraceToErase(traced="x"), given=None)
+    erased = decided(kept, TraceToErase(traced="x"), context=None)
     assert (erased.state.codes, erased.scrubs) == ({"outcome": "not_recorded"}, True)
-    assert take(None, record("referral.events", said, headers), given=True).codes == {"outcome": "not_recorded"}
+    assert take(None, record("referral.events", said, headers), context=True).codes == {"outcome": "not_recorded"}
 
 
 HEX = REFERRAL.replace("-", "")

@@ -115,7 +115,7 @@ def test_there_is_an_alarm_for_all_that_stands_still_or_is_lost() -> None:
         "NotReady",
         "EventsWait",
         "OutboxStands",
-        "FuseOpen",
+        "CircuitBreakerOpen",
         "EventsFellOut",
         "PartitionStandsStill",
         "DeadLettersRise",

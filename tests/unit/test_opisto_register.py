@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from demo import register
-from demo.register import Fault, Opisto, as_json, load_opistos, main, read_register
+from demo.register import LicensedOpisto, RowFault, as_json, load_opistos, main, read_register
 from shared.reference import MUNICIPALITIES
 
 OID = "1.2.246.562.10.1"
@@ -27,13 +27,13 @@ def licence(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def kinds(faults: list[Fault]) -> list[tuple[str, str]]:
+def kinds(faults: list[RowFault]) -> list[tuple[str, str]]:
     return [(fault.kind, fault.value) for fault in faults]
 
 
 def test_a_licence_in_force_gives_its_opisto() -> None:
     opistos, faults = read_register([licence(languages=["fi", "sv"], municipality_codes=["541", "176"])])
-    assert opistos == [Opisto(OID, "Kokeilun kansalaisopisto", ("fi", "sv"), ("541", "176"))]
+    assert opistos == [LicensedOpisto(OID, "Kokeilun kansalaisopisto", ("fi", "sv"), ("541", "176"))]
     assert faults == []
 
 
@@ -42,7 +42,7 @@ def test_the_licence_in_force_wins_over_the_ended_one_in_whichever_order(ended_f
     rows = [licence(licence_no="old", valid_to="2019-12-31", municipality_codes=["091"]), licence(licence_no="new")]
     opistos, faults = read_register(rows if ended_first else rows[::-1])
     assert [opisto.municipalities for opisto in opistos] == [("541",)]
-    assert faults == [Fault("old", OID, "licence_ended", "2019-12-31")]
+    assert faults == [RowFault("old", OID, "licence_ended", "2019-12-31")]
 
 
 def test_an_opisto_whose_licences_have_all_ended_is_left_out() -> None:
@@ -96,7 +96,7 @@ def test_a_nameless_opisto_is_a_fault_and_no_opisto(name: str | None) -> None:
 
 def test_an_id_that_no_source_could_carry_is_refused() -> None:
     with pytest.raises(ValueError, match="opisto id 'Ä/1'"):
-        Opisto("Ä/1", "x", ("fi",), ("091",))
+        LicensedOpisto("Ä/1", "x", ("fi",), ("091",))
 
 
 def test_the_shipped_opistos_can_all_be_sources_in_municipalities_of_today() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.observation import Headers, Named, Observation, Record
 from tests.scenarios.oracle import Declared, Expected, violations
-from tests.scenarios.sight import Headers, Named, Record, Sight
 
 REGION = "/region/06"
 KEY = b"referral-1"
@@ -83,8 +83,8 @@ class World:
         self.feeds = {REGION: [("/service/referral", "e1")]}
 
     def faults(self) -> list[str]:
-        sight = Sight(self.records, self.fell_out, self.became, self.unquiet, self.histories, self.feeds)
-        return violations(self.declared, sight)
+        observation = Observation(self.records, self.fell_out, self.became, self.unquiet, self.histories, self.feeds)
+        return violations(self.declared, observation)
 
 
 def test_where_all_is_well_the_oracle_has_nothing_to_say() -> None:
@@ -304,7 +304,7 @@ def test_the_same_event_cannot_be_declared_in_two_ways() -> None:
         declared.expect(Expected(REGION, "one", fate="waiting"))
 
 
-@pytest.mark.parametrize("module", ["oracle.py", "sight.py"])
+@pytest.mark.parametrize("module", ["oracle.py", "observation.py"])
 def test_the_oracle_knows_nothing_of_the_inside(module: str) -> None:
     source = (Path(__file__).parents[1] / "scenarios" / module).read_text(encoding="utf-8")
     imported = {

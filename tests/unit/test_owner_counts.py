@@ -59,7 +59,7 @@ async def taken(app: App, store: SqliteStore, read_now: Sequence[ConsumerRecord[
     publisher: Publisher = wire
     await store.open(app.table.collections, app.table.journals)
     clock = Clock(NOW, datetime.now(UTC).timestamp(), 1.0)
-    processor = Processor(app.table, store, publisher, clock, ring=64, due_early=timedelta(days=30))
+    processor = Processor(app.table, store, publisher, clock, recent_outcomes=64, due_early=timedelta(days=30))
     return (await processor.process(processor.receive(read_now))).outcomes
 
 

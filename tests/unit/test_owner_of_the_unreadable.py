@@ -17,12 +17,12 @@ from services.notify import handlers as notify
 from services.referral import handlers as referral
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of, sender_of
-from shared.engine import book as books
 from shared.engine import dead_letters
 from shared.engine import receive as reading
+from shared.engine import unit_of_work as books
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import OutEvent, Table
-from shared.engine.receive import Arrival, receive
+from shared.engine.receive import RoutedEvent, receive
 from shared.kafka.log_bound import _READERS
 from shared.kafka.raw import Unreadable
 from tests.unit.facts import START
@@ -86,12 +86,12 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def of_a_kind(kind: str, topic: str, source: str, type_: str, timestamp: int = 0) -> ConsumerRecord[bytes, bytes]:
-    given = {"key": b"k", "value": b"{}", "headers": []} | KINDS[kind]
+    context = {"key": b"k", "value": b"{}", "headers": []} | KINDS[kind]
     headers = {"ce_specversion": b"1.0", "ce_id": b"x", "ce_source": source.encode()}
     headers |= {"ce_time": b"2026-08-01T10:00:00Z", "content-type": b"application/json"}
     headers |= {"ce_type": type_.encode()} if type_ else {}
-    written = (*headers.items(), *given["headers"])
-    return ConsumerRecord(topic, 0, 5, timestamp, 0, given["key"], given["value"], None, 1, 1, written)
+    written = (*headers.items(), *context["headers"])
+    return ConsumerRecord(topic, 0, 5, timestamp, 0, context["key"], context["value"], None, 1, 1, written)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -118,7 +118,9 @@ def test_of_every_class_every_unreadable_record_is_refused_once_and_told_once(
         assert isinstance(told, OutEvent)
         assert told.attributes["type"] == "fi.kulttuurilahete.EventRefused.v1"
         dead_letters.record_of(letters[0])
-        assert isinstance(seen.receive(it, monitor.table(), START), Arrival), "the monitor keeps what it cannot read"
+        assert isinstance(seen.receive(it, monitor.table(), START), RoutedEvent), (
+            "the monitor keeps what it cannot read"
+        )
 
 
 @pytest.mark.parametrize(("topic", "owner"), [("intake.opisto.x", "referral"), ("redrive.catalogue", "catalogue")])

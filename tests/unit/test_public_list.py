@@ -40,7 +40,7 @@ async def catalogue(tmp_path: Path) -> AsyncIterator[Door]:
 
 
 def an_activity(name: str, **fields: Any) -> Activity:
-    state = taken(decide.published(None, published(activity=name, **fields), START, decide.Found())).state
+    state = taken(decide.published(None, published(activity=name, **fields), START, decide.MatchContext())).state
     assert state is not None
     return state
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
-from shared.contracts.from_outside import ActivityChosen, ReferralIssued
 from shared.contracts.identity import dead_letter_id
+from shared.contracts.partner_events import ActivityChosen, ReferralIssued
 from shared.engine.dead_letters import DeadLetter, record_of
 from shared.engine.model import Handler, Table
-from shared.engine.receive import Arrival, read_again, receive
+from shared.engine.receive import RoutedEvent, read_again, receive
 from tests.integration.engine_world import (
     COLLECTION,
     NOW,
@@ -50,9 +50,9 @@ def refused(record: ConsumerRecord[bytes, bytes], by: Table = TABLE) -> DeadLett
     return letter
 
 
-def taken(record: ConsumerRecord[bytes, bytes], by: Table = TABLE) -> Arrival:
+def taken(record: ConsumerRecord[bytes, bytes], by: Table = TABLE) -> RoutedEvent:
     arrival = receive(record, by, NOW)
-    assert isinstance(arrival, Arrival)
+    assert isinstance(arrival, RoutedEvent)
     return arrival
 
 
@@ -198,7 +198,7 @@ def test_what_the_monitor_adds_is_believed_on_the_redrive_topic_alone() -> None:
 )
 def test_a_topic_proves_its_sender(topic: str, source: str, *, taken_: bool) -> None:
     received = receive(Log().event(issue(), source=source, topic=topic), TABLE, NOW)
-    assert isinstance(received, Arrival) is taken_
+    assert isinstance(received, RoutedEvent) is taken_
     assert taken_ or (isinstance(received, DeadLetter) and received.reason == "forged_sender")
 
 

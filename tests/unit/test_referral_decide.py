@@ -13,9 +13,9 @@ from services.referral.fold import fold
 from services.referral.handlers import table
 from services.referral.model import Referral
 from services.referral.view import View
-from shared.contracts import from_services as told
+from shared.contracts import service_events
 from shared.contracts.envelope import Event
-from shared.contracts.from_outside import ReferralIssued
+from shared.contracts.partner_events import ReferralIssued
 from shared.contracts.referral_code import digest_of, read_code
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import (
@@ -35,7 +35,7 @@ from tests.unit.facts import (
     recorded,
     withdrawn,
 )
-from tests.unit.network import CODE, DURATIONS, given_to
+from tests.unit.network import CODE, DURATIONS, grant_to
 
 DAYS = timedelta(days=1)
 TABLE = table(DURATIONS)
@@ -43,9 +43,9 @@ HANDLERS = TABLE.handlers
 SESSIONS = (("s1", 20.0), ("s2", 30.0))
 
 
-def listed(*sessions: tuple[str, float]) -> tuple[told.ListedSession, ...]:
+def listed(*sessions: tuple[str, float]) -> tuple[service_events.ListedSession, ...]:
     return tuple(
-        told.ListedSession(session_id=name, starts_at=at(day), ends_at=at(day) + timedelta(hours=1))
+        service_events.ListedSession(session_id=name, starts_at=at(day), ends_at=at(day) + timedelta(hours=1))
         for name, day in sessions
     )
 
@@ -62,35 +62,39 @@ class Life:
 
     def step(self, event: Event) -> "Life":
         handler = TABLE.deadlines["referrals"] if event.name == "DeadlinePassed" else HANDLERS[type(event.data)]
-        decision = handler.decide(self.state, event, event.time, given_to(event.name))
+        decision = handler.decide(self.state, event, event.time, grant_to(event.name))
         assert isinstance(decision, Decision), decision
         self.state, self.follow = decision.state, list(decision.follow)
         return self
 
     def answer(
-        self, days: float, kind: type[told.PlaceAnswer] = told.PlaceReserved, activity: str = "a", **said: Any
+        self,
+        days: float,
+        kind: type[service_events.PlaceAnswer] = service_events.PlaceReserved,
+        activity: str = "a",
+        **said: Any,
     ) -> "Life":
         """What the activity answers to what it was last asked."""
         assert self.state is not None
-        register = self.state.registers[f"{OPISTO} {activity}"]
+        order = self.state.orders[f"{OPISTO} {activity}"]
         self.count += 1
         about = {
             "referral_id": self.state.id,
             "organiser": OPISTO,
             "activity_id": activity,
-            "number": register.number,
+            "number": order.number,
             "answer": self.count,
-            "request": register.request,
+            "request": order.request,
         }
-        given = {"given_at": register.requested_at, "promoted": False, "confirm": False, "sessions": listed(*SESSIONS)}
-        fields = {**about, **(given if kind is told.PlaceReserved else {}), **said}
+        given = {"given_at": order.requested_at, "promoted": False, "confirm": False, "sessions": listed(*SESSIONS)}
+        fields = {**about, **(given if kind is service_events.PlaceReserved else {}), **said}
         return self.step(Event(f"answer-{self.count}", "/service/catalogue", at(days), kind(**fields)))
 
     def published(self, activity: str = "a", *sessions: tuple[str, float]) -> "Life":
         """The catalogue tells of an activity that is followed."""
         self.count += 1
         about: Any = {"referral_id": a_referral(), "organiser": OPISTO, "activity_id": activity}
-        data = told.SessionsChanged(
+        data = service_events.SessionsChanged(
             **about, number=0, answer=self.count, request="", sessions=listed(*(sessions or SESSIONS))
         )
         return self.step(Event(f"answer-{self.count}", "/service/catalogue", at(0), data))
@@ -99,7 +103,7 @@ class Life:
         """The next deadline passes."""
         deadline = self.view.deadlines[0]
         assert deadline.nth == nth
-        data = told.DeadlinePassed(
+        data = service_events.DeadlinePassed(
             service="referral",
             collection="referrals",
             aggregate=a_referral(),
@@ -113,13 +117,13 @@ class Life:
     def matched(self, days: float, *, found: bool = True) -> "Life":
         assert self.state is not None
         number = self.state.matching.number
-        proposal = told.Proposal(
+        proposal = service_events.Proposal(
             organiser=OPISTO, activity_id="a", score=90, reasons=(), starts_at=at(20), places_left=1
         )
         data: Any = (
-            told.ActivitiesProposed(referral_id=a_referral(), number=number, proposals=(proposal,))
+            service_events.ActivitiesProposed(referral_id=a_referral(), number=number, proposals=(proposal,))
             if found
-            else told.NoActivityFound(referral_id=a_referral(), number=number, nearest_misses={})
+            else service_events.NoActivityFound(referral_id=a_referral(), number=number, nearest_misses={})
         )
         return self.step(Event(f"matched-{days:g}", "/service/catalogue", at(days), data))
 
@@ -140,7 +144,7 @@ def placed() -> Life:
 def test_issuing_opens_it_with_its_code_and_its_deadline() -> None:
     life = Life(issued())
     opened = life.follow[0].data
-    assert isinstance(opened, told.ReferralOpened)
+    assert isinstance(opened, service_events.ReferralOpened)
     assert opened.referral_code == CODE
     assert [(one.what, one.due_at) for one in opened.deadlines] == [("match", at(30))]
     assert life.view.status == "issued"
@@ -155,7 +159,7 @@ def test_a_referral_issued_anew_keeps_its_code_and_its_erasure_tells_what_finds_
     erased = life.step(withdrawn(6, reason="consent_withdrawn"))
     assert erased.state is not None
     assert erased.state.code == ""
-    assert erased.follow[0].data == told.ReferralErased(
+    assert erased.follow[0].data == service_events.ReferralErased(
         referral_id=a_referral(), issuer=REGION, code_digest=digest_of(CODE)
     )
 
@@ -172,7 +176,7 @@ async def test_who_knows_a_referrals_id_knows_nothing_of_its_code() -> None:
 
 def test_what_comes_before_the_referral_waits_for_it() -> None:
     for event in (chosen(1), confirmed(1), off_the_list(1), recorded(21), withdrawn(1), answered(40)):
-        assert isinstance(HANDLERS[type(event.data)].decide(None, event, event.time, given_to(event.name)), Waits)
+        assert isinstance(HANDLERS[type(event.data)].decide(None, event, event.time, grant_to(event.name)), Waits)
 
 
 def test_another_regions_event_waits_as_where_there_is_no_such_referral() -> None:
@@ -199,9 +203,9 @@ def test_a_choice_asks_for_the_place_and_ends_the_matching() -> None:
 def test_a_later_choice_releases_the_former_place_and_follows_it() -> None:
     life = placed().step(chosen(2, "b"))
     wants = {one.data.activity_id: one.data for one in life.follow}
-    assert isinstance(wants["a"], told.PlaceGivenUp)
+    assert isinstance(wants["a"], service_events.PlaceGivenUp)
     assert wants["a"].follow
-    assert isinstance(wants["b"], told.PlaceRequested)
+    assert isinstance(wants["b"], service_events.PlaceRequested)
 
 
 def test_where_the_opisto_confirms_the_place_is_requested_until_then() -> None:
@@ -212,7 +216,7 @@ def test_where_the_opisto_confirms_the_place_is_requested_until_then() -> None:
 
 def test_enrolled_at_the_desk_is_choice_and_place_in_one() -> None:
     life = Life(issued(), looked_up(2)).published().step(confirmed(3))
-    request = next(one.data for one in life.follow if isinstance(one.data, told.PlaceRequested))
+    request = next(one.data for one in life.follow if isinstance(one.data, service_events.PlaceRequested))
     assert request.enrolled
     assert life.answer(3, confirm=True).view.status == "placed"
 
@@ -228,7 +232,7 @@ def test_it_completes_when_every_counted_session_is_recorded_with_one_attended()
     assert life.view.status == "attending"
     life.step(recorded(31, "s2", came=False))
     assert life.view.status in {"completed"}
-    completed = next(one.data for one in life.follow if isinstance(one.data, told.ReferralCompleted))
+    completed = next(one.data for one in life.follow if isinstance(one.data, service_events.ReferralCompleted))
     assert (completed.outcome, completed.sessions.attended, completed.sessions.missed) == ("completed", 1, 1)
 
 
@@ -291,7 +295,7 @@ def test_a_lapse_is_silence_and_a_late_choice_undoes_it() -> None:
 def test_an_unconfirmed_place_is_released_and_matched_again_without_it() -> None:
     life = Life(issued(), chosen(1)).answer(1, confirm=True).silence().silence(2)
     assert sorted(life.told) == ["PlaceGivenUp", "RematchRequested"]
-    rematch = next(one.data for one in life.follow if isinstance(one.data, told.RematchRequested))
+    rematch = next(one.data for one in life.follow if isinstance(one.data, service_events.RematchRequested))
     assert [one.activity_id for one in rematch.without] == ["a"]
 
 
@@ -299,7 +303,7 @@ def test_a_deadline_that_stands_no_more_does_nothing() -> None:
     life = Life(issued()).matched(1)
     deadline = life.view.deadlines[0]
     life.step(chosen(2))
-    stale = told.DeadlinePassed(
+    stale = service_events.DeadlinePassed(
         service="referral",
         collection="referrals",
         aggregate=a_referral(),
@@ -340,7 +344,7 @@ def test_what_is_told_of_a_withdrawal_is_what_is_shown_until_it_is_erased() -> N
 
 def closing(life: "Life") -> dict[str, int]:
     """The figures of the one ReferralClosed that followed."""
-    (closed,) = [one.data for one in life.follow if isinstance(one.data, told.ReferralClosed)]
+    (closed,) = [one.data for one in life.follow if isinstance(one.data, service_events.ReferralClosed)]
     assert closed.outcome == "withdrawn"
     return closed.sessions.model_dump()
 
@@ -355,7 +359,7 @@ def test_withdrawn_consent_erases_at_once_and_leaves_id_status_and_dates() -> No
         at(0),
         REGION,
     )
-    given_up = next(one.data for one in life.follow if isinstance(one.data, told.PlaceGivenUp))
+    given_up = next(one.data for one in life.follow if isinstance(one.data, service_events.PlaceGivenUp))
     assert not given_up.follow
 
 
@@ -368,7 +372,7 @@ def test_consent_withdrawn_before_the_issue_binds_to_its_sender_alone() -> None:
 def test_a_region_whose_issue_meets_its_own_erasure_is_told() -> None:
     life = Life(withdrawn(1, "consent_withdrawn"))
     assert life.follow == []
-    refused = HANDLERS[ReferralIssued].decide(life.state, issued(), at(2), given_to("ReferralIssued"))
+    refused = HANDLERS[ReferralIssued].decide(life.state, issued(), at(2), grant_to("ReferralIssued"))
     assert isinstance(refused, Rejected)
     assert "new id" in refused.why
     met = refused.meanwhile
@@ -376,8 +380,8 @@ def test_a_region_whose_issue_meets_its_own_erasure_is_told() -> None:
     assert met.erase
     assert met.state == Referral(a_referral(), erased=met.state.erased if met.state else None)
     told_so = {type(one.data): one.data for one in met.follow}
-    assert told_so[told.ReferralErased].issuer == REGION  # type: ignore[attr-defined]
-    assert told.ReferralClosed in told_so
+    assert told_so[service_events.ReferralErased].issuer == REGION  # type: ignore[attr-defined]
+    assert service_events.ReferralClosed in told_so
 
 
 def test_what_is_issued_after_the_erasure_is_told_to_be_kept_by_nobody() -> None:
@@ -396,9 +400,11 @@ def by(source: str, event: Event) -> Event:
 def test_an_enrolment_is_told_once_it_counts_under_the_name_it_had() -> None:
     life = placed()
     event = confirmed(2)
-    [taken] = [one.data for one in life.step(event).follow if isinstance(one.data, told.EnrolmentTaken)]
+    [taken] = [one.data for one in life.step(event).follow if isinstance(one.data, service_events.EnrolmentTaken)]
     assert (taken.organiser, taken.event_id, taken.event_time, taken.cancelled) == (OPISTO, event.id, at(2), None)
-    [ended] = [one.data for one in life.step(off_the_list(3)).follow if isinstance(one.data, told.EnrolmentTaken)]
+    [ended] = [
+        one.data for one in life.step(off_the_list(3)).follow if isinstance(one.data, service_events.EnrolmentTaken)
+    ]
     assert ended.cancelled == "client_wish"
 
 
@@ -409,23 +415,23 @@ def test_a_later_choice_opens_again_what_was_closed_and_that_is_told() -> None:
     assert done.state.told.closed_at is not None
     assert "ReferralReopened" in done.step(chosen(40, "b")).told
     assert done.state.told.closed_at is None
-    again = next(one.data for one in done.follow if isinstance(one.data, told.ReferralReopened))
+    again = next(one.data for one in done.follow if isinstance(one.data, service_events.ReferralReopened))
     assert not again.completed
     lapsed = placed().silence()
     reopened = lapsed.step(recorded(21, "s1"))
-    assert next(one.data for one in reopened.follow if isinstance(one.data, told.ReferralReopened)).completed
+    assert next(one.data for one in reopened.follow if isinstance(one.data, service_events.ReferralReopened)).completed
 
 
 def test_a_stale_answer_changes_nothing() -> None:
     life = placed()
     state = life.state
     life.count = -1
-    life.answer(2, told.PlaceReleased)
+    life.answer(2, service_events.PlaceReleased)
     assert life.state == state
 
 
 def test_a_refused_choice_goes_back_to_matching_and_choosing_it_again_asks_again() -> None:
-    life = Life(issued(), chosen(1)).answer(1, told.PlaceRefused, reason="full")
+    life = Life(issued(), chosen(1)).answer(1, service_events.PlaceRefused, reason="full")
     assert "RematchRequested" in life.told
     again = life.step(chosen(2))
     assert "PlaceRequested" in again.told
@@ -444,7 +450,7 @@ def by_stranger(days: float, activity: str = "x") -> list[Event]:
 
 
 def decided(life: Life, event: Event) -> Any:
-    return HANDLERS[type(event.data)].decide(life.state, event, event.time, given_to(event.name))
+    return HANDLERS[type(event.data)].decide(life.state, event, event.time, grant_to(event.name))
 
 
 def test_a_strangers_word_waits_and_says_nothing_of_whether_there_is_a_referral() -> None:
@@ -489,7 +495,7 @@ def test_what_nobody_published_waits_and_is_asked_after_once() -> None:
     assert isinstance(first, Waits)
     assert first.meanwhile is not None
     [asked] = first.meanwhile.follow
-    assert isinstance(asked.data, told.PlaceGivenUp)
+    assert isinstance(asked.data, service_events.PlaceGivenUp)
     assert asked.data.follow
     life.state = first.meanwhile.state
     for event in (confirmed(22, "nowhere"), off_the_list(22, "nowhere"), recorded(22, "s1", "nowhere")):

@@ -8,8 +8,8 @@ from services.referral.fold import fold
 from services.referral.model import Referral
 from services.referral.view import View
 from shared.contracts.envelope import Event
-from shared.contracts.from_services import ActivityCall
 from shared.contracts.instants import END_OF_TIME
+from shared.contracts.service_events import ActivityCall
 from tests.unit.answers import (
     after,
     changed,
@@ -265,12 +265,12 @@ def test_where_confirmation_is_needed_sessions_count_from_it() -> None:
 
 
 def test_after_promotion_sessions_count_from_it() -> None:
-    found = stands(issued(), chosen(1), waitlisted(1, A1), reserved(25, A1, answer=2, given=25, promoted=True))
+    found = stands(issued(), chosen(1), waitlisted(1, A1), reserved(25, A1, answer=2, context=25, promoted=True))
     assert states(found) == {"s2": "upcoming"}
 
 
 def test_a_promotion_that_is_confirmed_later_counts_from_the_confirmation() -> None:
-    promoted = reserved(15, A1, confirm=True, given=15, promoted=True)
+    promoted = reserved(15, A1, confirm=True, context=15, promoted=True)
     assert states(stands(issued(), chosen(1), promoted, confirmed(25))) == {"s2": "upcoming"}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from cli.services import OF_NAME
 from shared.contracts.fields import Data
-from shared.contracts.from_outside import ReferralIssued
+from shared.contracts.partner_events import ReferralIssued
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Table
 from shared.process.run import App

@@ -1,7 +1,7 @@
 """The report of the scenarios: what was played now, and what stays of earlier."""
 
+from tests.scenarios.platform import Played
 from tests.scenarios.report import Row, as_markdown
-from tests.scenarios.stage import Played
 
 
 def row(number: int, engine: str = "java", *, passed: bool = True, events: int = 1) -> Row:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.catalogue.decide import Found, cancelled, published
+from services.catalogue.decide import MatchContext, cancelled, published
 from services.catalogue.model import Activity, Cancelled, Claim
 from services.catalogue.settle import asked_before, kept, places_left, settle, version_at, waiting_ends
-from shared.contracts import from_services as told
+from shared.contracts import service_events
 from shared.engine.model import Decision
 from tests.unit import facts
 from tests.unit.facts import at
@@ -22,7 +22,7 @@ V, W, X, Y, Z = (facts.a_referral(name) for name in "vwxyz")
 
 def activity(claims: dict[str, Claim] | None = None, **fields: Any) -> Activity:
     """One activity with sessions on days 20 and 30, and the claims on it, not settled yet."""
-    state = facts.taken(published(None, facts.published(**fields), at(-10), Found())).state
+    state = facts.taken(published(None, facts.published(**fields), at(-10), MatchContext())).state
     assert state is not None
     return with_claims(state, claims or {})
 
@@ -52,7 +52,7 @@ def states(state: Activity) -> dict[str, str]:
 
 
 def another_version(state: Activity, days: float, **fields: Any) -> Activity:
-    after = facts.taken(published(state, facts.published(days, **fields), max(NOW, at(days)), Found())).state
+    after = facts.taken(published(state, facts.published(days, **fields), max(NOW, at(days)), MatchContext())).state
     assert after is not None
     return after
 
@@ -73,7 +73,7 @@ def test_a_place_that_falls_free_is_given_at_the_time_of_the_fact_that_freed_it(
     after, follow = settled(left, freed=4)
     claim = after.claims[Y]
     assert (claim.state, claim.given_at, claim.promoted) == ("reserved", at(4), True)
-    assert {type(one) for one in follow} == {told.PlaceReserved, told.PlaceReleased}
+    assert {type(one) for one in follow} == {service_events.PlaceReserved, service_events.PlaceReleased}
 
 
 def test_a_place_is_not_given_before_it_was_chosen_though_what_freed_it_happened_before() -> None:
@@ -165,10 +165,10 @@ def test_a_later_version_takes_no_place_away() -> None:
 def test_whether_it_must_be_confirmed_is_said_by_the_version_in_force_at_the_choices_time() -> None:
     placed, (reserved, *_) = settled(activity({X: wants(1)}, confirm=True))
     assert reserved.confirm
-    earlier = facts.taken(published(placed, facts.published(0.5, confirm=False), NOW, Found()))
+    earlier = facts.taken(published(placed, facts.published(0.5, confirm=False), NOW, MatchContext()))
     assert [one.data.confirm for one in earlier.follow] == [False]  # type: ignore[attr-defined]
     assert earlier.state is not None
-    later = facts.taken(published(earlier.state, facts.published(2, confirm=True), NOW, Found()))
+    later = facts.taken(published(earlier.state, facts.published(2, confirm=True), NOW, MatchContext()))
     assert later.follow == []
 
 
@@ -183,7 +183,7 @@ def test_one_enrolled_at_the_desk_though_enrolment_was_closed_is_told_as_such() 
 
 
 def call_off(state: Activity, day: float) -> Activity:
-    decision = cancelled(state, facts.called_off(day), NOW, Found())
+    decision = cancelled(state, facts.called_off(day), NOW, MatchContext())
     assert isinstance(decision, Decision)
     assert decision.state is not None
     return decision.state
@@ -245,10 +245,10 @@ def test_an_answer_carries_the_askings_number_and_counts_up() -> None:
 
 def test_who_follows_is_told_of_the_sessions_at_once_and_of_each_change() -> None:
     state, follow = settled(activity({X: Claim(1, "follow")}))
-    assert [type(one) for one in follow] == [told.SessionsChanged]
-    decision = facts.taken(published(state, facts.published(1, meetings=[("s1", 21)]), NOW, Found()))
+    assert [type(one) for one in follow] == [service_events.SessionsChanged]
+    decision = facts.taken(published(state, facts.published(1, meetings=[("s1", 21)]), NOW, MatchContext()))
     (changed,) = [one.data for one in decision.follow]
-    assert isinstance(changed, told.SessionsChanged)
+    assert isinstance(changed, service_events.SessionsChanged)
     assert [(one.session_id, one.starts_at, one.called_off) for one in changed.sessions] == [
         ("s1", at(21), False),
         ("s2", at(30), True),
@@ -257,7 +257,7 @@ def test_who_follows_is_told_of_the_sessions_at_once_and_of_each_change() -> Non
 
 def test_who_is_refused_is_told_of_the_sessions_besides() -> None:
     _, follow = settled(activity({X: wants(1)}, closes=0))
-    assert [type(one) for one in follow] == [told.PlaceRefused, told.SessionsChanged]
+    assert [type(one) for one in follow] == [service_events.PlaceRefused, service_events.SessionsChanged]
     assert [one.answer for one in follow] == [1, 2]
 
 
@@ -269,16 +269,16 @@ def test_who_is_forgotten_is_told_nothing_more() -> None:
 def test_only_who_held_something_is_told_that_it_is_released() -> None:
     placed, _ = settled(activity({X: wants(1)}))
     left = with_claims(placed, {X: left_by(placed.claims[X])})
-    assert told.PlaceReleased in {type(one) for one in settled(left)[1]}
+    assert service_events.PlaceReleased in {type(one) for one in settled(left)[1]}
     refused, _ = settled(activity({X: wants(1)}, capacity=0))
     left = with_claims(refused, {X: left_by(refused.claims[X])})
-    assert told.PlaceReleased not in {type(one) for one in settled(left)[1]}
+    assert service_events.PlaceReleased not in {type(one) for one in settled(left)[1]}
 
 
 def test_each_on_the_waiting_list_is_told_when_the_turn_comes_nearer() -> None:
     full, _ = settled(activity({X: wants(1), Y: wants(2), Z: wants(3)}, capacity=1, waiting=2))
     _, follow = settled(with_claims(full, {name: full.claims[name] for name in (X, Z)}))
-    assert [(type(one), one.position) for one in follow] == [(told.PlaceWaitlisted, 1)]
+    assert [(type(one), one.position) for one in follow] == [(service_events.PlaceWaitlisted, 1)]
 
 
 # --- any activity

@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 
 from shared.contracts.envelope import read_kafka
 from shared.contracts.identity import deadline_id
-from shared.engine.receive import Arrival, receive
+from shared.engine.receive import RoutedEvent, receive
 from shared.engine.sweep import OUTBOX_AGE, Sweeper
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Record
@@ -119,7 +119,7 @@ async def test_where_events_fell_out_unread_no_silence_is_taken_for_one(sweep: S
 async def test_nothing_goes_out_while_the_ground_is_at_fault(sweep: Sweep) -> None:
     """What was published to another cluster would be cleared from its outbox, and lost."""
     fault = ["it is another cluster"]
-    sweep.sweeper._lacks = lambda: fault[0] if fault else None
+    sweep.sweeper._not_ready = lambda: fault[0] if fault else None
     sweep.world.clock.set(DUE)
     await sweep.sweeper._sweep_outboxes()
     await sweep.sweeper._fire_deadlines()
@@ -206,7 +206,7 @@ async def test_its_handler_takes_it_and_the_deadline_is_gone(sweep: Sweep) -> No
     sweep.world.clock.set(DUE)
     [record] = await sweep.fired()
     written = sweep.world.log.raw(record.topic, record.key, record.value, record.headers)
-    assert isinstance(receive(written, sweep.world.table, DUE), Arrival)
+    assert isinstance(receive(written, sweep.world.table, DUE), RoutedEvent)
     await sweep.world.take(written, written)
     assert (await sweep.world.applied())[1:] == [header(record, "ce_id")]
     sweep.restart()
@@ -257,7 +257,7 @@ async def test_the_sweep_leaves_a_living_consumer_its_time(sweep: Sweep) -> None
 async def test_the_age_of_what_is_not_out_rises_while_nothing_can_go_out(sweep: Sweep) -> None:
     """It is asked when it is scraped; and the store is looked at while the ground has seen the outage, too."""
     lacks = ["Kafka does not answer"]
-    sweep.sweeper._lacks = lambda: lacks[0] if lacks else None
+    sweep.sweeper._not_ready = lambda: lacks[0] if lacks else None
     await sweep.world.crash("saved", sweep.world.log.event(choose("a")))
     assert sweep.sweeper.outbox_seconds() == 0
     await sweep.sweeper._sweep_outboxes()

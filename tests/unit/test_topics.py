@@ -153,5 +153,5 @@ def test_each_difference_is_in_words() -> None:
 
 
 @pytest.mark.parametrize(("found", "differs"), [("created", False), ("there", False), ("lacks", True)])
-def test_what_lacks_is_for_a_person(found: str, differs: bool) -> None:
+def test_why_not_ready_is_for_a_person(found: str, differs: bool) -> None:
     assert Finding("intake.http", found).differs is differs

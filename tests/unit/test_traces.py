@@ -39,7 +39,9 @@ class Monitor:
         wire: Any = self
         publisher: Publisher = wire
         self.table = handlers.table()
-        self._processor = Processor(self.table, self.store, publisher, Clock(), ring=64, due_early=timedelta(days=30))
+        self._processor = Processor(
+            self.table, self.store, publisher, Clock(), recent_outcomes=64, due_early=timedelta(days=30)
+        )
         self._offset = 0
         settings = read(PlatformSettings)
         write_hashes(folder / "keys.json", {hash_of("key of ops"): "ops:anna", hash_of("key of 06"): "/region/06"})

@@ -21,8 +21,8 @@ from shared.clock import Clock, real_now
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.fields import Data
-from shared.contracts.from_outside import Consent, ReferralIssued, ReferralWithdrawn
-from shared.contracts.from_services import AccessRecorded, ReferralOpened
+from shared.contracts.partner_events import Consent, ReferralIssued, ReferralWithdrawn
+from shared.contracts.service_events import AccessRecorded, ReferralOpened
 from shared.engine.batch import Processor
 from shared.kafka.producer import Record
 from shared.store import Written
@@ -47,7 +47,7 @@ class Served(Door):
     offset = 0
 
     def engine(self) -> Processor:
-        return Processor(self.wired.table, self.store, self, Clock(), ring=64, due_early=timedelta(days=30))  # type: ignore[arg-type]
+        return Processor(self.wired.table, self.store, self, Clock(), recent_outcomes=64, due_early=timedelta(days=30))  # type: ignore[arg-type]
 
     async def reads(self, records: Sequence[Record]) -> None:
         consumed = []

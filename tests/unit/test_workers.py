@@ -57,9 +57,9 @@ def test_a_row_of_ports_is_not_given_to_another_process() -> None:
         check=True,
         timeout=60,
     )
-    before, given, after = map(int, another.stdout.split())
+    before, context, after = map(int, another.stdout.split())
     assert (before, after) == (2, 0)
-    assert given != base
+    assert context != base
     for port in range(base, base + 5):
         with socket.create_server(("127.0.0.1", port)):
             pass

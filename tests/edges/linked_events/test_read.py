@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edges.linked_events.fields import code, greatest_price, localized, plain
-from edges.linked_events.read import Refusal, convert
+from edges.linked_events.read import RefusedEvent, convert
 from edges.linked_events.themes import THEMES_BY_KEYWORD, THEMES_BY_LABEL
-from shared.contracts.from_outside import ActivityPublished
+from shared.contracts.partner_events import ActivityPublished
 from shared.reference import THEMES
 
 NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)
@@ -161,8 +161,8 @@ def test_rows_are_refused_one_by_one_beside_those_taken() -> None:
     events, refusals = convert([event(), event(id="x:1", deleted=True), 7], organiser=ORGANISER, now=NOW)
     assert [taken_event["subject"] for taken_event in events] == ["helsinki:abc"]
     assert refusals == [
-        Refusal("x:1", ["deleted: true says it was deleted"]),
-        Refusal("row 2", ["event: 7 is not an object"]),
+        RefusedEvent("x:1", ["deleted: true says it was deleted"]),
+        RefusedEvent("row 2", ["event: 7 is not an object"]),
     ]
 
 
@@ -428,7 +428,7 @@ def test_a_sub_event_among_the_rows_is_not_taken_twice() -> None:
     events, refusals = convert([whole, part], organiser=ORGANISER, now=NOW)
     assert [taken_event["subject"] for taken_event in events] == ["helsinki:abc"]
     assert refusals == [
-        Refusal("helsinki:abc-1", ['super_event: "helsinki:abc" carries "helsinki:abc-1" as one of its sessions'])
+        RefusedEvent("helsinki:abc-1", ['super_event: "helsinki:abc" carries "helsinki:abc-1" as one of its sessions'])
     ]
 
 

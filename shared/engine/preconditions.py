@@ -1,6 +1,6 @@
 """What a service stands on: the Kafka that its state belongs to, with the topics it needs, and its store.
 
-Looked at before the first event is read and every few seconds after. What is wrong with the ground itself (another
+Looked at before the first event is read and every few seconds after. What is wrong with the preconditions themselves (another
 cluster, a topic that lacks, fewer partitions than there were) stops consumption until a person mends it; a Kafka or a
 store that does not answer is waited for. Both are told by readiness, in one line that says what to do.
 """
@@ -24,10 +24,10 @@ from aiokafka.protocol.metadata import MetadataRequest
 from shared.contracts import topics
 from shared.engine.model import Table
 from shared.kafka.cluster import Cluster
-from shared.kafka.reach import why_not
+from shared.kafka.reach import diagnose
 from shared.store import Collection, Row, Store, StoreUnavailable
 
-GROUND: Final = Collection("ground", ())
+PRECONDITIONS: Final = Collection("ground", ())
 """The one document in which a service keeps what it stood on: kept in its own store, so that both stay together."""
 
 _KEY: Final = "kafka"
@@ -45,7 +45,7 @@ class Known(msgspec.Struct, frozen=True):
     partitions: dict[str, int]
 
 
-class Ground:
+class Preconditions:
     """Looks at what one service stands on. `keeps_log` is False where Kafka's log is in memory: each start is new."""
 
     def __init__(self, kafka: Cluster, store: Store, table: Table, *, keeps_log: bool) -> None:
@@ -60,7 +60,7 @@ class Ground:
         self._client = AIOKafkaClient(**kafka.options())
         self._connected = False
 
-    def lacks(self) -> str | None:
+    def not_ready(self) -> str | None:
         """What keeps the service from working, in one line; None where all is firm."""
         if self.fault == _NOT_LOOKED_AT:
             return self.away or self.fault
@@ -85,10 +85,10 @@ class Ground:
         except StoreUnavailable as error:
             self.away = str(error)
         except (KafkaError, OSError) as error:
-            self.away = await why_not(self._kafka, error)
+            self.away = await diagnose(self._kafka, error)
         if (self.fault, self.away) == before or before[0] == _NOT_LOOKED_AT:
             return
-        if line := self.lacks():
+        if line := self.not_ready():
             log.warning("the ground gives way", what=line)
         else:
             log.info("the ground is firm again")
@@ -97,12 +97,14 @@ class Ground:
         # A broker that stands still would be noticed by its clients after 40 s only.
         async with asyncio.timeout(_ANSWERS_WITHIN):
             cluster, there, refused = await self._seen()
-        row = (await self._store.load(GROUND.name, [_KEY])).get(_KEY)
+        row = (await self._store.load(PRECONDITIONS.name, [_KEY])).get(_KEY)
         known = msgspec.json.decode(row.body, type=Known) if row and self._keeps_log else None
         fault = compare(self._kafka, cluster, there, refused, self._needed, known)
         now = Known(cluster, there)
         if fault is None and now != known:
-            await self._store.save(GROUND.name, [Row(_KEY, row.version + 1 if row else 1, msgspec.json.encode(now))])
+            await self._store.save(
+                PRECONDITIONS.name, [Row(_KEY, row.version + 1 if row else 1, msgspec.json.encode(now))]
+            )
         return fault
 
     async def _seen(self) -> tuple[str, dict[str, int], list[str]]:
@@ -167,8 +169,8 @@ def compare(
 
 async def forget(store: Store) -> bool:
     """Takes whatever cluster is found next for the right one; whether one was known."""
-    row: Any = (await store.load(GROUND.name, [_KEY])).get(_KEY)
+    row: Any = (await store.load(PRECONDITIONS.name, [_KEY])).get(_KEY)
     if row is None:
         return False
-    await store.save(GROUND.name, [Row(_KEY, row.version + 1, msgspec.json.encode(Known("", {})))])
+    await store.save(PRECONDITIONS.name, [Row(_KEY, row.version + 1, msgspec.json.encode(Known("", {})))])
     return True

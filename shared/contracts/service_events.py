@@ -25,10 +25,10 @@ from shared.contracts.fields import (
     SessionId,
     Source,
 )
-from shared.contracts.from_outside import AboutReferral, EnrolmentEnd
+from shared.contracts.partner_events import AboutReferral, EnrolmentEnd
 from shared.contracts.topics import LOG_KEPT_DAYS
 
-Outcome = Annotated[
+ReferralOutcome = Annotated[
     Literal[
         "completed", "discontinued", "never_attended", "not_recorded", "no_activity_found", "not_chosen", "withdrawn"
     ],
@@ -52,7 +52,7 @@ NearestMisses = Annotated[dict[str, Count], Field(examples=[{"municipality": 12,
 Reasons = Annotated[tuple[str, ...], Field(examples=[["need:friends", "theme:singing", "municipality:837"]])]
 
 
-class _Part(BaseModel):
+class _ServicePart(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, use_attribute_docstrings=True)
 
 
@@ -70,7 +70,7 @@ class AboutPlace(AboutReferral):
 # --- referral
 
 
-class Deadline(_Part):
+class AwaitedStep(_ServicePart):
     """Until when something is awaited."""
 
     what: What
@@ -86,7 +86,7 @@ class ReferralOpened(AboutReferral):
     """The region whose referral it is, by its code."""
     referral_code: ReferralCode
     """Twelve characters by which an opisto at its desk finds the referral; the client shows them."""
-    deadlines: tuple[Deadline, ...]
+    deadlines: tuple[AwaitedStep, ...]
     """Until when what is awaited first."""
 
 
@@ -112,7 +112,7 @@ class PlaceGivenUp(AboutPlace):
     """The time of the fact that freed the place, in UTC; who waits gets it as of then."""
 
 
-class SessionCounts(_Part):
+class SessionCounts(_ServicePart):
     """How many of the counted sessions were attended, missed, never recorded."""
 
     attended: Count
@@ -123,24 +123,24 @@ class SessionCounts(_Part):
     """Of how many sessions nobody said whether the participant came."""
 
 
-class Ended(AboutReferral):
+class ReferralEnd(AboutReferral):
     """How a referral ended, as far as known."""
 
-    outcome: Outcome
+    outcome: ReferralOutcome
     """How it ended."""
     sessions: SessionCounts
     """How many of the counted sessions were attended, missed, or never recorded."""
 
 
-class ReferralCompleted(Ended):
+class ReferralCompleted(ReferralEnd):
     """Someone came. What follows is the feedback."""
 
 
-class ReferralLapsed(Ended):
+class ReferralLapsed(ReferralEnd):
     """Nothing came of it: silence, or nobody came."""
 
 
-class ReferralClosed(Ended):
+class ReferralClosed(ReferralEnd):
     """The loop is closed. Sent again when what it said has changed; the latest holds."""
 
 
@@ -188,7 +188,7 @@ class EnrolmentTaken(AboutReferral):
     """The digits of its time below a microsecond."""
 
 
-class ActivityKey(_Part):
+class ActivityKey(_ServicePart):
     """An activity is known by its organiser and the organiser's own id."""
 
     organiser: Organiser
@@ -216,7 +216,7 @@ class MatchingEnded(AboutReferral):
 # --- catalogue
 
 
-class Proposal(_Part):
+class Proposal(_ServicePart):
     """One activity that fits."""
 
     organiser: Organiser
@@ -252,7 +252,7 @@ class NoActivityFound(AboutReferral):
     """How many activities each filter alone refused, by its name."""
 
 
-class ListedSession(_Part):
+class ListedSession(_ServicePart):
     """A session as its latest listing has it."""
 
     session_id: SessionId
@@ -265,7 +265,7 @@ class ListedSession(_Part):
     """Whether it will not be held."""
 
 
-class ActivityCall(_Part):
+class ActivityCall(_ServicePart):
     """The activity was cancelled."""
 
     time: Instant
@@ -402,7 +402,7 @@ class FormLinkIssued(AboutReferral):
 # --- notify
 
 
-class Notification(_Part):
+class Notification(_ServicePart):
     """What a recipient is told: the event's own id, source, type and time, with the recipient's extract as data."""
 
     id: Annotated[str, Field(examples=["att-77"])]

@@ -1,4 +1,4 @@
-"""The fuse: when handlers fail in numbers, from distinct causes, stop and wait for a person, rather than dead-letter everything.
+"""The circuit breaker: when handlers fail in numbers, from distinct causes, stop and wait for a person, rather than dead-letter everything.
 
 One aggregate that fails with whatever comes to it, or all that one sender or a few with the same software set off, is no
 fault of the program's: what fails there is laid aside as dead letters, in order, and everybody else goes on.
@@ -15,12 +15,12 @@ SHARE: Final = 0.5
 OF_ONE_SENDER: Final = 5
 """So many of a sender's failures count: it takes four senders to stop everybody."""
 
-At = tuple[str, str]
+AggregateKey = tuple[str, str]
 """Collection and id of an aggregate."""
 
 
-class FuseOpen(Exception):
-    """Too many handlers failed; nothing of the batch was kept. A restart of the service closes the fuse."""
+class CircuitOpen(Exception):
+    """Too many handlers failed; nothing of the batch was kept. A restart of the service closes the circuit breaker."""
 
 
 class Failure(NamedTuple):
@@ -30,7 +30,7 @@ class Failure(NamedTuple):
     origin: str
 
 
-class Fuse:
+class CircuitBreaker:
     """Looks at `handler_failed` alone, over the newest `WINDOW` aggregates that were decided, each by what came of it last.
 
     What fails in one sender's chains beyond `OF_ONE_SENDER` is left out. It opens when at least `MINIMUM` of the rest
@@ -42,10 +42,10 @@ class Fuse:
         """What opened it, in one line; None while it is shut."""
         self.laid_aside = 0
         """Dead letters of the reason `handler_failed` that Kafka has taken since the start, of reading too."""
-        self._last: dict[At, Failure | None] = {}
+        self._last: dict[AggregateKey, Failure | None] = {}
 
-    def saw(self, aggregate: At, failure: Failure | None) -> None:
-        """Counts one decided event. Raises `FuseOpen`."""
+    def saw(self, aggregate: AggregateKey, failure: Failure | None) -> None:
+        """Counts one decided event. Raises `CircuitOpen`."""
         # A batch that the store refuses is decided again and again: one aggregate must not count for many.
         self._last.pop(aggregate, None)
         self._last[aggregate] = failure
@@ -61,16 +61,16 @@ class Fuse:
         left_out = len(failures) - counted
         if counted >= MINIMUM and counted >= SHARE * (len(self._last) - left_out):
             self.why = self._line(failures)
-            raise FuseOpen(self.why)
+            raise CircuitOpen(self.why)
 
     def _line(self, failures: list[Failure]) -> str:
         classes = ", ".join(f"{name} {count}" for name, count in Counter(one.name for one in failures).most_common(5))
         return (
-            f"the fuse is open: handlers failed at {len(failures)} of the last {len(self._last)} aggregates ({classes}); "
+            f"the circuit breaker is open: handlers failed at {len(failures)} of the last {len(self._last)} aggregates ({classes}); "
             f"{self.laid_aside} events were dead-lettered as handler_failed before; mend the cause, then restart the service"
         )
 
 
-def origin_of(event: Event, aggregate: At) -> str:
+def origin_of(event: Event, aggregate: AggregateKey) -> str:
     """The partner whose event set this one off; where there is none, each aggregate is a cause of its own."""
     return event.origin or "/".join(aggregate)

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
+class RecordPlace:
     """Where a platform answers. Read anew from its folder: a service that was restarted may be elsewhere."""
 
     kafka: str
@@ -138,7 +138,7 @@ def _digest(*parts: object) -> bytes:
 
 
 @dataclass(frozen=True)
-class Sight:
+class Observation:
     """All that was seen once the platform was quiet."""
 
     records: Sequence[Record] = ()
@@ -171,7 +171,7 @@ class Sight:
         return [one for one in self.records if one.topic == "dead-letters"]
 
 
-async def look(place: Place, named: Iterable[Named], referrals: Iterable[str]) -> Sight:
+async def look(place: RecordPlace, named: Iterable[Named], referrals: Iterable[str]) -> Observation:
     """Everything, with what became of these events and the histories of these referrals.
 
     Asking for a history is an event itself (it is kept who looked), so what is still to do is asked last.
@@ -182,7 +182,7 @@ async def look(place: Place, named: Iterable[Named], referrals: Iterable[str]) -
         feeds = await _feeds(http, place, {source for source, _ in became})
     unquiet = await until_quiet(place, 60)
     records, fell_out = await read_all(place.kafka)
-    return Sight(records, fell_out, became, unquiet, histories, feeds)
+    return Observation(records, fell_out, became, unquiet, histories, feeds)
 
 
 # --- Kafka
@@ -251,11 +251,11 @@ def _record(record: Any) -> Record:
 # --- HTTP
 
 
-def _as(place: Place, who: str) -> dict[str, str]:
+def _as(place: RecordPlace, who: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {place.keys[who]}"}
 
 
-async def until_quiet(place: Place, seconds: float) -> list[str]:
+async def until_quiet(place: RecordPlace, seconds: float) -> list[str]:
     """What is still to do: nothing once all lag and outboxes are at an end in two looks, else what is left in time."""
     deadline = time.monotonic() + seconds
     clear, left = 0, list[str]()
@@ -269,7 +269,7 @@ async def until_quiet(place: Place, seconds: float) -> list[str]:
     return left
 
 
-async def _still_to_do(http: httpx.AsyncClient, place: Place) -> list[str]:
+async def _still_to_do(http: httpx.AsyncClient, place: RecordPlace) -> list[str]:
     try:
         response = await http.get(f"{place.urls['monitor']}/v1/lag", headers=_as(place, OPS))
         response.raise_for_status()
@@ -301,7 +301,7 @@ async def _outbox_seconds(http: httpx.AsyncClient, url: str) -> list[float]:
     ]
 
 
-async def _became(http: httpx.AsyncClient, place: Place, named: Sequence[Named]) -> dict[Named, tuple[str, int]]:
+async def _became(http: httpx.AsyncClient, place: RecordPlace, named: Sequence[Named]) -> dict[Named, tuple[str, int]]:
     became: dict[Named, tuple[str, int]] = {}
     for start in range(0, len(named), _AT_ONCE):
         events = [{"source": source, "id": id_} for source, id_ in named[start : start + _AT_ONCE]]
@@ -312,7 +312,7 @@ async def _became(http: httpx.AsyncClient, place: Place, named: Sequence[Named])
     return became
 
 
-async def _histories(http: httpx.AsyncClient, place: Place, referrals: Sequence[str]) -> dict[str, list[Named]]:
+async def _histories(http: httpx.AsyncClient, place: RecordPlace, referrals: Sequence[str]) -> dict[str, list[Named]]:
     at_once = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
 
     async def history(referral: str) -> list[Named]:
@@ -325,12 +325,12 @@ async def _histories(http: httpx.AsyncClient, place: Place, referrals: Sequence[
     return dict(zip(referrals, await asyncio.gather(*map(history, referrals)), strict=True))
 
 
-async def _feeds(http: httpx.AsyncClient, place: Place, senders: Iterable[str]) -> dict[str, list[Named]]:
+async def _feeds(http: httpx.AsyncClient, place: RecordPlace, senders: Iterable[str]) -> dict[str, list[Named]]:
     asked = sorted(place.keys.keys() & set(senders))
     return dict(zip(asked, await asyncio.gather(*(_feed(http, place, who) for who in asked)), strict=True))
 
 
-async def _feed(http: httpx.AsyncClient, place: Place, who: str) -> list[Named]:
+async def _feed(http: httpx.AsyncClient, place: RecordPlace, who: str) -> list[Named]:
     told: list[Named] = []
     cursor = ""
     while True:

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared.contracts import from_services as services
+from shared.contracts import service_events
 from shared.contracts.identity import following_id
-from shared.engine.book import APPLIED_BEFORE, CONFLICT, MAX_EARLY, REPETITION, Book, told
 from shared.engine.dead_letters import DeadLetter
-from shared.engine.model import Decision, Document, Follow, OutEvent, Rejected, Seen, Waits
-from shared.engine.receive import Arrival, receive
-from shared.store.interface import Remembered
+from shared.engine.model import Decision, Document, Follow, OutEvent, Rejected, Waits
+from shared.engine.receive import RoutedEvent, receive
+from shared.engine.unit_of_work import APPLIED_BEFORE, CONFLICT, MAX_EARLY, REPETITION, UnitOfWork, told
+from shared.store.interface import Outcome
 from tests.integration.engine_world import (
     NOW,
     OPISTO,
@@ -38,28 +38,28 @@ TABLE = table(Given())
 LEAVES = NOW + timedelta(days=30)
 
 
-def book(**parts: Any) -> Book:
-    return Book("referral", TALLIES, referral(1), 3, Document(**parts))
+def unit(**parts: Any) -> UnitOfWork:
+    return UnitOfWork("referral", TALLIES, referral(1), 3, Document(**parts))
 
 
-def arrival(record: ConsumerRecord[bytes, bytes] | None = None, attempt: int = 0) -> Arrival:
+def routed(record: ConsumerRecord[bytes, bytes] | None = None, attempt: int = 0) -> RoutedEvent:
     received = receive(record or Log().event(choose("a"), id="x"), TABLE, NOW)
-    assert isinstance(received, Arrival)
+    assert isinstance(received, RoutedEvent)
     return replace(received, attempt=attempt)
 
 
-def seen(attempt: int = 0, outcome: str = "applied", *, of: Arrival | None = None) -> Seen:
-    event = (of or arrival()).event
-    return Seen(event.source, event.id, attempt, event.digest, outcome)
+def seen(attempt: int = 0, outcome: str = "applied", *, of: RoutedEvent | None = None) -> Outcome:
+    event = (of or routed()).event
+    return Outcome(event.source, event.id, attempt, event.digest, outcome)
 
 
-def wanted(activity: str, number: int = 1) -> services.PlaceRequested:
-    return services.PlaceRequested(
+def wanted(activity: str, number: int = 1) -> service_events.PlaceRequested:
+    return service_events.PlaceRequested(
         referral_id=referral(number), organiser=OPISTO, activity_id=activity, number=1, request="x", requested_at=NOW
     )
 
 
-def published(of: Book) -> list[OutEvent]:
+def published(of: UnitOfWork) -> list[OutEvent]:
     return [out for out in of.document.outbox if isinstance(out, OutEvent)]
 
 
@@ -83,33 +83,30 @@ def published(of: Book) -> list[OutEvent]:
 def test_an_event_is_known_under_its_attempt_or_a_later_one_and_under_any_that_was_applied(
     remembered: list[tuple[int, str]], attempt: int, known: str | None
 ) -> None:
-    in_ring = book(ring=[seen(*one) for one in remembered])
-    assert in_ring.known_as(arrival(attempt=attempt), {}) == known
-    kept = [
-        Remembered("tallies/1", one.source, one.id, one.attempt, one.digest, one.outcome)
-        for one in in_ring.document.ring
-    ]
-    assert book().known_as(arrival(attempt=attempt), {(REGION, "x"): kept}) == known
+    in_document = unit(recent_outcomes=[seen(*one) for one in remembered])
+    assert in_document.known_as(routed(attempt=attempt), {}) == known
+    kept = in_document.document.recent_outcomes
+    assert unit().known_as(routed(attempt=attempt), {(REGION, "x"): kept}) == known
 
 
 @pytest.mark.parametrize("attempt", [0, 1, 2])
 def test_another_content_under_the_same_id_is_a_conflict_under_every_attempt(attempt: int) -> None:
-    other = arrival(Log().event(choose("b"), id="x"), attempt)
-    assert book(ring=[seen()]).known_as(other, {}) == CONFLICT
-    assert book(ring=[seen(1, "rejected")]).known_as(other, {}) == CONFLICT
+    other = routed(Log().event(choose("b"), id="x"), attempt)
+    assert unit(recent_outcomes=[seen()]).known_as(other, {}) == CONFLICT
+    assert unit(recent_outcomes=[seen(1, "rejected")]).known_as(other, {}) == CONFLICT
 
 
 def test_the_same_id_of_another_source_or_another_event_is_not_known() -> None:
     others = [replace(seen(), source="/region/02"), replace(seen(), id="y")]
-    assert book(ring=others).known_as(arrival(), {}) is None
+    assert unit(recent_outcomes=others).known_as(routed(), {}) is None
 
 
 # --- what follows
 
 
 def test_what_follows_has_an_id_from_its_cause_its_aggregate_and_its_natural_key() -> None:
-    cause = arrival().event
-    one = book()
+    cause = routed().event
+    one = unit()
     one.apply(Decision(Tally(), [Follow(wanted("a"), "a"), Follow(wanted("b"), "b")]), cause, NOW)
     aggregate = f"tallies/{referral(1)}"
     assert [out.attributes["id"] for out in published(one)] == [
@@ -118,8 +115,8 @@ def test_what_follows_has_an_id_from_its_cause_its_aggregate_and_its_natural_key
 
 
 def test_its_place_in_the_list_does_not_change_its_id() -> None:
-    cause = arrival().event
-    one, other = book(), book()
+    cause = routed().event
+    one, other = unit(), unit()
     one.apply(Decision(Tally(), [Follow(wanted("a"), "a"), Follow(wanted("b"), "b")]), cause, NOW)
     other.apply(Decision(Tally(), [Follow(wanted("b"), "b")]), cause, NOW)
     assert published(one)[1].attributes["id"] == published(other)[0].attributes["id"]
@@ -134,8 +131,8 @@ def test_other_causes_give_other_ids(causes: list[tuple[str, str, str, str]]) ->
 
 
 def test_it_carries_cause_correlation_trace_and_synthetic_on() -> None:
-    cause = replace(arrival().event, traceparent="00-trace", synthetic=True)
-    one = book()
+    cause = replace(routed().event, traceparent="00-trace", synthetic=True)
+    one = unit()
     one.apply(Decision(Tally(), [Follow(wanted("a"))]), cause, NOW)
     [out] = published(one)
     assert out.attributes["causationid"] == "x"
@@ -146,38 +143,38 @@ def test_it_carries_cause_correlation_trace_and_synthetic_on() -> None:
 
 
 def test_what_says_nothing_but_to_look_anew_goes_out_once() -> None:
-    one = book()
+    one = unit()
     for cause in ("x", "y"):
         poke = [Follow(wanted("a", number), once=True) for number in (1, 2)]
-        event = replace(arrival().event, id=cause)
+        event = replace(routed().event, id=cause)
         one.apply(Decision(Tally(), [*poke, Follow(wanted(cause, 3))]), event, NOW)
     assert [out.key for out in published(one)] == [referral(number) for number in (1, 2, 3, 3)]
     one.document.outbox = []
-    one.apply(Decision(Tally(), [Follow(wanted("a"), once=True)]), arrival().event, NOW)
+    one.apply(Decision(Tally(), [Follow(wanted("a"), once=True)]), routed().event, NOW)
     assert [out.key for out in published(one)] == [referral(1)]
 
 
 def test_it_joins_the_outbox_behind_what_is_still_in_it() -> None:
-    one = book()
+    one = unit()
     for activity in ("a", "b", "c"):
-        one.apply(Decision(Tally(), [Follow(wanted(activity), activity)]), arrival().event, NOW)
+        one.apply(Decision(Tally(), [Follow(wanted(activity), activity)]), routed().event, NOW)
     assert [msgspec.json.decode(out.data)["activity_id"] for out in published(one)] == ["a", "b", "c"]
 
 
 def test_a_decision_whose_follow_up_is_too_large_changes_nothing() -> None:
-    one = book()
+    one = unit()
     large = wanted("a").model_copy(update={"request": "x" * 70_000})
     with pytest.raises(ValueError, match="65536 are allowed"):
-        one.apply(Decision(Tally(open=True), [Follow(wanted("b"), "b"), Follow(large, "a")]), arrival().event, NOW)
+        one.apply(Decision(Tally(open=True), [Follow(wanted("b"), "b"), Follow(large, "a")]), routed().event, NOW)
     assert one.document == Document()
 
 
 def test_the_partner_is_told_what_was_refused_and_never_what_it_said() -> None:
     record = Log().event(issue(), id="x")
-    letter = DeadLetter("letter", "referral", "rejected", "no", arrival(record).original, 1)
+    letter = DeadLetter("letter", "referral", "rejected", "no", routed(record).original, 1)
     [out] = told(letter, NOW)
     assert isinstance(out, OutEvent)
-    data = services.EventRefused.model_validate_json(bytes(out.data))
+    data = service_events.EventRefused.model_validate_json(bytes(out.data))
     assert (data.sender, data.event_id, data.reason, data.errors) == (REGION, "x", "rejected", ("no",))
     assert b"unit-17" not in bytes(out.data)
 
@@ -186,31 +183,31 @@ def test_the_partner_is_told_what_was_refused_and_never_what_it_said() -> None:
 
 
 def test_what_waits_is_bounded_in_count() -> None:
-    one, log = book(), Log()
-    answers = [one.keep_early(arrival(log.event(choose("a"))), Waits("ReferralIssued"), LEAVES) for _ in range(66)]
+    one, log = unit(), Log()
+    answers = [one.keep_early(routed(log.event(choose("a"))), Waits("ReferralIssued"), LEAVES) for _ in range(66)]
     assert answers[:MAX_EARLY] == [None] * MAX_EARLY
     assert all(isinstance(answer, Rejected) for answer in answers[MAX_EARLY:])
     assert len(one.document.early) == MAX_EARLY
 
 
 def test_what_one_sender_lets_wait_leaves_room_for_everybody_else() -> None:
-    one, log = book(), Log()
+    one, log = unit(), Log()
     for _ in range(70):
-        one.keep_early(arrival(log.event(choose("a"), source="/region/01")), Waits("ReferralIssued"), LEAVES)
-    assert one.keep_early(arrival(log.event(choose("a"))), Waits("ReferralIssued"), LEAVES) is None
+        one.keep_early(routed(log.event(choose("a"), source="/region/01")), Waits("ReferralIssued"), LEAVES)
+    assert one.keep_early(routed(log.event(choose("a"))), Waits("ReferralIssued"), LEAVES) is None
     assert len(one.document.early) == MAX_EARLY + 1
 
 
 def test_what_waits_survives_being_kept() -> None:
     record = Log().raw("intake.http", b"\xff\x00", b"\x00\xff", [("binary", b"\xfe"), ("none", None)])
-    odd = replace(arrival(), original=replace_original(arrival(), record))
-    one = book()
+    odd = replace(routed(), original=replace_original(routed(), record))
+    one = unit()
     one.keep_early(odd, Waits("ReferralIssued"), LEAVES)
     [early] = read_document(one.row(1.0)).early
     assert early.original == odd.original
 
 
-def replace_original(of: Arrival, record: ConsumerRecord[bytes, bytes]) -> Any:
+def replace_original(of: RoutedEvent, record: ConsumerRecord[bytes, bytes]) -> Any:
     parts = {"key": record.key, "value": record.value, "headers": list(record.headers)}
     return replace(of.original, **parts)
 
@@ -218,45 +215,47 @@ def replace_original(of: Arrival, record: ConsumerRecord[bytes, bytes]) -> Any:
 # --- as it is kept
 
 
-@pytest.mark.parametrize("ring", [0, 1, 64])
-def test_the_ring_is_trimmed_when_it_is_cleared_and_not_when_it_is_saved(ring: int) -> None:
-    one = book(ring=[seen(number) for number in range(70)], spilled=5)
-    assert len(read_document(one.row(1.0)).ring) == 70
-    cleared = read_document(one.cleared_row(ring))
-    assert [kept.attempt for kept in cleared.ring] == list(range(70 - ring, 70))
-    assert cleared.spilled == 75 - ring
-    assert [kept.attempt for kept in one.remembered_overflow(ring)] == list(range(70 - ring))
+@pytest.mark.parametrize("recent_outcomes", [0, 1, 64])
+def test_the_recent_outcomes_are_trimmed_when_they_are_cleared_and_not_when_they_are_saved(
+    recent_outcomes: int,
+) -> None:
+    one = unit(recent_outcomes=[seen(number) for number in range(70)], spilled=5)
+    assert len(read_document(one.row(1.0)).recent_outcomes) == 70
+    cleared = read_document(one.cleared_row(recent_outcomes))
+    assert [kept.attempt for kept in cleared.recent_outcomes] == list(range(70 - recent_outcomes, 70))
+    assert cleared.spilled == 75 - recent_outcomes
+    assert [kept.outcome.attempt for kept in one.for_inbox(recent_outcomes)] == list(range(70 - recent_outcomes))
 
 
 def test_a_save_makes_the_next_version_and_a_clearing_none() -> None:
-    assert book().row(1.0).version == 4
-    assert book().cleared_row(64).version == 3
+    assert unit().row(1.0).version == 4
+    assert unit().cleared_row(64).version == 3
 
 
 def test_the_age_of_the_outbox_is_that_of_its_oldest_entry() -> None:
-    one = book()
+    one = unit()
     assert one.row(1.0).fields["outbox_since"] is None
-    one.apply(Decision(Tally(), [Follow(wanted("a"))]), arrival().event, NOW)
+    one.apply(Decision(Tally(), [Follow(wanted("a"))]), routed().event, NOW)
     assert one.row(1.0).fields["outbox_since"] == 1.0
     assert one.row(2.0).fields["outbox_since"] == 1.0
     assert one.cleared_row(64).fields["outbox_since"] is None
 
 
 def test_it_is_due_at_the_first_of_its_deadlines_or_when_the_first_that_waits_leaves() -> None:
-    one = book(state=Tally(awaited=NOW + TERM))
-    one.keep_early(arrival(), Waits("ReferralIssued"), NOW + timedelta(days=1))
+    one = unit(state=Tally(awaited=NOW + TERM))
+    one.keep_early(routed(), Waits("ReferralIssued"), NOW + timedelta(days=1))
     assert one.row(1.0).fields["due_at"] == (NOW + timedelta(days=1)).timestamp()
-    assert book(state=Tally(awaited=NOW + TERM)).row(1.0).fields["due_at"] == (NOW + TERM).timestamp()
-    assert book(state=Tally()).row(1.0).fields["due_at"] is None
+    assert unit(state=Tally(awaited=NOW + TERM)).row(1.0).fields["due_at"] == (NOW + TERM).timestamp()
+    assert unit(state=Tally()).row(1.0).fields["due_at"] is None
 
 
 def test_what_is_erased_is_due_never_and_keeps_no_digest_nor_what_waited() -> None:
-    one = book(state=Tally(awaited=NOW + TERM), ring=[seen()])
-    one.keep_early(arrival(Log().event(choose("b"))), Waits("ReferralIssued"), LEAVES)
-    erasure = arrival(Log().event(withdraw("consent_withdrawn"), id="w")).event
+    one = unit(state=Tally(awaited=NOW + TERM), recent_outcomes=[seen()])
+    one.keep_early(routed(Log().event(choose("b"))), Waits("ReferralIssued"), LEAVES)
+    erasure = routed(Log().event(withdraw("consent_withdrawn"), id="w")).event
     one.apply(Decision(Tally(awaited=NOW), erase=True), erasure, NOW)
     one.remember(erasure, 0, "applied")
     kept = read_document(one.row(1.0))
-    assert (kept.erased, kept.early, {outcome.digest for outcome in kept.ring}) == (True, [], {""})
-    assert [outcome.id for outcome in kept.ring] == ["x", "e1", "w"]
+    assert (kept.erased, kept.early, {outcome.digest for outcome in kept.recent_outcomes}) == (True, [], {""})
+    assert [outcome.id for outcome in kept.recent_outcomes] == ["x", "e1", "w"]
     assert one.row(1.0).fields["due_at"] is None

@@ -32,17 +32,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from demo.play import still_running
 from demo.register import opisto_sources
-from deploy.engines import Engine, Engines, GoesOn, Say, engines
+from deploy.backends import Backend, Backends, GoesOn, Say, backends
 from deploy.local.state import EmbeddedError, Folder, grant, open_folder, read_run
 from deploy.local.supervisor import Supervisor
 from tests.integration.road import in_mongodb, in_sqlite
 from tests.ports import free_base
 from tests.proxy import Proxy
 from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.observation import OPS, Observation, Record, RecordPlace, read_all, until_quiet
 from tests.scenarios.oracle import Declared, Expected, see, violations
 from tests.scenarios.proxied import Proxied
 from tests.scenarios.send import Sender
-from tests.scenarios.sight import OPS, Place, Record, Sight, read_all, until_quiet
 
 QUIET_WITHIN: Final = 90.0
 READY_WITHIN: Final = 120.0
@@ -65,11 +65,11 @@ class Played:
     rounds: int = 1
 
     @classmethod
-    def of(cls, declared: Declared, sight: Sight, rounds: int, before: int, since: float) -> "Played":
+    def of(cls, declared: Declared, observation: Observation, rounds: int, before: int, since: float) -> "Played":
         """As it was seen once all was quiet; of what came `since` then, in real seconds, when `before` were taken."""
-        decided = [record for record in sight.decided if record.timestamp >= since * 1000]
+        decided = [record for record in observation.decided if record.timestamp >= since * 1000]
         effects = len({record.named for record in decided})
-        dead = sum(letter.timestamp >= since * 1000 for letter in sight.dead)
+        dead = sum(letter.timestamp >= since * 1000 for letter in observation.dead)
         times = sorted(record.timestamp for record in decided)
         pause = max((after - before for before, after in pairwise(times)), default=0) / 1000
         return cls(_taken(declared) - before, effects, len(decided) - effects, dead, pause, rounds)
@@ -80,11 +80,11 @@ def _taken(declared: Declared) -> int:
 
 
 @dataclass
-class Stage:
+class Platform:
     """A platform that runs, in a folder. `engine`: what Kafka and the store are."""
 
     folder: Path
-    engine: Engine
+    engine: Backend
     supervisor: Supervisor
     check: Callable[[], None]
     record: Callable[[str, object], None]
@@ -124,9 +124,9 @@ class Stage:
         return self.proxied.mongodb_proxy
 
     @property
-    def place(self) -> Place:
+    def place(self) -> RecordPlace:
         """Where it answers at this moment."""
-        return Place.of(self.folder)
+        return RecordPlace.of(self.folder)
 
     # --- playing
 
@@ -141,15 +141,15 @@ class Stage:
 
         return asyncio.run(run())
 
-    def judge(self, quiet_within: float = QUIET_WITHIN) -> Sight:
+    def judge(self, quiet_within: float = QUIET_WITHIN) -> Observation:
         """Waits for quiet and asks the oracle: it must have nothing to object. What it came to goes to the report."""
         self.quiet(quiet_within)
-        sight = asyncio.run(see(self.declared, self.place))
-        faults = violations(self.declared, sight)
-        self.record("played", asdict(Played.of(self.declared, sight, self.rounds, self.before, self.since)))
+        observation = asyncio.run(see(self.declared, self.place))
+        faults = violations(self.declared, observation)
+        self.record("played", asdict(Played.of(self.declared, observation, self.rounds, self.before, self.since)))
         assert not faults, f"{len(faults)} objections, seed {self.seed}:\n" + "\n".join(faults[:_MOST_SHOWN])
         self.content = True
-        return sight
+        return observation
 
     def quiet(self, within: float = QUIET_WITHIN) -> None:
         """Waits until nothing is to read and no outbox is full, or so long."""
@@ -253,7 +253,7 @@ class Stage:
         """Whether an instance says that it is."""
         return self.missing(name) == []
 
-    def anew(self, *names: str, **settings: str) -> None:
+    def restart(self, *names: str, **settings: str) -> None:
         """Starts instances anew with settings of their own, instead of those they had, and waits until they are ready."""
         for name in names:
             self.own[name].clear()
@@ -299,9 +299,9 @@ def _nothing(_: object) -> None:
 
 
 @contextmanager
-def open_stage(
+def open_platform(
     folder: Path,
-    engine: Engine,
+    engine: Backend,
     *,
     seed: int,
     record: Callable[[str, object], None] = lambda _, __: None,
@@ -311,7 +311,7 @@ def open_stage(
     in_files: bool = False,
     say: Say = print,
     **environment: str,
-) -> Iterator[Stage]:
+) -> Iterator[Platform]:
     """A platform meanwhile; at its end it must end in order, and leave nothing running.
 
     Args:
@@ -321,7 +321,7 @@ def open_stage(
     opened = open_folder(folder)
     grant(opened, ON_KAFKA)
     extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning", **environment}
-    if engine is not Engine.EMBEDDED:
+    if engine is not Backend.EMBEDDED:
         extra.setdefault("LAHETE_KAFKA_SESSION_TIMEOUT_MS", str(round(SESSION_SECONDS * 1000)))
     over_all = {"LAHETE_MONGODB": ""} if in_files else {}
     said, own, made = list[str](), defaultdict[str, dict[str, str]](over_all.copy), list[Proxied]()
@@ -330,9 +330,9 @@ def open_stage(
         said.append(line)
         say(line)
 
-    def make_engines(engine: Engine, opened: Folder, say: Say, goes_on: GoesOn) -> Engines:
-        if not proxied or engine is not Engine.JAVA:
-            return engines(engine, opened, say, goes_on)
+    def make_engines(engine: Backend, opened: Folder, say: Say, goes_on: GoesOn) -> Backends:
+        if not proxied or engine is not Backend.JAVA:
+            return backends(engine, opened, say, goes_on)
         made.append(Proxied(opened, say, goes_on, before_services))
         return made[0]
 
@@ -353,8 +353,10 @@ def open_stage(
         opistos=opisto_sources(),
     ) as supervisor:
         with looked_after(supervisor) as check:
-            declared = Declared(repeats=engine is Engine.EMBEDDED)
-            yield Stage(folder, engine, supervisor, check, record, seed, said, own, declared, made[0] if made else None)
+            declared = Declared(repeats=engine is Backend.EMBEDDED)
+            yield Platform(
+                folder, engine, supervisor, check, record, seed, said, own, declared, made[0] if made else None
+            )
         run = read_run(opened)
         assert (left := supervisor.stop()) == [], left
     assert run is None or still_running(run) == []
@@ -395,16 +397,16 @@ def step(event: Mapping[str, Any], *, by: str = "", refused: bool = False, **exp
     return Step(event, sender, what, refused)
 
 
-def told(stage: Stage, who: str, name: str) -> Counter[str]:
+def told(platform: Platform, who: str, name: str) -> Counter[str]:
     """How often a recipient's feed holds each id of a class."""
-    return Counter(one["id"] for one in feed(stage, who) if one["type"].split(".")[2] == name)
+    return Counter(one["id"] for one in feed(platform, who) if one["type"].split(".")[2] == name)
 
 
-def feed(stage: Stage, who: str) -> list[dict[str, Any]]:
+def feed(platform: Platform, who: str) -> list[dict[str, Any]]:
     """All that a recipient is told, to the end."""
     events: list[dict[str, Any]] = []
     after = "0"
-    while page := stage.ask("notify", f"/v1/feed?after={after}&limit=500", who).json():
+    while page := platform.ask("notify", f"/v1/feed?after={after}&limit=500", who).json():
         events += page["events"]
         if not page["events"] or page["next"] == after:
             break

@@ -1,6 +1,6 @@
 """One aggregate's document in hand during a batch: what is remembered of an event, and what follows from it.
 
-The step Decide of docs/protocol.md for one aggregate. No I/O: it is given the time and what was looked up.
+The step Decide of docs/protocol.md for one aggregate. No I/O: it is handed the time and what was looked up.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,17 +12,17 @@ import msgspec
 from shared.contracts import topics
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, attributes_of, type_of
 from shared.contracts.fields import Data
-from shared.contracts.from_services import DeadLetterSettled, EventRefused
 from shared.contracts.identity import derived_id, following_id
 from shared.contracts.personal_identity import mask
 from shared.contracts.registry import class_of
+from shared.contracts.service_events import DeadLetterSettled, EventRefused
 from shared.engine import dead_letters
 from shared.engine.dead_letters import DeadLetter
 from shared.engine.documents import written
-from shared.engine.model import Decision, Document, Early, Follow, Kind, Original, Out, OutEvent, Rejected, Seen, Waits
-from shared.engine.receive import Arrival
+from shared.engine.model import Decision, Document, Early, Follow, Kind, Original, Out, OutEvent, Rejected, Waits
+from shared.engine.receive import RoutedEvent
 from shared.store import Row
-from shared.store.interface import Remembered
+from shared.store.interface import InboxEntry, Outcome
 
 MAX_EARLY: Final = 64
 MAX_EARLY_BYTES: Final = 128 * 1024
@@ -30,10 +30,10 @@ MAX_EARLY_BYTES: Final = 128 * 1024
 REPETITION: Final = "repetition"
 APPLIED_BEFORE: Final = "applied before"
 CONFLICT: Final = "conflict"
-Known = Mapping[tuple[str, str], Sequence[Remembered]]
+Known = Mapping[tuple[str, str], Sequence[Outcome]]
 
 
-class Book:
+class UnitOfWork:
     """A document, loaded at `version`, and all that this batch adds to it."""
 
     def __init__(self, service: str, kind: Kind[Any], id_: str, version: int, document: Document[Any]) -> None:
@@ -54,22 +54,23 @@ class Book:
 
     # --- what is known
 
-    def known_as(self, arrival: Arrival, inbox: Known) -> str | None:
+    def known_as(self, routed: RoutedEvent, inbox: Known) -> str | None:
         """`repetition`, `applied before` under another attempt, `conflict`, or None: new under its attempt."""
-        if not (self.document.ring or self.document.early or inbox):
+        if not (self.document.recent_outcomes or self.document.early or inbox):
             return None
-        event = arrival.event
+        event = routed.event
         source, id_ = event.source, event.id
-        outcomes: list[Seen | Remembered] = [
-            one for one in self.document.ring if one.id == id_ and one.source == source
+        outcomes: list[Outcome] = [
+            one for one in self.document.recent_outcomes if one.id == id_ and one.source == source
         ]
         outcomes += inbox.get((source, id_), ())
         waiting = [one for one in self.document.early if one.id == id_ and one.source == source]
+        digests = {one.digest for one in outcomes} | {one.digest for one in waiting}
         # A conflict is a conflict under every attempt; of what was erased nothing is left to differ from.
-        if not self.document.erased and any(one.digest != event.digest for one in (*outcomes, *waiting)):
+        if not self.document.erased and digests - {event.digest}:
             return CONFLICT
         # A later attempt answers for the earlier ones: it began as the dead letter of theirs.
-        if waiting or any(one.attempt >= arrival.attempt for one in outcomes):
+        if waiting or any(one.attempt >= routed.attempt for one in outcomes):
             return REPETITION
         return APPLIED_BEFORE if any(one.outcome == "applied" for one in outcomes) else None
 
@@ -78,7 +79,10 @@ class Book:
     def remember(self, event: Event, attempt: int, outcome: str) -> None:
         """Every outcome is remembered, refusals too: a repetition next year must be recognised."""
         digest = "" if self.document.erased else event.digest
-        self.document.ring = [*self.document.ring, Seen(event.source, event.id, attempt, digest, outcome)]
+        self.document.recent_outcomes = [
+            *self.document.recent_outcomes,
+            Outcome(event.source, event.id, attempt, digest, outcome),
+        ]
         self.changed = True
 
     def apply(self, decision: Decision[Any], event: Event, now: datetime) -> None:
@@ -96,7 +100,9 @@ class Book:
             self.document.erased = True
             self._let_go_of_early(now)
             # A digest of a few answers could be found by trying them all.
-            self.document.ring = [msgspec.structs.replace(seen, digest="") for seen in self.document.ring]
+            self.document.recent_outcomes = [
+                msgspec.structs.replace(seen, digest="") for seen in self.document.recent_outcomes
+            ]
 
     def _unsaid(self, follow: Sequence[Follow]) -> Sequence[Follow]:
         if not any(one.once for one in follow):
@@ -115,8 +121,8 @@ class Book:
         for early in waited:
             name = class_of(dead_letters.attributes_of(early.original)["type"]).name
             why = self.kind.meets_erasure(self.document.state, early.source, name)
-            seen = Seen(early.source, early.id, early.attempt, early.digest, "rejected" if why else "applied")
-            self.document.ring = [*self.document.ring, seen]
+            seen = Outcome(early.source, early.id, early.attempt, early.digest, "rejected" if why else "applied")
+            self.document.recent_outcomes = [*self.document.recent_outcomes, seen]
             if why:
                 self._put_out_refusal(rejected(early, self.service, why), now)
             elif early.attempt:
@@ -162,7 +168,7 @@ class Book:
         else:
             self.put_out([dead_letters.record_of(letter), *told(letter, now)])
 
-    def settle(self, redriven: Arrival | Early, now: datetime) -> None:
+    def settle(self, redriven: RoutedEvent | Early, now: datetime) -> None:
         """A redriven dead letter is done: the monitor is told."""
         settled = DeadLetterSettled(
             dl_id=redriven.dl_id,
@@ -174,11 +180,11 @@ class Book:
 
     # --- what waits
 
-    def keep_early(self, arrival: Arrival, waits: Waits, leaves_at: datetime) -> Rejected | None:
+    def keep_early(self, routed: RoutedEvent, waits: Waits, leaves_at: datetime) -> Rejected | None:
         """Keeps an event until its turn comes; `Rejected` where too much of its sender's waits here already."""
-        event = arrival.event
+        event = routed.event
         own = [early.original for early in self.document.early if early.source == event.source]
-        if len(own) >= MAX_EARLY or sum(map(_size, [*own, arrival.original])) > MAX_EARLY_BYTES:
+        if len(own) >= MAX_EARLY or sum(map(_size, [*own, routed.original])) > MAX_EARLY_BYTES:
             return Rejected(
                 f"{len(own)} events of {event.source} wait here already for {waits.what}; send it when that is there"
             )
@@ -186,12 +192,12 @@ class Book:
             source=event.source,
             id=event.id,
             digest=event.digest,
-            attempt=arrival.attempt,
-            dl_id=arrival.dl_id,
+            attempt=routed.attempt,
+            dl_id=routed.dl_id,
             time=event.time,
             leaves_at=leaves_at,
             what=waits.what,
-            original=arrival.original,
+            original=routed.original,
         )
         self.document.early = [*self.document.early, early]
         if self.document.state is None:  # of what was not born yet, what waits alone can tell
@@ -199,11 +205,11 @@ class Book:
         self.changed = True
         return None
 
-    def redrive_early(self, arrival: Arrival) -> None:
+    def redrive_early(self, routed: RoutedEvent) -> None:
         """A redriven event that waits here already: its dead letter is settled once its turn comes."""
         for early in self.document.early:
-            if (early.source, early.id) == (arrival.event.source, arrival.event.id) and early.attempt < arrival.attempt:
-                redriven = msgspec.structs.replace(early, attempt=arrival.attempt, dl_id=arrival.dl_id)
+            if (early.source, early.id) == (routed.event.source, routed.event.id) and early.attempt < routed.attempt:
+                redriven = msgspec.structs.replace(early, attempt=routed.attempt, dl_id=routed.dl_id)
                 self.document.early = [redriven if one is early else one for one in self.document.early]
                 self.changed = True
 
@@ -215,7 +221,7 @@ class Book:
     # --- as the store keeps it
 
     def row(self, outbox_since: float, *, found: bool = True) -> Row:
-        """The next version. The ring is not trimmed yet: the overflow must reach the inbox first.
+        """The next version. The outcomes are not trimmed yet: the overflow must reach the inbox first.
 
         `found` is False where what it is found by cannot be computed; its deadlines wait until it can.
         """
@@ -229,14 +235,14 @@ class Book:
         body, outbox = written(document)
         return Row(self.id, self.version + 1, body, {"outbox_since": document.outbox_since}, b"", outbox)
 
-    def cleared_row(self, ring: int) -> Row:
+    def cleared_row(self, keep: int) -> Row:
         """The saved version as it may be once all of its outbox is out and its overflow in the inbox."""
-        overflow = len(self.overflow(ring))
+        overflow = len(self.overflow(keep))
         document = msgspec.structs.replace(
             self.document,
             outbox=[],
             outbox_since=None,
-            ring=self.document.ring[overflow:],
+            recent_outcomes=self.document.recent_outcomes[overflow:],
             spilled=self.document.spilled + overflow,
         )
         # By what it is found, and its summary, are as they were saved a moment ago.
@@ -244,25 +250,22 @@ class Book:
         body, _ = written(document)
         return Row(self.id, self.version, body, {**row.fields, "outbox_since": None}, row.brief)
 
-    def lacks_only_emptying(self, ring: int) -> bool:
+    def lacks_only_emptying(self, keep: int) -> bool:
         """Whether the saved version differs from the cleared one by its outbox alone, which lies apart."""
-        return self._saved is not None and not self.overflow(ring)
+        return self._saved is not None and not self.overflow(keep)
 
-    def overflow(self, ring: int) -> list[Seen]:
-        """The outcomes beyond the newest `ring`."""
-        beyond = len(self.document.ring) - ring
-        return self.document.ring[:beyond] if beyond > 0 else []
+    def overflow(self, keep: int) -> list[Outcome]:
+        """The outcomes beyond the newest `keep`."""
+        beyond = len(self.document.recent_outcomes) - keep
+        return self.document.recent_outcomes[:beyond] if beyond > 0 else []
 
-    def remembered_overflow(self, ring: int) -> list[Remembered]:
+    def for_inbox(self, keep: int) -> list[InboxEntry]:
         """The overflow as the inbox keeps it."""
-        return [
-            Remembered(self.aggregate, seen.source, seen.id, seen.attempt, seen.digest, seen.outcome)
-            for seen in self.overflow(ring)
-        ]
+        return [InboxEntry(self.aggregate, outcome) for outcome in self.overflow(keep)]
 
-    def has_digests_to_forget(self, ring: int) -> bool:
+    def has_digests_to_forget(self, keep: int) -> bool:
         """Whether the inbox may hold digests of what is erased: what spilled, or began to before a crash."""
-        return self.document.erased and bool(self.document.spilled or self.overflow(ring))
+        return self.document.erased and bool(self.document.spilled or self.overflow(keep))
 
     def _row(self, document: Document[Any], version: int) -> Row:
         state = document.state

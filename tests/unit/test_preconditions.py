@@ -9,8 +9,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from shared.contracts.topics import READ_BY
-from shared.engine import ground
-from shared.engine.ground import GROUND, Ground, Known, compare, forget, needed
+from shared.engine import preconditions
+from shared.engine.preconditions import PRECONDITIONS, Known, Preconditions, compare, forget, needed
 from shared.kafka.cluster import Cluster
 from shared.store import StoreUnavailable
 from shared.store.sqlite import SqliteStore
@@ -119,19 +119,19 @@ class Looking:
     def __init__(self, folder: Path, kafka: Answering, *, keeps_log: bool = True) -> None:
         self.store = SqliteStore(folder / "service.sqlite")
         self.kafka = kafka
-        self.ground = Ground(Cluster("127.0.0.1:1"), self.store, table(Given()), keeps_log=keeps_log)
-        self.ground._client = kafka
+        self.preconditions = Preconditions(Cluster("127.0.0.1:1"), self.store, table(Given()), keeps_log=keeps_log)
+        self.preconditions._client = kafka
 
     async def __aenter__(self) -> Self:
-        await self.store.open([GROUND])
+        await self.store.open([PRECONDITIONS])
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.store.close()
 
     async def look(self) -> str | None:
-        await self.ground.look()
-        return self.ground.lacks()
+        await self.preconditions.look()
+        return self.preconditions.not_ready()
 
 
 EVERY = dict.fromkeys(needed(table(Given())), 8)
@@ -140,13 +140,13 @@ EVERY = dict.fromkeys(needed(table(Given())), 8)
 @pytest.mark.asyncio
 async def test_what_was_stood_on_is_known_to_the_next_process(tmp_path: Path) -> None:
     async with Looking(tmp_path, Answering("A", EVERY)) as first:
-        assert first.ground.lacks() == "Kafka has not been looked at yet"
+        assert first.preconditions.not_ready() == "Kafka has not been looked at yet"
         assert await first.look() is None
     async with Looking(tmp_path, Answering("B", EVERY)) as second:
         assert "is cluster B, but this service's state belongs to cluster A" in (await second.look() or "")
         assert await forget(second.store)
         assert await second.look() is None
-        assert not second.ground.fault
+        assert not second.preconditions.fault
     async with Looking(tmp_path, Answering("A", EVERY)) as third:
         assert "is cluster A, but this service's state belongs to cluster B" in (await third.look() or "")
 
@@ -195,7 +195,7 @@ async def test_an_outage_is_no_fault_and_takes_none_away(tmp_path: Path) -> None
         assert await one.look() is None
         kafka.gone = KafkaConnectionError()
         assert await one.look() == "Kafka at 127.0.0.1:1 does not answer"
-        assert one.ground.fault is None, "what is in hand may still be committed"
+        assert one.preconditions.fault is None, "what is in hand may still be committed"
         kafka.gone, kafka.cluster = None, "B"
         assert "is cluster B" in (await one.look() or "")
         kafka.gone = KafkaConnectionError()
@@ -206,7 +206,7 @@ async def test_an_outage_is_no_fault_and_takes_none_away(tmp_path: Path) -> None
 @pytest.mark.asyncio
 async def test_a_broker_that_stands_still_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kafka = Answering("A", EVERY)
-    monkeypatch.setattr(ground, "_ANSWERS_WITHIN", 0.05)
+    monkeypatch.setattr(preconditions, "_ANSWERS_WITHIN", 0.05)
     async with Looking(tmp_path, kafka) as one:
         kafka.stands_still = True
         assert await one.look() == "Kafka at 127.0.0.1:1 does not answer"
@@ -218,7 +218,7 @@ async def test_a_broker_that_stands_still_is_noticed(tmp_path: Path, monkeypatch
 async def test_a_partition_without_a_leader_is_no_topic_that_lacks(tmp_path: Path) -> None:
     async with Looking(tmp_path, Answering("A", EVERY, {"intake.http": 5})) as one:
         assert "LeaderNotAvailableError" in (await one.look() or "")
-        assert one.ground.away
+        assert one.preconditions.away
 
 
 @pytest.mark.asyncio
@@ -230,10 +230,10 @@ async def test_a_store_that_is_away_is_said(tmp_path: Path, monkeypatch: pytest.
 
         monkeypatch.setattr(one.store, "load", away)
         assert await one.look() is not None
-        assert one.ground.away == "MongoDB at db:27017 does not answer"
+        assert one.preconditions.away == "MongoDB at db:27017 does not answer"
         monkeypatch.undo()
         assert await one.look() is None
 
 
 def test_it_is_looked_at_often() -> None:
-    assert ground._EVERY <= 5
+    assert preconditions._EVERY <= 5

@@ -135,7 +135,7 @@ class ReferralWithdrawn(AboutReferral):
     """Why. `consent_withdrawn` erases what was said of the referral, at once and everywhere."""
 
 
-class Place(_Part):
+class Venue(_Part):
     """Where an activity meets."""
 
     name: Annotated[Text, Field(examples=[{"fi": "Sampola"}])]
@@ -222,7 +222,7 @@ class ActivityPublished(Data):
     format is remote."""
     format: Format
     """How one takes part."""
-    place: Place | None = None
+    place: Venue | None = None
     """Where it meets."""
     accessibility: Annotated[tuple[Accessibility, ...], Field(max_length=6), Distinct] = ()
     """What it offers to those who need it."""

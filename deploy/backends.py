@@ -1,6 +1,6 @@
 """What Kafka and the store are for one run: the embedded ones, local servers in Java, or what the environment names.
 
-The supervisor knows nothing but `Engines`: it enters one, looks after it, and leaves it last.
+The supervisor knows nothing but `Backends`: it enters one, looks after it, and leaves it last.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 GoesOn = Callable[[], None]
 
 
-class Engine(StrEnum):
+class Backend(StrEnum):
     """What Kafka and the store are."""
 
     EMBEDDED = "embedded"
@@ -47,7 +47,7 @@ class BrokerDiedError(EmbeddedError):
     """The broker's process ended by itself. The message says what is lost and what to do."""
 
 
-class Engines(Protocol):
+class Backends(Protocol):
     """Kafka and the store of a run. Entered, both answer and the topics are there."""
 
     @property
@@ -87,11 +87,11 @@ class Engines(Protocol):
         """Leaves nothing running."""
 
 
-def engines(engine: Engine, folder: Folder, say: Say, goes_on: GoesOn) -> Engines:
+def backends(engine: Backend, folder: Folder, say: Say, goes_on: GoesOn) -> Backends:
     """The engines of a run in a folder. While they start `goes_on` is asked, which may raise."""
-    if engine is Engine.JAVA:
+    if engine is Backend.JAVA:
         return Java(folder, say, goes_on)
-    return Embedded(folder) if engine is Engine.EMBEDDED else Env(folder)
+    return Embedded(folder) if engine is Backend.EMBEDDED else Env(folder)
 
 
 def make_topic(run: Run, kafka: Cluster, folder: Folder, source: str) -> None:
