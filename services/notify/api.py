@@ -17,6 +17,7 @@ from shared.http.keys import must_be, role_of
 from shared.http.operations import Operation
 from shared.http.parameters import Choice, Number, Pattern
 from shared.http.problems import ProblemError
+from shared.http.query import choice, number, takes
 from shared.store import Written
 
 _TOLD = msgspec.json.Decoder(Document[ToldReferral])
@@ -99,7 +100,7 @@ async def _deny_to_others(request: Request, who: str, referral_id: str) -> None:
 
 
 def _referral_asked(request: Request) -> str | None:
-    if (spelled := REFERRAL_ID.context(request)) is None:
+    if (spelled := REFERRAL_ID.given(request)) is None:
         return None
     if (referral_id := read_referral_id(spelled)) is None:
         raise REFERRAL_ID.refused(spelled, "it is a UUID")

@@ -1,4 +1,4 @@
-"""POST /v1/outcomes: what became of events at the service that owns them, from ring, inbox and early events.
+"""POST /v1/outcomes: what became of events at the service that owns them, from the document, the inbox and what waits.
 
 For the monitor alone, up to 500 at once: `{"events": [{"source", "id", "type", "subject"}]}` is answered in order by
 `{"outcomes": [...]}`, each `applied`, `dead_lettered`, `waiting` or null where the owner knows nothing of it.
@@ -86,7 +86,7 @@ async def _outcome(store: Store, one: AskedEvent, place: tuple[str, str], docume
     if any((early["source"], early["id"]) == (one.source, one.id) for early in document.get("early", ())):
         return "waiting"
     if not known and document.get("spilled"):
-        known = [kept.outcome for kept in await store.recall([("/".join(place), one.source, one.id)])]
+        known = [kept.outcome for _, kept in await store.recall([("/".join(place), one.source, one.id)])]
     if "applied" in known:
         return "applied"
     return _OUTCOMES.get(known[-1]) if known else None

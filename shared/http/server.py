@@ -19,14 +19,15 @@ from shared.http.counted import Counted
 from shared.http.everywhere import EVERYWHERE
 from shared.http.operations import Operation
 from shared.http.protocol import BoundedProtocol
+from shared.http.query import strict
 from shared.http.room import Bounds, Room
 from shared.store import StoreUnavailable
 
 
 def application(
-    operations: Sequence[Operation], lacks: Callable[[], Sequence[str]], state: dict[str, Any]
+    operations: Sequence[Operation], not_ready: Callable[[], Sequence[str]], state: dict[str, Any]
 ) -> Starlette:
-    """The ASGI application. `lacks` says what is missing for the service to be ready."""
+    """The ASGI application. `not_ready` says why the service is not."""
     app = Starlette(
         routes=[operation.route() for operation in (*EVERYWHERE, *operations)],
         exception_handlers={

@@ -106,10 +106,10 @@ async def _run(app: App) -> None:
     guard = LogGuard(cluster, settings.log_bytes) if settings.log_bytes else None
     starting = ["it starts: the database and Kafka have not answered yet"]
 
-    def lacks() -> list[str]:
-        return [*starting, *([line] if (line := loop.lacks()) else [])]
+    def not_ready() -> list[str]:
+        return [*starting, *([line] if (line := loop.not_ready()) else [])]
 
-    metrics.READY.labels(table.service).set_function(lambda: not lacks())
+    metrics.READY.labels(table.service).set_function(lambda: not not_ready())
     state = {
         "clock": clock,
         "cluster": cluster,
@@ -124,7 +124,7 @@ async def _run(app: App) -> None:
         "fault": lambda: preconditions.fault,
         **app.state,
     }
-    http = server(Counted(application(app.operations, lacks, state), table.service), settings.bounds())
+    http = server(Counted(application(app.operations, not_ready, state), table.service), settings.bounds())
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:
@@ -137,7 +137,7 @@ async def _run(app: App) -> None:
         within = MIGRATED_WITHIN if settings.migrate else WITHIN
         if await connected(starts, serving, starting, within=within):
             starting.clear()
-            sweeper = Sweeper(loop, processor, publisher, clock, cluster, lacks=preconditions.lacks)
+            sweeper = Sweeper(loop, processor, publisher, clock, cluster, not_ready=preconditions.not_ready)
             background += [asyncio.create_task(sweeper.run()), asyncio.create_task(preconditions.run())]
             if guard:
                 background.append(asyncio.create_task(guard.run()))
@@ -228,7 +228,7 @@ def _sqlite(settings: PlatformSettings, service: str) -> Store:
 async def _stand_on(preconditions: Preconditions) -> None:
     """Raises `BrokerUnavailable` until Kafka is the right one, with the topics that are needed."""
     await preconditions.look()
-    if line := preconditions.lacks():
+    if line := preconditions.not_ready():
         raise BrokerUnavailable(line)
 
 

@@ -9,7 +9,7 @@ StoreError
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -145,16 +145,21 @@ class Written:
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """One outcome in the inbox: which event, under which attempt, at which aggregate, and what became of it."""
+class Outcome(msgspec.Struct, array_like=True, frozen=True):
+    """What became of one event under one attempt."""
 
-    aggregate: str
     source: str
     id: str
     attempt: int
     digest: str
     outcome: str
+
+
+class InboxEntry(NamedTuple):
+    """An outcome of one aggregate that its document has no room for."""
+
+    aggregate: str
+    outcome: Outcome
 
 
 class Store(Protocol):
@@ -223,10 +228,10 @@ class Store(Protocol):
         version loads no more than what has changed.
         """
 
-    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
+    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[InboxEntry]:
         """What the inbox holds of (aggregate, source, id), every attempt of it."""
 
-    async def remember(self, outcomes: Sequence[Remembered]) -> None:
+    async def remember(self, entries: Sequence[InboxEntry]) -> None:
         """Inserts into the inbox; what is there already stays as it is."""
 
     async def forget(self, aggregates: Sequence[str]) -> None:

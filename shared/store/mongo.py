@@ -29,9 +29,10 @@ from shared.store.interface import (
     OLDEST_FORM,
     Collection,
     Form,
+    InboxEntry,
     Journal,
+    Outcome,
     Range,
-    Remembered,
     Row,
     Scalar,
     StoreAddressError,
@@ -193,26 +194,26 @@ class MongoStore:
         documents = await self._read(collection, query, {"version": 1}, limit=limit)
         return {document["_id"]: document["version"] for document in documents}
 
-    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
+    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[InboxEntry]:
         asked = {_event(*key): key for key in keys}
         documents = await self._read("inbox", {"_id.event": {"$in": list(asked)}})
-        return [
-            Remembered(
-                *asked[document["_id"]["event"]], document["_id"]["attempt"], document["digest"], document["outcome"]
-            )
-            for document in documents
-        ]
+        found: list[InboxEntry] = []
+        for one in documents:
+            aggregate, source, id_ = asked[one["_id"]["event"]]
+            kept = Outcome(source, id_, one["_id"]["attempt"], one["digest"], one["outcome"])
+            found.append(InboxEntry(aggregate, kept))
+        return found
 
-    async def remember(self, outcomes: Sequence[Remembered]) -> None:
+    async def remember(self, entries: Sequence[InboxEntry]) -> None:
         await self._insert(
             "inbox",
             [
                 {
-                    "_id": {"event": _event(kept.aggregate, kept.source, kept.id), "attempt": kept.attempt},
+                    "_id": {"event": _event(aggregate, kept.source, kept.id), "attempt": kept.attempt},
                     "digest": kept.digest,
                     "outcome": kept.outcome,
                 }
-                for kept in outcomes
+                for aggregate, kept in entries
             ],
         )
 

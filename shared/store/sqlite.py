@@ -24,10 +24,11 @@ from shared.store.interface import (
     OLDEST_FORM,
     Collection,
     Form,
+    InboxEntry,
     Index,
     Journal,
+    Outcome,
     Range,
-    Remembered,
     Row,
     Scalar,
     StoreUnavailable,
@@ -131,11 +132,11 @@ class SqliteStore:
         statement = f"SELECT id, version FROM {_side(declared, many)} WHERE {' AND '.join(conditions)} LIMIT ?"
         return await self._reader.run(_versions, statement, [*asked, limit])
 
-    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
+    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[InboxEntry]:
         return await self._writer.run(_recall, list(keys))
 
-    async def remember(self, outcomes: Sequence[Remembered]) -> None:
-        await self._writer.run(_remember, outcomes)
+    async def remember(self, entries: Sequence[InboxEntry]) -> None:
+        await self._writer.run(_remember, entries)
 
     async def forget(self, aggregates: Sequence[str]) -> None:
         await self._writer.run(_forget, aggregates)
@@ -572,22 +573,22 @@ def _versions(connection: sqlite3.Connection, statement: str, values: Sequence[S
     return _VERSIONS.decode(answer)
 
 
-def _recall(connection: sqlite3.Connection, keys: Sequence[tuple[str, str, str]]) -> list[Remembered]:
-    found: list[Remembered] = []
+def _recall(connection: sqlite3.Connection, keys: Sequence[tuple[str, str, str]]) -> list[InboxEntry]:
+    found: list[InboxEntry] = []
     for key in keys:
         rows = connection.execute(
             "SELECT aggregate, source, id, attempt, digest, outcome FROM inbox"
             " WHERE aggregate = ? AND source = ? AND id = ?",
             key,
         )
-        found.extend(Remembered(*row) for row in rows)
+        found.extend(InboxEntry(aggregate, Outcome(*rest)) for aggregate, *rest in rows)
     return found
 
 
-def _remember(connection: sqlite3.Connection, outcomes: Sequence[Remembered]) -> None:
+def _remember(connection: sqlite3.Connection, entries: Sequence[InboxEntry]) -> None:
     connection.executemany(
         "INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?, ?, ?)",
-        [(kept.aggregate, kept.source, kept.id, kept.attempt, kept.digest, kept.outcome) for kept in outcomes],
+        [(aggregate, *msgspec.structs.astuple(outcome)) for aggregate, outcome in entries],
     )
 
 

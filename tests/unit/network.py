@@ -34,7 +34,7 @@ from shared.engine.model import Document, Due, Kind, Original, Table
 from shared.engine.receive import RoutedEvent, read_again, route
 from shared.kafka.producer import Publisher, Record
 from shared.store import Collection, Form, Row
-from shared.store.interface import FIRST_FORM, Journal, Range, Remembered, Scalar, What, Written
+from shared.store.interface import FIRST_FORM, InboxEntry, Journal, Range, Scalar, What, Written
 
 DURATIONS = Durations(*(timedelta(days=days) for days in (30, 14, 7, 14, 14)))
 CODE = "DKGDM5F8QK4V"
@@ -71,7 +71,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Row]] = {}
         self.journals: dict[str, dict[tuple[str, int], Written]] = {}
-        self.inbox: dict[tuple[str, str, str], list[Remembered]] = {}
+        self.inbox: dict[tuple[str, str, str], list[InboxEntry]] = {}
 
     async def open(
         self, collections: Iterable[Collection], journals: Iterable[Journal] = (), form: Form = FIRST_FORM
@@ -142,17 +142,20 @@ class MemoryStore:
         found = [row for row in inside if outside is None or not _lies_within(row, outside)]
         return {row.id: row.version for row in found[:limit]}
 
-    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[Remembered]:
+    async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[InboxEntry]:
         return [kept for key in keys for kept in self.inbox.get(key, ())]
 
-    async def remember(self, outcomes: Sequence[Remembered]) -> None:
-        for kept in outcomes:
-            self.inbox.setdefault((kept.aggregate, kept.source, kept.id), []).append(kept)
+    async def remember(self, entries: Sequence[InboxEntry]) -> None:
+        for entry in entries:
+            outcome = entry.outcome
+            self.inbox.setdefault((entry.aggregate, outcome.source, outcome.id), []).append(entry)
 
     async def forget(self, aggregates: Sequence[str]) -> None:
         for key, kept in self.inbox.items():
             if key[0] in aggregates:
-                self.inbox[key] = [replace(one, digest="") for one in kept]
+                self.inbox[key] = [
+                    one._replace(outcome=msgspec.structs.replace(one.outcome, digest="")) for one in kept
+                ]
 
     async def scrub(self) -> None:
         """It has no files."""
