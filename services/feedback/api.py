@@ -29,7 +29,6 @@ from shared.http.operations import Operation, in_json
 from shared.http.parameters import Choice, Pattern
 from shared.http.problem_types import NO_CONSENT
 from shared.http.problems import ProblemError
-from shared.http.query import choice, takes
 from shared.reference import MUNICIPALITIES, REGIONS
 from shared.store import Row, Store
 from shared.store.interface import What

@@ -17,7 +17,6 @@ from shared.http.keys import must_be, role_of
 from shared.http.operations import Operation
 from shared.http.parameters import Choice, Number, Pattern
 from shared.http.problems import ProblemError
-from shared.http.query import choice, number, takes
 from shared.store import Written
 
 _TOLD = msgspec.json.Decoder(Document[ToldReferral])

@@ -24,7 +24,6 @@ from shared.http.keys import role_of, who_asks
 from shared.http.operations import Operation
 from shared.http.parameters import Number, Parameter, Pattern
 from shared.http.problems import ProblemError
-from shared.http.query import number, takes
 from shared.store import Row, Store
 
 OWN: Final = "/service/referral"

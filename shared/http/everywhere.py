@@ -35,7 +35,7 @@ async def live(_: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """Whether the service is ready, else what is missing."""
-    missing = list(request.app.state.lacks())
+    missing = list(request.app.state.not_ready())
     return JSONResponse(Readiness(ready=not missing, missing=missing), 503 if missing else 200)
 
 

@@ -19,7 +19,6 @@ from shared.http.counted import Counted
 from shared.http.everywhere import EVERYWHERE
 from shared.http.operations import Operation
 from shared.http.protocol import BoundedProtocol
-from shared.http.query import strict
 from shared.http.room import Bounds, Room
 from shared.store import StoreUnavailable
 
@@ -41,7 +40,7 @@ def application(
     )
     # An address is one: with a slash behind it, it is another, which is not there.
     app.router.redirect_slashes = False
-    for name, value in {"lacks": lacks, **state}.items():
+    for name, value in {"not_ready": not_ready, **state}.items():
         setattr(app.state, name, value)
     return app
 
