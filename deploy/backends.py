@@ -35,10 +35,10 @@ class Backend(StrEnum):
     ENV = "env"
 
 
-SPOKEN_TO: Final[Mapping[Engine, str]] = {
-    Engine.EMBEDDED: ", librdkafka's own: clients in Java and kafkajs cannot talk to it; --engine java brings Apache Kafka",
-    Engine.JAVA: "",
-    Engine.ENV: "",
+SPOKEN_TO: Final[Mapping[Backend, str]] = {
+    Backend.EMBEDDED: ", librdkafka's own: clients in Java and kafkajs cannot talk to it; --engine java brings Apache Kafka",
+    Backend.JAVA: "",
+    Backend.ENV: "",
 }
 """What a partner who writes to Kafka must know at once, behind its address."""
 
