@@ -15,7 +15,7 @@ from deploy.kafka.topics import TopicSettings, apply, wanted
 from deploy.local.keys import check_nothing_is_plain, holders, know_monitors_key, make_keys, make_monitors_key
 from deploy.local.state import Folder, granted, open_folder
 from services.monitor.settings import MonitorSettings
-from shared.engine import preconditions
+from shared.process import preconditions
 from shared.process.run import open_store
 from shared.process.settings import PlatformSettings, read
 

@@ -4,7 +4,7 @@ A counter begins at 0 for each value its labels may have: of one that begins wit
 increase.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
@@ -61,3 +61,10 @@ def begin(service: str, classes: Iterable[str]) -> None:
         RETRIES.labels(service, why)
     CIRCUIT_BREAKER.labels(service)
     FELL_OUT.labels(service)
+
+
+def count_outcomes(service: str, outcomes: Iterable[Mapping[tuple[str, str], int]]) -> None:
+    """Counts events by class and by what became of them."""
+    for counted in outcomes:
+        for (name, outcome), count in counted.items():
+            EVENTS.labels(service, name, outcome).inc(count)

@@ -7,8 +7,8 @@ import msgspec
 
 from shared.contracts import topics
 from shared.contracts.fields import Data
+from shared.contracts.original import Original
 from shared.contracts.referral_code import digest_of
-from shared.engine.model import Original
 
 MOST_NAMES: Final = 1_000
 MOST_FORMS: Final = 8

@@ -10,9 +10,9 @@ from typing import Final
 
 from services.monitor.model import MOST_SEARCHED, name_of, size_of
 from shared.contracts.fields import read_referral_id
+from shared.contracts.original import Original
 from shared.contracts.personal_identity import seen_in
 from shared.contracts.referral_code import read_code
-from shared.engine.model import Original
 
 _OF_THE_EVENT: Final = frozenset({"ce_id", "ce_causationid", "ce_traceparent"})
 _BETWEEN = re.compile(r"[-\s_]")

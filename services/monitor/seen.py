@@ -19,9 +19,10 @@ from shared.contracts.envelope import Event, Raw, attributes_in, decode, read_ka
 from shared.contracts.errors import EventError
 from shared.contracts.fields import Data, read_referral_id
 from shared.contracts.identity import dead_letter_id
+from shared.contracts.original import Original
 from shared.contracts.personal_identity import mask, mask_bytes
 from shared.contracts.referral_code import digest_of
-from shared.engine.model import Original, Table
+from shared.engine.model import Table
 from shared.engine.receive import RoutedEvent, route
 from shared.kafka.when import came_at
 

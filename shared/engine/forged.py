@@ -11,11 +11,11 @@ import msgspec
 
 from shared.clock import real_now
 from shared.contracts import topics
+from shared.contracts.dead_letter import DeadLetter, one_line
 from shared.contracts.errors import Forged
 from shared.contracts.service_events import AccessRecorded
-from shared.engine.dead_letters import DeadLetter, one_line
 from shared.engine.model import OutEvent
-from shared.engine.unit_of_work import own_event
+from shared.engine.outbox import own_event
 
 EVERY: Final = 60.0
 _MOST: Final = 10_000

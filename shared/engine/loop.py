@@ -1,47 +1,48 @@
-"""The only place that commits offsets: one FastStream subscriber by pattern, raw batches, named commits.
+"""The only place that commits offsets: raw batches of one subscription, named commits.
 
-Bound by what FastStream does (see docs/decisions/0002): its default parser decodes headers before our code and a
-handler that raises is swallowed and jumped over. So the parser hands over the raw records, and the handler never lets
-an exception out: it commits named offsets, or seeks back.
+The handler never lets an exception out, since FastStream would jump over the batch (docs/decisions/0002): it commits
+named offsets, or seeks back.
 """
 
 import asyncio
 import random
-import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker, KafkaMessage
 
-from shared import metrics
+from shared import log_events, metrics
 from shared.contracts.service_events import DeadlinePassed
 from shared.engine.batch import Batch, Processor
 from shared.engine.circuit_breaker import CircuitOpen
-from shared.engine.preconditions import Preconditions
 from shared.kafka import codecs, places
+from shared.kafka.beginnings import Beginnings
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import BrokerUnavailable
-from shared.kafka.raw import MOST_BYTES, size_of
+from shared.kafka.raw import parts
 from shared.kafka.reading import Reading
+from shared.kafka.subscription import Subscription
 from shared.kafka.when import came_at, is_stamped, oldest
 from shared.store import StoreUnavailable
 
 MAX_RECORDS: Final = 1_000
-_FETCHED_AT_ONCE: Final = 4 * 1024 * 1024  # bytes: a long backlog of many partitions must not be held in memory
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 _COMMITTED_WITHIN: Final = 30.0
-_ANSWERS_WITHIN: Final = 10.0
 _LEFT_WITHIN: Final = 10.0
 
 log = structlog.get_logger()
+
+
+class Conditions(Protocol):
+    """What the loop stands on: what of it forbids to consume, and what does not answer now; each in one line."""
+
+    fault: str | None
+    away: str | None
 
 
 class Held(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -58,9 +59,7 @@ class Held(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self.assignment += 1
         self.assigned = True
-        self._loop.let_go()
-        self._loop.waits_for = None  # what this instance could not do may be another's now
-        self._loop.look_at_beginnings(list(assigned))
+        self._loop.assigned(list(assigned))
 
 
 class Loop:
@@ -72,19 +71,18 @@ class Loop:
         kafka: Cluster,
         options: Mapping[str, Any] | None = None,
         *,
-        preconditions: Preconditions | None = None,
+        preconditions: Conditions | None = None,
     ) -> None:
         codecs.bound()
         places.bound()
         self.processor = processor
         self.service = processor.table.service
-        self.lost: str | None = None
         self.waits_for: str | None = None
         self._preconditions = preconditions
         self._held = Held(self)
         self.reading = Reading(self.service, kafka, lambda: self._held.assignment)
+        self._beginnings = Beginnings(self.service, self.reading.begin)
         self._clearing: asyncio.Task[None] | None = None
-        self._looking: asyncio.Task[None] | None = None
         self._pause = _FIRST_PAUSE
         self._stopping = False
         self._in_hand_since: float | None = None
@@ -92,45 +90,24 @@ class Loop:
         metrics.begin(self.service, {DeadlinePassed.__name__, *(one.__name__ for one in processor.table.handlers)})
         # Asked when it is scraped: a loop that stands still would never say so by itself.
         metrics.LAG_SECONDS.labels(self.service).set_function(self.lag_seconds)
-        self._broker = KafkaBroker(
-            kafka.bootstrap,
-            security=kafka.for_faststream(),
-            apply_types=False,
-            graceful_timeout=10,
-            logger=None,
-            metadata_max_age_ms=1_000,
+        self._subscription = Subscription(
+            kafka, self.service, processor.table.topics, self._held, self._next, self._take, options or {}
         )
-        pattern = "|".join(_as_pattern(topic) for topic in processor.table.topics)
-        self._pattern = re.compile(f"({pattern})")
-        self._subscriber = self._broker.subscriber(
-            pattern=f"^({pattern})$",
-            group_id=self.service,
-            batch=True,
-            ack_policy=AckPolicy.MANUAL,
-            no_reply=True,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            fetch_max_bytes=_FETCHED_AT_ONCE,
-            listener=self._held,
-            # One instance has the same partition of each topic, so that what concerns one referral does not race.
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            parser=self._untouched,
-            decoder=_raw_records,
-            **(options or {}),
-        )
-        self._subscriber(self._take)
-        # FastStream's own swallows what Kafka's client raises and jumps over it, and sleeps after each empty answer.
-        self._subscriber.get_msg = self._next
 
     @property
     def consumer(self) -> AIOKafkaConsumer | None:
         """The consumer while it runs."""
-        return self._subscriber.consumer
+        return self._subscription.consumer
+
+    @property
+    def lost(self) -> str | None:
+        """What fell out of the log unread, in one line."""
+        return self._beginnings.lost
 
     async def start(self) -> None:
         """Joins the group. Raises `BrokerUnavailable`."""
         try:
-            await self._broker.start()
+            await self._subscription.broker.start()
         except (KafkaError, OSError) as error:
             raise BrokerUnavailable(f"Kafka does not answer: {error}") from error
 
@@ -139,15 +116,14 @@ class Loop:
         self._stopping = True
         async with self._busy:
             await self._finish_clearing()
-        if self._looking:
-            self._looking.cancel()
+        self._beginnings.stop()
         try:
             # aiokafka waits for what its group is at; Kafka also notices by itself that a member is gone.
             async with asyncio.timeout(_LEFT_WITHIN):
-                await self._broker.stop()
+                await self._subscription.broker.stop()
                 await self.reading.apart.stop()
         except TimeoutError:
-            log.warning("the group was not left in time: it goes on without this member once that is missed")
+            log.warning(log_events.GROUP_NOT_LEFT)
 
     def lag_seconds(self) -> float:
         """How long ago the oldest record in hand, read and not yet committed, came to Kafka, in real seconds."""
@@ -171,7 +147,7 @@ class Loop:
             return why
         if self.consumer is None or not self._held.assigned:
             return "no partitions assigned yet"
-        if self._looking and not self._looking.done():
+        if self._beginnings.unknown:
             return "Kafka has not said yet where the logs of the assigned partitions begin"
         if self.consumer._fetcher.error_future.done():  # noqa: SLF001 - it has no other way to say so
             return "Kafka's client has given up fetching; restart the service"
@@ -179,55 +155,22 @@ class Loop:
 
     def reads(self, topic: str) -> bool:
         """Whether the group subscribes to the topic."""
-        return self._pattern.fullmatch(topic) is not None
+        return self._subscription.reads(topic)
 
-    def look_at_beginnings(self, partitions: Sequence[TopicPartition]) -> None:
-        """Begins to look whether records fell out unread; until that is known, no batch is begun.
-
-        Not awaited where partitions are assigned: aiokafka does nothing else for its group meanwhile, swallows what is
-        raised there, and where its group's coordinator is away never ends, not even by being stopped.
-        """
-        if self._looking:
-            self._looking.cancel()
-        self._looking = asyncio.create_task(self._look_at_beginnings(partitions))
-
-    async def _look_at_beginnings(self, partitions: Sequence[TopicPartition]) -> None:
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                async with asyncio.timeout(_ANSWERS_WITHIN):
-                    return await self._check_nothing_fell_out(partitions)
-            except Exception as error:  # noqa: BLE001 - whatever it is, no batch may begin before this is known
-                log.warning("where the logs begin is asked again", why=repr(error), pause=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
-
-    async def _check_nothing_fell_out(self, partitions: Sequence[TopicPartition]) -> None:
-        """Alarm where the log begins after what was committed: records fell out unread (embedded broker, retention)."""
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Partitions are held anew; until it is known whether records fell out of them unread, no batch is begun."""
         assert self.consumer is not None
-        beginnings = await self.consumer.beginning_offsets(partitions)
-        offsets = await asyncio.gather(*map(self.consumer.committed, partitions))
-        done = zip(partitions, offsets, strict=True)
-        self.reading.begin({one: max(beginnings[one], committed or 0) for one, committed in done})
-        for partition, committed in zip(partitions, offsets, strict=True):
-            if committed is not None and committed < beginnings[partition]:
-                metrics.FELL_OUT.labels(self.service).inc(beginnings[partition] - committed)
-                self.lost = (
-                    f"{partition.topic}[{partition.partition}] begins at {beginnings[partition]}, after the committed "
-                    f"{committed}: {beginnings[partition] - committed} events fell out unread; restore them, then reset"
-                )
-                log.critical("events fell out of the log", detail=self.lost)
+        self.let_go()
+        self.waits_for = None  # what this instance could not do may be another's now
+        self._beginnings.look(self.consumer, partitions)
 
     # --- one batch
-
-    async def _untouched(self, records: Any) -> KafkaMessage:
-        return KafkaMessage(raw_message=records, body=b"", consumer=self._subscriber.consumer)
 
     async def _next(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
         """The records of the next batch: returns when there are some, and not before."""
         while True:
-            if self._looking and not self._looking.done():
-                await asyncio.wait([self._looking], timeout=1)
+            if self._beginnings.unknown:
+                await self._beginnings.known()
             elif found := await self.reading.look(consumer, MAX_RECORDS):
                 return tuple(chain(*found.values()))
             else:
@@ -239,7 +182,7 @@ class Loop:
             try:
                 await self._commit()
             except (BrokerUnavailable, KafkaError) as error:
-                log.warning("positions are committed later", why=str(error))
+                log.warning(log_events.COMMIT_POSTPONED, why=str(error))
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
         async with self._busy:
@@ -260,12 +203,10 @@ class Loop:
             await self._back_off(error)
         except CircuitOpen as error:
             metrics.CIRCUIT_BREAKER.labels(self.service).set(1)
-            log.critical(
-                "the circuit breaker opened: consumption stops until a person restarts the service", why=str(error)
-            )
+            log.critical(log_events.CIRCUIT_BREAKER_OPENED, why=str(error))
             await self._come_again()
         except Exception as error:
-            log.exception("the engine failed; the batch comes again")
+            log.exception(log_events.ENGINE_FAILED)
             await self._back_off(error)
         else:
             self._pause, self.waits_for = _FIRST_PAUSE, None
@@ -275,7 +216,7 @@ class Loop:
             await asyncio.sleep(0)  # it begins now: the next batch is read without letting anything else run
             return
         # What it has saved is saved: it will be a repetition when it comes again, here or to who holds it now.
-        self._count_outcomes(batch.saved for batch in batches)
+        metrics.count_outcomes(self.service, [batch.saved for batch in batches])
 
     async def _process_part(self, records: Sequence[ConsumerRecord], batches: list[Batch]) -> None:
         received = self.processor.receive(records)
@@ -303,7 +244,7 @@ class Loop:
         metrics.RETRIES.labels(self.service, type(error).__name__).inc()
         if self._pause > _FIRST_PAUSE:  # the second failure in a row: one hiccup is no outage
             self.waits_for = f"a batch comes again: {error}"
-        log.warning("the batch comes again", why=str(error), pause=round(self._pause, 2))
+        log.warning(log_events.BATCH_REWOUND, why=str(error), pause=round(self._pause, 2))
         await asyncio.sleep(self._pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         await self._come_again()
@@ -319,7 +260,7 @@ class Loop:
         try:
             await self.processor.clear(batch)
         except StoreUnavailable as error:
-            log.warning("what a batch left behind is cleared by the sweep", why=str(error))
+            log.warning(log_events.CLEARING_POSTPONED, why=str(error))
 
     async def _finish_clearing(self) -> None:
         clearing, self._clearing = self._clearing, None
@@ -328,35 +269,8 @@ class Loop:
 
     def _count(self, batches: Iterable[Batch], records: Sequence[ConsumerRecord], took: float) -> None:
         metrics.BATCH_SECONDS.labels(self.service).observe(took)
-        self._count_outcomes(batch.outcomes for batch in batches)
+        metrics.count_outcomes(self.service, [batch.outcomes for batch in batches])
         hop = metrics.HOP_SECONDS.labels(self.service)
         now = time.time()
         for record in filter(is_stamped, records):
             hop.observe(max(0.0, now - came_at(record.timestamp, now)))
-
-    def _count_outcomes(self, outcomes: Iterable[Mapping[tuple[str, str], int]]) -> None:
-        for counted in outcomes:
-            for (name, outcome), count in counted.items():
-                metrics.EVENTS.labels(self.service, name, outcome).inc(count)
-
-
-def parts(records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
-    """The records in order, in parts of no more bytes than are taken together, but for one that has more alone."""
-    part: list[ConsumerRecord] = []
-    size = 0
-    for record in records:
-        size += (more := size_of(record))
-        if part and size > MOST_BYTES:
-            yield part
-            part, size = [], more
-        part.append(record)
-    yield part
-
-
-async def _raw_records(message: KafkaMessage) -> Any:
-    return message.raw_message
-
-
-def _as_pattern(topic: str) -> str:
-    # In a FastStream pattern braces are parameters; a topic of ours has none, and * stands for any rest.
-    return re.escape(topic).replace(r"\*", r"[a-z0-9.-]+")

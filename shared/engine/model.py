@@ -13,24 +13,13 @@ import msgspec
 
 from shared.contracts.envelope import Event
 from shared.contracts.fields import Data
+from shared.contracts.original import Original
 from shared.contracts.registry import CLASSES
 from shared.contracts.service_events import What
 from shared.store import Collection, Index, Journal, Store
 from shared.store.interface import Fields, Outcome
 
 S = TypeVar("S", bound=msgspec.Struct)
-
-
-class Original(msgspec.Struct, array_like=True, frozen=True):
-    """A record as it came, byte for byte, and where it stood."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes | None]]
 
 
 class Early(msgspec.Struct, frozen=True):
@@ -169,22 +158,6 @@ class Due(msgspec.Struct, frozen=True):
     concerns: str | None = None
 
 
-def _nothing_due(_: Any) -> Sequence[Due]:
-    return ()
-
-
-def _nobody_refused(_: Any, source: str, name: str) -> None:
-    return None
-
-
-def _no_fields(_: Any) -> Fields:
-    return {}
-
-
-def _no_brief(_: Any) -> bytes:
-    return b""
-
-
 _OF_THE_ENGINE: Final = (Index(("outbox_since",)), Index(("due_at",)))
 
 
@@ -198,12 +171,12 @@ class Kind(Generic[S]):
 
     collection: Collection
     state: type[S]
-    fields: Callable[[S], Fields] = _no_fields
-    erased_fields: Callable[[S], Fields] = _no_fields
-    brief: Callable[[S], bytes] = _no_brief
-    deadlines: Callable[[S], Sequence[Due]] = _nothing_due
+    fields: Callable[[S], Fields] = lambda _: {}
+    erased_fields: Callable[[S], Fields] = lambda _: {}
+    brief: Callable[[S], bytes] = lambda _: b""
+    deadlines: Callable[[S], Sequence[Due]] = lambda _: ()
     marked: bool = True
-    meets_erasure: Callable[[S, str, str], str | None] = _nobody_refused
+    meets_erasure: Callable[[S, str, str], str | None] = lambda _state, _source, _name: None
     """Why an event of this source and class is refused that comes to what was erased; None: it does nothing, untold."""
 
     @property

@@ -1,9 +1,77 @@
-"""What an outbox holds, as the records that it becomes."""
+"""What goes into an outbox, and the record that each entry becomes."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from shared.clock import real_now
 from shared.contracts import topics
-from shared.contracts.envelope import kafka_headers
+from shared.contracts.dead_letter import DeadLetter, one_line
+from shared.contracts.dead_letter import record_of as parts_of
+from shared.contracts.envelope import MAX_EVENT_BYTES, Event, attributes_of, kafka_headers
+from shared.contracts.fields import Data
+from shared.contracts.identity import derived_id
+from shared.contracts.original import attributes_of as attributes_in
+from shared.contracts.original import referral_of, sender_to_tell
+from shared.contracts.personal_identity import mask
+from shared.contracts.service_events import EventRefused
 from shared.engine.model import Out, OutBlank, OutDead, OutEvent, OutRow
 from shared.kafka.producer import Record
+from shared.store import Store, Written
+
+
+def outgoing(service: str, event: Event) -> OutEvent:
+    """The event as the outbox keeps it. Raises `ValueError` where it is too large."""
+    body = event.data.model_dump_json(exclude_none=True).encode()
+    if len(body) > MAX_EVENT_BYTES:
+        raise ValueError(
+            f"{event.name} about {event.data.subject} would have {len(body)} bytes; {MAX_EVENT_BYTES} are allowed"
+        )
+    return OutEvent(topics.events_of(service), event.data.subject, attributes_of(event), msgspec.Raw(body))
+
+
+def own_event(service: str, data: Data, now: datetime, *identity: object) -> OutEvent:
+    """An event of the service itself, whose id is derived from `identity`."""
+    event = Event(
+        id=derived_id(service, *identity),
+        source=f"/service/{service}",
+        time=now,
+        data=data,
+        correlation=getattr(data, "referral_id", None),
+        origin=getattr(data, "sender", None),
+    )
+    return outgoing(service, event)
+
+
+def refusal(letter: DeadLetter, now: datetime, *, erased: bool = False) -> list[Out]:
+    """A dead letter and, where its sender is known, EventRefused: what, and why; never what it said.
+
+    `erased`: it names no referral, since the sender's feed must not blank why, as it does what is told of an erased one.
+    """
+    original, dead = letter.original, OutDead(*parts_of(letter, real_now()))
+    sender = sender_to_tell(original, topics.sender_of(original.topic))
+    if sender is None:
+        return [dead]
+    attributes = attributes_in(original)
+    refused = EventRefused(
+        sender=sender,
+        service=letter.service,  # type: ignore[arg-type]
+        event_id=mask(attributes.get("id", ""))[:64],
+        event_type=mask(attributes.get("type", ""))[:120],
+        reason=letter.reason,
+        errors=(one_line(letter.error),),
+        referral_id=None if erased else referral_of(original),
+    )
+    event = own_event(letter.service, refused, now, "refused", letter.dl_id, letter.attempts)
+    return [dead, event]
+
+
+def reasons_of(outs: Iterable[Out]) -> Counter[str]:
+    """How many dead letters there are among what goes out, by why they are."""
+    said = [value for out in outs if isinstance(out, OutDead) for name, value in out.headers if name == "dl_reason"]
+    return Counter(value.decode() for value in said if value)
 
 
 def record_of(out: Out) -> Record | None:
@@ -15,3 +83,16 @@ def record_of(out: Out) -> Record | None:
     if isinstance(out, OutRow | OutBlank):
         return None
     return Record(out.topic, out.key, out.value, out.headers)
+
+
+async def write_journals(store: Store, outs: Sequence[Out]) -> None:
+    """Writes the rows among what goes out; then blanks, since what stands behind a blank has a higher number than it reaches."""
+    rows: dict[str, list[Written]] = {}
+    for out in outs:
+        if isinstance(out, OutRow):
+            rows.setdefault(out.journal, []).append(Written(out.owner, out.number, bytes(out.body), out.about))
+    for journal, written in rows.items():
+        await store.append(journal, written)
+    for out in outs:
+        if isinstance(out, OutBlank):
+            await store.blank(out.journal, out.owner, out.about, out.up_to, bytes(out.body))

@@ -4,7 +4,6 @@ A record ends in one of three ways: an `RoutedEvent` for one aggregate, a dead l
 this service (counted as skipped by the caller).
 """
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,14 +11,15 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from shared.contracts import topics
+from shared.contracts.dead_letter import DeadLetter, redriven_from
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, check_class, decode, read_kafka
-from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, Undecodable, UnknownType
+from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, Undecodable
 from shared.contracts.identity import dead_letter_id
-from shared.contracts.personal_identity import MOST_SEARCHED, bytes_hide_a_code, is_searchable, may_hold_a_code
+from shared.contracts.original import Original, as_far_as_searched, hides_a_code, needs_a_closer_look
+from shared.contracts.personal_identity import MOST_SEARCHED, is_searchable
 from shared.contracts.registry import CLASSES, EventClass, class_of
 from shared.contracts.service_events import DeadlinePassed
-from shared.engine.dead_letters import DeadLetter
-from shared.engine.model import Decision, Handler, Original, Table
+from shared.engine.model import Decision, Handler, Table
 from shared.kafka.raw import Unreadable
 
 OWNER_OF_THE_UNREADABLE = "referral"
@@ -27,8 +27,6 @@ HANDLER_FAILED: Final = "handler_failed"
 _UNSEARCHED: Final = (
     f"more than {MOST_SEARCHED} bytes are no plain text: not searched for personal identity codes, and not kept"
 )
-_SMALL: Final = 500
-_MOST_KEPT: Final = 32
 
 
 class RoutedEvent(msgspec.Struct, frozen=True):
@@ -44,6 +42,21 @@ class RoutedEvent(msgspec.Struct, frozen=True):
     service: str
     redriven: str | None = None
     """The id of the dead letter that it was."""
+
+    @property
+    def source(self) -> str:
+        """Who sent the event."""
+        return self.event.source
+
+    @property
+    def id(self) -> str:
+        """The event's id."""
+        return self.event.id
+
+    @property
+    def digest(self) -> str:
+        """The digest of what it says."""
+        return self.event.digest
 
     @property
     def at(self) -> tuple[str, str]:
@@ -73,9 +86,12 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent 
         raw = read_kafka(original.value, original.headers)
         event = _whole(raw, original, now)
     except EventError as error:
-        if attempt == 0 and _owner(_class_in(raw) if raw else named, record.topic) != table.service:
+        if (
+            attempt == 0
+            and _owner(_BY_TYPE.get(raw.type.encode(errors="replace")) if raw else named, record.topic) != table.service
+        ):
             return None
-        kept = _searched(original)
+        kept = as_far_as_searched(original)
         worst = _worst(error, raw, kept)
         dl_id = redriven or _dl_id(table.service, original)
         why = str(worst) if kept is original else f"{_UNSEARCHED}; {worst}"
@@ -95,8 +111,8 @@ def unread(record: ConsumerRecord, service: str, error: Exception) -> DeadLetter
     original, attempt, redriven = _origin(record, service)
     reason = HANDLER_FAILED
     try:
-        original = _searched(original)
-        if _hides_a_code(original):
+        original = as_far_as_searched(original)
+        if hides_a_code(original):
             reason = PersonalData.reason
     except Exception:  # noqa: BLE001 - it may be just this that fails; then nothing of it may be kept
         original = msgspec.structs.replace(original, key=None, value=None, headers=[])
@@ -108,22 +124,10 @@ def _worst(error: EventError, raw: Raw | None, original: Original) -> EventError
     """Of all that is wrong with it: a code, since what holds one is kept masked alone; then another's name."""
     if error.reason == PersonalData.reason:
         return error
-    if _hides_a_code(original):
+    if hides_a_code(original):
         return PersonalData(f"a personal identity code, in what is {error.reason} besides")
-    source = (raw.source if raw else "") or _source_in(original.headers)
+    source = (raw.source if raw else "") or original.source()
     return _forged(source, original.topic) or error
-
-
-def _source_in(headers: Sequence[tuple[str, bytes | None]]) -> str:
-    """The source that the headers name, where nothing else can be read; of several the last."""
-    said = b""
-    for name, value in headers:
-        if name == "ce_source":
-            said = value or b""
-    try:
-        return said.decode()
-    except UnicodeDecodeError:
-        return ""
 
 
 def _of_unreadable(record: Unreadable, service: str) -> DeadLetter | None:
@@ -184,13 +188,13 @@ def read_again(original: Original, table: Table, now: datetime) -> Event:
 
 
 def _whole(raw: Raw, original: Original, now: datetime) -> Event:
-    if (size := len(original.key or b"") + sum(map(len, _bytes_of(original.headers)))) > MAX_EVENT_BYTES:
+    if (size := original.size_beside_value) > MAX_EVENT_BYTES:
         raise Invalid(f"the record's key and headers have {size} bytes; {MAX_EVENT_BYTES} are allowed")
-    closer = _needs_a_closer_look(raw, original)
-    if closer and not is_searchable(_parts(original)):
+    closer = needs_a_closer_look(raw, original)
+    if closer and not is_searchable(original.parts):
         raise Invalid(f"no event has so many: at most {MAX_EVENT_BYTES} of data")
     event = decode(raw, now=now, searched=not closer)
-    if closer and _hides_a_code(original):
+    if closer and hides_a_code(original):
         raise PersonalData("a personal identity code stands in the key or a header")
     if original.key is None or original.key != event.data.subject.encode():
         said = "is lacking" if original.key is None else f"is {original.key[:80].decode(errors='replace')!r}"
@@ -198,65 +202,9 @@ def _whole(raw: Raw, original: Original, now: datetime) -> Event:
     return _proven(event, original.topic)
 
 
-def _needs_a_closer_look(raw: Raw, original: Original) -> bool:
-    # A structured event's value may hide its attributes in escapes, its data in base64; else they are what came.
-    besides = [] if raw.data is original.value else [value.encode() for value in raw.attributes.values()]
-    return may_hold_a_code(b"|".join([*_parts(original), *besides])) or (
-        raw.data is not original.value and b"data_base64" in (original.value or b"")
-    )
-
-
-def _bytes_of(headers: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
-    names = "\n".join([name for name, _ in headers])
-    return [names.encode(errors="replace"), *[value for _, value in headers if value]]
-
-
-def _searched(original: Original) -> Original:
-    """What is kept of a refused record: all, or where that cannot be searched, what is small of its key and attributes."""
-    if is_searchable(_parts(original)):
-        return original
-    small = [
-        (name, value) for name, value in original.headers if name.startswith("ce_") and len(value or b"") <= _SMALL
-    ]
-    key = original.key if len(original.key or b"") <= _SMALL else None
-    return msgspec.structs.replace(original, key=key, value=None, headers=small[:_MOST_KEPT])
-
-
-def _hides_a_code(original: Original) -> bool:
-    return any(bytes_hide_a_code(part) for part in _parts(original))
-
-
-def _parts(original: Original) -> list[bytes]:
-    return [original.key or b"", original.value or b"", *_bytes_of(original.headers)]
-
-
 def _origin(record: ConsumerRecord, service: str) -> tuple[Original, int, str | None]:
-    headers = list(record.headers)
-    if record.topic == topics.redrive_to(service) and (said := _redriven(headers)):
-        # Trusted here alone: only the monitor may write to this topic.
-        attempt, dl_id, (topic, partition, offset) = said
-        kept = [(name, value) for name, value in headers if not name.startswith("dl_")]
-        return Original(topic, partition, offset, record.timestamp, record.key, record.value, kept), attempt, dl_id
-    where = (record.topic, record.partition, record.offset)
-    return Original(*where, record.timestamp, record.key, record.value, headers), 0, None
-
-
-def _redriven(headers: list[tuple[str, bytes | None]]) -> tuple[int, str, tuple[str, int, int]] | None:
-    added: Mapping[str, str] = {
-        name: value.decode(errors="replace") for name, value in headers if name.startswith("dl_") and value is not None
-    }
-    try:
-        place = (added["dl_topic"], int(added["dl_partition"]), int(added["dl_offset"]))
-        return int(added["dl_attempts"]), added["dl_id"], place
-    except (KeyError, ValueError):
-        return None
-
-
-def _class_in(raw: Raw) -> EventClass | None:
-    try:
-        return class_of(raw.type)
-    except UnknownType:
-        return None
+    where = (record.topic, record.partition, record.offset, record.timestamp)
+    return redriven_from(Original(*where, record.key, record.value, list(record.headers)), service)
 
 
 def _owner(known: EventClass | None, topic: str) -> str:

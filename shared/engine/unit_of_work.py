@@ -9,17 +9,15 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.contracts import topics
-from shared.contracts.envelope import MAX_EVENT_BYTES, Event, attributes_of, type_of
-from shared.contracts.fields import Data
-from shared.contracts.identity import derived_id, following_id
-from shared.contracts.personal_identity import mask
+from shared.contracts.dead_letter import DeadLetter, bare
+from shared.contracts.envelope import Event, type_of
+from shared.contracts.identity import following_id
+from shared.contracts.original import Original, attributes_of
 from shared.contracts.registry import class_of
-from shared.contracts.service_events import DeadLetterSettled, EventRefused
-from shared.engine import dead_letters
-from shared.engine.dead_letters import DeadLetter
+from shared.contracts.service_events import DeadLetterSettled
 from shared.engine.documents import written
-from shared.engine.model import Decision, Document, Early, Follow, Kind, Original, Out, OutEvent, Rejected, Waits
+from shared.engine.model import Decision, Document, Early, Follow, Kind, Out, OutEvent, Rejected, Waits
+from shared.engine.outbox import outgoing, own_event, refusal
 from shared.engine.receive import RoutedEvent
 from shared.store import Row
 from shared.store.interface import InboxEntry, Outcome
@@ -31,6 +29,8 @@ REPETITION: Final = "repetition"
 APPLIED_BEFORE: Final = "applied before"
 CONFLICT: Final = "conflict"
 Known = Mapping[tuple[str, str], Sequence[Outcome]]
+Tried = RoutedEvent | Early
+"""An event under one of its attempts, with its record."""
 
 
 class UnitOfWork:
@@ -45,6 +45,9 @@ class UnitOfWork:
         self.changed = False
         self.scrubs = False
         """Whether something was taken away that must leave the store's files too."""
+        self.outcomes: list[tuple[str, str]] = []
+        """What became of the events of this batch: class, empty where it is not counted here, and outcome."""
+        self.conflicts: list[DeadLetter] = []
         self._saved: Row | None = None
 
     @property
@@ -76,14 +79,44 @@ class UnitOfWork:
 
     # --- what is remembered
 
-    def remember(self, event: Event, attempt: int, outcome: str) -> None:
+    def remember(self, tried: Tried, outcome: str) -> None:
         """Every outcome is remembered, refusals too: a repetition next year must be recognised."""
-        digest = "" if self.document.erased else event.digest
-        self.document.recent_outcomes = [
-            *self.document.recent_outcomes,
-            Outcome(event.source, event.id, attempt, digest, outcome),
-        ]
+        digest = "" if self.document.erased else tried.digest
+        newest = Outcome(tried.source, tried.id, tried.attempt, digest, outcome)
+        self.document.recent_outcomes = [*self.document.recent_outcomes, newest]
         self.changed = True
+
+    def applied(self, tried: Tried, now: datetime) -> None:
+        """It is done; of what was redriven the monitor is told so."""
+        self.remember(tried, "applied")
+        if tried.attempt:
+            self._settle(tried, now)
+
+    def refuse(self, tried: Tried, reason: str, why: str, now: datetime) -> str:
+        """A rejection or a failure: remembered, dead-lettered by way of the outbox, its sender told. Returns the reason."""
+        self.remember(tried, reason)
+        self.put_out_letter(self.letter(tried, reason, why), now)
+        return reason
+
+    def letter(self, tried: Tried, reason: str, why: str) -> DeadLetter:
+        """The dead letter of an event that this service could not take."""
+        return DeadLetter(tried.dl_id, self.service, reason, why, tried.original, tried.attempt + 1)
+
+    def put_out_letter(self, letter: DeadLetter, now: datetime) -> None:
+        """The dead letter, and what its sender is told."""
+        erased = self.document.erased
+        self.put_out(refusal(bare(letter) if erased else letter, now, erased=erased))
+
+    def _settle(self, redriven: Tried, now: datetime) -> None:
+        settled = DeadLetterSettled(
+            dl_id=redriven.dl_id,
+            service=self.service,  # type: ignore[arg-type]
+            attempt=redriven.attempt,
+            outcome="resolved",
+        )
+        self.put_out([own_event(self.service, settled, now, "settled", redriven.dl_id, redriven.attempt)])
+
+    # --- what follows
 
     def apply(self, decision: Decision[Any], event: Event, now: datetime) -> None:
         """Takes over the decided state; what follows joins the outbox behind what is still in it.
@@ -119,14 +152,11 @@ class UnitOfWork:
         # They meet the erasure like what comes after it, and that is remembered like any other outcome.
         waited, self.document.early = self.document.early, []
         for early in waited:
-            name = class_of(dead_letters.attributes_of(early.original)["type"]).name
-            why = self.kind.meets_erasure(self.document.state, early.source, name)
-            seen = Outcome(early.source, early.id, early.attempt, early.digest, "rejected" if why else "applied")
-            self.document.recent_outcomes = [*self.document.recent_outcomes, seen]
-            if why:
-                self._put_out_refusal(rejected(early, self.service, why), now)
-            elif early.attempt:
-                self.settle(early, now)
+            name = class_of(attributes_of(early.original)["type"]).name
+            if why := self.kind.meets_erasure(self.document.state, early.source, name):
+                self.refuse(early, "rejected", why, now)
+            else:
+                self.applied(early, now)
 
     def put_out(self, items: Iterable[Out]) -> None:
         """Joins the outbox, in order, behind what is still in it."""
@@ -152,31 +182,6 @@ class UnitOfWork:
                 origin=cause.origin,
             ),
         )
-
-    # --- what is refused
-
-    def refuse(self, letter: DeadLetter, event: Event, attempt: int, now: datetime) -> None:
-        """A rejection or a failure: remembered, dead-lettered by way of the outbox, its sender told."""
-        self.remember(event, attempt, letter.reason)
-        self._put_out_refusal(letter, now)
-
-    def _put_out_refusal(self, letter: DeadLetter, now: datetime) -> None:
-        if self.document.erased:
-            # Its feed must not blank why, as it does what is told of an erased referral: this names none.
-            letter = dead_letters.bare(letter)
-            self.put_out([dead_letters.record_of(letter), *told_about(letter, None, now)])
-        else:
-            self.put_out([dead_letters.record_of(letter), *told(letter, now)])
-
-    def settle(self, redriven: RoutedEvent | Early, now: datetime) -> None:
-        """A redriven dead letter is done: the monitor is told."""
-        settled = DeadLetterSettled(
-            dl_id=redriven.dl_id,
-            service=self.service,  # type: ignore[arg-type]
-            attempt=redriven.attempt,
-            outcome="resolved",
-        )
-        self.put_out([own_event(self.service, settled, now, "settled", redriven.dl_id, redriven.attempt)])
 
     # --- what waits
 
@@ -212,6 +217,12 @@ class UnitOfWork:
                 redriven = msgspec.structs.replace(early, attempt=routed.attempt, dl_id=routed.dl_id)
                 self.document.early = [redriven if one is early else one for one in self.document.early]
                 self.changed = True
+
+    def expire(self, early: Early, now: datetime) -> None:
+        """It waited too long."""
+        self.drop_early(early)
+        why = f"waited for {early.what} until {early.leaves_at.isoformat()}; redrive it when that is there"
+        self.refuse(early, "rejected", why, now)
 
     def drop_early(self, early: Early) -> None:
         """Its turn has come, or its time is up."""
@@ -286,60 +297,3 @@ class UnitOfWork:
 
 def _size(original: Original) -> int:
     return len(original.value or b"") + sum(len(name) + len(value or b"") for name, value in original.headers)
-
-
-def told(letter: DeadLetter, now: datetime) -> list[Out]:
-    """EventRefused for the sender of a dead letter, where one is known: what, and why; never what it said."""
-    return told_about(letter, dead_letters.referral_of(letter.original), now)
-
-
-def told_about(letter: DeadLetter, referral_id: str | None, now: datetime) -> list[Out]:
-    """The same, naming this referral or none."""
-    sender = dead_letters.sender_to_tell(letter.original, topics.sender_of(letter.original.topic))
-    if sender is None:
-        return []
-    attributes = dead_letters.attributes_of(letter.original)
-    refused = EventRefused(
-        sender=sender,
-        service=letter.service,  # type: ignore[arg-type]
-        event_id=mask(attributes.get("id", ""))[:64],
-        event_type=mask(attributes.get("type", ""))[:120],
-        reason=letter.reason,
-        errors=(dead_letters.one_line(letter.error),),
-        referral_id=referral_id,
-    )
-    return [own_event(letter.service, refused, now, "refused", letter.dl_id, letter.attempts)]
-
-
-def own_event(service: str, data: Data, now: datetime, *identity: object) -> OutEvent:
-    """An event of the service itself, whose id is derived from `identity`."""
-    event = Event(
-        id=derived_id(service, *identity),
-        source=f"/service/{service}",
-        time=now,
-        data=data,
-        correlation=getattr(data, "referral_id", None),
-        origin=getattr(data, "sender", None),
-    )
-    return outgoing(service, event)
-
-
-def outgoing(service: str, event: Event) -> OutEvent:
-    """The event as the outbox keeps it. Raises `ValueError` where it is too large."""
-    body = event.data.model_dump_json(exclude_none=True).encode()
-    if len(body) > MAX_EVENT_BYTES:
-        raise ValueError(
-            f"{event.name} about {event.data.subject} would have {len(body)} bytes; {MAX_EVENT_BYTES} are allowed"
-        )
-    return OutEvent(topics.events_of(service), event.data.subject, attributes_of(event), msgspec.Raw(body))
-
-
-def expired(early: Early, service: str) -> DeadLetter:
-    """The dead letter of an event that waited too long."""
-    why = f"waited for {early.what} until {early.leaves_at.isoformat()}; redrive it when that is there"
-    return rejected(early, service, why)
-
-
-def rejected(early: Early, service: str, why: str) -> DeadLetter:
-    """The dead letter of an event that waited in vain."""
-    return DeadLetter(early.dl_id, service, "rejected", why, early.original, early.attempt + 1)

@@ -19,7 +19,7 @@ from aiokafka.consumer.fetcher import READ_COMMITTED
 from aiokafka.errors import LeaderNotAvailableError, OffsetOutOfRangeError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
-from shared import metrics
+from shared import log_events, metrics
 from shared.kafka.cluster import Cluster
 from shared.kafka.raw import Fetched, Stretch, Unreadable
 
@@ -56,7 +56,7 @@ class _Trouble:
         pause = min(_FIRST_PAUSE * 2**self.tries, _LONGEST_PAUSE)
         self.faultless_since = time.monotonic()
         self.try_at = self.faultless_since + pause
-        log.warning("a partition stands still", where=self.stands, tries=self.tries, pause=pause)
+        log.warning(log_events.PARTITION_STALLED, where=self.stands, tries=self.tries, pause=pause)
 
     def goes_on(self) -> None:
         """It was read."""
@@ -83,7 +83,7 @@ class Apart:
 
     def take(self, partition: TopicPartition, error: Exception) -> None:
         """From now on the partition is read here."""
-        log.warning("a partition is read apart", topic=partition.topic, number=partition.partition, why=repr(error))
+        log.warning(log_events.PARTITION_READ_APART, topic=partition.topic, number=partition.partition, why=repr(error))
         self._troubles[partition] = _Trouble(self._service, partition)
 
     def sound(self) -> list[TopicPartition]:

@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared import log_events
 from shared.contracts import topics
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import READS
@@ -58,7 +59,7 @@ class LogGuard:
         try:
             self._full = await self._furthest_behind(consumers)
         except KafkaError as error:
-            log.warning("the guard of the log cannot look", why=str(error))
+            log.warning(log_events.LOG_GUARD_FAILED, why=str(error))
 
     async def _furthest_behind(self, consumers: dict[str, AIOKafkaConsumer]) -> str | None:
         asker = consumers["referral"]

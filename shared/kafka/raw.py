@@ -158,6 +158,19 @@ def size_of(record: ConsumerRecord) -> int:
     return len(record.key or b"") + len(record.value or b"") + headers
 
 
+def parts(records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
+    """The records in order, in parts of no more bytes than are taken together, but for one that has more alone."""
+    part: list[ConsumerRecord] = []
+    size = 0
+    for record in records:
+        size += (more := size_of(record))
+        if part and size > MOST_BYTES:
+            yield part
+            part, size = [], more
+        part.append(record)
+    yield part
+
+
 def _past(partition: TopicPartition, raw: bytes, reader: Any, most: int, error: Exception) -> Stretch:
     """Reads the batch at which the client failed by hand, as far as that goes."""
     at = reader.next_fetch_offset

@@ -15,7 +15,7 @@ import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 
-from shared import metrics
+from shared import log_events, metrics
 from shared.kafka import codecs
 from shared.kafka.apart import Apart
 from shared.kafka.cluster import Cluster
@@ -153,7 +153,7 @@ class Reading:
     async def _failed(self, error: Exception) -> None:
         """Whatever was taken and is gone will be read again, and the partition that failed is looked for."""
         metrics.RETRIES.labels(self._service, type(error).__name__).inc()
-        log.warning("reading failed; all partitions go back to what is done", why=repr(error), pause=self._pause)
+        log.warning(log_events.FETCH_FAILED, why=repr(error), pause=self._pause)
         self._astray = True
         self._idle_at = {}
         self._suspects = sorted(self.done.keys() - set(self.apart.partitions))

@@ -17,11 +17,10 @@ from typing import Any, Final
 import structlog
 import uvloop
 
-from shared import metrics
+from shared import log_events, metrics
 from shared.engine.batch import Processor
 from shared.engine.loop import Loop
 from shared.engine.model import Table
-from shared.engine.preconditions import PRECONDITIONS, Preconditions
 from shared.engine.sweep import Sweeper
 from shared.http.counted import Counted
 from shared.http.keys import Keyring
@@ -33,6 +32,7 @@ from shared.kafka.producer import BrokerUnavailable, Publisher
 from shared.private import CHILDREN_UMASK, make_private_folder
 from shared.process import logs
 from shared.process.migrations import form_of
+from shared.process.preconditions import PRECONDITIONS, Preconditions
 from shared.process.settings import PlatformSettings, stop_start
 from shared.process.start import MIGRATED_WITHIN, WITHIN, connected
 from shared.store import Store, StoreAddressError, StoreUnavailable, StoreVersionError
@@ -154,7 +154,7 @@ async def _run(app: App) -> None:
         await store.close()
     failed = [task for task in background if not task.cancelled() and task.exception()]
     for task in failed:
-        log.critical("a part of the service ended", exc_info=task.exception())
+        log.critical(log_events.PART_ENDED, exc_info=task.exception())
     if failed:
         raise SystemExit(1)
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import structlog
 
+from shared import log_events
 from shared.kafka.producer import BrokerUnavailable
 from shared.store import StoreUnavailable
 
 WITHIN: Final = 120.0
 """Seconds of one attempt. Clients give up a server that is silent after 40 s; a group waits 10 s for who is dead."""
-STANDS_STILL: Final = "the start stands still; the process ends, to be started anew"
 MIGRATED_WITHIN: Final = 6 * 3_600.0
 """The same where documents may be brought to another form: some millions of them take an hour."""
 _PAUSE: Final = 1.0
@@ -46,7 +46,7 @@ async def connected(
                 break
             except (BrokerUnavailable, StoreUnavailable) as error:
                 if lacking != [str(error)]:
-                    log.warning("waiting", why=str(error))
+                    log.warning(log_events.DEPENDENCY_AWAITED, why=str(error))
                 lacking[:] = [str(error)]
                 await asyncio.wait([serving], timeout=_PAUSE)
     return not serving.done()
@@ -63,7 +63,7 @@ async def _attempt(start: Callable[[], Awaitable[None]], serving: asyncio.Task[N
     attempt.cancel()
     await asyncio.wait([attempt], timeout=_CANCELLED_WITHIN)
     if not serving.done():
-        log.critical(STANDS_STILL, seconds=within, at=at)
+        log.critical(log_events.START_TIMED_OUT, seconds=within, at=at)
         raise SystemExit(1)
 
 

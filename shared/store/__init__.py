@@ -17,6 +17,7 @@ from shared.store.interface import (
     Unsaveable,
     Written,
 )
+from shared.store.saving import save_each
 
 __all__ = [
     "Collection",
@@ -30,4 +31,5 @@ __all__ = [
     "StoreVersionError",
     "Unsaveable",
     "Written",
+    "save_each",
 ]

@@ -24,6 +24,7 @@ from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReplaceOne, UpdateO
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConfigurationError, OperationFailure, PyMongoError
 
+from shared import log_events
 from shared.store.interface import (
     FIRST_FORM,
     OLDEST_FORM,
@@ -306,7 +307,7 @@ class MongoStore:
     async def _take_back(self, name: str, rows: Sequence[Row]) -> None:
         """A replace found no document at all and inserted one. None is ever removed, so somebody emptied the database."""
         for row in rows:
-            log.error("a document is gone that was there before", collection=name, id=row.id, version=row.version - 1)
+            log.error(log_events.DOCUMENT_VANISHED, collection=name, id=row.id, version=row.version - 1)
             with self._telling():
                 await self._database[name].delete_one({"_id": row.id, "version": row.version})
 
@@ -386,7 +387,7 @@ class MongoStore:
                 except OperationFailure as error:
                     if error.code != _NO_SUCH_COMMAND:
                         raise
-                    log.warning("this server stands in for MongoDB: it checks no documents", database=self._name)
+                    log.warning(log_events.DOCUMENTS_UNCHECKED, database=self._name)
                     return False
         return True
 

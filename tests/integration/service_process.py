@@ -19,6 +19,7 @@ from deploy.local.state import open_folder
 from shared.contracts import topics
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
+from shared.log_events import DEPENDENCY_AWAITED, DEPENDENCY_CHECK_FAILED
 from tests.integration.road import issued, kafka_headers_of
 from tests.integration.running import PATIENCE
 from tests.ports import free_base
@@ -123,7 +124,7 @@ class Service:
         return code, self.said().strip().splitlines()[-1]
 
 
-_REASONS = {"waiting", "the ground gives way"}
+_REASONS = {DEPENDENCY_AWAITED, DEPENDENCY_CHECK_FAILED}
 
 
 @contextmanager

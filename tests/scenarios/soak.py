@@ -31,7 +31,7 @@ import psutil
 from deploy.backends import Backend
 from deploy.java.jars import JavaError
 from deploy.local.state import EmbeddedError, open_folder, read_run
-from shared.process.start import STANDS_STILL
+from shared.log_events import START_TIMED_OUT
 from tests.scenarios.drawing import Sample, drawing
 from tests.scenarios.faults import CHAOS, SOAK, Faults, Lane
 from tests.scenarios.journeys import World
@@ -157,7 +157,7 @@ def stood_still(folder: Path) -> Iterator[str]:
     """Starts that had to be broken off: the platform mends that by itself, and it must not be."""
     for file in sorted((folder / "logs").glob("*.log")):
         for line in file.read_text(errors="replace").splitlines():
-            if STANDS_STILL in line:
+            if START_TIMED_OUT in line:
                 yield f"{file.name}: {line}"
 
 

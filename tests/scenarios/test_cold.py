@@ -134,4 +134,4 @@ def _most_memory(platform: Platform) -> dict[str, float]:
 
 def _said(platform: Platform, name: str) -> list[str]:
     lines = platform.log(name).read_text().splitlines()
-    return [line for line in lines if '"waiting"' in line]
+    return [line for line in lines if '"dependency_awaited"' in line]

@@ -9,7 +9,7 @@ from random import Random
 from xml.etree import ElementTree
 
 from deploy.backends import Backend
-from shared.process.start import STANDS_STILL
+from shared.log_events import START_TIMED_OUT
 from tests.scenarios.drawing import drawing
 from tests.scenarios.faults import CHAOS, plan
 from tests.scenarios.soak import soak, stood_still
@@ -47,9 +47,9 @@ def test_a_seed_plans_the_same_faults_again_and_each_kind_comes_in_its_turn() ->
 def test_a_start_that_stood_still_is_an_objection_though_the_platform_mends_it(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "notify.log").write_text(
-        f'{{"event": "waiting"}}\n{{"event": "{STANDS_STILL}", "at": "look"}}\n'
+        f'{{"event": "dependency_awaited"}}\n{{"event": "{START_TIMED_OUT}", "at": "look"}}\n'
     )
-    (tmp_path / "logs" / "referral.log").write_text('{"event": "waiting"}\n')
+    (tmp_path / "logs" / "referral.log").write_text('{"event": "dependency_awaited"}\n')
     (objection,) = stood_still(tmp_path)
     assert objection.startswith("notify.log: ")
     assert '"at": "look"' in objection

@@ -27,10 +27,11 @@ from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.identity import deadline_id
+from shared.contracts.original import Original
 from shared.contracts.registry import CLASSES
 from shared.contracts.service_events import DeadlinePassed
 from shared.engine.batch import Processor
-from shared.engine.model import Document, Due, Kind, Original, Table
+from shared.engine.model import Document, Due, Kind, Table
 from shared.engine.receive import RoutedEvent, read_again, route
 from shared.kafka.producer import Publisher, Record
 from shared.store import Collection, Form, Row

@@ -1,14 +1,15 @@
 """A dead letter holds the record as it came, and why it was refused, and nothing that may not be kept."""
 
 import base64
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.contracts.dead_letter import MOST_BYTES, DeadLetter, Parts, one_line, record_of
+from shared.contracts.original import Original, attributes_of, sender_to_tell
 from shared.contracts.personal_identity import bytes_hide_a_code
-from shared.engine.dead_letters import MOST_BYTES, DeadLetter, attributes_of, one_line, record_of, sender_to_tell
-from shared.engine.model import Original, OutDead
 from shared.kafka.producer import MAX_REQUEST_BYTES
 
 CODE = "010594Y9021"
@@ -22,6 +23,8 @@ ADDED = {
     "dl_offset": "17",
     "dl_attempts": "2",
 }
+
+NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
 def original(
@@ -37,7 +40,7 @@ def letter(of: Original, reason: str = "rejected", error: str = "it may not") ->
     return DeadLetter("letter", "referral", reason, error, of, 2)
 
 
-def added(record: OutDead) -> dict[str, str]:
+def added(record: Parts) -> dict[str, str]:
     return {name: (value or b"").decode() for name, value in record.headers if name.startswith("dl_")}
 
 
@@ -49,13 +52,13 @@ def added(record: OutDead) -> dict[str, str]:
 def test_the_record_is_kept_byte_for_byte(
     key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]
 ) -> None:
-    record = record_of(letter(original(key, value, headers)))
+    record = record_of(letter(original(key, value, headers)), NOW)
     assert (record.key, record.value) == (key, value)
     assert record.headers[: len(headers)] == headers
 
 
 def test_it_says_where_the_record_stood_why_it_was_refused_and_how_often_it_was_tried() -> None:
-    said = added(record_of(letter(original())))
+    said = added(record_of(letter(original()), NOW))
     assert said.pop("dl_time").endswith("Z")
     assert said == ADDED
 
@@ -67,7 +70,7 @@ def test_of_a_record_that_does_not_fit_the_attributes_are_kept_and_that_is_said(
     much = bytes(MOST_BYTES + 1)
     headers: list[tuple[str, bytes | None]] = [("ce_id", b"a"), ("ce_source", much if large == "headers" else b"/x")]
     key, value = (much if large == which else b"small" for which in ("key", "value"))
-    record = record_of(letter(original(key, value, headers), reason))
+    record = record_of(letter(original(key, value, headers), reason), NOW)
     assert (record.key, record.value) == (None, None)
     kept = [(name, value) for name, value in record.headers if not name.startswith("dl_")]
     small = [(name, value) for name, value in headers if value != much]
@@ -78,14 +81,14 @@ def test_of_a_record_that_does_not_fit_the_attributes_are_kept_and_that_is_said(
 
 def test_masking_makes_no_record_larger_than_its_topic_takes() -> None:
     value = b"\xff" * (MOST_BYTES - len(CODE)) + CODE.encode()
-    record = record_of(letter(original(b"", value), "personal_data"))
+    record = record_of(letter(original(b"", value), "personal_data"), NOW)
     assert record.value
     assert MOST_BYTES < len(record.value) < MAX_REQUEST_BYTES - 64 * 1024
 
 
 def test_its_headers_do_not_grow_when_it_is_refused_again() -> None:
-    once = record_of(letter(original(headers=[("ce_id", b"x")])))
-    twice = record_of(letter(original(headers=once.headers)))
+    once = record_of(letter(original(headers=[("ce_id", b"x")])), NOW)
+    twice = record_of(letter(original(headers=once.headers)), NOW)
     assert [name for name, _ in twice.headers] == [name for name, _ in once.headers]
 
 
@@ -109,18 +112,18 @@ def test_the_reason_is_one_line_of_bounded_length_without_a_code() -> None:
     ],
 )
 def test_where_personal_data_is_the_reason_no_code_is_kept_anywhere(of: Original) -> None:
-    record = record_of(letter(of, "personal_data", f"it holds {CODE}"))
+    record = record_of(letter(of, "personal_data", f"it holds {CODE}"), NOW)
     for part in (record.key, record.value, *(name.encode() + (value or b"") for name, value in record.headers)):
         assert not bytes_hide_a_code(part or b"")
 
 
 def test_masked_json_is_json_still() -> None:
-    record = record_of(letter(original(value=f'{{"a":["{CODE}",1,null]}}'.encode()), "personal_data"))
+    record = record_of(letter(original(value=f'{{"a":["{CODE}",1,null]}}'.encode()), "personal_data"), NOW)
     assert record.value == b'{"a":["******-****",1,null]}'
 
 
 def test_a_code_that_json_takes_for_a_number_is_masked_too() -> None:
-    record = record_of(letter(original(value=b'{"a":[311290E0123,110190E9991,1.5e3,2]}'), "personal_data"))
+    record = record_of(letter(original(value=b'{"a":[311290E0123,110190E9991,1.5e3,2]}'), "personal_data"), NOW)
     assert record.value == b'{"a":["******-****","******-****",1500.0,2]}'
 
 

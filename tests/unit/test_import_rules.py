@@ -14,9 +14,9 @@ HOUSES = ("shared", "services", "edges", "deploy", "demo", "cli")
 ABOVE = {
     "shared/reference": "",
     "shared/contracts": "shared.reference",
-    "shared/store": "shared.private",
-    "shared/kafka": "shared.contracts shared.metrics",
-    "shared/engine": "shared.contracts shared.store shared.kafka shared.metrics shared.clock",
+    "shared/store": "shared.private shared.log_events",
+    "shared/kafka": "shared.contracts shared.metrics shared.log_events",
+    "shared/engine": "shared.contracts shared.store shared.kafka shared.metrics shared.log_events shared.clock",
     "shared/http": "shared.contracts shared.store shared.kafka shared.engine shared.metrics shared.clock shared.private",
     "shared/process": "shared",
     "edges": "shared.contracts shared.reference",
@@ -251,7 +251,7 @@ def test_only_the_engine_and_what_speaks_to_kafka_have_a_consumer() -> None:
 
 def test_every_loop_reads_from_the_earliest_record_and_sees_new_topics_within_seconds() -> None:
     """With the defaults a new sender's first events vanish."""
-    source = (REPOSITORY / "shared/engine/loop.py").read_text()
+    source = (REPOSITORY / "shared/kafka/subscription.py").read_text()
     options = {
         keyword.arg: ast.literal_eval(keyword.value)
         for node in ast.walk(ast.parse(source))

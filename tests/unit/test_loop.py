@@ -12,14 +12,15 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 from structlog.testing import capture_logs
 
-from shared import metrics
+from shared import log_events, metrics
 from shared.engine import loop as loops
 from shared.engine.batch import Batch, Received
 from shared.engine.circuit_breaker import CircuitBreaker, CircuitOpen
 from shared.engine.loop import Loop
+from shared.kafka import beginnings
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import BrokerUnavailable
-from shared.kafka.raw import MOST_BYTES, Stretch
+from shared.kafka.raw import MOST_BYTES, Stretch, parts
 from shared.store import StoreUnavailable
 from tests.integration.engine_world import Given, table
 
@@ -116,14 +117,14 @@ class World:
         self.loop = Loop(made, Cluster("127.0.0.1:1"))
         self.loop._pause = 0.001
         self.consumer = Consumer()
-        self.loop._subscriber.consumer = self.consumer
+        self.loop._subscription._subscriber.consumer = self.consumer
         self.loop._held.assigned = True
         self.loop.reading.begin({A: 5, B: 3})
 
     async def is_assigned(self) -> None:
         await self.loop._held.on_partitions_assigned([A, B])
-        assert self.loop._looking
-        await self.loop._looking
+        assert self.loop._beginnings._looking
+        await self.loop._beginnings._looking
 
     async def read(self) -> tuple[ConsumerRecord[bytes, bytes], ...]:
         """A batch, as the framework asks for it; its records at A begin behind what a compaction took."""
@@ -226,8 +227,8 @@ async def test_what_is_large_is_processed_in_parts_and_committed_once(world: Wor
     await world.loop._finish_clearing()
     assert world.processing.steps == ["process", "clear"] * 3
     assert world.consumer.commits == [{A: 8, B: 4}]
-    assert [len(part) for part in loops.parts(large)] == [1, 1, 1]
-    assert [len(part) for part in loops.parts([record(A, 1)] * 9)] == [9]
+    assert [len(part) for part in parts(large)] == [1, 1, 1]
+    assert [len(part) for part in parts([record(A, 1)] * 9)] == [9]
 
 
 async def test_the_pauses_grow_while_it_fails_and_shrink_when_it_works(world: World) -> None:
@@ -296,7 +297,7 @@ async def test_what_could_not_be_cleared_is_said_for_what_it_is(world: World) ->
         await world.take()
     [warning] = [one for one in said if one["log_level"] == "warning"]
     assert (warning["event"], warning["why"]) == (
-        "what a batch left behind is cleared by the sweep",
+        log_events.CLEARING_POSTPONED,
         "another reads it",
     )
 
@@ -339,7 +340,7 @@ async def test_records_that_fell_out_unread_stop_the_service_with_an_alarm(world
 async def test_no_batch_is_begun_before_it_is_known_where_the_log_begins(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loops, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(beginnings, "_FIRST_PAUSE", 0.01)
     world.consumer.unanswered = 2
     world.consumer.beginnings = {A: 9, B: 0}
     await world.loop._held.on_partitions_assigned([A, B])
@@ -347,8 +348,8 @@ async def test_no_batch_is_begun_before_it_is_known_where_the_log_begins(
     reading = asyncio.create_task(world.read())
     await asyncio.sleep(0)
     assert len(world.consumer.batches) == 1, "it is not even asked for"
-    assert world.loop._looking
-    await world.loop._looking
+    assert world.loop._beginnings._looking
+    await world.loop._beginnings._looking
     await world.loop._take(await reading)
     assert world.processing.steps == []
     assert "4 events fell out unread" in (world.loop.not_ready() or "")
@@ -357,7 +358,7 @@ async def test_no_batch_is_begun_before_it_is_known_where_the_log_begins(
 async def test_what_another_holds_by_now_is_not_looked_at_any_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loops, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(beginnings, "_FIRST_PAUSE", 0.01)
     world.consumer.unanswered = 1
     world.consumer.beginnings = {A: 9, B: 0}
     await world.loop._held.on_partitions_assigned([A])
@@ -450,7 +451,7 @@ async def test_stopping_finishes_the_batch_in_hand_and_takes_no_other(world: Wor
         await go_on.wait()
 
     world.processing.during = wait
-    world.loop._broker = SimpleNamespace(stop=broker_stops(world))  # type: ignore[assignment]
+    world.loop._subscription.broker = SimpleNamespace(stop=broker_stops(world))  # type: ignore[assignment]
     taking = asyncio.create_task(world.loop._take(await world.read()))
     await reached.wait()
     stopping = asyncio.create_task(world.loop.stop())

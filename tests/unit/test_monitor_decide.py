@@ -17,6 +17,7 @@ from services.monitor.model import MOST_SEARCHED, Dead, Erasure, Sighting, Trace
 from services.monitor.named import names_in
 from services.monitor.traces import in_causal_order
 from shared.contracts.envelope import Event
+from shared.contracts.original import Original
 from shared.contracts.referral_code import digest_of
 from shared.contracts.service_events import (
     DeadLetterToErase,
@@ -25,7 +26,7 @@ from shared.contracts.service_events import (
     RedriveRequested,
     TraceToErase,
 )
-from shared.engine.model import Decision, Original, OutRecord, Rejected
+from shared.engine.model import Decision, OutRecord, Rejected
 from shared.engine.receive import route
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)

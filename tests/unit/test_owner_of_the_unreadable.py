@@ -15,13 +15,12 @@ from services.monitor import handlers as monitor
 from services.monitor import seen
 from services.notify import handlers as notify
 from services.referral import handlers as referral
+from shared.contracts.dead_letter import DeadLetter
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import AUDIT, INTAKE_HTTP, SERVICES, events_of, sender_of
-from shared.engine import dead_letters
+from shared.engine import outbox
 from shared.engine import receive as reading
-from shared.engine import unit_of_work as books
-from shared.engine.dead_letters import DeadLetter
-from shared.engine.model import OutEvent, Table
+from shared.engine.model import OutDead, OutEvent, Table
 from shared.engine.receive import RoutedEvent, receive
 from shared.kafka.log_bound import _READERS
 from shared.kafka.raw import Unreadable
@@ -114,10 +113,10 @@ def test_of_every_class_every_unreadable_record_is_refused_once_and_told_once(
         it = of_a_kind(kind, topic, sender_of(topic) or "", type_, timestamp)
         letters = [found for table in TABLES if isinstance(found := receive(it, table, START), DeadLetter)]
         assert len(letters) == 1, (type_, [letter.service for letter in letters])
-        [told] = books.told(letters[0], START)
+        [letter, told] = outbox.refusal(letters[0], START)
         assert isinstance(told, OutEvent)
         assert told.attributes["type"] == "fi.kulttuurilahete.EventRefused.v1"
-        dead_letters.record_of(letters[0])
+        assert isinstance(letter, OutDead)
         assert isinstance(seen.receive(it, monitor.table(), START), RoutedEvent), (
             "the monitor keeps what it cannot read"
         )
@@ -130,7 +129,7 @@ def test_a_batch_that_nobody_can_read_is_refused_once(topic: str, owner: str) ->
     letters = [found for table in readers if isinstance(found := receive(it, table, START), DeadLetter)]
     assert [(one.service, one.reason) for one in letters] == [(owner, "undecodable")]
     assert letters[0].error == f"offsets 5 to 9 of {topic}[0] cannot be read: its checksum is wrong"
-    assert len(books.told(letters[0], START)) == (1 if owner == "referral" else 0)
+    assert len(outbox.refusal(letters[0], START)) == (2 if owner == "referral" else 1)
 
 
 @pytest.mark.parametrize("service", ["feedback", "monitor"])

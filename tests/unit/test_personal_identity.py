@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.contracts.dead_letter import record_of
 from shared.contracts.envelope import Raw, decode, read_kafka
 from shared.contracts.errors import PersonalData
 from shared.contracts.personal_identity import (
@@ -29,7 +30,6 @@ from shared.contracts.personal_identity import (
     may_hold_a_code,
     seen_in,
 )
-from shared.engine.dead_letters import record_of
 from tests.unit.test_dead_letters import letter, original
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -637,7 +637,9 @@ def test_a_code_is_found_under_any_chain_of_disguises_and_cut_out_of_whatever_is
         text.encode("utf-16", "replace"),
     ):
         assert bytes_hide_a_code(content)
-        kept = record_of(letter(original(content, content, [("ce_x", content), (text, b"")]), "personal_data", text))
+        kept = record_of(
+            letter(original(content, content, [("ce_x", content), (text, b"")]), "personal_data", text), NOW
+        )
         for part in (
             kept.key,
             kept.value,

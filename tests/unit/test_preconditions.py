@@ -9,9 +9,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from shared.contracts.topics import READ_BY
-from shared.engine import preconditions
-from shared.engine.preconditions import PRECONDITIONS, Known, Preconditions, compare, forget, needed
 from shared.kafka.cluster import Cluster
+from shared.process import preconditions
+from shared.process.preconditions import PRECONDITIONS, Known, Preconditions, compare, forget, needed
 from shared.store import StoreUnavailable
 from shared.store.sqlite import SqliteStore
 from tests.integration.engine_world import Given, table

@@ -19,6 +19,7 @@ from aiokafka.errors import (
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from shared import log_events
 from shared.kafka import apart as aparts
 from shared.kafka import reading as readings
 from shared.kafka.apart import Apart
@@ -212,7 +213,7 @@ async def test_a_partition_that_stands_still_is_asked_ever_more_seldom_and_named
             assert began + pause <= trouble.try_at <= time.monotonic() + pause
         await apart.read({B: 7}, 100)
     assert [(one["log_level"], one["event"], one["tries"]) for one in said] == [
-        ("warning", "a partition stands still", number) for number in range(1, 13)
+        ("warning", log_events.PARTITION_STALLED, number) for number in range(1, 13)
     ]
     assert {one["where"] for one in said} == {"intake.region.06[1] stands still at 7: NodeNotReadyError('it is gone')"}
     assert [one["pause"] for one in said] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0, 30.0]

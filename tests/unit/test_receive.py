@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
+from shared.contracts.dead_letter import DeadLetter, record_of
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.partner_events import ActivityChosen, ReferralIssued
-from shared.engine.dead_letters import DeadLetter, record_of
 from shared.engine.model import Handler, Table
 from shared.engine.receive import RoutedEvent, read_again, receive
 from tests.integration.engine_world import (
@@ -169,7 +169,7 @@ def test_who_refused_it_owns_it_when_it_is_redriven() -> None:
 
 
 def record_for(letter: DeadLetter) -> Any:
-    return record_of(letter)
+    return record_of(letter, NOW)
 
 
 def test_what_the_monitor_adds_is_believed_on_the_redrive_topic_alone() -> None:
@@ -299,7 +299,7 @@ def test_a_personal_identity_code_is_refused_wherever_it_stands_and_kept_masked_
     letter = refused(hiding_places()[place])
     assert letter.reason == "personal_data"
     assert CODE not in letter.error
-    kept = record_of(letter)
+    kept = record_of(letter, NOW)
     assert kept.value is not None
     for part in (kept.key or b"", kept.value, *(f"{name}={value!r}".encode() for name, value in kept.headers)):
         assert CODE.encode() not in part
@@ -312,7 +312,7 @@ def test_a_personal_identity_code_is_refused_wherever_it_stands_and_kept_masked_
 def test_a_code_in_what_comes_in_anothers_name_is_kept_masked_alone(place: str) -> None:
     letter = refused(changed(hiding_places()[place], topic="intake.opisto.x"))
     assert letter.reason == "personal_data"
-    kept = record_of(letter)
+    kept = record_of(letter, NOW)
     assert CODE.encode() not in b" ".join(
         [kept.key or b"", kept.value or b"", *(value or b"" for _, value in kept.headers)]
     )
@@ -343,7 +343,7 @@ def _in_base64(data: str, **more: str) -> ConsumerRecord[bytes, bytes]:
 def test_of_data_whose_base64_hides_a_code_nothing_is_kept(data: str) -> None:
     letter = refused(_in_base64(data))
     assert letter.reason == "personal_data"
-    assert record_of(letter).value is None
+    assert record_of(letter, NOW).value is None
 
 
 def test_data_that_stands_twice_hides_no_code_in_the_first() -> None:
@@ -353,7 +353,7 @@ def test_data_that_stands_twice_hides_no_code_in_the_first() -> None:
     value = b'{"data_base64": "' + hidden + b'", ' + (whole.value or b"")[1:]
     letter = refused(changed(whole, value=value))
     assert letter.reason == "personal_data"
-    assert hidden not in (record_of(letter).value or b"")
+    assert hidden not in (record_of(letter, NOW).value or b"")
 
 
 def _words(count: int) -> bytes:
@@ -370,7 +370,7 @@ def test_of_what_is_too_large_to_be_searched_what_is_small_is_kept_and_its_sende
     letter = refused(record)
     assert letter.reason == ("undecodable" if structured else "invalid")
     assert "not searched for personal identity codes, and not kept" in letter.error
-    kept = record_of(letter)
+    kept = record_of(letter, NOW)
     assert kept.value is None
     assert {"ce_id", "ce_source", "ce_type", "dl_id"} <= {name for name, _ in kept.headers}
     assert "ce_comment" not in {name for name, _ in kept.headers}
@@ -379,12 +379,12 @@ def test_of_what_is_too_large_to_be_searched_what_is_small_is_kept_and_its_sende
 def test_a_code_beside_what_is_too_large_to_be_searched_is_masked() -> None:
     letter = refused(changed(with_header(Log().event(choose("a")), "ce_type", CODE.encode()), value=_words(50_000)))
     assert letter.reason == "personal_data"
-    assert CODE.encode() not in b" ".join(value or b"" for _, value in record_of(letter).headers)
+    assert CODE.encode() not in b" ".join(value or b"" for _, value in record_of(letter, NOW).headers)
 
 
 def test_what_is_large_and_plain_text_is_kept_as_it_came() -> None:
     value = b"x" * 1_000_000
-    assert record_of(refused(changed(Log().event(choose("a")), value=value))).value == value
+    assert record_of(refused(changed(Log().event(choose("a")), value=value)), NOW).value == value
 
 
 def test_attributes_are_bounded_before_they_are_searched() -> None:
@@ -397,7 +397,7 @@ def test_base64_in_an_envelope_that_cannot_be_read_is_searched_too() -> None:
     cut = changed(whole, value=(whole.value or b"")[:-1])
     letter = refused(cut)
     assert letter.reason == "personal_data"
-    assert record_of(letter).value is None
+    assert record_of(letter, NOW).value is None
 
 
 @pytest.mark.parametrize(

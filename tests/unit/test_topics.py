@@ -7,8 +7,7 @@ import pytest
 
 from cli import main
 from deploy.kafka.topics import Finding, Override, Topic, TopicsError, TopicSettings, _compared, wanted
-from shared.contracts import topics
-from shared.engine import dead_letters
+from shared.contracts import dead_letter, topics
 from shared.process.settings import read
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -38,7 +37,7 @@ def test_what_a_sender_writes_itself_is_bounded_and_stamped_by_kafka() -> None:
     found = by_name(settings(), "/region/06")
     own, letters = found["intake.region.06"].configs, found["dead-letters"].configs
     assert (own["max.message.bytes"], own["message.timestamp.type"]) == (str(1024 * 1024), "LogAppendTime")
-    assert int(letters["max.message.bytes"]) > 3 * dead_letters.MOST_BYTES > 3 * int(own["max.message.bytes"])
+    assert int(letters["max.message.bytes"]) > 3 * dead_letter.MOST_BYTES > 3 * int(own["max.message.bytes"])
     assert "message.timestamp.type" not in found["intake.http"].configs
 
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.contracts import service_events
+from shared.contracts.dead_letter import DeadLetter
 from shared.contracts.identity import following_id
-from shared.engine.dead_letters import DeadLetter
 from shared.engine.model import Decision, Document, Follow, OutEvent, Rejected, Waits
+from shared.engine.outbox import refusal
 from shared.engine.receive import RoutedEvent, receive
-from shared.engine.unit_of_work import APPLIED_BEFORE, CONFLICT, MAX_EARLY, REPETITION, UnitOfWork, told
+from shared.engine.unit_of_work import APPLIED_BEFORE, CONFLICT, MAX_EARLY, REPETITION, UnitOfWork
 from shared.store.interface import Outcome
 from tests.integration.engine_world import (
     NOW,
@@ -172,7 +173,7 @@ def test_a_decision_whose_follow_up_is_too_large_changes_nothing() -> None:
 def test_the_partner_is_told_what_was_refused_and_never_what_it_said() -> None:
     record = Log().event(issue(), id="x")
     letter = DeadLetter("letter", "referral", "rejected", "no", routed(record).original, 1)
-    [out] = told(letter, NOW)
+    [_, out] = refusal(letter, NOW)
     assert isinstance(out, OutEvent)
     data = service_events.EventRefused.model_validate_json(bytes(out.data))
     assert (data.sender, data.event_id, data.reason, data.errors) == (REGION, "x", "rejected", ("no",))
@@ -252,9 +253,9 @@ def test_it_is_due_at_the_first_of_its_deadlines_or_when_the_first_that_waits_le
 def test_what_is_erased_is_due_never_and_keeps_no_digest_nor_what_waited() -> None:
     one = unit(state=Tally(awaited=NOW + TERM), recent_outcomes=[seen()])
     one.keep_early(routed(Log().event(choose("b"))), Waits("ReferralIssued"), LEAVES)
-    erasure = routed(Log().event(withdraw("consent_withdrawn"), id="w")).event
-    one.apply(Decision(Tally(awaited=NOW), erase=True), erasure, NOW)
-    one.remember(erasure, 0, "applied")
+    erasure = routed(Log().event(withdraw("consent_withdrawn"), id="w"))
+    one.apply(Decision(Tally(awaited=NOW), erase=True), erasure.event, NOW)
+    one.remember(erasure, "applied")
     kept = read_document(one.row(1.0))
     assert (kept.erased, kept.early, {outcome.digest for outcome in kept.recent_outcomes}) == (True, [], {""})
     assert [outcome.id for outcome in kept.recent_outcomes] == ["x", "e1", "w"]

@@ -21,6 +21,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from shared import log_events
 from shared.contracts import topics
 from shared.engine.model import Table
 from shared.kafka.cluster import Cluster
@@ -89,9 +90,9 @@ class Preconditions:
         if (self.fault, self.away) == before or before[0] == _NOT_LOOKED_AT:
             return
         if line := self.not_ready():
-            log.warning("the ground gives way", what=line)
+            log.warning(log_events.DEPENDENCY_CHECK_FAILED, what=line)
         else:
-            log.info("the ground is firm again")
+            log.info(log_events.DEPENDENCY_CHECK_PASSED)
 
     async def _found(self) -> str | None:
         # A broker that stands still would be noticed by its clients after 40 s only.
