@@ -28,6 +28,13 @@ def setup(
             help="Keep what the services know of keys in this folder, and make topics of the senders granted there.",
         ),
     ] = None,
+    grants: Annotated[
+        Path | None,
+        typer.Option(
+            help="Make topics of the senders granted in this folder, where nothing is written; not with --dir.",
+            file_okay=False,
+        ),
+    ] = None,
     *,
     accept_cluster: Annotated[
         bool,
@@ -40,8 +47,10 @@ def setup(
 
     For the Kafka and the database of the environment; `{service}` in a login or a file's name becomes each service.
     """
+    if directory and grants:
+        raise typer.BadParameter("--dir has grants of its own: name --grants or --dir")
     folder = open_folder(directory) if directory else None
-    _topics(folder)
+    _topics(Folder(grants.resolve()) if grants else folder)
     for name, service in OF_NAME.items():
         asyncio.run(_database(name, service, forget=accept_cluster))
     if folder:

@@ -11,6 +11,7 @@ from cli.ask import cluster_of
 from cli.options import DEFAULT_DIR, Dir, Json
 from deploy.backends import SPOKEN_TO, Backend, make_topic
 from deploy.kafka import topics as kafka_topics
+from deploy.kafka.acls import SETUP
 from deploy.kafka.topics import TopicSettings, wanted
 from deploy.local.keys import check_holder
 from deploy.local.state import Folder, grant, granted, open_folder, read_run
@@ -62,9 +63,10 @@ def apply(
 ) -> None:
     """Make the topics that lack on the Kafka of LAHETE_KAFKA; what is there is left as it is, and differences are said.
 
+    With the login of `lahete setup`, whose rights it needs: in LAHETE_KAFKA_USER and its password's file, {service} is setup.
     How they are to be, LAHETE_TOPIC_… and LAHETE_TOPICS say. Exit code 1 where one differs, or lacks with --dry.
     """
-    findings = asyncio.run(kafka_topics.apply(read(PlatformSettings).cluster("ops"), _wanted(directory), make=not dry))
+    findings = asyncio.run(kafka_topics.apply(read(PlatformSettings).cluster(SETUP), _wanted(directory), make=not dry))
     if json:
         terminal.as_json({finding.topic: finding.found for finding in findings})
     else:

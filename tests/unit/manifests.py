@@ -100,6 +100,7 @@ def mounted(pod: Manifest) -> dict[str, tuple[str, str]]:
         f"{places[volume['name']]}/{item['path']}": (source["secret"]["name"], item["key"])
         for volume in pod["spec"]["volumes"]
         for source in volume.get("projected", {"sources": ()})["sources"]
+        if "secret" in source
         for item in source["secret"]["items"]
     }
 

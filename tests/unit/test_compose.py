@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from typer.testing import CliRunner
 
 from cli import settings as verb
 from cli.main import app
@@ -22,6 +23,7 @@ from deploy import make_secrets
 from deploy.kafka.logins import ADMIN, LOGINS
 from deploy.local.processes import PORT_OFFSETS
 from deploy.local.state import Folder
+from tests.guides import blocks
 from tests.unit.containers import PLATFORM, REPOSITORY, by_default, compose, environment, passed_on, services
 
 ONCE = ("logins", "setup")
@@ -275,3 +277,34 @@ def test_scripts_that_run_before_anything_is_installed_need_no_package() -> None
         names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names), script
+
+
+# --- what docs/compose.md has to be pasted
+
+
+PAGE = blocks(REPOSITORY / "docs/compose.md")
+
+
+def test_a_backup_takes_every_volume_but_figures_and_a_restore_puts_the_same_back() -> None:
+    (taken, put_back) = [block.text for block in PAGE if "tar -C" in block.text]
+    kept = set(compose()["volumes"]) - {"prometheus", "grafana"}
+    for text in (taken, put_back):
+        (listed,) = re.findall(r"for volume in (.+); do", text)
+        assert set(listed.split()) == kept
+        assert f"--volume {compose()['name']}_$volume:" in text
+        assert image_of_ours() in text
+    assert taken.index("make down") < taken.index("docker run") < taken.index("make up")
+    assert put_back.index("docker compose create") < put_back.index("docker run") < put_back.index("make up")
+
+
+def image_of_ours() -> str:
+    return str(services()["setup"]["image"])
+
+
+def test_every_verb_of_the_page_is_one() -> None:
+    named = re.findall(
+        r"(?:setup lahete|^lahete|; lahete) ([a-z-]+)", "\n".join(block.text for block in PAGE), re.MULTILINE
+    )
+    assert {"key", "topics", "status", "lag"} <= set(named)
+    for verb_ in named:
+        assert CliRunner().invoke(app, [verb_, "--help"]).exit_code == 0, verb_

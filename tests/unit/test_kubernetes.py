@@ -4,33 +4,39 @@ import importlib.util
 import inspect
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic_settings import BaseSettings
 from starlette.routing import Route
 from typer.testing import CliRunner
 
 from cli.main import app
 from cli.services import OF_NAME
-from deploy.kafka.acls import written_by
+from deploy.kafka.acls import user_of, written_by
 from deploy.kafka.topics import TopicSettings
 from deploy.kubernetes import kafka_users
 from deploy.local.processes import PORT_OFFSETS
+from deploy.local.state import Folder
 from services.catalogue import api as catalogue
 from services.feedback import api as feedback
 from services.monitor import api as monitor
 from services.notify import api as notify
 from services.referral import api as referral
 from shared.contracts.registry import CLASSES
-from shared.contracts.topics import PARTITIONS, READ_BY, SERVICES, platform_topics
+from shared.contracts.topics import PARTITIONS, READ_BY, SERVICES, intake_of, platform_topics
 from shared.http.server import application
 from shared.kafka.lag import READS
 from shared.process.names import PREFIX
 from shared.process.settings import PlatformSettings
+from tests.guides import blocks
 from tests.unit.manifests import (
     KUBERNETES,
     PRODUCTION,
@@ -424,3 +430,76 @@ def test_a_topic_has_a_copy_on_each_node_and_one_may_be_away(production: list[Ma
     assert (copies, in_sync) == (nodes["spec"]["replicas"], copies - 1)
     assert (config["default.replication.factor"], config["min.insync.replicas"]) == (copies, in_sync)
     assert config["auto.create.topics.enable"] is False
+
+
+# --- what the README has to be pasted
+
+
+README = blocks(KUBERNETES / "README.md")
+
+
+def test_the_certificate_that_the_readme_makes_is_for_mongodbs_names_and_signed_by_its_authority(
+    tmp_path: Path,
+) -> None:
+    (commands,) = [block.text for block in README if "openssl req" in block.text]
+    subprocess.run(["sh", "-ec", commands], cwd=tmp_path, capture_output=True, check=True)
+    made = tmp_path / "mongodb-ca"
+    for host in ("lahete-mongodb-0.lahete-mongodb-svc.kulttuurilahete.svc.cluster.local", "lahete-mongodb-svc"):
+        ask = ["openssl", "verify", "-CAfile", str(made / "ca.crt"), "-verify_hostname", host, str(made / "tls.crt")]
+        said = subprocess.run(ask, capture_output=True, text=True, check=False)
+        assert said.returncode == 0, said.stderr
+    assert (made / "ca.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_partner_of_the_readme_may_write_its_own_topic_and_nothing_else() -> None:
+    (user,) = [yaml.safe_load(block.text) for block in README if "kind: KafkaUser" in block.text]
+    assert faults(user) == []
+    (acl,) = user["spec"]["authorization"]["acls"]
+    source = "/opisto/1.2.246.562.10.12810669445"
+    assert (user["metadata"]["name"], acl["resource"]["name"]) == (user_of(source), intake_of(source))
+    assert set(acl["operations"]) == {"Describe", "Write"}
+    assert f"lahete topics add {source} --dir keys" in "".join(block.text for block in README)
+
+
+def test_its_listener_fits_into_the_kafka_that_is_there(production: list[Manifest]) -> None:
+    (listener,) = [
+        yaml.safe_load(block.text) for block in README if "name: partners" in block.text and block.language == "yaml"
+    ]
+    kafka = deepcopy(dict(of_kind(production, "Kafka")["lahete"]))
+    kafka["spec"]["kafka"]["listeners"] += listener
+    assert faults(kafka) == []
+    (ours, theirs) = kafka["spec"]["kafka"]["listeners"]
+    assert ours["port"] != theirs["port"]
+    assert theirs["tls"]
+    assert theirs["authentication"] == ours["authentication"]
+
+
+def test_the_one_shot_finds_the_grants_where_the_readme_puts_them(production: list[Manifest]) -> None:
+    pod = pods(production)[SETUP]
+    sources = [
+        source for volume in pod["spec"]["volumes"] for source in volume.get("projected", {"sources": ()})["sources"]
+    ]
+    (grants,) = [source["configMap"] for source in sources if "configMap" in source]
+    kept = Folder(Path(container(pod)["command"][-1])).topics
+    (mount,) = [one["mountPath"] for one in container(pod)["volumeMounts"] if one["name"] == "lahete"]
+    assert [f"{mount}/{item['path']}" for item in grants["items"]] == [str(kept)]
+    assert grants["optional"]
+    made = f"kubectl create configmap {grants['name']} --from-file=keys/{kept.name}"
+    assert made in "".join(block.text for block in README)
+
+
+@pytest.mark.skipif(
+    shutil.which("jq") is None, reason="jq is not here: the guide's Job that sets offsets back is NOT tried"
+)
+def test_the_job_that_sets_offsets_back_is_made_of_the_services_own_pod(production: list[Manifest]) -> None:
+    guide = blocks(ROOT / "docs/guides/operations.md")
+    (command,) = [block.text for block in guide if "lahete" in block.text and "| jq" in block.text]
+    program = command.partition("| jq '")[2].rpartition("'")[0]
+    referral_now = of_kind(production, "Deployment")["referral"]
+    said = subprocess.run(["jq", program], input=json.dumps(referral_now), capture_output=True, text=True, check=True)
+    job = json.loads(said.stdout)
+    assert faults(job) == []
+    main, own = job["spec"]["template"]["spec"]["containers"][0], container(pods(production)["referral"])
+    assert (main["image"], main["env"], main["volumeMounts"]) == (own["image"], own["env"], own["volumeMounts"])
+    name, *words = main["command"]
+    assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0, name
