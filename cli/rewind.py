@@ -11,7 +11,7 @@ from cli import terminal
 from cli.failure import VerbError
 from shared.contracts.topics import SERVICES
 from shared.kafka.lag import READS
-from shared.kafka.reach import why_not
+from shared.kafka.reach import diagnose
 from shared.kafka.rewind import StillReadingError, rewind
 from shared.process.settings import PlatformSettings, read
 
@@ -41,5 +41,5 @@ def rewind_(
         except StillReadingError as error:
             raise VerbError(str(error)) from error
         except (KafkaError, OSError) as error:
-            raise VerbError(asyncio.run(why_not(kafka, error))) from error
+            raise VerbError(asyncio.run(diagnose(kafka, error))) from error
         terminal.line(f"{service}: {count} records to read again")

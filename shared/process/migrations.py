@@ -51,8 +51,8 @@ def _migrated(table: Table, steps: Sequence[Step], collection: str, found: int, 
 def _written(service: str, kind: Kind[Any], row: Row) -> Row:
     """As the engine keeps it: found by what this program finds it by. It stays the same version."""
     document = read(row, decoder_of(kind))
-    book, since = UnitOfWork(service, kind, row.id, row.version - 1, document), document.outbox_since or 0.0
+    unit, since = UnitOfWork(service, kind, row.id, row.version - 1, document), document.outbox_since or 0.0
     try:
-        return book.row(since)
+        return unit.row(since)
     except Exception:  # noqa: BLE001 - a state that a partner's event poisoned was saved without what it is found by
-        return book.row(since, found=False)
+        return unit.row(since, found=False)
