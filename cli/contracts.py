@@ -11,8 +11,6 @@ from cli.openapi import document
 from cli.options import Json
 from shared.contracts import documents
 from shared.contracts.asyncapi import asyncapi
-from shared.contracts.registry import CLASSES
-from shared.contracts.schemas import json_schema
 
 
 def contracts(
@@ -22,7 +20,7 @@ def contracts(
 ) -> None:
     """Print the JSON Schema of every class, the AsyncAPI and the OpenAPI document as one JSON object, or write them to a folder."""
     if out is None:
-        shown = {name: json_schema(event_class) for name, event_class in CLASSES.items()}
+        shown = documents.all_schemas()
         terminal.as_json({"asyncapi": asyncapi(), "openapi": document(), "schemas": shown})
         return
     try:

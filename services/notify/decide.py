@@ -11,19 +11,24 @@ from typing import Any, Final
 
 import msgspec
 
-from services.notify.extracts import OF_THE_OPISTO, OF_THE_REGION, blank, extract_for_opisto, extract_for_region
+from services.notify.extracts import LAST_WORDS, extract_for_opisto, extract_for_partner, extract_for_region
 from services.notify.model import Recipient, ToldReferral
 from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event, type_of, written
-from shared.contracts.registry import CLASSES
+from shared.contracts.feed_events import (
+    TO_OPISTO,
+    Extract,
+    PlaceReleasedToOpisto,
+    ReferralClosedToRegion,
+    extract_told,
+)
+from shared.contracts.registry import CLASSES, schema_id
 from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 
 FEED: Final = "feed"
-_LAST_WORDS: Final = (".ReferralErased.v1", ".ReferralClosed.v1", ".PlaceReleased.v1")
 _ISSUE: Final = CLASSES["ReferralIssued"].type
 _OF_AN_ERASED: Final = "the referral was erased; nothing of what was sent is kept"
-_IN_LAST_WORDS: Final = frozenset({"referral_id", "activity_id", "outcome", "issuer", "log_kept_days", "audit"})
-_OF_LAST_WORDS: Final = OF_THE_OPISTO | {"ReferralClosed"}
+_OF_LAST_WORDS: Final = TO_OPISTO.keys() | {service_events.ReferralClosed}
 
 _changed = msgspec.structs.replace
 
@@ -78,20 +83,18 @@ def concerns_region_and_opisto(
         return Decision(state, [word] if word else ())
     if state is None or state.region is None or not state.code:
         return Waits("ReferralOpened")
-    if event.name in OF_THE_OPISTO and state.issued == ("", ""):
+    if type(event.data) in TO_OPISTO and state.issued == ("", ""):
         return Waits("ReferralIssued")
-    data = event.data.model_dump(mode="json")
-    follow = []
-    if event.name in OF_THE_REGION:
-        follow.append(_queued(state, state.region, event, extract_for_region(event)))
-    if event.name in OF_THE_OPISTO:
-        activity, says = f"{data['organiser']} {data['activity_id']}", _says(event.name, data)
+    follow = [_queued(state, state.region, event, extract_for_region(event))]
+    data = event.data
+    if isinstance(data, service_events.PlaceAnswer) and type(data) in TO_OPISTO:
+        activity, says = f"{data.organiser} {data.activity_id}", _says(data)
         if state.places.get(activity) != says:
-            follow.append(_queued(state, data["organiser"], event, extract_for_opisto(state, data)))
+            follow.append(_queued(state, data.organiser, event, extract_for_opisto(state, data)))
         state = _changed(
             state,
             places={**state.places, activity: says},
-            recipients=_with(state.recipients, data["organiser"]),
+            recipients=_with(state.recipients, data.organiser),
         )
     return Decision(_remembering(state, event), follow)
 
@@ -117,17 +120,17 @@ def _last_word(state: ToldReferral, event: Event) -> Follow | None:
     """After erasure the region still hears that it is closed, and an opisto that its place is free; no more."""
     data = event.data
     if isinstance(data, service_events.ReferralClosed) and state.region:
-        last = {"referral_id": state.id, "outcome": data.outcome}
+        last = ReferralClosedToRegion(referral_id=state.id, outcome=data.outcome)
         return _queued(state, state.region, event, last)
     if isinstance(data, service_events.PlaceReleased):
-        last = {"referral_id": state.id, "activity_id": data.activity_id}
-        return _queued(state, data.organiser, event, last)
+        free = PlaceReleasedToOpisto(referral_id=state.id, activity_id=data.activity_id)
+        return _queued(state, data.organiser, event, free)
     return None
 
 
 def _remembering(state: ToldReferral, event: Event) -> ToldReferral:
     """With the last words so far: what follows from an erasure may be read before the erasure itself."""
-    if event.name not in _OF_LAST_WORDS:
+    if type(event.data) not in _OF_LAST_WORDS:
         return state
     data = event.data.model_dump()
     about = f"{data.get('organiser', state.region)} {data.get('activity_id', '')}"
@@ -137,9 +140,10 @@ def _remembering(state: ToldReferral, event: Event) -> ToldReferral:
     return _changed(state, last_words=words)
 
 
-def _says(name: str, data: dict[str, Any]) -> str:
+def _says(data: service_events.PlaceAnswer) -> str:
     # An opisto is not told again of a place it knows of, nor of each step on the waiting list.
-    return f"{name} {data.get('given_at', '')}"
+    given = written(data.given_at) if isinstance(data, service_events.PlaceReserved) else ""
+    return f"{type(data).__name__} {given}"
 
 
 def deadline(
@@ -153,14 +157,8 @@ def deadline(
         return Waits("ReferralIssued")
     if data.concerns is None:
         return Decision(state)
-    told = {
-        "referral_id": data.referral_id,
-        "what": data.what,
-        "due_at": written(data.due_at),
-        "nth": data.nth,
-    }
     state = _changed(state, recipients=_with(state.recipients, data.concerns))
-    return Decision(state, [_queued(state, data.concerns, event, told)])
+    return Decision(state, [_queued(state, data.concerns, event, extract_for_partner(data))])
 
 
 def erased(
@@ -192,21 +190,21 @@ def _with(recipients: tuple[str, ...], recipient: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*recipients, recipient]))
 
 
-def _queued(referral: ToldReferral, recipient: str, event: Event, extract: dict[str, Any]) -> Follow:
+def _queued(referral: ToldReferral, recipient: str, event: Event, extract: Extract) -> Follow:
     queued = service_events.NotificationQueued(
         recipient=recipient, referral_id=referral.id, notification=_notification(event, extract)
     )
     return Follow(queued, recipient)
 
 
-def _notification(event: Event, extract: dict[str, Any]) -> service_events.Notification:
+def _notification(event: Event, extract: Extract) -> service_events.Notification:
     return service_events.Notification(
         id=event.id,
         source=event.source,
         type=type_of(event.data),
         time=written(event.time, event.finer),
         subject=event.data.subject,
-        data=json.dumps(extract, ensure_ascii=False, separators=(",", ":")),
+        data=extract.model_dump_json(exclude_none=True),
     )
 
 
@@ -229,15 +227,16 @@ def queued(
     if data.once_more is not None and data.referral_id:
         also = [_blanked(data.recipient, data.referral_id, data.once_more)] if context else []
         return Decision(state, also=also, scrubs=bool(also))
-    assert data.notification is not None
-    is_blank = bool(context) and not data.notification.type.endswith(_LAST_WORDS)
-    said = _last_word_of(data.notification) if context else data.notification
-    return _entered(state, said, data.referral_id, synthetic=event.synthetic, is_blank=is_blank)
+    told = data.notification
+    assert told is not None
+    kept = LAST_WORDS.get(extract_told(told.type, data.recipient), frozenset()) if context else None
+    said = told if kept is None else _last_word_of(told, kept)
+    return _entered(state, said, data.referral_id, synthetic=event.synthetic, is_blank=kept == frozenset())
 
 
-def _last_word_of(told: service_events.Notification) -> service_events.Notification:
+def _last_word_of(told: service_events.Notification, kept: Iterable[str]) -> service_events.Notification:
     """What was queued in full before the erasure, such as a redriven PlaceReleased, says no more than what comes after it."""
-    said = {name: value for name, value in json.loads(told.data).items() if name in _IN_LAST_WORDS}
+    said = {name: value for name, value in json.loads(told.data).items() if name in kept}
     return told.model_copy(update={"data": json.dumps(said, ensure_ascii=False, separators=(",", ":"))})
 
 
@@ -250,11 +249,11 @@ def refused(
     """
     data = event.data
     state = state or Recipient(data.sender)
-    extract = data.model_dump(mode="json", exclude_none=True, exclude={"sender"})
+    extract = extract_for_partner(data)
     # Where an issue meets an erasure, the words are the erasure's own.
     says_nothing = data.referral_id is None or (data.reason == "rejected" and data.event_type == _ISSUE)
     if context and not says_nothing:
-        extract["errors"] = [_OF_AN_ERASED]
+        extract = extract.model_copy(update={"errors": (_OF_AN_ERASED,)})
     entered = _entered(state, _notification(event, extract), data.referral_id, synthetic=event.synthetic)
     if context or says_nothing:
         return entered
@@ -277,7 +276,7 @@ def _entered(
     is_blank: bool = False,
 ) -> Decision[Recipient]:
     number = state.last + 1
-    entry = _blank_entry(referral_id) if is_blank else _structured(told, synthetic=synthetic)
+    entry = _blank_entry(referral_id) if is_blank else _structured(told, state.source, synthetic=synthetic)
     row = OutRow(FEED, state.source, number, referral_id or "", _entry(entry))
     # That its own event was refused discloses nothing of a referral to anybody.
     of = None if told.type.endswith(".EventRefused.v1") else referral_id
@@ -287,8 +286,8 @@ def _entered(
     return Decision(_changed(state, last=number), [Follow(delivered)], also=[row])
 
 
-def _structured(told: service_events.Notification, *, synthetic: bool) -> dict[str, Any]:
-    """What is told keeps the event's id, source and time; its data is the recipient's extract."""
+def _structured(told: service_events.Notification, recipient: str, *, synthetic: bool) -> dict[str, Any]:
+    """What is told keeps the event's id, source and time; its data is the recipient's extract, as `dataschema` names it."""
     return {
         "specversion": "1.0",
         "id": told.id,
@@ -297,6 +296,7 @@ def _structured(told: service_events.Notification, *, synthetic: bool) -> dict[s
         "subject": told.subject,
         "time": told.time,
         "datacontenttype": "application/json",
+        "dataschema": schema_id(extract_told(told.type, recipient).__name__),
         "dataclassification": "confidential",
         **({"synthetic": True} if synthetic else {}),
         "data": json.loads(told.data),
@@ -304,7 +304,8 @@ def _structured(told: service_events.Notification, *, synthetic: bool) -> dict[s
 
 
 def _blank_entry(referral_id: str | None) -> dict[str, Any]:
-    return {"erased": True, "data": blank(referral_id or "")}
+    """What erasure leaves of what was told."""
+    return {"erased": True, "data": {"referral_id": referral_id or "", "erased": True}}
 
 
 def _entry(entry: Iterable[Any]) -> msgspec.Raw:

@@ -1,59 +1,45 @@
-"""Who is told what: docs/contracts.md's list, and what each recipient's extract holds.
+"""What each recipient's extract of an event holds: docs/contracts.md's list, whose shapes are in shared/contracts/feed_events.py.
 
 A region is told of its own referral; an opisto of a place only `referral_id referral_code activity_id languages
 accessibility`, nothing else. Attendance reaches a region as counts alone.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from services.notify.model import ToldReferral
+from shared.contracts import feed_events as feed
+from shared.contracts import service_events
 from shared.contracts.envelope import Event
+from shared.contracts.feed_events import TO_OPISTO, TO_REGION, Extract
 
-OF_THE_REGION: Final = frozenset(
-    {
-        "ReferralOpened",
-        "ActivitiesProposed",
-        "NoActivityFound",
-        "PlaceReserved",
-        "PlaceWaitlisted",
-        "PlaceRefused",
-        "PlaceReleased",
-        "EnrolmentConfirmed",
-        "EnrolmentCancelled",
-        "FeedbackRequested",
-        "ReferralCompleted",
-        "ReferralLapsed",
-        "ReferralClosed",
-        "ReferralReopened",
-    }
-)
-OF_ENROLMENT: Final = frozenset({"EnrolmentConfirmed", "EnrolmentCancelled"})
-"""What an organiser says, of which the region is told once it counts for the referral."""
-OF_THE_OPISTO: Final = frozenset({"PlaceReserved", "PlaceWaitlisted", "PlaceReleased"})
-_INSIDE: Final = frozenset({"number", "answer", "request", "given_at", "promoted", "by_enrolment", "code_digest"})
+LAST_WORDS: Final[Mapping[type[Extract], frozenset[str]]] = {
+    feed.ReferralErasedToRegion: frozenset(feed.ReferralErasedToRegion.model_fields),
+    feed.ReferralClosedToRegion: frozenset({"referral_id", "outcome"}),
+    feed.PlaceReleasedToOpisto: frozenset({"referral_id", "activity_id"}),
+}
+"""What is still told of an erased referral, and what of it."""
 
 
-def extract_for_region(event: Event) -> dict[str, Any]:
+def extract_for_region(event: Event) -> Extract:
     """What the referral's region is told: the event without what services count among themselves."""
-    data = event.data.model_dump(mode="json", exclude_none=True)
-    extract = {name: value for name, value in data.items() if name not in _INSIDE}
-    if event.name.startswith("Enrolment"):
-        extract["organiser"] = event.source
-    return extract
+    # An organiser's own event names the organiser by its source alone.
+    said = {"organiser": event.source, **dict(event.data)}
+    return TO_REGION[type(event.data)].model_validate(said)
 
 
-def extract_for_opisto(referral: ToldReferral, data: Mapping[str, Any]) -> dict[str, Any]:
+def extract_for_opisto(referral: ToldReferral, data: service_events.PlaceAnswer) -> Extract:
     """What an opisto is told of a place."""
-    return {
+    said = {
         "referral_id": referral.id,
         "referral_code": referral.code,
-        "activity_id": data["activity_id"],
-        "languages": list(referral.languages),
-        "accessibility": list(referral.accessibility),
+        "activity_id": data.activity_id,
+        "languages": referral.languages,
+        "accessibility": referral.accessibility,
     }
+    return TO_OPISTO[type(data)].model_validate(said)
 
 
-def blank(referral_id: str) -> dict[str, Any]:
-    """What erasure leaves of what was told."""
-    return {"referral_id": referral_id, "erased": True}
+def extract_for_partner(data: service_events.DeadlinePassed | service_events.EventRefused) -> Extract:
+    """What either is told of a deadline of its own, or of an event of its own that was refused."""
+    return TO_REGION[type(data)].model_validate(dict(data))

@@ -6,15 +6,16 @@ from typing import Final
 import msgspec
 
 from services.notify import decide
-from services.notify.extracts import OF_ENROLMENT, OF_THE_OPISTO, OF_THE_REGION
 from services.notify.model import Recipient, ToldReferral
 from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
-from shared.contracts.registry import CLASSES
+from shared.contracts.feed_events import TO_REGION
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Journal, Store
 
+_OF_ENROLMENT: Final = (partner_events.EnrolmentConfirmed, partner_events.EnrolmentCancelled)
+"""What an organiser says: its region is told once it counts for the referral, by EnrolmentTaken."""
 _TOLD: Final = msgspec.json.Decoder(Document[ToldReferral])
 REFERRALS = Kind(Collection("referrals"), ToldReferral)
 RECIPIENTS = Kind(Collection("recipients"), Recipient, marked=False)
@@ -30,9 +31,9 @@ def table() -> Table:
         kinds=(REFERRALS, RECIPIENTS),
         journals=(Journal(decide.FEED),),
         handlers={
+            **{model: told for model in TO_REGION if model not in _OF_ENROLMENT},
             partner_events.ReferralIssued: Handler(REFERRALS, _referral, decide.issued),
             service_events.ReferralErased: Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
-            **{CLASSES[name].model: told for name in sorted((OF_THE_REGION | OF_THE_OPISTO) - OF_ENROLMENT)},
             service_events.ReferralOpened: Handler(REFERRALS, _referral, decide.opened),
             service_events.EnrolmentTaken: Handler(REFERRALS, _referral, decide.enrolment_taken),
             service_events.DeadlinePassed: Handler(REFERRALS, _own_referral, decide.deadline),

@@ -179,7 +179,7 @@ def _message(event_class: EventClass) -> Document:
         "headers": _headers_of(event_class),
         "payload": {
             "schemaFormat": "application/schema+json;version=draft-2020-12",
-            "schema": {"$ref": schema_path(event_class)},
+            "schema": {"$ref": schema_path(event_class.name)},
         },
         "tags": [
             {"name": f"owner:{event_class.owner}"},

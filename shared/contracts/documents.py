@@ -4,13 +4,20 @@ import json
 from pathlib import Path
 
 from shared.contracts.asyncapi import asyncapi
+from shared.contracts.feed_events import EXTRACTS
 from shared.contracts.registry import CLASSES
-from shared.contracts.schemas import Document, json_schema, schema_path
+from shared.contracts.schemas import Document, extract_schema, json_schema, schema_path
+
+
+def all_schemas() -> dict[str, Document]:
+    """The JSON Schema of every class and of every extract, by its name."""
+    classes = {name: json_schema(event_class) for name, event_class in CLASSES.items()}
+    return classes | {name: extract_schema(extract) for name, extract in EXTRACTS.items()}
 
 
 def documents(openapi: Document) -> dict[str, str]:
     """Every kept file's text, by its path under `docs/contracts`. The services, which stand above, have the addresses."""
-    schemas = {schema_path(event_class): json_schema(event_class) for event_class in CLASSES.values()}
+    schemas = {schema_path(name): schema for name, schema in all_schemas().items()}
     of_all = {"asyncapi.json": asyncapi(), "openapi.json": openapi}
     return {path: _text(document) for path, document in (schemas | of_all).items()}
 

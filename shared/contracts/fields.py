@@ -196,9 +196,14 @@ UnitRef = Annotated[
 ]
 Organiser = Annotated[
     str,
-    Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$", examples=["/opisto/1.2.246.562.10.00000000001"]),
+    Field(
+        pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$",
+        json_schema_extra={"pattern": "^/(?!region/|service/)[a-z]+/[a-z0-9.-]{1,60}$"},
+        examples=["/opisto/1.2.246.562.10.00000000001"],
+    ),
     AfterValidator(_organises),
 ]
+Issuer = Annotated[str, Field(pattern="^/region/[0-9]{2}$", examples=["/region/08"])]
 Source = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$", examples=["/region/08"])]
 Sender = Annotated[Source, AfterValidator(_known_sender)]
 """A source of which an event is taken; `Source` alone also names one that was refused."""

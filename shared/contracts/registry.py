@@ -114,6 +114,11 @@ def class_of(type_: str) -> EventClass:
     return found
 
 
+def schema_id(name: str) -> str:
+    """The URI of the schema of a class or an extract: a name, not an address. RFC 8141 allows no dot in its second part."""
+    return f"urn:kulttuurilahete:{name}:v1"
+
+
 def public_names() -> list[str]:
     """The classes that partners send."""
     return [event_class.name for event_class in CLASSES.values() if event_class.public]

@@ -1,4 +1,4 @@
-"""A JSON Schema for the data of each class, made of its model.
+"""A JSON Schema for the data of each class, and of each extract that a feed has of one, made of its model.
 
 It cannot say everything that the models check (which codes of municipalities exist, that `opens` is before `closes`):
 what it refuses they refuse too, but for a null under a name that nobody knows.
@@ -10,7 +10,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from shared.contracts.examples import with_examples
-from shared.contracts.registry import EventClass
+from shared.contracts.feed_events import Extract
+from shared.contracts.registry import EventClass, schema_id
 
 Document = dict[str, Any]
 
@@ -34,14 +35,16 @@ class _Generator(GenerateJsonSchema):
 def json_schema(event_class: EventClass) -> Document:
     """The JSON Schema, draft 2020-12, of the class's data."""
     schema = event_class.model.model_json_schema(schema_generator=_Generator)
-    if event_class.public:
-        schema = _with_null_for_absent(schema)
-    return {"$schema": DIALECT, "$id": schema_id(event_class.name)} | with_examples(schema)
+    return _named(_with_null_for_absent(schema) if event_class.public else schema)
 
 
-def schema_id(name: str) -> str:
-    """The URI of a schema, of version 1: a name, not an address. RFC 8141 allows no dot before a URN's second colon."""
-    return f"urn:kulttuurilahete:{name}:v1"
+def extract_schema(extract: type[Extract]) -> Document:
+    """The JSON Schema of what stands in a feed: what is not there is left out, never null."""
+    return _named(_without_null(extract.model_json_schema(schema_generator=_Generator)))
+
+
+def _named(schema: Document) -> Document:
+    return {"$schema": DIALECT, "$id": schema_id(schema["title"])} | with_examples(schema)
 
 
 def _with_null_for_absent(schema: Any) -> Any:
@@ -69,6 +72,19 @@ def _or_null(schema: Document) -> Document:
     return {"anyOf": [{name: one for name, one in schema.items() if name not in beside}, _NULL], **beside}
 
 
-def schema_path(event_class: EventClass) -> str:
-    """Where the schema is kept, beside `asyncapi.json`."""
-    return f"schemas/{event_class.name}.v1.json"
+def _without_null(schema: Any) -> Any:
+    """The schema of a model and of its parts, where no member is ever null."""
+    if isinstance(schema, list):
+        return [_without_null(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inside = {name: _without_null(one) for name, one in schema.items()}
+    if inside.get("anyOf", [None])[-1] != _NULL:
+        return inside
+    (branch,) = inside["anyOf"][:-1]
+    return branch | {name: one for name, one in inside.items() if name not in {"anyOf", "default"}}
+
+
+def schema_path(name: str) -> str:
+    """Where the schema of a class or of an extract is kept, beside `asyncapi.json`."""
+    return f"schemas/{name}.v1.json"

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.contracts.errors import REASONS
 from shared.contracts.fields import (
     ActivityId,
     Count,
@@ -16,6 +17,7 @@ from shared.contracts.fields import (
     EventId,
     Instant,
     Integer,
+    Issuer,
     Organiser,
     Phase,
     ReferralId,
@@ -49,6 +51,10 @@ Cause = Annotated[str, Field(examples=["choice-12"])]
 Finer = Annotated[str, Field(examples=["789"])]
 Instrument = Annotated[str, Field(examples=["experience_v1"])]
 NearestMisses = Annotated[dict[str, Count], Field(examples=[{"municipality": 12, "price": 3}])]
+RefusalReason = Annotated[str, Field(title="RefusalReason", json_schema_extra={"enum": [*REASONS]})]
+Refusals = Annotated[
+    tuple[str, ...], Field(max_length=20, examples=[["/data/municipality: no municipality has the code 'Oulu'"]])
+]
 Reasons = Annotated[tuple[str, ...], Field(examples=[["need:friends", "theme:singing", "municipality:837"]])]
 
 
@@ -154,7 +160,7 @@ class ReferralReopened(AboutReferral):
 class ReferralErased(AboutReferral):
     """Consent was withdrawn by the one whose word it is: whoever keeps something of the referral erases it, the id stays."""
 
-    issuer: Source
+    issuer: Issuer
     """The region that issued it or, where nothing was issued yet, that withdrew the consent."""
     code_digest: CodeDigest | None = None
     """The digest by which texts that hold its code are found, where it had one."""
@@ -503,11 +509,9 @@ class EventRefused(Data):
     """Its id, as far as it could be read."""
     event_type: EventType
     """Its type, as far as it could be read."""
-    reason: Annotated[str, Field(examples=["invalid"])]
+    reason: RefusalReason
     """Why, by class."""
-    errors: Annotated[
-        tuple[str, ...], Field(max_length=20, examples=[["/data/municipality: no municipality has the code 'Oulu'"]])
-    ]
+    errors: Refusals
     """Why, one line each: a JSON Pointer and what is wrong there."""
     referral_id: ReferralId | None = None
     """The referral that it named, if one could be read."""

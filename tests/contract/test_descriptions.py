@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from pydantic import BaseModel
 
+from shared.contracts.documents import all_schemas
 from shared.contracts.examples import with_examples
-from shared.contracts.registry import CLASSES, EventClass
-from shared.contracts.schemas import json_schema
+from shared.contracts.feed_events import EXTRACTS
+from shared.contracts.registry import CLASSES
 
-every_class = pytest.mark.parametrize("event_class", CLASSES.values(), ids=CLASSES)
+SCHEMAS = all_schemas()
+MODELS: dict[str, type[BaseModel]] = {name: one.model for name, one in CLASSES.items()} | dict(EXTRACTS)
+every_schema = pytest.mark.parametrize("name", SCHEMAS)
 
 UNITS = (
     "how many",
@@ -54,44 +58,45 @@ def _kinds(schema: dict[str, Any]) -> set[str]:
     return {branch["type"] for branch in branches if "type" in branch}.union(*map(_kinds, members))
 
 
-@every_class
-def test_every_property_says_what_it_means_and_has_an_example(event_class: EventClass) -> None:
-    for name, one in _properties(json_schema(event_class)):
-        assert one.get("description", "").endswith("."), f"{name}: a sentence under the field is its description"
-        assert one["examples"], name
+@every_schema
+def test_every_property_says_what_it_means_and_has_an_example(name: str) -> None:
+    for where, one in _properties(SCHEMAS[name]):
+        assert one.get("description", "").endswith("."), f"{where}: a sentence under the field is its description"
+        assert one["examples"], where
 
 
-@every_class
-def test_every_number_says_what_it_counts(event_class: EventClass) -> None:
-    for name, one in _properties(json_schema(event_class)):
+@every_schema
+def test_every_number_says_what_it_counts(name: str) -> None:
+    for where, one in _properties(SCHEMAS[name]):
         if _kinds(one) & {"integer", "number"}:
             said = one["description"].lower()
-            assert any(unit in said for unit in UNITS), f"{name}: {said}"
+            assert any(unit in said for unit in UNITS), f"{where}: {said}"
 
 
-@every_class
-def test_every_time_says_that_it_is_in_utc_or_has_an_offset(event_class: EventClass) -> None:
-    for name, one in _properties(json_schema(event_class)):
+@every_schema
+def test_every_time_says_that_it_is_in_utc_or_has_an_offset(name: str) -> None:
+    for where, one in _properties(SCHEMAS[name]):
         if any(branch.get("format") == "date-time" for branch in (one, *one.get("anyOf", ()))):
-            assert event_class.public or "UTC" in one["description"], f"{name}: {one['description']}"
+            assert (name in CLASSES and CLASSES[name].public) or "UTC" in one["description"], (
+                f"{where}: {one['description']}"
+            )
 
 
 def test_every_enumeration_has_a_title_of_its_own() -> None:
     found: dict[str | None, set[tuple[str, ...]]] = {}
-    for event_class in CLASSES.values():
-        for title, values in _enumerations(json_schema(event_class)):
+    for schema in SCHEMAS.values():
+        for title, values in _enumerations(schema):
             found.setdefault(title, set()).add(tuple(values))
     assert None not in found, f"an enumeration without a title: {found[None]}"
     assert {title: sets for title, sets in found.items() if len(sets) > 1} == {}
 
 
-@every_class
-def test_the_example_of_a_class_is_one_that_the_platform_takes(event_class: EventClass) -> None:
-    schema = json_schema(event_class)
-    (example,) = schema["examples"]
-    assert Draft202012Validator(schema).is_valid(example)
-    taken = event_class.model.model_validate_json(json.dumps(example))
-    assert taken.model_fields_set == set(event_class.model.model_fields)
+@every_schema
+def test_the_example_of_a_class_is_one_that_the_platform_takes(name: str) -> None:
+    (example,) = SCHEMAS[name]["examples"]
+    assert Draft202012Validator(SCHEMAS[name]).is_valid(example)
+    taken = MODELS[name].model_validate_json(json.dumps(example))
+    assert taken.model_fields_set == set(MODELS[name].model_fields)
 
 
 def test_a_field_without_an_example_is_named_when_its_schema_is_made() -> None:

@@ -97,7 +97,7 @@ def _at_head(event_class: EventClass) -> dict[str, Any]:
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
         pytest.skip("no git, or no history here: compatibility with what was published is NOT checked")
-    path = f"docs/contracts/{schema_path(event_class)}"
+    path = f"docs/contracts/{schema_path(event_class.name)}"
     shown = subprocess.run([git, "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, check=False)
     if shown.returncode != 0:
         pytest.skip(f"HEAD has no {path}: compatibility of {event_class.name} is NOT checked")

@@ -24,6 +24,7 @@ from shared.contracts import topics
 from shared.contracts.envelope import kafka_headers
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
+from tests.feeds import faults_of
 from tests.integration.running import PATIENCE
 from tests.ports import free_base
 
@@ -123,7 +124,9 @@ class Road:
         return said
 
     def feed(self, who: str, after: str = "0") -> list[dict[str, Any]]:
-        return list(self.ask("notify", f"/v1/feed?after={after}&limit=500", who).json()["events"])
+        entries = list(self.ask("notify", f"/v1/feed?after={after}&limit=500", who).json()["events"])
+        assert [fault for entry in entries for fault in faults_of(entry)] == []
+        return entries
 
     def told(self, who: str, name: str, referral_id: str) -> dict[str, Any]:
         """The recipient's entry of one class about one referral, awaited."""

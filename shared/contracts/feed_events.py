@@ -1,0 +1,264 @@
+"""What a partner reads in its feed: of an event, the extract that is for a region, for an opisto, or for its sender.
+
+An entry keeps the event's type, id, source and time. Its data is one of these, which its `dataschema` names. A field that
+has no value is left out, never null.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts import partner_events, service_events
+from shared.contracts.fields import (
+    Accessibility,
+    ActivityId,
+    Count,
+    Data,
+    Instant,
+    Issuer,
+    Language,
+    Organiser,
+    Phase,
+    ReferralId,
+    RegionCode,
+    Service,
+)
+from shared.contracts.registry import CLASSES, TYPE_PREFIX
+
+
+class Extract(BaseModel):
+    """What one kind of partner is told of one class of events."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+
+class _OfReferral(Extract):
+    referral_id: ReferralId
+    """The referral, by the id under which its region issued it."""
+
+
+class _OfPlace(_OfReferral):
+    organiser: Organiser
+    """Who runs the activity: the `source` of its publication."""
+    activity_id: ActivityId
+    """The activity, by its organiser's own id."""
+
+
+class ReferralOpenedToRegion(_OfReferral):
+    """The platform has the referral and follows it."""
+
+    region: RegionCode
+    """The region whose referral it is, by its code."""
+    referral_code: service_events.ReferralCode
+    """Twelve characters by which an opisto at its desk finds the referral; the client shows them."""
+    deadlines: tuple[service_events.AwaitedStep, ...]
+    """Until when what is awaited first."""
+
+
+class ActivitiesProposedToRegion(_OfReferral):
+    """Up to five activities that fit; they take the place of those proposed before."""
+
+    proposals: Annotated[tuple[service_events.Proposal, ...], Field(min_length=1, max_length=5)]
+    """One to five activities, the best first."""
+
+
+class NoActivityFoundToRegion(_OfReferral):
+    """Nothing fits now; it is tried again as activities appear."""
+
+    nearest_misses: service_events.NearestMisses
+    """How many activities each filter alone refused, by its name."""
+
+
+class PlaceReservedToRegion(_OfPlace):
+    """A place is held."""
+
+    confirm: bool
+    """Whether the opisto is to confirm it."""
+    sessions: tuple[service_events.ListedSession, ...]
+    """The activity's sessions, as listed last."""
+    cancelled: service_events.ActivityCall | None = None
+    """When the activity was cancelled, if it was."""
+
+
+class PlaceWaitlistedToRegion(_OfPlace):
+    """No place yet, but one on the waiting list."""
+
+    position: Count
+    """The place on the waiting list; 1 is next."""
+    sessions: tuple[service_events.ListedSession, ...]
+    """The activity's sessions, as listed last."""
+    cancelled: service_events.ActivityCall | None = None
+    """When the activity was cancelled, if it was."""
+
+
+class PlaceRefusedToRegion(_OfPlace):
+    """No place."""
+
+    reason: service_events.PlaceRefusal
+    """Why. `unknown` and `closed` are judged anew when a version of the activity arrives; `full` is final."""
+
+
+class PlaceReleasedToRegion(_OfPlace):
+    """The place, or the place on the waiting list, is free again."""
+
+
+class EnrolmentConfirmedToRegion(_OfPlace):
+    """The opisto has the participant on its list. Told once it counts, under the id, source and time that it had."""
+
+
+class EnrolmentCancelledToRegion(_OfPlace):
+    """The opisto took the participant off its list. Told once it counts, under the id, source and time that it had."""
+
+    reason: partner_events.EnrolmentEnd
+    """Why."""
+
+
+class FeedbackRequestedToRegion(_OfReferral):
+    """Someone is to be asked. The region makes the link to the form, and hands it out."""
+
+    phase: Phase
+    """Whether the answers are asked for before the activity or after it."""
+    respondents: tuple[service_events.Asked, ...]
+    """Who is asked."""
+    instruments: tuple[service_events.Instrument, ...]
+    """Which questions are asked."""
+
+
+class _EndToRegion(_OfReferral):
+    outcome: service_events.ReferralOutcome
+    """How it ended."""
+    sessions: service_events.SessionCounts
+    """How many of the counted sessions were attended, missed, or never recorded."""
+
+
+class ReferralCompletedToRegion(_EndToRegion):
+    """Someone came. What follows is the feedback."""
+
+
+class ReferralLapsedToRegion(_EndToRegion):
+    """Nothing came of it: silence, or nobody came."""
+
+
+class ReferralClosedToRegion(_OfReferral):
+    """The loop is closed. Told again when what it said has changed; the latest holds."""
+
+    outcome: service_events.ReferralOutcome
+    """How it ended."""
+    sessions: service_events.SessionCounts | None = None
+    """How many of the counted sessions were attended, missed, or never recorded; left out after an erasure."""
+
+
+class ReferralReopenedToRegion(_OfReferral):
+    """What was told of its end, or of its closing, holds no more."""
+
+    completed: bool
+    """Whether it is still completed, and merely not closed any more."""
+
+
+class ReferralErasedToRegion(_OfReferral):
+    """Consent was withdrawn: what was said of the referral is erased. What was told before is in no feed any more."""
+
+    issuer: Issuer
+    """The region that issued it or, where nothing was issued yet, that withdrew the consent."""
+    log_kept_days: Annotated[Count, Field(examples=[30])]
+    """For how many days at most Kafka's log still holds what was sent before."""
+    audit: Literal["own_term"]
+    """That who looked at the referral is kept for a term of its own."""
+
+
+class PlaceReservedToOpisto(_OfReferral):
+    """A place of the opisto's activity is held for a client."""
+
+    referral_code: service_events.ReferralCode
+    """What the client shows at the desk."""
+    activity_id: ActivityId
+    """The activity, by the opisto's own id."""
+    languages: tuple[Language, ...]
+    """In which languages the client can take part, the preferred one first: ISO 639 codes."""
+    accessibility: tuple[Accessibility, ...]
+    """What the client needs in order to take part; may be none."""
+
+
+class PlaceWaitlistedToOpisto(PlaceReservedToOpisto):
+    """A client waits for a place of the opisto's activity."""
+
+
+class PlaceReleasedToOpisto(_OfReferral):
+    """A place of the opisto's activity, or a place on its waiting list, is free again."""
+
+    referral_code: service_events.ReferralCode | None = None
+    """What the client showed at the desk; left out after an erasure."""
+    activity_id: ActivityId
+    """The activity, by the opisto's own id."""
+    languages: tuple[Language, ...] | None = None
+    """In which languages the client could take part, the preferred one first: ISO 639 codes; left out after an erasure."""
+    accessibility: tuple[Accessibility, ...] | None = None
+    """What the client needed in order to take part; may be none; left out after an erasure."""
+
+
+class DeadlinePassedToPartner(_OfReferral):
+    """What the partner was to do has not come in time. The first passing reminds, the second acts."""
+
+    what: service_events.What
+    """What was awaited."""
+    due_at: Instant
+    """Until when it was awaited, in UTC."""
+    nth: Count
+    """Which passing of this deadline it is, from 1."""
+
+
+class EventRefusedToSender(Extract):
+    """An event that the partner sent was dead-lettered: which, and why; never what it said."""
+
+    service: Service
+    """The service that refused it."""
+    event_id: Annotated[str, Field(examples=["att-77"])]
+    """Its id, as far as it could be read."""
+    event_type: service_events.EventType
+    """Its type, as far as it could be read."""
+    reason: service_events.RefusalReason
+    """Why, by class."""
+    errors: service_events.Refusals
+    """Why, one line each: a JSON Pointer and what is wrong there."""
+    referral_id: ReferralId | None = None
+    """The referral that it named, if one could be read."""
+
+
+_TO_BOTH: Final[Mapping[type[Data], type[Extract]]] = {
+    service_events.DeadlinePassed: DeadlinePassedToPartner,
+    service_events.EventRefused: EventRefusedToSender,
+}
+TO_REGION: Final[Mapping[type[Data], type[Extract]]] = {
+    service_events.ReferralOpened: ReferralOpenedToRegion,
+    service_events.ActivitiesProposed: ActivitiesProposedToRegion,
+    service_events.NoActivityFound: NoActivityFoundToRegion,
+    service_events.PlaceReserved: PlaceReservedToRegion,
+    service_events.PlaceWaitlisted: PlaceWaitlistedToRegion,
+    service_events.PlaceRefused: PlaceRefusedToRegion,
+    service_events.PlaceReleased: PlaceReleasedToRegion,
+    partner_events.EnrolmentConfirmed: EnrolmentConfirmedToRegion,
+    partner_events.EnrolmentCancelled: EnrolmentCancelledToRegion,
+    service_events.FeedbackRequested: FeedbackRequestedToRegion,
+    service_events.ReferralCompleted: ReferralCompletedToRegion,
+    service_events.ReferralLapsed: ReferralLapsedToRegion,
+    service_events.ReferralClosed: ReferralClosedToRegion,
+    service_events.ReferralReopened: ReferralReopenedToRegion,
+    service_events.ReferralErased: ReferralErasedToRegion,
+    **_TO_BOTH,
+}
+TO_OPISTO: Final[Mapping[type[Data], type[Extract]]] = {
+    service_events.PlaceReserved: PlaceReservedToOpisto,
+    service_events.PlaceWaitlisted: PlaceWaitlistedToOpisto,
+    service_events.PlaceReleased: PlaceReleasedToOpisto,
+    **_TO_BOTH,
+}
+EXTRACTS: Final[Mapping[str, type[Extract]]] = {
+    extract.__name__: extract for extract in (*TO_REGION.values(), *TO_OPISTO.values())
+}
+
+
+def extract_told(type_: str, recipient: str) -> type[Extract]:
+    """What the data of an entry of this CloudEvents type is in this recipient's feed."""
+    model = CLASSES[type_.removeprefix(TYPE_PREFIX).removesuffix(".v1")].model
+    return (TO_REGION if recipient.startswith("/region/") else TO_OPISTO)[model]
