@@ -98,10 +98,10 @@ def _cloud_event() -> Document:
 def _shown(published: Document) -> Document:
     """An activity as anybody may see it."""
     shown = _without(published, *_OF_THE_ORGANISER)
-    own = {
+    own: Document = {
         "organiser": {"type": "string", "examples": ["/opisto/tampere"]},
-        "availability": {"enum": ["places", "waiting_list", "full"]},
-        "cancelled": {"type": "boolean"},
+        "availability": {"title": "Availability", "enum": ["places", "waiting_list", "full"], "examples": ["places"]},
+        "cancelled": {"type": "boolean", "examples": [False]},
     }
     return {
         **shown,
@@ -109,6 +109,7 @@ def _shown(published: Document) -> Document:
         "description": "An activity as anybody may see it: no counts, only whether there is room.",
         "properties": {**shown["properties"], **own},
         "required": [*shown["required"], *own],
+        "examples": [shown["examples"][0] | {name: one["examples"][0] for name, one in own.items()}],
     }
 
 
@@ -117,4 +118,5 @@ def _without(schema: Document, *names: str) -> Document:
         **schema,
         "properties": {name: one for name, one in schema["properties"].items() if name not in names},
         "required": [name for name in schema["required"] if name not in names],
+        "examples": [{name: said for name, said in one.items() if name not in names} for one in schema["examples"]],
     }
