@@ -11,6 +11,7 @@ from cli.openapi import document
 from cli.options import Json
 from shared.contracts import documents
 from shared.contracts.asyncapi import asyncapi
+from shared.contracts.asyncapi_partners import asyncapi_partners
 
 
 def contracts(
@@ -21,7 +22,9 @@ def contracts(
     """Print the JSON Schema of every class, the AsyncAPI and the OpenAPI document as one JSON object, or write them to a folder."""
     if out is None:
         shown = documents.all_schemas()
-        terminal.as_json({"asyncapi": asyncapi(), "openapi": document(), "schemas": shown})
+        terminal.as_json(
+            {"asyncapi": asyncapi(), "asyncapi-partners": asyncapi_partners(), "openapi": document(), "schemas": shown}
+        )
         return
     try:
         written = documents.write(out, document())

@@ -1,22 +1,19 @@
 """Who sends what where, as AsyncAPI 3.0: partners' operations and the services', told apart by their tags."""
 
 from collections.abc import Iterable, Iterator
-from inspect import cleandoc
 from typing import Final
 
 from shared.contracts import topics
-from shared.contracts.envelope import MAX_EVENT_BYTES, classification
-from shared.contracts.errors import REASONS
+from shared.contracts.envelope import MAX_EVENT_BYTES
+from shared.contracts.messages import BINDING, dead_letter_headers, event_headers, message, unread_messages
 from shared.contracts.registry import CLASSES, EventClass
-from shared.contracts.schemas import Document, schema_path
+from shared.contracts.schemas import Document
 from shared.reference import REGIONS
-
-BINDING: Final = "0.5.0"
 
 # Our own doors write these to intake.http, beside what partners send: PUT /v1/partners, form-links, ops at the monitor.
 _AT_OUR_DOORS: Final = frozenset({"FormLinkIssued", "PartnerRegistered", "RedriveRequested", "DiscardRequested"})
 _AUDITED: Final = frozenset({"AccessRecorded"})
-_PARTNERS: Final = ("region", "opisto")
+PARTNERS: Final = ("region", "opisto")
 
 
 def asyncapi() -> Document:
@@ -33,13 +30,41 @@ def asyncapi() -> Document:
             "reaches them over HTTP. An operation's tag says from whose point of view it is told.",
         },
         "defaultContentType": "application/json",
+        "servers": {"kafka": kafka_server()},
         "channels": _channels(),
         "operations": dict(_operations()),
         "components": {
-            "messages": {event_class.name: _message(event_class) for event_class in CLASSES.values()}
-            | _unread_messages(),
-            "schemas": {"CloudEventHeaders": _event_headers(), "DeadLetterHeaders": _dead_letter_headers()},
+            "messages": {event_class.name: message(event_class) for event_class in CLASSES.values()}
+            | unread_messages(),
+            "securitySchemes": KAFKA_LOGIN,
+            "schemas": {"CloudEventHeaders": event_headers(), "DeadLetterHeaders": dead_letter_headers()},
         },
+    }
+
+
+KAFKA_LOGIN: Final[Document] = {
+    "login": {
+        "type": "scramSha512",
+        "description": "A login of one's own, which ops make: SASL with SCRAM-SHA-512. A partner's may write to its own "
+        "topic and do nothing else.",
+    }
+}
+
+
+def kafka_server() -> Document:
+    """Kafka, as deploy/ sets it up and its clients reach it."""
+    return {
+        "host": "{host}",
+        "protocol": "kafka-secure",
+        "description": "Kafka, by TLS (SASL_SSL). Inside docker-compose.yml's own network it is SASL_PLAINTEXT, with the same "
+        "logins.",
+        "variables": {
+            "host": {
+                "description": "The bootstrap server's host and port, as ops name them.",
+                "default": "kafka.lahete.example:9093",
+            }
+        },
+        "security": [{"$ref": "#/components/securitySchemes/login"}],
     }
 
 
@@ -60,7 +85,7 @@ def _is_written_to(event_class: EventClass, topic: str) -> bool:
 
 def _channels() -> Document:
     return {
-        **{_own_intake(kind): _own_channel(kind) for kind in _PARTNERS},
+        **{own_intake(kind): own_channel(kind) for kind in PARTNERS},
         **{_id(topic): _channel(topic, partitions) for topic, partitions in topics.platform_topics().items()},
     }
 
@@ -71,7 +96,7 @@ def _id(topic: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-def _own_intake(kind: str) -> str:
+def own_intake(kind: str) -> str:
     return _id(f"intake.{kind}")
 
 
@@ -79,7 +104,7 @@ def _channel(topic: str, partitions: int) -> Document:
     return {
         "address": topic,
         "description": _description(topic),
-        "messages": _refs(_messages_of(topic)),
+        "messages": refs(_messages_of(topic)),
         "bindings": {"kafka": {"topic": topic, "partitions": partitions, "bindingVersion": BINDING}},
     }
 
@@ -103,13 +128,13 @@ def _description(topic: str) -> str:
     return known.get(topic, by_service)
 
 
-def _own_channel(kind: str) -> Document:
+def own_channel(kind: str) -> Document:
     return {
         "address": f"intake.{kind}.{{{kind}}}",
         "description": f"One topic for each {kind} that was granted it. Only that {kind} may write there, so the topic "
         "proves the sender: `source` must be the same.",
         "parameters": {kind: _parameter(kind)},
-        "messages": _refs(messages_on(f"intake.{kind}")),
+        "messages": refs(messages_on(f"intake.{kind}")),
         "bindings": {"kafka": {"partitions": 1, "bindingVersion": BINDING}},
     }
 
@@ -124,40 +149,40 @@ def _parameter(kind: str) -> Document:
     }
 
 
-def _refs(names: Iterable[str]) -> Document:
+def refs(names: Iterable[str]) -> Document:
     return {name: {"$ref": f"#/components/messages/{name}"} for name in names}
 
 
 def _operations() -> Iterator[tuple[str, Document]]:
-    for kind in _PARTNERS:
-        yield f"{kind}Sends", _operation("send", _own_intake(kind), kind, f"A {kind} writes to its own topic.")
+    for kind in PARTNERS:
+        yield f"{kind}Sends", operation("send", own_intake(kind), kind, f"A {kind} writes to its own topic.")
         text = f"Every service reads all {kind}s' topics by pattern, and takes what concerns it."
-        yield f"servicesReceiveFrom{kind.capitalize()}s", _operation("receive", _own_intake(kind), "services", text)
+        yield f"servicesReceiveFrom{kind.capitalize()}s", operation("receive", own_intake(kind), "services", text)
     http = _id(topics.INTAKE_HTTP)
-    yield "doorsSend", _operation("send", http, "services", "HTTP intake, the participant's form, the monitor for ops.")
-    yield "servicesReceiveFromDoors", _operation("receive", http, "services", "Every service takes what concerns it.")
+    yield "doorsSend", operation("send", http, "services", "HTTP intake, the participant's form, the monitor for ops.")
+    yield "servicesReceiveFromDoors", operation("receive", http, "services", "Every service takes what concerns it.")
     for service in topics.SERVICES:
         yield from _operations_of(service)
     for topic, verb in ((topics.DEAD_LETTERS, "DeadLetters"), (topics.AUDIT, "Audit")):
-        yield f"servicesSend{verb}", _operation("send", _id(topic), "services", "Every service writes here.")
-        yield f"monitorReceives{verb}", _operation("receive", _id(topic), "monitor", "The monitor keeps them.")
+        yield f"servicesSend{verb}", operation("send", _id(topic), "services", "Every service writes here.")
+        yield f"monitorReceives{verb}", operation("receive", _id(topic), "monitor", "The monitor keeps them.")
 
 
 def _operations_of(service: str) -> Iterator[tuple[str, Document]]:
     events, redrive = _id(topics.events_of(service)), _id(topics.redrive_to(service))
     name = service.capitalize()
-    yield f"{service}Sends", _operation("send", events, service, f"What {service} decided.")
+    yield f"{service}Sends", operation("send", events, service, f"What {service} decided.")
     text = f"The other services, and {service} itself, take what concerns them."
-    yield f"servicesReceiveFrom{name}", _operation("receive", events, "services", text)
+    yield f"servicesReceiveFrom{name}", operation("receive", events, "services", text)
     yield (
         f"monitorRedrivesTo{name}",
-        _operation("send", redrive, "monitor", f"A dead letter again, to {service} alone."),
+        operation("send", redrive, "monitor", f"A dead letter again, to {service} alone."),
     )
     text = f"{name} tries a dead letter again."
-    yield f"{service}ReceivesRedriven", _operation("receive", redrive, service, text)
+    yield f"{service}ReceivesRedriven", operation("receive", redrive, service, text)
 
 
-def _operation(action: str, channel: str, who: str, summary: str) -> Document:
+def operation(action: str, channel: str, who: str, summary: str) -> Document:
     operation: Document = {
         "action": action,
         "channel": {"$ref": f"#/channels/{channel}"},
@@ -168,109 +193,3 @@ def _operation(action: str, channel: str, who: str, summary: str) -> Document:
         group = {"type": "string", "const": who}
         operation["bindings"] = {"kafka": {"groupId": group, "bindingVersion": BINDING}}
     return operation
-
-
-def _message(event_class: EventClass) -> Document:
-    return {
-        "name": event_class.type,
-        "title": event_class.name,
-        "description": cleandoc(event_class.model.__doc__ or ""),
-        "contentType": "application/json",
-        "headers": _headers_of(event_class),
-        "payload": {
-            "schemaFormat": "application/schema+json;version=draft-2020-12",
-            "schema": {"$ref": schema_path(event_class.name)},
-        },
-        "tags": [
-            {"name": f"owner:{event_class.owner}"},
-            {"name": "from outside" if event_class.public else "internal"},
-        ],
-        "bindings": _key(
-            "The event's subject: the referral's id where there is one, else activity_id, else the source."
-        ),
-    }
-
-
-def _headers_of(event_class: EventClass) -> Document:
-    said = classification(event_class.model.model_construct())
-    narrowed = {
-        "ce_type": {"type": "string", "const": event_class.type},
-        "ce_source": {"type": "string", "pattern": _source_pattern(event_class.senders)},
-        "ce_dataclassification": {"type": "string", "const": said},
-    }
-    return {"type": "object", "allOf": [{"$ref": "#/components/schemas/CloudEventHeaders"}], "properties": narrowed}
-
-
-def _source_pattern(senders: Iterable[str]) -> str:
-    partners = {"region": "region/[0-9]{2}", "opisto": "opisto/[a-z0-9.-]{1,60}"}
-    return f"^/(?:{'|'.join(partners.get(sender, sender) for sender in sorted(senders))})$"
-
-
-def _event_headers() -> Document:
-    return {
-        "type": "object",
-        "description": "CloudEvents 1.0 attributes as the Kafka binding's binary mode writes them: UTF-8 text.",
-        "properties": {
-            "content-type": _header("The value's media type.", const="application/json"),
-            "ce_specversion": _header("CloudEvents' version.", const="1.0"),
-            "ce_id": _header("The sender's; unique in its source.", pattern="^[A-Za-z0-9._:-]{1,64}$"),
-            "ce_source": _header("The sender.", pattern="^/[a-z]+/[a-z0-9.-]{1,60}$"),
-            "ce_type": _header("Class and major version.", pattern=r"^fi\.kulttuurilahete\.[A-Za-z]+\.v[0-9]+$"),
-            "ce_time": _header("When the sender recorded the fact, RFC 3339 with an offset.", format="date-time"),
-            "ce_subject": _header("The aggregate it is about; the Kafka key too."),
-            "ce_correlationid": _header("The referral's id, where there is one.", pattern="^[A-Za-z0-9._:-]{1,64}$"),
-            "ce_causationid": _header("The id of the event that this one follows from."),
-            "ce_traceparent": _header("W3C Trace Context."),
-            "ce_dataclassification": _header(
-                "Where a referral is concerned: confidential.", enum=["confidential", "public"]
-            ),
-            "ce_synthetic": _header("true marks a test referral or activity.", enum=["true", "false"]),
-        },
-        "required": ["ce_id", "ce_source", "ce_specversion", "ce_time", "ce_type"],
-    }
-
-
-def _dead_letter_headers() -> Document:
-    properties = {
-        "dl_id": _header("Stable for the same record and service."),
-        "dl_reason": _header("Why, by class.", enum=[*REASONS]),
-        "dl_error": _header("Why, in one line."),
-        "dl_service": _header("Who could not take it.", enum=[*topics.SERVICES]),
-        "dl_topic": _header("Where the original record stands."),
-        "dl_partition": _header("Its partition.", pattern="^[0-9]+$"),
-        "dl_offset": _header("Its offset.", pattern="^[0-9]+$"),
-        "dl_time": _header("When it was refused.", format="date-time"),
-        "dl_attempts": _header("How often it was tried.", pattern="^[0-9]+$"),
-    }
-    return {
-        "type": "object",
-        "description": "Added to the original record's headers.",
-        "properties": properties,
-        "required": sorted(properties),
-    }
-
-
-def _header(description: str, **rules: object) -> Document:
-    return {"type": "string", "description": description, **rules}
-
-
-def _unread_messages() -> dict[str, Document]:
-    """Records whose value is whatever came: nothing can be promised of it."""
-    return {
-        name: {
-            "name": name,
-            "title": title,
-            "description": "The original key, value and headers, byte for byte; with personal data, the masked text.",
-            "contentType": "application/octet-stream",
-            "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
-            "bindings": _key("The key of the original record."),
-        }
-        for name, title in (
-            ("DeadLetter", "A record that could not be taken"),
-            ("Redriven", "A dead letter sent again"),
-        )
-    }
-
-
-def _key(description: str) -> Document:
-    return {"kafka": {"key": {"type": "string", "description": description}, "bindingVersion": BINDING}}

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from shared.contracts.asyncapi import asyncapi
+from shared.contracts.asyncapi_partners import asyncapi_partners
 from shared.contracts.feed_events import EXTRACTS
 from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import Document, extract_schema, json_schema, schema_path
@@ -18,7 +19,7 @@ def all_schemas() -> dict[str, Document]:
 def documents(openapi: Document) -> dict[str, str]:
     """Every kept file's text, by its path under `docs/contracts`. The services, which stand above, have the addresses."""
     schemas = {schema_path(name): schema for name, schema in all_schemas().items()}
-    of_all = {"asyncapi.json": asyncapi(), "openapi.json": openapi}
+    of_all = {"asyncapi.json": asyncapi(), "asyncapi-partners.json": asyncapi_partners(), "openapi.json": openapi}
     return {path: _text(document) for path, document in (schemas | of_all).items()}
 
 

@@ -8,6 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from pydantic import BaseModel
 
+from shared.contracts.asyncapi import asyncapi
+from shared.contracts.asyncapi_partners import asyncapi_partners
 from shared.contracts.documents import all_schemas
 from shared.contracts.examples import with_examples
 from shared.contracts.feed_events import EXTRACTS
@@ -84,7 +86,7 @@ def test_every_time_says_that_it_is_in_utc_or_has_an_offset(name: str) -> None:
 
 def test_every_enumeration_has_a_title_of_its_own() -> None:
     found: dict[str | None, set[tuple[str, ...]]] = {}
-    for schema in SCHEMAS.values():
+    for schema in (*SCHEMAS.values(), asyncapi()["components"], asyncapi_partners()["components"]):
         for title, values in _enumerations(schema):
             found.setdefault(title, set()).add(tuple(values))
     assert None not in found, f"an enumeration without a title: {found[None]}"

@@ -4,7 +4,7 @@ import copy
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from cli.openapi import document as openapi
-from shared.contracts import topics
-from shared.contracts.asyncapi import asyncapi, messages_on
 from shared.contracts.compatibility import incompatibilities
 from shared.contracts.documents import stale, write
 from shared.contracts.registry import CLASSES, EventClass
@@ -292,108 +290,3 @@ def test_what_is_called_compatible_takes_all_that_the_old_took(
     sent = data.draw(st.dictionaries(st.sampled_from(sorted(old["properties"])), values))
     if Draft202012Validator(old).is_valid(sent) and not Draft202012Validator(new).is_valid(sent):
         assert incompatibilities(old, new)
-
-
-# --- AsyncAPI
-
-
-def _references(node: object) -> Iterator[str]:
-    if isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"]
-        for member in node.values():
-            yield from _references(member)
-    elif isinstance(node, list):
-        for member in node:
-            yield from _references(member)
-
-
-def _resolve(document: dict[str, Any], reference: str) -> Any:
-    if not reference.startswith("#/"):
-        return json.loads((KEPT / reference).read_text(encoding="utf-8"))
-    found: Any = document
-    for part in reference[2:].split("/"):
-        found = found[part]
-    return found
-
-
-def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
-    document = asyncapi()
-    references = set(_references(document))
-    assert len(references) > 2 * len(CLASSES)
-    assert all(_resolve(document, reference) for reference in references)
-
-
-def test_the_asyncapi_document_has_the_parts_of_version_3() -> None:
-    document = asyncapi()
-    assert document["asyncapi"] == "3.0.0"
-    assert document.keys() <= {"asyncapi", "id", "info", "defaultContentType", "channels", "operations", "components"}
-    assert document["info"].keys() >= {"title", "version"}
-    for channel in document["channels"].values():
-        assert channel.keys() <= {"address", "description", "parameters", "messages", "bindings"}
-        assert all(f"{{{name}}}" in channel["address"] for name in channel.get("parameters", {}))
-        assert channel["messages"]
-    for operation in document["operations"].values():
-        assert operation["action"] in {"send", "receive"}
-        assert operation["channel"]["$ref"].startswith("#/channels/")
-
-
-def test_every_class_is_described_and_goes_over_some_channel() -> None:
-    document = asyncapi()
-    carried = {name for channel in document["channels"].values() for name in channel["messages"]}
-    assert carried >= CLASSES.keys()
-    for event_class in CLASSES.values():
-        message = document["components"]["messages"][event_class.name]
-        assert message["name"] == event_class.type
-        assert _resolve(document, message["payload"]["schema"]["$ref"])["title"] == event_class.name
-        assert message["headers"]["properties"]["ce_type"]["const"] == event_class.type
-
-
-def test_every_topic_is_a_channel() -> None:
-    addresses = {channel["address"] for channel in asyncapi()["channels"].values()}
-    assert addresses == {*topics.platform_topics(), "intake.region.{region}", "intake.opisto.{opisto}"}
-
-
-def test_every_channel_is_written_by_someone_and_read_by_someone() -> None:
-    document = asyncapi()
-    for action in ("send", "receive"):
-        used = {
-            operation["channel"]["$ref"].rpartition("/")[2]
-            for operation in document["operations"].values()
-            if operation["action"] == action
-        }
-        assert used == document["channels"].keys()
-
-
-def test_a_partner_may_send_on_its_own_topic_what_the_contract_says_and_nothing_else() -> None:
-    assert set(messages_on("intake.region")) == {
-        "ReferralIssued",
-        "ActivityChosen",
-        "ReferralWithdrawn",
-        "FeedbackSubmitted",
-    }
-    assert set(messages_on("intake.opisto")) == {
-        "ActivityPublished",
-        "ActivityCancelled",
-        "EnrolmentConfirmed",
-        "EnrolmentCancelled",
-        "ActivityAttended",
-        "ActivityMissed",
-        "FeedbackSubmitted",
-    }
-
-
-def test_the_headers_that_are_written_are_the_headers_that_are_described() -> None:
-    described = Draft202012Validator(asyncapi()["components"]["schemas"]["CloudEventHeaders"])
-    written = {
-        "content-type": "application/json",
-        "ce_specversion": "1.0",
-        "ce_id": "example-1",
-        "ce_source": "/opisto/1.2.246.562.10.00000000001",
-        "ce_type": "fi.kulttuurilahete.ActivityPublished.v1",
-        "ce_time": "2026-08-20T06:00:00Z",
-        "ce_dataclassification": "public",
-    }
-    assert described.is_valid(written)
-    assert not described.is_valid({**written, "ce_specversion": "0.3"})
-    assert not described.is_valid({name: value for name, value in written.items() if name != "ce_time"})

@@ -1,0 +1,135 @@
+"""The AsyncAPI document for partners alone: what a region or an opisto sends, by Kafka or HTTP, and what it reads in its feed.
+
+Told from the partner's side: it sends what `asyncapi.json` says that the services receive.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from shared.contracts.asyncapi import (
+    KAFKA_LOGIN,
+    PARTNERS,
+    kafka_server,
+    messages_on,
+    operation,
+    own_channel,
+    own_intake,
+    refs,
+)
+from shared.contracts.envelope import MAX_EVENT_BYTES
+from shared.contracts.feed_events import TO_OPISTO, TO_REGION, Extract
+from shared.contracts.fields import Data
+from shared.contracts.messages import event_headers, message, structured_event, structured_message, told_messages
+from shared.contracts.registry import CLASSES, public_names
+from shared.contracts.schemas import Document
+
+_HTTP: Final = "0.3.0"
+_TOLD: Final[Mapping[str, Mapping[type[Data], type[Extract]]]] = {"region": TO_REGION, "opisto": TO_OPISTO}
+
+_QUERY: Final = {
+    "type": "object",
+    "properties": {
+        "after": {
+            "type": "string",
+            "description": "Where to go on: the `next` of the answer before.",
+            "examples": ["17"],
+        },
+        "limit": {
+            "type": "integer",
+            "description": "How many events at most.",
+            "minimum": 1,
+            "maximum": 500,
+            "default": 100,
+            "examples": [100],
+        },
+    },
+}
+
+
+def asyncapi_partners() -> Document:
+    """What a partner sends and reads, and where, as AsyncAPI 3.0."""
+    return {
+        "asyncapi": "3.0.0",
+        "id": "urn:kulttuurilahete:partners",
+        "info": {
+            "title": "Kulttuurilähete for regions and opistos",
+            "version": "1.0.0",
+            "description": "What the system of a wellbeing services county (region) or of an adult education centre (opisto) "
+            "sends, to its own topic on Kafka or over HTTP, and what it reads in its feed. CloudEvents 1.0. At most "
+            f"{MAX_EVENT_BYTES} bytes of data an event. openapi.json describes the addresses whole.",
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "kafka": kafka_server(),
+            "door": _http_server("referral", "Takes events. The catalogue's and feedback's doors take the same."),
+            "notify": _http_server("notify", "Answers each partner's feed."),
+        },
+        "channels": _channels(),
+        "operations": dict(_operations()),
+        "components": {
+            "messages": {name: message(CLASSES[name]) for name in public_names()}
+            | {_posted(name): structured_message(CLASSES[name]) for name in public_names()}
+            | told_messages(),
+            "securitySchemes": KAFKA_LOGIN
+            | {
+                "key": {"type": "http", "scheme": "bearer", "description": "The partner's own key, which ops hand out."}
+            },
+            "schemas": {"CloudEventHeaders": event_headers(), "CloudEvent": structured_event()},
+        },
+    }
+
+
+def _posted(name: str) -> str:
+    return f"{name}Posted"
+
+
+def _http_server(service: str, description: str) -> Document:
+    host = {"description": f"The host that ops give {service}.", "default": f"{service}.lahete.example"}
+    return {
+        "host": "{host}",
+        "protocol": "https",
+        "description": description,
+        "variables": {"host": host},
+        "security": [{"$ref": "#/components/securitySchemes/key"}],
+    }
+
+
+def _channels() -> Document:
+    told = {extract.__name__: None for of_kind in _TOLD.values() for extract in of_kind.values()}
+    return {
+        **{own_intake(kind): own_channel(kind) | _on("kafka") for kind in PARTNERS},
+        "events": {
+            "address": "/v1/events",
+            "description": "One event, or a batch of up to 500. 202 means that Kafka has acknowledged all of it.",
+            "messages": refs(map(_posted, public_names())),
+            **_on("door"),
+        },
+        "feed": {
+            "address": "/v1/feed",
+            "description": "What the key's partner is told, in order and complete: `{events, next}`, where `next` is the "
+            "`after` to go on with.",
+            "messages": refs(told),
+            **_on("notify"),
+        },
+    }
+
+
+def _on(server: str) -> Document:
+    return {"servers": [{"$ref": f"#/servers/{server}"}]}
+
+
+def _operations() -> Iterator[tuple[str, Document]]:
+    for kind in PARTNERS:
+        yield f"{kind}Sends", operation("send", own_intake(kind), kind, f"A {kind} writes to its own topic.")
+        posted = map(_posted, messages_on(f"intake.{kind}"))
+        yield f"{kind}Posts", _over_http("send", "events", kind, f"A {kind} posts events.", posted)
+        told = (extract.__name__ for extract in _TOLD[kind].values())
+        yield f"{kind}Reads", _over_http("receive", "feed", kind, f"A {kind} reads its feed.", told)
+
+
+def _over_http(action: str, channel: str, kind: str, summary: str, names: Iterable[str]) -> Document:
+    asks: Document = {"method": "POST"} if action == "send" else {"method": "GET", "query": _QUERY}
+    return operation(action, channel, kind, summary) | {
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names],
+        "bindings": {"http": asks | {"bindingVersion": _HTTP}},
+    }

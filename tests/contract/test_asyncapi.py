@@ -1,0 +1,155 @@
+"""The AsyncAPI documents: whole, of the code's own topics and classes, and for partners without what is not theirs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from shared.contracts import topics
+from shared.contracts.asyncapi import asyncapi, messages_on
+from shared.contracts.asyncapi_partners import asyncapi_partners
+from shared.contracts.feed_events import EXTRACTS, TO_OPISTO, TO_REGION
+from shared.contracts.registry import CLASSES, public_names
+
+KEPT = Path(__file__).parents[2] / "docs" / "contracts"
+
+both = pytest.mark.parametrize("document", [asyncapi(), asyncapi_partners()], ids=["whole", "for partners"])
+
+
+def _references(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for member in node.values():
+            yield from _references(member)
+    elif isinstance(node, list):
+        for member in node:
+            yield from _references(member)
+
+
+def _resolve(document: dict[str, Any], reference: str) -> Any:
+    if not reference.startswith("#/"):
+        return json.loads((KEPT / reference).read_text(encoding="utf-8"))
+    found: Any = document
+    for part in reference[2:].split("/"):
+        found = found[part]
+    return found
+
+
+@both
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    references = set(_references(document))
+    assert len(references) > len(CLASSES)
+    assert all(_resolve(document, reference) for reference in references)
+
+
+@both
+def test_a_document_has_the_parts_of_version_3(document: dict[str, Any]) -> None:
+    assert document["asyncapi"] == "3.0.0"
+    parts = {"asyncapi", "id", "info", "defaultContentType", "servers", "channels", "operations", "components"}
+    assert document.keys() == parts
+    assert document["info"].keys() >= {"title", "version"}
+    for channel in document["channels"].values():
+        assert channel.keys() <= {"address", "description", "servers", "parameters", "messages", "bindings"}
+        assert all(f"{{{name}}}" in channel["address"] for name in channel.get("parameters", {}))
+        assert channel["messages"]
+    for operation in document["operations"].values():
+        assert operation["action"] in {"send", "receive"}
+        assert operation["channel"]["$ref"].startswith("#/channels/")
+
+
+@both
+def test_every_server_says_how_its_clients_prove_who_they_are(document: dict[str, Any]) -> None:
+    for server in document["servers"].values():
+        (security,) = server["security"]
+        how = _resolve(document, security["$ref"])
+        assert how["type"] == ("scramSha512" if server["protocol"] == "kafka-secure" else "http")
+        assert server["variables"].keys() == {"host"}
+
+
+def test_every_class_is_described_and_goes_over_some_channel() -> None:
+    document = asyncapi()
+    carried = {name for channel in document["channels"].values() for name in channel["messages"]}
+    assert carried >= CLASSES.keys()
+    for event_class in CLASSES.values():
+        message = document["components"]["messages"][event_class.name]
+        assert message["name"] == event_class.type
+        assert _resolve(document, message["payload"]["schema"]["$ref"])["title"] == event_class.name
+        assert message["headers"]["properties"]["ce_type"]["const"] == event_class.type
+
+
+def test_every_topic_is_a_channel() -> None:
+    addresses = {channel["address"] for channel in asyncapi()["channels"].values()}
+    assert addresses == {*topics.platform_topics(), "intake.region.{region}", "intake.opisto.{opisto}"}
+
+
+def test_every_channel_is_written_by_someone_and_read_by_someone() -> None:
+    document = asyncapi()
+    for action in ("send", "receive"):
+        used = {
+            operation["channel"]["$ref"].rpartition("/")[2]
+            for operation in document["operations"].values()
+            if operation["action"] == action
+        }
+        assert used == document["channels"].keys()
+
+
+def test_a_partner_may_send_on_its_own_topic_what_the_contract_says_and_nothing_else() -> None:
+    assert set(messages_on("intake.region")) == {
+        "ReferralIssued",
+        "ActivityChosen",
+        "ReferralWithdrawn",
+        "FeedbackSubmitted",
+    }
+    assert set(messages_on("intake.opisto")) == {
+        "ActivityPublished",
+        "ActivityCancelled",
+        "EnrolmentConfirmed",
+        "EnrolmentCancelled",
+        "ActivityAttended",
+        "ActivityMissed",
+        "FeedbackSubmitted",
+    }
+
+
+def test_the_headers_that_are_written_are_the_headers_that_are_described() -> None:
+    described = Draft202012Validator(asyncapi()["components"]["schemas"]["CloudEventHeaders"])
+    written = {
+        "content-type": "application/json",
+        "ce_specversion": "1.0",
+        "ce_id": "example-1",
+        "ce_source": "/opisto/1.2.246.562.10.00000000001",
+        "ce_type": "fi.kulttuurilahete.ActivityPublished.v1",
+        "ce_time": "2026-08-20T06:00:00Z",
+        "ce_dataclassification": "public",
+    }
+    assert described.is_valid(written)
+    assert not described.is_valid({**written, "ce_specversion": "0.3"})
+    assert not described.is_valid({name: value for name, value in written.items() if name != "ce_time"})
+
+
+# --- for partners
+
+
+def test_partners_read_of_what_they_send_and_of_what_they_are_told_and_of_nothing_else() -> None:
+    document = asyncapi_partners()
+    posted = {f"{name}Posted" for name in public_names()}
+    assert document["components"]["messages"].keys() == {*public_names(), *posted, *EXTRACTS}
+    assert set(document["channels"]) == {"intakeRegion", "intakeOpisto", "events", "feed"}
+    said = json.dumps(document)
+    assert [name for name in CLASSES if f"schemas/{name}.v1.json" in said and name not in public_names()] == []
+
+
+def test_each_kind_of_partner_sends_what_it_may_and_reads_what_it_is_told() -> None:
+    operations = asyncapi_partners()["operations"]
+    for kind, told in (("region", TO_REGION), ("opisto", TO_OPISTO)):
+        assert _named(operations[f"{kind}Reads"]) == {extract.__name__ for extract in told.values()}
+        assert _named(operations[f"{kind}Posts"]) == {f"{name}Posted" for name in messages_on(f"intake.{kind}")}
+        assert operations[f"{kind}Sends"]["channel"]["$ref"] == f"#/channels/intake{kind.capitalize()}"
+
+
+def _named(operation: dict[str, Any]) -> set[str]:
+    return {message["$ref"].rpartition("/")[2] for message in operation["messages"]}
