@@ -52,8 +52,20 @@ async def feed(request: Request) -> Response:
     limit = _LIMIT.of(request)
     rows = _unbroken(int(after), await request.app.state.store.read(FEED, who, after=int(after), limit=limit))
     entries = [msgspec.json.decode(row.body) for row in rows]
+    if not rows:
+        await _must_have_come_so_far(request, who, after)
     cursor = str(rows[-1].number) if rows else after
     return JSONResponse(Feed(events=[entry for entry in entries if not entry.get("erased")], next=cursor))
+
+
+async def _must_have_come_so_far(request: Request, who: str, after: str) -> None:
+    """Raises 422 at a cursor beyond the end: of a feed before a restore, whose numbers are given anew to what comes now."""
+    if int(after) > (last := await _last(request, who)):
+        raise _AFTER.refused(
+            after,
+            f"your feed ends at {last}: where it was restored from a backup, read it again from after=0",
+            "is beyond it",
+        )
 
 
 def _unbroken(after: int, rows: list[Written]) -> list[Written]:
@@ -107,9 +119,14 @@ def _referral_asked(request: Request) -> str | None:
 
 
 async def _tail(request: Request, who: str) -> int:
+    return max(0, await _last(request, who) - MOST)
+
+
+async def _last(request: Request, who: str) -> int:
+    """The number of the feed's newest entry; 0 where there is none."""
     rows = await request.app.state.store.load("recipients", [who])
     state = _RECIPIENT.decode(rows[who].body).state if who in rows else None
-    return max(0, state.last - MOST) if state else 0
+    return state.last if state else 0
 
 
 def _delivery(row: Written) -> Delivery:
