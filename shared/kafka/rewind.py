@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError
+from aiokafka.errors import CommitFailedError
 
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import partitions_read
@@ -48,6 +48,6 @@ async def _set_back(consumer: Any, earlier: Mapping[TopicPartition, tuple[int, i
         return 0
     try:
         await consumer.commit({at: first for at, (first, _) in earlier.items()})
-    except (UnknownMemberIdError, IllegalGenerationError, RebalanceInProgressError) as error:
+    except CommitFailedError as error:
         raise StillReadingError(f"{service} runs: end all of its instances, then set it back") from error
     return sum(committed - first for first, committed in earlier.values())
