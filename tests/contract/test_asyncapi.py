@@ -2,17 +2,24 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from referencing import Registry
 
-from shared.contracts import topics
+from services.notify import decide
+from shared.contracts import service_events, topics
 from shared.contracts.asyncapi import asyncapi, messages_on
 from shared.contracts.asyncapi_partners import asyncapi_partners
+from shared.contracts.envelope import Event
 from shared.contracts.feed_events import EXTRACTS, TO_OPISTO, TO_REGION
-from shared.contracts.registry import CLASSES, public_names
+from shared.contracts.fields import Data
+from shared.contracts.registry import CLASSES, public_names, schema_id
+from shared.contracts.schemas import schema_path
+from shared.engine.model import OutRow
 
 KEPT = Path(__file__).parents[2] / "docs" / "contracts"
 
@@ -153,3 +160,35 @@ def test_each_kind_of_partner_sends_what_it_may_and_reads_what_it_is_told() -> N
 
 def _named(operation: dict[str, Any]) -> set[str]:
     return {message["$ref"].rpartition("/")[2] for message in operation["messages"]}
+
+
+def test_a_feeds_entry_is_one_of_the_messages_that_its_reader_was_promised() -> None:
+    document = asyncapi_partners() | {"$id": "https://lahete.example/asyncapi-partners.json"}
+    kept = [(f"https://lahete.example/schemas/{path.name}", path) for path in (KEPT / "schemas").glob("*.json")]
+    known = Registry().with_contents((uri, json.loads(path.read_text(encoding="utf-8"))) for uri, path in kept)
+    for name, extract in EXTRACTS.items():
+        promised = {**document, "$ref": f"#/components/messages/{name}/payload/schema"}
+        judge = Draft202012Validator(promised, registry=known)
+        entry = _entry(next(model for told in (TO_REGION, TO_OPISTO) for model in told if told[model] is extract), name)
+        assert list(judge.iter_errors(entry)) == []
+        assert not judge.is_valid({**entry, "dataschema": schema_id("Another")})
+        assert not judge.is_valid({**entry, "data": {}})
+
+
+def _entry(model: type[Data], name: str) -> dict[str, Any]:
+    """What stands in a feed, written by notify's own function, with the example of the extract."""
+    (example,) = json.loads((KEPT / schema_path(name)).read_text(encoding="utf-8"))["examples"]
+    told = service_events.Notification(
+        id="e1",
+        source="/service/catalogue",
+        type=CLASSES[model.__name__].type,
+        time="2026-09-01T00:00:00Z",
+        subject="s",
+        data=json.dumps(example),
+    )
+    recipient = "/region/08" if TO_REGION.get(model, object).__name__ == name else "/opisto/x"
+    queued = service_events.NotificationQueued(recipient=recipient, referral_id=None, notification=told)
+    event = Event("q1", "/service/notify", datetime(2026, 9, 1, tzinfo=UTC), queued, synthetic=True)
+    (row,) = decide.queued(None, event, event.time, None).also
+    assert isinstance(row, OutRow)
+    return dict(json.loads(bytes(row.body)))
