@@ -5,8 +5,9 @@ from typing import Final
 
 from shared.contracts import topics
 from shared.contracts.envelope import MAX_EVENT_BYTES
+from shared.contracts.event_class import EventClass
 from shared.contracts.messages import BINDING, dead_letter_headers, event_headers, message, unread_messages
-from shared.contracts.registry import CLASSES, EventClass
+from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import Document
 from shared.reference import REGIONS
 

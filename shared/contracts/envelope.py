@@ -20,11 +20,12 @@ from pydantic_core import ErrorDetails
 from typing_extensions import TypeVar
 
 from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
+from shared.contracts.event_class import EventClass
 from shared.contracts.fields import Data, EventId, Sender, read_time
 from shared.contracts.identity import rank_of
 from shared.contracts.partner_events import FeedbackSubmitted
 from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code, mask, may_hold_a_code
-from shared.contracts.registry import CLASSES, EventClass, class_of, kind_of
+from shared.contracts.registry import CLASSES, class_of, kind_of
 
 MAX_EVENT_BYTES: Final = 64 * 1024
 AHEAD: Final = timedelta(minutes=5)

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts import partner_events, service_events
+from shared.contracts.event_class import TYPE_PREFIX
 from shared.contracts.fields import (
     Accessibility,
     ActivityId,
@@ -24,7 +25,7 @@ from shared.contracts.fields import (
     RegionCode,
     Service,
 )
-from shared.contracts.registry import CLASSES, TYPE_PREFIX
+from shared.contracts.registry import CLASSES
 
 
 class Extract(BaseModel):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from shared.contracts.errors import Problem
+from shared.contracts.event_class import event_class
 from shared.contracts.fields import (
     Accessibility,
     ActivityId,
@@ -85,6 +86,7 @@ Route = Annotated[
 ]
 
 
+@event_class("referral", "region", outcome="referrals")
 class ReferralIssued(AboutReferral):
     """A region refers a client whom it alone knows."""
 
@@ -117,6 +119,7 @@ class ReferralIssued(AboutReferral):
     """What the client agreed to."""
 
 
+@event_class("referral", "region", outcome="referrals")
 class ActivityChosen(AboutReferral):
     """The client, with the professional, chose an activity; it need not be among the proposed."""
 
@@ -126,6 +129,7 @@ class ActivityChosen(AboutReferral):
     """The chosen activity, by its organiser's own id."""
 
 
+@event_class("referral", "region", outcome="referrals")
 class ReferralWithdrawn(AboutReferral):
     """The referral is taken back. `consent_withdrawn` erases at once."""
 
@@ -197,6 +201,7 @@ class Session(_Part):
         return self
 
 
+@event_class("catalogue", "opisto", outcome="activities")
 class ActivityPublished(Data):
     """The whole activity, each time anew; of several the latest `time` holds."""
 
@@ -263,6 +268,7 @@ class ActivityPublished(Data):
         return self.activity_id
 
 
+@event_class("catalogue", "opisto", outcome="activities")
 class ActivityCancelled(Data):
     """The activity will not be held; with `replaced_by`, places and queue move there."""
 
@@ -288,6 +294,7 @@ class ActivityCancelled(Data):
         return self.activity_id
 
 
+@event_class("referral", "opisto", outcome="referrals")
 class EnrolmentConfirmed(AboutReferral):
     """The opisto has the participant on its list."""
 
@@ -300,6 +307,7 @@ EnrolmentEnd = Annotated[
 ]
 
 
+@event_class("referral", "opisto", outcome="referrals")
 class EnrolmentCancelled(AboutReferral):
     """The opisto took the participant off its list."""
 
@@ -309,6 +317,7 @@ class EnrolmentCancelled(AboutReferral):
     """Why."""
 
 
+@event_class("referral", "opisto", outcome="referrals")
 class ActivityAttended(AboutReferral):
     """The participant came to this session."""
 
@@ -318,6 +327,7 @@ class ActivityAttended(AboutReferral):
     """The session that the participant came to, as it was published."""
 
 
+@event_class("referral", "opisto", outcome="referrals")
 class ActivityMissed(AboutReferral):
     """The participant did not come to this session."""
 
@@ -376,6 +386,7 @@ def _answers_to(instrument: str, items: dict[str, tuple[int, int]]) -> JsonDict:
     return {"if": chosen, "then": {"properties": {"answers": answers}}}
 
 
+@event_class("feedback", "region", "opisto", "service/feedback", outcome="feedback")
 class FeedbackSubmitted(Data):
     """Answers of one respondent, before or after."""
 

@@ -9,9 +9,10 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
+from shared.contracts.event_class import EventClass
 from shared.contracts.examples import with_examples
 from shared.contracts.feed_events import Extract
-from shared.contracts.registry import EventClass, schema_id
+from shared.contracts.registry import schema_id
 
 Document = dict[str, Any]
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.errors import REASONS
+from shared.contracts.event_class import EVERY_SERVICE, event_class
 from shared.contracts.fields import (
     ActivityId,
     Count,
@@ -85,6 +86,7 @@ class AwaitedStep(_ServicePart):
     """Until when, in UTC."""
 
 
+@event_class("notify", "service/referral")
 class ReferralOpened(AboutReferral):
     """The platform has the referral and follows it."""
 
@@ -96,6 +98,7 @@ class ReferralOpened(AboutReferral):
     """Until when what is awaited first."""
 
 
+@event_class("catalogue", "service/referral")
 class PlaceRequested(AboutPlace):
     """The referral wants a place."""
 
@@ -109,6 +112,7 @@ class PlaceRequested(AboutPlace):
     """Whether the place was held at an activity that this one replaces."""
 
 
+@event_class("catalogue", "service/referral")
 class PlaceGivenUp(AboutPlace):
     """The referral wants no place here."""
 
@@ -138,18 +142,22 @@ class ReferralEnd(AboutReferral):
     """How many of the counted sessions were attended, missed, or never recorded."""
 
 
+@event_class("feedback", "service/referral")
 class ReferralCompleted(ReferralEnd):
     """Someone came. What follows is the feedback."""
 
 
+@event_class("feedback", "service/referral")
 class ReferralLapsed(ReferralEnd):
     """Nothing came of it: silence, or nobody came."""
 
 
+@event_class("feedback", "service/referral")
 class ReferralClosed(ReferralEnd):
     """The loop is closed. Sent again when what it said has changed; the latest holds."""
 
 
+@event_class("feedback", "service/referral")
 class ReferralReopened(AboutReferral):
     """What was told of its end, or of its closing, holds no more: something came, or came late, and it goes on."""
 
@@ -157,6 +165,7 @@ class ReferralReopened(AboutReferral):
     """Whether it is still completed, and merely not closed any more."""
 
 
+@event_class("notify", "service/referral")
 class ReferralErased(AboutReferral):
     """Consent was withdrawn by the one whose word it is: whoever keeps something of the referral erases it, the id stays."""
 
@@ -170,6 +179,7 @@ class ReferralErased(AboutReferral):
     """That who looked at the referral is kept for a term of its own."""
 
 
+@event_class("referral", "service/referral")
 class CodeLookedUp(AboutReferral):
     """An organiser at its desk read the code that the client showed. For 30 days it may enrol the client."""
 
@@ -177,6 +187,7 @@ class CodeLookedUp(AboutReferral):
     """Who looked the code up."""
 
 
+@event_class("notify", "service/referral")
 class EnrolmentTaken(AboutReferral):
     """An enrolment, or its end, counts as a fact of the referral: what the event named said, of which the region is told."""
 
@@ -203,6 +214,7 @@ class ActivityKey(_ServicePart):
     """The activity, by its organiser's own id."""
 
 
+@event_class("catalogue", "service/referral")
 class RematchRequested(AboutReferral):
     """Match it (again), leaving out what was tried."""
 
@@ -212,6 +224,7 @@ class RematchRequested(AboutReferral):
     """The activities that are not to be proposed again."""
 
 
+@event_class("catalogue", "service/referral")
 class MatchingEnded(AboutReferral):
     """No proposals are wanted any more."""
 
@@ -240,6 +253,7 @@ class Proposal(_ServicePart):
     """How many places were free when it was proposed; 0: it has a waiting list."""
 
 
+@event_class("referral", "service/catalogue")
 class ActivitiesProposed(AboutReferral):
     """Up to five activities, the best first."""
 
@@ -249,6 +263,7 @@ class ActivitiesProposed(AboutReferral):
     """One to five activities, the best first."""
 
 
+@event_class("referral", "service/catalogue")
 class NoActivityFound(AboutReferral):
     """Nothing fits now; it is tried again as activities appear."""
 
@@ -289,6 +304,7 @@ class PlaceAnswer(AboutPlace):
     """The id of the event that asked for the place."""
 
 
+@event_class("referral", "service/catalogue")
 class PlaceReserved(PlaceAnswer):
     """A place is held."""
 
@@ -306,6 +322,7 @@ class PlaceReserved(PlaceAnswer):
     """When the activity was cancelled, if it was."""
 
 
+@event_class("referral", "service/catalogue")
 class PlaceWaitlisted(PlaceAnswer):
     """No place yet, but one on the waiting list."""
 
@@ -317,6 +334,7 @@ class PlaceWaitlisted(PlaceAnswer):
     """When the activity was cancelled, if it was."""
 
 
+@event_class("referral", "service/catalogue")
 class PlaceRefused(PlaceAnswer):
     """No place."""
 
@@ -324,10 +342,12 @@ class PlaceRefused(PlaceAnswer):
     """Why. `unknown` and `closed` are judged anew when a version of the activity arrives; `full` is final."""
 
 
+@event_class("referral", "service/catalogue")
 class PlaceReleased(PlaceAnswer):
     """The place, or the place on the waiting list, is free again."""
 
 
+@event_class("referral", "service/catalogue")
 class SessionsChanged(PlaceAnswer):
     """The sessions or the fate of an activity that the referral holds or follows, also after the place was released."""
 
@@ -341,6 +361,7 @@ class SessionsChanged(PlaceAnswer):
     """Whether enrolment was closed at the latest request, by the versions known now."""
 
 
+@event_class("catalogue", "service/catalogue")
 class ActivityToMatch(AboutReferral):
     """The catalogue to itself: judge this activity for this referral (it is new, or changed, or gone)."""
 
@@ -353,6 +374,7 @@ class ActivityToMatch(AboutReferral):
 # --- feedback
 
 
+@event_class("notify", "service/feedback")
 class FeedbackRequested(AboutReferral):
     """Someone is asked. The link is made by who hands it out; no token stands here."""
 
@@ -364,6 +386,7 @@ class FeedbackRequested(AboutReferral):
     """Which questions are asked."""
 
 
+@event_class("referral", "service/feedback")
 class FeedbackTaken(AboutReferral):
     """Answers were taken in, those of the event named: by this, and not by what was sent, the wait for them ends."""
 
@@ -381,6 +404,7 @@ class FeedbackTaken(AboutReferral):
     """The digits of its time below a microsecond."""
 
 
+@event_class("feedback", "service/feedback")
 class OutcomeMeasured(AboutReferral):
     """Before and after of one instrument are both there: the change an item, after minus before."""
 
@@ -392,6 +416,7 @@ class OutcomeMeasured(AboutReferral):
     """The answer after less the answer before, by item, in steps of the instrument's scale; above 0 is better."""
 
 
+@event_class("feedback", "service/feedback")
 class FormLinkIssued(AboutReferral):
     """A link to the form was handed out. Only the token's hash is kept."""
 
@@ -425,6 +450,7 @@ class Notification(_ServicePart):
     """The extract, JSON."""
 
 
+@event_class("notify", "service/notify")
 class NotificationQueued(Data):
     """A recipient is to be told, or what it was told of a referral is to be blanked."""
 
@@ -444,6 +470,7 @@ class NotificationQueued(Data):
         return self.referral_id or self.recipient
 
 
+@event_class("monitor", "service/notify")
 class NotificationDelivered(Data):
     """It stands in the recipient's feed, or reached the recipient's channel."""
 
@@ -463,6 +490,7 @@ class NotificationDelivered(Data):
         return self.referral_id or self.recipient
 
 
+@event_class("monitor", "service/notify")
 class NotificationFailed(NotificationDelivered):
     """It could not be delivered on that channel; it still stands in the feed."""
 
@@ -473,6 +501,7 @@ class NotificationFailed(NotificationDelivered):
 # --- any service
 
 
+@event_class("monitor", *EVERY_SERVICE)
 class DeadlinePassed(Data):
     """Silence is an event: nothing came until `due_at`. `nth` 1 reminds, 2 acts (attendance, feedback act at 1)."""
 
@@ -498,6 +527,7 @@ class DeadlinePassed(Data):
         return self.referral_id or self.aggregate
 
 
+@event_class("monitor", *EVERY_SERVICE)
 class EventRefused(Data):
     """An event of a known sender was dead-lettered: which, and why; never what it said."""
 
@@ -521,6 +551,7 @@ class EventRefused(Data):
         return self.referral_id or self.sender
 
 
+@event_class("monitor", *EVERY_SERVICE)
 class DeadLetterSettled(Data):
     """A redriven dead letter was taken up."""
 
@@ -541,6 +572,7 @@ class DeadLetterSettled(Data):
 # --- monitor, and its own doors
 
 
+@event_class("monitor", "service/monitor", outcome="partners")
 class PartnerRegistered(Data):
     """What a partner said of itself: its name, which classes it wants to be told, in which language."""
 
@@ -575,6 +607,7 @@ class _ToDeadLetter(Data):
         return self.place or self.dl_id
 
 
+@event_class("monitor", "service/monitor")
 class RedriveRequested(_ToDeadLetter):
     """An ops person sends a dead letter again; those whose originals stand on one `place` in the order asked for."""
 
@@ -582,10 +615,12 @@ class RedriveRequested(_ToDeadLetter):
     """Which redrive of it this is, from 1."""
 
 
+@event_class("monitor", "service/monitor")
 class DiscardRequested(_ToDeadLetter):
     """An ops person lays a dead letter aside for good."""
 
 
+@event_class("monitor", "service/monitor")
 class ErasureToSpread(AboutReferral):
     """The monitor to itself: what it keeps of an erased referral goes."""
 
@@ -596,6 +631,7 @@ class ErasureToSpread(AboutReferral):
     """The digest by which texts that hold its code are found; empty where it had none."""
 
 
+@event_class("monitor", "service/monitor")
 class DeadLetterToErase(Data):
     """The monitor to itself: where this dead letter names an erased referral, its bytes go."""
 
@@ -607,6 +643,7 @@ class DeadLetterToErase(Data):
         return self.dl_id
 
 
+@event_class("monitor", "service/monitor")
 class TraceToErase(Data):
     """The monitor to itself: of this event of an erased referral the codes go, but for the outcome."""
 
@@ -618,6 +655,7 @@ class TraceToErase(Data):
         return self.traced
 
 
+@event_class("monitor", *EVERY_SERVICE)
 class AccessRecorded(Data):
     """Who looked at what, on what ground, and whether it was allowed; of a key: whose it is, and the `change`.
 

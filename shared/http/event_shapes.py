@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from shared.contracts.registry import CLASSES, EventClass
+from shared.contracts.event_class import EventClass
+from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import json_schema
 
 Document = dict[str, Any]

@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from cli.openapi import document as openapi
 from shared.contracts.compatibility import incompatibilities
 from shared.contracts.documents import stale, write
-from shared.contracts.registry import CLASSES, EventClass
+from shared.contracts.event_class import EventClass
+from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import json_schema, schema_path
 
 ROOT = Path(__file__).parents[2]

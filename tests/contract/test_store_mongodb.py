@@ -83,7 +83,7 @@ async def test_mongodb_is_migrated_as_often_as_one_likes(mongo: Maker, server: S
     once = seen()
     await mongo().open([THINGS], [DIARY])
     assert seen() == once
-    assert database["meta"].find_one() == {"_id": "schema", "version": 2}
+    assert database["meta"].find_one({"_id": "schema"}) == {"_id": "schema", "version": 2}
 
 
 async def test_mongodb_takes_a_new_index_on_an_old_database_and_keeps_what_is_there(mongo: Maker) -> None:

@@ -11,6 +11,7 @@ from shared.contracts.partner_events import ReferralIssued
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Table
 from shared.process.run import App
+from tests.unit.test_import_rules import REPOSITORY
 
 TABLES = {name: service.build(service.settings()).table for name, service in OF_NAME.items()}
 
@@ -54,3 +55,8 @@ def test_a_service_that_owns_a_class_and_does_not_handle_it_does_not_start() -> 
     table = TABLES["referral"]
     handlers = {model: handler for model, handler in table.handlers.items() if model is not ReferralIssued}
     refused(replace(table, handlers=handlers), "referral owns ReferralIssued, whose outcome is kept in 'referrals'")
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_class_is_documented_where_partners_and_developers_look(name: str) -> None:
+    assert name in (REPOSITORY / "docs/contracts.md").read_text(encoding="utf-8")

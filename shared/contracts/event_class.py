@@ -1,0 +1,52 @@
+"""The row that stands with each class of events: who owns it, who may send it, where its outcome is kept.
+
+The owner is the one service that dead-letters a record for what it is in itself; other readers skip and count it.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar
+
+from shared.contracts.fields import Data
+from shared.contracts.topics import SERVICES
+
+TYPE_PREFIX: Final = "fi.kulttuurilahete."
+EVERY_SERVICE: Final = tuple(f"service/{name}" for name in SERVICES)
+D = TypeVar("D", bound=type[Data])
+
+
+class EventClass(NamedTuple):
+    """One class of events, version 1."""
+
+    model: type[Data]
+    owner: str
+    senders: frozenset[str]
+    """Kinds of sources that may send it: region, opisto, or service/<name>."""
+    outcome: str = ""
+    """The owner's collection whose aggregates remember what became of it: of those that a partner asks after."""
+
+    @property
+    def name(self) -> str:
+        return self.model.__name__
+
+    @property
+    def type(self) -> str:
+        return f"{TYPE_PREFIX}{self.name}.v1"
+
+    @property
+    def public(self) -> bool:
+        """Whether partners send it."""
+        return not all(sender.startswith("service/") for sender in self.senders)
+
+
+DECLARED: Final[dict[str, EventClass]] = {}
+"""Every class that was imported so far, by name; who wants all takes `registry.CLASSES`."""
+
+
+def event_class(owner: str, *senders: str, outcome: str = "") -> Callable[[D], D]:
+    """Declares the class below as one of events, owned by a service and sent by these kinds of sources."""
+
+    def declare(model: D) -> D:
+        DECLARED[model.__name__] = EventClass(model, owner, frozenset(senders), outcome)
+        return model
+
+    return declare
