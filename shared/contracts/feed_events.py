@@ -112,7 +112,8 @@ class EnrolmentCancelledToRegion(_OfPlace):
     """The opisto took the participant off its list. Told once it counts, under the id, source and time that it had."""
 
     reason: partner_events.EnrolmentEnd
-    """Why."""
+    """Why: the activity is full; it does not suit the participant, who was not reached, wished it or stayed away; or
+    something else."""
 
 
 class FeedbackRequestedToRegion(_OfReferral):
@@ -128,7 +129,8 @@ class FeedbackRequestedToRegion(_OfReferral):
 
 class _EndToRegion(_OfReferral):
     outcome: service_events.ReferralOutcome
-    """How it ended."""
+    """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
+    without an activity that fits; without a choice in time; withdrawn."""
     sessions: service_events.SessionCounts
     """How many of the counted sessions were attended, missed, or never recorded."""
 
@@ -145,7 +147,8 @@ class ReferralClosedToRegion(_OfReferral):
     """The loop is closed. Told again when what it said has changed; the latest holds."""
 
     outcome: service_events.ReferralOutcome
-    """How it ended."""
+    """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
+    without an activity that fits; without a choice in time; withdrawn."""
     sessions: service_events.SessionCounts | None = None
     """How many of the counted sessions were attended, missed, or never recorded; left out after an erasure."""
 
@@ -202,7 +205,8 @@ class DeadlinePassedToPartner(_OfReferral):
     """What the partner was to do has not come in time. The first passing reminds, the second acts."""
 
     what: service_events.What
-    """What was awaited."""
+    """What was awaited: an activity that fits, the region's choice, the opisto's confirmation or records of attendance, the
+    participant's answers; the others are the services' own."""
     due_at: Instant
     """Until when it was awaited, in UTC."""
     nth: Count

@@ -106,15 +106,18 @@ class ReferralIssued(AboutReferral):
     themes: Annotated[tuple[Theme, ...], Field(max_length=18), Distinct] = ()
     """What the client likes; of activities that fit equally well, one with these stands first."""
     formats: Annotated[tuple[Format, ...], Field(max_length=3), Distinct] = ()
-    """How the client can take part; none named: any way."""
+    """How the client can take part: `in_person` on the spot, `remote` over the net, `hybrid` either way. None: any way."""
     accessibility: Annotated[tuple[Accessibility, ...], Field(max_length=6), Distinct] = ()
-    """What the client needs in order to take part; only activities that have all of it are proposed."""
+    """What the client needs in order to take part: a way without steps, an induction loop, quiet, sign language, easy
+    language, room for a companion. Only activities that have all of it are proposed."""
     max_price_cents: Annotated[Count, Field(examples=[5000])] | None = None
     """The most that the client can pay for an activity, in euro cents; left out: there is no limit."""
     funding: Annotated[tuple[Funding, ...], Field(max_length=3), Distinct] = ()
-    """What else can pay for the client: an activity that accepts one of these may cost more than the limit."""
+    """What else can pay for the client: the Kaikukortti card, the study voucher (opintoseteli), an agreement by which the
+    region pays. An activity that accepts one of these may cost more than the limit."""
     route: Route | None = None
-    """In which kind of service the client was met."""
+    """Where the client was met: in guidance through services, in guidance towards healthy habits, in a clinic, in outreach
+    work, or elsewhere."""
     consent: Consent
     """What the client agreed to."""
 
@@ -136,7 +139,8 @@ class ReferralWithdrawn(AboutReferral):
     reason: Annotated[
         Literal["client_wish", "consent_withdrawn", "moved", "duplicate", "other"], Field(title="WithdrawalReason")
     ]
-    """Why. `consent_withdrawn` erases what was said of the referral, at once and everywhere."""
+    """Why: the client wishes it, takes back the consent, has moved, was referred twice, or something else.
+    `consent_withdrawn` erases what was said of the referral, at once and everywhere."""
 
 
 class Venue(_Part):
@@ -219,18 +223,20 @@ class ActivityPublished(Data):
     """What it helps with, by dimension of 3X10D: 1 to 10, the greater the more. Left out: derived from themes and
     setting."""
     setting: Setting | None = None
-    """What kind of gathering it is."""
+    """What kind of gathering it is: a course, a group of peers, open doors without a course, something at which one meets
+    people, or guidance."""
     municipality: Municipality
     """Where it is held: Statistics Finland's code of the municipality."""
     serves: Annotated[tuple[Municipality, ...], Field(max_length=308), Distinct] | None = None
     """The municipalities whose residents may take part, by code; left out: its own, and all where the
     format is remote."""
     format: Format
-    """How one takes part."""
+    """How one takes part: `in_person` on the spot, `remote` over the net, `hybrid` either way."""
     place: Venue | None = None
     """Where it meets."""
     accessibility: Annotated[tuple[Accessibility, ...], Field(max_length=6), Distinct] = ()
-    """What it offers to those who need it."""
+    """What it offers to those who need it: a way without steps, an induction loop, quiet, sign language, easy language, room
+    for a companion."""
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=20)]
     """In which languages it is led: ISO 639 codes."""
     age: AgeLimits
@@ -242,7 +248,8 @@ class ActivityPublished(Data):
     price_cents: Annotated[Count, Field(examples=[4500])]
     """What a participant pays for the whole activity, in euro cents; 0: it is free."""
     accepts: Annotated[tuple[Funding, ...], Field(max_length=3), Distinct] = ()
-    """What may pay instead of the participant."""
+    """What may pay instead of the participant: the Kaikukortti card, the study voucher (opintoseteli), an agreement by which
+    the region pays."""
     enrolment: Enrolment
     """When and how places are asked for."""
     sessions: Annotated[tuple[Session, ...], Field(min_length=1, max_length=200)]
@@ -278,7 +285,7 @@ class ActivityCancelled(Data):
         Literal["too_few_participants", "teacher_absent", "premises", "merged", "other"],
         Field(title="CancellationReason"),
     ]
-    """Why."""
+    """Why: too few participants, no teacher, no premises, one with another activity now, or something else."""
     replaced_by: Annotated[ActivityId, Field(examples=["kuoro-2027k"])] | None = None
     """Another activity of the same organiser, to which places and queue move; left out: those who had a place are
     matched anew."""
@@ -314,7 +321,8 @@ class EnrolmentCancelled(AboutReferral):
     activity_id: ActivityId
     """The activity, by the organiser's own id."""
     reason: EnrolmentEnd
-    """Why."""
+    """Why: the activity is full; it does not suit the participant, who was not reached, wished it or stayed away; or
+    something else."""
 
 
 @event_class("referral", "opisto", outcome="referrals")
@@ -395,7 +403,8 @@ class FeedbackSubmitted(Data):
     about: About
     """What the feedback is about."""
     respondent: Respondent
-    """Who answers. A region or an opisto answers `experience_v1` for itself."""
+    """Who answers: the participant, a carer for the participant, or a region or an opisto for itself, by `experience_v1`
+    alone."""
     phase: Phase
     """Whether the answers are from before the activity or after it."""
     instrument: Annotated[Literal["dimensions_v1", "who5", "experience_v1"], Field(title="Instrument")]

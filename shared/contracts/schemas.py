@@ -36,16 +36,28 @@ class _Generator(GenerateJsonSchema):
 def json_schema(event_class: EventClass) -> Document:
     """The JSON Schema, draft 2020-12, of the class's data."""
     schema = event_class.model.model_json_schema(schema_generator=_Generator)
-    return _named(_with_null_for_absent(schema) if event_class.public else schema)
+    return _named(_with_null_for_absent(schema) if event_class.public else schema, _sent_by(event_class))
 
 
 def extract_schema(extract: type[Extract]) -> Document:
     """The JSON Schema of what stands in a feed: what is not there is left out, never null."""
-    return _named(_without_null(extract.model_json_schema(schema_generator=_Generator)))
+    schema = _without_null(extract.model_json_schema(schema_generator=_Generator))
+    return _named(schema, "A partner reads it in its feed.")
 
 
-def _named(schema: Document) -> Document:
+def _named(schema: Document, direction: str) -> Document:
+    for part in (schema, *schema.get("$defs", {}).values()):
+        for one in part.get("properties", {}).values():
+            one["description"] = " ".join(one.get("description", "").split())
+    schema["description"] += f"\n\n{direction}"
     return {"$schema": DIALECT, "$id": schema_id(schema["title"])} | with_examples(schema)
+
+
+def _sent_by(event_class: EventClass) -> str:
+    partners = {"region": "a region", "opisto": "an opisto"}
+    senders = [partners.get(one, one.replace("service/", "the service ")) for one in sorted(event_class.senders)]
+    *others, last = senders
+    return f"Sent by {', '.join(others)} or {last}." if others else f"Sent by {last}."
 
 
 def _with_null_for_absent(schema: Any) -> Any:

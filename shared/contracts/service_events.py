@@ -137,7 +137,8 @@ class ReferralEnd(AboutReferral):
     """How a referral ended, as far as known."""
 
     outcome: ReferralOutcome
-    """How it ended."""
+    """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
+    without an activity that fits; without a choice in time; withdrawn."""
     sessions: SessionCounts
     """How many of the counted sessions were attended, missed, or never recorded."""
 
