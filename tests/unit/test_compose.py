@@ -70,6 +70,14 @@ def test_every_variable_of_the_shell_that_is_passed_on_is_a_setting_of_the_same_
     assert set(passed_on((REPOSITORY / "docker-compose.yml").read_text())) <= {name for name, *_ in verb.table()}
 
 
+def made_in_mongodb() -> dict[str, str]:
+    """By database, the user that `deploy/mongodb/users.js` makes there, as it says: the service's name in `lahete_<service>`."""
+    script = (REPOSITORY / "deploy/mongodb/users.js").read_text()
+    (database,) = re.findall(r"const name = `([a-z_]+)\$\{service\}`", script)
+    assert "database.createUser({ user: service," in script
+    return {f"{database}{name}": name for name in PLATFORM}
+
+
 @pytest.mark.parametrize("name", PLATFORM)
 def test_the_settings_of_a_service_are_such_as_it_takes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in environment(name).items():
@@ -78,7 +86,9 @@ def test_the_settings_of_a_service_are_such_as_it_takes(name: str, monkeypatch: 
     assert settings.host == "0.0.0.0"
     assert settings.env == "production"
     assert settings.mongodb, "a file in a container that is read-only would keep nothing"
-    assert settings.mongodb_user.format(service=name) == f"lahete_{name}"
+    assert (
+        settings.mongodb_user.format(service=name) == made_in_mongodb()[settings.mongodb_database.format(service=name)]
+    )
     assert str(settings.mongodb_password_file).format(service=name) == f"/run/secrets/mongodb_{name}"
     assert settings.kafka_user.format(service=name) == name
     assert str(settings.kafka_password_file).format(service=name) == f"/run/secrets/kafka_{name}"
