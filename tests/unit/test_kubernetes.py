@@ -412,9 +412,15 @@ def test_a_service_is_scaled_by_the_lag_of_its_own_group(production: list[Manife
 
 
 def test_a_login_of_mongodb_knows_one_database(production: list[Manifest]) -> None:
-    users = of_kind(production, "MongoDBCommunity")["lahete-mongodb"]["spec"]["users"]
+    """As `deploy/mongodb/users.js` lets it: it reads and writes, and changes a validator."""
+    mongodb = of_kind(production, "MongoDBCommunity")["lahete-mongodb"]["spec"]
+    users, roles = mongodb["users"], {(role["role"], role["db"]): role for role in mongodb["security"]["roles"]}
     for user in users:
-        assert user["roles"] == [{"name": "readWrite", "db": user["db"]}]
+        (own,) = user["roles"]
+        role = roles.pop((own["name"], own["db"]))
+        assert role["roles"] == [{"name": "readWrite", "db": user["db"]}]
+        assert role["privileges"] == [{"resource": {"db": user["db"], "collection": ""}, "actions": ["collMod"]}]
+    assert roles == {}
     databases = {(user["name"], user["db"]) for user in users}
     of_settings = PlatformSettings.model_fields["mongodb_database"].default
     assert databases == {(service, of_settings.format(service=service)) for service in SERVICES}
