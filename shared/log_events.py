@@ -1,4 +1,4 @@
-"""Every line that a service logs, by the key it is found by: the key stays, and what is said of the case stands in fields.
+"""Every line that a service logs, by its key: the key stays, and the case itself stands in fields.
 
 docs/guides/operations.md shows them to who reads logs.
 """
@@ -10,16 +10,16 @@ MEANINGS: Final = {
     (START_TIMED_OUT := "start_timed_out"): "a step of the start did not end; the process ends, to be started again",
     (PART_ENDED := "part_ended"): "a task of the service ended that must not; the process ends with it",
     (DEPENDENCY_CHECK_FAILED := "dependency_check_failed"): "another cluster, a missing topic, or no answer; `what`",
-    (DEPENDENCY_CHECK_PASSED := "dependency_check_passed"): "what Kafka and the store lacked is there again",
+    (DEPENDENCY_CHECK_PASSED := "dependency_check_passed"): "Kafka and the store have again what a check missed",
     (FETCH_FAILED := "fetch_failed"): "Kafka's client raised; every partition goes back to what is done",
     (PARTITION_READ_APART := "partition_read_apart"): "a partition that Kafka's client cannot read is read by hand",
-    (PARTITION_STALLED := "partition_stalled"): "a partition cannot be read on; the others are; `where`",
+    (PARTITION_STALLED := "partition_stalled"): "a partition stands still while the others are read; `where`",
     (EVENTS_FELL_OUT := "events_fell_out"): "the log begins after what was committed: events were never read; `detail`",
-    (LOG_START_UNKNOWN := "log_start_unknown"): "Kafka has not said where the logs begin; it is asked again",
-    (LOG_GUARD_FAILED := "log_guard_failed"): "how far the embedded broker's log is read could not be asked",
-    (RECORD_UNREAD := "record_unread"): "reading one record failed by a fault of ours; it is a dead letter",
-    (HANDLER_FAILED := "handler_failed"): "a handler raised at an event; it is a dead letter",
-    (BATCH_REWOUND := "batch_rewound"): "a batch could not be kept or published; it is read again after `pause`",
+    (LOG_START_UNKNOWN := "log_start_unknown"): "Kafka has not said where the logs begin; the service asks again",
+    (LOG_GUARD_FAILED := "log_guard_failed"): "the embedded broker did not say how far its log is read",
+    (RECORD_UNREAD := "record_unread"): "our own code failed to read one record; the record is a dead letter",
+    (HANDLER_FAILED := "handler_failed"): "a handler raised at an event; the event is a dead letter",
+    (BATCH_REWOUND := "batch_rewound"): "a batch could not be saved or published; the loop rereads it after `pause`",
     (ENGINE_FAILED := "engine_failed"): "the engine itself raised; the batch is read again",
     (COMMIT_POSTPONED := "commit_postponed"): "Kafka took no offsets; a later commit covers them",
     (CLEARING_POSTPONED := "clearing_postponed"): "the store did not answer; the sweep clears what the batch left",
@@ -29,7 +29,7 @@ MEANINGS: Final = {
     (
         GROUP_NOT_LEFT := "group_not_left"
     ): "the stop did not wait for the group, which goes on once it misses the member",
-    (DOCUMENT_VANISHED := "document_vanished"): "a document that was there is gone from MongoDB: was it restored?",
+    (DOCUMENT_VANISHED := "document_vanished"): "a document that was there is gone: was MongoDB restored?",
     (DOCUMENTS_UNCHECKED := "documents_unchecked"): "the server has no validators: it only stands in for MongoDB",
 }
-"""Key to what it means and what becomes of it."""
+"""By key: what the line means and what follows from it."""

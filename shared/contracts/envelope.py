@@ -164,7 +164,7 @@ def _without_attributes(value: bytes, content_type: str, names: Sequence[str]) -
         return read_structured(value)
     some = ", ".join(mask(name)[:40] for name in names[:_NAMED]) or "none but content-type"
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    lacking = [Problem(f"/{name}", "is lacking") for name in _REQUIRED]
+    lacking = [Problem(f"/{name}", "is missing") for name in _REQUIRED]
     hint = f"a header of a binary CloudEvent over Kafka begins with ce_, as ce_id; there are: {some}{more}"
     raise Invalid(f"{_line(lacking)}; {mask(hint)}", lacking)
 
@@ -343,7 +343,7 @@ def _lacking(raw: Raw) -> Iterable[Problem]:
     attributes = raw.attributes
     for name in _REQUIRED:
         if not attributes.get(name):
-            yield Problem(f"/{name}", "is lacking")
+            yield Problem(f"/{name}", "is missing")
     if attributes.get("specversion", "1.0") != "1.0":
         yield Problem("/specversion", f"{attributes['specversion'][:20]!r} is not 1.0")
     content_type = attributes.get("datacontenttype", _JSON)

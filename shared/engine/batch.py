@@ -1,8 +1,8 @@
 """docs/protocol.md, “A batch”: from raw records to what may be committed. Each step stands where the model proved it.
 
 `receive`, then `process`, which returns once all that follows is acknowledged; the caller commits, then calls `clear` at
-leisure, at the latest before the next `process`. Any exception means: nothing is committed, the same records will come
-again, and that is harmless.
+leisure, at the latest before the next `process`. Any exception means: nothing is committed, the loop will read the same
+records again, and that is harmless.
 """
 
 import time
@@ -36,17 +36,17 @@ log = structlog.get_logger()
 
 
 class Batch:
-    """What a batch left behind, to be cleared once it is committed."""
+    """The units of work and dead letters of a batch, to be cleared once its offsets are committed."""
 
     def __init__(self) -> None:
         self.units: dict[AggregateKey, UnitOfWork] = {}
         self.letters: list[DeadLetter] = []
         self.outcomes: Counter[tuple[str, str]] = Counter()
-        """By class, which is empty where it was not looked for, and outcome."""
+        """By class, which is empty where nobody looked for it, and outcome."""
 
     @property
     def saved(self) -> dict[tuple[str, str], int]:
-        """Of events whose documents remember them by now, whatever becomes of the batch."""
+        """Outcomes that their documents remember by now, whatever becomes of the batch."""
         return {(name, one): count for (name, one), count in self.outcomes.items() if name and one != CONFLICT}
 
     def add(self, at: AggregateKey, unit: UnitOfWork) -> None:
@@ -57,7 +57,7 @@ class Batch:
 
 
 class Received:
-    """A batch as it was read: what is for which aggregate, in order, and what is refused already."""
+    """A batch as the loop read it: the events of each aggregate, in order, and the dead letters so far."""
 
     def __init__(self) -> None:
         self.groups: dict[AggregateKey, list[RoutedEvent]] = {}
@@ -67,7 +67,7 @@ class Received:
 def _rows(
     units: Mapping[AggregateKey, UnitOfWork], doomed: Container[AggregateKey]
 ) -> tuple[dict[AggregateKey, Row], dict[AggregateKey, str]]:
-    """What is to be saved; and what cannot be, with why: it is too large, or a partner's event poisoned its state."""
+    """The rows to save; and why others cannot be saved: too large, or a partner's event poisoned the state."""
     since = time.time()
     rows: dict[AggregateKey, Row] = {}
     refused: dict[AggregateKey, str] = {}
@@ -76,13 +76,13 @@ def _rows(
             continue
         try:
             row = unit.row(since)
-        except Exception as error:  # noqa: BLE001 - it raises at every try: others of the batch must not wait for it
+        except Exception as error:  # noqa: BLE001 - the row raises at every try: the rest of the batch must not wait
             if at in doomed:
                 rows[at] = unit.row(since, found=False)
             else:
                 refused[at] = f"{type(error).__name__}: {error}"
             continue
-        # One whose events were refused already is saved all the same: the bound leaves room for its dead letters.
+        # A doomed document is saved all the same: the bound leaves room for its dead letters.
         if len(row.body) + len(row.outbox) > MAX_DOCUMENT_BYTES and at not in doomed:
             refused[at] = f"its document would have more than {MAX_DOCUMENT_BYTES} bytes"
         else:
@@ -122,7 +122,7 @@ class Processor:
     # --- the batch
 
     def receive(self, records: Iterable[ConsumerRecord]) -> Received:
-        """Receive: what each record holds, and whose it is. Looks at no state."""
+        """Receive: what each record holds, and for which aggregate. Looks at no state."""
         received = Received()
         now = self._clock.now()
         for record in records:
@@ -139,14 +139,14 @@ class Processor:
         return received
 
     def _read(self, record: ConsumerRecord, now: datetime) -> RoutedEvent | tuple[RoutedEvent, ...] | DeadLetter | None:
-        """A fault of ours in reading is laid aside like one in deciding: it must not stop everybody at one record."""
+        """Lays a record aside that our own code fails to read, like a failed decision: one must not stop all others."""
         try:
             return self._receive(record, self.table, now)
         except Exception as error:
             place = f"{record.topic}/{record.partition}/{record.offset}"
             log.error(log_events.RECORD_UNREAD, record=place, error=type(error).__name__, exc_info=error)
             self.breaker.saw(("", place), Failure("a record", topics.sender_of(record.topic) or record.topic))
-            # One of its own kind would fail as this did, without end.
+            # A dead letter of a dead letter would fail like this one, without end.
             return None if record.topic == topics.DEAD_LETTERS else unread(record, self.table.service, error)
 
     async def process(self, received: Received) -> Batch:
@@ -173,10 +173,10 @@ class Processor:
         self._between("cleared")
 
     async def scrub(self) -> None:
-        """What was taken away leaves the store's files, where that is still to be done. Raises `StoreUnavailable`."""
+        """Takes what was erased out of the store's files too, if anything was. Raises `StoreUnavailable`."""
         if not self._to_scrub:
             return
-        self._to_scrub = False  # what is taken away meanwhile sets it again
+        self._to_scrub = False  # an erasure meanwhile sets it again
         try:
             await self.store.scrub()
         except StoreUnavailable:
@@ -184,11 +184,11 @@ class Processor:
             raise
 
     async def sweep(self, older_than: float, limit: int = 200) -> int:
-        """Sweep: publishes what a consumer that died left in its outboxes. Returns how many documents had some."""
+        """Sweep: publishes the outboxes that a dead consumer left. Returns how many documents had some."""
         swept = 0
         for name, kind in self._kinds.items():
             rows = await self.store.find(name, at_most=("outbox_since", older_than), limit=limit)
-            # Read again by id: what a find gives may be a moment older than what a consumer saved.
+            # Loaded by id: a find may answer with an older version than a consumer saved a moment ago.
             loaded = await self.store.load(name, [row.id for row in rows]) if rows else {}
             batch = Batch()
             for row in loaded.values():
@@ -260,7 +260,7 @@ class Processor:
         for at, routed_events in groups.items():
             document = loaded[at].document
             if document.spilled:
-                # With the attempt: the document may hold a later one only, and the inbox what became of this.
+                # With the attempt: the document may hold only a later attempt's outcome, and the inbox this one's.
                 recent = {(one.source, one.id, one.attempt) for one in document.recent_outcomes}
                 asked = [one for one in routed_events if (one.source, one.id, one.attempt) not in recent]
                 keys += [("/".join(at), one.source, one.id) for one in asked]
@@ -273,7 +273,7 @@ class Processor:
         return dict(found)
 
     async def _save(self, rows: dict[AggregateKey, Row]) -> tuple[set[AggregateKey], dict[AggregateKey, str]]:
-        """Save: those that lost their race, and those that can never be saved, with why."""
+        """Save: the documents that lost their race, and those that can never be saved, with why."""
         lost: set[AggregateKey] = set()
         unsaveable: dict[AggregateKey, str] = {}
         for name in {at[0] for at in rows}:
@@ -285,7 +285,7 @@ class Processor:
     # --- Let out
 
     async def _let_out(self, touched: Iterable[UnitOfWork], letters: Sequence[DeadLetter]) -> None:
-        """The whole outbox of every touched document, repetitions' too, in order; and the stateless dead letters."""
+        """Lets out every touched document's whole outbox, repetitions' too, in order, and the stateless dead letters."""
         touched = list(touched)
         now = self._clock.now()
         outs: list[Out] = [out for unit in touched for out in unit.document.outbox]
@@ -296,7 +296,7 @@ class Processor:
         overflow = [kept for unit in touched for kept in unit.for_inbox(self._recent_outcomes)]
         if overflow:
             await self.store.remember(overflow)
-        # Before the commit, so that a crash leads here again; behind the overflow, which an earlier save may have begun.
+        # Before the commit, so that a crash leads here again; after the overflow, which an earlier save may have begun.
         if erased := [unit.aggregate for unit in touched if unit.has_digests_to_forget(self._recent_outcomes)]:
             await self.store.forget(erased)
         if records:

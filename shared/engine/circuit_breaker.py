@@ -1,7 +1,7 @@
 """The circuit breaker: when handlers fail in numbers, from distinct causes, stop and wait for a person, rather than dead-letter everything.
 
-One aggregate that fails with whatever comes to it, or all that one sender or a few with the same software set off, is no
-fault of the program's: what fails there is laid aside as dead letters, in order, and everybody else goes on.
+One aggregate that fails at every event, or failures that one sender or a few with the same software set off, are no
+fault of the program's: the engine lays those events aside as dead letters, in order, and everybody else goes on.
 """
 
 from collections import Counter
@@ -24,29 +24,29 @@ class CircuitOpen(Exception):
 
 
 class Failure(NamedTuple):
-    """A handler that failed: at an event of which class, in whose chain of causation."""
+    """A handler that failed: the class of the event, and who began its chain of causation."""
 
     name: str
     origin: str
 
 
 class CircuitBreaker:
-    """Looks at `handler_failed` alone, over the newest `WINDOW` aggregates that were decided, each by what came of it last.
+    """Looks at `handler_failed` alone, over the newest `WINDOW` aggregates that were decided, each by its last outcome.
 
-    What fails in one sender's chains beyond `OF_ONE_SENDER` is left out. It opens when at least `MINIMUM` of the rest
-    failed and they are at least half of the rest. It stays open until the process starts anew.
+    Failures in one sender's chains beyond `OF_ONE_SENDER` are left out. The breaker opens when at least `MINIMUM` of
+    the rest failed and they are at least half of the rest. It stays open until the process restarts.
     """
 
     def __init__(self) -> None:
         self.why: str | None = None
-        """What opened it, in one line; None while it is shut."""
+        """What opened the breaker, in one line; None while it is closed."""
         self.laid_aside = 0
-        """Dead letters of the reason `handler_failed` that Kafka has taken since the start, of reading too."""
+        """Dead letters with the reason `handler_failed` that Kafka has acknowledged since the start, of reading too."""
         self._last: dict[AggregateKey, Failure | None] = {}
 
     def saw(self, aggregate: AggregateKey, failure: Failure | None) -> None:
         """Counts one decided event. Raises `CircuitOpen`."""
-        # A batch that the store refuses is decided again and again: one aggregate must not count for many.
+        # The engine decides a batch again as often as the store refuses it: one aggregate must not count for many.
         self._last.pop(aggregate, None)
         self._last[aggregate] = failure
         if len(self._last) > WINDOW:
@@ -72,5 +72,5 @@ class CircuitBreaker:
 
 
 def origin_of(event: Event, aggregate: AggregateKey) -> str:
-    """The partner whose event set this one off; where there is none, each aggregate is a cause of its own."""
+    """The partner whose event began the chain; without a partner, each aggregate counts as a cause of its own."""
     return event.origin or "/".join(aggregate)

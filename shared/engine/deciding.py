@@ -1,6 +1,6 @@
-"""The step Decide of docs/protocol.md: one event after the other at one aggregate, with what waited there.
+"""The step Decide of docs/protocol.md: one event after the other at one aggregate, with the early events there.
 
-What a handler raises becomes a dead letter; an outage and an open circuit breaker alone go through.
+An exception of a handler becomes a dead letter; only an outage and an open circuit breaker go through.
 """
 
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class HandlerFault(Exception):
-    """Switched on in the settings for a test: stands for a bug in a handler."""
+    """Stands for a bug in a handler; a test switches it on in the settings."""
 
 
 class Deciding:
@@ -50,7 +50,7 @@ class Deciding:
         self._failing = failing
 
     async def take(self, unit: UnitOfWork, routed: RoutedEvent, inbox: Known, doomed: str | None) -> None:
-        """Decides one event, and what waited for it. `doomed`: why its document cannot be saved with what it says.
+        """Decides one event, and those that waited for it. `doomed`: why the document cannot be saved with this event.
 
         Raises `StoreUnavailable`, `CircuitOpen`.
         """
@@ -66,7 +66,7 @@ class Deciding:
         else:
             unit.outcomes.append((routed.event.name, REPETITION))
             if routed.attempt and known == APPLIED_BEFORE:
-                unit.applied(routed, now)  # under another attempt: the redriven letter is resolved all the same
+                unit.applied(routed, now)  # an earlier attempt was: the redriven letter is resolved all the same
             elif routed.attempt:
                 unit.redrive_early(routed)
 
@@ -77,7 +77,7 @@ class Deciding:
             decided = await self._decided(unit, routed, now, doomed)
         except (StoreUnavailable, CircuitOpen):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises, it raises twice: it becomes a dead letter
+        except Exception as error:  # noqa: BLE001 - a handler that raises would raise again: a dead letter
             return self._failed(unit, routed, error, now)
         if isinstance(decided, Waits):
             return WAITING
@@ -88,7 +88,7 @@ class Deciding:
         return "applied"
 
     async def _decided(self, unit: UnitOfWork, routed: RoutedEvent, now: datetime, doomed: str | None) -> Decided:
-        """Decided, with what it changes taken over, or kept until its turn comes."""
+        """Decides the event and takes the changes over, or keeps the event until its turn comes."""
         if doomed:
             raise ValueError(doomed)
         decided = await self._judge(unit, routed, now)
@@ -102,7 +102,7 @@ class Deciding:
         event, handler = routed.event, routed.handler
         if event.name in self._failing:
             raise HandlerFault(f"LAHETE_FAULT_FAIL_ON holds {event.name}")
-        # Other services' deadlines are read too, by those whom a partner's silence concerns.
+        # A service also reads other services' deadlines, where a partner's silence concerns it.
         if isinstance(data := event.data, DeadlinePassed) and (data.what, data.service) == (
             "early",
             self._table.service,
@@ -129,9 +129,9 @@ class Deciding:
     # --- early events
 
     async def _take_early(self, unit: UnitOfWork, now: datetime) -> None:
-        """Applies what waited and whose turn has come, in order of time, round by round until nothing more does.
+        """Applies the early events whose turn has come, in order of time, round by round until no more has its turn.
 
-        In rounds, so that what many strangers let wait is not judged anew after each that has its turn.
+        In rounds, so that the engine does not decide all that many strangers let wait again after each one.
         """
         progress = True
         while progress and not unit.document.erased:
@@ -143,7 +143,7 @@ class Deciding:
                     break
 
     async def _turn_of(self, unit: UnitOfWork, early: Early, now: datetime) -> bool:
-        """Whether it waits no more."""
+        """Whether the event waits no more."""
         try:
             event = read_again(early.original, self._table, now)
         except EventError as error:
@@ -170,7 +170,7 @@ class Deciding:
 
 
 def _conflict(unit: UnitOfWork, routed: RoutedEvent) -> None:
-    """Its owner alone counts it and dead-letters it."""
+    """The owner of the class alone counts a conflict and dead-letters it."""
     if not routed.owned:
         unit.outcomes.append(("", "skipped"))
         return

@@ -1,4 +1,4 @@
-"""How an aggregate's document lies in a row of the store: its outbox apart, so that emptying it writes nothing else anew."""
+"""How an aggregate's document lies in a row of the store: the outbox apart, so that emptying it rewrites nothing else."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ _OUTBOX = msgspec.json.Decoder(_Outbox)
 
 
 def decoder_of(kind: Kind[Any]) -> Decoder:
-    """What `read` needs for the documents of one kind."""
+    """The decoder that `read` needs for the documents of one kind."""
     return msgspec.json.Decoder(Document[kind.state])  # type: ignore[name-defined]
 
 
 def read(row: Row, decoder: Decoder) -> Document[Any]:
-    """The whole document. One of an earlier program has its outbox in the body."""
+    """The whole document. A document of an earlier version of the program has its outbox in the body."""
     document = decoder.decode(row.body)
     if row.outbox:
         outbox = _OUTBOX.decode(row.outbox)
@@ -33,7 +33,7 @@ def read(row: Row, decoder: Decoder) -> Document[Any]:
 
 
 def written(document: Document[Any]) -> tuple[bytes, bytes]:
-    """The body, and the outbox where it holds something."""
+    """The body, and the outbox unless it is empty."""
     if not document.outbox:
         return msgspec.json.encode(document), b""
     body = msgspec.structs.replace(document, outbox=[], outbox_since=None)

@@ -1,6 +1,6 @@
-"""Who sends in another's name is kept on `audit.events`, like who looked; all of it is counted.
+"""`audit.events` keeps who sent in another's name, like who looked; a metric counts all of it.
 
-Once a minute for each sender, so that a flood of forged events buries nothing else there, and costs Kafka nothing.
+One event a minute for each sender, so that a flood of forged events buries nothing else there, and costs Kafka nothing.
 """
 
 import time
@@ -23,26 +23,26 @@ _LONGEST: Final = 200
 
 
 class Forgeries:
-    """Those that one service met."""
+    """The forged events that one service met."""
 
     def __init__(self, service: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._service = service
         self._clock = clock
         self._kept: dict[str, tuple[float, str]] = {}
-        """By sender: when, and which."""
+        """By sender: when its last one was written, and its id."""
 
     def of_letter(self, letter: DeadLetter) -> list[OutEvent]:
-        """What is to be kept of a dead letter: who its topic proves, or the topic where it proves nobody."""
+        """The audit event of a dead letter: about the sender that its topic proves, or the topic where it proves none."""
         if letter.reason != Forged.reason:
             return []
         topic = letter.original.topic
         return self.of(topics.sender_of(topic) or topic, letter.error, letter.dl_id)
 
     def of(self, who: str, what: str, which: str) -> list[OutEvent]:
-        """The event to write, none within a minute of another. `what`: the line that refused it."""
+        """The event to write, none within a minute of another. `what`: the error of the forged one, `which`: its id."""
         now = self._clock()
         at, kept = self._kept.get(who, (-EVERY, ""))
-        if now - at < EVERY and which != kept:  # the same comes again where Kafka has not taken it
+        if now - at < EVERY and which != kept:  # the same one comes again until Kafka has acknowledged it
             return []
         if len(self._kept) >= _MOST:
             self._kept = {one: known for one, known in self._kept.items() if now - known[0] < EVERY}

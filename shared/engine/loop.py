@@ -1,7 +1,7 @@
-"""The only place that commits offsets: raw batches of one subscription, named commits.
+"""The loop of one service: raw batches of one subscription. Nothing but the loop and `lahete rewind` commits offsets.
 
-The handler never lets an exception out, since FastStream would jump over the batch (docs/decisions/0002): it commits
-named offsets, or seeks back.
+The loop never lets an exception out, since FastStream would jump over the batch (docs/decisions/0002): it commits named
+offsets, or seeks back.
 """
 
 import asyncio
@@ -39,14 +39,14 @@ log = structlog.get_logger()
 
 
 class Conditions(Protocol):
-    """What the loop stands on: what of it forbids to consume, and what does not answer now; each in one line."""
+    """Kafka and the store, as the loop asks for them: a fault forbids it to consume, `away` does not answer now."""
 
     fault: str | None
     away: str | None
 
 
 class Held(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Which partitions are held, under which assignment: every rebalance begins a new one."""
+    """Whether partitions are held, and under which assignment: every rebalance begins a new one."""
 
     def __init__(self, loop: "Loop") -> None:
         self.assignment = 0
@@ -88,7 +88,7 @@ class Loop:
         self._in_hand_since: float | None = None
         self._busy = asyncio.Lock()
         metrics.begin(self.service, {DeadlinePassed.__name__, *(one.__name__ for one in processor.table.handlers)})
-        # Asked when it is scraped: a loop that stands still would never say so by itself.
+        # A function, called at each scrape: a loop that stands still would never set a value.
         metrics.LAG_SECONDS.labels(self.service).set_function(self.lag_seconds)
         self._subscription = Subscription(
             kafka, self.service, processor.table.topics, self._held, self._next, self._take, options or {}
@@ -101,7 +101,7 @@ class Loop:
 
     @property
     def lost(self) -> str | None:
-        """What fell out of the log unread, in one line."""
+        """Which events fell out of the log unread, in one line."""
         return self._beginnings.lost
 
     async def start(self) -> None:
@@ -118,7 +118,7 @@ class Loop:
             await self._finish_clearing()
         self._beginnings.stop()
         try:
-            # aiokafka waits for what its group is at; Kafka also notices by itself that a member is gone.
+            # aiokafka waits for its group's rebalance; Kafka also notices by itself that a member is gone.
             async with asyncio.timeout(_LEFT_WITHIN):
                 await self._subscription.broker.stop()
                 await self.reading.apart.stop()
@@ -126,11 +126,11 @@ class Loop:
             log.warning(log_events.GROUP_NOT_LEFT)
 
     def lag_seconds(self) -> float:
-        """How long ago the oldest record in hand, read and not yet committed, came to Kafka, in real seconds."""
+        """How long ago the oldest record that is read and not yet committed came to Kafka, in real seconds."""
         return max(0.0, time.time() - self._in_hand_since) if self._in_hand_since is not None else 0.0
 
-    def let_go(self) -> None:
-        """Nothing is in hand: the partitions were shared out anew, and what was read comes again to who holds them."""
+    def _nothing_in_hand(self) -> None:
+        """After a commit, or a rebalance: the new holders of the partitions read the records again."""
         self._in_hand_since = None
 
     def not_ready(self) -> str | None:
@@ -149,7 +149,7 @@ class Loop:
             return "no partitions assigned yet"
         if self._beginnings.unknown:
             return "Kafka has not said yet where the logs of the assigned partitions begin"
-        if self.consumer._fetcher.error_future.done():  # noqa: SLF001 - it has no other way to say so
+        if self.consumer._fetcher.error_future.done():  # noqa: SLF001 - aiokafka has no other way to say so
             return "Kafka's client has given up fetching; restart the service"
         return None
 
@@ -158,16 +158,16 @@ class Loop:
         return self._subscription.reads(topic)
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Partitions are held anew; until it is known whether records fell out of them unread, no batch is begun."""
+        """A rebalance is over. The loop begins no batch until it knows whether records fell out of the logs unread."""
         assert self.consumer is not None
-        self.let_go()
-        self.waits_for = None  # what this instance could not do may be another's now
+        self._nothing_in_hand()
+        self.waits_for = None  # the batch that failed here may be another instance's now
         self._beginnings.look(self.consumer, partitions)
 
     # --- one batch
 
     async def _next(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
-        """The records of the next batch: returns when there are some, and not before."""
+        """The records of the next batch: waits until there are some."""
         while True:
             if self._beginnings.unknown:
                 await self._beginnings.known()
@@ -177,7 +177,7 @@ class Loop:
                 await self._commit_what_holds_nothing()
 
     async def _commit_what_holds_nothing(self) -> None:
-        """Positions go on without a record, over the markers of transactions: they count as read."""
+        """Positions move on without a record, over the markers of transactions: those count as read."""
         if not self._stopped_by():
             try:
                 await self._commit()
@@ -188,7 +188,7 @@ class Loop:
         async with self._busy:
             self._in_hand_since = oldest(records, time.time())
             if self._stopping or self._stopped_by():
-                await self._come_again()
+                await self._seek_back()
                 return
             await self._process(records)
 
@@ -204,23 +204,23 @@ class Loop:
         except CircuitOpen as error:
             metrics.CIRCUIT_BREAKER.labels(self.service).set(1)
             log.critical(log_events.CIRCUIT_BREAKER_OPENED, why=str(error))
-            await self._come_again()
+            await self._seek_back()
         except Exception as error:
             log.exception(log_events.ENGINE_FAILED)
             await self._back_off(error)
         else:
             self._pause, self.waits_for = _FIRST_PAUSE, None
-            self.let_go()
+            self._nothing_in_hand()
             self._count(batches, records, time.monotonic() - began)
             self._clearing = asyncio.create_task(self._clear(batches[-1]))
-            await asyncio.sleep(0)  # it begins now: the next batch is read without letting anything else run
+            await asyncio.sleep(0)  # the clearing begins now: reading the next batch lets nothing else run
             return
-        # What it has saved is saved: it will be a repetition when it comes again, here or to who holds it now.
+        # What the batch has saved is saved: those events will be repetitions when an instance reads them again.
         metrics.count_outcomes(self.service, [batch.saved for batch in batches])
 
     async def _process_part(self, records: Sequence[ConsumerRecord], batches: list[Batch]) -> None:
         received = self.processor.receive(records)
-        # Meanwhile the batch before was cleared, on a thread: what is loaded next must be clear.
+        # A thread cleared the batch before meanwhile: it must be done before the next load.
         await self._finish_clearing()
         if batches:
             await self._clear(batches[-1])
@@ -228,12 +228,12 @@ class Loop:
         await self.processor.process(received)
 
     async def _commit(self) -> None:
-        """Named offsets, only of partitions held without interruption since they were read, else an offset goes back."""
+        """Commits named offsets, only of partitions held all the time since the read, else an offset goes back."""
         ends = self.reading.ends
         if self.reading.assignment != self._held.assignment or self.consumer is None or not ends:
             return
         try:
-            # aiokafka waits for a coordinator without end; a batch that comes again is seen by readiness.
+            # aiokafka waits for a coordinator without end; a batch that is read again shows in readiness.
             async with asyncio.timeout(_COMMITTED_WITHIN):
                 await self.consumer.commit(ends)
         except TimeoutError as error:
@@ -243,14 +243,14 @@ class Loop:
     async def _back_off(self, error: Exception) -> None:
         metrics.RETRIES.labels(self.service, type(error).__name__).inc()
         if self._pause > _FIRST_PAUSE:  # the second failure in a row: one hiccup is no outage
-            self.waits_for = f"a batch comes again: {error}"
+            self.waits_for = f"a batch failed and is read again: {error}"
         log.warning(log_events.BATCH_REWOUND, why=str(error), pause=round(self._pause, 2))
         await asyncio.sleep(self._pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        await self._come_again()
+        await self._seek_back()
 
-    async def _come_again(self) -> None:
-        """Seeks back every partition of the batch that is still held; what is not held, its new holder reads."""
+    async def _seek_back(self) -> None:
+        """Seeks back every partition of the batch that this instance still holds; the new holders read the others."""
         if self._stopped_by() or self._stopping:
             await asyncio.sleep(0.2)
         if self.consumer is not None and self.reading.assignment == self._held.assignment:

@@ -1,4 +1,4 @@
-"""What the engine keeps and what a decision may return. docs/protocol.md's words, as types.
+"""What the engine keeps and what a decision may return: docs/protocol.md's words, as types.
 
 A service describes its aggregates by `Kind`s and its table of `Handler`s; the engine does the rest.
 """
@@ -23,7 +23,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Early(msgspec.Struct, frozen=True):
-    """An event that waits in its aggregate for what it depends on, to be read again from its bytes."""
+    """An event that waits in its aggregate for its condition; the engine reads it again from its bytes."""
 
     source: str
     id: str
@@ -64,7 +64,7 @@ class OutRow(msgspec.Struct, tag="row"):
 
 
 class OutBlank(msgspec.Struct, tag="blank"):
-    """Rows of a journal to blank: an owner's about one thing, up to a number, so that what is told later stays."""
+    """Rows of a journal to blank: an owner's about one thing, up to a number, so that later rows stay."""
 
     journal: str
     owner: str
@@ -86,10 +86,10 @@ Out = OutEvent | OutDead | OutRow | OutBlank | OutRecord
 
 
 class Document(msgspec.Struct, Generic[S], omit_defaults=True):
-    """An aggregate's document: its state and what the engine must not forget about it.
+    """An aggregate's document: its state and what the engine must remember about it.
 
     `outbox` is exactly what is not yet known to be out, since `outbox_since` (real seconds). `recent_outcomes` holds the newest
-    outcomes and, between a save and its clearing, what overflows; `spilled` counts what went on to the inbox.
+    outcomes and, between a save and its clearing, the overflow; `spilled` counts the outcomes that the inbox took.
     """
 
     state: S | None = None
@@ -105,8 +105,8 @@ class Document(msgspec.Struct, Generic[S], omit_defaults=True):
 class Follow(msgspec.Struct, frozen=True):
     """An event that follows. `key`, its natural key, tells apart several of one class from one cause.
 
-    `synthetic`: None is as the cause or the aggregate is marked. `once`: it says nothing but to look anew, so that it is
-    left out where one of its class and subject is in the outbox still.
+    `synthetic`: None is as the cause or the aggregate is marked. `once`: the event only says to look again, so the
+    engine leaves it out while the outbox still has one of its class and subject.
     """
 
     data: Data
@@ -116,9 +116,9 @@ class Follow(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, Generic[S], frozen=True):
-    """The aggregate as it should be, and what follows. `erase`: the state is what erasure leaves, for good.
+    """The aggregate as it should be, and the events that follow. `erase`: the state is what erasure leaves, for good.
 
-    `scrubs`: something is taken away for good, without the aggregate being at its end; it leaves the store's files too.
+    `scrubs`: a part of the state is erased, while the aggregate goes on; that part leaves the store's files too.
     """
 
     state: S | None
@@ -129,9 +129,9 @@ class Decision(msgspec.Struct, Generic[S], frozen=True):
 
 
 class Waits(msgspec.Struct, frozen=True):
-    """The event needs something that is not there yet; it is kept until then.
+    """The event's condition is not there yet; the engine keeps the event until then.
 
-    `meanwhile` is what its coming changes all the same, once: that what it needs is asked for.
+    `meanwhile` is what the event changes all the same, once: the service asks for what the event needs.
     """
 
     what: str
@@ -139,9 +139,9 @@ class Waits(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """The domain says no, now and on every repetition; a person may redrive it once the cause is mended.
+    """The domain says no, now and on every repetition; a person may redrive the event once the cause is mended.
 
-    `meanwhile` is what its coming changes all the same: that what it is about is erased.
+    `meanwhile` is what the event changes all the same: the service erases what the event is about.
     """
 
     why: str
@@ -149,7 +149,7 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A deadline of an aggregate. `concerns` is the partner whose silence it is."""
+    """A deadline of an aggregate. `concerns` is the partner who was silent."""
 
     what: What
     due_at: datetime
@@ -163,10 +163,10 @@ _OF_THE_ENGINE: Final = (Index(("outbox_since",)), Index(("due_at",)))
 
 @dataclass(frozen=True)
 class Kind(Generic[S]):
-    """One kind of aggregate: its collection, its state, what of it can be found, and when its silence ends.
+    """One kind of aggregate: its collection, its state, by which fields the store finds it, and its deadlines.
 
-    `marked`: a synthetic event marks the aggregate, and all that follows from it, as synthetic. `erased_fields`: by what
-    an erased one is still found; status and dates at most.
+    `marked`: a synthetic event marks the aggregate, and all that follows from it, as synthetic. `erased_fields`: the
+    fields by which the store still finds an erased one; status and dates at most.
     """
 
     collection: Collection
@@ -177,11 +177,11 @@ class Kind(Generic[S]):
     deadlines: Callable[[S], Sequence[Due]] = lambda _: ()
     marked: bool = True
     meets_erasure: Callable[[S, str, str], str | None] = lambda _state, _source, _name: None
-    """Why an event of this source and class is refused that comes to what was erased; None: it does nothing, untold."""
+    """Why an erased aggregate refuses an event of this source and class; None: the event does nothing, in silence."""
 
     @property
     def stored(self) -> Collection:
-        """The collection with the indexes by which the engine itself finds outboxes and deadlines."""
+        """The collection, with the indexes by which the engine finds outboxes and deadlines."""
         return dataclasses.replace(self.collection, indexes=(*_OF_THE_ENGINE, *self.collection.indexes))
 
 
@@ -191,9 +191,9 @@ LookUp = Callable[[Any, Event[Any], Store, datetime], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Handler:
-    """What one class of events does: to which aggregate, by which pure function, with what looked up before.
+    """What one class of events does: to which aggregate, by which pure function, after which look-up.
 
-    `aggregate` computes the id from the event alone; None: the event is nothing to this service.
+    `aggregate` computes the id from the event alone; None: the event does not concern this service.
     """
 
     kind: Kind[Any]
@@ -212,31 +212,31 @@ class _Subject(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A service: its name, what it reads, its handlers by class, and `context`, which every decision is handed."""
+    """A service: its name, topics, handlers by class, and `context`, which the engine hands to every decision."""
 
     service: str
     topics: tuple[str, ...]
     handlers: Mapping[type[Data], Handler]
     kinds: tuple[Kind[Any], ...]
     deadlines: Mapping[str, Handler] = field(default_factory=dict)
-    """What its own DeadlinePassed does, by the aggregate's collection."""
+    """The handlers of the service's own DeadlinePassed, by the aggregate's collection."""
     context: Any = None
     receive: Receive | None = None
-    """Reads records in its own way instead of by the contracts: the monitor, who stores what it cannot read.
+    """Reads records in the service's own way instead of by the contracts: the monitor stores even what it cannot read.
 
-    It gives a routed event, or a tuple of them where a record is something to several aggregates.
+    Returns a routed event, or a tuple of them where a record concerns several aggregates.
     """
     journals: tuple[Journal, ...] = field(default_factory=tuple)
     gathers: bool = False
-    """Reads what came within some moments together, since no step of a referral's road waits for this service."""
+    """The loop waits some moments to read more at once, since no step of a referral's road waits for this service."""
 
     @property
     def collections(self) -> list[Collection]:
-        """What its store holds."""
+        """The collections of the service's store."""
         return [kind.stored for kind in self.kinds]
 
     def check(self) -> None:
-        """Raises `ValueError` where the registry of classes and this table do not fit."""
+        """Raises `ValueError` where the registry of classes and this table differ."""
         for one in CLASSES.values():
             handler = self.handlers.get(one.model)
             keeps = handler.kind.collection.name if handler else None
@@ -244,15 +244,15 @@ class Table:
                 raise ValueError(
                     f"{self.service} owns {one.name}, whose outcome is kept in {one.outcome!r}; its table says {keeps!r}"
                 )
-        lacking = sorted(one.__name__ for one in self.handlers.keys() - {one.model for one in CLASSES.values()})
-        if lacking and not self.receive:
-            raise ValueError(f"{self.service} handles {', '.join(lacking)}, which shared/contracts/registry.py lacks")
+        missing = sorted(one.__name__ for one in self.handlers.keys() - {one.model for one in CLASSES.values()})
+        if missing and not self.receive:
+            raise ValueError(f"{self.service} handles {', '.join(missing)}, which shared/contracts/registry.py has not")
 
     def locate(self, source: str, name: str, subject: str) -> tuple[str, str] | None:
-        """Collection and id of the aggregate that keeps what became of an event; None where that is not kept here."""
+        """Collection and id of the aggregate that keeps an event's outcome; None where this service keeps none."""
         known = CLASSES.get(name)
         if known is None or known.owner != self.service or not known.outcome:
             return None
-        # The id follows from source and subject alone, since no more of the event is kept to ask with.
+        # The id follows from source and subject alone: whoever asks knows no more of the event.
         aggregate = self.handlers[known.model].aggregate(Event("", source, _NO_TIME, _Subject(subject)))
         return None if aggregate is None else (known.outcome, aggregate)

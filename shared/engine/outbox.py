@@ -1,4 +1,4 @@
-"""What goes into an outbox, and the record that each entry becomes."""
+"""The entries of an outbox, and the record that each becomes."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -46,9 +46,9 @@ def own_event(service: str, data: Data, now: datetime, *identity: object) -> Out
 
 
 def refusal(letter: DeadLetter, now: datetime, *, erased: bool = False) -> list[Out]:
-    """A dead letter and, where its sender is known, EventRefused: what, and why; never what it said.
+    """A dead letter and, where its sender is known, EventRefused: which event, and why; never its content.
 
-    `erased`: it names no referral, since the sender's feed must not blank why, as it does what is told of an erased one.
+    `erased`: EventRefused names no referral, else the sender's feed would blank the reason with the referral's rows.
     """
     original, dead = letter.original, OutDead(*parts_of(letter, real_now()))
     sender = sender_to_tell(original, topics.sender_of(original.topic))
@@ -69,13 +69,13 @@ def refusal(letter: DeadLetter, now: datetime, *, erased: bool = False) -> list[
 
 
 def reasons_of(outs: Iterable[Out]) -> Counter[str]:
-    """How many dead letters there are among what goes out, by why they are."""
+    """How many dead letters go out, by their reason."""
     said = [value for out in outs if isinstance(out, OutDead) for name, value in out.headers if name == "dl_reason"]
     return Counter(value.decode() for value in said if value)
 
 
 def record_of(out: Out) -> Record | None:
-    """The record of one entry; None for what goes to the store instead."""
+    """The record of one entry; None for an entry that goes to the store instead."""
     if isinstance(out, OutEvent):
         return Record(out.topic, out.key.encode(), bytes(out.data), kafka_headers(out.attributes))
     if isinstance(out, OutDead):
@@ -86,7 +86,7 @@ def record_of(out: Out) -> Record | None:
 
 
 async def write_journals(store: Store, outs: Sequence[Out]) -> None:
-    """Writes the rows among what goes out; then blanks, since what stands behind a blank has a higher number than it reaches."""
+    """Writes the rows that go out, then the blanks: a row behind a blank has a higher number than the blank reaches."""
     rows: dict[str, list[Written]] = {}
     for out in outs:
         if isinstance(out, OutRow):

@@ -1,7 +1,7 @@
-"""The step Receive of docs/protocol.md: what a record holds, and to which aggregate it belongs. Looks at no state.
+"""The step Receive of docs/protocol.md: what a record holds, and which aggregate it is for. Looks at no state.
 
-A record ends in one of three ways: an `RoutedEvent` for one aggregate, a dead letter that this service owns, or nothing to
-this service (counted as skipped by the caller).
+A record becomes one of three things: a `RoutedEvent` for one aggregate, a dead letter that this service owns, or None:
+the record does not concern this service (the caller counts it as skipped).
 """
 
 from datetime import datetime
@@ -31,7 +31,7 @@ _UNSEARCHED: Final = (
 
 
 class RoutedEvent(msgspec.Struct, frozen=True):
-    """An event on its way to its aggregate, with the record it came in."""
+    """An event with its handler, its aggregate, and the record that brought it."""
 
     event: Event
     handler: Handler
@@ -39,10 +39,10 @@ class RoutedEvent(msgspec.Struct, frozen=True):
     original: Original
     attempt: int
     owned: bool
-    """Whether this service dead-letters a conflict of it."""
+    """Whether this service dead-letters the event if it is a conflict."""
     service: str
     redriven: str | None = None
-    """The id of the dead letter that it was."""
+    """The id of the dead letter that was redriven."""
 
     @property
     def source(self) -> str:
@@ -56,17 +56,17 @@ class RoutedEvent(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> str:
-        """The digest of what it says."""
+        """The digest of the event's content."""
         return self.event.digest
 
     @property
     def at(self) -> tuple[str, str]:
-        """Collection and id of its aggregate."""
+        """Collection and id of the event's aggregate."""
         return self.handler.kind.collection.name, self.aggregate
 
     @property
     def dl_id(self) -> str:
-        """The id of its dead letter: what was redriven keeps the one it had."""
+        """The id of the event's dead letter: a redriven one keeps its id."""
         return self.redriven or _dl_id(self.service, self.original)
 
 
@@ -105,9 +105,9 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent 
 
 
 def unread(record: ConsumerRecord, service: str, error: Exception) -> DeadLetter:
-    """What a fault of ours in reading leaves: this record waits for a person, and what stands behind it goes on.
+    """The dead letter of a record that our own code failed to read: it waits for a person, and later records go on.
 
-    Every service that failed keeps its own: nobody can say whose the record is.
+    Every service that failed writes its own: nobody can say whose record it is.
     """
     original, attempt, redriven = _origin(record, service)
     reason = HANDLER_FAILED
@@ -115,18 +115,18 @@ def unread(record: ConsumerRecord, service: str, error: Exception) -> DeadLetter
         original = as_far_as_searched(original)
         if hides_a_code(original):
             reason = PersonalData.reason
-    except Exception:  # noqa: BLE001 - it may be just this that fails; then nothing of it may be kept
+    except Exception:  # noqa: BLE001 - the search itself may be what fails; then nothing of the record may be kept
         original = msgspec.structs.replace(original, key=None, value=None, headers=[])
     why = f"reading it failed: {type(error).__name__}: {error}"
     return DeadLetter(redriven or _dl_id(service, original), service, reason, why, original, attempt + 1)
 
 
 def _worst(error: EventError, raw: Raw | None, original: Original) -> EventError:
-    """Of all that is wrong with it: a code, since what holds one is kept masked alone; then another's name."""
+    """Of all that is wrong, first an identity code, since such a record is kept masked only; then another's name."""
     if error.reason == PersonalData.reason:
         return error
     if hides_a_code(original):
-        return PersonalData(f"a personal identity code, in what is {error.reason} besides")
+        return PersonalData(f"a personal identity code, in a record that is {error.reason} besides")
     source = (raw.source if raw else "") or original.source()
     return _forged(source, original.topic) or error
 
@@ -141,7 +141,7 @@ def _of_unreadable(record: Unreadable, service: str) -> DeadLetter | None:
 def _named(record: ConsumerRecord) -> EventClass | None:
     """The class that the headers name; None where they name none, or the value does."""
     type_ = content_type = None
-    for name, value in record.headers:  # of a name that stands twice the last counts, as for who reads it whole
+    for name, value in record.headers:  # the last of a repeated name counts, as in `read_kafka`
         if name == "ce_type":
             type_ = value
         elif name == "content-type":
@@ -155,14 +155,14 @@ _BY_TYPE: Final = {one.type.encode(): one for one in CLASSES.values()}
 
 
 def _is_nothing_to(named: EventClass, topic: str, table: Table) -> bool:
-    """The cheap look: most of what a service reads is for others, and costs it no more than a glance at the class."""
+    """The cheap look: most records are for other services, and cost this one no more than a glance at the class."""
     if _owner(named, topic) == table.service or topic == topics.redrive_to(table.service):
         return False
     return named.model not in table.handlers and named.model is not DeadlinePassed
 
 
 def route(event: Event, table: Table) -> tuple[Handler, str] | None:
-    """The handler and the aggregate of an event; None where it is nothing to this service."""
+    """The handler and the aggregate of an event; None where the event does not concern this service."""
     data = event.data
     handler = table.handlers.get(type(data))
     if isinstance(data, DeadlinePassed) and data.service == table.service:
@@ -174,7 +174,7 @@ def route(event: Event, table: Table) -> tuple[Handler, str] | None:
 
 
 def _leaving(table: Table, collection: str, aggregate: str) -> tuple[Handler, str] | None:
-    # That what waited too long leaves is the engine's promise: no service needs a handler for it.
+    # The engine itself promises that an early event leaves in time: no service needs a handler for that.
     kinds = [kind for kind in table.kinds if kind.collection.name == collection]
     return (Handler(kinds[0], lambda _: aggregate, _changes_nothing), aggregate) if kinds else None
 
@@ -184,7 +184,7 @@ def _changes_nothing(state: Any, event: Event, now: datetime, context: Any) -> D
 
 
 def read_again(original: Original, table: Table, now: datetime) -> Event:
-    """An event that waited, read again from its bytes. Raises `EventError`."""
+    """Reads an event that waited again from its bytes. Raises `EventError`."""
     return _whole(read_kafka(original.value, original.headers), original, now)
 
 
@@ -193,12 +193,12 @@ def _whole(raw: Raw, original: Original, now: datetime) -> Event:
         raise Invalid(f"the record's key and headers have {size} bytes; {MAX_EVENT_BYTES} are allowed")
     closer = needs_a_closer_look(raw, original)
     if closer and not is_searchable(original.parts):
-        raise Invalid(f"no event has so many: at most {MAX_EVENT_BYTES} of data")
+        raise Invalid(f"the event has more text than is searched for codes: at most {MAX_EVENT_BYTES} bytes of data")
     event = decode(raw, now=now, searched=not closer)
     if closer and hides_a_code(original):
         raise PersonalData("a personal identity code stands in the key or a header")
     if original.key is None or original.key != event.data.subject.encode():
-        said = "is lacking" if original.key is None else f"is {original.key[:80].decode(errors='replace')!r}"
+        said = "is missing" if original.key is None else f"is {original.key[:80].decode(errors='replace')!r}"
         raise Invalid(f"/subject: the record's key {said}; for {event.name} it is {event.data.subject!r}")
     return _proven(event, original.topic)
 
@@ -209,9 +209,9 @@ def _origin(record: ConsumerRecord, service: str) -> tuple[Original, int, str | 
 
 
 def _owner(known: EventClass | None, topic: str) -> str:
-    """Who dead-letters what is wrong in itself: one service alone, whatever is wrong.
+    """Which service dead-letters a record that is wrong in itself: exactly one, whatever is wrong.
 
-    The monitor refuses nothing: what a partner sends in its name is the referral service's to refuse.
+    The monitor refuses nothing: the referral service refuses what a partner sends in the monitor's name.
     """
     if known is None or (known.owner == "monitor" and not topic.endswith(".events")):
         return OWNER_OF_THE_UNREADABLE

@@ -1,7 +1,7 @@
-"""What no incoming event triggers: outboxes whose consumer died, and deadlines that pass in silence.
+"""The work that no incoming event triggers: outboxes whose consumer died, and deadlines that pass in silence.
 
-A deadline fires only when the group has consumed all that was there when the clock was past it: after an outage the
-sweeper would otherwise beat the backlog and lapse what was answered long ago.
+A deadline fires only when the group has consumed every record that was there when the clock was past it: after an
+outage the sweeper would otherwise beat the backlog and lapse a referral that was answered long ago.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class Sweeper:
-    """Sweeps one service, every `every` real seconds, until it is stopped; not while it is `not_ready`."""
+    """Sweeps one service, every `every` real seconds, until cancelled; not while the service is `not_ready`."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class Sweeper:
         await self._consumed.__aexit__()
 
     async def run(self) -> None:
-        """Sweeps until cancelled. An outage is waited out."""
+        """Sweeps until cancelled, through every outage."""
         async with self, asyncio.TaskGroup() as each:
-            # Apart: a Kafka that stands still keeps the deadlines waiting, and the age of an outbox must rise meanwhile.
+            # As tasks: while Kafka stands still the deadlines wait, and the age of an outbox must rise meanwhile.
             each.create_task(self._again(self._sweep_outboxes))
             each.create_task(self._again(self._fire_deadlines))
             each.create_task(self._again(self._processor.scrub))
@@ -84,19 +84,19 @@ class Sweeper:
             try:
                 await work()
             except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
-                if not self._not_ready():  # in an outage it is said once, as what is not ready
+                if not self._not_ready():  # the readiness check logs an outage once
                     log.warning(log_events.SWEEP_FAILED, why=str(error))
                 await asyncio.sleep(1)
             await asyncio.sleep(self._every)
 
     def outbox_seconds(self) -> float:
-        """How long ago the oldest outbox was saved that is not out, in real seconds."""
+        """How long ago the oldest outbox that is not out was saved, in real seconds."""
         return max(0.0, time.time() - self._outbox_since) if self._outbox_since is not None else 0.0
 
     async def _sweep_outboxes(self) -> None:
         self._outbox_since = await self._oldest_outbox()
         if self._not_ready():
-            return  # what went out to another cluster would be lost
+            return  # another cluster may answer, and events that went there would be lost
         if self.outbox_seconds() > OUTBOX_AGE and await self._processor.sweep(time.time() - OUTBOX_AGE):
             self._outbox_since = await self._oldest_outbox()
 
@@ -141,7 +141,7 @@ class Sweeper:
         try:
             return kind.deadlines(state)
         except Exception:
-            # One that is poisoned must not stop the deadlines of all others.
+            # A poisoned state must not stop the deadlines of all others.
             log.exception(log_events.DEADLINES_FAILED, collection=kind.collection.name, aggregate=aggregate)
             return ()
 
@@ -162,7 +162,7 @@ class Sweeper:
             referral_id=due.referral_id,
             concerns=due.concerns,
         )
-        # Its time is the deadline, not now: among the facts it stands where the silence ended.
+        # The event's time is the deadline, not now: among the facts it stands where the silence ended.
         event = Event(
             id_,
             f"/service/{service}",

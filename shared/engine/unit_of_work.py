@@ -1,6 +1,6 @@
-"""One aggregate's document in hand during a batch: what is remembered of an event, and what follows from it.
+"""One aggregate's document during a batch: it remembers each event's outcome, and takes what follows into its outbox.
 
-The step Decide of docs/protocol.md for one aggregate. No I/O: it is handed the time and what was looked up.
+The step Decide of docs/protocol.md for one aggregate. No I/O: the caller hands over the time and what it looked up.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from shared.store.interface import InboxEntry, Outcome
 
 MAX_EARLY: Final = 64
 MAX_EARLY_BYTES: Final = 128 * 1024
-"""What may wait in one document of one sender, so that nobody fills the room of another."""
+"""How much of one sender's may wait in one document, so that nobody fills the room of another."""
 REPETITION: Final = "repetition"
 APPLIED_BEFORE: Final = "applied before"
 CONFLICT: Final = "conflict"
@@ -44,15 +44,15 @@ class UnitOfWork:
         self.document = document
         self.changed = False
         self.scrubs = False
-        """Whether something was taken away that must leave the store's files too."""
+        """Whether something was erased that must leave the store's files too."""
         self.outcomes: list[tuple[str, str]] = []
-        """What became of the events of this batch: class, empty where it is not counted here, and outcome."""
+        """Of each event of this batch its class, empty where another service counts it, and its outcome."""
         self.conflicts: list[DeadLetter] = []
         self._saved: Row | None = None
 
     @property
     def aggregate(self) -> str:
-        """Its name in the inbox and in the ids of what follows."""
+        """The aggregate's name in the inbox and in the ids of what follows."""
         return f"{self.kind.collection.name}/{self.id}"
 
     # --- what is known
@@ -69,10 +69,10 @@ class UnitOfWork:
         outcomes += inbox.get((source, id_), ())
         waiting = [one for one in self.document.early if one.id == id_ and one.source == source]
         digests = {one.digest for one in outcomes} | {one.digest for one in waiting}
-        # A conflict is a conflict under every attempt; of what was erased nothing is left to differ from.
+        # A conflict is a conflict under every attempt; an erased document has no digests to differ from.
         if not self.document.erased and digests - {event.digest}:
             return CONFLICT
-        # A later attempt answers for the earlier ones: it began as the dead letter of theirs.
+        # A later attempt answers for the earlier ones: it began as their dead letter.
         if waiting or any(one.attempt >= routed.attempt for one in outcomes):
             return REPETITION
         return APPLIED_BEFORE if any(one.outcome == "applied" for one in outcomes) else None
@@ -80,20 +80,20 @@ class UnitOfWork:
     # --- what is remembered
 
     def remember(self, tried: Tried, outcome: str) -> None:
-        """Every outcome is remembered, refusals too: a repetition next year must be recognised."""
+        """Remembers every outcome, refusals too: the engine must recognise a repetition next year."""
         digest = "" if self.document.erased else tried.digest
         newest = Outcome(tried.source, tried.id, tried.attempt, digest, outcome)
         self.document.recent_outcomes = [*self.document.recent_outcomes, newest]
         self.changed = True
 
     def applied(self, tried: Tried, now: datetime) -> None:
-        """It is done; of what was redriven the monitor is told so."""
+        """Remembers that the event is done; of a redriven one the monitor hears that its dead letter is settled."""
         self.remember(tried, "applied")
         if tried.attempt:
             self._settle(tried, now)
 
     def refuse(self, tried: Tried, reason: str, why: str, now: datetime) -> str:
-        """A rejection or a failure: remembered, dead-lettered by way of the outbox, its sender told. Returns the reason."""
+        """Remembers a rejection or a failure, dead-letters it and notifies its sender by the outbox. Returns the reason."""
         self.remember(tried, reason)
         self.put_out_letter(self.letter(tried, reason, why), now)
         return reason
@@ -103,7 +103,7 @@ class UnitOfWork:
         return DeadLetter(tried.dl_id, self.service, reason, why, tried.original, tried.attempt + 1)
 
     def put_out_letter(self, letter: DeadLetter, now: datetime) -> None:
-        """The dead letter, and what its sender is told."""
+        """Puts the dead letter, and the notice to its sender, into the outbox."""
         erased = self.document.erased
         self.put_out(refusal(bare(letter) if erased else letter, now, erased=erased))
 
@@ -119,9 +119,9 @@ class UnitOfWork:
     # --- what follows
 
     def apply(self, decision: Decision[Any], event: Event, now: datetime) -> None:
-        """Takes over the decided state; what follows joins the outbox behind what is still in it.
+        """Takes over the decided state; the events that follow join the outbox behind its entries.
 
-        Raises `ValueError` where what follows breaks its contract; nothing is changed then.
+        Raises `ValueError` where an event that follows breaks its contract; nothing is changed then.
         """
         synthetic = self._is_synthetic(event)
         events = [self._following(follow, event, now, synthetic=synthetic) for follow in self._unsaid(decision.follow)]
@@ -131,7 +131,7 @@ class UnitOfWork:
         self.put_out([*events, *decision.also])
         if decision.erase:
             self.document.erased = True
-            self._let_go_of_early(now)
+            self._erase_early(now)
             # A digest of a few answers could be found by trying them all.
             self.document.recent_outcomes = [
                 msgspec.structs.replace(seen, digest="") for seen in self.document.recent_outcomes
@@ -144,12 +144,12 @@ class UnitOfWork:
         return [one for one in follow if not (one.once and (type_of(one.data), one.data.subject) in said)]
 
     def _is_synthetic(self, event: Event) -> bool:
-        # What an aggregate was born as it stays: one event marked as a test would take a real referral out of every report.
+        # An aggregate stays as it was born: one event marked as a test would take a real referral out of every report.
         born = self.document.state is not None
         return self.document.synthetic if born and self.kind.marked else event.synthetic
 
-    def _let_go_of_early(self, now: datetime) -> None:
-        # They meet the erasure like what comes after it, and that is remembered like any other outcome.
+    def _erase_early(self, now: datetime) -> None:
+        # Early events meet the erasure like later ones, and the document remembers that like any other outcome.
         waited, self.document.early = self.document.early, []
         for early in waited:
             name = class_of(attributes_of(early.original)["type"]).name
@@ -159,7 +159,7 @@ class UnitOfWork:
                 self.applied(early, now)
 
     def put_out(self, items: Iterable[Out]) -> None:
-        """Joins the outbox, in order, behind what is still in it."""
+        """Adds items to the outbox, in order, behind its entries."""
         added = list(items)
         if added:
             self.document.outbox = [*self.document.outbox, *added]
@@ -186,7 +186,7 @@ class UnitOfWork:
     # --- what waits
 
     def keep_early(self, routed: RoutedEvent, waits: Waits, leaves_at: datetime) -> Rejected | None:
-        """Keeps an event until its turn comes; `Rejected` where too much of its sender's waits here already."""
+        """Keeps an event until its turn comes; `Rejected` where too many of its sender's wait here already."""
         event = routed.event
         own = [early.original for early in self.document.early if early.source == event.source]
         if len(own) >= MAX_EARLY or sum(map(_size, [*own, routed.original])) > MAX_EARLY_BYTES:
@@ -205,13 +205,13 @@ class UnitOfWork:
             original=routed.original,
         )
         self.document.early = [*self.document.early, early]
-        if self.document.state is None:  # of what was not born yet, what waits alone can tell
+        if self.document.state is None:  # before its birth, only the early events tell whether an aggregate is a test's
             self.document.synthetic = event.synthetic and self.kind.marked
         self.changed = True
         return None
 
     def redrive_early(self, routed: RoutedEvent) -> None:
-        """A redriven event that waits here already: its dead letter is settled once its turn comes."""
+        """Lets an early event take over the attempt of its redrive: its dead letter is settled once its turn comes."""
         for early in self.document.early:
             if (early.source, early.id) == (routed.event.source, routed.event.id) and early.attempt < routed.attempt:
                 redriven = msgspec.structs.replace(early, attempt=routed.attempt, dl_id=routed.dl_id)
@@ -219,13 +219,13 @@ class UnitOfWork:
                 self.changed = True
 
     def expire(self, early: Early, now: datetime) -> None:
-        """It waited too long."""
+        """Refuses an early event that waited too long."""
         self.drop_early(early)
         why = f"waited for {early.what} until {early.leaves_at.isoformat()}; redrive it when that is there"
         self.refuse(early, "rejected", why, now)
 
     def drop_early(self, early: Early) -> None:
-        """Its turn has come, or its time is up."""
+        """Removes an early event whose turn has come, or whose time is up."""
         self.document.early = [one for one in self.document.early if one is not early]
         self.changed = True
 
@@ -234,7 +234,7 @@ class UnitOfWork:
     def row(self, outbox_since: float, *, found: bool = True) -> Row:
         """The next version. The outcomes are not trimmed yet: the overflow must reach the inbox first.
 
-        `found` is False where what it is found by cannot be computed; its deadlines wait until it can.
+        `found` is False where the fields to find it by cannot be computed; its deadlines wait until they can.
         """
         document = self.document
         if document.outbox and document.outbox_since is None:
@@ -247,7 +247,7 @@ class UnitOfWork:
         return Row(self.id, self.version + 1, body, {"outbox_since": document.outbox_since}, b"", outbox)
 
     def cleared_row(self, keep: int) -> Row:
-        """The saved version as it may be once all of its outbox is out and its overflow in the inbox."""
+        """The saved version once all of its outbox is out and its overflow in the inbox."""
         overflow = len(self.overflow(keep))
         document = msgspec.structs.replace(
             self.document,
@@ -256,13 +256,13 @@ class UnitOfWork:
             recent_outcomes=self.document.recent_outcomes[overflow:],
             spilled=self.document.spilled + overflow,
         )
-        # By what it is found, and its summary, are as they were saved a moment ago.
+        # The fields to find it by, and its summary, are as they were saved a moment ago.
         row = self._saved or self._row(document, self.version)
         body, _ = written(document)
         return Row(self.id, self.version, body, {**row.fields, "outbox_since": None}, row.brief)
 
     def lacks_only_emptying(self, keep: int) -> bool:
-        """Whether the saved version differs from the cleared one by its outbox alone, which lies apart."""
+        """Whether the saved version differs from the cleared one by its outbox alone, which lies apart in the row."""
         return self._saved is not None and not self.overflow(keep)
 
     def overflow(self, keep: int) -> list[Outcome]:
@@ -275,7 +275,7 @@ class UnitOfWork:
         return [InboxEntry(self.aggregate, outcome) for outcome in self.overflow(keep)]
 
     def has_digests_to_forget(self, keep: int) -> bool:
-        """Whether the inbox may hold digests of what is erased: what spilled, or began to before a crash."""
+        """Whether the inbox may hold digests of an erased document: those that spilled, or began to before a crash."""
         return self.document.erased and bool(self.document.spilled or self.overflow(keep))
 
     def _row(self, document: Document[Any], version: int) -> Row:

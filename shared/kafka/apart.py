@@ -1,8 +1,8 @@
 """Partitions that are read apart from the others, since Kafka's client failed in them: each at its own pace.
 
-What stands in one of them and cannot be read is tried a few times, since a connection may have spoilt it, and then handed
-on as an `Unreadable`. One that Kafka does not give stands still, alone and not in silence. After a minute without a fault
-a partition is read with the others again.
+The reader tries a batch that it cannot read a few times, since a connection may have spoilt it, and then hands an
+`Unreadable` on. A partition that Kafka does not give stands still, alone and not in silence. After a minute without a
+fault a partition joins the others again.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _TRIES: Final = 3
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 30.0
 _SOUND_AFTER: Final = 60.0
-_NAMES_A_REPLICA: Final = 11  # the version from which on an answer does
+_NAMES_A_REPLICA: Final = 11  # the first version whose answer names one
 
 log = structlog.get_logger()
 
@@ -45,10 +45,10 @@ class _Trouble:
         self.at = -1
         self.stands: str | None = None
         self.fetched: Fetched | None = None
-        """What was asked for last, and may not be read to its end."""
+        """The last answer, which may not be read to its end."""
 
     def fails(self, partition: TopicPartition, at: int, why: str) -> None:
-        """Counts one try at an offset, says it, and sets when to try again."""
+        """Counts one try at an offset, keeps why it failed, and sets when to try again."""
         self.tries = self.tries + 1 if at == self.at else 1
         self.at = at
         self.stands = f"{partition.topic}[{partition.partition}] stands still at {at}: {why}"
@@ -59,7 +59,7 @@ class _Trouble:
         log.warning(log_events.PARTITION_STALLED, where=self.stands, tries=self.tries, pause=pause)
 
     def goes_on(self) -> None:
-        """It was read."""
+        """The partition was read."""
         if self.stands:
             metrics.STANDS_STILL_AT.remove(*self.labels)
         self.stands = None
@@ -78,7 +78,7 @@ class Apart:
 
     @property
     def partitions(self) -> Collection[TopicPartition]:
-        """Those that are read here."""
+        """The partitions that are read here."""
         return self._troubles.keys()
 
     def take(self, partition: TopicPartition, error: Exception) -> None:
@@ -87,7 +87,7 @@ class Apart:
         self._troubles[partition] = _Trouble(self._service, partition)
 
     def sound(self) -> list[TopicPartition]:
-        """Gives back those that have had no fault for a while."""
+        """Gives back the partitions that have had no fault for a while."""
         horizon = time.monotonic() - _SOUND_AFTER
         sound = [one for one, trouble in self._troubles.items() if trouble.faultless_since < horizon]
         for partition in sound:
@@ -95,7 +95,7 @@ class Apart:
         return sound
 
     def give_back_all(self) -> None:
-        """They were shared out anew: who holds them will find out."""
+        """Gives back all after a rebalance: their new holders will find out what is wrong with them."""
         for partition in list(self._troubles):
             self._give_back(partition)
 
@@ -103,7 +103,7 @@ class Apart:
         self._troubles.pop(partition).goes_on()
 
     def stands_still(self) -> str | None:
-        """Which partition does not go on, where and why; of several the first."""
+        """Which partition stands still, where and why; of several the first."""
         standing = (one.stands for one in self._troubles.values() if one.tries > _TRIES)
         return next((line for line in standing if line), None)
 
@@ -113,10 +113,10 @@ class Apart:
             await self._client.close()
 
     async def read(self, positions: Mapping[TopicPartition, int], most: int) -> dict[TopicPartition, Stretch]:
-        """What the partitions hold from their positions on, of those whose turn it is. Raises nothing."""
+        """The records of those partitions whose turn it is, from their positions on. Raises nothing."""
         now = time.monotonic()
         turns = {partition: trouble for partition, trouble in self._troubles.items() if trouble.try_at <= now}
-        # At once, else each that does not answer would be waited for before the next is asked.
+        # At once, else each partition would wait for those before it that do not answer.
         stretches = await asyncio.gather(*(self._tried(*turn, positions[turn[0]], most) for turn in turns.items()))
         read_ = zip(turns, stretches, strict=True)
         return {one: stretch for one, stretch in read_ if stretch and stretch.end > positions[one]}
@@ -126,11 +126,11 @@ class Apart:
             async with asyncio.timeout(_ANSWERS_WITHIN):
                 stretch = await self._fetched(partition, at, most)
         except OffsetOutOfRangeError:
-            # Retention took what stood there: read with the others, it goes on where the log begins now.
+            # Retention took the records there: read with the others, the partition goes on where its log begins now.
             trouble.faultless_since = -math.inf
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, this partition waits and no other
-            self._cluster = None  # it may have another leader by now
+            self._cluster = None  # the partition may have another leader by now
             self._fails(partition, trouble, at, repr(error))
             return None
         spoilt = next((record for record in stretch.records if isinstance(record, Unreadable)), None)
@@ -141,7 +141,7 @@ class Apart:
         return stretch
 
     def _fails(self, partition: TopicPartition, trouble: _Trouble, at: int, why: str) -> None:
-        if self._troubles.get(partition) is trouble:  # else it was given back meanwhile, and is another's to name
+        if self._troubles.get(partition) is trouble:  # else a rebalance gave it back meanwhile: its new holder reports
             trouble.fails(partition, at, why)
 
     async def _fetched(self, partition: TopicPartition, at: int, most: int) -> Stretch:

@@ -1,4 +1,4 @@
-"""Whether records fell out of the log unread: looked at whenever partitions are assigned, before a batch is begun."""
+"""Whether records fell out of the log unread: asked whenever partitions are assigned, before a batch begins."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -17,25 +17,25 @@ log = structlog.get_logger()
 
 
 class Beginnings:
-    """Of one service's partitions. `found` is called with where each is to be read from."""
+    """Checks one service's partitions, and calls `found` with the offset from which to read each."""
 
     def __init__(self, service: str, found: Callable[[Mapping[TopicPartition, int]], None]) -> None:
         self.lost: str | None = None
-        """What fell out unread, in one line."""
+        """Which events fell out unread, in one line."""
         self._service = service
         self._found = found
         self._looking: asyncio.Task[None] | None = None
 
     @property
     def unknown(self) -> bool:
-        """Whether Kafka has not said yet where they begin."""
+        """Whether Kafka has not said yet where the logs begin."""
         return self._looking is not None and not self._looking.done()
 
     def look(self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
         """Begins to look.
 
-        Not awaited where partitions are assigned: aiokafka does nothing else for its group meanwhile, swallows what is
-        raised there, and where its group's coordinator is away never ends, not even by being stopped.
+        The callback of an assignment must not wait for it: aiokafka does nothing else for its group meanwhile, swallows
+        exceptions there, and without its group's coordinator never ends, not even when it is stopped.
         """
         self.stop()
         self._looking = asyncio.create_task(self._look(consumer, partitions))
@@ -46,7 +46,7 @@ class Beginnings:
             self._looking.cancel()
 
     async def known(self) -> None:
-        """Waits a moment for Kafka to say it."""
+        """Waits a moment for Kafka's answer."""
         if self._looking:
             await asyncio.wait([self._looking], timeout=1)
 

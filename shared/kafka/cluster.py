@@ -1,4 +1,4 @@
-"""Where Kafka is, and as whom it is spoken to: the one place that knows how a client is given that."""
+"""Where Kafka is, and the login of this process there: the one place that knows how a client takes them."""
 
 import ssl
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Cluster:
     ca_file: Path | None = None
 
     def options(self) -> dict[str, Any]:
-        """What a client of aiokafka takes."""
+        """The arguments of a client of aiokafka."""
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security.upper(),

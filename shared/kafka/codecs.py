@@ -1,8 +1,8 @@
 """A bound for what batches may unpack to: 4 KiB of zstd can hold 100 MB, and aiokafka 0.14 unpacks all there is.
 
-Its decoders are replaced by ones that give up: at `MOST_BYTES`, `MOST_RECORDS` or `MOST_HEADERS` of one batch, which then is
-one that cannot be read, and at `MOST_AT_ONCE` of all that are unpacked since `begin`, so that a thousand small ones do not fill the
-memory either. Headers are counted since one of two bytes takes seventy once it is read.
+These decoders replace aiokafka's and give up: at `MOST_BYTES`, `MOST_RECORDS` or `MOST_HEADERS` of one batch, which then
+cannot be read, and at `MOST_AT_ONCE` of all batches since `begin`, so that a thousand small ones do not fill the memory
+either. They count headers since one of two bytes takes seventy once it is read.
 """
 
 import struct
@@ -35,7 +35,7 @@ class UnpacksToTooMuch(CorruptRecordException):  # type: ignore[misc]
 
 
 class HoldsTooMany(CorruptRecordException):  # type: ignore[misc]
-    """So do its records and headers, small as they are."""
+    """The batch's records and headers, small as they are, would fill the memory too."""
 
     def __init__(self) -> None:
         super().__init__(f"it holds more than {MOST_RECORDS} records or {MOST_HEADERS} headers")
@@ -48,14 +48,14 @@ class _Room:
 
 
 def bound() -> None:
-    """To be called before a consumer is made; again does no harm."""
+    """Call this before making a consumer; a second call does no harm."""
     for name, decode in (("gzip", gzip), ("snappy", snappy), ("lz4", lz4), ("zstd", zstd)):
         for module in {default_records, _compiled()}:
             setattr(module, f"{name}_decode", partial(_counted, decode))
 
 
 def begin() -> None:
-    """What was unpacked before is let go by now."""
+    """Starts counting afresh: the batches before are no longer in memory."""
     _Room.left = MOST_AT_ONCE
 
 
@@ -69,7 +69,7 @@ def _counted(decode: Callable[[Any], bytes], packed: Any) -> bytes:
 
 
 def count_parts(records: bytes | memoryview) -> None:
-    """Raises `HoldsTooMany`. What breaks off or has no sense is for who reads it."""
+    """Raises `HoldsTooMany`. Records that break off or make no sense are for the reader to refuse."""
     if len(records) <= min(_SMALLEST_RECORD * MOST_RECORDS, _SMALLEST_HEADER * MOST_HEADERS):
         return
     count = headers = at = 0
@@ -86,7 +86,7 @@ def count_parts(records: bytes | memoryview) -> None:
 
 
 def _headers_of(records: bytes | memoryview, at: int) -> int:
-    """How many the record has whose attributes stand at `at`: as it says, and two bytes each at least."""
+    """How many headers the record at `at` has: as many as it says, bounded by two bytes each."""
     _, at = read_number(records, at + 1)
     _, at = read_number(records, at)
     for _ in ("key", "value"):
@@ -109,7 +109,7 @@ def read_number(records: bytes | memoryview, at: int) -> tuple[int, int]:
 
 
 def _compiled() -> Any:
-    """Where aiokafka's extension looks its decoders up; its Python where that is not built."""
+    """The module in which aiokafka's extension looks its decoders up; the one in Python where that is not built."""
     try:
         from aiokafka.record._crecords import default_records as compiled
     except ImportError:
@@ -165,7 +165,7 @@ def zstd(packed: Any) -> bytes:
 
 
 def _into_growing_room(unpack_into: Callable[[bytes, bytearray], int], packed: bytes) -> bytes:
-    # These codecs do not say how much there is, so the room is grown; what is broken is told by what it says.
+    # These codecs do not say how much there is, so the room grows; only the message tells a broken frame apart.
     room = min(MOST_BYTES, 16 * len(packed) + 64 * 1024)
     while True:
         unpacked = bytearray(room)

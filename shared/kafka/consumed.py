@@ -1,4 +1,4 @@
-"""How far a group has consumed: up to which time all that was there then is committed, by whichever of its members."""
+"""How far a group has consumed: the time up to which its members have committed every record that was there."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -14,16 +14,16 @@ Offsets = Mapping[TopicPartition, int]
 
 
 class Consumed:
-    """Asks for one group. `reads` says of a topic whether the group reads it, `done` what this member committed itself."""
+    """Asks for one group. `reads`: whether the group reads a topic; `done`: what this member committed itself."""
 
     def __init__(self, kafka: Cluster, group: str, reads: Callable[[str], bool], done: Callable[[], Offsets]) -> None:
         self.to: datetime | None = None
-        """All that was there at this time is consumed."""
+        """Every record that was there at this time is consumed."""
         self._reads = reads
         self._done = done
         self._known: dict[TopicPartition, int] = {}
         self._aim: tuple[datetime, Offsets] | None = None
-        # A second consumer that never subscribes: it may ask for offsets while the first is in a rebalance.
+        # A second consumer, which never subscribes and can ask for offsets while the first is in a rebalance.
         self._offsets = AIOKafkaConsumer(
             **kafka.options(),
             group_id=group,
@@ -37,7 +37,7 @@ class Consumed:
         try:
             await self._client.bootstrap()
             await self._offsets.start()
-        except BaseException:  # the service may be told to end meanwhile
+        except BaseException:  # the service may be stopped meanwhile
             await self._close()
             raise
         return self
@@ -64,7 +64,7 @@ class Consumed:
         self.to, self._aim = at, None
 
     async def _committed(self, partition: TopicPartition, end: int) -> int:
-        # What this member committed it knows; another member's partitions must be asked for.
+        # This member knows its own commits; for another member's partitions it asks Kafka.
         known = self._known.get(partition, 0)
         if known < end:
             known = max(self._done().get(partition, 0), known)
@@ -74,9 +74,9 @@ class Consumed:
         return known
 
     async def _ends(self) -> Offsets:
-        """Of all partitions of all topics that the group reads, whoever holds them now."""
+        """The ends of all partitions of all topics that the group reads, whoever holds them now."""
         partitions = await partitions_read(self._client, self._reads)
         beginnings = await self._offsets.beginning_offsets(partitions)
         ends: Offsets = await self._offsets.end_offsets(partitions)
-        # Nothing has to be read of a log that retention has emptied, whatever was committed of it.
+        # A log that retention has emptied has nothing to read, whatever was committed.
         return {one: end if end > beginnings[one] else 0 for one, end in ends.items()}

@@ -1,6 +1,6 @@
-"""How far each service is behind: what stands on its topics and is not yet committed by its group.
+"""How far each service is behind: the records of its topics that its group has not yet committed.
 
-Asked by consumers that never subscribe, so that no group is disturbed by it, and a dead service has a lag as well.
+Consumers that never subscribe ask for it, so that they disturb no group, and a dead service has a lag as well.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _READ_WITHIN: Final = 1.0
 _READ_EVERY: Final = 0.02
 
 Reads = Mapping[str, Callable[[str], bool]]
-"""A service to whether it reads a topic."""
+"""By service: whether it reads a topic."""
 
 
 def _reads(patterns: Iterable[str], topic: str) -> bool:
@@ -62,7 +62,7 @@ class LagReader:
             await self._client.bootstrap()
             for consumer in self._consumers.values():
                 await consumer.start()
-        except BaseException:  # whoever waited may have given up
+        except BaseException:  # the caller may have given up waiting
             await self._close()
             raise
         return self
@@ -78,8 +78,8 @@ class LagReader:
     async def lags(self) -> list[Lag]:
         """Every partition that each service reads, also those with lag 0. Raises `KafkaError`.
 
-        If all are 0, everything on the log had been dealt with, with all that follows from it: a service publishes
-        before it commits, and what is committed is asked for before where the log ends.
+        If all are 0, the services had dealt with every event on the log and all that follows from it: a service
+        publishes before it commits, and the reader asks for the committed offsets before the logs' ends.
         """
         partitions = await self._partitions()
         asker = next(iter(self._consumers.values()))
@@ -103,12 +103,12 @@ class LagReader:
     async def _committed(
         self, service: str, beginnings: Mapping[TopicPartition, int], written: Iterable[TopicPartition]
     ) -> dict[TopicPartition, int]:
-        """What the group has committed, of the partitions that hold anything: the empty cost no question."""
+        """The group's committed offsets, of the partitions that hold anything: the empty ones cost no question."""
         consumer, reads = self._consumers[service], self._reads[service]
         wanted = [partition for partition in written if reads(partition.topic)]
         offsets = await asyncio.gather(*(consumer.committed(partition) for partition in wanted))
-        # A group that has committed nothing begins at the earliest record, as our services are set; so does one whose
-        # next ones retention has taken.
+        # A group without a commit begins at the earliest record, as our services are set; so does a group whose next
+        # records retention has taken.
         return {at: max(beginnings[at], offset or 0) for at, offset in zip(wanted, offsets, strict=True)}
 
     async def _lags_of(
@@ -124,7 +124,7 @@ class LagReader:
         ]
 
     async def _oldest(self, service: str, positions: Mapping[TopicPartition, int]) -> dict[TopicPartition, float]:
-        """When the record at each position was written, in real seconds; lacking where none is to be had in time."""
+        """When the record at each position was written, in real seconds; without those that do not come in time."""
         if not positions:
             return {}
         consumer = self._consumers[service]
@@ -145,12 +145,12 @@ class LagReader:
 
 
 async def _since(consumer: Any, partition: TopicPartition) -> dict[TopicPartition, float | None]:
-    """When the partition's next record came; None where Kafka's client cannot read it; empty where it is not here yet."""
+    """When the partition's next record came; None where Kafka's client cannot read it; empty while none is here."""
     try:
         records = (await consumer.getmany(partition, timeout_ms=0, max_records=1)).get(partition)
     except ConsumerStoppedError:
         raise
-    except Exception:  # noqa: BLE001 - what a sender's bytes bring forth: how far the group is behind is known all the same
+    except Exception:  # noqa: BLE001 - a sender's bytes can raise anything: the lag in events is known all the same
         return {partition: None}
     return {partition: came_at(records[0].timestamp, time.time())} if records else {}
 
@@ -158,8 +158,8 @@ async def _since(consumer: Any, partition: TopicPartition) -> dict[TopicPartitio
 async def partitions_read(client: AIOKafkaClient, reads: Callable[[str], bool]) -> list[TopicPartition]:
     """Every partition of the topics that are read, as the broker names them now. Raises `KafkaError`.
 
-    A consumer that never subscribes must not be asked: it knows no topic's partitions until its first refresh, and of
-    an empty list everything is true.
+    Do not ask a consumer that never subscribes: it knows no topic's partitions until its first refresh, and everything
+    is true of an empty list.
     """
     cluster = await client.fetch_all_metadata()
     return sorted(
@@ -171,7 +171,7 @@ async def partitions_read(client: AIOKafkaClient, reads: Callable[[str], bool]) 
 
 
 async def lags(kafka: Cluster, reads: Reads = READS) -> list[Lag]:
-    """The lag of each service in each partition it reads, asked once. Raises `KafkaError`."""
+    """The lag of each service in each partition that it reads, asked once. Raises `KafkaError`."""
     async with LagReader(kafka, reads) as reader:
         return await reader.lags()
 

@@ -1,7 +1,7 @@
-"""The embedded broker keeps 5 MiB a partition and lets the oldest fall out: the doors close before unread events would.
+"""The embedded broker keeps 5 MiB a partition and drops the oldest: the doors close before it would drop unread events.
 
-Looks at each topic's end and at what every service's group has committed. Bytes are estimated by the size of an event
-at most, so the guard errs on the safe side.
+The guard looks at each topic's end and at what every service's group has committed. It estimates bytes by the largest
+size of an event, so it errs on the safe side.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ class LogGuard:
         partitions = [TopicPartition(topic, number) for topic in _READERS for number in range(topics.PARTITIONS)]
         beginnings = await asker.beginning_offsets(partitions)
         for partition, end in (await asker.end_offsets(partitions)).items():
-            # Only partitions with much in them can be too far behind: the others cost no question.
+            # A group can be too far behind only in partitions with much in them: the others cost no question.
             if end - beginnings[partition] <= self._max_events:
                 continue
             for service in _READERS[partition.topic]:

@@ -1,9 +1,9 @@
 """A record's offset is its place in its batch, whatever its sender wrote into it.
 
-A broker gives a batch its first offset and looks at how many records it has. The offset that stands in each record is its
-sender's, and is kept as it came where the batch is not packed. aiokafka believes it: a record that says an offset which was
-there before is passed over in silence, and one far ahead takes the position along, beyond the end of the log. So a batch
-whose records do not count up is one that aiokafka cannot read; `shared.kafka.raw` reads it, by the places.
+A broker gives a batch its first offset and looks at how many records it has. The offset in each record is its sender's,
+and the broker keeps it as it came unless the batch is packed. aiokafka believes it: a record with an offset that was
+there before is passed over in silence, and one far ahead takes the position along, beyond the end of the log. So here
+aiokafka refuses a batch whose records do not count up; `shared.kafka.raw` reads it, by the places.
 
 Source: Kafka's message format, version 2 (“Record Batch”).
 """
@@ -25,7 +25,7 @@ _VERSION: Final = 2
 
 
 def bound() -> None:
-    """To be called before a consumer is made; again does no harm."""
+    """Call this before making a consumer; a second call does no harm."""
     fetcher.MemoryRecords = Placed
 
 
@@ -40,21 +40,21 @@ class Placed:
         self._batches = MemoryRecords(raw)
 
     def size_in_bytes(self) -> int:
-        """Of all of them."""
+        """The size of all batches."""
         return int(self._batches.size_in_bytes())
 
     def has_next(self) -> bool:
-        """Whether another is whole."""
+        """Whether another whole batch follows."""
         return bool(self._batches.has_next())
 
     def next_batch(self) -> Any:
-        """The next, to be asked for where there is one."""
+        """The next batch, if `has_next`."""
         at, batch = self._at, self._batches.next_batch()
         self._at += _LENGTH.size + _LENGTH.unpack_from(self._raw, at)[0]
         if batch.magic != _VERSION:
             return batch
         attributes, count = _HEAD.unpack_from(self._raw, at)
-        # What is packed is counted where it is unpacked.
+        # The decoders count the records of a packed batch.
         plain = b"" if attributes & _CODEC else memoryview(self._raw)[at + _HEAD.size : self._at]
         return _CountedBatch(batch, count, plain)
 
@@ -78,5 +78,5 @@ class _CountedBatch:
             if not lowest <= record.offset <= highest:
                 raise CorruptRecordException(f"a record says that its offset is {record.offset}")
             yield record
-            # Where compaction took some there is room between them, and else none.
+            # Only compaction leaves room between records.
             lowest, highest = record.offset + 1, highest + 1

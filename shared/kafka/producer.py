@@ -1,7 +1,7 @@
 """The half of Let out that goes to Kafka (docs/protocol.md): batches of our own, one a partition, all acknowledgements awaited.
 
-aiokafka's `send` builds a batch a record at a time and `publish_batch` of the framework drops keys and headers; own
-batches are what makes half the speed. Order within a partition is the order given.
+aiokafka's `send` builds a batch a record at a time, and the framework's `publish_batch` drops keys and headers; batches
+of our own make half the speed. Order within a partition is the order of the call.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _LAST_WORDS_WITHIN: Final = 5.0
 
 
 class BrokerUnavailable(Exception):
-    """Kafka does not answer, or not as it must: back off and try again. What was sent may still have landed."""
+    """Kafka does not answer, or not as it must: back off and try again. The records may still have landed."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -65,8 +65,8 @@ class Publisher:
             raise BrokerUnavailable(f"Kafka does not answer: {error}") from error
 
     async def stop(self) -> None:
-        """Sends what is left and disconnects. Without Kafka it waits a moment only: an outbox holds what is not out."""
-        # An idempotent producer never gives up what it once took.
+        """Sends the rest and disconnects. Without Kafka it waits a moment only: an outbox holds what is not out."""
+        # An idempotent producer never gives up a record that it once took.
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_WITHIN):
                 await self._producer.stop()
@@ -106,5 +106,5 @@ class Publisher:
         return taken is not None
 
     def _partition_of(self, record: Record, partitions: list[int]) -> int:
-        # A record without a key goes where its topic begins: only dead letters lack one, and they have one partition.
+        # A record without a key goes to partition 0: only dead letters have none, and their topic has one partition.
         return int(self._partition(record.key, partitions, partitions)) if record.key is not None else partitions[0]

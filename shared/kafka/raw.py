@@ -1,9 +1,8 @@
-"""A stretch of a partition's log as the broker gives it, read with more patience than Kafka's client has. Looks at bytes alone.
+"""A stretch of a partition's log as the broker gives it, read with more patience than Kafka's client has. Bytes alone.
 
-aiokafka reads what it can. Where it fails, the one batch is read by hand, in which a header's name may be any bytes and a
-record's offset is its place; what
-nobody can read (a wrong checksum, an unknown codec, a record that breaks off) becomes an `Unreadable` in its place, with
-the offsets that it covers. So a log is always read on.
+aiokafka reads what it can. A batch at which it fails is read by hand: there a header's name may be any bytes, and a
+record's offset is its place. An `Unreadable` takes the place of what nobody can read (a wrong checksum, an unknown
+codec, a record that breaks off), with the offsets that it covers. So a log is always read on.
 
 Source: Kafka's message format, version 2 (“Record Batch”).
 """
@@ -22,10 +21,10 @@ from shared.kafka import codecs
 from shared.kafka.places import Placed
 
 MOST_BYTES: Final = 4 * 1024 * 1024
-"""Of records that are taken together: what is refused of them is kept in a document until it is out."""
+"""Of records that are taken together: a document keeps those that are refused until they are out."""
 
 MOST_HEADERS: Final = 1_000
-"""Of a record: one of two bytes takes seventy once it is read, and each service goes through all of them."""
+"""Of a record: a header of two bytes takes seventy once it is read, and each service goes through all of them."""
 
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 _COVERED_BY_CRC: Final = 21
@@ -44,9 +43,9 @@ _MOST_BY_HAND: Final = 10_000  # records of a batch: at 20 µs each nothing else
 
 
 class Unreadable(ConsumerRecord):  # type: ignore[misc]
-    """Stands where a batch stood, or its rest, that nobody can read; `why` says what is wrong, and of which offsets.
+    """Takes the place of a batch, or of its rest, that nobody can read; `why` says what is wrong, and at which offsets.
 
-    It holds none of the bytes: what they hide could be searched by nobody.
+    It holds none of the bytes: nobody could search them for personal identity codes.
     """
 
     why: str
@@ -92,7 +91,7 @@ class _BatchHead(NamedTuple):
 
     @property
     def last(self) -> int:
-        # Fewer records than offsets: compaction took the others. Of more, or as many, it is the number that counts.
+        # Fewer records than offsets: compaction took the others. With as many, or more, the number of records counts.
         return self.base + max(self.last_delta, self.records - 1)
 
     @property
@@ -112,7 +111,7 @@ class Fetched:
         self, partition: TopicPartition, raw: bytes, start: int, aborted: Sequence[tuple[int, int]] = ()
     ) -> None:
         self.at = start
-        """Where it is to be read on; it is read to its end where that no longer moves."""
+        """The offset at which to read on; once it no longer moves, the answer is read to its end."""
         self._start = start
         self._partition = partition
         self._raw = raw
@@ -120,7 +119,7 @@ class Fetched:
         self._reader: Any = PartitionRecords(
             partition, Placed(raw), list(aborted), start, None, None, checks_crcs, READ_COMMITTED
         )
-        # Asked again once it has ended, the reader would raise.
+        # aiokafka's reader raises when it is called again after its end.
         self._records = (record for record in self._reader)
 
     def read(self, most: int) -> Stretch:
@@ -132,8 +131,8 @@ class Fetched:
     def _read(self, most: int) -> Stretch:
         reader, found = self._reader, list[ConsumerRecord]()
         try:
-            found.extend(_bounded(self._records, most))  # what came before a failure stays in it
-        except Exception as error:  # noqa: BLE001 - whatever a sender's bytes bring forth
+            found.extend(_bounded(self._records, most))  # keeps the records before a failure
+        except Exception as error:  # noqa: BLE001 - a sender's bytes can raise anything
             at = reader.next_fetch_offset
             return Stretch(found, at) if found else _past(self._partition, self._raw, reader, most, error)
         if found or reader.next_fetch_offset > self.at:
@@ -153,13 +152,13 @@ def _bounded(records: Iterator[ConsumerRecord], most: int) -> Iterator[ConsumerR
 
 
 def size_of(record: ConsumerRecord) -> int:
-    """Its bytes, but for what frames it."""
+    """The bytes of a record without its frame."""
     headers = sum(len(name) + len(value or b"") for name, value in record.headers)
     return len(record.key or b"") + len(record.value or b"") + headers
 
 
 def parts(records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
-    """The records in order, in parts of no more bytes than are taken together, but for one that has more alone."""
+    """The records in order, in parts of no more bytes than are taken together; a larger record is a part of its own."""
     part: list[ConsumerRecord] = []
     size = 0
     for record in records:
@@ -172,7 +171,7 @@ def parts(records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord
 
 
 def _past(partition: TopicPartition, raw: bytes, reader: Any, most: int, error: Exception) -> Stretch:
-    """Reads the batch at which the client failed by hand, as far as that goes."""
+    """Reads the batch at which the client failed by hand, as far as possible."""
     at = reader.next_fetch_offset
     batch_bytes, batch = _batch_of(raw, at)
     if batch is None:
@@ -233,7 +232,7 @@ class _Reader:
         self._at = 0
 
     def record(self, partition: TopicPartition, batch: _BatchHead, place: int | None) -> ConsumerRecord:
-        """The next one; without a place it says itself where it stands."""
+        """The next record; without a place, by the offset that stands in it."""
         length = self._number()
         end = self._at + length
         self._take(1)  # attributes, of which there are none
@@ -249,7 +248,7 @@ class _Reader:
         return ConsumerRecord(*partition, offset, time, int(appended), key, value, None, *sizes, headers)
 
     def end(self) -> None:
-        """To be called behind the last record."""
+        """Call this behind the last record."""
         if self._at != len(self._bytes):
             raise ValueError(f"{len(self._bytes) - self._at} bytes stand behind the last of its records")
 

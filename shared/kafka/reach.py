@@ -1,4 +1,4 @@
-"""Why Kafka cannot be spoken to, in one line for a person. aiokafka only says that it could not bootstrap."""
+"""Why a client cannot speak to Kafka, in one line for a person. aiokafka only says that it could not bootstrap."""
 
 import ssl
 from typing import Final
@@ -19,7 +19,7 @@ from shared.kafka.cluster import Cluster
 
 _WITHIN_MS: Final = 3_000
 _UNSAID: Final = (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, OSError)
-"""Errors that hold no reason of the broker's: it is asked for."""
+"""Errors that hold no reason of the broker's: `diagnose` asks for it."""
 
 
 async def diagnose(kafka: Cluster, error: Exception) -> str:

@@ -1,8 +1,8 @@
-"""What is read of each partition and how far it is done. Nothing that Kafka's client raises gets past here.
+"""Reads the partitions, and knows how far each is done. No exception of Kafka's client gets past here.
 
-aiokafka hands out records of several partitions at once; where one of them cannot be read, what it had taken from the
-others is gone, and their positions have moved on. So after any failure every partition goes back to what is done, and the
-one that failed is looked for, one by one, and read apart from then on.
+aiokafka hands out records of several partitions at once; if it fails at one of them, the records that it had taken from
+the others are gone, and their positions have moved on. So after any failure every partition goes back to what is done,
+and the loop asks each one alone for the one that failed, to read it apart from then on.
 """
 
 import asyncio
@@ -36,17 +36,17 @@ Records = Mapping[TopicPartition, list[ConsumerRecord]]
 
 
 class Reading:
-    """Of one service. `assignment` is asked for the number of the assignment that is in force."""
+    """Reads for one service. `assignment` answers the number of the assignment that is in force."""
 
     def __init__(self, service: str, kafka: Cluster, assignment: Callable[[], int]) -> None:
         self.done: dict[TopicPartition, int] = {}
-        """Of each partition held, the offset up to which all is done: committed, or where its log begins."""
+        """By partition held, the offset up to which all is done: the committed one, or where its log begins."""
         self.ends: Mapping[TopicPartition, int] = {}
-        """What is done once the records in hand are."""
+        """By partition, the offset up to which all is done once the records in hand are."""
         self.assignment = -1
-        """Under which the records in hand were read."""
+        """The assignment under which the records in hand were read."""
         self.fails: str | None = None
-        """Why Kafka's client gives nothing at all, in one line."""
+        """Why Kafka's client gives no records at all, in one line."""
         self.apart = Apart(service, kafka)
         self._service = service
         self._assignment_now = assignment
@@ -58,7 +58,7 @@ class Reading:
         self._pause = _FIRST_PAUSE
 
     async def look(self, consumer: Any, most: int) -> Records:
-        """Records that came, none where none did within a moment. Raises `ConsumerStoppedError` and nothing else."""
+        """The records that came within a moment, or none. Raises `ConsumerStoppedError` and nothing else."""
         assignment, self.ends = self._assignment_now(), {}
         codecs.begin()
         try:
@@ -66,25 +66,25 @@ class Reading:
             found, ends = await self._read(consumer, most)
         except ConsumerStoppedError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing that was read with it may be jumped over
+        except Exception as error:  # noqa: BLE001 - after any failure the records read with it must be read again
             await self._failed(error)
             return {}
         if assignment != self._assignment_now():
-            self._astray = True  # a part may be of one assignment, a part of the next
+            self._astray = True  # some records may be of one assignment, others of the next
             return {}
         self.fails, self._pause = None, _FIRST_PAUSE
         self.ends, self.assignment = ends, assignment
         return {partition: [legible(record) for record in records] for partition, records in found.items()}
 
     def begin(self, done: Mapping[TopicPartition, int]) -> None:
-        """These partitions are held now, and done up to there."""
+        """This instance holds these partitions now, and they are done up to these offsets."""
         self.done = dict(done)
         self._suspects = []
         self._idle_at = {}
         self.apart.give_back_all()
 
     def go_back(self, consumer: Any) -> None:
-        """What is in hand is to be read again."""
+        """Seeks back, so that the records in hand are read again."""
         for partition in self.ends:
             self._seek(consumer, partition)
 
@@ -108,13 +108,13 @@ class Reading:
         return found
 
     async def _one_by_one(self, consumer: Any, most: int) -> Records:
-        """What the first suspect has that has any. The one that fails is read apart, and the search is over."""
+        """The records of the first suspect that has any. The search ends at the one that fails: it is read apart."""
         for partition in list(self._suspects):
             try:
                 found: Records = await consumer.getmany(partition, timeout_ms=0, max_records=most)
             except (ConsumerStoppedError, IllegalStateError):
                 raise
-            except Exception as error:  # noqa: BLE001 - what a sender's bytes bring forth
+            except Exception as error:  # noqa: BLE001 - a sender's bytes can raise anything
                 consumer.pause(partition)
                 self._suspects = []
                 self.apart.take(partition, error)
@@ -126,10 +126,10 @@ class Reading:
         return {}
 
     async def _positions(self, consumer: Any, found: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where the partitions stand that something was found of, and where the others stood a while ago.
+        """The positions of the partitions in `found` now, and those of the others a while ago.
 
-        With markers of transactions, or where compaction took what stood there, one goes on without a record. That is
-        believed at the second look: aiokafka steps over what is too large before it says so.
+        A position moves on without a record over markers of transactions, or where compaction took the records. The
+        second look believes that: aiokafka steps over a record that is too large before it says so.
         """
         positions = {partition: await consumer.position(partition) for partition in found}
         if self._positions_at < time.monotonic():
@@ -141,7 +141,7 @@ class Reading:
 
     async def _stand_at(self, consumer: Any, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         positions: dict[TopicPartition, int] = {}
-        # One that Kafka has not said yet where it begins would be waited for.
+        # aiokafka would wait for a partition whose beginning Kafka has not said yet.
         with suppress(TimeoutError):
             async with asyncio.timeout(_POSITIONS_WITHIN):
                 for partition in partitions:
@@ -151,14 +151,14 @@ class Reading:
     # --- going back
 
     async def _failed(self, error: Exception) -> None:
-        """Whatever was taken and is gone will be read again, and the partition that failed is looked for."""
+        """Lets the loop read the lost records again, and begins the search for the partition that failed."""
         metrics.RETRIES.labels(self._service, type(error).__name__).inc()
         log.warning(log_events.FETCH_FAILED, why=repr(error), pause=self._pause)
         self._astray = True
         self._idle_at = {}
         self._suspects = sorted(self.done.keys() - set(self.apart.partitions))
         self._searched_until = time.monotonic() + _SEARCHED_FOR
-        if self._pause > _FIRST_PAUSE:  # the second in a row: no partition's fault
+        if self._pause > _FIRST_PAUSE:  # the second failure in a row: no partition's fault
             self.fails = f"Kafka's client gives nothing: {error!r}"
         await asyncio.sleep(self._pause)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)

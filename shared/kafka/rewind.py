@@ -1,6 +1,6 @@
 """Sets a service's offsets back to a time, so that it reads again what it has read since: after a restore of its store.
 
-Back alone. What is read again is a repetition to a store that knows it; what would be jumped over is lost.
+Back alone: to a store that knows an event it is a repetition, while an event that is jumped over is lost.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ from shared.kafka.lag import partitions_read
 
 
 class StillReadingError(Exception):
-    """An instance of the service reads: its group's offsets are its own."""
+    """An instance of the service still reads, and its group's offsets belong to it."""
 
 
 async def rewind(kafka: Cluster, service: str, reads: Callable[[str], bool], to: datetime) -> int:
-    """How many records the service has to read again. Raises `StillReadingError`, `KafkaError`."""
+    """Sets the offsets back; how many records the service will read again. Raises `StillReadingError`, `KafkaError`."""
     client = AIOKafkaClient(**kafka.options())
     consumer: Any = AIOKafkaConsumer(**kafka.options(), group_id=service, enable_auto_commit=False)
     try:
@@ -37,7 +37,7 @@ async def rewind(kafka: Cluster, service: str, reads: Callable[[str], bool], to:
 async def _earlier(
     consumer: Any, partitions: list[TopicPartition], to: datetime
 ) -> dict[TopicPartition, tuple[int, int]]:
-    """Of each partition that was read farther: to where, and where it was. One without a record since then is not."""
+    """By partition that was read farther: the offset to go back to, and the committed one."""
     wanted = await consumer.offsets_for_times(dict.fromkeys(partitions, int(to.timestamp() * 1_000)))
     found = {at: (first.offset, await consumer.committed(at) or 0) for at, first in wanted.items() if first}
     return {at: (first, committed) for at, (first, committed) in found.items() if first < committed}

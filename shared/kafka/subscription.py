@@ -1,7 +1,7 @@
 """A FastStream subscriber that keeps its hands off: raw batches of the topics of a pattern, and no commit of its own.
 
-FastStream's default parser decodes headers before our code, a handler that raises is swallowed and jumped over, and its
-own fetch swallows what Kafka's client raises (docs/decisions/0002). So the records go through untouched.
+FastStream's default parser decodes headers before our code does, and FastStream swallows exceptions, of a handler or of
+Kafka's client, and jumps over the batch (docs/decisions/0002). So records pass untouched.
 """
 
 import re
@@ -21,7 +21,7 @@ Records = tuple[Any, ...]
 
 
 class Subscription:
-    """One group's. `fetch` gives the records of the next batch, `take` is handed them."""
+    """The subscription of one group. `fetch` reads the next batch, `take` takes it."""
 
     def __init__(
         self,
@@ -53,14 +53,14 @@ class Subscription:
             isolation_level="read_committed",
             fetch_max_bytes=_FETCHED_AT_ONCE,
             listener=listener,
-            # One instance has the same partition of each topic, so that what concerns one referral does not race.
+            # An instance holds the same partition of each topic, so that the events of one referral do not race.
             partition_assignment_strategy=(RangePartitionAssignor,),
             parser=self._untouched,
             decoder=_raw_records,
             **options,
         )
         self._subscriber(take)
-        # FastStream's own swallows what Kafka's client raises and jumps over it, and sleeps after each empty answer.
+        # FastStream's own fetch swallows exceptions of Kafka's client and jumps on, and sleeps after an empty answer.
         self._subscriber.get_msg = fetch
 
     @property

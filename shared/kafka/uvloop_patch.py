@@ -2,7 +2,7 @@
 
 A write to a connection that was just lost raises `RuntimeError` in uvloop, where asyncio's own loop raises nothing.
 aiokafka 0.14 expects `OSError` there: the task that keeps its metadata ends without a word, and from then on a consumer
-waits for its group's coordinator for ever, while all else of the process answers. Of 40 consumers 17 were deaf after their
+waits for its group's coordinator for ever, while the rest of the process works: of 40 consumers 17 were deaf after their
 broker was killed five times (tests/scenarios/soak.py found the first).
 """
 
@@ -15,12 +15,12 @@ _send = AIOKafkaConnection.send
 
 
 def mend() -> None:
-    """To be called before a client of Kafka is made on uvloop; again does no harm."""
+    """Call this before making a client of Kafka on uvloop; a second call does no harm."""
     AIOKafkaConnection.send = send
 
 
 def send(connection: AIOKafkaConnection, *request: Any, **options: Any) -> Any:
-    """aiokafka's own, where a connection that is lost is a `KafkaConnectionError` on every loop."""
+    """aiokafka's `send`, which turns a lost connection into a `KafkaConnectionError` on every loop."""
     try:
         return _send(connection, *request, **options)
     except RuntimeError as error:

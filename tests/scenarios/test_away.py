@@ -245,7 +245,7 @@ def test_while_dead_letters_cannot_be_written_nothing_is_committed_and_nothing_l
         platform.play(lambda sender: sender.send(bad))
         platform.play(lambda sender: sender.send(chosen(platform.rng, first)))
         line = platform.until(lambda: next(iter(platform.missing("referral")), None), "readiness says so")
-        assert line.startswith("a batch comes again: Kafka "), line
+        assert line.startswith("a batch failed and is read again: Kafka "), line
         assert _refused_by_kafka(platform) > before
         assert offsets.total("referral") == committed
     platform.judge()

@@ -29,7 +29,7 @@ class Doors:
     def __init__(self, keys: Any) -> None:
         self.service = f"test-{uuid4()}"
         write_hashes(keys, {hash_of("the key"): OPS})
-        self.refuses: EventError = Invalid("/data: is lacking")
+        self.refuses: EventError = Invalid("/data: is missing")
         operations = [
             Operation("GET", "/ops/{id}", self._for_ops, {}),
             Operation("POST", "/events", self._take, {}),

@@ -409,7 +409,7 @@ async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_
     await world.take()
     assert world.loop.not_ready() is None
     await world.take()
-    assert world.loop.not_ready() == "a batch comes again: disk I/O error"
+    assert world.loop.not_ready() == "a batch failed and is read again: disk I/O error"
     world.processing.during = None
     await world.take()
     assert world.loop.not_ready() is None
@@ -438,7 +438,7 @@ async def test_a_partition_that_stands_still_is_named_by_readiness_until_it_goes
 
 
 async def test_what_is_not_held_any_more_keeps_nobody_from_being_ready(world: World) -> None:
-    world.loop.waits_for = "a batch comes again: disk I/O error"
+    world.loop.waits_for = "a batch failed and is read again: disk I/O error"
     await world.is_assigned()
     assert world.loop.not_ready() is None
 

@@ -403,9 +403,9 @@ def test_base64_in_an_envelope_that_cannot_be_read_is_searched_too() -> None:
 @pytest.mark.parametrize(
     ("content_type", "prefix", "reason", "told"),
     [
-        (b"application/json", "ce-", "invalid", "/specversion: is lacking"),
-        (b"application/json", "CE_", "invalid", "/specversion: is lacking"),
-        (b"text/plain", "x", "invalid", "/specversion: is lacking"),
+        (b"application/json", "ce-", "invalid", "/specversion: is missing"),
+        (b"application/json", "CE_", "invalid", "/specversion: is missing"),
+        (b"text/plain", "x", "invalid", "/specversion: is missing"),
         (b"application/cloudevents+avro", "ce_", "undecodable", "application/cloudevents+avro is not read"),
         (b"application/cloudevents-batch+json", "ce_", "undecodable", "application/cloudevents-batch+json is not read"),
     ],

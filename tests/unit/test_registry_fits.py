@@ -48,7 +48,7 @@ def refused(table: Table, why: str) -> None:
 def test_a_service_that_handles_a_class_which_the_registry_lacks_does_not_start() -> None:
     table = TABLES["referral"]
     handlers = {**table.handlers, Unheard: table.handlers[ReferralIssued]}
-    refused(replace(table, handlers=handlers), "referral handles Unheard, which shared/contracts/registry.py lacks")
+    refused(replace(table, handlers=handlers), "referral handles Unheard, which shared/contracts/registry.py has not")
 
 
 def test_a_service_that_owns_a_class_and_does_not_handle_it_does_not_start() -> None:
