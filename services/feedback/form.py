@@ -160,7 +160,7 @@ OPERATIONS: Final = (
             "The form's fields: `<instrument>-<item>` to a number, empty where it is declined; `respondent`.",
             MAX_FORM_BYTES,
         ),
-        also=(503,),
+        also=(422, 503),
     ),
 )
 

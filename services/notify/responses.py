@@ -4,13 +4,13 @@ from typing import Annotated, Literal, TypedDict
 
 from msgspec import Meta
 
-from shared.http.shapes import CloudEvent, EventId, EventType, ReferralId, Source, Time
+from shared.http.shapes import EventId, EventType, FeedEvent, ReferralId, Source, Time
 
 
 class Feed(TypedDict):
     """What the key's sender is told, in order and complete."""
 
-    events: list[CloudEvent]
+    events: list[FeedEvent]
     next: Annotated[str, Meta(description="The cursor for `after`; unchanged at the end.", examples=["17"])]
 
 

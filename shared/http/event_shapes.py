@@ -1,10 +1,13 @@
 """The schemas of events as HTTP carries them: the contracts' own, with the envelope, for the OpenAPI document."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.event_class import EventClass
-from shared.contracts.registry import CLASSES
-from shared.contracts.schemas import json_schema
+from shared.contracts.feed_events import EXTRACTS, TO_OPISTO, TO_REGION
+from shared.contracts.messages import structured_event
+from shared.contracts.registry import CLASSES, schema_id
+from shared.contracts.schemas import extract_schema, json_schema
 
 Document = dict[str, Any]
 
@@ -14,35 +17,41 @@ _OF_THE_ORGANISER = ("capacity", "waiting_list")
 
 def event_shapes() -> Document:
     """Every schema by its name. Raises `ValueError` where two classes call different things by one name."""
-    public = [event_class for event_class in CLASSES.values() if event_class.public]
-    found: Document = {}
-    for event_class in (*public, CLASSES["PartnerRegistered"], CLASSES["ActivitiesProposed"]):
-        for name, schema in _hoisted(event_class).items():
-            if found.setdefault(name, schema) != schema:
-                raise ValueError(f"{event_class.name}: another class has another {name}")
-    del found["ActivitiesProposed"]
+    sent = {one.name: one for one in CLASSES.values() if one.public}
+    read = {extract.__name__: CLASSES[model.__name__] for model, extract in (*TO_REGION.items(), *TO_OPISTO.items())}
+    of_sent = {f"{name}Event": _event(one, name) for name, one in sent.items()}
+    of_read = {f"{name}Event": _event(one, name, dataschema=schema_id(name)) for name, one in read.items()}
+    found = _hoisted(
+        *map(json_schema, (*sent.values(), CLASSES["PartnerRegistered"])), *map(extract_schema, EXTRACTS.values())
+    )
     return found | {
         "CloudEvent": _cloud_event(),
-        "Event": {
-            "oneOf": [_ref(_event_of(event_class)) for event_class in public],
-            "discriminator": {
-                "propertyName": "type",
-                "mapping": {one.type: f"#/components/schemas/{_event_of(one)}" for one in public},
-            },
-        },
-        "EventData": {"description": "An event's data.", "anyOf": [_ref(event_class.name) for event_class in public]},
-        **{_event_of(event_class): _structured(event_class) for event_class in public},
+        "Event": _one_of("type", {one.type: f"{name}Event" for name, one in sent.items()}),
+        "EventData": {"description": "An event's data.", "anyOf": [_ref(name) for name in sent]},
+        "FeedEvent": _one_of("dataschema", {schema_id(name): f"{name}Event" for name in read}),
+        **of_sent,
+        **of_read,
         "PartnerSaid": _without(found.pop("PartnerRegistered"), "partner"),
         "ActivityShown": _shown(found["ActivityPublished"]),
     }
 
 
-def _hoisted(event_class: EventClass) -> Document:
-    """The class's schema and those of its parts, each to be referred to by its name."""
-    schema = json_schema(event_class)
-    parts = schema.pop("$defs", {})
-    del schema["$schema"], schema["$id"]
-    return {name: _pointing(one) for name, one in {event_class.name: schema, **parts}.items()}
+def _hoisted(*schemas: Document) -> Document:
+    """The schemas and those of their parts, each to be referred to by its name."""
+    found: Document = {}
+    for schema in schemas:
+        beside = {name: one for name, one in schema.items() if name not in {"$defs", "$schema", "$id"}}
+        for name, one in {schema["title"]: beside, **schema.get("$defs", {})}.items():
+            if found.setdefault(name, _pointing(one)) != _pointing(one):
+                raise ValueError(f"{schema['title']}: another class has another {name}")
+    return found
+
+
+def _one_of(told_by: str, names: Mapping[str, str]) -> Document:
+    """Whichever schema the value of one property names."""
+    mapping = {value: f"#/components/schemas/{name}" for value, name in names.items()}
+    discriminator = {"propertyName": told_by, "mapping": mapping}
+    return {"oneOf": [_ref(name) for name in names.values()], "discriminator": discriminator}
 
 
 def _pointing(schema: Any) -> Any:
@@ -56,44 +65,27 @@ def _pointing(schema: Any) -> Any:
     }
 
 
-def _event_of(event_class: EventClass) -> str:
-    return f"{event_class.name}Event"
-
-
 def _ref(name: str) -> Document:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _structured(event_class: EventClass) -> Document:
-    own = {"type": {"const": event_class.type}, "data": _ref(event_class.name)}
-    return {"allOf": [_ref("CloudEvent"), {"type": "object", "properties": own, "required": ["data"]}]}
+def _event(event_class: EventClass, data: str, **constant: str) -> Document:
+    """An event of this class with this data, and what else is always the same."""
+    own = {name: {"const": value} for name, value in {"type": event_class.type, **constant}.items()}
+    required = ["data", *constant]
+    return {
+        "allOf": [
+            _ref("CloudEvent"),
+            {"type": "object", "properties": {**own, "data": _ref(data)}, "required": required},
+        ]
+    }
 
 
 def _cloud_event() -> Document:
-    text = {"type": "string"}
-    properties = {
-        "specversion": {"const": "1.0"},
-        "id": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$", "examples": ["a1b2"]},
-        "source": {"type": "string", "description": "The sender.", "examples": ["/region/06"]},
-        "type": {"type": "string", "description": "The class.", "examples": [CLASSES["ReferralIssued"].type]},
-        "time": {"type": "string", "format": "date-time", "examples": ["2026-09-01T08:00:00Z"]},
-        "subject": {"type": "string", "description": "The referral's id where there is one, else the activity's."},
-        "datacontenttype": {"const": "application/json"},
-        "correlationid": text,
-        "causationid": text,
-        "traceparent": text,
-        "dataclassification": {"enum": ["confidential", "public"]},
-        "synthetic": {"description": "Marks a test.", "enum": [True, False, "true", "false"]},
-        "data": {"type": "object"},
-        "data_base64": {"type": "string", "contentEncoding": "base64"},
-    }
-    return {
-        "title": "CloudEvent",
-        "description": "CloudEvents 1.0 in structured mode.",
-        "type": "object",
-        "properties": properties,
-        "required": ["specversion", "id", "source", "type", "time"],
-    }
+    envelope = structured_event()
+    data = {"data": {"type": "object"}, "data_base64": {"type": "string", "contentEncoding": "base64"}}
+    named = {"title": "CloudEvent", "description": "CloudEvents 1.0 in structured mode."}
+    return {**envelope, **named, "properties": {**envelope["properties"], **data}}
 
 
 def _shown(published: Document) -> Document:

@@ -20,10 +20,15 @@ OF_ANY_ADDRESS: Final = (400, 405, 408, 429, 431, 500, 503)
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _REFERENCE: Final = "#/components/schemas/{name}"
 _HEADERS: Final = {
-    401: ("WWW-Authenticate", "The scheme: Bearer.", {"type": "string"}),
-    415: ("Accept-Encoding", "Where the body was encoded: how it may be, `identity`.", {"type": "string"}),
-    429: ("Retry-After", "Seconds after which to ask again.", {"type": "integer", "minimum": 1}),
-    503: ("Retry-After", "Seconds after which to ask again, with the same ids.", {"type": "integer", "minimum": 1}),
+    401: ("WWW-Authenticate", True, "The scheme: Bearer.", {"type": "string"}),
+    415: ("Accept-Encoding", False, "Where the body was encoded: how it may be, `identity`.", {"type": "string"}),
+    429: ("Retry-After", True, "Seconds after which to ask again.", {"type": "integer", "minimum": 1}),
+    503: (
+        "Retry-After",
+        True,
+        "Seconds after which to ask again, with the same ids.",
+        {"type": "integer", "minimum": 1},
+    ),
 }
 _WHY: Final = {
     400: "It cannot be read.",
@@ -169,8 +174,9 @@ def _responses(operation: Operation, said: Mapping[int, Document]) -> Document:
     answers = {}
     for status, answer in operation.answers.items():
         content = _content(answer)
-        media = _media(content, said) | (_PROBLEM if status in operation.problems else {})
-        answers[str(status)] = {"description": content.description, "content": media}
+        problem = _response(status) if status in operation.problems else {}
+        media = _media(content, said) | problem.get("content", {})
+        answers[str(status)] = problem | {"description": content.description, "content": media}
     return problems | answers | {"default": _to_response("AnyAddress")}
 
 
@@ -188,8 +194,8 @@ def _to_response(name: str) -> Document:
 def _response(status: int) -> Document:
     document: Document = {"description": _WHY[status], "content": _PROBLEM}
     if status in _HEADERS:
-        name, description, schema = _HEADERS[status]
-        document["headers"] = {name: {"description": description, "schema": schema}}
+        name, is_always_there, description, schema = _HEADERS[status]
+        document["headers"] = {name: {"required": is_always_there, "description": description, "schema": schema}}
     return document
 
 

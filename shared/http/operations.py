@@ -52,7 +52,7 @@ class Operation:
 
     `who`: the kinds of keys that may ask, none where it is public. `answers`: by status, a type or `Content`.
     `hides`: who may not ask is answered 404, as where there is nothing. `also`: statuses of problems besides those that
-    follow from the rest.
+    follow from the rest: 422 of any address, and what a key and a body bring with them, but where `answers` has it.
     """
 
     method: str
@@ -81,7 +81,7 @@ class Operation:
         """The statuses of the problems that it answers, but for those that any address may answer."""
         of_key = (*_OF_A_KEY, 404 if self.hides else 403) if self.who else ()
         of_body = _OF_A_BODY if self.body else ()
-        return sorted({422, *of_key, *of_body, *self.also})
+        return sorted({422, *of_key, *of_body} - self.answers.keys() | {*self.also})
 
     def route(self) -> Route:
         """As the router has it."""

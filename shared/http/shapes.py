@@ -29,7 +29,7 @@ Cursor = Annotated[str, Meta(description="Where `after` goes on; null at the end
 Count = Annotated[int, Meta(ge=0)]
 
 
-CloudEvent = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/CloudEvent"})]
+FeedEvent = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/FeedEvent"})]
 
 
 class AcceptedEvent(TypedDict):

@@ -1,0 +1,148 @@
+"""What the five services are asked: each address as it is meant, with one thing wrong at a time, and what only one address has."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import httpx
+
+from shared.contracts.referral_code import code_of
+from tests.unit.doors import BATCH, EVENT, HOLDERS, OPISTO, REGION, key, referral
+
+Address = tuple[str, str]
+"""Method and path; where several services answer it, each is asked."""
+NONE: Final = "5b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+FORM: Final = "application/x-www-form-urlencoded"
+KIND_OF: Final = {holder: re.split("[/:]", holder.removeprefix("/"))[0] for holder in HOLDERS}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request."""
+
+    path: str
+    who: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    kind: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def request(self, method: str) -> httpx.Request:
+        content = self.body if self.body is None or isinstance(self.body, bytes) else None
+        headers = {**(key(self.who) if self.who else {}), "content-type": self.kind, **self.headers}
+        json = self.body if content is None else None
+        sent = httpx.Request(method, f"http://door{self.path}", params=self.query, content=content, json=json)
+        sent.headers.update(headers)
+        return sent
+
+
+def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
+    """Each address as it is to be asked, once or in several ways."""
+    held, letters = f"/v1/referrals/{known['held']}", "/v1/dead-letters"
+    event = {"source": OPISTO, "id": known["event"]}
+    classes = ("ActivityAttended", "ActivityPublished", "FeedbackSubmitted", "PartnerRegistered")
+    asked = [{**event, "type": name, "subject": known["held"]} for name in classes]
+    one = referral()
+    binary = {f"ce-{name}": str(one[name]) for name in ("specversion", "id", "source", "type", "time")}
+    form = f"/f/{known['shown']}"
+    reports = [Ask("/v1/reports/", "ops:anna"), Ask("/v1/reports/", REGION, {"from": "2026-Q1", "to": "2026-Q4"})]
+    return {
+        ("GET", "/health/live"): [Ask("/health/live")],
+        ("GET", "/health/ready"): [Ask("/health/ready")],
+        ("GET", "/metrics"): [Ask("/metrics")],
+        ("GET", "/openapi.json"): [Ask("/openapi.json")],
+        ("GET", "/"): [Ask("/", query={"lang": "sv"})],
+        ("POST", "/v1/outcomes"): [Ask("/v1/outcomes", "service:monitor", body={"events": asked})],
+        ("POST", "/v1/events"): [
+            Ask("/v1/events", REGION, body=one, kind=EVENT),
+            Ask("/v1/events", REGION, body=[referral(), referral()], kind=BATCH),
+            Ask("/v1/events", REGION, body=one["data"], headers=binary),
+        ],
+        ("GET", "/v1/referrals/{referral_id}"): [Ask(held, REGION), Ask(f"/v1/referrals/{known['erased']}", REGION)],
+        ("GET", "/v1/referrals/{referral_id}/accesses"): [Ask(f"{held}/accesses", REGION, {"limit": "1"})],
+        ("GET", "/v1/codes/{code}"): [Ask(f"/v1/codes/{known['code']}", OPISTO)],
+        ("GET", "/v1/activities"): [
+            Ask("/v1/activities"),
+            Ask("/v1/activities", query={"format": "in_person", "theme": "singing", "free": "true", "per_page": "1"}),
+        ],
+        ("GET", "/v1/activities/{kind}/{organiser}/{activity_id}"): [
+            Ask(f"/v1/activities{OPISTO}/{known['activity']}")
+        ],
+        ("GET", "/v1/referrals/{referral_id}/proposals"): [
+            Ask(f"{held}/proposals", REGION),
+            Ask(f"/v1/referrals/{known['unasked']}/proposals", "ops:anna"),
+        ],
+        ("POST", "/v1/referrals/{referral_id}/form-links"): [
+            Ask(f"{held}/form-links", REGION, body={"phase": "after"})
+        ],
+        ("GET", "/f/{token}"): [Ask(form)],
+        ("POST", "/f/{token}"): [
+            Ask(form, body=b"who5-q1=9", kind=FORM),
+            Ask(f"/f/{known['used']}", body=b"dimensions_v1-friends=4", kind=FORM),
+        ],
+        ("GET", "/v1/reports/outcomes"): [replace(ask, path=f"{ask.path}outcomes") for ask in reports],
+        ("GET", "/v1/reports/loop"): [replace(ask, path=f"{ask.path}loop") for ask in reports],
+        ("GET", "/v1/feed"): [Ask("/v1/feed", REGION), Ask("/v1/feed", OPISTO)],
+        ("GET", "/v1/deliveries"): [
+            Ask("/v1/deliveries", REGION),
+            Ask("/v1/deliveries", "ops:anna", {"referral_id": known["held"]}),
+        ],
+        ("GET", "/v1/traces/{asked}"): [Ask(f"/v1/traces/{known['held']}", "ops:anna")],
+        ("POST", "/v1/events/outcomes"): [Ask("/v1/events/outcomes", "reader:eero", body={"events": [event]})],
+        ("GET", "/v1/events/{event_id}"): [Ask(f"/v1/events/{known['event']}", OPISTO), Ask("/v1/events/none", REGION)],
+        ("GET", "/v1/lag"): [Ask("/v1/lag", "reader:eero")],
+        ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", REGION, body={"name": "Pirkanmaa"})],
+        ("GET", "/v1/dead-letters"): [Ask(letters, "ops:anna", {"limit": "1"})],
+        ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/{known['redriven']}", "ops:anna")],
+        ("POST", "/v1/dead-letters/{dl_id}/redrive"): [Ask(f"{letters}/{known['redriven']}/redrive", "ops:anna")],
+        ("POST", "/v1/dead-letters/{dl_id}/discard"): [Ask(f"{letters}/{known['discarded']}/discard", "ops:anna")],
+    }
+
+
+def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
+    """What goes wrong at one address alone, once what is meant was asked."""
+    letters, links = "/v1/dead-letters", "/v1/referrals/{}/form-links"
+    before = {"phase": "before"}
+    return {
+        ("GET", "/v1/codes/{code}"): [Ask(f"/v1/codes/{code_of(1)}", OPISTO)],
+        ("GET", "/v1/activities/{kind}/{organiser}/{activity_id}"): [Ask(f"/v1/activities{OPISTO}/none")],
+        ("POST", "/v1/referrals/{referral_id}/form-links"): [
+            Ask(links.format(NONE), REGION, body=before),
+            Ask(links.format(known["unasked"]), REGION, body=before),
+            Ask(links.format(known["erased"]), REGION, body=before),
+        ],
+        ("GET", "/f/{token}"): [Ask("/f/none"), Ask(f"/f/{known['used']}")],
+        ("POST", "/f/{token}"): [
+            Ask("/f/none", body=b"", kind=FORM),
+            Ask(f"/f/{known['used']}", body=b"", kind=FORM),
+            Ask(f"/f/{known['shown']}", body=b"a=1&" * 61, kind=FORM),
+        ],
+        ("GET", "/v1/traces/{asked}"): [Ask("/v1/traces/none", "ops:anna")],
+        ("GET", "/v1/events/{event_id}"): [
+            Ask("/v1/events/none", REGION, {"source": OPISTO}),
+            Ask("/v1/events/none", REGION, {"source": "/service/monitor"}),
+        ],
+        ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/nobody/06", "ops:anna", body={"name": "x"})],
+        ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/none", "ops:anna")],
+        ("POST", "/v1/dead-letters/{dl_id}/redrive"): [
+            Ask(f"{letters}/none/redrive", "ops:anna"),
+            Ask(f"{letters}/{known['discarded']}/redrive", "ops:anna"),
+        ],
+        ("POST", "/v1/dead-letters/{dl_id}/discard"): [
+            Ask(f"{letters}/none/discard", "ops:anna"),
+            Ask(f"{letters}/{known['discarded']}/discard", "ops:anna"),
+        ],
+    }
+
+
+def with_one_thing_wrong(ask: Ask, said: Mapping[str, Any]) -> Iterator[Ask]:
+    yield replace(ask, query={**ask.query, "no_such_parameter": "1"})
+    kinds = {kind for one in said["security"] for kind in one["key"]}
+    if kinds:
+        yield replace(ask, who="")
+        yield from (replace(ask, who=holder) for holder, kind in KIND_OF.items() if kind not in kinds)
+    if "requestBody" in said:
+        yield replace(ask, body=b"{")
+        yield replace(ask, headers={**ask.headers, "content-encoding": "gzip"})
+        yield replace(ask, headers={**ask.headers, "content-length": "99999999"})

@@ -1,0 +1,143 @@
+"""The five services' doors in this process, with something in each to be asked for: what is written reaches who reads it."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import httpx
+from structlog.testing import capture_logs
+
+from shared.contracts import topics
+from shared.http.counted import Counted
+from shared.http.server import Server, bind, server
+from shared.kafka.producer import BrokerUnavailable, Record
+from shared.store.sqlite import SqliteStore
+from tests.unit.country import Country, an_event, erased
+from tests.unit.doors import OPISTO, REGION, Door, key, opened
+
+T = TypeVar("T")
+UNBOUND: Final = dict.fromkeys(("requests_a_minute", "events_a_minute", "denied_a_minute"), 1_000_000)
+
+
+class Told(Door):
+    """A door that may lose Kafka, and before which what is written is taken to who reads it."""
+
+    is_cut_off = False
+
+    async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
+        if self.is_cut_off:
+            raise BrokerUnavailable("Kafka has not acknowledged")
+        await super().publish(records, within=within)
+
+
+class FiveServices:
+    """All five on one loop; `known` has the ids of what there is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.known: dict[str, str] = {}
+        self.doors: dict[str, Told] = {}
+        self.broken: dict[str, SqliteStore] = {}
+        """Of each service a store that can read nothing."""
+        self._stack = AsyncExitStack()
+        self._stack.enter_context(capture_logs())
+        self.runner = asyncio.Runner()
+        self.runner.run(self._open(folder))
+
+    async def _open(self, folder: Path) -> None:
+        for service in topics.SERVICES:
+            one = Told(service, folder, **UNBOUND)
+            self.doors[service] = await self._stack.enter_async_context(opened(one))
+            self.broken[service] = await self._broken(one, folder / f"broken-{service}.sqlite")
+        self.country = Country(self.doors)
+        await self._fill()
+
+    async def _broken(self, one: Told, path: Path) -> SqliteStore:
+        store = SqliteStore(path)
+        await store.open(one.wired.table.collections, one.wired.table.journals)
+        self._stack.push_async_callback(store.close)
+        with closing(sqlite3.connect(path)) as beside:
+            tables = beside.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for (name,) in tables:
+                beside.execute(f'DROP TABLE IF EXISTS "{name}"')
+        return store
+
+    def close(self) -> None:
+        self.runner.run(self._stack.aclose())
+        self.runner.close()
+
+    def ask(self, service: str, request: httpx.Request) -> httpx.Response:
+        """Asks one service, while what is written flows on to the others."""
+        return self.runner.run(self._ask(service, request))
+
+    async def _ask(self, service: str, request: httpx.Request) -> httpx.Response:
+        return await self._flowing(self.doors[service].client.send(request))
+
+    async def _flowing(self, work: Awaitable[T]) -> T:
+        asking = asyncio.ensure_future(work)
+        while not asking.done():
+            await asyncio.wait([asking], timeout=0.01)
+            await self._flow()
+        return await asking
+
+    # --- over HTTP
+
+    def listen(self) -> Mapping[str, str]:
+        """Each service's address; they answer while `call` runs."""
+        return {service: self.runner.run(self._listen(service)) for service in self.doors}
+
+    async def _listen(self, service: str) -> str:
+        one, listening = self.doors[service], bind("127.0.0.1", 0)
+        serving = server(Counted(one.app, service), one.wired.settings.bounds())
+        task = asyncio.ensure_future(serving.serve(sockets=[listening]))
+        self._stack.push_async_callback(self._end, serving, task)
+        host, port = listening.getsockname()
+        return f"http://{host}:{port}"
+
+    async def _end(self, serving: Server, task: asyncio.Task[None]) -> None:
+        serving.should_exit = True
+        await task
+
+    def call(self, work: Callable[[], T]) -> T:
+        """What asks one of the addresses, and waits."""
+        return self.runner.run(self._flowing(asyncio.to_thread(work)))
+
+    async def _flow(self) -> None:
+        records = [record for one in self.doors.values() for record in one.written]
+        for one in self.doors.values():
+            one.written.clear()
+        await self.country.flow(records)
+
+    # --- what there is
+
+    async def _fill(self) -> None:
+        held, unasked, gone = (str(uuid4()) for _ in range(3))
+        for referral in (held, gone):
+            names = ("ActivityPublished", "ReferralIssued", "ActivityChosen")
+            await self.country.send(*(an_event(name, referral) for name in names))
+        consent = {"recorded_on": "2026-09-01", "scopes": ["referral"]}
+        await self.country.send(an_event("ReferralIssued", unasked, consent=consent))
+        await erased(self.country, gone)
+        attended = an_event("ActivityAttended", held)
+        await self.country.send(attended, *(an_event("ReferralIssued", str(uuid4()), municipality="000") for _ in "12"))
+        self.known |= {"held": held, "unasked": unasked, "erased": gone, "event": attended.id}
+        self.known["activity"] = f"choir-{held[:8]}"
+        self.known["code"] = (await self._json("referral", f"/v1/referrals/{held}", REGION))["referral_code"]
+        letters = (await self._json("monitor", "/v1/dead-letters", "ops:anna"))["dead_letters"]
+        self.known["redriven"], self.known["discarded"] = (letter["dl_id"] for letter in letters)
+        self.known["shown"], self.known["used"] = [await self._link() for _ in "12"]
+
+    async def _json(self, service: str, path: str, who: str) -> Any:
+        answer = await self._ask(service, self.doors[service].client.build_request("GET", path, headers=key(who)))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def _link(self) -> str:
+        path = f"/v1/referrals/{self.known['held']}/form-links"
+        client = self.doors["feedback"].client
+        asked = client.build_request("POST", path, json={"phase": "before"}, headers=key(OPISTO))
+        url = (await self._ask("feedback", asked)).json()["url"]
+        return str(url).rpartition("/")[2]

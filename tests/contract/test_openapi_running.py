@@ -1,0 +1,89 @@
+"""Schemathesis reads the document and asks the five services, over HTTP, whatever it says that they may be asked.
+
+Each answer is one that the document has: its status, media type, headers and shape. Half of what is asked names what there is.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from functools import partial
+from typing import Any, Final, NamedTuple, cast
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from cli.openapi import document
+from tests.contract.five_services import FiveServices
+from tests.unit.doors import OPISTO, REGION, key
+
+CHECKS: Final = [
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+HOLDER_OF: Final = {
+    "region": REGION,
+    "opisto": OPISTO,
+    "ops": "ops:anna",
+    "reader": "reader:eero",
+    "service": "service:monitor",
+}
+OPERATIONS: Final = {
+    f"{one.method.upper()} {one.path}": one
+    for found in schemathesis.openapi.from_dict(document()).get_all_operations()
+    if (one := cast("Any", found).ok())
+}
+
+
+class Running(NamedTuple):
+    """The services, where each is asked, and what there is, by the names of what stands in a path."""
+
+    services: FiveServices
+    addresses: Mapping[str, str]
+    there: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with closing(FiveServices(tmp_path_factory.mktemp("five"))) as services:
+        known = services.known
+        _, kind, organiser = OPISTO.split("/")
+        there = {
+            "referral_id": known["held"],
+            "asked": known["held"],
+            "code": known["code"],
+            "event_id": known["event"],
+            "dl_id": known["redriven"],
+            "token": known["shown"],
+            "kind": kind,
+            "organiser": organiser,
+            "id": organiser,
+            "activity_id": known["activity"],
+        }
+        yield Running(services, services.listen(), there)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_whatever_the_document_says_may_be_asked_is_answered_as_it_says(running: Running, name: str) -> None:
+    operation = OPERATIONS[name]
+    written = operation.definition.raw
+    in_path = {one["name"] for one in written["parameters"] if one["in"] == "path"}
+    there = {one: value for one, value in running.there.items() if one in in_path}
+    kinds = [kind for one in written["security"] for kind in one["key"]]
+    headers = key(HOLDER_OF[kinds[0]]) if kinds else {}
+
+    @settings(max_examples=12, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy() | operation.as_strategy(path_parameters=there))
+    def asked(case: Any) -> None:
+        address = running.addresses[written["tags"][0]]
+        answer = running.services.call(partial(case.call, base_url=address, headers=headers))
+        case.validate_response(answer, checks=CHECKS)
+
+    asked()
