@@ -16,6 +16,7 @@ from shared.http.audit import NO_GROUND, REFERRAL_ID, record_access
 from shared.http.keys import must_be, role_of
 from shared.http.operations import Operation
 from shared.http.parameters import Choice, Number, Pattern
+from shared.http.problem_types import BEYOND_THE_END
 from shared.http.problems import ProblemError
 from shared.store import Written
 
@@ -65,6 +66,7 @@ async def _must_have_come_so_far(request: Request, who: str, after: str) -> None
             after,
             f"your feed ends at {last}: where it was restored from a backup, read it again from after=0",
             "is beyond it",
+            BEYOND_THE_END,
         )
 
 

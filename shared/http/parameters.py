@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from starlette.requests import Request
 
 from shared.contracts.errors import Problem
+from shared.http.problem_types import ProblemType
 from shared.http.problems import ProblemError
 
 _DIGITS: Final = re.compile(r"[0-9]{1,12}")
@@ -39,9 +40,10 @@ class Parameter:
         """Its value in the query, or None where it is not given."""
         return request.query_params.get(self.name)
 
-    def refused(self, value: str, why: str, short: str = "") -> ProblemError:
+    def refused(self, value: str, why: str, short: str = "", kind: ProblemType | None = None) -> ProblemError:
         """What is answered to a value that cannot be."""
-        return ProblemError(422, f"{self.name} is {value[:60]!r}; {why}", [Problem(f"/{self.name}", short or why)])
+        errors = [Problem(f"/{self.name}", short or why)]
+        return ProblemError(422, f"{self.name} is {value[:60]!r}; {why}", errors, kind=kind)
 
 
 class Choice(Parameter):

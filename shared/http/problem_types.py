@@ -57,6 +57,12 @@ NO_CONSENT: Final = ProblemType(
     "The consent does not cover feedback",
     "Ask for no link: a later ReferralIssued with the scope feedback brings one, and nothing does after an erasure.",
 )
+BEYOND_THE_END: Final = ProblemType(
+    "cursor-beyond-the-end",
+    422,
+    "The feed does not come as far as the cursor",
+    "Read it again from `after=0`: it was restored from a backup, and numbers are given anew.",
+)
 UNDER_WAY: Final = ProblemType(
     "redrive-under-way",
     409,
@@ -82,4 +88,4 @@ NOT_REDRIVABLE: Final = ProblemType(
     "Discard it: the service it is of reads nothing that is sent again.",
 )
 
-TYPES: Final = (PERSONAL_DATA, NO_CONSENT, UNDER_WAY, SETTLED, NOTHING_KEPT, NOT_REDRIVABLE)
+TYPES: Final = (PERSONAL_DATA, NO_CONSENT, BEYOND_THE_END, UNDER_WAY, SETTLED, NOTHING_KEPT, NOT_REDRIVABLE)

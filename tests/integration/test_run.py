@@ -81,6 +81,13 @@ def test_run_json_says_what_runs_and_where(platform: Running) -> None:
     assert all(platform.ready(name) for name in INSTANCES[platform.engine])
 
 
+def test_every_service_that_runs_serves_the_document_of_all_addresses_to_anybody(platform: Running) -> None:
+    kept = (REPOSITORY / "docs" / "contracts" / "openapi.json").read_bytes()
+    for url in platform.run["urls"].values():
+        answer = httpx.get(f"{url}/openapi.json", trust_env=False)
+        assert (answer.status_code, answer.content) == (200, kept), url
+
+
 def test_all_that_it_keeps_is_its_owners_alone_though_it_was_open_and_the_umask_lets_everyone_in(
     engine: Backend, tmp_path: Path
 ) -> None:

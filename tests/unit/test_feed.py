@@ -6,6 +6,7 @@ import pytest
 
 from shared.contracts import service_events
 from shared.contracts.envelope import Event
+from shared.http.problem_types import BEYOND_THE_END
 from tests.unit.doors import REGION, door, key
 from tests.unit.facts import at
 
@@ -28,7 +29,7 @@ async def test_a_cursor_beyond_the_feeds_end_is_refused_with_what_to_do(tmp_path
         assert (len(read["events"]), read["next"]) == (2, "3")
         assert (await one.client.get("/v1/feed?after=3", headers=key(REGION))).json() == {"events": [], "next": "3"}
         beyond = await one.client.get("/v1/feed?after=4", headers=key(REGION))
-    assert beyond.status_code == 422
+    assert (beyond.status_code, beyond.json()["type"]) == (422, BEYOND_THE_END.uri)
     assert (
         "your feed ends at 3: where it was restored from a backup, read it again from after=0"
         in beyond.json()["detail"]
