@@ -2,7 +2,7 @@
 
 In production they are the same. `LAHETE_CLOCK=<start>*<speed>` makes the platform's clock start elsewhere and run
 faster, so that a term passes in minutes; the supervisor fixes the real instant of the start once for every process.
-`LAHETE_CLOCK=<file>` lets one process, the demo, pace the clock of all: the file holds the step that it goes now.
+`LAHETE_CLOCK=<file>` lets one process, the demo, pace the clock of all: the file holds the clock's present step.
 """
 
 import re
@@ -55,10 +55,10 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class PacedClock(Clock):
-    """A clock that somebody else paces: its present step stands in a file, replaced whole.
+    """A clock that another process paces: its present step stands in a file, replaced whole.
 
-    Each step begins where the one before can have come to at the most. So no process sees the time go back, whoever
-    reads which step when, and time stands still where the next step does not come.
+    Each step begins at the latest time that the step before can reach. So no process sees the time go back, whoever
+    reads which step when, and time stands still until the next step comes.
     """
 
     file: Path = Path()
@@ -68,18 +68,18 @@ class PacedClock(Clock):
         return self.step().now()
 
     def step(self) -> Clock:
-        """The step that the clock goes now. Raises `ValueError` where the file holds none, `OSError`."""
+        """The clock's present step. Raises `ValueError` where the file holds none, `OSError`."""
         step = msgspec.json.decode(self.file.read_bytes(), type=Clock)
         if step.start is None or step.start.tzinfo is None:
             raise ValueError(f"{self.file} holds no step of a clock: start, anchor, speed, until")
         return step
 
     def begin(self, start: datetime) -> None:
-        """The clock stands still at `start`."""
+        """Lets the clock stand still at `start`."""
         self._write(Clock(start.astimezone(UTC), time.time(), 0.0))
 
     def go(self, speed: float, seconds: float | None) -> None:
-        """The next step: so fast, so many real seconds at the most, without end where there are none."""
+        """Writes the next step: `speed`, for `seconds` real seconds at the most, without end for None."""
         before, now = self.step(), time.time()
         reached = before.at_second(now if before.until is None else before.until)
         self._write(Clock(reached, now, speed, None if seconds is None else now + seconds))

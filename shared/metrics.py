@@ -1,7 +1,7 @@
-"""What is counted, by name, of the engine and of its doors. Labels hold classes, outcomes and statuses, never ids.
+"""The metrics of the engine and of the doors, by name. Labels hold classes, outcomes and statuses, never ids.
 
-A counter begins at 0 for each value its labels may have: of one that begins with its first event, Prometheus sees no
-increase.
+A counter begins at 0 for each value its labels may have: Prometheus sees no increase in a counter that begins with its
+first event.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from shared.contracts.errors import REASONS
 _OUTCOMES: Final = ("applied", "repetition", "waiting", "erased", "conflict", "rejected", "handler_failed")
 _WHY_AGAIN: Final = ("StoreUnavailable", "BrokerUnavailable")
 
-# When a counter began says process_start_time_seconds: a second series for each of them says no more.
+# process_start_time_seconds says when the counters began: a second series for each says no more.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 READY = Gauge("lahete_ready", "1 while /health/ready is 200", ["service"])
@@ -50,7 +50,7 @@ STANDS_STILL_AT = Gauge(
 
 
 def begin(service: str, classes: Iterable[str]) -> None:
-    """All that a service's loop counts, at 0: `classes` are those it has a handler for."""
+    """Sets all counters of a service's loop to 0: `classes` are those it has a handler for."""
     for reason in REASONS:
         DEAD_LETTERS.labels(service, reason)
         EVENTS.labels(service, "", reason)
@@ -64,7 +64,7 @@ def begin(service: str, classes: Iterable[str]) -> None:
 
 
 def count_outcomes(service: str, outcomes: Iterable[Mapping[tuple[str, str], int]]) -> None:
-    """Counts events by class and by what became of them."""
+    """Counts events by class and outcome."""
     for counted in outcomes:
         for (name, outcome), count in counted.items():
             EVENTS.labels(service, name, outcome).inc(count)

@@ -1,6 +1,6 @@
 """Files and folders for their owner alone: 0600 and 0700, whatever the umask.
 
-What an open file of SQLite has beside it (`-wal`, `-shm`) takes its mode from the file itself.
+The files beside an open file of SQLite (`-wal`, `-shm`) take their mode from the file itself.
 """
 
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 CHILDREN_UMASK: Final = 0o077
-"""For processes that are started: what they write is their owner's alone."""
+"""For the processes that we start: only their owner can read what they write."""
 _FILE: Final = 0o600
 _FOLDER: Final = 0o700
 _OTHERS: Final = 0o077
 
 
 def open_private(path: Path, mode: str) -> IO[Any]:
-    """Opens a file that only its owner can read and write, one that is there too."""
+    """Opens a file so that only its owner can read and write it, an existing file too."""
     file: IO[Any] = open(path, mode, opener=_opener)  # noqa: SIM115 - the caller closes it
     if os.fstat(file.fileno()).st_mode & 0o777 != _FILE:
         os.fchmod(file.fileno(), _FILE)
@@ -38,10 +38,10 @@ def write_private(path: Path, text: str) -> None:
 
 
 def make_private_file(path: Path) -> None:
-    """Makes an empty file that only its owner can read and write; one that is there is closed to others.
+    """Makes an empty file that only its owner can read and write; closes an existing file to others.
 
-    One that is there is not opened: as a file is closed, a process loses all the locks that it has on it, SQLite's too, and
-    whoever reads it next would take the log away from under the writer.
+    Does not open an existing file: when a process closes a file, it loses all its locks on that file, SQLite's too, and
+    the next reader would take the log away from under the writer.
     """
     try:
         made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _FILE)
@@ -53,7 +53,7 @@ def make_private_file(path: Path) -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """Makes a folder that only its owner can enter; one that is there is left as it is."""
+    """Makes a folder that only its owner can enter; leaves an existing folder as it is."""
     if not path.is_dir():
         path.mkdir(parents=True, exist_ok=True, mode=_FOLDER)
         path.chmod(_FOLDER)
@@ -65,7 +65,7 @@ def is_private(path: Path) -> bool:
 
 
 def tighten(folder: Path) -> None:
-    """Takes from others what they may do with a folder and with all that is in it; links are not followed."""
+    """Takes all rights of others to a folder and to everything in it; does not follow links."""
     tighten_file(folder)
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
@@ -73,8 +73,8 @@ def tighten(folder: Path) -> None:
 
 
 def tighten_file(path: Path) -> None:
-    """Takes from others what they may do with it, where it is there; a link is not followed."""
-    # What a program of the folder removes meanwhile needs no tightening.
+    """Takes all rights of others to a file, if it exists; does not follow a link."""
+    # A file that another program removes meanwhile needs no tightening.
     with suppress(FileNotFoundError):
         mode = path.lstat().st_mode
         if mode & _OTHERS and not stat.S_ISLNK(mode):

@@ -1,4 +1,4 @@
-"""Addresses in settings: people are shown them, by `lahete status`, in run.json and in logs, so none may hold a secret."""
+"""Addresses in settings: `lahete status`, run.json and logs show them to people, so none may hold a secret."""
 
 import re
 from typing import Final
@@ -10,7 +10,7 @@ _SECRET: Final = re.compile(r"@|[?&;,=]\w*(password|token|secret)[=:]", re.IGNOR
 
 
 def may_hold_a_secret(value: str) -> bool:
-    """Whether nobody may be shown it."""
+    """Whether people must not see the value."""
     return _SECRET.search(value) is not None
 
 
@@ -19,7 +19,7 @@ def without_secrets(instead: str) -> AfterValidator:
 
     def check(address: str) -> str:
         if may_hold_a_secret(address):
-            raise ValueError(f"it has an @ or a secret option, and people are shown an address: {instead}")
+            raise ValueError(f"the address has an @ or a secret option, and people see addresses: {instead}")
         return address
 
     return AfterValidator(check)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 Step = Literal["received", "loaded", "recalled", "saved", "published", "cleared"]
-"""What the engine has just done when it can be made to end or to pause."""
+"""The steps of the engine after which a test can end or pause it."""
 
 
 def pause(text: str) -> tuple[Step, float] | None:
@@ -21,14 +21,14 @@ def pause(text: str) -> tuple[Step, float] | None:
 
 
 def between(crash_at: Step | None, pause_at: tuple[Step, float] | None) -> Callable[[str], None]:
-    """What the engine calls after each step. It pauses once: what comes again after a pause must come through."""
+    """What the engine calls after each step. It pauses once: a batch that comes again must come through."""
     left = [pause_at] if pause_at else []
 
-    def strike(step: str) -> None:
+    def inject(step: str) -> None:
         if step == crash_at:
             os.kill(os.getpid(), signal.SIGKILL)
         if left and left[0][0] == step:
-            # Everything stands still, heartbeats as well: the others of the group take it for dead.
+            # The whole process stands still, heartbeats as well: the others of the group take it for dead.
             time.sleep(left.pop()[1])
 
-    return strike
+    return inject

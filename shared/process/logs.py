@@ -16,27 +16,27 @@ _TEXTS: Final = 1_000
 
 
 class Unfailing:
-    """A stream that loses what cannot be written: where the disk is full, so is the log's, and a line of it that raised
-    on the way to going back for a batch would lose the batch.
+    """A stream that drops text it cannot write: a full disk is full for the log too, and a log line that raised while
+    the loop seeks back would lose the batch.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Takes it, whatever becomes of it."""
+        """Writes the text, or drops it."""
         with suppress(OSError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Writes out what can be."""
+        """Writes out as much as possible."""
         with suppress(OSError):
             self._stream.flush()
 
 
 class Sparing(logging.Filter):
-    """Lets what a library repeats through a few times, then once in `every` seconds, with how many were left out.
+    """Lets a library's repeated line through a few times, then once in `every` seconds, with how many were left out.
 
     While a broker is away aiokafka says so over a hundred times a second, in each process: an outage must not fill disks.
     """
@@ -49,7 +49,7 @@ class Sparing(logging.Filter):
         self._said: dict[tuple[str, str], _Said] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """By the text before its arguments are filled in, of which a library has not many."""
+        """Tells lines apart by their text before its arguments are filled in: a library has few of those."""
         now = self._now()
         if len(self._said) >= _TEXTS:  # a library that fills its texts in beforehand
             self._said.clear()
@@ -95,7 +95,7 @@ def configure(service: str, level: str) -> None:
     handler.setFormatter(formatter)
     handler.addFilter(Sparing())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # While Kafka is away each of its clients says so several times a second; what is wrong we say ourselves, once.
+    # While Kafka is away each of its clients says so several times a second; we log the cause ourselves, once.
     logging.getLogger("aiokafka").setLevel(logging.WARNING if level == "debug" else logging.CRITICAL)
 
 

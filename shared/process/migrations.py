@@ -1,8 +1,8 @@
 """The forms that documents have had, and the step from each to the next.
 
-Who changes what a service keeps, so that a document of before is no longer read as it was meant, adds a step at the end: the
-form's number follows. A step is pure. It meets documents that have its new form already, after a migration that was broken
-off, and gives them back as they are.
+A change of a service's state after which the program would misread older documents adds a step at the end: the form's
+number follows. A step is pure. After a migration that broke off, it meets documents of its new form and returns them as
+they are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,14 +27,14 @@ FORM: Final = OLDEST_FORM + len(STEPS)
 
 
 class _Kept(NamedTuple):
-    """What a row of a collection is to this program."""
+    """How this program reads the rows of one collection."""
 
     kind: Kind[Any]
     decoder: Decoder
 
 
 def form_of(table: Table, *, may_migrate: bool, steps: Sequence[Step] = STEPS) -> Form:
-    """The form of a service's documents; where it may not migrate, an older one is refused."""
+    """The form of a service's documents; unless it may migrate, it refuses an older form."""
     kept = {kind.collection.name: _Kept(kind, decoder_of(kind)) for kind in table.kinds}
     migrate = partial(_migrated, table.service, kept, steps) if may_migrate else None
     return Form(OLDEST_FORM + len(steps), migrate)
@@ -43,7 +43,7 @@ def form_of(table: Table, *, may_migrate: bool, steps: Sequence[Step] = STEPS) -
 def _migrated(
     service: str, kept: Mapping[str, _Kept], steps: Sequence[Step], collection: str, found: int, row: Row
 ) -> Row:
-    if collection not in kept:  # what the service stands on, which is no aggregate's
+    if collection not in kept:  # the preconditions, which are no aggregate's
         return row
     try:
         document: Json = msgspec.json.decode(row.body)
@@ -58,10 +58,10 @@ def _migrated(
 
 
 def _written(service: str, kept: _Kept, row: Row) -> Row:
-    """As the engine keeps it: found by what this program finds it by. It stays the same version."""
+    """The row as the engine keeps it, with the fields by which this program finds it. Its version stays the same."""
     document = read(row, kept.decoder)
     unit, since = UnitOfWork(service, kept.kind, row.id, row.version - 1, document), document.outbox_since or 0.0
     try:
         return unit.row(since)
-    except Exception:  # noqa: BLE001 - a state that a partner's event poisoned was saved without what it is found by
+    except Exception:  # noqa: BLE001 - a state that a partner's event poisoned was saved without fields to find it by
         return unit.row(since, found=False)

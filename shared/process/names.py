@@ -1,6 +1,6 @@
-"""Every name that the environment may hold behind `LAHETE_`. Another is a mistake, and would be a setting that nobody reads.
+"""Every name that the environment may hold behind `LAHETE_`. Any other is a mistake: nobody would read that setting.
 
-The names stand here since a service knows its own settings alone, and is given those of the others too.
+The names stand here since a service knows only its own settings, while its environment holds those of the others too.
 """
 
 import re
@@ -21,13 +21,13 @@ REMATCH FORM_LINK_DAYS PUBLIC_URL SERVICE_URLS SERVICE_KEY_FILE
 TOPIC_REPLICATION TOPIC_MIN_INSYNC TOPIC_RETENTION TOPICS URL KEY_FILE
 """
 SETTINGS: Final = frozenset(_WRITTEN.split())
-"""What `lahete settings` lists; tests/unit/test_readme.py holds the two together."""
+"""The names that `lahete settings` lists; tests/unit/test_readme.py holds the two together."""
 
 _OTHERS: Final = frozenset({"SUPERVISED", "SCENARIOS", "MODEL_RUNS"})
-"""What the supervisor tells its services, and what the Makefile and the tests are told."""
+"""The names that the supervisor sets for its services, and that the Makefile and the tests read."""
 _OF_TESTS: Final = re.compile(r"(TEST|REQUIRE)_[A-Z]+")
 _OF_KUBERNETES: Final = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
-"""Kubernetes names each Service to each pod, where `enableServiceLinks` is not off: one called lahete-kafka looks like ours."""
+"""Kubernetes adds names for each Service to each pod unless `enableServiceLinks` is off: lahete-kafka's look like ours."""
 
 
 def is_known(name: str) -> bool:
@@ -37,7 +37,7 @@ def is_known(name: str) -> bool:
 
 
 def mistaken(environment: Iterable[str]) -> str | None:
-    """A line about the first name behind `LAHETE_` that is none; None where all are known."""
+    """A line about the first name behind `LAHETE_` that is no setting; None where all are known."""
     for name in sorted(environment):
         if name.upper().startswith(PREFIX) and not is_known(name):
             return f"{name[:80]} is no setting{_nearest(name.upper())}; `lahete settings` lists all"

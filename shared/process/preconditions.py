@@ -1,8 +1,8 @@
-"""What a service stands on: the Kafka that its state belongs to, with the topics it needs, and its store.
+"""A service's preconditions: the Kafka that its state belongs to, with the topics it needs, and its store.
 
-Looked at before the first event is read and every few seconds after. What is wrong with the preconditions themselves (another
-cluster, a topic that lacks, fewer partitions than there were) stops consumption until a person mends it; a Kafka or a
-store that does not answer is waited for. Both are told by readiness, in one line that says what to do.
+The service checks them before it reads the first event and every few seconds after. A fault (another cluster, a missing
+topic, fewer partitions than before) stops consumption until a person mends it; if Kafka or the store does not answer,
+the service waits. Readiness says either in one line, with what to do.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ from shared.kafka.reach import diagnose
 from shared.store import Collection, Row, Store, StoreUnavailable
 
 PRECONDITIONS: Final = Collection("ground", ())
-"""The one document in which a service keeps what it stood on: kept in its own store, so that both stay together."""
+"""The one document in which a service keeps its preconditions: in its own store, so that both stay together."""
 
 _KEY: Final = "kafka"
 _EVERY: Final = 2.0
 _ANSWERS_WITHIN: Final = 5.0
-_NOT_LOOKED_AT: Final = "Kafka has not been looked at yet"
+_UNCHECKED: Final = "Kafka is not checked yet"
 
 log = structlog.get_logger()
 
@@ -47,13 +47,13 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Preconditions:
-    """Looks at what one service stands on. `keeps_log` is False where Kafka's log is in memory: each start is new."""
+    """Checks one service's preconditions. `keeps_log` is False where Kafka's log is in memory: each start is new."""
 
     def __init__(self, kafka: Cluster, store: Store, table: Table, *, keeps_log: bool) -> None:
-        self.fault: str | None = _NOT_LOOKED_AT
+        self.fault: str | None = _UNCHECKED
         """What forbids to consume."""
         self.away: str | None = None
-        """What does not answer now."""
+        """Which of Kafka and the store does not answer now."""
         self._kafka = kafka
         self._store = store
         self._keeps_log = keeps_log
@@ -62,8 +62,8 @@ class Preconditions:
         self._connected = False
 
     def not_ready(self) -> str | None:
-        """What keeps the service from working, in one line; None where all is firm."""
-        if self.fault == _NOT_LOOKED_AT:
+        """What keeps the service from working, in one line; None where nothing does."""
+        if self.fault == _UNCHECKED:
             return self.away or self.fault
         return self.fault or self.away
 
@@ -72,13 +72,13 @@ class Preconditions:
         await self._client.close()
 
     async def run(self) -> None:
-        """Looks until cancelled."""
+        """Checks until cancelled."""
         while True:
             await asyncio.sleep(_EVERY)
             await self.look()
 
     async def look(self) -> None:
-        """Looks once, and says in the log when what it finds has changed."""
+        """Checks once, and logs a changed result."""
         before = (self.fault, self.away)
         try:
             self.fault = await self._found()
@@ -87,7 +87,7 @@ class Preconditions:
             self.away = str(error)
         except (KafkaError, OSError) as error:
             self.away = await diagnose(self._kafka, error)
-        if (self.fault, self.away) == before or before[0] == _NOT_LOOKED_AT:
+        if (self.fault, self.away) == before or before[0] == _UNCHECKED:
             return
         if line := self.not_ready():
             log.warning(log_events.DEPENDENCY_CHECK_FAILED, what=line)
@@ -95,7 +95,7 @@ class Preconditions:
             log.info(log_events.DEPENDENCY_CHECK_PASSED)
 
     async def _found(self) -> str | None:
-        # A broker that stands still would be noticed by its clients after 40 s only.
+        # A client notices a broker that stands still only after 40 s.
         async with asyncio.timeout(_ANSWERS_WITHIN):
             cluster, there, refused = await self._seen()
         row = (await self._store.load(PRECONDITIONS.name, [_KEY])).get(_KEY)
@@ -109,11 +109,11 @@ class Preconditions:
         return fault
 
     async def _seen(self) -> tuple[str, dict[str, int], list[str]]:
-        """The cluster's id, the partitions of each topic that is needed and there, and those that it refuses."""
+        """The cluster's id, the partitions of each needed topic that is there, and the topics that Kafka refuses."""
         if not self._connected:
             await self._client.bootstrap()
             self._connected = True
-        # Not by a client's describe_topics: that makes what lacks, with one partition, where a broker lets it.
+        # Not by a client's describe_topics: that makes a missing topic, with one partition, where a broker lets it.
         request = MetadataRequest(sorted(self._needed), allow_auto_topic_creation=False)
         answer = (await self._client.send(self._client.get_random_node(), request)).to_object()
         there: dict[str, int] = {}
@@ -130,7 +130,7 @@ class Preconditions:
 
 
 def needed(table: Table) -> frozenset[str]:
-    """The topics a service reads and writes by name; those of senders come as they are granted."""
+    """The topics a service reads and writes by name; a sender's own topic comes when ops grant it."""
     written = (topics.events_of(table.service), topics.DEAD_LETTERS, topics.AUDIT)
     return frozenset(topic for topic in (*table.topics, *written) if "*" not in topic)
 
@@ -143,7 +143,7 @@ def compare(
     needed: Iterable[str],
     known: Known | None,
 ) -> str | None:
-    """What is wrong, in one line; None where all is as it was."""
+    """The fault, in one line; None where all is as before."""
     bootstrap = kafka.bootstrap
     if known is not None and known.cluster not in {"", cluster}:
         return (
@@ -169,7 +169,7 @@ def compare(
 
 
 async def forget(store: Store) -> bool:
-    """Takes whatever cluster is found next for the right one; whether one was known."""
+    """Lets the service accept whatever cluster it finds next; whether it knew one."""
     row: Any = (await store.load(PRECONDITIONS.name, [_KEY])).get(_KEY)
     if row is None:
         return False

@@ -1,6 +1,6 @@
 """Runs one service as a process: its loop, its sweeper, its HTTP, and a clean stop on SIGTERM.
 
-The wiring of what every service has stands here; what is its own, a service hands over as an `App`.
+The wiring that all services share stands here; a service hands over its own parts as an `App`.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ _GATHERED_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True)
 class App:
-    """What is a service's own."""
+    """A service's own parts."""
 
     settings: PlatformSettings
     table: Table
@@ -55,18 +55,18 @@ class App:
     state: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises `ValueError` where its table cannot be."""
+        """Raises `ValueError` where the table does not fit the registry."""
         self.table.check()
 
 
 def run(app: App) -> None:
-    """Runs until SIGTERM or SIGINT. Ends with one line where it cannot start."""
+    """Runs until SIGTERM or SIGINT. Ends with one line where the service cannot start."""
     os.umask(CHILDREN_UMASK)
     logs.configure(app.table.service, app.settings.log_level)
     _die_with_the_parent()
     # A service makes few cycles; scanning all of its heap every 700 objects costs a seventh of its time.
     gc.set_threshold(_GC_THRESHOLD, 20, 20)
-    # The store's threads must not wait 5 ms, the default, for each answer that the event loop is to get.
+    # The store's threads must not wait 5 ms, the default, to hand each answer to the event loop.
     sys.setswitchinterval(0.0005)
     kafka_on_uvloop.mend()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -104,7 +104,7 @@ async def _run(app: App) -> None:
     }
     loop = Loop(processor, cluster, options, preconditions=preconditions)
     guard = LogGuard(cluster, settings.log_bytes) if settings.log_bytes else None
-    starting = ["it starts: the database and Kafka have not answered yet"]
+    starting = ["the service starts: the database and Kafka have not answered yet"]
 
     def not_ready() -> list[str]:
         return [*starting, *([line] if (line := loop.not_ready()) else [])]
@@ -160,10 +160,10 @@ async def _run(app: App) -> None:
 
 
 def fetching(table: Table, wait_ms: int) -> dict[str, int]:
-    """How Kafka is asked for records: each the moment it comes, or those of some moments together.
+    """The options by which a consumer fetches records: each the moment it comes, or those of some moments together.
 
-    A batch of one costs hardly less than one of several: services that nobody waits for took that time from those on a
-    referral's road, which share their cores.
+    A batch of one costs hardly less than a batch of several: services that nobody waits for took that time from those
+    on a referral's road, which share their cores.
     """
     if not table.gathers:
         return {"fetch_max_wait_ms": wait_ms}
@@ -171,7 +171,7 @@ def fetching(table: Table, wait_ms: int) -> dict[str, int]:
 
 
 async def _until_one_ends(serving: asyncio.Task[None], background: list[asyncio.Task[None]]) -> None:
-    """A service lives while all of its parts do: one that ended by itself ends it, and the supervisor starts it anew."""
+    """A service lives while all of its parts do: a part that ends by itself ends it, and the supervisor restarts it."""
     await asyncio.wait([serving, *background], return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
         serving.cancel()
@@ -179,7 +179,7 @@ async def _until_one_ends(serving: asyncio.Task[None], background: list[asyncio.
 
 
 async def open_store(settings: PlatformSettings, table: Table) -> Store:
-    """A service's store, with its indexes. Ends the process with one line where it cannot be, or does not answer."""
+    """A service's store, with its indexes. Ends the process with one line where it is refused or does not answer."""
     store = store_of(settings, table.service)
     try:
         await _open(store, settings, table)
@@ -196,7 +196,7 @@ async def _open(store: Store, settings: PlatformSettings, table: Table) -> None:
     except (StoreAddressError, StoreVersionError) as error:
         stop_start(f"{table.service}: {error}")
     except StoreUnavailable as error:
-        # A file on this machine does not come back by itself, as a server does.
+        # A file on this machine does not come back by itself as a server does.
         if not settings.mongodb:
             stop_start(f"{table.service}: {error}")
         raise
@@ -208,7 +208,7 @@ def store_of(settings: PlatformSettings, service: str) -> Store:
 
 
 def _mongo(settings: PlatformSettings, service: str) -> Store:
-    # Not at the top: who keeps his data in SQLite loads no driver.
+    # Not at the top: with SQLite no process loads a driver.
     from shared.store.mongo import MongoStore
 
     return MongoStore(
@@ -226,18 +226,18 @@ def _sqlite(settings: PlatformSettings, service: str) -> Store:
 
 
 async def _stand_on(preconditions: Preconditions) -> None:
-    """Raises `BrokerUnavailable` until Kafka is the right one, with the topics that are needed."""
+    """Raises `BrokerUnavailable` until Kafka is the right one, with the needed topics."""
     await preconditions.look()
     if line := preconditions.not_ready():
         raise BrokerUnavailable(line)
 
 
 def _die_with_the_parent() -> None:
-    """Ends the process when the supervisor that started it is gone, however it went: nothing is left running."""
+    """Ends the process when the supervisor that started it is gone, however that ended: nothing is left running."""
     supervisor = os.environ.get("LAHETE_SUPERVISED")
     if not supervisor:
         return
-    # The supervisor's own process id: it may be gone before this line is reached, and another be the parent by then.
+    # The supervisor's own process id: the supervisor may be gone before this line, and another process be the parent.
     parent = int(supervisor)
 
     def watch() -> None:

@@ -1,4 +1,4 @@
-"""What every service is configured by, from the environment. A bad value stops the start with one line.
+"""The settings of every service, from the environment. A bad value stops the start with one line.
 
 Each service's own settings extend these. `documented` lists them all for the generated table of docs/settings.md.
 """
@@ -33,7 +33,7 @@ T = TypeVar("T", bound=BaseSettings)
 
 def _duration(value: object, read: ValidatorFunctionWrapHandler) -> timedelta:
     fault = ValueError("a duration is ISO 8601 and above zero, such as P14D or PT12H")
-    # A bare number would be seconds to pydantic, and days to whoever wrote it.
+    # A bare number would be seconds to pydantic, and days to the person who wrote it.
     if isinstance(value, str) and not value.startswith("P"):
         raise fault
     try:
@@ -57,13 +57,13 @@ _OfMongodb = Annotated[str, without_secrets(_login("MONGODB"))]
 
 
 class PlatformSettings(BaseSettings):
-    """What every service needs."""
+    """The settings that every service needs."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     env: Literal["production", "demo", "test"] = Field(
         "production",
-        description="what runs here; demo where `lahete run` brings engines of its own and nothing else is said",
+        description="what runs here; demo where `lahete run` brings its own backends and nothing else is set",
     )
     kafka: _OfKafka = Field("127.0.0.1:9092", description="Kafka's bootstrap addresses, comma-separated")
     kafka_security: Security = Field("plaintext", description="how Kafka is spoken to")
@@ -94,7 +94,7 @@ class PlatformSettings(BaseSettings):
     )
     mongodb_user: str = Field("", description="the login, made in that database; {service} is filled in")
     mongodb_password_file: Path | None = Field(None, description="the file of its password; {service} is filled in")
-    mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="which client asks MongoDB")
+    mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="the client of MongoDB")
     state: Path = Field(Path(".lahete"), description="the folder of the SQLite files")
     migrate: bool = Field(
         default=False,
@@ -113,7 +113,7 @@ class PlatformSettings(BaseSettings):
     )
     http_head_seconds: float = Field(10, gt=0, description="seconds in which the head of a request must come, else 408")
     http_body_seconds: float = Field(
-        60, gt=0, description="seconds in which its body must come, else 408, and what waits to be read be read"
+        60, gt=0, description="seconds in which its body must come, else 408, and in which a caller must read an answer"
     )
     http_idle_seconds: float = Field(60, ge=1, description="seconds that a connection is kept between two requests")
     requests_a_minute: int = Field(
@@ -125,8 +125,8 @@ class PlatformSettings(BaseSettings):
     denied_a_minute: int = Field(
         600, ge=1, description="looks a minute at what the key may not see, before 429 instead of the refusal"
     )
-    ring: int = Field(64, ge=0, le=10_000, description="outcomes remembered in a document; older ones are in the inbox")
-    due_early: Duration = Field(timedelta(days=30), description="how long an event may wait for what it depends on")
+    ring: int = Field(64, ge=0, le=10_000, description="outcomes that a document keeps; the inbox has older ones")
+    due_early: Duration = Field(timedelta(days=30), description="how long an event may wait for its condition")
     clock: str = Field(
         "",
         description="<start>*<speed>: the platform's clock, or a file that paces it; only where LAHETE_ENV is demo or test",
@@ -135,9 +135,9 @@ class PlatformSettings(BaseSettings):
     fault_fail_on: str = Field(
         "", description="classes whose handler fails, comma-separated; only where LAHETE_ENV is test"
     )
-    fault_crash_at: faults.Step | None = Field(None, description="the step after which it kills itself; only in test")
-    fault_pause_at: str = Field("", description="<step>=<seconds>: it stands still once after a step; only in test")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
+    fault_crash_at: faults.Step | None = Field(None, description="the step after which a service dies; only in test")
+    fault_pause_at: str = Field("", description="<step>=<seconds>: a service pauses once after a step; only in test")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much the service logs")
 
     @field_validator("kafka_user", "kafka_password_file", "mongodb_database", "mongodb_user", "mongodb_password_file")
     @classmethod
@@ -145,7 +145,7 @@ class PlatformSettings(BaseSettings):
         try:
             str(template).format(service="")
         except (LookupError, ValueError, AttributeError) as error:
-            raise ValueError("{service} is all that is filled in; another brace cannot be in it") from error
+            raise ValueError("only {service} is filled in; no other brace may stand there") from error
         return template
 
     @field_validator("kafka")
@@ -179,7 +179,7 @@ class PlatformSettings(BaseSettings):
         return self
 
     def cluster(self, service: str) -> Cluster:
-        """Kafka, and as whom. Ends the start where the file of the password or of the signers cannot be read."""
+        """Kafka, and the login. Ends the start where the file of the password or of the signers cannot be read."""
         cluster = Cluster(
             self.kafka,
             self.kafka_security,
@@ -198,7 +198,7 @@ class PlatformSettings(BaseSettings):
         return cluster
 
     def bounds(self) -> Bounds:
-        """How many connections HTTP takes, and for how long."""
+        """How many connections HTTP takes, and how long each may take."""
         return Bounds(
             self.http_connections,
             self.http_connections_an_address,
@@ -217,7 +217,7 @@ class PlatformSettings(BaseSettings):
         )
 
     def mongodb_password(self, service: str) -> str:
-        """Ends the start where the file cannot be read."""
+        """The password. Ends the start where its file cannot be read."""
         return _secret("MONGODB_PASSWORD_FILE", self.mongodb_password_file, service)
 
     def platform_clock(self) -> Clock:
@@ -230,7 +230,7 @@ class PlatformSettings(BaseSettings):
             raise ValueError(f"{PREFIX}CLOCK: {self.clock} cannot be read: {error.strerror}") from error
 
     def between(self) -> Callable[[str], None]:
-        """What is to happen between the engine's steps: nothing, but in tests."""
+        """What happens between the engine's steps: nothing, except in tests."""
         return faults.between(self.fault_crash_at, faults.pause(self.fault_pause_at))
 
     def failing(self) -> frozenset[str]:
@@ -239,19 +239,19 @@ class PlatformSettings(BaseSettings):
 
 
 def read(settings: type[T]) -> T:
-    """The settings from the environment; ends the process with one line where a name or a value cannot be."""
+    """The settings from the environment; ends the process with one line at a mistaken name or value."""
     check_names()
     try:
         return settings()
     except ValidationError as error:
         stop_start("; ".join(_line(fault) for fault in error.errors(include_url=False)))
-    except SettingsError as error:  # what is to be JSON and is none; the field stands in the message alone
+    except SettingsError as error:  # a value that must be JSON and is not; only the message names the field
         name = str(error).split('"')[1].upper()
-        stop_start(f"{PREFIX}{name}{_given(os.environ.get(PREFIX + name, ''))}: {error.__cause__}")
+        stop_start(f"{PREFIX}{name}{_quoted(os.environ.get(PREFIX + name, ''))}: {error.__cause__}")
 
 
 def check_names() -> None:
-    """Ends the process with one line where the environment names a setting that there is not."""
+    """Ends the process with one line where the environment names a setting that does not exist."""
     if line := mistaken(os.environ):
         stop_start(line)
 
@@ -260,11 +260,11 @@ def _line(fault: object) -> str:
     assert isinstance(fault, dict)
     setting, *inner = [str(part) for part in fault["loc"]] or [""]
     name = " ".join([PREFIX + setting.upper(), *inner]) if setting else ""
-    context = _given(str(fault["input"])) if fault["loc"] else ""
-    return f"{name}{context}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+    value = _quoted(str(fault["input"])) if fault["loc"] else ""
+    return f"{name}{value}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
 
 
-def _given(value: str) -> str:
+def _quoted(value: str) -> str:
     return "" if may_hold_a_secret(value) else f" is {value[:80]!r}"
 
 
@@ -284,7 +284,7 @@ def _secret(name: str, template: Path | None, service: str) -> str:
 
 
 def stop_start(line: str) -> NoReturn:
-    """Ends a start that cannot be, with one line for a person."""
+    """Ends a start that cannot succeed, with one line for a person."""
     sys.stderr.write(f"lahete: {line}\n")
     raise SystemExit(1)
 

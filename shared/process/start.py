@@ -1,7 +1,7 @@
 """Connects a service to its database and to Kafka, one after the other, and waits for them as long as they are away.
 
-Nobody must wait for a start that does not come to its end: SIGTERM ends the process in the middle of it, and one that stands
-still ends the process by itself, to be started anew. Why: docs/decisions/0006.
+Nobody must wait for a start that does not end: SIGTERM ends the process in the middle of it, and a start that stands
+still ends the process by itself, which the supervisor restarts. Why: docs/decisions/0006.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from shared.kafka.producer import BrokerUnavailable
 from shared.store import StoreUnavailable
 
 WITHIN: Final = 120.0
-"""Seconds of one attempt. Clients give up a server that is silent after 40 s; a group waits 10 s for who is dead."""
+"""Seconds of one attempt. Clients give up a silent server after 40 s; a group waits 10 s for a dead member."""
 MIGRATED_WITHIN: Final = 6 * 3_600.0
-"""The same where documents may be brought to another form: some millions of them take an hour."""
+"""The same where documents may be migrated: some millions of them take an hour."""
 _PAUSE: Final = 1.0
 _CANCELLED_WITHIN: Final = 5.0
 
@@ -31,13 +31,13 @@ async def connected(
     *,
     within: float = WITHIN,
 ) -> bool:
-    """Starts one after the other. False: the process is to stop.
+    """Starts one after the other. False: the process must stop.
 
     Args:
         serving: ends with SIGTERM.
         lacking: what readiness says meanwhile; changed as that changes.
 
-    Raises `SystemExit` where an attempt has not ended `within` so many seconds, and what an attempt raises.
+    Raises `SystemExit` where an attempt has not ended `within` so many seconds, and the exceptions of an attempt.
     """
     for start in starts:
         while not serving.done():
@@ -68,7 +68,7 @@ async def _attempt(start: Callable[[], Awaitable[None]], serving: asyncio.Task[N
 
 
 async def _end_of(start: Callable[[], Awaitable[None]]) -> SystemExit | None:
-    # Raised in a task it would break off the event loop, and with it all that is to be closed.
+    # Raised in a task, SystemExit would break off the event loop, and with it everything that must be closed.
     try:
         await start()
     except SystemExit as end:
@@ -77,7 +77,7 @@ async def _end_of(start: Callable[[], Awaitable[None]]) -> SystemExit | None:
 
 
 def _where(attempt: Any) -> str:
-    """The innermost coroutine that it waits in, and the line there."""
+    """The innermost coroutine that an attempt waits in, and the line there."""
     at, inner = "", attempt.get_coro()
     while hasattr(inner, "cr_await"):
         if inner.cr_frame:

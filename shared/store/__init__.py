@@ -1,7 +1,7 @@
-"""The aggregates' store: one interface, one contract suite, an engine each for SQLite and MongoDB.
+"""The aggregates' store: one interface, one contract suite, two stores: SQLite and MongoDB.
 
-An aggregate is one JSON document with an integer version, replaced whole. What can be asked of a collection is declared
-beside it, and each engine builds its indexes from that, before the first event is read. Journals are insert-only.
+An aggregate is one JSON document with an integer version, replaced whole. A collection declares what can be asked of
+it, and each store builds its indexes from that, before the service reads its first event. Journals are insert-only.
 """
 
 from shared.store.interface import (

@@ -1,10 +1,10 @@
-"""What a store promises, whichever engine keeps it.
+"""What a store promises, whichever database keeps it.
 
 StoreError
 ├── StoreUnavailable    it does not answer now: back off and try again; nothing is lost, nothing dead-lettered
 ├── StoreAddressError   nothing can be at this address: the service must not start
 ├── StoreVersionError   the data has a form that this program does not take: the service must not start
-└── Unsaveable          this engine can never keep these documents: too large, or a number that it does not know
+└── Unsaveable          this database can never keep these documents: too large, or a number that it does not know
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ import msgspec
 Scalar = str | int | float | bool | None
 Fields = Mapping[str, Scalar | Sequence[str]]
 What = Literal["body", "brief"]
-"""What rows come with: the document and its outbox, or its summary."""
+"""What a row carries: the document and its outbox, or its summary."""
 Range = tuple[Scalar, Scalar]
 """From and to, both included; None is open."""
 
@@ -30,15 +30,15 @@ class StoreUnavailable(StoreError):
 
 
 class StoreAddressError(StoreError):
-    """The address, or an option in it, is none."""
+    """The address, or an option in it, is invalid."""
 
 
 class StoreVersionError(StoreError):
-    """The data was written by a newer program, or by an older one, and may not be brought forward now."""
+    """A newer program wrote the data, or an older one whose data may not be migrated now."""
 
 
 class Unsaveable(StoreError):
-    """This engine can never keep some documents; `why`, by id. Whether the others of the same call were saved is unknown."""
+    """The database can never keep some documents; `why`, by id. The others of the call may have been saved or not."""
 
     def __init__(self, collection: str, why: Mapping[str, str]) -> None:
         self.why = dict(why)
@@ -49,8 +49,8 @@ class Unsaveable(StoreError):
 class Index:
     """Documents can be found by these fields, in this order.
 
-    `many`: the first field holds several strings; those behind it are narrowing ones, in which order what is found by one
-    of the strings is paged through.
+    `many`: the first field holds several strings; the fields behind it are narrowing ones, by which the documents of
+    one string are ordered for paging.
     """
 
     fields: tuple[str, ...]
@@ -84,16 +84,16 @@ class Collection:
 
 @dataclass(frozen=True)
 class Journal:
-    """Rows that are only ever inserted, known by (`owner`, `number`); blanked by `about` when a referral is erased."""
+    """Rows that are only ever inserted, by (`owner`, `number`); an erasure blanks those `about` the referral."""
 
     name: str
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A document as it is kept: `body` is JSON; `fields` what it can be found by; `brief` a summary, JSON too.
+    """A document as the store keeps it: `body` is JSON; `fields` are for finding it; `brief` is a summary, JSON too.
 
-    `outbox`, JSON that comes with the body, is apart, to be emptied without it. A Struct: a frozen dataclass takes eight
-    times as long to make.
+    `outbox`, JSON that comes with the body, lies apart, so that it can be emptied alone. A Struct: a frozen dataclass
+    takes eight times as long to make.
     """
 
     id: str
@@ -105,21 +105,21 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 OLDEST_FORM: Final = 2
-"""Of documents where no store says which they have: the number that stood in a run's folder before one did."""
+"""The form of documents in a store that does not say which they have: it stood in a run's folder before stores did."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form that this program keeps documents in, and how one of a collection comes from an older form.
+    """The form in which this program keeps documents, and how a document of an older form comes to it.
 
-    `migrate`: pure; what has the new form already, it gives back as it is. None: an older form is refused.
+    `migrate`: pure; returns a document of the new form as it is. None: the program refuses an older form.
     """
 
     number: int = OLDEST_FORM
     migrate: Callable[[str, int, Row], Row] | None = None
 
     def check(self, place: str, found: int) -> None:
-        """Raises `StoreVersionError` where documents of that form cannot be taken."""
+        """Raises `StoreVersionError` where this program cannot take documents of that form."""
         if found > self.number:
             raise StoreVersionError(
                 f"{place} holds documents of form {found}, this program knows {self.number}: run the newer program, or"
@@ -146,7 +146,7 @@ class Written:
 
 
 class Outcome(msgspec.Struct, array_like=True, frozen=True):
-    """What became of one event under one attempt."""
+    """The outcome of one event under one attempt."""
 
     source: str
     id: str
@@ -163,7 +163,7 @@ class InboxEntry(NamedTuple):
 
 
 class Store(Protocol):
-    """One service's documents. Every method raises `StoreUnavailable` where the engine does not answer."""
+    """One service's documents. Every method raises `StoreUnavailable` where the database does not answer."""
 
     async def open(
         self, collections: Iterable[Collection], journals: Iterable[Journal] = (), form: Form = FIRST_FORM
@@ -171,13 +171,13 @@ class Store(Protocol):
         """Makes what is missing, indexes too, and brings documents to the form, forward only. Raises `StoreVersionError`."""
 
     async def close(self) -> None:
-        """Lets go of the engine; what was saved stays."""
+        """Closes the database; everything saved stays."""
 
     async def load(self, collection: str, ids: Sequence[str], *, what: What = "body") -> dict[str, Row]:
-        """The documents there are, by id, as the primary has them, each with `what` alone."""
+        """The existing documents, by id, as the primary has them, each with `what` alone."""
 
     async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
-        """Replaces each document whole where it has version `row.version - 1` (0: where there is none).
+        """Replaces each document whole where it has version `row.version - 1` (0: where it does not exist).
 
         One lost race does not stop the others. Returns the ids that lost theirs. Raises `Unsaveable`.
         """
@@ -186,7 +186,7 @@ class Store(Protocol):
         """Replaces each document whole where it still has version `row.version`; a miss is fine, nothing is created."""
 
     async def empty(self, collection: str, versions: Mapping[str, int]) -> None:
-        """Takes outbox and `outbox_since` from each document that still has its version; a miss is fine. All else stays."""
+        """Removes outbox and `outbox_since` of each document that still has its version; a miss is fine."""
 
     async def find(
         self,
@@ -204,8 +204,8 @@ class Store(Protocol):
     ) -> list[Row]:
         """Documents by declared fields, in `order`, then by id; `descending` is exactly the other way round.
 
-        A `many` field equals each of its strings, and may be given several of which it has any. `after`: only what stands
-        behind the document with this value of `order` and this id. The rows come with `what` alone.
+        A `many` field equals each of its strings; for several values it must have any of them. `after`: only documents
+        behind the one with this value of `order` and this id. The rows carry `what` alone.
         """
 
     async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
@@ -223,25 +223,25 @@ class Store(Protocol):
     ) -> dict[str, int]:
         """The versions, by id, of documents whose field `many` has any of the values, in no order.
 
-        Those alone whose narrowing fields all lie in their range in `within`, and not all in that in `outside`: where a
-        field is missing, it lies in none. A thousand cost about a millisecond: who keeps what he decoded by id and
-        version loads no more than what has changed.
+        Only documents whose narrowing fields all lie in their ranges in `within`, and not all in those in `outside`: a
+        missing field lies in no range. A thousand cost about a millisecond: a caller who keeps decoded documents by id
+        and version loads only those that have changed.
         """
 
     async def recall(self, keys: Iterable[tuple[str, str, str]]) -> list[InboxEntry]:
-        """What the inbox holds of (aggregate, source, id), every attempt of it."""
+        """The inbox's outcomes of each (aggregate, source, id), of every attempt."""
 
     async def remember(self, entries: Sequence[InboxEntry]) -> None:
-        """Inserts into the inbox; what is there already stays as it is."""
+        """Inserts into the inbox; an existing entry stays as it is."""
 
     async def forget(self, aggregates: Sequence[str]) -> None:
-        """Blanks the digests that the inbox holds of these aggregates; what became of their events stays."""
+        """Blanks the digests that the inbox holds of these aggregates; the outcomes stay."""
 
     async def scrub(self) -> None:
-        """What was replaced or taken away before leaves the engine's files, as far as the engine can do that."""
+        """Removes what was replaced or erased before from the database's files, as far as the database can do that."""
 
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
-        """Inserts; what is there already stays as it is."""
+        """Inserts; an existing row stays as it is."""
 
     async def read(self, journal: str, owner: str, *, after: int, limit: int) -> list[Written]:
         """Rows of one owner in order of number."""
@@ -250,7 +250,7 @@ class Store(Protocol):
         """Rows of one owner about one thing, in order of number."""
 
     async def owners(self, journal: str, about: str) -> list[str]:
-        """All who have a row about one thing, in order."""
+        """All owners of a row about one thing, in order."""
 
     async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
         """Puts `body` in place of each row of one owner about one thing, up to a number."""

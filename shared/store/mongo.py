@@ -1,10 +1,10 @@
-"""The engine for production: MongoDB, one database and one user a service. The only module that imports a driver.
+"""The store for production: MongoDB, one database and one user a service. The only module that imports a driver.
 
 A document is `{_id, version, body, outbox, brief, …}`: the body as JSON text, beside it the declared fields to find it by. Motor is
-the driver, or PyMongo's own async client, by one setting; both answer to the same names (docs/decisions/0005). Everything
-is read from the primary with majority concern, and written to a majority's journals before a call returns.
+the driver, or PyMongo's own async client, by one setting; both answer to the same names (docs/decisions/0005). The store
+reads from the primary with majority concern, and writes to a majority's journals before a call returns.
 
-Everything that a driver raises about a server becomes `StoreUnavailable`, with the host and never with a password.
+A driver's exception about a server becomes `StoreUnavailable`, with the host and never with a password.
 """
 
 import json
@@ -56,7 +56,7 @@ _OPTIONS: Final[Mapping[str, Any]] = {
     "readConcernLevel": "majority",
     "readPreference": "primary",
     "wTimeoutMS": 10_000,
-    # An outage is to be noticed in seconds: the loop backs off by itself, and HTTP has someone waiting.
+    # The service must notice an outage in seconds: the loop backs off by itself, and a caller of HTTP waits.
     "serverSelectionTimeoutMS": 3_000,
     "connectTimeoutMS": 3_000,
     "waitQueueTimeoutMS": 5_000,
@@ -64,7 +64,7 @@ _OPTIONS: Final[Mapping[str, Any]] = {
 }
 _MAX_BSON: Final = 16 * 1024 * 1024
 _IN_ONE_ANSWER: Final = 10_000  # documents; the drivers' default is 101 and another round trip for the rest
-_A_PAGE: Final = 500  # documents that are brought to another form at once
+_A_PAGE: Final = 500  # documents that are migrated at once
 _RESERVED: Final = frozenset({"_id", "id", "version", "body", "outbox", "brief"})
 
 _DUPLICATE: Final = 11000
@@ -98,7 +98,7 @@ class MongoStore:
             # Opened again after an outage: one client finds its server by itself, a second would stay behind.
             self._client = self._client or _client(self._driver, self._address, self._options)
         except (ConfigurationError, ValueError) as error:
-            # Without what it says: it may quote the address, and that may hold a password.
+            # Without the error's text: it may quote the address, and the address may hold a password.
             what = type(error).__name__
             raise StoreAddressError(f"{self._place}: the address or an option in it cannot be used ({what})") from None
         with self._telling():
@@ -116,7 +116,7 @@ class MongoStore:
 
     async def save(self, collection: str, rows: Sequence[Row]) -> set[str]:
         wanted = self._encoded(collection, rows)
-        # A version that is not there is not matched, inserted instead, and refused by the _id that is taken.
+        # A replace that finds no such version inserts instead, and the taken _id refuses that.
         details = await self._write(
             collection,
             [
@@ -226,7 +226,7 @@ class MongoStore:
                 )
 
     async def scrub(self) -> None:
-        """MongoDB overwrites what was freed as it writes anew; only its server's own commands could hasten that."""
+        """MongoDB overwrites freed space by later writes; only commands to its server could hasten that."""
 
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
         await self._insert(
@@ -257,7 +257,7 @@ class MongoStore:
                 {"about": about, "_id.owner": owner, "_id.number": {"$lte": up_to}}, {"$set": {"body": body.decode()}}
             )
 
-    # --- what is asked of the driver
+    # --- calls to the driver
 
     @property
     def _database(self) -> _Database:
@@ -281,7 +281,7 @@ class MongoStore:
             return await (cursor.sort(list(sort)) if sort else cursor).to_list(None)
 
     async def _write(self, name: str, operations: Sequence[ReplaceOne[Any] | UpdateOne]) -> Json:
-        """One unordered bulk; what became of it, errors of single documents too."""
+        """One unordered bulk; its result, errors of single documents too."""
         if not operations:
             return {"writeErrors": [], "upserted": []}
         with self._telling():
@@ -294,7 +294,7 @@ class MongoStore:
                 return cast("Json", error.details)
 
     async def _insert(self, name: str, documents: Sequence[Json]) -> None:
-        """What is there already stays as it is."""
+        """Inserts; an existing document stays as it is."""
         if not documents:
             return
         with self._telling():
@@ -305,14 +305,14 @@ class MongoStore:
                     raise
 
     async def _take_back(self, name: str, rows: Sequence[Row]) -> None:
-        """A replace found no document at all and inserted one. None is ever removed, so somebody emptied the database."""
+        """A replace found no document and inserted one. None is ever removed, so somebody emptied the database."""
         for row in rows:
             log.error(log_events.DOCUMENT_VANISHED, collection=name, id=row.id, version=row.version - 1)
             with self._telling():
                 await self._database[name].delete_one({"_id": row.id, "version": row.version})
 
     def _encoded(self, name: str, rows: Sequence[Row]) -> list[RawBSONDocument]:
-        """Each by itself, before anything is sent: one that no server can keep would fail the bulk with all the others."""
+        """Encodes each by itself, before sending: one that no server can keep would fail the bulk with all others."""
         columns = _columns(self._collections[name])
         encoded: list[RawBSONDocument] = []
         never: dict[str, str] = {}
@@ -328,7 +328,7 @@ class MongoStore:
     # --- the migration
 
     async def _migrate(self, journals: Sequence[Journal], form: Form) -> None:
-        """Makes what is missing; run again, it changes nothing. Forward only: the version is never set back."""
+        """Makes what is missing; a second run changes nothing. Forward only: nothing sets the version back."""
         meta = self._database["meta"]
         recorded = ((await meta.find_one({"_id": "schema"})) or {}).get("version", 0)
         if recorded > VERSION:
@@ -351,7 +351,7 @@ class MongoStore:
         await meta.update_one({"_id": "schema"}, {"$max": {"version": VERSION}}, upsert=True)
 
     async def _form_found(self, form: Form, *, is_new: bool) -> int:
-        """The form that documents have, some of them at least."""
+        """The form of at least some of the documents."""
         kept = await self._database["meta"].find_one({"_id": "form"})
         at_most = int((kept or {}).get("number", form.number if is_new else OLDEST_FORM))
         found = int((kept or {}).get("before", at_most))
@@ -360,7 +360,7 @@ class MongoStore:
         return found
 
     async def _bring_forward(self, form: Form, found: int) -> None:
-        """All documents, or all again where that was broken off: `before` is there until the last of them is written."""
+        """Migrates all documents, or all again after a break: `before` is there until the last of them is written."""
         meta, number = self._database["meta"], {"number": form.number}
         if form.migrate and found < form.number:
             await meta.update_one({"_id": "form"}, {"$set": {**number, "before": found}}, upsert=True)
@@ -371,12 +371,12 @@ class MongoStore:
     async def _migrate_documents(self, name: str, migrate: Callable[[Row], Row]) -> None:
         last = ""
         while found := await self._read(name, {"_id": {"$gt": last}}, _WHAT["body"], [("_id", 1)], _A_PAGE):
-            # Guarded by the version: what another instance saved meanwhile has the new form.
+            # Guarded by the version: a document that another instance saved meanwhile has the new form.
             await self.clear(name, [migrate(_row(document)) for document in found])
             last = found[-1]["_id"]
 
     async def _make_collections(self, shapes: Mapping[str, Json]) -> bool:
-        """Each with its validator. False: the server knows no validators, which is said in a line of the log."""
+        """Makes each with its validator. False: the server knows no validators, which the log says."""
         for name in shapes.keys() - (await self._listed()).keys():
             await self._make(name, shapes[name])
         options = await self._listed()
@@ -408,14 +408,14 @@ class MongoStore:
         if indexes:
             await self._database[name].create_indexes(indexes)
 
-    # --- what went wrong
+    # --- errors
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
         try:
             yield
         except BulkWriteError as error:
-            # Not from it: it holds the documents, and a traceback is logged.
+            # Not `from` the driver's error: it holds the documents, and the log has the traceback.
             errors = error.details["writeConcernErrors"] or error.details["writeErrors"]
             raise StoreUnavailable(f"{self._place}: {_short(errors[0]['errmsg'])}") from None
         except PyMongoError as error:
@@ -476,7 +476,7 @@ _OUTCOME: Final = _shape(_id=_shape(event=_TEXT, attempt=_WHOLE)["$jsonSchema"],
 
 
 def _document(row: Row, columns: Iterable[str]) -> RawBSONDocument:
-    """Raises `ValueError` and the like where it cannot be kept."""
+    """Raises `ValueError` and the like where MongoDB cannot keep it."""
     fields = {name: value for name in columns if (value := row.fields.get(name)) is not None}
     beside = {name: text.decode() for name, text in (("outbox", row.outbox), ("brief", row.brief)) if text}
     document = {"_id": row.id, "version": row.version, "body": row.body.decode(), **beside, **fields}
@@ -508,12 +508,12 @@ def _event(aggregate: str, source: str, id_: str) -> str:
 
 
 def _events_of(aggregate: str) -> Json:
-    """What `_event` begins with for every event of one aggregate, as a range of the index."""
+    """The beginning that `_event` gives every event of one aggregate, as a range of the index."""
     beginning = json.dumps([aggregate]).removesuffix("]")
     return {"$gte": f"{beginning},", "$lt": f"{beginning}{chr(ord(',') + 1)}"}
 
 
-# --- what is declared
+# --- declarations
 
 
 def _columns(collection: Collection) -> list[str]:
@@ -524,7 +524,7 @@ def _columns(collection: Collection) -> list[str]:
 
 
 def _indexes(collection: Collection) -> list[IndexModel]:
-    # The id at the end: what is found comes in order, ties too, without being sorted.
+    # The id at the end: documents come in order, ties too, without a sort.
     return [
         IndexModel([*((field, 1) for field in index.fields), ("_id", 1)], name=index.name)
         for index in collection.indexes
@@ -532,7 +532,7 @@ def _indexes(collection: Collection) -> list[IndexModel]:
 
 
 def _ranges(ranges: Mapping[str, Range]) -> Json:
-    """A filter that those match whose narrowing fields all lie in their ranges."""
+    """A filter for documents whose narrowing fields all lie in their ranges."""
     found = {
         name: {sign: bound for sign, bound in zip(("$gte", "$lte"), range_, strict=True) if bound is not None}
         for name, range_ in ranges.items()
@@ -561,7 +561,7 @@ class _Query:
             return
         clauses = self._clauses(self._field(bound[0]))
         if bound[1] is None:
-            clauses["$in"] = []  # nothing compares with no value
+            clauses["$in"] = []  # no document compares with no value
         else:
             clauses[sign] = bound[1]
 
@@ -570,11 +570,11 @@ class _Query:
         return [*([(self._field(order), sign)] if order else []), ("_id", sign)]
 
     def continues(self, sort: Sequence[tuple[str, int]], after: tuple[Scalar, str]) -> None:
-        """Behind the document that has this value of what is sorted by, and this id."""
+        """Only documents behind the one with this value of the sorted field, and this id."""
         (field, sign), (id_, _) = sort
         beyond = "$gt" if sign > 0 else "$lt"
         behind = [{field: {beyond: after[0]}}, {field: after[0], id_: {beyond: after[1]}}]
-        # The bound besides, for the index: an alternative alone would be looked through from its beginning.
+        # The bound besides, for the index: MongoDB would scan an alternative alone from its beginning.
         self.filter["$and"] = [{field: {f"{beyond}e": after[0]}}, {"$or": behind}]
 
     def _clauses(self, field: str) -> Json:

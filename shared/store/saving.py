@@ -1,4 +1,4 @@
-"""Saving many documents of which some can never be kept."""
+"""Saving many documents of which the database can never keep some."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from shared.store.interface import Row, Store, Unsaveable
 
 
 async def save_each(store: Store, collection: str, rows: Sequence[Row]) -> tuple[set[str], dict[str, str]]:
-    """Ids of those that lost their race, and of those that the engine can never keep, with why; the rest is saved.
+    """Ids of those that lost their race, and of those that the database can never keep, with why; saves the rest.
 
     Raises `StoreUnavailable`.
     """
@@ -16,7 +16,7 @@ async def save_each(store: Store, collection: str, rows: Sequence[Row]) -> tuple
         try:
             return await store.save(collection, wanted), never
         except Unsaveable as error:
-            # Of the others it is unknown what was saved: who was will lose its race, and be a repetition.
+            # Any of the others may have been saved: such a document will lose its race, and its event be a repetition.
             never |= error.why
             wanted = [row for row in wanted if row.id not in error.why]
     return set(), never

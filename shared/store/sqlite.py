@@ -1,10 +1,10 @@
-"""The embedded engine: one SQLite file a service, WAL, never on the event loop.
+"""The embedded store: one SQLite file a service, WAL, never on the event loop.
 
-A save is on the disk before it returns. What follows from it (journals, the inbox, clearing) is not forced there: the log
-is written in order, so whatever a power cut takes of it, the outbox that was saved before still holds.
+A save is on the disk before it returns. The writes after it (journals, the inbox, clearing) are not forced there:
+SQLite writes its log in order, so whatever a power cut takes of the log, the outbox that was saved before still holds.
 
 Two connections, each on a thread of its own: one writes, one reads, so that a question over HTTP does not wait for a
-batch. Everything that SQLite raises about the disk or a lock becomes `StoreUnavailable`.
+batch. SQLite's exceptions about the disk or a lock become `StoreUnavailable`.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ VERSION: Final = 3
 _PAGE_CACHE_KIB: Final = 16 * 1024  # with 8 MiB a million documents took the store a third longer each
 _PAGES_A_CHECKPOINT: Final = 4_000  # 16 MiB of log: a document is saved and cleared, and written into the file once
 _LOCKED_AT_MOST_S: Final = 10
-_SCRUBBED_WITHIN_MS: Final = 100  # a batch waits meanwhile; what is not scrubbed now is after the next one
+_SCRUBBED_WITHIN_MS: Final = 100  # a batch waits meanwhile; what remains is scrubbed after the next one
 _CHUNK: Final = 500  # placeholders a statement; SQLite takes more, a plan for each length does not pay
 
 _VERSIONS: Final = msgspec.json.Decoder(dict[str, int])
@@ -66,7 +66,7 @@ class SqliteStore:
     ) -> None:
         self._collections = {collection.name: collection for collection in collections}
         await self._writer.run(_migrate, self._path, tuple(self._collections.values()), tuple(journals), form)
-        # A crash may have come between an erasure and the emptying of the log. One that is read now is emptied later.
+        # A crash may have come between an erasure and the emptying of the log. A log in use is emptied later.
         await self._writer.run(_scrub)
 
     async def close(self) -> None:
@@ -144,7 +144,7 @@ class SqliteStore:
     async def scrub(self) -> None:
         if not await self._writer.run(_scrub):
             raise StoreUnavailable(
-                f"{self._path}: another reads it; what was erased stays in its log until nobody does"
+                f"{self._path}: another process reads it, so erased data stays in its log until that ends"
             )
 
     async def append(self, journal: str, rows: Sequence[Written]) -> None:
@@ -202,13 +202,13 @@ class _Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # The log and the index beside it take the file's mode as they are made.
+    # SQLite makes the log and the index beside the file with the file's mode.
     make_private_file(path)
     for beside in (path.with_name(path.name + end) for end in ("-wal", "-shm")):
         tighten_file(beside)
     connection = sqlite3.connect(path, timeout=_LOCKED_AT_MOST_S, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
-    # What is deleted or replaced is overwritten, so that an erasure leaves nothing on pages that are free.
+    # SQLite overwrites deleted and replaced data, so that an erasure leaves nothing on free pages.
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_A_CHECKPOINT}")
 
@@ -218,7 +218,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _scrub(connection: sqlite3.Connection) -> bool:
-    """The log is written into the file and emptied; what was freed there is overwritten already. False while it is read."""
+    """Writes the log into the file and empties it; freed pages are overwritten already. False while the log is read."""
     connection.execute(f"PRAGMA busy_timeout = {_SCRUBBED_WITHIN_MS}")
     try:
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -228,7 +228,7 @@ def _scrub(connection: sqlite3.Connection) -> bool:
 
 
 def version_of(path: Path) -> int:
-    """The version of a file that nobody has open: how its tables lie. 0: it is new. Raises `StoreUnavailable`."""
+    """The version of the tables in a file that nobody has open. 0: the file is new. Raises `StoreUnavailable`."""
     try:
         with closing(sqlite3.connect(path)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -244,7 +244,7 @@ def _migrate(
     journals: Sequence[Journal],
     form: Form,
 ) -> None:
-    # In one transaction, the columns and what fills them, and all documents: what is killed in the middle did nothing.
+    # The columns, their contents and all documents in one transaction: a process killed in the middle changed nothing.
     connection.execute("BEGIN IMMEDIATE")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
@@ -342,7 +342,7 @@ def _side(collection: Collection, many: str) -> str:
 
 
 def _beside(collection: Collection) -> tuple[str, ...]:
-    """What a side table repeats of the document, so that who asks for versions never meets the bodies."""
+    """The columns of the document that a side table repeats, so that a query for versions never reads the bodies."""
     return "version", *collection.narrowing
 
 
@@ -388,7 +388,7 @@ def _save(connection: sqlite3.Connection, collection: Collection, rows: Sequence
 
 
 def _write_all(connection: sqlite3.Connection, collection: Collection, rows: Sequence[Row]) -> set[str] | None:
-    """In two statements, which takes half the time; None, and nothing is written, where one of them was not taken."""
+    """Writes in two statements, which takes half the time; None, and nothing is written, where a row lost its race."""
     columns = _columns(collection)
     new = [_inserted(columns, row) for row in rows if row.version == 1]
     old = [_replaced(columns, row, row.version - 1) for row in rows if row.version > 1]
@@ -459,7 +459,7 @@ def _list_many(connection: sqlite3.Connection, collection: Collection, row: Row,
             [(value, row.id, *beside) for value in values],
         )
         if not is_new:
-            # What was not renewed is what the document no longer says.
+            # A value that was not renewed is no longer in the document.
             connection.execute(f"DELETE FROM {side} WHERE id = ? AND version IS NOT ?", [row.id, row.version])
 
 
@@ -469,7 +469,7 @@ def _clear(connection: sqlite3.Connection, collection: Collection, rows: Sequenc
 
 
 def _empty(connection: sqlite3.Connection, name: str, versions: Mapping[str, int]) -> None:
-    # One statement, for the reason of `_versions`: it goes on beside the event loop, which reads the next batch meanwhile.
+    # One statement, for the reason of `_versions`: it runs beside the event loop, which reads the next batch meanwhile.
     connection.execute(
         f"UPDATE {name} SET outbox = NULL, outbox_since = NULL FROM json_each(?) AS sent"
         f" WHERE {name}.id = sent.key AND {name}.version = sent.value",
@@ -535,14 +535,14 @@ class _Query:
                 tables += f" JOIN {side} ON {side}.id = {name}.id"
                 where.append(f"{side}.value = ?")
             else:
-                # Several may name the same document; it comes once.
+                # Several values may name the same document; it comes once.
                 where.append(f"{name}.id IN (SELECT id FROM {side} WHERE value IN ({','.join('?' * len(values))}))")
         where += [f"{self._column(column)} {sign} ?" for column, sign, _ in self._bounds]
         listed = [value for values in self._many.values() for value in values]
         return tables, " AND ".join(where) or "1", [*listed, *(bound for _, _, bound in self._bounds)]
 
     def _column(self, name: str) -> str:
-        """Where to look at it: in the side table, whose index is in this order, where that leads to one string's documents."""
+        """Where to read a field: in the side table, whose index has this order, if that leads to one string's rows."""
         many = next((index for index in _many(self._collection) if name in (*index.fields[1:], "id")), None)
         if many and len(self._many) == 1 and len(self._many.get(many.first, ())) == 1:
             return f"{_side(self._collection, many.first)}.{name}"
@@ -567,7 +567,7 @@ def _bounds(ranges: Mapping[str, Range]) -> tuple[str, list[Scalar]]:
 
 
 def _versions(connection: sqlite3.Connection, statement: str, values: Sequence[Scalar]) -> dict[str, int]:
-    # One row with all of them: sqlite3 lets go of the interpreter at each row and waits to get it back, which beside a
+    # One row with all of them: sqlite3 releases the interpreter at each row and waits to get it back, which beside a
     # busy event loop costs a thousand rows 50 to 200 ms.
     (answer,) = connection.execute(f"SELECT json_group_object(id, version) FROM ({statement})", values).fetchone()
     return _VERSIONS.decode(answer)

@@ -106,7 +106,7 @@ def test_a_template_takes_the_service_alone(
 ) -> None:
     given(monkeypatch, **{f"LAHETE_{name}": value})
     said = ended(capsys)
-    assert said.startswith(f"LAHETE_{name} is {value!r}: {{service}} is all that is filled in")
+    assert said.startswith(f"LAHETE_{name} is {value!r}: only {{service}} is filled in")
 
 
 @pytest.mark.parametrize("lacks", ["USER", "PASSWORD_FILE"])

@@ -60,6 +60,6 @@ def test_it_pauses_once_and_at_its_step_alone(monkeypatch: pytest.MonkeyPatch) -
 
 def test_it_kills_the_process_at_its_step() -> None:
     program = (
-        "from shared.process.faults import between; strike = between('saved', None); strike('loaded'); strike('saved')"
+        "from shared.process.faults import between; inject = between('saved', None); inject('loaded'); inject('saved')"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9

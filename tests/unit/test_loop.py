@@ -292,13 +292,13 @@ async def test_a_clearing_that_fails_in_an_unforeseen_way_stops_one_batch_and_no
 
 async def test_what_could_not_be_cleared_is_said_for_what_it_is(world: World) -> None:
     """An outbox that stays full, or a log that another reads: the sweep comes back to both."""
-    world.processing.clear = raises_of_a_batch(StoreUnavailable("another reads it"))
+    world.processing.clear = raises_of_a_batch(StoreUnavailable("another process reads it"))
     with capture_logs() as said:
         await world.take()
     [warning] = [one for one in said if one["log_level"] == "warning"]
     assert (warning["event"], warning["why"]) == (
         log_events.CLEARING_POSTPONED,
-        "another reads it",
+        "another process reads it",
     )
 
 

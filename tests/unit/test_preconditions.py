@@ -140,7 +140,7 @@ EVERY = dict.fromkeys(needed(table(Given())), 8)
 @pytest.mark.asyncio
 async def test_what_was_stood_on_is_known_to_the_next_process(tmp_path: Path) -> None:
     async with Looking(tmp_path, Answering("A", EVERY)) as first:
-        assert first.preconditions.not_ready() == "Kafka has not been looked at yet"
+        assert first.preconditions.not_ready() == "Kafka is not checked yet"
         assert await first.look() is None
     async with Looking(tmp_path, Answering("B", EVERY)) as second:
         assert "is cluster B, but this service's state belongs to cluster A" in (await second.look() or "")

@@ -66,7 +66,7 @@ async def test_a_log_that_another_reads_is_not_said_to_be_empty(tmp_path: Path) 
         other.execute("BEGIN")
         other.execute("SELECT * FROM things").fetchall()
         await store.save("things", [Row("a", 2, b"{}", {}, b"")])
-        with pytest.raises(StoreUnavailable, match="another reads it"):
+        with pytest.raises(StoreUnavailable, match="another process reads it"):
             await store.scrub()
     await store.scrub()
     await store.close()

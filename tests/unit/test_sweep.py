@@ -239,7 +239,7 @@ async def test_what_an_erasure_could_not_take_from_the_log_while_it_was_read_is_
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN")
         other.execute(f"SELECT * FROM {COLLECTION.name}").fetchall()
-        with pytest.raises(StoreUnavailable, match="another reads it"):
+        with pytest.raises(StoreUnavailable, match="another process reads it"):
             await sweep.world.take(sweep.world.log.event(withdraw("consent_withdrawn")))
     assert file.with_name(file.name + "-wal").stat().st_size > 0
     await sweep.world.main.scrub()
