@@ -27,8 +27,8 @@ def asyncapi() -> Document:
             "version": "1.0.0",
             "description": "Events between wellbeing services counties (regions) and adult education centres (opistos). "
             "CloudEvents 1.0 over Kafka: binary mode is written, binary and structured mode are read. Unknown fields "
-            f"are dropped. At most {MAX_EVENT_BYTES} bytes an event. Partners read no topic: what they are to be told "
-            "reaches them over HTTP. An operation's tag says from whose point of view it is told.",
+            f"are dropped. At most {MAX_EVENT_BYTES} bytes an event. Partners read no topic: what concerns them "
+            "reaches them over HTTP. An operation's tag says whose point of view it takes.",
         },
         "defaultContentType": "application/json",
         "servers": {"kafka": kafka_server()},
@@ -70,7 +70,7 @@ def kafka_server() -> Document:
 
 
 def messages_on(topic: str) -> list[str]:
-    """The classes that are written to a topic; for a partner's own topic, `intake.region` or `intake.opisto`."""
+    """The classes that senders write to a topic; for a partner's own topic, `intake.region` or `intake.opisto`."""
     return [event_class.name for event_class in CLASSES.values() if _is_written_to(event_class, topic)]
 
 
@@ -118,13 +118,13 @@ def _messages_of(topic: str) -> list[str]:
 
 def _description(topic: str) -> str:
     known = {
-        topics.INTAKE_HTTP: "What came over HTTP. Our own doors alone write here; the door has proven the sender.",
-        topics.DEAD_LETTERS: "What could not be taken: the original key, value and headers, and why.",
+        topics.INTAKE_HTTP: "Events that came over HTTP. Only our own doors write here; they have proven the sender.",
+        topics.DEAD_LETTERS: "Records that a service could not take: the original key, value and headers, and why.",
         topics.AUDIT: "Who looked, revealed, redrove, changed a key; allowed or denied. Key: what was looked at.",
     }
     name, _, rest = topic.partition(".")
     by_service = (
-        f"What {name} decided; it alone writes here." if rest == "events" else f"Dead letters sent again to {rest}."
+        f"What {name} decided; only {name} writes here." if rest == "events" else f"Dead letters sent again to {rest}."
     )
     return known.get(topic, by_service)
 
@@ -166,7 +166,7 @@ def _operations() -> Iterator[tuple[str, Document]]:
         yield from _operations_of(service)
     for topic, verb in ((topics.DEAD_LETTERS, "DeadLetters"), (topics.AUDIT, "Audit")):
         yield f"servicesSend{verb}", operation("send", _id(topic), "services", "Every service writes here.")
-        yield f"monitorReceives{verb}", operation("receive", _id(topic), "monitor", "The monitor keeps them.")
+        yield f"monitorReceives{verb}", operation("receive", _id(topic), "monitor", "The monitor keeps all of them.")
 
 
 def _operations_of(service: str) -> Iterator[tuple[str, Document]]:

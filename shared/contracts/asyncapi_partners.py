@@ -106,7 +106,7 @@ def _channels() -> Document:
         },
         "feed": {
             "address": "/v1/feed",
-            "description": "What the key's partner is told, in order and complete: `{events, next}`, where `next` is the "
+            "description": "All events for the key's partner, in order: `{events, next}`, where `next` is the "
             "`after` to go on with.",
             "messages": refs(told),
             **_on("notify"),

@@ -1,7 +1,7 @@
 """Whether a schema may take another's place under the same major version.
 
-Both ways: what the old took, the new must take (senders change later than we do), and what the new promises, a reader
-of the old must still understand. So an optional field may come, and a limit may be loosened; all else is a new version.
+Both ways: the new schema must take all data of the old (senders change later than we do), and a reader of the old must
+understand all data of the new. So an optional field may come, and a limit may be loosened; the rest is a new version.
 """
 
 from collections.abc import Iterator, Mapping

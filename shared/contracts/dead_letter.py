@@ -1,7 +1,7 @@
-"""A dead letter as a record: what came, byte for byte, with headers that say why it could not be taken; and read back.
+"""A dead letter as a record, and back: the original, byte for byte, with headers that say why a service refused it.
 
-docs/contracts.md, “Dead letters”, names the headers. Where personal data is the reason, the bytes are masked instead; what
-cannot be masked, since the code hides in base64, is left out whole.
+docs/contracts.md, “Dead letters”, names the headers. Where personal data is the reason, the bytes are masked instead;
+a part that cannot be masked, since the code hides in base64, is left out whole.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _ENVELOPE: Final = ("specversion", "id", "source", "type", "time", "subject")
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """One refusal, complete: which record, where it was refused, why."""
+    """One refusal, complete: which record, which service refused it, why."""
 
     dl_id: str
     service: str
@@ -30,11 +30,11 @@ class DeadLetter(msgspec.Struct, frozen=True):
     error: str
     original: Original
     attempts: int
-    """How often it was tried, this one included."""
+    """How many attempts there were, this one included."""
 
 
 class Parts(NamedTuple):
-    """Of a record."""
+    """The parts of a record."""
 
     key: bytes | None
     value: bytes | None
@@ -56,7 +56,7 @@ def record_of(letter: DeadLetter, at: datetime) -> Parts:
 
 
 def _in_part(letter: DeadLetter, headers: Headers, size: int, at: datetime) -> Parts:
-    """Of what nobody could send again the attributes alone, where those are small: it must not be tried for ever."""
+    """Of a record too large to send again only the small attributes, since the producer must not try it for ever."""
     kept = small_attributes(headers) if letter.reason != "personal_data" else []
     said = f"{one_line(letter.error)[: SMALL // 2]}; of its {size} bytes no value and {len(kept)} headers are kept here"
     return Parts(None, None, [*kept, *_added(msgspec.structs.replace(letter, error=said), at)])
@@ -78,11 +78,11 @@ def _added(letter: DeadLetter, at: datetime) -> Headers:
 
 
 def redriven_from(record: Original, service: str) -> tuple[Original, int, str | None]:
-    """The record that came first, with its attempt and the id of its dead letter; this one, 0 and None where it is the first."""
+    """The first record, with its attempt and the id of its dead letter; this record, 0 and None if it is the first."""
     said = _redriven(record.headers) if record.topic == redrive_to(service) else None
     if said is None:
         return record, 0, None
-    # Trusted here alone: only the monitor may write to this topic.
+    # Believed on this topic alone: only the monitor may write to it.
     attempt, dl_id, (topic, partition, offset) = said
     kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
     first = msgspec.structs.replace(record, topic=topic, partition=partition, offset=offset, headers=kept)
@@ -106,7 +106,7 @@ def one_line(text: str) -> str:
 
 
 def bare(letter: DeadLetter) -> DeadLetter:
-    """Without what the record said, which an erasure leaves nowhere: whose event it was, which, of what class and when."""
+    """The letter without the record's content, which an erasure leaves nowhere: only ids, sender, class and time."""
     attributes = attributes_of(letter.original)
     headers = [(f"ce_{name}", attributes[name].encode()) for name in _ENVELOPE if name in attributes]
     original = msgspec.structs.replace(letter.original, value=None, headers=headers)

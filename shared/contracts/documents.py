@@ -17,7 +17,7 @@ def all_schemas() -> dict[str, Document]:
 
 
 def documents(openapi: Document) -> dict[str, str]:
-    """Every kept file's text, by its path under `docs/contracts`. The services, which stand above, have the addresses."""
+    """Every kept file's text, by its path under `docs/contracts`. `openapi` comes from the services, a room above."""
     schemas = {schema_path(name): schema for name, schema in all_schemas().items()}
     of_all = {"asyncapi.json": asyncapi(), "asyncapi-partners.json": asyncapi_partners(), "openapi.json": openapi}
     return {path: _text(document) for path, document in (schemas | of_all).items()}
@@ -39,7 +39,7 @@ def write(folder: Path, openapi: Document) -> list[Path]:
 
 
 def stale(folder: Path, openapi: Document) -> list[str]:
-    """What under the folder is not what `write` would write, one line a file."""
+    """The files under the folder that differ from what `write` would write, one line a file."""
     wanted = documents(openapi)
     kept = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.json")}
     lines = [f"{path}: is missing" for path in wanted.keys() - kept.keys()]

@@ -1,7 +1,7 @@
 """CloudEvents 1.0 around every event: read in binary and structured mode, written in binary mode.
 
-Two steps, since what is wrong in the second must still be told by what was read in the first: `read_kafka` and
-`read_structured` give the attributes and the raw data; `decode` makes an `Event` of them or says why not.
+Two steps, since a fault in the second must still be reported with the attributes of the first: `read_kafka` and
+`read_structured` read the attributes and the raw data; `decode` makes an `Event` of them or says why not.
 Source: CloudEvents 1.0.2, its Kafka protocol binding and its JSON format.
 """
 
@@ -48,7 +48,7 @@ ATTRIBUTES: Final = (
 
 _REQUIRED: Final = ("specversion", "id", "source", "type", "time")
 _NAMED: Final = 10
-"""Headers that are named where none of them is an attribute."""
+"""How many headers an error names where none of them is an attribute."""
 _HEADER: Final = {name: f"ce_{name}" for name in ATTRIBUTES if name != "datacontenttype"}
 _ATTRIBUTE: Final = {header: name for name, header in _HEADER.items()}
 
@@ -73,7 +73,7 @@ _NO_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Raw(msgspec.Struct, frozen=True):
-    """What was read before anything was judged: attributes as text, data as the JSON that came."""
+    """An event before any check: attributes as text, data as the JSON that came."""
 
     attributes: Mapping[str, str]
     data: bytes
@@ -95,14 +95,14 @@ D = TypeVar("D", bound=Data, default=Data, covariant=True)
 
 
 class Event(msgspec.Struct, Generic[D], frozen=True):
-    """One event, judged and whole, with data of its class. It is known by (`source`, `id`), never by `id` alone."""
+    """One event, checked and whole, with data of its class. (`source`, `id`) identifies it, never `id` alone."""
 
     id: str
     source: str
     time: datetime
     data: D
     digest: str = ""
-    """Of type, subject and received data, not of time and tracing: honest retries differ in those."""
+    """The digest of type, subject and received data, without time and tracing: honest retries differ in those."""
     correlation: str | None = None
     causation: str | None = None
     traceparent: str | None = None
@@ -119,12 +119,12 @@ class Event(msgspec.Struct, Generic[D], frozen=True):
 
     @property
     def rank(self) -> str:
-        """What of two events of one microsecond tells the later."""
+        """Tells the later of two events of one microsecond."""
         return rank_of(self.id, self.finer)
 
     @property
     def order(self) -> tuple[datetime, str, str]:
-        """What decides which of two facts came later."""
+        """Tells the later of two facts."""
         return self.time, self.rank, self.source
 
 
@@ -159,7 +159,7 @@ def read_kafka(value: bytes | None, headers: Headers) -> Raw:
 
 
 def _without_attributes(value: bytes, content_type: str, names: Sequence[str]) -> Raw:
-    """Of a record none of whose headers is an attribute: structured if it says so. Raises `Undecodable`, `Invalid`."""
+    """Reads a record without attributes in its headers, if it says it is structured. Raises `Undecodable`, `Invalid`."""
     if not content_type and not _fields(value).keys().isdisjoint(_REQUIRED):
         return read_structured(value)
     some = ", ".join(mask(name)[:40] for name in names[:_NAMED]) or "none but content-type"
@@ -170,7 +170,7 @@ def _without_attributes(value: bytes, content_type: str, names: Sequence[str]) -
 
 
 def attributes_in(headers: Headers) -> dict[str, str]:
-    """The attributes that the headers hold, as far as they can be read: for telling of a record that cannot be."""
+    """The attributes that the headers hold, as far as they can be read: for reporting a record that cannot be read."""
     attributes: dict[str, str] = {}
     for name, content in headers:
         with suppress(AttributeError, UnicodeDecodeError):
@@ -180,7 +180,7 @@ def attributes_in(headers: Headers) -> dict[str, str]:
 
 
 def _is_structured(content_type: str) -> bool:
-    """Kafka binding, 3: the content type alone tells the mode. Raises `Undecodable` of a format that nobody reads."""
+    """Kafka binding, 3: the content type alone tells the mode. Raises `Undecodable` at a format that nobody reads."""
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type.startswith("application/cloudevents") and media_type != STRUCTURED:
         raise Undecodable(f"the event format {mask(media_type)[:80]} is not read; send {STRUCTURED}")
@@ -189,7 +189,7 @@ def _is_structured(content_type: str) -> bool:
 
 def read_structured(body: bytes | msgspec.Raw) -> Raw:
     """The attributes and data of a structured CloudEvent. Raises `Undecodable`."""
-    # JSON format, 2.2: an attribute that is null is one that is not there.
+    # JSON format, 2.2: an attribute that is null counts as absent.
     fields = {name: value for name, value in _fields(body).items() if bytes(value) != b"null"}
     if {"data", "data_base64"} <= fields.keys():
         raise Undecodable("data and data_base64 exclude each other")
@@ -231,9 +231,9 @@ def _attribute_text(name: str, value: msgspec.Raw) -> str:
 
 
 def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
-    """The event in it. `now` is the platform's clock. Raises `EventError` of the class that fits.
+    """Decodes the event. `now` is the platform's clock. Raises `EventError` of the class that fits.
 
-    `searched`: the caller has looked at every byte of it with `may_hold_a_code` and found nothing.
+    `searched`: the caller has searched every byte of the event with `may_hold_a_code` and found nothing.
     """
     _check_sizes(raw)
     if not searched:
@@ -274,7 +274,7 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
 
 
 def _check_sizes(raw: Raw) -> None:
-    """Before the search: what is too large anyway costs nobody a second. Raises `Invalid`."""
+    """Before the search, so that an event that is too large costs nobody a second. Raises `Invalid`."""
     if len(raw.data) > MAX_EVENT_BYTES:
         raise _broken("/data", f"has {len(raw.data)} bytes; {MAX_EVENT_BYTES} are allowed")
     size = sum(len(name) + len(value) for name, value in raw.attributes.items())
@@ -288,12 +288,12 @@ def _finer(time: str) -> str:
 
 
 def _correlation(source: str, said: str | None, subject: str) -> str | None:
-    # A partner ties its event to nothing but what it is about: else it would stand in the trace of another's referral.
+    # A partner's event belongs to nothing but its subject: else it would stand in the trace of another's referral.
     return said if source.startswith("/service/") or said == subject else None
 
 
 def _origin(source: str, said: str | None) -> str | None:
-    # A partner begins the chain itself, whatever it says; a service passes on whose event it followed.
+    # A partner begins the chain itself, whatever it says; a service passes the origin of its cause on.
     return said if source.startswith("/service/") else source
 
 
@@ -314,7 +314,7 @@ def refuse_personal_data(raw: Raw) -> None:
 
 
 def _path_of_a_code(data: bytes) -> str:
-    # What no reader of the JSON sees may hold one too: a member that stands twice, or JSON that is broken off.
+    # Parts that no reader of the JSON sees may hold a code too: a member that stands twice, or JSON that breaks off.
     try:
         return next(_paths_of_codes(msgspec.json.decode(data), "/data"), "/data")
     except _NO_JSON:
@@ -335,7 +335,7 @@ def _paths_of_codes(document: object, path: str) -> Iterator[str]:
 
 
 def _pointer(part: object) -> str:
-    # Masked before it is cut and escaped: both can make a code look like none.
+    # Masked before it is cut and escaped: both can hide a code from the search.
     return mask(str(part))[:80].replace("~", "~0").replace("/", "~1")
 
 
@@ -391,7 +391,7 @@ def _invalid(path: str, error: ValidationError) -> Invalid:
 
 
 def _is_of_a_part(place: tuple[int | str, ...], faults: Sequence[ErrorDetails]) -> bool:
-    """Whether a part of what stands there is faulty: pydantic counts such a one as not there, and calls the rest too short."""
+    """Whether a part of the value is faulty: pydantic counts such a part as absent, and calls the rest too short."""
     return any(len(one["loc"]) > len(place) and one["loc"][: len(place)] == place for one in faults)
 
 
@@ -414,7 +414,7 @@ def _read(data: bytes) -> object:
 
 
 def _plain_json(document: object) -> bytes:
-    """The document in the one spelling that is compared and validated: in order, null as absent, 9.0 as 9."""
+    """The document in the one spelling that we compare and validate: in order, null as absent, 9.0 as 9."""
     canonical = _SORTED.encode(document)
     if not ((b"null" in canonical or b".0" in canonical) and _SPELLED_OTHERWISE.search(canonical)):
         return canonical
@@ -458,7 +458,7 @@ def check_class(event: Event) -> None:
 
 
 def _check_on_behalf(data: FeedbackSubmitted, kind: str) -> None:
-    # A partner hands in a participant's answers on paper or from the telephone; nobody's else, in no other way.
+    # A partner hands in a participant's answers from paper or the telephone; no one else's, and in no other way.
     if data.respondent in {"region", "opisto"} or data.channel not in {"paper", "phone"}:
         raise Forged(
             "/data/channel: a partner sends a participant's answers only from paper or phone",
@@ -472,7 +472,7 @@ def classification(data: Data) -> str:
 
 
 def type_of(data: Data) -> str:
-    """The CloudEvents type of what an event says."""
+    """The CloudEvents type of an event with this data."""
     return CLASSES[type(data).__name__].type
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with an event, by class: the class decides what happens to it.
+"""What can be wrong with an event, by class: the class decides what happens to the event.
 
 EventError                  never an outage: the same bytes fail the same way again
 ├── Undecodable             no JSON, no CloudEvent
@@ -21,7 +21,7 @@ REASONS: Final = (
     "rejected",
     "handler_failed",
 )
-"""Why a dead letter is one: what it is in itself, then what became of it."""
+"""The reasons of dead letters: first faults of the event itself, then those of its handling."""
 
 
 class Problem(NamedTuple):
@@ -32,7 +32,7 @@ class Problem(NamedTuple):
 
 
 class EventError(Exception):
-    """An event that cannot be taken. `reason` is the dead letter's reason of docs/contracts.md."""
+    """A service cannot take the event. `reason` is the dead letter's reason of docs/contracts.md."""
 
     reason: ClassVar[str]
 
@@ -42,30 +42,30 @@ class EventError(Exception):
 
 
 class Undecodable(EventError):
-    """It cannot be read at all."""
+    """Nobody can read the event at all."""
 
     reason = "undecodable"
 
 
 class UnknownType(EventError):
-    """Its class, or its major version, is not in the contracts."""
+    """The event's class, or its major version, is not in the contracts."""
 
     reason = "unknown_type"
 
 
 class Invalid(EventError):
-    """It breaks the contract."""
+    """The event breaks its contract."""
 
     reason = "invalid"
 
 
 class PersonalData(EventError):
-    """A Finnish personal identity code stands in it."""
+    """A Finnish personal identity code stands in the event."""
 
     reason = "personal_data"
 
 
 class Forged(EventError):
-    """Its source is not the sender that the topic or the key proves, or may not send this class."""
+    """The event's source is not the sender that the topic or the key proves, or may not send this class."""
 
     reason = "forged_sender"

@@ -1,6 +1,6 @@
 """The row that stands with each class of events: who owns it, who may send it, where its outcome is kept.
 
-The owner is the one service that dead-letters a record for what it is in itself; other readers skip and count it.
+The owner is the one service that dead-letters a record that is wrong in itself; other readers skip and count it.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ class EventClass(NamedTuple):
     model: type[Data]
     owner: str
     senders: frozenset[str]
-    """Kinds of sources that may send it: region, opisto, or service/<name>."""
+    """Kinds of sources that may send the class: region, opisto, or service/<name>."""
     outcome: str = ""
-    """The owner's collection whose aggregates remember what became of it: of those that a partner asks after."""
+    """The owner's collection whose aggregates keep the outcome of such events, for a sender who asks after one."""
 
     @property
     def name(self) -> str:
@@ -34,12 +34,12 @@ class EventClass(NamedTuple):
 
     @property
     def public(self) -> bool:
-        """Whether partners send it."""
+        """Whether partners send the class."""
         return not all(sender.startswith("service/") for sender in self.senders)
 
 
 DECLARED: Final[dict[str, EventClass]] = {}
-"""Every class that was imported so far, by name; who wants all takes `registry.CLASSES`."""
+"""Every class that was imported so far, by name; `registry.CLASSES` has all."""
 
 
 def event_class(owner: str, *senders: str, outcome: str = "") -> Callable[[D], D]:

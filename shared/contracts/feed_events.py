@@ -1,7 +1,7 @@
-"""What a partner reads in its feed: of an event, the extract that is for a region, for an opisto, or for its sender.
+"""The extracts of events that a partner reads in its feed: for a region, for an opisto, or for the event's sender.
 
-An entry keeps the event's type, id, source and time. Its data is one of these, which its `dataschema` names. A field that
-has no value is left out, never null.
+An entry keeps the event's type, id, source and time. Its data is one of these extracts; `dataschema` names which. A
+field without a value is left out, never null.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from shared.contracts.registry import CLASSES
 
 
 class Extract(BaseModel):
-    """What one kind of partner is told of one class of events."""
+    """What one kind of partner reads of one class of events."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, use_attribute_docstrings=True)
 
@@ -54,18 +54,18 @@ class ReferralOpenedToRegion(_OfReferral):
     referral_code: service_events.ReferralCode
     """Twelve characters by which an opisto at its desk finds the referral; the client shows them."""
     deadlines: tuple[service_events.AwaitedStep, ...]
-    """Until when what is awaited first."""
+    """The steps that are awaited first, with their deadlines."""
 
 
 class ActivitiesProposedToRegion(_OfReferral):
-    """Up to five activities that fit; they take the place of those proposed before."""
+    """Up to five activities that fit; they replace those proposed before."""
 
     proposals: Annotated[tuple[service_events.Proposal, ...], Field(min_length=1, max_length=5)]
     """One to five activities, the best first."""
 
 
 class NoActivityFoundToRegion(_OfReferral):
-    """Nothing fits now; it is tried again as activities appear."""
+    """No activity fits now; the catalogue tries again as activities appear."""
 
     nearest_misses: service_events.NearestMisses
     """How many activities each filter alone refused, by its name."""
@@ -75,7 +75,7 @@ class PlaceReservedToRegion(_OfPlace):
     """A place is held."""
 
     confirm: bool
-    """Whether the opisto is to confirm it."""
+    """Whether the opisto must confirm the place."""
     sessions: tuple[service_events.ListedSession, ...]
     """The activity's sessions, as listed last."""
     cancelled: service_events.ActivityCall | None = None
@@ -97,7 +97,7 @@ class PlaceRefusedToRegion(_OfPlace):
     """No place."""
 
     reason: service_events.PlaceRefusal
-    """Why. `unknown` and `closed` are judged anew when a version of the activity arrives; `full` is final."""
+    """Why. The catalogue judges `unknown` and `closed` again when a version of the activity arrives; `full` is final."""
 
 
 class PlaceReleasedToRegion(_OfPlace):
@@ -105,11 +105,11 @@ class PlaceReleasedToRegion(_OfPlace):
 
 
 class EnrolmentConfirmedToRegion(_OfPlace):
-    """The opisto has the participant on its list. Told once it counts, under the id, source and time that it had."""
+    """The opisto has the participant on its list. Comes once it counts, under the event's own id, source and time."""
 
 
 class EnrolmentCancelledToRegion(_OfPlace):
-    """The opisto took the participant off its list. Told once it counts, under the id, source and time that it had."""
+    """The opisto took the participant off its list. Comes once it counts, under the event's own id, source and time."""
 
     reason: partner_events.EnrolmentEnd
     """Why: the activity is full; it does not suit the participant, who was not reached, wished it or stayed away; or
@@ -117,7 +117,7 @@ class EnrolmentCancelledToRegion(_OfPlace):
 
 
 class FeedbackRequestedToRegion(_OfReferral):
-    """Someone is to be asked. The region makes the link to the form, and hands it out."""
+    """The region shall ask someone: it makes the link to the form, and hands it out."""
 
     phase: Phase
     """Whether the answers are asked for before the activity or after it."""
@@ -136,7 +136,7 @@ class _EndToRegion(_OfReferral):
 
 
 class ReferralCompletedToRegion(_EndToRegion):
-    """Someone came. What follows is the feedback."""
+    """Someone came. The feedback follows."""
 
 
 class ReferralLapsedToRegion(_EndToRegion):
@@ -144,7 +144,7 @@ class ReferralLapsedToRegion(_EndToRegion):
 
 
 class ReferralClosedToRegion(_OfReferral):
-    """The loop is closed. Told again when what it said has changed; the latest holds."""
+    """The loop is closed. Comes again when its content has changed; the latest holds."""
 
     outcome: service_events.ReferralOutcome
     """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
@@ -154,21 +154,21 @@ class ReferralClosedToRegion(_OfReferral):
 
 
 class ReferralReopenedToRegion(_OfReferral):
-    """What was told of its end, or of its closing, holds no more."""
+    """The referral goes on: its end, or its closing, holds no more."""
 
     completed: bool
-    """Whether it is still completed, and merely not closed any more."""
+    """Whether the referral is still completed, and merely not closed any more."""
 
 
 class ReferralErasedToRegion(_OfReferral):
-    """Consent was withdrawn: what was said of the referral is erased. What was told before is in no feed any more."""
+    """The consent was withdrawn, and every service has erased the referral. No feed has its earlier entries any more."""
 
     issuer: Issuer
     """The region that issued it or, where nothing was issued yet, that withdrew the consent."""
     log_kept_days: Annotated[Count, Field(examples=[30])]
-    """For how many days at most Kafka's log still holds what was sent before."""
+    """For how many days at most Kafka's log still holds the events before."""
     audit: Literal["own_term"]
-    """That who looked at the referral is kept for a term of its own."""
+    """The list of who looked at the referral is kept for a term of its own."""
 
 
 class PlaceReservedToOpisto(_OfReferral):
@@ -202,32 +202,32 @@ class PlaceReleasedToOpisto(_OfReferral):
 
 
 class DeadlinePassedToPartner(_OfReferral):
-    """What the partner was to do has not come in time. The first passing reminds, the second acts."""
+    """The partner's step has not come in time. The first passing reminds, the second acts."""
 
     what: service_events.What
-    """What was awaited: an activity that fits, the region's choice, the opisto's confirmation or records of attendance, the
-    participant's answers; the others are the services' own."""
+    """The awaited step: an activity that fits, the region's choice, the opisto's confirmation or records of attendance,
+    the participant's answers; the others are the services' own."""
     due_at: Instant
-    """Until when it was awaited, in UTC."""
+    """Until when the step was awaited, in UTC."""
     nth: Count
     """Which passing of this deadline it is, from 1."""
 
 
 class EventRefusedToSender(Extract):
-    """An event that the partner sent was dead-lettered: which, and why; never what it said."""
+    """A service dead-lettered an event of the partner's: which, and why; never its content."""
 
     service: Service
-    """The service that refused it."""
+    """The service that refused the event."""
     event_id: Annotated[str, Field(examples=["att-77"])]
-    """Its id, as far as it could be read."""
+    """The event's id, as far as it could be read."""
     event_type: service_events.EventType
-    """Its type, as far as it could be read."""
+    """The event's type, as far as it could be read."""
     reason: service_events.RefusalReason
     """Why, by class."""
     errors: service_events.Refusals
     """Why, one line each: a JSON Pointer and what is wrong there."""
     referral_id: ReferralId | None = None
-    """The referral that it named, if one could be read."""
+    """The referral that the event named, if one could be read."""
 
 
 _TO_BOTH: Final[Mapping[type[Data], type[Extract]]] = {
@@ -264,6 +264,6 @@ EXTRACTS: Final[Mapping[str, type[Extract]]] = {
 
 
 def extract_told(type_: str, recipient: str) -> type[Extract]:
-    """What the data of an entry of this CloudEvents type is in this recipient's feed."""
+    """The extract that an entry of this CloudEvents type has as data in this recipient's feed."""
     model = CLASSES[type_.removeprefix(TYPE_PREFIX).removesuffix(".v1")].model
     return (TO_REGION if recipient.startswith("/region/") else TO_OPISTO)[model]

@@ -25,18 +25,18 @@ _UUID = re.compile(
 MAX_TEXT = 4_000
 MIDNIGHT: Final = time(0)
 YEARS: Final = range(2000, 2101)
-"""Of what partners may name: a year beyond is a sentinel or a mistake, and what is counted from it overflows."""
+"""The years that partners may name: a year beyond is a sentinel or a mistake, and times counted from it overflow."""
 _D = TypeVar("_D", bound=date)
 
 
 class Data(BaseModel):
-    """What an event says. Types are taken strictly; unknown fields are dropped."""
+    """The data of an event. Types are strict; unknown fields are dropped."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, use_attribute_docstrings=True)
 
     @property
     def subject(self) -> str:
-        """The aggregate it is about, also the Kafka key: referral, else activity, else the source it concerns."""
+        """The aggregate that the event is about, also the Kafka key: referral, else activity, else a source."""
         raise AssertionError(f"{type(self).__name__} names no subject")
 
     def misdated(self, time: datetime) -> Iterable[Problem]:
@@ -45,7 +45,7 @@ class Data(BaseModel):
 
 
 def _instant(value: object) -> object:
-    # A number would be taken for seconds since 1970, even strictly; our own code gives a datetime.
+    # pydantic takes a number for seconds since 1970, even strictly; our own code passes a datetime.
     if isinstance(value, datetime):
         return _in_utc(value) if value.tzinfo else value
     return _read_instant(value)
@@ -62,12 +62,12 @@ def _read_instant(text: object) -> datetime:
 
 
 def read_time(text: object) -> datetime:
-    """A time that a partner names, in UTC. Raises `ValueError` that says what is wrong with it."""
+    """A time that a partner names, in UTC. Raises `ValueError` that says what is wrong with the time."""
     return _within_bounds(_read_instant(text))
 
 
 def _time(value: object) -> object:
-    # In one step with the reading of it: each step of ours costs as much as all of pydantic's.
+    # Reading and checking in one step: each step of ours costs as much as all of pydantic's.
     if isinstance(value, datetime):
         return _within_bounds(_in_utc(value) if value.tzinfo else value)
     return read_time(value)
@@ -173,7 +173,7 @@ def _organises(value: str) -> str:
 
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), Field(examples=["2026-09-09T14:30:00Z"])]
-"""A time of our own: what is counted from a partner's may lie beyond the years that he may name."""
+"""A time of our own: a time counted from a partner's may lie beyond the years that partners may name."""
 Time = Annotated[AwareDatetime, BeforeValidator(_time), Field(examples=["2026-09-09T17:30:00+03:00"])]
 Day = Annotated[date, BeforeValidator(_day), Field(examples=["2026-09-01"])]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000, examples=[1])]
@@ -188,7 +188,7 @@ ReferralId = Annotated[
     ),
 ]
 IssuedReferralId = Annotated[ReferralId, AfterValidator(_random)]
-"""Of a new referral: only a random id says nothing of when, where or of whom it was made, and cannot be guessed."""
+"""The id of a new referral: only a random one tells nothing of when, where or for whom, and cannot be guessed."""
 ActivityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$", examples=["kuoro-2026s"])]
 SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$", examples=["1"])]
 UnitRef = Annotated[
@@ -206,13 +206,13 @@ Organiser = Annotated[
 Issuer = Annotated[str, Field(pattern="^/region/[0-9]{2}$", examples=["/region/08"])]
 Source = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$", examples=["/region/08"])]
 Sender = Annotated[Source, AfterValidator(_known_sender)]
-"""A source of which an event is taken; `Source` alone also names one that was refused."""
+"""A source whose events are taken; `Source` alone also names one that was refused."""
 RegionCode = Annotated[
     str,
     _known({code for code, region in REGIONS.items() if region.may_refer}, "region that may refer"),
     Field(json_schema_extra={"pattern": "^[0-9]{2}$"}, examples=["08"]),
 ]
-# In the schema the shape alone: the list of codes changes every January, the contract does not.
+# The schema has only the shape: the list of codes changes every January, the contract does not.
 Municipality = Annotated[
     str,
     _known(MUNICIPALITIES, "municipality"),

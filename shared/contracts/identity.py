@@ -1,4 +1,4 @@
-"""How ids of events are made: always derived, so that a repetition is recognised as one."""
+"""The ids of events that we make: always derived, so that a receiver recognises a repetition."""
 
 from datetime import datetime
 from hashlib import sha1
@@ -10,16 +10,16 @@ _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 def derived_id(*parts: object) -> str:
     """A UUID that is the same whenever the parts are the same."""
-    # As `str(uuid5(…))`, in a third of its time: one is made for each event that follows.
+    # As `str(uuid5(…))`, in a third of the time: each event that follows needs one.
     name = "\x1f".join([str(part) for part in parts])
     hashed = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
     return f"{hashed[:8]}-{hashed[8:12]}-5{hashed[13:16]}-{_VARIANT[hashed[16]]}{hashed[17:20]}-{hashed[20:32]}"
 
 
 def rank_of(id_: str, finer: str) -> str:
-    """What decides, as text, which of two events of one microsecond came later: the digits beyond it, then the id.
+    """Tells, as text, the later of two events of one microsecond: the digits beyond it, then the id.
 
-    No id holds `~`, which stands above all that one may hold, nor `!`, which stands below.
+    No id holds `~`, which stands above all characters of ids, nor `!`, which stands below them.
     """
     digits = finer.rstrip("0")
     return f"~{digits}!{id_}" if digits else id_

@@ -1,4 +1,4 @@
-"""Counting on from a time: what a partner or a setting names must not overflow where it is added up."""
+"""Counting on from a time: a sum of what a partner and a setting name must not overflow."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final

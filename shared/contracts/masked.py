@@ -13,11 +13,11 @@ def masked(value: bytes | None) -> bytes | None:
 
 
 def masked_json(value: bytes | None) -> bytes | None:
-    """A value: as JSON where it is that."""
+    """A value: as JSON where it is JSON."""
     if value is None:
         return None
     try:
-        # Escapes would hide a code from the mask: it must look at what a reader of the JSON sees.
+        # Escapes would hide a code from the mask: the mask must look at the text that a reader of the JSON sees.
         return _if_clean(msgspec.json.encode(_masked_tree(_NUMBERS_AS_WRITTEN.decode(value))))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return masked(value)
@@ -28,7 +28,7 @@ def _if_clean(said: bytes) -> bytes | None:
 
 
 def _masked_number(written: str) -> float | str:
-    # 310190E0123 is a number to JSON: read as one, its digits would be kept where no sign is left to find them by.
+    # 310190E0123 is a number to JSON: read as a number, it would keep its digits without the sign to find them by.
     said = mask(written)
     return float(written) if said == written else said
 

@@ -102,7 +102,7 @@ def _header(description: str, **rules: object) -> Document:
 
 
 def unread_messages() -> dict[str, Document]:
-    """Records whose value is whatever came: nothing can be promised of it."""
+    """Records whose value is whatever came: the contract promises nothing of it."""
     return {
         name: {
             "name": name,
@@ -123,7 +123,7 @@ def _key(description: str) -> Document:
     return {"kafka": {"key": {"type": "string", "description": description}, "bindingVersion": BINDING}}
 
 
-# --- as HTTP carries them
+# --- events over HTTP
 
 
 def structured_message(event_class: EventClass) -> Document:

@@ -1,4 +1,4 @@
-"""A record as it came, before anything of it is believed: what its bytes say, and whether they hide a personal identity code."""
+"""A record as it came, before anybody believes it: what it says, and whether it hides a personal identity code."""
 
 import re
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from shared.contracts.personal_identity import bytes_hide_a_code, is_searchable,
 
 Headers = list[tuple[str, bytes | None]]
 SMALL: Final = 500
-"""Bytes of a header or a key that is kept of a record which is not kept whole."""
+"""Bytes of a header or a key that we keep of a record which we do not keep whole."""
 _MOST_KEPT: Final = 32
 _SENDER: Final = re.compile(r"/(region|opisto)/[a-z0-9.-]{1,60}")
 
 
 class Original(msgspec.Struct, array_like=True, frozen=True):
-    """A record as it came, byte for byte, and where it stood."""
+    """A record as it came, byte for byte, with its topic, partition and offset."""
 
     topic: str
     partition: int
@@ -31,12 +31,12 @@ class Original(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def parts(self) -> list[bytes]:
-        """All its bytes, in parts that can be searched."""
+        """All bytes of the record, in parts that can be searched."""
         return [self.key or b"", self.value or b"", *self._of_headers()]
 
     @property
     def size_beside_value(self) -> int:
-        """Bytes of its key and its headers."""
+        """Bytes of the key and the headers."""
         return len(self.key or b"") + sum(map(len, self._of_headers()))
 
     def _of_headers(self) -> list[bytes]:
@@ -56,7 +56,7 @@ class Original(msgspec.Struct, array_like=True, frozen=True):
 
 
 def attributes_of(original: Original) -> Mapping[str, str]:
-    """What can be read of the record's attributes: of one that cannot be read whole, those that its headers hold."""
+    """The record's attributes; if it cannot be read whole, those that its headers hold."""
     try:
         return read_kafka(original.value, original.headers).attributes
     except EventError:
@@ -64,7 +64,7 @@ def attributes_of(original: Original) -> Mapping[str, str]:
 
 
 def sender_to_tell(original: Original, proven: str | None) -> str | None:
-    """The partner who is told of the refusal: the one its topic proves, else the one the record names."""
+    """The partner who hears of the refusal: the one whom the topic proves, else the one whom the record names."""
     named = proven or attributes_of(original).get("source", "")
     return named if _SENDER.fullmatch(named) else None
 
@@ -79,13 +79,13 @@ def referral_of(original: Original) -> str | None:
 
 
 def hides_a_code(original: Original) -> bool:
-    """Whether a code stands anywhere in it, in whatever spelling."""
+    """Whether a code stands anywhere in the record, in whatever spelling."""
     return any(bytes_hide_a_code(part) for part in original.parts)
 
 
 def needs_a_closer_look(raw: Raw, original: Original) -> bool:
-    """Whether more than the event's own fields must be searched: what only a glance at the bytes could clear was not."""
-    # A structured event's value may hide its attributes in escapes, its data in base64; else they are what came.
+    """Whether more than the event's own fields must be searched, since a glance at the bytes did not clear them."""
+    # A structured event's value may hide its attributes in escapes, its data in base64; else they are as they came.
     besides = [] if raw.data is original.value else [value.encode() for value in raw.attributes.values()]
     return may_hold_a_code(b"|".join([*original.parts, *besides])) or (
         raw.data is not original.value and b"data_base64" in (original.value or b"")
@@ -93,7 +93,7 @@ def needs_a_closer_look(raw: Raw, original: Original) -> bool:
 
 
 def as_far_as_searched(original: Original) -> Original:
-    """What is kept of a refused record: all, or where that cannot be searched, what is small of its key and attributes."""
+    """What we keep of a refused record: all, or where that cannot be searched, a small key and small attributes."""
     if is_searchable(original.parts):
         return original
     key = original.key if len(original.key or b"") <= SMALL else None

@@ -1,4 +1,4 @@
-"""The events that regions, opistos and participants send. docs/contracts.md has them in a table; this is the same, exact."""
+"""The events that regions, opistos and participants send, exactly. docs/contracts.md has them in a table."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ class _Part(BaseModel):
 
 
 class Consent(_Part):
-    """What the client agreed to, and when. Without `referral` among the scopes there is nothing to send."""
+    """What the client agreed to, and when. Without `referral` among the scopes a region must not send the referral."""
 
     recorded_on: Day
     """The day on which the client consented."""
@@ -134,13 +134,13 @@ class ActivityChosen(AboutReferral):
 
 @event_class("referral", "region", outcome="referrals")
 class ReferralWithdrawn(AboutReferral):
-    """The referral is taken back. `consent_withdrawn` erases at once."""
+    """The region takes the referral back. `consent_withdrawn` erases at once."""
 
     reason: Annotated[
         Literal["client_wish", "consent_withdrawn", "moved", "duplicate", "other"], Field(title="WithdrawalReason")
     ]
     """Why: the client wishes it, takes back the consent, has moved, was referred twice, or something else.
-    `consent_withdrawn` erases what was said of the referral, at once and everywhere."""
+    `consent_withdrawn` erases all that was said of the referral, at once and everywhere."""
 
 
 class Venue(_Part):
@@ -207,10 +207,10 @@ class Session(_Part):
 
 @event_class("catalogue", "opisto", outcome="activities")
 class ActivityPublished(Data):
-    """The whole activity, each time anew; of several the latest `time` holds."""
+    """The whole activity, at each publication; of several the latest `time` holds."""
 
     activity_id: ActivityId
-    """The activity, by the organiser's own id; published again under it, the activity is changed."""
+    """The activity, by the organiser's own id; a publication under the same id changes the activity."""
     title: Text
     """What the activity is called, by language."""
     description: Annotated[Text, Field(examples=[{"fi": "Lauletaan yhdessä, nuotteja ei tarvita."}])] | None = None
@@ -220,8 +220,8 @@ class ActivityPublished(Data):
     needs_supported: (
         Annotated[dict[Dimension, Weight], Field(max_length=10, examples=[{"friends": 8, "self_esteem": 5}])] | None
     ) = None
-    """What it helps with, by dimension of 3X10D: 1 to 10, the greater the more. Left out: derived from themes and
-    setting."""
+    """What the activity helps with, by dimension of 3X10D: 1 to 10, the greater the more. Left out: derived from themes
+    and setting."""
     setting: Setting | None = None
     """What kind of gathering it is: a course, a group of peers, open doors without a course, something at which one meets
     people, or guidance."""
@@ -287,8 +287,8 @@ class ActivityCancelled(Data):
     ]
     """Why: too few participants, no teacher, no premises, one with another activity now, or something else."""
     replaced_by: Annotated[ActivityId, Field(examples=["kuoro-2027k"])] | None = None
-    """Another activity of the same organiser, to which places and queue move; left out: those who had a place are
-    matched anew."""
+    """Another activity of the same organiser, to which places and queue move; left out: the catalogue matches those
+    again who had a place."""
 
     @model_validator(mode="after")
     def _not_by_itself(self) -> Self:

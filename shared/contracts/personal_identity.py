@@ -6,7 +6,7 @@ blanks, underscores or more than one sign there the check character must be righ
 besides, since ten digits are as well a telephone number or a course's code; and where blanks part the digits themselves
 it must be a letter and a sign must stand there. A code counts only where no letter or digit touches it.
 
-What a person sees is said by `spelling.py`. Bytes are read as UTF-8, and with a NUL among them as UTF-16 too.
+`spelling.py` says what a person sees. Bytes are read as UTF-8, and with a NUL among them as UTF-16 too.
 """
 
 import base64
@@ -21,14 +21,14 @@ MASK = "******-****"
 
 
 def _born(gap: str) -> str:
-    """DDMMYY with no more than `gap` between its digits, after what touches none."""
+    """DDMMYY with no more than `gap` between its digits, after a character that touches none."""
     first, second, third = (f"{digit}(?<![^\\W_].){gap}" for digit in ("0", "[12]", "3"))
     return rf"((?:{first}[1-9]|{second}[0-9]|{third}[01]){gap}(?:0{gap}[1-9]|1{gap}[0-2]){gap}[0-9]{gap}[0-9])"
 
 
-# What repeats takes all it can and gives nothing back, and what matches has a blank, a sign or a letter in one place: no
-# input makes the search go over it again and again. The look behind stands after a digit, so that digits are what is
-# searched for.
+# A repetition takes all it can and gives nothing back, and a match has a blank, a sign or a letter in one place: no
+# input makes the search go over it again and again. The look behind stands after a digit, so that the search looks for
+# digits.
 _SIGN_LETTER = "[A-FU-Ya-fu-y]"
 _CHECK_LETTER = "[A-FHJ-NPR-Ya-fhj-npr-y]"
 _END = r"(?![^\W_])"
@@ -46,7 +46,7 @@ _CODE_IN_PIECES = re.compile(
     re.DOTALL,
 )
 MOST_SEARCHED = 128 * 1024
-"""Bytes that need a closer look, of one record; an event has half as many. To read what is no text takes 8 µs a byte."""
+"""Bytes of a record that may need a closer look; an event has half as many. Reading other than text takes 8 µs a byte."""
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 _NO_UTF_8 = re.compile("[\ud800-\udfff]")
 _EACH_SIGN = frozenset(CENTURY_SIGNS)
@@ -93,7 +93,7 @@ _UNUSUAL = re.compile("[^\u00a0\u00ad\u00b0\u00c0-\u017e\u2000-\u202d\u202f-\u20
 
 
 def may_hold_a_code(text: bytes) -> bool:
-    """Whether a code may stand in the bytes, escaped or not: cheap; true needs a closer look."""
+    """Whether a code may stand in the bytes, escaped or not. Cheap; if true, the bytes need a closer look."""
     classes = text.translate(_CLASSES)
     if b"!" in classes and _ESCAPE.search(text):
         return True
@@ -126,14 +126,14 @@ def bytes_hold_a_code(content: bytes) -> bool:
 
 
 def bytes_hide_a_code(content: bytes) -> bool:
-    """Whether a code stands in the bytes, or in what of them is base64."""
+    """Whether a code stands in the bytes, or in base64 within them."""
     return bytes_hold_a_code(content) or any(map(bytes_hold_a_code, _from_base64(content)))
 
 
 def is_searchable(parts: Sequence[bytes]) -> bool:
-    """Whether all of it can be searched at a cost that stops nobody: of what needs a closer look there is not too much."""
+    """Whether a search of all parts stops nobody: not too many bytes need a closer look."""
     left = MOST_SEARCHED
-    if sum(map(len, parts)) * 5 <= left * 2:  # what is base64 is looked at three times, and is a quarter less twice
+    if sum(map(len, parts)) * 5 <= left * 2:  # base64 is searched three times, and shrinks by a quarter twice
         return True
     for piece in (piece for part in parts for piece in (part, *_from_base64(part))):
         left -= len(piece) if may_hold_a_code(piece) else 0
@@ -141,8 +141,8 @@ def is_searchable(parts: Sequence[bytes]) -> bool:
 
 
 def seen_in(content: bytes, within: int = 2) -> Iterator[str]:
-    """All that a person may see in the bytes: as they came, one layer of escapes after the other undone, and the same of
-    what in any of these is base64, and of base64 in that."""
+    """Every text that a person may see in the bytes: as they came, with one layer of escapes after the other undone,
+    and the same of base64 in any of these, and of base64 in that."""
     hidden: set[bytes] = set()
     for text in _texts(content):
         for reading in readings(text):
@@ -193,7 +193,7 @@ def _codes_in(text: str, shape: "re.Pattern[str]") -> "Iterator[re.Match[str]]":
     at = 0
     while match := shape.search(text, at):
         counts = _counts(match)
-        at = match.end() if counts else match.start() + 1  # in what is none another may begin
+        at = match.end() if counts else match.start() + 1  # a code may begin within a match that is none
         if counts:
             yield match
 
@@ -214,9 +214,9 @@ def _texts(content: bytes) -> Iterator[str]:
 
 
 def _from_base64(content: bytes) -> Iterator[bytes]:
-    """What the runs of base64 say, in one piece, but for words in which too few digits stand for a code.
+    """The decoded runs of base64, in one piece, without words that have too few digits for a code.
 
-    A look at each of fifty thousand words by itself would take a quarter of a minute.
+    A search of each of fifty thousand words by itself would take a quarter of a minute.
     """
     if words := [_set_apart(word) for word in _words_of_base64(content) if _has_digits(word)]:
         yield b"".join(words)

@@ -1,8 +1,8 @@
 """The code a client shows at an opisto's desk: 12 characters of Crockford's base32, drawn when the referral is opened.
 
-Eleven characters carry 55 bits of chance: who knows a referral's id knows nothing of its code, and that any two of a
-million referrals have the same one happens once in 70,000 times. The twelfth is a check character of the same alphabet, the sum of
-the others weighed by their odd places, so that one wrong or two swapped neighbours are seen in most cases.
+Eleven characters carry 55 bits of chance: a referral's id tells nothing of its code, and two of a million referrals
+have the same code once in 70,000 times. The twelfth is a check character of the same alphabet, the sum of the others
+weighed by their odd places, so that it shows one wrong character or two swapped neighbours in most cases.
 """
 
 from hashlib import blake2b
@@ -20,7 +20,7 @@ def code_of(chance: int) -> str:
 
 
 def digest_of(code: str) -> str:
-    """By what a code is found where the code itself may not be kept, 16 hexadecimal digits."""
+    """The digest to find a code by where the code itself may not be kept, 16 hexadecimal digits."""
     return blake2b(code.encode(), digest_size=8).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Which classes of events there are; each declares itself beside its model, in partner_events.py or service_events.py."""
+"""All classes of events; each declares itself beside its model, in partner_events.py or service_events.py."""
 
 from collections.abc import Mapping
 from functools import lru_cache

@@ -1,7 +1,7 @@
 """A JSON Schema for the data of each class, and of each extract that a feed has of one, made of its model.
 
-It cannot say everything that the models check (which codes of municipalities exist, that `opens` is before `closes`):
-what it refuses they refuse too, but for a null under a name that nobody knows.
+A schema cannot say everything that the models check (which codes of municipalities exist, that `opens` is before
+`closes`): the models refuse all that it refuses, except a null under a name that nobody knows.
 """
 
 from typing import Any, Final

@@ -1,8 +1,8 @@
 """The events that the services decide, each on its own `<service>.events`.
 
-The first part is what partners may be told; the second is what services tell each other. Times are UTC; `number` is
-the referral's count of what it asked of one activity, or of the matching: the greatest number holds, so a stale
-message can neither free nor take a newer place.
+Partners may read the first part; services send the second to each other. Times are UTC; `number` is the referral's
+count of its requests to one activity, or to the matching: the greatest number holds, so a stale message can neither
+free nor take a newer place.
 """
 
 from typing import Annotated, Literal
@@ -71,14 +71,14 @@ class AboutPlace(AboutReferral):
     activity_id: ActivityId
     """The activity, by its organiser's own id."""
     number: Count
-    """The referral's count of what it asked of this activity, from 1; the greatest holds."""
+    """The referral's count of its requests to this activity, from 1; the greatest holds."""
 
 
 # --- referral
 
 
 class AwaitedStep(_ServicePart):
-    """Until when something is awaited."""
+    """A step that is awaited, and until when."""
 
     what: What
     """What is awaited."""
@@ -95,7 +95,7 @@ class ReferralOpened(AboutReferral):
     referral_code: ReferralCode
     """Twelve characters by which an opisto at its desk finds the referral; the client shows them."""
     deadlines: tuple[AwaitedStep, ...]
-    """Until when what is awaited first."""
+    """The steps that are awaited first, with their deadlines."""
 
 
 @event_class("catalogue", "service/referral")
@@ -117,9 +117,9 @@ class PlaceGivenUp(AboutPlace):
     """The referral wants no place here."""
 
     follow: bool
-    """Whether the referral is still told of the activity's sessions and cancellation."""
+    """Whether the referral still follows the activity's sessions and cancellation."""
     freed_at: Instant
-    """The time of the fact that freed the place, in UTC; who waits gets it as of then."""
+    """The time of the fact that freed the place, in UTC; the first in the queue has it from then on."""
 
 
 class SessionCounts(_ServicePart):
@@ -145,7 +145,7 @@ class ReferralEnd(AboutReferral):
 
 @event_class("feedback", "service/referral")
 class ReferralCompleted(ReferralEnd):
-    """Someone came. What follows is the feedback."""
+    """Someone came. The feedback follows."""
 
 
 @event_class("feedback", "service/referral")
@@ -160,24 +160,24 @@ class ReferralClosed(ReferralEnd):
 
 @event_class("feedback", "service/referral")
 class ReferralReopened(AboutReferral):
-    """What was told of its end, or of its closing, holds no more: something came, or came late, and it goes on."""
+    """The referral goes on: an event came, or came late, after which its end, or its closing, holds no more."""
 
     completed: bool
-    """Whether it is still completed, and merely not closed any more."""
+    """Whether the referral is still completed, and merely not closed any more."""
 
 
 @event_class("notify", "service/referral")
 class ReferralErased(AboutReferral):
-    """Consent was withdrawn by the one whose word it is: whoever keeps something of the referral erases it, the id stays."""
+    """The one who may do so withdrew the consent: every service erases what it keeps of the referral; the id stays."""
 
     issuer: Issuer
     """The region that issued it or, where nothing was issued yet, that withdrew the consent."""
     code_digest: CodeDigest | None = None
-    """The digest by which texts that hold its code are found, where it had one."""
+    """The digest to find texts by that hold the referral's code, if it had one."""
     log_kept_days: Annotated[Count, Field(examples=[30])] = LOG_KEPT_DAYS
-    """For how many days at most Kafka's log still holds what was sent before."""
+    """For how many days at most Kafka's log still holds the events before."""
     audit: Literal["own_term"] = "own_term"
-    """That who looked at the referral is kept for a term of its own."""
+    """The list of who looked at the referral is kept for a term of its own."""
 
 
 @event_class("referral", "service/referral")
@@ -190,7 +190,7 @@ class CodeLookedUp(AboutReferral):
 
 @event_class("notify", "service/referral")
 class EnrolmentTaken(AboutReferral):
-    """An enrolment, or its end, counts as a fact of the referral: what the event named said, of which the region is told."""
+    """An enrolment, or its end, counts as a fact of the referral; the region reads of it in its feed."""
 
     organiser: Organiser
     """Who sent the event that counts."""
@@ -217,7 +217,7 @@ class ActivityKey(_ServicePart):
 
 @event_class("catalogue", "service/referral")
 class RematchRequested(AboutReferral):
-    """Match it (again), leaving out what was tried."""
+    """The catalogue shall match the referral (again), without the activities that were tried."""
 
     number: Count
     """The referral's count of what it asked of the matching, from 1; the greatest holds."""
@@ -227,7 +227,7 @@ class RematchRequested(AboutReferral):
 
 @event_class("catalogue", "service/referral")
 class MatchingEnded(AboutReferral):
-    """No proposals are wanted any more."""
+    """The referral wants no more proposals."""
 
     number: Count
     """The referral's count of what it asked of the matching, from 1; the greatest holds."""
@@ -266,7 +266,7 @@ class ActivitiesProposed(AboutReferral):
 
 @event_class("referral", "service/catalogue")
 class NoActivityFound(AboutReferral):
-    """Nothing fits now; it is tried again as activities appear."""
+    """No activity fits now; the catalogue tries again as activities appear."""
 
     number: Count
     """The referral's count of what it asked of the matching, from 1; the greatest holds."""
@@ -312,11 +312,11 @@ class PlaceReserved(PlaceAnswer):
     given_at: Instant
     """The time of the fact that gave the place, in UTC."""
     promoted: bool
-    """Whether it came from the waiting list."""
+    """Whether the place came from the waiting list."""
     confirm: bool
-    """Whether the opisto is to confirm it."""
+    """Whether the opisto must confirm the place."""
     by_enrolment: bool = False
-    """Whether enrolment was closed when the place was chosen; it is there because the opisto enrolled all the same."""
+    """Whether enrolment was closed when the place was chosen, and the opisto enrolled the client all the same."""
     sessions: tuple[ListedSession, ...]
     """The activity's sessions, as listed last."""
     cancelled: ActivityCall | None = None
@@ -340,7 +340,7 @@ class PlaceRefused(PlaceAnswer):
     """No place."""
 
     reason: PlaceRefusal
-    """Why. `unknown` and `closed` are judged anew when a version of the activity arrives; `full` is final."""
+    """Why. The catalogue judges `unknown` and `closed` again when a version of the activity arrives; `full` is final."""
 
 
 @event_class("referral", "service/catalogue")
@@ -357,14 +357,14 @@ class SessionsChanged(PlaceAnswer):
     cancelled: ActivityCall | None = None
     """When the activity was cancelled, if it was."""
     confirm: bool | None = None
-    """Whether the opisto is to confirm the latest request, by the versions known now."""
+    """Whether the opisto must confirm the latest request, by the versions known now."""
     closed: bool | None = None
     """Whether enrolment was closed at the latest request, by the versions known now."""
 
 
 @event_class("catalogue", "service/catalogue")
 class ActivityToMatch(AboutReferral):
-    """The catalogue to itself: judge this activity for this referral (it is new, or changed, or gone)."""
+    """The catalogue to itself: judge this activity for this referral (the activity is new, or changed, or gone)."""
 
     organiser: Organiser
     """Who runs the activity: the `source` of its publication."""
@@ -377,7 +377,7 @@ class ActivityToMatch(AboutReferral):
 
 @event_class("notify", "service/feedback")
 class FeedbackRequested(AboutReferral):
-    """Someone is asked. The link is made by who hands it out; no token stands here."""
+    """Someone is asked. Whoever hands the link out makes it; no token stands here."""
 
     phase: Phase
     """Whether the answers are asked for before the activity or after it."""
@@ -389,7 +389,7 @@ class FeedbackRequested(AboutReferral):
 
 @event_class("referral", "service/feedback")
 class FeedbackTaken(AboutReferral):
-    """Answers were taken in, those of the event named: by this, and not by what was sent, the wait for them ends."""
+    """Feedback has taken the answers of the event named: this, and not the event itself, ends the wait for them."""
 
     respondent: Respondent
     """Who answered."""
@@ -398,9 +398,9 @@ class FeedbackTaken(AboutReferral):
     event_id: EventId
     """The id of the event that holds the answers."""
     event_source: Source
-    """Who sent it."""
+    """Who sent the event."""
     event_time: Instant
-    """Its time, in UTC."""
+    """The event's time, in UTC."""
     event_finer: Finer = ""
     """The digits of its time below a microsecond."""
 
@@ -419,7 +419,7 @@ class OutcomeMeasured(AboutReferral):
 
 @event_class("feedback", "service/feedback")
 class FormLinkIssued(AboutReferral):
-    """A link to the form was handed out. Only the token's hash is kept."""
+    """A partner got a link to the form. Only the token's hash is kept."""
 
     phase: Phase
     """Whether the form asks before the activity or after it."""
@@ -435,16 +435,16 @@ class FormLinkIssued(AboutReferral):
 
 
 class Notification(_ServicePart):
-    """What a recipient is told: the event's own id, source, type and time, with the recipient's extract as data."""
+    """A recipient's notification: the event's own id, source, type and time, with the recipient's extract as data."""
 
     id: Annotated[str, Field(examples=["att-77"])]
-    """The id of the event that is told."""
+    """The id of the event of which it notifies."""
     source: Source
     """Its source."""
     type: EventType
     """Its type."""
     time: Annotated[str, Field(examples=["2026-09-09T14:30:00.1234567Z"])]
-    """As it was written, so that no digit is lost."""
+    """The event's time as written, so that no digit is lost."""
     subject: Annotated[str, Field(examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"])]
     """Its subject."""
     data: Annotated[str, Field(examples=['{"referral_id":"7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11","completed":true}'])]
@@ -453,18 +453,18 @@ class Notification(_ServicePart):
 
 @event_class("notify", "service/notify")
 class NotificationQueued(Data):
-    """A recipient is to be told, or what it was told of a referral is to be blanked."""
+    """A recipient's feed shall have a notification, or shall blank those about a referral."""
 
     recipient: Source
     """The partner who is told."""
     referral_id: ReferralId | None = None
     """The referral that it concerns, if one."""
     notification: Notification | None = None
-    """What is told; left out where something is erased."""
+    """The notification; left out where the feed blanks."""
     erase: bool = False
-    """Whether all that was told of the referral is blanked in the recipient's feed."""
+    """Whether the recipient's feed blanks all its entries about the referral."""
     once_more: Count | None = None
-    """The number of the entry up to which it is blanked, if the referral is erased by now."""
+    """The number of the entry up to which the feed blanks, if the referral is erased by now."""
 
     @property
     def subject(self) -> str:
@@ -473,18 +473,18 @@ class NotificationQueued(Data):
 
 @event_class("monitor", "service/notify")
 class NotificationDelivered(Data):
-    """It stands in the recipient's feed, or reached the recipient's channel."""
+    """The notification stands in the recipient's feed, or reached the recipient's channel."""
 
     recipient: Source
-    """The partner who was told."""
+    """The partner who was notified."""
     referral_id: ReferralId | None = None
     """The referral that it concerns, if one."""
     channel: Annotated[Literal["feed", "webhook", "email"], Field(title="DeliveryChannel")]
-    """How it was told."""
+    """By which channel."""
     event_id: EventId
-    """The id of the event that was told."""
+    """The id of the event of which it notified."""
     event_source: Source
-    """The source of the event that was told."""
+    """The source of the event of which it notified."""
 
     @property
     def subject(self) -> str:
@@ -493,7 +493,7 @@ class NotificationDelivered(Data):
 
 @event_class("monitor", "service/notify")
 class NotificationFailed(NotificationDelivered):
-    """It could not be delivered on that channel; it still stands in the feed."""
+    """The channel did not take the notification; it still stands in the feed."""
 
     error: Annotated[str, Field(max_length=200, examples=["the channel has not answered within 5 s"])]
     """Why, in one line."""
@@ -530,22 +530,22 @@ class DeadlinePassed(Data):
 
 @event_class("monitor", *EVERY_SERVICE)
 class EventRefused(Data):
-    """An event of a known sender was dead-lettered: which, and why; never what it said."""
+    """A service dead-lettered an event of a known sender: which, and why; never its content."""
 
     sender: Source
     """Who sent the event that was refused."""
     service: Service
     """The service that refused it."""
     event_id: Annotated[str, Field(examples=["att-77"])]
-    """Its id, as far as it could be read."""
+    """The event's id, as far as it could be read."""
     event_type: EventType
-    """Its type, as far as it could be read."""
+    """The event's type, as far as it could be read."""
     reason: RefusalReason
     """Why, by class."""
     errors: Refusals
     """Why, one line each: a JSON Pointer and what is wrong there."""
     referral_id: ReferralId | None = None
-    """The referral that it named, if one could be read."""
+    """The referral that the event named, if one could be read."""
 
     @property
     def subject(self) -> str:
@@ -554,16 +554,16 @@ class EventRefused(Data):
 
 @event_class("monitor", *EVERY_SERVICE)
 class DeadLetterSettled(Data):
-    """A redriven dead letter was taken up."""
+    """A service took a redriven dead letter up."""
 
     dl_id: DeadLetterId
     """The dead letter, by its id."""
     service: Service
-    """The service that took it up."""
+    """The service that took the dead letter up."""
     attempt: Count
     """Which redrive of it this is, from 1."""
     outcome: Annotated[Literal["resolved", "rejected", "handler_failed"], Field(title="DeadLetterOutcome")]
-    """What became of it."""
+    """The outcome of the redrive."""
 
     @property
     def subject(self) -> str:
@@ -575,18 +575,18 @@ class DeadLetterSettled(Data):
 
 @event_class("monitor", "service/monitor", outcome="partners")
 class PartnerRegistered(Data):
-    """What a partner said of itself: its name, which classes it wants to be told, in which language."""
+    """A partner's own words about itself: its name, which classes it wants to read, in which language."""
 
     partner: Source
-    """The partner who says so: its source."""
+    """The partner: its source."""
     name: Annotated[str, Field(min_length=1, max_length=200, examples=["Pirkanmaan hyvinvointialue"])]
-    """What the partner is called."""
+    """The partner's name."""
     classes: Annotated[tuple[str, ...], Field(max_length=60, examples=[["PlaceReserved", "ReferralClosed"]])] | None = (
         None
     )
-    """The classes that it wants to be told; left out: all."""
+    """The classes that the partner wants in its feed; left out: all."""
     language: Annotated[Literal["fi", "sv", "en"], Field(title="PartnerLanguage")] = "fi"
-    """The language of what people at the partner read."""
+    """The language that people at the partner read."""
 
     @property
     def subject(self) -> str:
@@ -594,12 +594,12 @@ class PartnerRegistered(Data):
 
 
 class _ToDeadLetter(Data):
-    # `place`, as `intake.http/3`: the topic and partition that the original came on. As subject, and so as key, it keeps
-    # what is asked about the letters of one partition in order.
+    # `place`, as `intake.http/3`: the topic and partition of the original. As subject, and so as key, it keeps requests
+    # about the letters of one partition in order.
     dl_id: DeadLetterId
     """The dead letter, by its id."""
     by: Annotated[str, Field(examples=["ops:first"])]
-    """Who asked for it: role and name."""
+    """Who made the request: role and name."""
     place: Annotated[str, Field(examples=["intake.http/3"])] | None = None
     """The topic and the partition on which the original came, as `intake.http/3`."""
 
@@ -623,18 +623,18 @@ class DiscardRequested(_ToDeadLetter):
 
 @event_class("monitor", "service/monitor")
 class ErasureToSpread(AboutReferral):
-    """The monitor to itself: what it keeps of an erased referral goes."""
+    """The monitor to itself: erase all that the monitor keeps of a referral."""
 
     nth: Count
-    """Which step of the erasure it is: 0 marks the referral, so that what comes later keeps nothing; each further one
-    finds some of what is there."""
+    """Which step of the erasure: 0 marks the referral, so that the monitor keeps nothing of later events; each further
+    one finds some of the earlier ones."""
     code_digest: CodeDigest = ""
-    """The digest by which texts that hold its code are found; empty where it had none."""
+    """The digest to find texts by that hold the referral's code; empty where it had none."""
 
 
 @event_class("monitor", "service/monitor")
 class DeadLetterToErase(Data):
-    """The monitor to itself: where this dead letter names an erased referral, its bytes go."""
+    """The monitor to itself: erase this dead letter's bytes if it names an erased referral."""
 
     dl_id: DeadLetterId
     """The dead letter, by its id."""
@@ -646,7 +646,7 @@ class DeadLetterToErase(Data):
 
 @event_class("monitor", "service/monitor")
 class TraceToErase(Data):
-    """The monitor to itself: of this event of an erased referral the codes go, but for the outcome."""
+    """The monitor to itself: erase the codes of this event of an erased referral, except the outcome."""
 
     traced: Annotated[str, Field(examples=["/opisto/1.2.246.562.10.00000000001 att-77"])]
     """The event's envelope in the monitor's store, by its id there."""
@@ -658,9 +658,9 @@ class TraceToErase(Data):
 
 @event_class("monitor", *EVERY_SERVICE)
 class AccessRecorded(Data):
-    """Who looked at what, on what ground, and whether it was allowed; of a key: whose it is, and the `change`.
+    """Who looked at what, on what legal ground, and whether it was allowed; of a key: its holder, and the `change`.
 
-    `forged_sender`: `who` sent in another's name, as the line in `what` says; kept once a minute for each.
+    `forged_sender`: `who` sent in another's name, as the line in `what` says; at most one a minute for each.
     """
 
     who: Annotated[str, Field(examples=["ops:first"])]
@@ -687,9 +687,9 @@ class AccessRecorded(Data):
     what: Annotated[str, Field(examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"])]
     """What was looked at."""
     ground: Annotated[str, Field(examples=["operations"])]
-    """On what ground it was allowed; `none` where it was not."""
+    """On what legal ground the look was allowed; `none` where it was not."""
     allowed: bool
-    """Whether it was allowed."""
+    """Whether the look was allowed."""
     referral_id: ReferralId | None = None
     """The referral that it concerns, if one."""
     change: Annotated[Literal["added", "revoked"], Field(title="KeyChange")] | None = None

@@ -1,6 +1,6 @@
 """What a person sees of a text: escapes of JSON, URLs and HTML undone, tags left out, characters as what they look like.
 
-What is not shown is not cut out but becomes `HIDDEN`: what it parts may be one word to a reader, or two.
+A character that is not shown becomes `HIDDEN` instead of vanishing: a reader may see one word around it, or two.
 """
 
 import html
@@ -32,7 +32,7 @@ _BACKWARDS = "\u202e"
 _PLAIN = frozenset(chr(code) for code in range(0x7F) if chr(code).isprintable() or chr(code).isspace())
 _CONTROL = re.compile(r"[\0-\x08\x0e-\x1b\x7f]")
 _NOT_SHOWN = {"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"}
-_NAMED_BLANK = (" FILLER", " PATTERN BLANK", " NULL NOTEHEAD")  # letters and symbols, yet nothing is drawn
+_NAMED_BLANK = (" FILLER", " PATTERN BLANK", " NULL NOTEHEAD")  # letters and symbols that draw nothing
 _DASHES_BESIDES = "\u2212\u02d7\u2043\u2796\u2500\ufffd"  # minus signs, and what stands for bytes that are no UTF-8
 _NAMED_LETTER = re.compile(r"(?:LATIN CAPITAL LETTER|INDICATOR SYMBOL LETTER|LETTER SMALL CAPITAL) ([A-Z])$")
 _NAMED_ALIKE = re.compile(r"(GREEK|CYRILLIC) (?:CAPITAL|SMALL) LETTER (?:STRAIGHT )?([A-Z]+)$")
@@ -69,7 +69,7 @@ _ALIKE = {
 
 
 def readings(text: str) -> Iterator[str]:
-    """The text as it came, and as it reads with one layer of escapes after the other undone; each without its tags too."""
+    """The text as it came, and with one layer of escapes after the other undone; each without its tags too."""
     yield from _shown_of(text)
     for _ in range(_LAYERS):
         before = text
@@ -148,7 +148,7 @@ def _seen(character: str) -> str:
 
 
 def _drawn(character: str) -> str:
-    """As it looks; by properties and names of Unicode, which cover all that is default ignorable."""
+    """The character as it looks; by properties and names of Unicode, which cover all that are default ignorable."""
     if (character.isascii() and character in _PLAIN) or character.isspace():
         return character
     category, name = unicodedata.category(character), unicodedata.name(character, "")

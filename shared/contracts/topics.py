@@ -14,19 +14,19 @@ INTAKE_HTTP: Final = "intake.http"  # our own doors; the door has proven the sen
 DEAD_LETTERS: Final = "dead-letters"  # every engine writes, the monitor reads
 AUDIT: Final = "audit.events"  # who looked, revealed, redrove, changed a key
 
-LOG_KEPT_DAYS: Final = 30  # at most, of all that is confidential; who looked, on `audit.events`, has a term of its own
-PARTITIONS: Final = 8  # for what many write; 1 for a sender's own topic: few partitions, since each fetch names all
+LOG_KEPT_DAYS: Final = 30  # at most, of all confidential topics; `audit.events`, who looked, has a term of its own
+PARTITIONS: Final = 8  # of a topic that many write; 1 of a sender's own topic, since each fetch names all partitions
 
 _OWN = re.compile(r"intake\.(region|opisto)\.([a-z0-9.-]{1,60})")
 
 
 def events_of(service: str) -> str:
-    """What the service decided."""
+    """The topic of the service's decisions."""
     return f"{service}.events"
 
 
 def redrive_to(service: str) -> str:
-    """Dead letters sent again to the one service that refused them; the monitor alone writes."""
+    """The topic of dead letters sent again to the service that refused them; only the monitor writes there."""
     return f"redrive.{service}"
 
 
@@ -51,15 +51,15 @@ def is_senders_own(topic: str) -> bool:
 _INTAKE: Final = (INTAKE_HTTP, "intake.region.*", "intake.opisto.*")
 _EVENTS: Final = tuple(map(events_of, SERVICES))
 READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
-    # Of the monitor nothing concerns a referral, but what nobody can read is dead-lettered by this service.
+    # No event of the monitor concerns a referral, but this service dead-letters the records that nobody can read.
     "referral": (*_INTAKE, *_EVENTS, AUDIT, redrive_to("referral")),
     "catalogue": (*_INTAKE, events_of("referral"), events_of("catalogue"), redrive_to("catalogue")),
     "feedback": (*_INTAKE, *map(events_of, ("referral", "catalogue", "feedback")), redrive_to("feedback")),
     "notify": (*_INTAKE, *_EVENTS, redrive_to("notify")),
-    # All topics but those that it writes redriven dead letters to.
+    # All topics except those to which the monitor writes redriven dead letters.
     "monitor": (*_INTAKE, *_EVENTS, AUDIT, DEAD_LETTERS),
 }
-"""What each service reads: names, and patterns for the topics that senders have of their own."""
+"""The topics that each service reads: names, and patterns for senders' own topics."""
 
 
 def platform_topics() -> dict[str, int]:

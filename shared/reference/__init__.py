@@ -23,7 +23,7 @@ class Municipality:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A wellbeing services county, Helsinki, or Åland, which is none and may not refer."""
+    """A wellbeing services county, Helsinki, or Åland, which is no county and may not refer."""
 
     code: str
     name_fi: str
@@ -119,4 +119,4 @@ DIMENSIONS: tuple[str, ...] = (
     "self_esteem",
     "life_satisfaction",
 )
-"""The ten dimensions of 3X10D, the measure of a person's life situation in which needs are told."""
+"""The ten dimensions of 3X10D, the measure of a person's life situation that states needs."""
