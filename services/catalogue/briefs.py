@@ -1,7 +1,7 @@
 """Activities as matching sees them, kept decoded between referrals.
 
-The store says each time which there are and at which version; only what is missing here, or changed, is loaded. So what
-is kept never decides what is true, however many instances write.
+The store says each time which activities exist, at which versions; only missing or changed ones are loaded. So the
+cache never decides what is true, however many instances write.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _BRIEF = msgspec.json.Decoder(Brief)
 
 
 class Briefs:
-    """Keeps what was asked for lately, in two halves: a full one ages, and what is not asked for until the next is full goes."""
+    """Keeps recent briefs in two halves: a full half ages, and briefs unused until the next is full go."""
 
     def __init__(self, bound: int = MAX_KEPT) -> None:
         self._half = bound // 2
@@ -55,7 +55,7 @@ class Briefs:
         return found
 
     def _belong_to(self, store: Store) -> None:
-        # Another store's versions say nothing about what this one holds.
+        # Another store's versions say nothing about this store's documents.
         if store is not self._store:
             self._store, self._young, self._old, self._same = store, {}, {}, {}
 
@@ -70,7 +70,7 @@ class Briefs:
         return brief
 
     def _sharing(self, brief: Brief) -> Brief:
-        """Most of what a brief says, others say too: kept once, it takes a third of the memory."""
+        """Shares the parts that many briefs repeat: kept once, they take a third of the memory."""
         repeated = {name: getattr(brief, name) for name in _REPEATED}
         return msgspec.structs.replace(
             brief, **{name: self._same.setdefault(value, value) for name, value in repeated.items()}

@@ -1,6 +1,6 @@
 """What an event does to an activity, or to the matching of a referral.
 
-Pure: no clock, no I/O, no logging. Each function takes (state, event, now, given); `context` is what was looked up.
+Pure: no clock, no I/O, no logging. Each function takes (state, event, now, context); the look-ups are in `context`.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -43,12 +43,12 @@ from shared.reference import MUNICIPALITIES
 MAX_VERSIONS: Final = 64
 MAX_SESSIONS: Final = 400
 MAX_LISTED: Final = 60_000
-"""Bytes of the sessions as each who follows is told them; an event has 64 KiB."""
+"""Bytes of the sessions in one event to a referral that follows them; an event has 64 KiB."""
 _OF_A_SESSION: Final = 130
-"""Bytes of one besides its id."""
+"""Bytes of one session besides its id."""
 EVERYWHERE: Final = "everywhere"
 LISTED: Final = "listed"
-"""The area of all that the public list shows, wherever it is."""
+"""The area of every activity in the public list, wherever it is held."""
 _LATEST: Final = 253_402_300_799.0  # the last second of the year 9999: enrolment without an end
 
 _changed = msgspec.structs.replace
@@ -56,9 +56,9 @@ _changed = msgspec.structs.replace
 
 @dataclass(frozen=True)
 class MatchContext:
-    """What a decision was handed: how often to try again, candidates, the unmatched whom an activity may concern.
+    """The context of a decision: how often to try again, candidates, the unmatched whom an activity may concern.
 
-    `near`: where no candidate fits, all that may narrowly have missed.
+    `near`: where no candidate fits, the activities that may narrowly have missed.
     """
 
     rematch: timedelta = timedelta(days=1)
@@ -73,9 +73,9 @@ class MatchContext:
 def published(
     state: Activity | None, event: Event[partner_events.ActivityPublished], now: datetime, context: MatchContext
 ) -> Decision[Activity] | Rejected:
-    """Takes a version in; the latest by time holds, each says what held of enrolment while it was in force.
+    """Takes a version in; the latest by time holds, each rules enrolment for the time it was in force.
 
-    What repeats another, and sessions that were called off, give way where there are too many; what counts never does.
+    Versions that repeat another, and sessions that were called off, give way where there are too many; no other does.
     """
     data = event.data
     state = state or Activity(event.source, data.activity_id)
@@ -105,7 +105,7 @@ def published(
 def cancelled(
     state: Activity | None, event: Event[partner_events.ActivityCancelled], now: datetime, context: MatchContext
 ) -> Decision[Activity] | Waits:
-    """The first cancellation by time holds; each who holds or follows is told, and moves where it is replaced."""
+    """The first cancellation by time holds; each referral with a claim hears of it, or moves to the replacement."""
     data = event.data
     if state is None or not state.versions:
         return Waits("ActivityPublished")
@@ -119,7 +119,7 @@ def cancelled(
 def place_requested(
     state: Activity | None, event: Event[service_events.PlaceRequested], now: datetime, context: MatchContext
 ) -> Decision[Activity]:
-    """Registers what a referral wants; the greatest number holds."""
+    """Registers a referral's order; the greatest number holds."""
     data = event.data
     state = state or Activity(data.organiser, data.activity_id)
     known = state.claims.get(data.referral_id)
@@ -141,7 +141,7 @@ def place_requested(
         claim = _changed(claim, earlier=asked_before(known, data.requested_at))
         claim = kept(state, known, claim)
     claims = {referral_id: one for referral_id, one in state.claims.items() if referral_id != data.referral_id}
-    # A new request stands at the end: places go by arrival at the activity.
+    # A new request goes to the end: the activity gives places in order of arrival.
     order = state.claims if known and known.request == data.request else claims
     state = _changed(state, claims={**order, data.referral_id: claim})
     return _settled(state, event, now, context, only=data.referral_id)
@@ -150,7 +150,7 @@ def place_requested(
 def place_given_up(
     state: Activity | None, event: Event[service_events.PlaceGivenUp], now: datetime, context: MatchContext
 ) -> Decision[Activity]:
-    """Frees the place. Without `follow` nothing of the referral stays but the number that guards against a late word."""
+    """Frees the place. Without `follow` only the number stays of the referral, to guard against a late order."""
     data = event.data
     state = state or Activity(data.organiser, data.activity_id)
     known = state.claims.get(data.referral_id)
@@ -174,7 +174,7 @@ def _forgotten(decision: Decision[Activity], referral_id: str) -> Decision[Activ
 def activity_deadline(
     state: Activity | None, event: Event[service_events.DeadlinePassed], now: datetime, context: MatchContext
 ) -> Decision[Activity]:
-    """Enrolment closed: who still waits is refused. The last session ended: the activity leaves the index."""
+    """Enrolment closed: the activity refuses those who still wait. The last session ended: it leaves the index."""
     if state is None:
         return Decision(state)
     data = event.data
@@ -211,9 +211,9 @@ def _can_be_told(sessions: Collection[str]) -> bool:
 
 
 def _repeated(state: Activity) -> Version | None:
-    """The oldest version that says of enrolment what the one before it says, and called no session off."""
+    """The oldest version with the same enrolment as the one before it, and without a session called off."""
     listed = {session.listed for session in state.sessions.values()}
-    # The first version after a session's listing is what tells whether it was called off.
+    # The first version after a session's listing tells whether the session was called off.
     first_after = {min((v.order for v in state.versions if v.order > one), default=one) for one in listed}
     for before, one in pairwise(state.versions[:-1]):
         same = (before.opens, before.closes, before.confirm) == (one.opens, one.closes, one.confirm)
@@ -252,7 +252,7 @@ def _settled(
 
 
 def brief_of(state: Activity) -> Brief:
-    """The activity as matching sees it. It was published."""
+    """The activity as matching sees it. It must have been published."""
     data = state.published
     age = data["age"]
     latest = max(state.versions, key=lambda one: one.order)
@@ -284,12 +284,12 @@ def brief_of(state: Activity) -> Brief:
 
 
 def serves(data: dict[str, Any]) -> tuple[str, ...]:
-    """The municipalities whose referrals it takes: what it says, else its own; remote ones take all."""
+    """The municipalities whose referrals the activity takes: those it names, else its own; remote ones take all."""
     return tuple(data.get("serves") or (data["municipality"],))
 
 
 def activity_fields(state: Activity) -> dict[str, Any]:
-    """What an activity can be found by: the areas it serves, until its last session has ended.
+    """The fields to find an activity by: the areas it serves, until its last session has ended.
 
     `listed`, in the public list: when enrolment closes, which is the order of the list.
     """
@@ -298,7 +298,7 @@ def activity_fields(state: Activity) -> dict[str, Any]:
     data = state.published
     areas = {EVERYWHERE} if data["format"] == "remote" else set(serves(data))
     brief = brief_of(state)
-    # The region's others look here for what narrowly missed: what is near, though it serves only its own.
+    # The region's other municipalities look here for narrow misses: near activities that serve only their own.
     near = set(held_in(data["municipality"], brief.languages))
     narrowing = {"age_min": brief.age_min, "age_max": brief.age_max, "opens": brief.opens, "closes": brief.closes}
     if brief.cancelled or brief.synthetic:
@@ -327,7 +327,7 @@ def activity_deadlines(state: Activity) -> list[Due]:
 
 
 def wish_of(event: Event[partner_events.ReferralIssued]) -> Wish:
-    """What a ReferralIssued asks for."""
+    """The wish in a ReferralIssued."""
     data = event.data
     return Wish(
         time=event.time,
@@ -349,7 +349,7 @@ def wish_of(event: Event[partner_events.ReferralIssued]) -> Wish:
 def issued(
     state: Match | None, event: Event[partner_events.ReferralIssued], now: datetime, context: MatchContext
 ) -> Decision[Match] | Waits:
-    """Matches what was issued; a later one replaces it. Of two regions' the referral service says whose counts."""
+    """Matches a referral; a later issue replaces it. Of two regions' the referral service says whose counts."""
     wish = wish_of(event)
     state = state or Match(wish_subject(event))
     if wish.region != (state.issuer or (state.wish.region if state.wish else wish.region)):
@@ -363,7 +363,7 @@ def issued(
 def opened(
     state: Match | None, event: Event[service_events.ReferralOpened], now: datetime, context: MatchContext
 ) -> Decision[Match]:
-    """Whose it is. What another region wished is forgotten."""
+    """The region whose referral it is. The catalogue forgets another region's wish."""
     data = event.data
     state = _changed(state or Match(data.referral_id), issuer=f"/region/{data.region}")
     if state.wish and state.wish.region != state.issuer:
@@ -379,7 +379,7 @@ def wish_subject(event: Event) -> str:
 def rematch_requested(
     state: Match | None, event: Event[service_events.RematchRequested], now: datetime, context: MatchContext
 ) -> Decision[Match] | Waits:
-    """Matches again, leaving out what was tried; the greatest number holds."""
+    """Matches again, without the activities that were tried; the greatest number holds."""
     data = event.data
     if state is None or state.wish is None:
         return Waits("ReferralIssued")
@@ -393,7 +393,7 @@ def rematch_requested(
 def matching_ended(
     state: Match | None, event: Event[service_events.MatchingEnded], now: datetime, context: MatchContext
 ) -> Decision[Match]:
-    """No proposals are wanted any more."""
+    """The referral wants no more proposals."""
     data = event.data
     state = state or Match(data.referral_id)
     if data.number <= state.number:
@@ -404,14 +404,14 @@ def matching_ended(
 def erased(
     state: Match | None, event: Event[service_events.ReferralErased], now: datetime, context: MatchContext
 ) -> Decision[Match]:
-    """Erases at the referral service's word, also where nothing is yet."""
+    """Erases at the referral service's word, also where nothing is kept yet."""
     data = event.data
     left = Match(data.referral_id, wanted=False, status="ended", issuer=data.issuer, erased=True)
     return Decision(left, erase=True)
 
 
 def activity_to_match(state: Match | None, event: Event, now: datetime, context: MatchContext) -> Decision[Match]:
-    """An activity appeared, changed or fell away: who is unmatched, or has no fitting proposal left, is matched anew."""
+    """An activity appeared, changed or fell away: matches the referral again if it is unmatched or no proposal fits."""
     if state is None or state.wish is None or not state.wanted:
         return Decision(state)
     if state.status == "proposed" and _still_proposed(state, context.candidates, now):
@@ -420,7 +420,7 @@ def activity_to_match(state: Match | None, event: Event, now: datetime, context:
 
 
 def match_deadline(state: Match | None, event: Event, now: datetime, context: MatchContext) -> Decision[Match]:
-    """What a stale look-up missed, the timer finds."""
+    """The timer finds what a stale look-up missed."""
     if state is None or state.wish is None or not state.wanted:
         return Decision(state)
     if state.status == "proposed" and _still_proposed(state, context.candidates, now):
@@ -474,7 +474,7 @@ def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, ag
 
 
 def match_fields(state: Match) -> dict[str, Any]:
-    """Unmatched referrals are found by municipality; proposed ones by what was proposed."""
+    """The fields to find a referral by: its municipality while it is unmatched, then its proposals."""
     unmatched = state.status == "unmatched" and state.wish is not None
     return {
         "unmatched_in": state.wish.municipality if unmatched and state.wish else None,
@@ -488,10 +488,10 @@ def match_brief(state: Match) -> bytes:
 
 
 def match_deadlines(state: Match) -> list[Due]:
-    """When it is tried again."""
+    """When the catalogue tries the match again."""
     return [Due("rematch", state.retry_at)] if state.retry_at and state.wanted else []
 
 
 def held_in(municipality: str, languages: Iterable[str]) -> list[str]:
-    """The areas of all that is held in the region of a municipality, by its languages."""
+    """The areas of all activities in the region of a municipality, by its languages."""
     return [f"held-in:{MUNICIPALITIES[municipality].region}:{primary(language)}" for language in languages]

@@ -1,4 +1,4 @@
-"""Which event concerns which aggregate of the catalogue, what is looked up for it, and which function decides."""
+"""Which event concerns which aggregate of the catalogue, which look-up it needs, and which function decides."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -46,7 +46,7 @@ MATCHES = Kind(
 
 MAX_CONCERNED = 500
 MANY_MUNICIPALITIES = 30
-"""What serves more is looked for as what serves all: each asks the store once more."""
+"""An activity that serves more counts as serving all: each municipality costs the store one more query."""
 
 _WISH = msgspec.json.Decoder(Wish)
 
@@ -94,7 +94,7 @@ def _aggregate(event: Event[service_events.DeadlinePassed]) -> str:
     return event.data.aggregate
 
 
-# --- what deciding must look up besides
+# --- look-ups for decisions
 
 
 def _nothing(rematch: timedelta) -> LookUp:
@@ -121,8 +121,8 @@ def _candidates(rematch: timedelta) -> LookUp:
         )
         if not will_be_told:
             return MatchContext(rematch)
-        # The rest of what serves the municipality has missed by age or enrolment. What is held near but serves others has
-        # missed by that: if it misses by age, enrolment or language too, it is not narrow.
+        # The other activities that serve the municipality have missed by age or enrolment. Those held near that serve
+        # others have missed by that: if such a one misses by age, enrolment or language too, it is no narrow miss.
         found |= await briefs.find(store, (wish.municipality, EVERYWHERE), outside=fitting)
         found |= await briefs.find(store, decide.held_in(wish.municipality, wish.languages), within=fitting)
         return MatchContext(rematch, near=found.values())
@@ -131,7 +131,7 @@ def _candidates(rematch: timedelta) -> LookUp:
 
 
 def _fitting(filters: HardFilters, now: datetime) -> Mapping[str, Range]:
-    """What the store narrows by."""
+    """The ranges by which the store narrows."""
     at = now.timestamp()
     return {
         "age_min": (None, filters.high),
@@ -142,9 +142,9 @@ def _fitting(filters: HardFilters, now: datetime) -> Mapping[str, Range]:
 
 
 def _concerned(rematch: timedelta) -> LookUp:
-    """The unmatched whom a new version may fit; those to whom an activity was proposed that has changed, or is cancelled.
+    """The unmatched whom a new version may fit; those with a proposal of an activity that has changed, or is cancelled.
 
-    A version that says again what was said concerns nobody: a nightly run publishes all there is.
+    A version that repeats the one before concerns nobody: a nightly run publishes every activity.
     """
 
     async def look_up(state: Activity | None, event: Event[Any], store: Store, now: datetime) -> MatchContext:

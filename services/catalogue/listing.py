@@ -1,6 +1,6 @@
 """The public list: walked in the order in which enrolment closes, from where its reader stopped, and never read as a whole.
 
-What an answer costs is a matter of what stands in it and is bounded where little fits, however many activities there are.
+An answer costs as much as it holds, and is bounded where little fits, however many activities there are.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from shared.http.parameters import Pattern
 from shared.store import Store
 
 Place = tuple[float, str]
-"""Where in the list: when enrolment closes, and which activity."""
+"""A place in the list: when enrolment closes, and which activity."""
 MAX_LOOKED_AT: Final = 1_000
 _STEP: Final = 100
 AFTER: Final = Pattern(
@@ -59,11 +59,11 @@ async def _step(store: Store, areas: Sequence[str], at: Place) -> list[Brief]:
 
 
 def cursor_of(place: Place | None) -> str | None:
-    """As a reader keeps it."""
+    """The place as a reader keeps it."""
     return f"{place[0]!r}~{place[1]}" if place else None
 
 
 def start_of(request: Request, now: float) -> Place:
-    """Where the list begins: behind `?after`, and with what can still be enrolled for. Raises 422."""
+    """Where the list begins: behind `?after`, and with activities that still take enrolments. Raises 422."""
     known = AFTER.of(request)
     return max((float(known[1]), known[2]), (now, "")) if known else (now, "")

@@ -45,7 +45,7 @@ class HardFilters:
         self._synthetic = wish.synthetic
 
     def fits(self, brief: Brief) -> bool:
-        """Whether it passes every filter. It is asked of every candidate."""
+        """Whether a brief passes every filter. Every candidate goes through here."""
         return (
             not self._languages.isdisjoint(brief.languages)
             and (brief.price_cents <= self._price or not self._funding.isdisjoint(brief.accepts))
@@ -54,9 +54,9 @@ class HardFilters:
         )
 
     def only_miss(self, brief: Brief) -> str | None:
-        """The name of the one filter that alone refuses it; None where none or several do.
+        """The name of the one filter that alone refuses a brief; None where none or several do.
 
-        Where nothing fits, it is asked of two thousand: most are out by two of the first three.
+        Where nothing fits, two thousand go through here: most are out by two of the first three.
         """
         far = brief.format != "remote" and self._municipality not in brief.serves
         unspoken = self._languages.isdisjoint(brief.languages)
@@ -113,8 +113,8 @@ def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now:
 
 
 def _closest_first(wish: Wish, briefs: Iterable[Brief]) -> list[list[Brief]]:
-    """Those of equal cosine together: of a thousand, only the closest few have to be judged and put in order."""
-    # Many activities have the same needs, since themes give them: each vector is reckoned once.
+    """Groups of equal cosine: of a thousand, only the closest few have to be judged and put in order."""
+    # Many activities have the same needs, derived from themes: each vector is computed once.
     same_needs: defaultdict[tuple[int, ...], list[Brief]] = defaultdict(list)
     for brief in briefs:
         same_needs[brief.needs].append(brief)
@@ -126,7 +126,7 @@ def _closest_first(wish: Wish, briefs: Iterable[Brief]) -> list[list[Brief]]:
 
 
 def nearest_misses(wish: Wish, candidates: Collection[Brief], without: Iterable[str], now: datetime) -> dict[str, int]:
-    """How many activities each filter alone refused; `tried` are those that were left out though they fit."""
+    """How many activities each filter alone refused; `tried` fit, but are left out."""
     left_out = set(without)
     filters = HardFilters(wish, now)
     missed = Counter(filter(None, map(filters.only_miss, candidates)))
@@ -159,7 +159,7 @@ def score(wish: Wish, brief: Brief) -> int:
 
 
 def reasons(wish: Wish, brief: Brief) -> tuple[str, ...]:
-    """Why it was proposed, as codes."""
+    """The reasons of a proposal, as codes."""
     shared_needs = [
         dimension
         for dimension, weight in zip(DIMENSIONS, brief.needs, strict=True)

@@ -7,7 +7,7 @@ import msgspec
 
 
 class Version(msgspec.Struct, frozen=True, array_like=True):
-    """When a version said what about enrolment. Enrolment is judged by the version in force at the choice's time."""
+    """A version's rules of enrolment, and its time. The version in force at the choice's time judges the choice."""
 
     time: datetime
     rank: str
@@ -39,7 +39,7 @@ class Cancelled(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one referral wants of the activity, what it got, and what it was told last."""
+    """One referral's order to the activity, its place or turn, and the last answer to it."""
 
     number: int
     want: Literal["place", "follow", "none"]
@@ -55,11 +55,11 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     given_at: datetime | None = None
     promoted: bool = False
     by_enrolment: bool = False
-    """Enrolment was closed at the choice's time, and the place was given to one on the opisto's list all the same."""
+    """Enrolment was closed at the choice's time; the place went to a participant on the opisto's list all the same."""
     position: int = 0
     answer: int = 0
     told: str = ""
-    """What was last answered; another answer is due when it no longer says the same."""
+    """The last answer; another answer is due once this one no longer holds."""
     told_listing: str = ""
 
 
@@ -83,7 +83,7 @@ class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An activity as matching sees it: small, so that a thousand candidates are cheap. It can be in no cycle of references."""
+    """An activity as matching sees it: small, so that a thousand candidates are cheap. In no cycle of references."""
 
     organiser: str
     activity_id: str
@@ -113,7 +113,7 @@ class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the latest ReferralIssued asks for."""
+    """The wish of the latest ReferralIssued."""
 
     time: datetime
     rank: str
@@ -131,7 +131,7 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Match(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The matching of one referral. `number` counts what the referral asked; the greatest holds."""
+    """The matching of one referral. `number` counts the referral's requests; the greatest holds."""
 
     referral_id: str
     wish: Wish | None = None
@@ -143,7 +143,7 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     proposed: tuple[str, ...] = ()
     retry_at: datetime | None = None
     issuer: str = ""
-    """The region that the referral service named as its own; it may read what is left of an erased one."""
+    """The region that the referral service named as its own; it may read what erasure leaves."""
     erased: bool = False
 
 

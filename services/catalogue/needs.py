@@ -1,6 +1,6 @@
-"""What an activity supports when its organiser does not say: derived from its themes and setting.
+"""The needs that an activity supports when its organiser does not say: derived from its themes and setting.
 
-Our own reading of what each kind of activity mostly gives, in the ten 3X10D dimensions, 1 to 10; an organiser who knows
+Our own view of what each kind of activity mostly offers, in the ten 3X10D dimensions, 1 to 10; an organiser who knows
 better sends `needs_supported`.
 """
 
@@ -44,7 +44,7 @@ def vector(needs: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def derived(themes: Iterable[str], setting: str | None) -> dict[str, int]:
-    """The greatest of what the themes give, raised by the setting, at most 10."""
+    """The greatest value of the themes, raised by the setting, at most 10."""
     needs: dict[str, int] = {}
     for theme in themes:
         for dimension, weight in _OF_THEME[theme].items():

@@ -1,7 +1,7 @@
-"""Settling an activity: free places go to claims in order, then everyone whose answer changed is answered.
+"""Settling an activity: free places go to claims in order, then every claim whose answer changed gets a new one.
 
-Pure and idempotent: settling twice changes nothing, and nobody is answered the same twice. A place that was given is
-never taken away here.
+Pure and idempotent: settling twice changes nothing, and no claim gets the same answer twice. Settling never takes a
+held place away.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ _changed = msgspec.structs.replace
 def settle(
     activity: Activity, freed_at: datetime, now: datetime, *, only: str | None = None
 ) -> tuple[Activity, list[Follow]]:
-    """Places are given, the waiting ordered, and what follows is told. `freed_at`: the time of what happened.
+    """Gives places, orders the waiting list, and answers. `freed_at`: the time of the event.
 
-    `only`: the one referral whose claim has changed, and nothing else of the activity; the others were settled before, and
-    cost no look each, so that who asks ten thousand times takes nothing from others.
+    `only`: the one referral whose claim has changed, and nothing else of the activity; the others were settled before
+    and need no look each, so that a sender of ten thousand requests takes nothing from others.
     """
     claims = dict(activity.claims)
     for referral_id in list(claims) if only is None else [only]:
@@ -45,11 +45,11 @@ def settle(
 
 
 def _judged(activity: Activity, claim: Claim) -> Claim:
-    """What can be said of a claim before places are counted."""
+    """The verdict on a claim before counting places."""
     if claim.want != "place":
         return _changed(claim, state="none", reason="", position=0, given_at=None, promoted=False, by_enrolment=False)
     claim = _by_the_first_open(activity, claim)
-    # No version takes away what was given; but what was cancelled before it was chosen could never be given.
+    # No version takes a held place away; but an activity that was cancelled before the choice could never give one.
     if claim.state == "reserved" and not _was_cancelled_before(activity, claim):
         still = claim.by_enrolment and _is_closed(activity, claim)
         return claim if still == claim.by_enrolment else _changed(claim, by_enrolment=still)
@@ -58,7 +58,7 @@ def _judged(activity: Activity, claim: Claim) -> Claim:
         return _changed(claim, state="refused", reason=reason, position=0)
     if claim.state == "refused" and claim.reason == "full" and not (claim.enrolled or claim.moved):
         return claim
-    # Judged anew: a version arrived for what was unknown or closed.
+    # Judged again: a version arrived for an unknown or closed claim.
     return _changed(claim, state="none", reason="") if claim.state == "refused" else claim
 
 
@@ -76,7 +76,7 @@ def _was_cancelled_before(activity: Activity, claim: Claim) -> bool:
 
 
 def _is_closed(activity: Activity, claim: Claim) -> bool:
-    """Whether the choice by itself came when enrolment was closed. What moves here was enrolled for elsewhere."""
+    """Whether the choice by itself came when enrolment was closed. A claim that moves here enrolled elsewhere."""
     requested = claim.requested_at
     return requested is not None and not claim.moved and not _open_at(activity.versions, requested)
 
@@ -96,7 +96,7 @@ def version_at(versions: Sequence[Version], time: datetime) -> Version:
 
 
 def asked_before(known: Claim, requested_at: datetime) -> tuple[tuple[datetime, str], ...]:
-    """What stays asked for when the same activity is chosen again: the choices before that were refused as closed."""
+    """The choices that stay open when the same activity is chosen again: the earlier ones, refused as closed."""
     if known.want != "place" or known.requested_at is None:
         return ()
     closed = known.state == "refused" and known.reason == "closed"
@@ -105,7 +105,7 @@ def asked_before(known: Claim, requested_at: datetime) -> tuple[tuple[datetime, 
 
 
 def _by_the_first_open(activity: Activity, claim: Claim) -> Claim:
-    """The claim by the first of its choices that enrolment was open for: a version that came late may have opened it."""
+    """The claim by the first of its choices for which enrolment was open: a late version may have opened it."""
     for position, (time, request) in enumerate(claim.earlier if activity.versions else ()):
         before = _changed(claim, request=request, requested_at=time, earlier=claim.earlier[:position])
         if not _is_closed(activity, before):
@@ -158,13 +158,13 @@ def _promote(activity: Activity, claims: dict[str, Claim], waiting: Sequence[str
         return
     for referral_id in waiting[: max(0, free)]:
         claim = claims[referral_id]
-        # What freed it may have come late, and have happened before the choice.
+        # The event that freed the place may be late, and its time before the choice.
         given_at = max(freed_at, claim.requested_at or freed_at)
         claims[referral_id] = _changed(claim, state="reserved", given_at=given_at, promoted=True, position=0)
 
 
 def _seat_or_refuse(activity: Activity, claims: dict[str, Claim]) -> None:
-    """Those not judged yet, first to reach us first: a place, else the waiting list, else `full`."""
+    """Judges new claims in order of arrival: a place, else the waiting list, else `full`."""
     for referral_id, claim in list(claims.items()):
         if claim.want != "place":
             continue
@@ -219,11 +219,11 @@ def last_end(activity: Activity) -> datetime | None:
 
 
 def called_off(activity: Activity, session: ListedSession) -> bool:
-    """A later version that left it out before it began called it off."""
+    """Whether a later version left the session out before it began, which calls it off."""
     return any(version.order > session.listed and version.time < session.starts_at for version in activity.versions)
 
 
-# --- who is told what
+# --- answers
 
 
 def _answered(activity: Activity, changed: Iterable[str]) -> tuple[Activity, list[Follow]]:
@@ -247,10 +247,10 @@ def _answers(
     call: service_events.ActivityCall | None,
     listing: str,
 ) -> tuple[Claim, list[Data]]:
-    """What became of the claim, and the sessions where that does not hold them: each only where it is news."""
+    """The answer to the claim, and the sessions if the answer does not hold them: each only where it is news."""
     says, terms = _says(activity, claim), _terms(activity, claim)
     listing = " ".join([listing, *(name for name, holds in terms.items() if holds)])
-    # A synthetic referral and a real activity, or the other way round, do not know of one another.
+    # A synthetic referral and a real activity, or the other way round, do not know of each other.
     meets = claim.synthetic == activity.synthetic and claim.want != "none"
     is_news = bool(sessions) and meets and claim.told_listing != listing
     if says == claim.told and not is_news:
@@ -303,13 +303,13 @@ def _of_the_place(
             assert claim.reason
             return [service_events.PlaceRefused(**about, reason=claim.reason)]
         case "none":
-            # Only who held a place, or one on the waiting list, is told that it is released.
+            # Only a claim with a place, or a turn on the waiting list, hears of a release.
             held = claim.told.startswith(("reserved", "waitlisted"))
             return [service_events.PlaceReleased(**about)] if held else []
 
 
 def _confirms(activity: Activity, claim: Claim) -> bool:
-    """Whether the opisto confirms each one, by the version in force at the choice's time, as enrolment is judged."""
+    """Whether the opisto confirms each place, by the version in force at the choice's time, as for enrolment."""
     return claim.requested_at is None or version_at(activity.versions, claim.requested_at).confirm
 
 

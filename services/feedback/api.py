@@ -86,7 +86,7 @@ async def issue_form_link(request: Request) -> Response:
     now = request.app.state.clock.now()
     event = Event(str(uuid4()), OWN, now, data, correlation=state.id, synthetic=document.synthetic)
     await intake.write(request.app.state.publisher, [event])
-    # Who opens the link at once shall find it.
+    # A participant who opens the link at once must find it.
     await link_becomes(request.app.state.store, data.token_hash, lambda opened: opened is not None)
     url = request.app.state.settings.form_url(token)
     return JSONResponse(FormLink(url=url, phase=phase, expires=written(expires)), 201)
@@ -104,7 +104,7 @@ async def _phase(request: Request) -> Phase:
 
 
 async def _looked_at(request: Request, who: str) -> tuple[Document[ReferralFeedback], ReferralFeedback]:
-    """The document and its state; the asking is kept. Raises 404, and 422 where the consent was withdrawn."""
+    """The document and its state; keeps the look. Raises 404, and 422 where the consent was withdrawn."""
     referral_id = referral_asked(request)
     rows = await request.app.state.store.load("feedback", [referral_id])
     document = _DOCUMENT.decode(rows[referral_id].body) if referral_id in rows else Document[ReferralFeedback]()
@@ -152,7 +152,7 @@ async def report_outcomes(request: Request) -> Response:
 
 
 async def _rows(store: Store, field: str, filters: ReportFilters, *, what: What) -> AsyncIterator[Row]:
-    """By quarter, page by page; a document that moves between two pages is given once."""
+    """Documents by quarter, page by page; one that moves between two pages comes once."""
     first, last = (field, filters.first or ""), (field, filters.last) if filters.last else None
     handed_out: set[str] = set()
     page: list[Row] = []
@@ -169,7 +169,7 @@ async def _rows(store: Store, field: str, filters: ReportFilters, *, what: What)
 
 
 def _filters(request: Request) -> ReportFilters:
-    """What is asked for. A region sees its own. Raises 401, 403, 422."""
+    """The filters of the request. A region sees its own. Raises 401, 403, 422."""
     who = must_be(request, "ops", "reader", "region")
     code = _REGION.of(request)
     region = f"/region/{code}" if code else None

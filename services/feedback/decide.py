@@ -1,8 +1,8 @@
 """What an event does to the feedback on a referral: who is asked, whose answers hold, what changed.
 
-Pure: no clock, no I/O, no logging. Each function takes (state, event, now, given); nothing is looked up, so `context` is
-None. What the state keeps is the same whatever the order of arrival, but for who was asked: nobody is asked how it was
-before once it is over; and but for what comes by the link of an opisto that has lost the place: it is refused.
+Pure: no clock, no I/O, no logging. Each function takes (state, event, now, context); there are no look-ups, so
+`context` is None. The state is the same whatever the order of arrival, with two exceptions: nobody is asked how it was
+before once it is over, and answers by the link of an opisto that has lost the place are refused.
 """
 
 from typing import Any, Final
@@ -46,9 +46,9 @@ _changed = msgspec.structs.replace
 def issued(
     state: ReferralFeedback | None, event: Event[partner_events.ReferralIssued], now: Any, context: Any
 ) -> Decided:
-    """Keeps whom it belongs to and what is consented to; the latest by time holds.
+    """Keeps the region and the scopes of the consent; the latest by time holds.
 
-    Of two regions' the referral service says whose counts. Where the consent no longer covers feedback, the answers and
+    Of two regions' the referral service says whose counts. If the consent no longer covers feedback, the answers and
     the links to the form go.
     """
     data = event.data
@@ -73,7 +73,7 @@ def issued(
 def opened(
     state: ReferralFeedback | None, event: Event[service_events.ReferralOpened], now: Any, context: Any
 ) -> Decided:
-    """Whose it is: before that nobody is asked and no answer is taken. What another region issued is forgotten."""
+    """The referral's region: before that nobody is asked and no answer taken. Forgets another region's issue."""
     data = event.data
     state = _changed(state or ReferralFeedback(data.referral_id), issuer=f"/region/{data.region}")
     if state.issued and state.issued.source != state.issuer:
@@ -84,7 +84,7 @@ def opened(
 def erased(
     state: ReferralFeedback | None, event: Event[service_events.ReferralErased], now: Any, context: Any
 ) -> Decided:
-    """Erases at the referral service's word, also where nothing is yet; a withdrawal is told by ReferralClosed."""
+    """Erases at the referral service's word, also where nothing is kept yet; ReferralClosed tells of a withdrawal."""
     data = event.data
     state = state or ReferralFeedback(data.referral_id)
     closed_at = state.closed.time if state.closed else now
@@ -105,7 +105,7 @@ def matched(
     now: Any,
     context: Any,
 ) -> Decided:
-    """Whether something was proposed; the answer to the latest question holds."""
+    """Keeps whether the catalogue proposed something; the answer to the latest question holds."""
     data = event.data
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
@@ -120,7 +120,7 @@ def matched(
 def place_answered(
     state: ReferralFeedback | None, event: Event[service_events.PlaceAnswer], now: Any, context: Any
 ) -> Decided:
-    """Who has, or had, the place. With the first place the participant is asked how things are before."""
+    """Keeps who has, or had, the place. With the first place the participant is asked how things are before."""
     data = event.data
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
@@ -147,7 +147,7 @@ def _place(event: Event, data: service_events.PlaceAnswer) -> KnownPlace:
 
 
 def ended(state: ReferralFeedback | None, event: Event[service_events.ReferralEnd], now: Any, context: Any) -> Decided:
-    """Completed or lapsed, as last told. With the first completion the participant and the partners are asked."""
+    """Completed or lapsed, by the latest event. At the first completion the participant and the partners are asked."""
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
     if state.reopened_at and event.time < state.reopened_at:
@@ -156,7 +156,7 @@ def ended(state: ReferralFeedback | None, event: Event[service_events.ReferralEn
 
 
 def closed(state: ReferralFeedback | None, event: Event[service_events.ReferralEnd], now: Any, context: Any) -> Decided:
-    """The loop is closed, as last told."""
+    """The loop is closed, by the latest event."""
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
     if state.reopened_at and event.time <= state.reopened_at:
@@ -167,7 +167,7 @@ def closed(state: ReferralFeedback | None, event: Event[service_events.ReferralE
 def reopened(
     state: ReferralFeedback | None, event: Event[service_events.ReferralReopened], now: Any, context: Any
 ) -> Decided:
-    """It goes on: what was told before of its closing, and of its end unless it is still completed, holds no more."""
+    """The referral goes on: its closing, and its end unless it is still completed, hold no more."""
     data = event.data
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
@@ -190,7 +190,7 @@ def _later(known: KnownEnding | None, told_now: KnownEnding) -> KnownEnding:
 
 
 def _asked(state: ReferralFeedback) -> Decision[ReferralFeedback]:
-    """Each phase is asked once, and only where the consent covers it."""
+    """Asks about each phase once, and only where the consent covers it."""
     due = [phase for phase in _due(state) if phase not in state.asked]
     state = _changed(state, asked=(*state.asked, *due))
     return Decision(state, [Follow(_request(state.id, phase), phase) for phase in due])
@@ -223,7 +223,7 @@ def _request(referral_id: str, phase: Phase) -> service_events.FeedbackRequested
 def form_link_issued(
     state: ReferralFeedback | None, event: Event[service_events.FormLinkIssued], now: Any, context: Any
 ) -> Decided:
-    """A link was handed out; of each who asks for them the newest stay, so that nobody shuts another's."""
+    """A partner got a link; of each partner's links the newest stay, so that none closes another's."""
     data = event.data
     if state is None or state.issued is None or not state.issuer:
         return Waits("ReferralIssued")
@@ -246,7 +246,7 @@ def form_link_issued(
 def feedback_submitted(
     state: ReferralFeedback | None, event: Event[partner_events.FeedbackSubmitted], now: Any, context: Any
 ) -> Decided:
-    """Takes answers in; the latest of one respondent, phase and instrument holds. A change is told once."""
+    """Takes answers in; the latest of one respondent, phase and instrument holds. Tells each change once."""
     data = event.data
     if state is None or state.issued is None or not state.issuer:
         return Waits(A_PLACE if event.source.startswith("/opisto/") else "ReferralIssued")
@@ -277,7 +277,7 @@ def _taken(referral_id: str, event: Event[partner_events.FeedbackSubmitted]) -> 
 
 
 A_PLACE: Final = "its referral, and a place of it at the sender's"
-"""The same where there is no such referral: nothing is disclosed to one who is nobody to it."""
+"""The same where there is no such referral: a stranger to a referral learns nothing of it."""
 
 
 def _may_not(state: ReferralFeedback, event: Event[partner_events.FeedbackSubmitted]) -> Waits | Rejected | None:
@@ -344,20 +344,20 @@ def changes_of(state: ReferralFeedback) -> dict[str, dict[str, int]]:
 
 
 def figures_of(instrument: str, answers: dict[str, int]) -> dict[str, int]:
-    """What is compared: the answers themselves; of who5 its score."""
+    """The numbers to compare: the answers themselves; of who5 its score."""
     return {"score": who5_score(answers)} if instrument == "who5" else answers
 
 
 def deadline_passed(state: ReferralFeedback | None, event: Event, now: Any, context: Any) -> Decision[ReferralFeedback]:
-    """Nothing here is due; that an event waited too long is the engine's."""
+    """Nothing here has a deadline; the engine itself deals with an event that waited too long."""
     return Decision(state)
 
 
-# --- how it is found
+# --- fields to find it by
 
 
 def fields(state: ReferralFeedback) -> dict[str, Any]:
-    """By quarter of issue; with answers, for the outcomes; by the hashes of its links' tokens."""
+    """Finds it by quarter of issue; with answers, for the outcomes; by the hashes of its links' tokens."""
     quarter = quarter_of(state.first_issued_at) if state.first_issued_at else None
     return {
         "quarter": quarter,
@@ -367,7 +367,7 @@ def fields(state: ReferralFeedback) -> dict[str, Any]:
 
 
 def erased_fields(state: ReferralFeedback) -> dict[str, Any]:
-    """By quarter of issue: a date, which erasure leaves."""
+    """Finds it by quarter of issue: a date, which erasure leaves."""
     at = state.erased.issued_at if state.erased else None
     return {"quarter": quarter_of(at) if at else None}
 

@@ -1,7 +1,7 @@
 """The participant's form: one page behind a link, no log-in, fi/sv/en, nothing of it from another host.
 
-GET shows it and uses nothing up; POST writes what was answered to `intake.http`. Only numbers are ever taken: a field
-that the form does not have is dropped, a value that it does not offer is refused.
+GET shows the form and uses nothing up; POST writes the answers to `intake.http`. The form takes only numbers: it drops
+a field that it does not have, and refuses a value that it does not offer.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ RESPONDENTS: Final[Mapping[str, Respondent]] = {"participant": "participant", "c
 
 
 class Opened(NamedTuple):
-    """What a token that is known opens."""
+    """The referral and the link that a known token opens."""
 
     state: ReferralFeedback
     link: Link
@@ -66,7 +66,7 @@ class Opened(NamedTuple):
 
 
 class NoForm(NamedTuple):
-    """Why there is no form: the names of the words that say so, the status, and what it asks for besides."""
+    """Why there is no form: the names of the words that say so, the status, and further headers."""
 
     words: str
     status: int
@@ -74,7 +74,7 @@ class NoForm(NamedTuple):
 
 
 class EntryFault(NamedTuple):
-    """One fault of what was entered: `field` is the id of the input to go to, `heading` that of its question."""
+    """One fault of an entry: `field` is the id of the input to go to, `heading` that of its question."""
 
     field: str
     heading: str
@@ -83,7 +83,7 @@ class EntryFault(NamedTuple):
 
 @dataclass(frozen=True)
 class Entered:
-    """What the form brought: answers by field, the fields that were declined, those whose value cannot be."""
+    """The entries of a form: answers by field, the declined fields, and those with an impossible value."""
 
     respondent: Respondent = "participant"
     answers: Mapping[str, int] = field(default_factory=dict)
@@ -125,7 +125,7 @@ async def take_form(request: Request) -> Response:
         await intake.write(request.app.state.publisher, events_of_form(request, opened, entered))
     except ProblemError as error:
         return _form_page(request, opened, entered, [EntryFault("", "", words["not_now"])], error.status)
-    # Who goes back and sends other answers shall be told that the form was used: the same id would be a conflict.
+    # A participant who goes back and sends other answers must read that the form was used: the same id would conflict.
     await link_becomes(
         request.app.state.store, opened.link.token_hash, lambda now: now is None or is_used(now.state, now.link)
     )
@@ -169,7 +169,7 @@ OPERATIONS: Final = (
 
 
 def hash_of(token: str) -> str:
-    """What is kept of a token: it has 256 random bits, so a plain SHA-256 cannot be searched through."""
+    """The hash that we keep of a token: it has 256 random bits, so nobody can search through a plain SHA-256."""
     return sha256(token.encode()).hexdigest()
 
 
@@ -185,9 +185,9 @@ async def find_link(store: Store, token_hash: str) -> Opened | None:
 
 
 async def link_becomes(store: Store, token_hash: str, done: Callable[[Opened | None], bool]) -> None:
-    """Waits a moment until what was written about a link is applied; it will be soon after in any case."""
+    """Waits a moment until the events about a link are applied; they will be soon after in any case."""
     until = time.monotonic() + _APPLIED_WITHIN
-    # Another instance may be the one that applies it: the store is all that both see.
+    # Another instance may apply them: both see only the store.
     with suppress(StoreUnavailable):
         while time.monotonic() < until and not done(await find_link(store, token_hash)):  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_EVERY)
@@ -202,7 +202,7 @@ async def _opened(request: Request) -> Opened | NoForm:
     return NoForm("expired", 410) if opened.link.expires <= real_now() else opened
 
 
-# --- what was entered
+# --- the entries
 
 
 async def _fields(request: Request) -> Mapping[str, str] | NoForm:
@@ -221,7 +221,7 @@ async def _fields(request: Request) -> Mapping[str, str] | NoForm:
 
 
 def read_entered(link: Link, fields: Mapping[str, str]) -> Entered:
-    """What a form of this link's phase brought; fields that it does not have are dropped."""
+    """The entries of a form of this link's phase, without fields that it does not have."""
     answers: dict[str, int] = {}
     declined, wrong = set(), set()
     respondent = RESPONDENTS.get(fields.get("respondent", "participant"))
@@ -247,7 +247,7 @@ def _items(link: Link) -> Iterable[tuple[str, tuple[int, int]]]:
 
 
 def field_name(instrument: str, item: str) -> str:
-    """The form's field of an item."""
+    """The form's field for an item."""
     return f"{instrument}-{item}"
 
 
@@ -267,7 +267,7 @@ def _faults(link: Link, entered: Entered, language: Language) -> Iterable[EntryF
 
 
 def events_of_form(request: Request, opened: Opened, entered: Entered) -> list[Event[FeedbackSubmitted]]:
-    """An event an instrument that was answered. Their ids are the link's, so that a double POST is a repetition."""
+    """One event for each instrument with answers. Their ids are the link's, so that a double POST is a repetition."""
     state, link, synthetic = opened
     now = request.app.state.clock.now()
     events = []
@@ -340,7 +340,7 @@ def _question(instrument: str, item: str, entered: Entered, language: Language) 
 
 
 def _refusal_page(request: Request, refusal: NoForm) -> Response:
-    """In all three languages, the reader's own first: who has no form has no language switch either."""
+    """In all three languages, the reader's own first: without the form there is no language switch either."""
     own = language_of(request)
     others = [language for language in LANGUAGES if language != own]
     page = _message_page(refusal.words, refusal.status, [own, *others])

@@ -1,4 +1,4 @@
-"""The instruments: what the form asks, in its own words, and how answers are scored.
+"""The instruments: the questions of the form, in its own words, and how answers are scored.
 
 The ten dimensions and their scale of 0 to 10 are those of 3X10D; the words are this platform's own, as are those of
 experience_v1. Of WHO-5 only the scoring stands here: its text belongs to others, so a partner's system asks it and

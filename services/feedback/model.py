@@ -1,4 +1,4 @@
-"""What the feedback service keeps of one referral: what became of it, who may answer, and what was answered."""
+"""What the feedback service keeps of one referral: how it went on, who may answer, and the answers."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -13,7 +13,7 @@ Phase = Literal["before", "after"]
 
 
 class KnownIssue(msgspec.Struct, frozen=True):
-    """The latest ReferralIssued, as far as it is needed here."""
+    """The latest ReferralIssued, as far as this service needs it."""
 
     time: datetime
     rank: str
@@ -33,7 +33,7 @@ class KnownMatch(msgspec.Struct, frozen=True):
 
 
 class KnownPlace(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one activity answered last; `had` stays true once it gave a place."""
+    """One activity's last answer; `had` stays true once it gave a place."""
 
     answer: int
     state: Literal["reserved", "waitlisted", "refused", "released"]
@@ -43,7 +43,7 @@ class KnownPlace(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class KnownEnding(msgspec.Struct, frozen=True):
-    """How it ended, as last told."""
+    """How the referral ended, by the latest event."""
 
     outcome: ReferralOutcome
     attended: int
@@ -64,7 +64,7 @@ class Answers(msgspec.Struct, frozen=True):
 
     @property
     def slot(self) -> tuple[str, str, str]:
-        """What of several only the latest may fill."""
+        """The key of answers of which only the latest holds."""
         return self.respondent, self.phase, self.instrument
 
     @property
@@ -73,7 +73,7 @@ class Answers(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A link to the form that was handed out; of its token the hash alone."""
+    """A link to the form that a partner got; of its token the hash alone."""
 
     token_hash: str
     phase: Phase
@@ -102,7 +102,7 @@ class ReferralFeedback(msgspec.Struct, frozen=True, omit_defaults=True):
     synthetic: bool = False
     matched: KnownMatch | None = None
     proposed: bool = False
-    """Whether anything was ever proposed."""
+    """Whether the catalogue ever proposed anything."""
     places: dict[str, KnownPlace] = {}
     """By `<organiser> <activity_id>`."""
     ended: KnownEnding | None = None
@@ -112,15 +112,15 @@ class ReferralFeedback(msgspec.Struct, frozen=True, omit_defaults=True):
     asked: tuple[Phase, ...] = ()
     answers: tuple[Answers, ...] = ()
     measured: dict[str, dict[str, int]] = {}
-    """The change last told, by `<respondent> <instrument>`."""
+    """The change in the latest OutcomeMeasured, by `<respondent> <instrument>`."""
     links: tuple[Link, ...] = ()
     spent: tuple[str, ...] = ()
-    """Ids of the form's events that came in: by them a link is known as used."""
+    """Ids of the form's events that came in: they show that a link was used."""
     erased: ErasedFeedback | None = None
 
 
 class Figures(msgspec.Struct, frozen=True, array_like=True):
-    """A referral as the outcomes see it: small, since each report looks at all of them."""
+    """A referral as the outcomes see it: small, since each report reads all of them."""
 
     region: str
     municipality: str
@@ -138,12 +138,12 @@ def place_key(organiser: str, activity_id: str) -> str:
 
 
 def places_at(state: ReferralFeedback, organiser: str) -> list[KnownPlace]:
-    """What the activities of one organiser answered."""
+    """The answers of one organiser's activities."""
     return [place for key, place in state.places.items() if key.partition(" ")[0] == organiser]
 
 
 def has_the_place(state: ReferralFeedback, organiser: str) -> bool:
-    """Whether the place is there; where nobody has it any more, whether it was there."""
+    """Whether the organiser has the place; where nobody has it any more, whether the organiser had it."""
     had = [place for place in places_at(state, organiser) if place.had]
     if any(place.state == "reserved" for place in state.places.values()):
         return any(place.state == "reserved" for place in had)
@@ -151,12 +151,12 @@ def has_the_place(state: ReferralFeedback, organiser: str) -> bool:
 
 
 def is_good(state: ReferralFeedback, link: Link) -> bool:
-    """Whether who took the link could take one still: an opisto's is dead once another has the place."""
+    """Whether the link's holder could still get one: an opisto's link is dead once another has the place."""
     return link.issued_to.startswith("/region/") or has_the_place(state, link.issued_to)
 
 
 def form_event_id(token_hash: str, instrument: str) -> str:
-    """The id of what a form sends: the same for each POST of one link, so that a double one is a repetition."""
+    """The id of a form's event: the same for each POST of one link, so that a double one is a repetition."""
     return derived_id("form", token_hash, instrument)
 
 

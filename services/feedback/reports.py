@@ -1,8 +1,8 @@
 """The two reports: what became of the referrals, and what changed for those who answered. Pure.
 
-Participants' figures are shown for five or more. So that no two answers can be subtracted from one another to show
-fewer, every figure is a sum over groups of at least five that do not depend on what was asked (`groups_of`): the
-difference of two such sums is again one. That is the secondary suppression.
+Participants' figures are shown for five or more. So that no difference of two answers shows fewer, every figure is a
+sum over groups of at least five that do not depend on the question (`groups_of`): the difference of two such sums is
+again one. That is the secondary suppression.
 """
 
 from collections import Counter, defaultdict
@@ -27,12 +27,12 @@ Cell = tuple[str, str, str]
 """Region, quarter, municipality."""
 Group = frozenset[Cell]
 Split = Callable[[list[Cell]], tuple[list[Group], Group]]
-"""Cells to groups of at least five, and what is left over."""
+"""Cells to groups of at least five, and the cells left over."""
 
 
 @dataclass(frozen=True)
 class ReportFilters:
-    """What a report is asked for; None is all. Quarters, `2026-Q1`, both ends included."""
+    """The filters of a report; None is all. Quarters, `2026-Q1`, both ends included."""
 
     region: str | None = None
     municipality: str | None = None
@@ -40,7 +40,7 @@ class ReportFilters:
     last: str | None = None
 
     def take(self, cell: Cell) -> bool:
-        """Whether a cell is asked for."""
+        """Whether a cell passes the filters."""
         region, quarter, municipality = cell
         return (
             self.region in {None, region}
@@ -117,7 +117,7 @@ def _milestones(state: ReferralFeedback, where: str) -> list[str]:
 
 
 def standing(state: ReferralFeedback) -> tuple[str, str]:
-    """Where a referral stands: `completed`, `withdrawn`, a place where it was lost and why, or `open` and its stage."""
+    """Where a referral stands: `completed`, `withdrawn`, the step where it was lost and why, or `open` and its step."""
     if state.erased:
         return ("erased", "lapsed") if state.erased.status == "lapsed" else (state.erased.status, "")
     last = max((end for end in (state.ended, state.closed) if end), key=lambda one: one.time, default=None)
@@ -133,7 +133,7 @@ def standing(state: ReferralFeedback) -> tuple[str, str]:
 
 
 def _goes_on(state: ReferralFeedback, last: KnownEnding) -> bool:
-    """No event says so but what comes: a place elsewhere opens any again, proposals what had lapsed in silence."""
+    """Whether an ended referral goes on: a place elsewhere opens any again, proposals one that lapsed in silence."""
     if any(place.state in {"reserved", "waitlisted"} and place.time > last.time for place in state.places.values()):
         return True
     lapsed = last.outcome not in COMPLETED
@@ -170,7 +170,7 @@ def _refused(state: ReferralFeedback) -> KnownPlace | None:
 def outcomes(all_figures: Sequence[Figures], filters: ReportFilters) -> dict[str, Any]:
     """Means of participants and carers an instrument and item, before and after by the same people; and experience.
 
-    `all_figures` are those of every referral, whatever is asked for: the groups of the suppression need them all.
+    `all_figures` are those of every referral, whatever the filters: the groups of the suppression need them all.
     A figure of fewer than five is `{"n": "<5", "suppressed": true}`; `{"suppressed": true}` alone hides a figure that,
     with others, would show one of fewer. Partners' experience is no participant's and is not suppressed.
     """
@@ -301,7 +301,7 @@ def _gathered(parts: Iterable[list[Cell]], split: Split, sizes: Mapping[Cell, in
 
 
 def _settled(groups: list[Group], parts: Sequence[Group], sizes: Mapping[Cell, int]) -> tuple[list[Group], Group]:
-    """Makes groups of the parts, in order; what is too few in the end joins the smallest group, if there is any."""
+    """Makes groups of the parts, in order; too few at the end join the smallest group, if there is any."""
     groups = [*groups, *(part for part in parts if _size(part, sizes) >= AT_LEAST)]
     chunk: Group = frozenset()
     for part in parts:

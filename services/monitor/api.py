@@ -79,7 +79,7 @@ async def one_event(request: Request) -> Response:
 
 
 async def _own(store: Store, who: str, source: str, id_: str) -> Named:
-    """A sender's own event, or what the monitor wrote at its word: of that it was told the monitor's source. Raises 403, 404."""
+    """A sender's own event, or one that the monitor wrote at its word, under the monitor's source. Raises 403, 404."""
     if source not in {"", who, OWN}:
         raise ProblemError(403, f"{who} may ask after its own events, not those of {source[:80]}")
     registered = (await _seen(store, [Named(OWN, id_)])).get((OWN, id_))
@@ -167,7 +167,7 @@ _IDS: Final = {
 
 
 def _must_be_a_partner(partner: str) -> None:
-    """Raises 404 of a kind that is none, 422 of an id that no partner of its kind has."""
+    """Raises 404 for an unknown kind, 422 for an id that no partner of its kind has."""
     _, kind, id_ = partner.split("/", 2)
     if kind not in _IDS:
         raise ProblemError(404, f"{kind[:60]!r} is no kind of partner; name one of {', '.join(_IDS)}")

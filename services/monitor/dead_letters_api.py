@@ -1,4 +1,4 @@
-"""Dead letters for ops: listed, shown, sent again, laid aside. Whoever looks or acts is written down."""
+"""Dead letters for ops: listed, shown, sent again, laid aside. The audit keeps everybody who looks or acts."""
 
 import base64
 from collections.abc import Sequence
@@ -91,7 +91,7 @@ def _about(letter: Dead) -> list[str]:
 
 
 async def _ops(request: Request, action: str) -> str:
-    """Who asks of one letter. Who is not of ops is refused, and that is kept for whom the letter names. Raises 401, 403."""
+    """Who asks about one letter. Refuses anyone but ops, and keeps that for the letter's referrals. Raises 401, 403."""
     if role_of(who := who_asks(request)) != "ops":
         letter = await _known(request)
         what, about = (letter.dl_id, _about(letter)) if letter else ("no dead letter", [])
@@ -135,7 +135,7 @@ async def redrive(request: Request) -> Response:
         said = f"{letter.dl_id} is of {letter.service}, which reads nothing that is sent again; it can be discarded"
         raise ProblemError(409, said, kind=NOT_REDRIVABLE)
     await _keep_look(request, who, "redrive", letter)
-    # The id is derived, so two people who ask at once ask the same thing.
+    # The id is derived, so two people who ask at once send the same event.
     data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who, place=_place(letter))
     await _append(request, data, derived_id("redrive", letter.dl_id, letter.attempts))
     return JSONResponse(responses.Redriven(dl_id=letter.dl_id, attempt=letter.attempts), 202)

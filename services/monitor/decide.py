@@ -1,4 +1,4 @@
-"""What a record does to the monitor's picture: an event is seen, a dead letter arrives, is sent again, settles.
+"""What a record does to the monitor's state: it counts an event, keeps a dead letter, sends one again, settles one.
 
 Pure: no clock, no I/O, no logging.
 """
@@ -43,7 +43,7 @@ _changed = msgspec.structs.replace
 
 @dataclass(frozen=True)
 class ErasureContext:
-    """What the monitor keeps of an erased referral, or a part of it."""
+    """Some or all of what the monitor keeps of an erased referral."""
 
     letters: Sequence[str] = field(default_factory=tuple)
     traced: Sequence[str] = field(default_factory=tuple)
@@ -51,7 +51,7 @@ class ErasureContext:
 
 
 def seen(state: Traced | None, event: Event[RecordSeen], now: datetime, context: object) -> Decision[Traced]:
-    """Counts the record. `context`: whether it is of an erased referral. That one was erased begins its erasure here."""
+    """Counts the record. `context`: whether it is of an erased referral. ReferralErased begins the erasure here."""
     data = event.data
     if state is None:
         state = Traced(
@@ -70,7 +70,7 @@ def seen(state: Traced | None, event: Event[RecordSeen], now: datetime, context:
         _changed(
             state,
             seen=state.seen + 1,
-            # What came mistyped, or without its subject, and comes again with that mended is followed by what it is.
+            # An event that comes again with its type or subject mended is traced by the mended one.
             type=state.type if state.type in _TYPES else data.type,
             correlation=state.correlation or data.correlation,
             came_as=_forms(state, data),
@@ -92,10 +92,10 @@ def _begun(data: RecordSeen) -> Iterator[Follow]:
 
 
 def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime, context: object) -> Decision[Dead]:
-    """A new dead letter, or one that was sent again and is still refused: the same entry, one attempt more.
+    """A new dead letter, or one that was sent again and refused again: the same entry, one attempt more.
 
-    `context`: whether it names an erased referral, of which nothing is kept; nor is anything of one that no erasure could
-    find. Another may be erased at this moment, so it is looked at once more when it is saved.
+    `context`: whether it names an erased referral, of which the monitor keeps nothing; nor of a letter that no erasure
+    could find. A referral may be erased at this moment, so the monitor looks once more after the save.
     """
     data = event.data
     added = data.added
@@ -122,7 +122,7 @@ def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime,
 
 
 def _cannot_be_searched(letter: Dead) -> bool:
-    """Whether it is no text, packed or enciphered say, and names nobody that one can see."""
+    """Whether the letter is no text, such as packed or enciphered bytes, and names no referral in plain sight."""
     if letter.reason != "undecodable" or letter.names:
         return False
     try:
@@ -158,7 +158,7 @@ def _new(data: DeadLetterSeen, attempts: int) -> Dead:
 
 
 def _blank(letter: Dead) -> Dead:
-    """What erasure leaves: which record was refused, where and for which reason, and nothing that its sender wrote freely."""
+    """What erasure leaves: which record was refused, where and for which reason, and none of its sender's own words."""
     settled = letter.state == "open"
     return _changed(
         letter,
@@ -179,7 +179,7 @@ def _blank(letter: Dead) -> Dead:
 def redrive(
     state: Dead | None, event: Event[service_events.RedriveRequested], now: datetime, context: object
 ) -> Decision[Dead] | Rejected | Waits:
-    """Sends it again to the one service that refused it; a second person's request for the same attempt does nothing."""
+    """Sends the letter again to the service that refused it; a second person's request for the attempt does nothing."""
     data = event.data
     if state is None:
         return Waits("the dead letter")
@@ -204,7 +204,7 @@ def _added(state: Dead) -> list[tuple[str, bytes | None]]:
 def discard(
     state: Dead | None, event: Event[service_events.DiscardRequested], now: datetime, context: object
 ) -> Decision[Dead] | Waits:
-    """Lays an open one aside for good."""
+    """Lays an open letter aside for good."""
     data = event.data
     if state is None:
         return Waits("the dead letter")
@@ -212,7 +212,7 @@ def discard(
 
 
 def settled(state: Dead | None, event: Event, now: datetime, context: object) -> Decision[Dead] | Waits:
-    """The service took it up."""
+    """The service took the letter up."""
     if state is None:
         return Waits("the dead letter")
     return Decision(_changed(state, state="resolved"))
@@ -224,7 +224,7 @@ def settled(state: Dead | None, event: Event, now: datetime, context: object) ->
 def spread(
     state: Erasure | None, event: Event[service_events.ErasureToSpread], now: datetime, context: ErasureContext
 ) -> Decision[Erasure]:
-    """Marks the referral first, and only then looks for what there is: whatever is saved later meets the mark."""
+    """Marks the referral first, and only then looks for what the monitor keeps: anything saved later meets the mark."""
     data = event.data
     follow = [Follow(service_events.DeadLetterToErase(dl_id=dl_id), dl_id) for dl_id in context.letters]
     follow += [Follow(service_events.TraceToErase(traced=traced), traced) for traced in context.traced]
@@ -234,7 +234,7 @@ def spread(
 
 
 def erase_letter(state: Dead | None, event: Event, now: datetime, context: object) -> Decision[Dead] | Waits:
-    """`context`: whether it names an erased referral. Its bytes go, what became of it stays."""
+    """`context`: whether the letter names an erased referral. Its bytes go, its outcome stays."""
     if state is None:
         return Waits("the dead letter")
     return Decision(_blank(state), scrubs=True) if context else Decision(state)
@@ -256,7 +256,7 @@ def _left(codes: Mapping[str, str]) -> dict[str, str]:
 def registered(
     state: Partner | None, event: Event[service_events.PartnerRegistered], now: datetime, context: object
 ) -> Decision[Partner]:
-    """The latest word of a partner about itself holds."""
+    """Keeps a partner's latest word about itself."""
     data = event.data
     if state and (state.time, state.id) > (event.time, event.id):
         return Decision(state)

@@ -1,6 +1,6 @@
-"""What became of events: what their owners say, and what dead letters say where these know nothing or another failed.
+"""The outcomes of events: by their owners, and by dead letters where an owner knows nothing or another service failed.
 
-One rule for the address of one event, for many at once and for traces: what is said here is what the sender was told.
+One rule for the address of one event, for many at once and for traces: the outcome is what the sender was told.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _LOCATE: Final = table().locate
 async def fates(
     store: Store, owners: Owners, events: Sequence[Traced], letters: Iterable[Dead]
 ) -> dict[Named, str | None]:
-    """`applied`, `waiting`, `dead_lettered`, or None: still on its way, or of no owner that is asked. Raises 503.
+    """`applied`, `waiting`, `dead_lettered`, or None: still on its way, or without an owner to ask. Raises 503.
 
     `letters`: all dead letters of these events, of others too.
     """
@@ -61,6 +61,6 @@ def _fate(event: Traced, known: Mapping[Named, str], letters: Sequence[Dead]) ->
     if said is None:
         return "dead_lettered" if unsettled else None
     owner = owner_of(event.type)
-    # Its owner has taken it, and another service could not: that it was refused there is what its sender was told.
+    # The owner has taken the event, and another service could not: its sender was told of that refusal.
     elsewhere = any(letter.service != owner and letter.reason in _OF_A_HANDLER for letter in unsettled)
     return "dead_lettered" if elsewhere else said

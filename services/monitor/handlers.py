@@ -1,4 +1,4 @@
-"""What each record does in the monitor, and what is looked up for it."""
+"""What each record does in the monitor, and which look-up it needs."""
 
 from datetime import datetime
 
@@ -71,7 +71,7 @@ _AT_ONCE = 500
 
 
 def table() -> Table:
-    """What the monitor does with what it reads: all topics but those it writes redriven dead letters to."""
+    """The monitor's table. It reads all topics except those to which it writes redriven dead letters."""
     return Table(
         service="monitor",
         gathers=True,
@@ -104,7 +104,7 @@ def _named_letter(event: Event[service_events.RedriveRequested | service_events.
     return event.data.dl_id
 
 
-# --- what deciding must look up besides
+# --- look-ups for decisions
 
 
 async def _of_an_erased(state: Traced | None, event: Event[RecordSeen], store: Store, now: datetime) -> bool:
@@ -125,7 +125,7 @@ async def _kept(
     data = event.data
     if data.nth == 0:
         return ErasureContext()
-    # A dead letter that was erased names nobody any more, so what is found is what is left.
+    # An erased dead letter names nobody any more, so this finds only those that are left to erase.
     names = names_of(data.referral_id, data.code_digest)
     letters = await store.versions(DEAD_LETTERS.collection.name, "names", names, limit=_AT_ONCE)
     rows = await store.find(

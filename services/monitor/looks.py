@@ -1,7 +1,7 @@
-"""Who was shown a list of dead letters, so that one that is asked for again and again is kept as one look a minute.
+"""Who saw a list of dead letters, so that the audit keeps one look a minute at a list that reloads again and again.
 
-The look at each single referral's dead letter is kept every time; a list would write as many records as it has rows at each
-turn of a page that renews itself.
+The audit keeps every look at a single dead letter; a list would write as many records as it has rows each time a page
+reloads itself.
 """
 
 import time
@@ -13,14 +13,14 @@ _MOST: Final = 50_000
 
 
 class ListedLately:
-    """Which referrals somebody was shown in a list within the last minute; in memory, an instance each."""
+    """The referrals that somebody saw in a list within the last minute; in memory, an instance each."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._shown: dict[tuple[str, str], float] = {}
 
     def not_yet(self, who: str, referrals: Iterable[str]) -> list[str]:
-        """Those that the list shows anew to this person."""
+        """The referrals in the list that this person has not seen within the minute."""
         since = self._clock() - _A_LOOK
         return [one for one in dict.fromkeys(referrals) if self._shown.get((who, one), since) <= since]
 

@@ -1,4 +1,4 @@
-"""What the monitor keeps: each event's envelope and where it was seen, each dead letter, each partner."""
+"""What the monitor keeps: each event's envelope and its records' places, each dead letter, each partner."""
 
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -12,23 +12,23 @@ from shared.contracts.referral_code import digest_of
 
 MOST_NAMES: Final = 1_000
 MOST_FORMS: Final = 8
-"""Types and subjects that are kept of one event."""
+"""How many types and subjects the monitor keeps of one event."""
 MOST_SEARCHED: Final = 128 * 1024
-"""Bytes of a dead letter, twice what an event may have: what is larger is not searched for a whole second, and not kept."""
+"""Bytes of a dead letter, twice those of an event: searching a larger one takes a whole second: none is kept."""
 
 
 def names_of(referral_id: str, code_digest: str) -> tuple[str, ...]:
-    """All that names one referral; `code_digest` is empty where it never had a code."""
+    """All names of one referral; `code_digest` is empty where it never had a code."""
     return (referral_id, f"code:{code_digest}") if code_digest else (referral_id,)
 
 
 def name_of(code: str) -> str:
-    """By what a code is found again. An erasure leaves no code, and a client may have said it to others."""
+    """The digest to find a code by. An erasure leaves no code, and a client may have told it to others."""
     return f"code:{digest_of(code)}"
 
 
 def can_be_redriven(letter: "Dead") -> bool:
-    """Whether its bytes are here, and the service that refused them reads what is sent again: the monitor itself does not."""
+    """Whether its bytes are here, and the service that refused them reads redriven ones: the monitor does not."""
     return not letter.erased and letter.service in topics.SERVICES and letter.service != "monitor"
 
 
@@ -48,9 +48,9 @@ class Sighting(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Traced(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One event: its envelope and codes, never what it says of a person. `seen` counts its records.
+    """One event: its envelope and codes, never its data about a person. `seen` counts its records.
 
-    `came_as`: further types and subjects under which it came, as what is sent again with a fault mended does.
+    `came_as`: further types and subjects under which it came, when it was sent again with a fault mended.
     """
 
     source: str
@@ -94,19 +94,19 @@ class Dead(msgspec.Struct, frozen=True, omit_defaults=True):
     value: bytes | None = None
     headers: list[tuple[str, bytes | None]] = []
     names: tuple[str, ...] = ()
-    """Ids of referrals, and names of their codes, that stand somewhere in its bytes; none once these are erased."""
+    """Ids of referrals, and names of their codes, that stand somewhere in its bytes; none once the bytes are erased."""
     erased: bool = False
 
 
 class Erasure(msgspec.Struct, frozen=True):
-    """A referral that was erased: what comes later and names it keeps nothing."""
+    """An erased referral: the monitor keeps nothing of later records that name it."""
 
     names: tuple[str, ...]
-    """Its id, and the name of its code where it had one."""
+    """The referral's id, and the name of its code if it had one."""
 
 
 class Partner(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a partner said of itself."""
+    """A partner's latest word about itself."""
 
     source: str
     name: str

@@ -1,7 +1,7 @@
-"""Which referrals the bytes of a record name, in whatever place: by these a dead letter is found when one is erased.
+"""Which referrals the bytes of a record name, in whatever place: an erasure finds dead letters by these names.
 
 An id counts in any spelling of a UUID, a code as a person may type it, both with blanks or dashes inside; the bytes are
-read as the search for personal identity codes reads them. What only looks like an id costs nothing: nobody erases it.
+read as the search for personal identity codes reads them. A mere look-alike costs nothing: nobody erases it.
 """
 
 import re
@@ -26,9 +26,9 @@ _CODE = re.compile(r"(?<![0-9A-Za-z])(?=([0-9A-Za-z](?:[-\s_]{0,2}[0-9A-Za-z]){1
 
 
 def names_in(original: Original) -> tuple[str, ...]:
-    """Ids, as events have them, and names of codes; those of the event itself and its cause left out.
+    """Ids, as events have them, and names of codes, without those of the event itself and its cause.
 
-    None of what has more than `MOST_SEARCHED` bytes: nothing of it may be kept.
+    None of a record with more than `MOST_SEARCHED` bytes: nothing of it may be kept.
     """
     found: dict[str, None] = {}
     if size_of(original) > MOST_SEARCHED:
@@ -40,7 +40,7 @@ def names_in(original: Original) -> tuple[str, ...]:
 
 
 def is_a_service(sender: str) -> bool:
-    """Whether it may name by `correlationid` what its event is not about: a partner would stand in another's trace."""
+    """Whether the sender may name another referral by `correlationid`: a partner would stand in another's trace."""
     return sender.startswith("/service/")
 
 

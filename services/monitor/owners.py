@@ -1,4 +1,4 @@
-"""Asking the owners what became of events: they answer from the document, the inbox and what waits."""
+"""Asking the owners for the outcomes of events: they answer from the document, the inbox and the early events."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -25,7 +25,7 @@ class Owners:
         self._tls = httpx.create_ssl_context()  # to make one takes 40 ms
 
     async def outcomes(self, events: Sequence[Traced]) -> dict[tuple[str, str], str]:
-        """`applied`, `dead_lettered` or `waiting` by (source, id), where the owner knows it. Raises 503."""
+        """`applied`, `dead_lettered` or `waiting` by (source, id), where the owner knows the event. Raises 503."""
         by_owner: dict[str, list[AskedEvent]] = {}
         for event in events:
             for owner, question in _questions(event):
@@ -54,7 +54,7 @@ class Owners:
 
 
 def _questions(event: Traced) -> Iterator[tuple[str, AskedEvent]]:
-    """By owner, one for each class and subject under which the event came: a corrected one may differ in both."""
+    """Questions by owner, one for each class and subject of an event: a corrected one may differ in both."""
     for type_, subject in (event.type, event.subject), *event.came_as:
         if owner := owner_of(type_):
             yield owner, AskedEvent(event.source, event.id, class_of(type_).name, subject)
@@ -65,14 +65,14 @@ def _better(one: str, other: str | None) -> str:
 
 
 def _within_bounds(by_owner: Mapping[str, Sequence[AskedEvent]]) -> Iterator[tuple[str, Sequence[AskedEvent]]]:
-    """No more at once than an owner answers."""
+    """Questions in parts of no more than an owner answers at once."""
     for owner, owned in by_owner.items():
         for first in range(0, len(owned), MAX_ASKED):
             yield owner, owned[first : first + MAX_ASKED]
 
 
 def owner_of(type_: str) -> str | None:
-    """Who says what became of events of this type: of those that partners send, and of what they say of themselves."""
+    """The service that knows the outcome of this type's events: of those that partners send or say of themselves."""
     try:
         found = class_of(type_)
     except UnknownType:

@@ -1,7 +1,7 @@
 """How the monitor reads records: leniently, since it stores what it cannot read, each record as an event of its own.
 
-Its aggregates are events and dead letters, so a record is known by where it stands in Kafka, not by the event's id: that
-is how a repetition is counted. Only what the monitor itself acts on is read by the contracts.
+Its aggregates are events and dead letters, so a record's identity is its place in Kafka, not the event's id: that is
+how the monitor counts repetitions. It reads by the contracts only the events that it acts on itself.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ _CODES: Final = ("reason", "outcome", "what", "nth", "position", "phase", "numbe
 
 
 def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent | tuple[RoutedEvent, RoutedEvent]:
-    """What a record is to the monitor; never a dead letter. What a partner says of itself is acted on and traced."""
+    """The routed events of a record; never a dead letter. A partner's word about itself is acted on and traced."""
     place = (record.topic, record.partition, record.offset)
     original = Original(*place, record.timestamp, record.key, record.value, list(record.headers))
     if record.topic == topics.DEAD_LETTERS:
@@ -79,7 +79,7 @@ def _acted_on(raw: Raw, topic: str, now: datetime) -> Event | None:
         event = decode(raw, now=now)
     except EventError:
         return None
-    # Only the monitor itself and the services' own topics may say these.
+    # Only the monitor itself and the services' own topics may carry these.
     proven = topics.sender_of(topic) or ("/service/monitor" if topic == topics.INTAKE_HTTP else "")
     return event if event.source == proven else None
 
@@ -93,7 +93,7 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
     known = _known(raw, original)
     sender = _sender(original.topic, known)
     data = _data(sender, raw)
-    # A record that nobody can read has no id of its own: it is traced by where it stands.
+    # A record that nobody can read has no id of its own: its place in Kafka stands for one.
     nameless = f"{original.topic}/{original.partition}/{original.offset}"
     return RecordSeen.model_construct(
         source=sender,
@@ -110,24 +110,24 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
 
 
 def _known(raw: Raw, original: Original) -> dict[str, str]:
-    """Its attributes, masked. Where no subject is given, the record's key is one: it must be, or the event is invalid."""
+    """The record's attributes, masked. The key replaces a missing subject: both must be the same in a valid event."""
     key = mask_bytes(original.key or b"")
     return {name: mask(value)[:200] for name, value in {"subject": key, **raw.attributes}.items() if value}
 
 
 def _sender(topic: str, known: dict[str, str]) -> str:
-    """Whose record it is: whom its topic proves, whatever it says itself; else whom the door proved, as it says."""
+    """The record's sender: whom its topic proves, whatever the record says; else its source, proven by the door."""
     return topics.sender_of(topic) or known.get("source", "")
 
 
 def _referral(sender: str, known: dict[str, str]) -> str:
-    """The referral it concerns: the subject of what concerns one is its id; a service may name another by correlation."""
+    """The referral that an event concerns: its subject is that id; a service may name another by correlation."""
     spelled = (known.get("correlationid", "") if is_a_service(sender) else "", known.get("subject", ""))
     return next((id_ for one in spelled if (id_ := read_referral_id(one))), "")
 
 
 def _data(sender: str, raw: Raw) -> dict[str, Any]:
-    """What the event says, where that may be looked into; else nothing."""
+    """The event's data, where the monitor may look into it; else nothing."""
     if not is_a_service(sender) and "Withdrawn" not in raw.type and "Cancelled" not in raw.type:
         return {}
     try:

@@ -18,5 +18,5 @@ class MonitorSettings(PlatformSettings):
     service_key_file: Path = Field(Path(".lahete/service-key"), description="the key of service:monitor")
 
     def service_key(self) -> str:
-        """The key, or nothing where the file is not there: owners then refuse to answer, and that is said."""
+        """The key, or nothing where the file is missing: owners then refuse to answer, and the monitor says so."""
         return self.service_key_file.read_text().strip() if self.service_key_file.exists() else ""

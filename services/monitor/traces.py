@@ -1,6 +1,6 @@
-"""Traces: every event of one referral, causes first, what became of each, and what could not be taken.
+"""Traces: every event of one referral, causes first, with its outcome, and the dead letters.
 
-Asked by whatever a person holds: the referral's id or its code, an event's id, a dead letter's.
+A person may ask by the referral's id or its code, an event's id, or a dead letter's.
 """
 
 from collections import defaultdict
@@ -41,7 +41,7 @@ T = TypeVar("T", Traced, Dead)
 
 
 class TraceFound(NamedTuple):
-    """What was asked for: a referral with all that concerns it or, where it concerns none, an event and its letters."""
+    """The object of a question: a referral with all that concerns it, else an event and its letters."""
 
     referral_id: str | None
     events: list[Traced]
@@ -74,7 +74,7 @@ OPERATION: Final = Operation(
 
 
 async def _deny(request: Request, who: str) -> NoReturn:
-    """Kept for the referral that was named, if there is one: one look tells that, so that time says nothing of it."""
+    """The referral for which the audit keeps a question, if any: one look finds it, so that time tells nothing."""
     named = read_referral_id(request.path_params["asked"])
     known = named is not None and bool(await _events(request.app.state.store, "correlation", named, 1))
     about = [named] if named and known else []
@@ -82,7 +82,7 @@ async def _deny(request: Request, who: str) -> NoReturn:
 
 
 def _concerned(found: TraceFound) -> list[str]:
-    """Every referral of which something is shown: senders may have given one id to events of several."""
+    """Every referral of which the trace shows something: senders may have used one id for events of several."""
     if found.referral_id:
         return [found.referral_id]
     named = [*(one.correlation for one in found.events), *(letter.referral_id for letter in found.letters)]
@@ -127,14 +127,14 @@ async def _of_event(store: Store, id_: str) -> TraceFound | None:
 
 
 async def _of_code(store: Store, code: str) -> TraceFound | None:
-    """A code is erased with what it was the code of."""
+    """The referral of a code; an erasure takes the code with its referral."""
     opened = await _events(store, "code", digest_of(code), 1)
     found = await _of_referral(store, opened[0].correlation) if opened else None
     return None if found and any(_is_erasure(event) for event in found.events) else found
 
 
 async def _whole(store: Store, events: list[Traced], letters: list[Dead]) -> TraceFound:
-    """The one referral that the events concern; themselves alone where that is none, or several."""
+    """The one referral that the events concern; the events alone where they concern none, or several."""
     concerned = {event.correlation for event in events}
     if len(concerned) == 1 and (referral_id := concerned.pop()):
         return await _of_referral(store, referral_id) or TraceFound(referral_id, events, letters)
@@ -149,7 +149,7 @@ async def _shares(
     decoded: Callable[[Iterable[Row]], list[T]],
     of: Callable[[T], str],
 ) -> list[T]:
-    """All that concerns a referral, but of each its share: who knows an id and floods it hides nothing that others said."""
+    """All that concerns a referral, a bounded share of each sender: a flood hides nothing of the others'."""
     shares: defaultdict[str, list[T]] = defaultdict(list)
     at = ""
     for _ in range(_PAGES):
@@ -165,7 +165,7 @@ async def _shares(
 
 
 def _next_after(rows: Sequence[Row]) -> str:
-    """Behind the last row; behind all of a partner who fills a page alone."""
+    """The cursor behind the last row; behind all rows of a partner who fills a page alone."""
     last = rows[-1].id
     source = last.partition(" ")[0]
     alone = rows[0].id.startswith(f"{source} ") and not is_a_service(source)
@@ -173,7 +173,7 @@ def _next_after(rows: Sequence[Row]) -> str:
 
 
 def _sayer(event: Traced) -> str:
-    # A stranger's flood of refusals makes a service tell as many; what it says besides is of another class.
+    # A stranger's flood of refusals makes a service send as many notices; its other events are of other classes.
     return f"{event.source} {event.type}" if is_a_service(event.source) else event.source
 
 
@@ -216,7 +216,7 @@ def in_causal_order(traced: list[Traced]) -> list[Traced]:
         for id_ in reversed(chain):
             depth += 1
             depths[id_] = depth
-    # By when it was recorded, and where that is the same millisecond, the cause first.
+    # By the time it was recorded, and within one millisecond the cause first.
     return sorted(traced, key=lambda one: (_recorded(one), depths[one.id], one.id))
 
 

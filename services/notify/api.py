@@ -1,4 +1,4 @@
-"""Notify's HTTP: each partner's feed, readable again from any cursor, and what was delivered to whom."""
+"""Notify's HTTP: each partner's feed, readable again from any cursor, and the deliveries to each."""
 
 from typing import Final
 
@@ -71,7 +71,7 @@ async def _must_have_come_so_far(request: Request, who: str, after: str) -> None
 
 
 def _unbroken(after: int, rows: list[Written]) -> list[Written]:
-    """Up to the first gap: an entry that is decided and not inserted yet must not be jumped over."""
+    """Entries up to the first gap: a reader must not jump over an entry that is decided and not inserted yet."""
     whole = []
     for expected, row in enumerate(rows, start=after + 1):
         if row.number != expected:

@@ -1,4 +1,4 @@
-"""What an event does to what is told: per referral, who must be told of it; per recipient, the next entry of its feed.
+"""What an event does to feeds: per referral, the decision who must be told; per recipient, the next entry of its feed.
 
 Pure: no clock, no I/O, no logging. One event belongs to one aggregate, so that an event for two recipients becomes two
 NotificationQueued, each counted into its recipient's feed.
@@ -39,7 +39,7 @@ _changed = msgspec.structs.replace
 def issued(
     state: ToldReferral | None, event: Event[partner_events.ReferralIssued], now: datetime, context: object
 ) -> Decision[ToldReferral] | Waits:
-    """Keeps what an opisto must know. Of two regions that issue the same, the referral service says whose it is."""
+    """Keeps what an opisto must know. If two regions issue the same id, the referral service says whose it is."""
     data = event.data
     state = state or ToldReferral(data.referral_id)
     if state.region not in {None, event.source}:
@@ -62,7 +62,7 @@ def issued(
 def opened(
     state: ToldReferral | None, event: Event[service_events.ReferralOpened], now: datetime, context: object
 ) -> Decision[ToldReferral]:
-    """Whose it is, and its code: before that nobody is told of anything. What another region issued is forgotten."""
+    """The referral's region and code: before that nobody is told anything. Notify forgets another region's issue."""
     data = event.data
     state = state or ToldReferral(data.referral_id)
     if state.erased:
@@ -102,7 +102,7 @@ def concerns_region_and_opisto(
 def enrolment_taken(
     state: ToldReferral | None, event: Event[service_events.EnrolmentTaken], now: datetime, context: object
 ) -> Decision[ToldReferral] | Waits:
-    """What an organiser said, once it counts: told under the id, source and time that it had."""
+    """Passes an organiser's event on once it counts, under its own id, source and time."""
     data = event.data
     about = {"referral_id": data.referral_id, "activity_id": data.activity_id}
     said = (
@@ -117,7 +117,7 @@ def enrolment_taken(
 
 
 def _last_word(state: ToldReferral, event: Event) -> Follow | None:
-    """After erasure the region still hears that it is closed, and an opisto that its place is free; no more."""
+    """After an erasure the region still hears that the referral is closed, an opisto that its place is free."""
     data = event.data
     if isinstance(data, service_events.ReferralClosed) and state.region:
         last = ReferralClosedToRegion(referral_id=state.id, outcome=data.outcome)
@@ -129,7 +129,7 @@ def _last_word(state: ToldReferral, event: Event) -> Follow | None:
 
 
 def _remembering(state: ToldReferral, event: Event) -> ToldReferral:
-    """With the last words so far: what follows from an erasure may be read before the erasure itself."""
+    """Keeps the last words so far: notify may read the events that follow from an erasure before the erasure itself."""
     if type(event.data) not in _OF_LAST_WORDS:
         return state
     data = event.data.model_dump()
@@ -141,7 +141,7 @@ def _remembering(state: ToldReferral, event: Event) -> ToldReferral:
 
 
 def _says(data: service_events.PlaceAnswer) -> str:
-    # An opisto is not told again of a place it knows of, nor of each step on the waiting list.
+    # Notify tells an opisto only once of a place, and not of each step on the waiting list.
     given = written(data.given_at) if isinstance(data, service_events.PlaceReserved) else ""
     return f"{type(data).__name__} {given}"
 
@@ -149,7 +149,7 @@ def _says(data: service_events.PlaceAnswer) -> str:
 def deadline(
     state: ToldReferral | None, event: Event[service_events.DeadlinePassed], now: datetime, context: object
 ) -> Decision[ToldReferral] | Waits:
-    """Each its own deadlines."""
+    """Tells each partner of its own deadlines."""
     data = event.data
     if state is not None and state.erased:
         return Decision(state)
@@ -164,9 +164,9 @@ def deadline(
 def erased(
     state: ToldReferral | None, event: Event[service_events.ReferralErased], now: datetime, context: Iterable[str]
 ) -> Decision[ToldReferral]:
-    """Blanks what was told, in every feed it went to. Its region is told so; only the last words are told any more.
+    """Blanks the referral's entries in every feed. Its region hears so; after that, only the last words go out.
 
-    `context`: in whose feeds something of it stands, of strangers too, whose events about it were refused.
+    `context`: the owners of feeds with an entry about the referral, also strangers whose events about it were refused.
     """
     data = event.data
     state = state or ToldReferral(data.referral_id)
@@ -177,12 +177,12 @@ def erased(
         for recipient in dict.fromkeys([*state.recipients, *context])
     ]
     follow.append(Follow(_queued(state, data.issuer, event, extract_for_region(event)).data, f"{data.issuer} erased"))
-    # Blanked with all else where it was told already.
+    # Blanked with all other entries if the feed has it already.
     follow += [
         Follow(service_events.NotificationQueued.model_validate_json(word), about)
         for about, word in state.last_words.items()
     ]
-    # Not the engine's erasure: who must hear the last word is still known, and nothing else is.
+    # Not the engine's erasure: the state still knows who must hear the last word, and nothing else.
     return Decision(ToldReferral(data.referral_id, region=data.issuer, erased=True), follow, scrubs=True)
 
 
@@ -214,10 +214,10 @@ def _notification(event: Event, extract: Extract) -> service_events.Notification
 def queued(
     state: Recipient | None, event: Event[service_events.NotificationQueued], now: datetime, context: object
 ) -> Decision[Recipient]:
-    """The next entry of the feed; or what was told of an erased referral is blanked. `context`: whether it is erased by now.
+    """The next entry of the feed, or the blanking of an erased referral's. `context`: whether it is erased by now.
 
-    An entry that was queued before its referral was erased goes in blank. One that is read before that is saved stands
-    before the erasure on the log, and is blanked by it.
+    An entry that was queued before its referral was erased goes in blank. One that notify reads before that is saved
+    stands before the erasure on the log, and the erasure blanks it.
     """
     data = event.data
     state = state or Recipient(data.recipient)
@@ -235,7 +235,7 @@ def queued(
 
 
 def _last_word_of(told: service_events.Notification, kept: Iterable[str]) -> service_events.Notification:
-    """What was queued in full before the erasure, such as a redriven PlaceReleased, says no more than what comes after it."""
+    """Cuts an entry queued in full before the erasure, as a redriven PlaceReleased is, down to one of after it."""
     said = {name: value for name, value in json.loads(told.data).items() if name in kept}
     return told.model_copy(update={"data": json.dumps(said, ensure_ascii=False, separators=(",", ":"))})
 
@@ -243,14 +243,14 @@ def _last_word_of(told: service_events.Notification, kept: Iterable[str]) -> ser
 def refused(
     state: Recipient | None, event: Event[service_events.EventRefused], now: datetime, context: object
 ) -> Decision[Recipient]:
-    """A sender is told which of its events was dead-lettered and why; no more where `context`: its referral is erased.
+    """Tells a sender which of its events was dead-lettered and why; no more where `context`: its referral is erased.
 
-    It may be erased at this moment, and the erasure not find what is not in the feed yet: so it is looked at once more.
+    The erasure may happen at this moment, and not find an entry that is not in the feed yet: so notify looks once more.
     """
     data = event.data
     state = state or Recipient(data.sender)
     extract = extract_for_partner(data)
-    # Where an issue meets an erasure, the words are the erasure's own.
+    # When an issue meets an erasure, the reason is the erasure's own text.
     says_nothing = data.referral_id is None or (data.reason == "rejected" and data.event_type == _ISSUE)
     if context and not says_nothing:
         extract = extract.model_copy(update={"errors": (_OF_AN_ERASED,)})
@@ -278,7 +278,7 @@ def _entered(
     number = state.last + 1
     entry = _blank_entry(referral_id) if is_blank else _structured(told, state.source, synthetic=synthetic)
     row = OutRow(FEED, state.source, number, referral_id or "", _entry(entry))
-    # That its own event was refused discloses nothing of a referral to anybody.
+    # The refusal of a partner's own event discloses nothing of a referral.
     of = None if told.type.endswith(".EventRefused.v1") else referral_id
     delivered = service_events.NotificationDelivered(
         recipient=state.source, referral_id=of, channel="feed", event_id=told.id, event_source=told.source
@@ -287,7 +287,7 @@ def _entered(
 
 
 def _structured(told: service_events.Notification, recipient: str, *, synthetic: bool) -> dict[str, Any]:
-    """What is told keeps the event's id, source and time; its data is the recipient's extract, as `dataschema` names it."""
+    """The notification keeps the event's id, source and time; its data is the extract that `dataschema` names."""
     return {
         "specversion": "1.0",
         "id": told.id,
@@ -304,7 +304,7 @@ def _structured(told: service_events.Notification, recipient: str, *, synthetic:
 
 
 def _blank_entry(referral_id: str | None) -> dict[str, Any]:
-    """What erasure leaves of what was told."""
+    """What erasure leaves of an entry."""
     return {"erased": True, "data": {"referral_id": referral_id or "", "erased": True}}
 
 

@@ -1,6 +1,6 @@
-"""What each recipient's extract of an event holds: docs/contracts.md's list, whose shapes are in shared/contracts/feed_events.py.
+"""The content of each recipient's extract of an event: docs/contracts.md's list, in the shapes of feed_events.py.
 
-A region is told of its own referral; an opisto of a place only `referral_id referral_code activity_id languages
+A region reads of its own referral; an opisto of a place only `referral_id referral_code activity_id languages
 accessibility`, nothing else. Attendance reaches a region as counts alone.
 """
 
@@ -18,18 +18,18 @@ LAST_WORDS: Final[Mapping[type[Extract], frozenset[str]]] = {
     feed.ReferralClosedToRegion: frozenset({"referral_id", "outcome"}),
     feed.PlaceReleasedToOpisto: frozenset({"referral_id", "activity_id"}),
 }
-"""What is still told of an erased referral, and what of it."""
+"""The events that still go out about an erased referral, and their fields."""
 
 
 def extract_for_region(event: Event) -> Extract:
-    """What the referral's region is told: the event without what services count among themselves."""
+    """The region's extract: the event without the services' own counts."""
     # An organiser's own event names the organiser by its source alone.
     said = {"organiser": event.source, **dict(event.data)}
     return TO_REGION[type(event.data)].model_validate(said)
 
 
 def extract_for_opisto(referral: ToldReferral, data: service_events.PlaceAnswer) -> Extract:
-    """What an opisto is told of a place."""
+    """An opisto's extract about a place."""
     said = {
         "referral_id": referral.id,
         "referral_code": referral.code,
@@ -41,5 +41,5 @@ def extract_for_opisto(referral: ToldReferral, data: service_events.PlaceAnswer)
 
 
 def extract_for_partner(data: service_events.DeadlinePassed | service_events.EventRefused) -> Extract:
-    """What either is told of a deadline of its own, or of an event of its own that was refused."""
+    """The extract for either, of its own deadline, or of an event of its own that was refused."""
     return TO_REGION[type(data)].model_validate(dict(data))

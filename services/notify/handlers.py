@@ -15,7 +15,7 @@ from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Journal, Store
 
 _OF_ENROLMENT: Final = (partner_events.EnrolmentConfirmed, partner_events.EnrolmentCancelled)
-"""What an organiser says: its region is told once it counts for the referral, by EnrolmentTaken."""
+"""An organiser's events: the region hears of them once they count for the referral, by EnrolmentTaken."""
 _TOLD: Final = msgspec.json.Decoder(Document[ToldReferral])
 REFERRALS = Kind(Collection("referrals"), ToldReferral)
 RECIPIENTS = Kind(Collection("recipients"), Recipient, marked=False)

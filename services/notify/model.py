@@ -1,4 +1,4 @@
-"""What notify keeps: of a referral who must be told and what may be told; of a recipient how far its feed has come."""
+"""What notify keeps: of a referral who must hear what; of a recipient how far its feed has come."""
 
 import msgspec
 
@@ -9,16 +9,16 @@ class ToldReferral(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     region: str | None = None
     code: str = ""
-    """What the client shows at the opisto; ReferralOpened tells it."""
+    """The code that the client shows at the opisto; ReferralOpened brings it."""
     languages: tuple[str, ...] = ()
     accessibility: tuple[str, ...] = ()
     issued: tuple[str, str] = ("", "")
     """(time, id) of the ReferralIssued that holds."""
     recipients: tuple[str, ...] = ()
     places: dict[str, str] = {}
-    """What each activity was last told of this referral, so that the same is not told twice."""
+    """The last notification to each activity's opisto, so that the same does not go out twice."""
     last_words: dict[str, str] = {}
-    """The NotificationQueued, JSON, that would be the last one to an opisto of its activity, or to the region."""
+    """The NotificationQueued, JSON, that would be the last word to an activity's opisto, or to the region."""
     erased: bool = False
 
 

@@ -1,4 +1,4 @@
-"""What the activities answered, kept so that it can be folded: of the place, of the sessions, of each choice for good. Pure."""
+"""Keeps the activities' answers for the fold: about the place, the sessions, and each choice for good. Pure."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ _Listing = service_events.PlaceReserved | service_events.PlaceWaitlisted | servi
 
 
 def with_answer(state: Referral, data: service_events.PlaceAnswer) -> Referral:
-    """The greatest answer of an activity holds; what a choice was answered for good is kept beside it."""
+    """The greatest answer of an activity holds; the final answer to a choice is kept beside it."""
     activity = activity_key(data.organiser, data.activity_id)
     known = state.answers.get(activity, Answer())
     answer = known if known.answer > data.answer else _of_the_place(known, data)
@@ -46,7 +46,7 @@ def _of_the_sessions(answer: Answer, data: _Listing) -> Answer:
 
 
 def _with_verdict(state: Referral, asked: str, data: service_events.PlaceAnswer) -> Referral:
-    """Keeps what a choice was answered for good, also where a later answer of the activity came before this one."""
+    """Keeps the final answer to a choice, also where a later answer of the activity came before this one."""
     match data:
         case service_events.PlaceReserved():
             known = state.grants.get(asked)
@@ -65,7 +65,7 @@ def _with_verdict(state: Referral, asked: str, data: service_events.PlaceAnswer)
 
 
 def _by_newer_terms(grant: PlaceGrant, data: service_events.SessionsChanged) -> PlaceGrant:
-    # A version that came late was in force at the choice's time, though the place is long released.
+    # A late version may have been in force at the choice's time, though the place is long released.
     if grant.answer > data.answer:
         return grant
     by_enrolment = grant.by_enrolment and bool(data.closed)

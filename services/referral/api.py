@@ -24,7 +24,7 @@ from shared.store import Row, Store
 
 OWN: Final = "/service/referral"
 NO_REFERRALS_CODE: Final = "a code that no referral has"
-"""What was looked at in vain: not the code, which may be that of a referral that was erased."""
+"""The object of a look in vain: not the code itself, which may be an erased referral's."""
 _DOCUMENT = msgspec.json.Decoder(Document[Referral])
 _ACCESS = msgspec.json.Decoder(Document[Access])
 
@@ -126,7 +126,7 @@ async def _page(store: Store, referral_id: str, after: tuple[float, str] | None,
             offset=offset,
         )
         looks = [(row, _ACCESS.decode(row.body)) for row in rows]
-        # Of the same moment as the cursor, those that stand before it were shown.
+        # Looks of the cursor's own moment that stand before the cursor were shown already.
         found += [look for look in looks if after is None or _stands(look) < after]
         if len(rows) < limit:
             break

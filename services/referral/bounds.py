@@ -1,9 +1,9 @@
-"""How much is kept of what one sender says of a referral: all that counts, and of the rest what fits.
+"""How many of one sender's facts a referral keeps: all that count, and of the rest as many as fit.
 
-Pure. Up to `MAX_FACTS` facts of one sender, and `MAX_RECORDS` records of one session, all are kept. Beyond that what
-repeats another without any effect is let go of, the oldest first: never a withdrawal, never what took, confirmed or gave
-up a place, never the first or the last of one sender, activity and kind. So what is left folds to the same. Where nothing
-can go, there is no room, and the sender is told.
+Pure. The referral keeps all of up to `MAX_FACTS` facts of one sender, and `MAX_RECORDS` records of one session. Beyond
+that it drops facts that repeat another without any effect, the oldest first: never a withdrawal, never one that took,
+confirmed or gave up a place, never the first or the last of one sender, activity and kind. So the rest folds to the
+same. Where no fact can go, there is no room, and the sender hears so.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _changed = msgspec.structs.replace
 
 
 def with_fact(state: Referral, fact: Fact) -> Referral | None:
-    """The state with one more fact; None where there is no room for it."""
+    """The state with one more fact; None where there is no room for the fact."""
     state = _changed(state, facts=tuple(sorted([*state.facts, fact], key=lambda one: one.order)))
     own = [one for one in state.facts if one.source == fact.source]
     if len(own) <= MAX_FACTS:
@@ -44,7 +44,7 @@ def _repeated(own: Sequence[Fact], decisive: set[Order]) -> Fact | None:
 
 
 def _without(state: Referral, fact: Fact) -> Referral:
-    """Lets go of a fact, and of what was answered to it: nobody names that request any more."""
+    """Drops a fact, and the answers to it: nobody names that request any more."""
     facts = tuple(one for one in state.facts if one is not fact)
     gone = f" {fact.id}"
     if any(one.id == fact.id for one in facts) or any(

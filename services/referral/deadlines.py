@@ -1,4 +1,4 @@
-"""What is awaited until when, how often that has passed, and whether it was silence that ended the referral. Pure."""
+"""Which steps are awaited until when, how often a deadline has passed, and whether silence ended the referral. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from shared.contracts.service_events import ReferralOutcome
 def deadlines_of(
     referral: Referral, status: Status, choice: Choice | None, grant: PlaceGrant | None, durations: Durations
 ) -> Iterator[OpenDeadline]:
-    """What is awaited now."""
+    """The deadlines of the steps that are awaited now."""
     assert referral.issued is not None
     region = referral.issued.source
     if status in {"issued", "unmatched"}:
@@ -58,7 +58,7 @@ def current_match(referral: Referral) -> MatchAnswer | None:
 
 
 def is_silent(referral: Referral, what: Literal["match", "choice"]) -> bool:
-    """Whether the wait has passed twice, so that it lapses."""
+    """Whether the deadline has passed twice, so that the referral lapses."""
     matched = current_match(referral)
     if what == "choice" and not (matched and matched.proposed):
         return False
@@ -66,16 +66,16 @@ def is_silent(referral: Referral, what: Literal["match", "choice"]) -> bool:
 
 
 def silent_outcome(referral: Referral) -> ReferralOutcome:
-    """Whose silence it was that it lapsed by."""
+    """The partner by whose silence the referral lapsed."""
     return "not_chosen" if is_silent(referral, "choice") else "no_activity_found"
 
 
 def times_fired(referral: Referral, what: str, awaited: str) -> int:
-    """How often the wait for this has passed."""
+    """How often the deadline of this step has passed."""
     return max((fired.nth for fired in referral.fired if (fired.what, fired.awaited) == (what, awaited)), default=0)
 
 
-# --- what is awaited, by name
+# --- the names of awaited steps
 
 
 def _awaited(referral: Referral, what: Literal["match", "choice"]) -> str:
@@ -86,10 +86,10 @@ def _awaited(referral: Referral, what: Literal["match", "choice"]) -> str:
 
 
 def awaited_records(choice: Choice, end: datetime) -> str:
-    """The records of the activity, until this end of its last session."""
+    """The name of the records of an activity, whose last session has this end."""
     return f"{choice.activity} {end.isoformat()}"
 
 
 def awaited_feedback(referral: Referral) -> str:
-    """The answers after it was told that it completed."""
+    """The name of the answers after the referral was announced as completed."""
     return str(referral.told.completed_at and referral.told.completed_at.isoformat())

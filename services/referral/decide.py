@@ -1,7 +1,7 @@
-"""What an event does to a referral: it adds a fact, folds them all anew, and tells what is now different.
+"""What an event does to a referral: a decision adds a fact, folds them all again, and tells what has changed.
 
 Pure: no clock, no I/O, no logging. Each function takes (state, event, now, durations) and returns the new state with the
-events that follow, or that it must wait, or why not.
+events that follow, or that the event must wait, or why the referral rejects it.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from services.referral.model import (
 )
 from services.referral.needs import does_not_count, is_chosen, published_sessions, until_published
 from services.referral.relation import with_look_up
-from services.referral.telling import told_anew
+from services.referral.telling import tell_changes
 from services.referral.view import Durations
 from shared.contracts import partner_events, service_events
 from shared.contracts.envelope import Event
@@ -38,10 +38,10 @@ Decided = Decision[Referral] | Waits | Rejected
 _changed = msgspec.structs.replace
 
 ITS_ISSUE: Final = Waits("ReferralIssued")
-"""The same of another region's referral as where there is none: nobody learns by asking which ids there are."""
+"""The same for another region's referral as for an unknown one: nobody learns by asking which ids exist."""
 
 
-# --- what comes from outside
+# --- events from outside
 
 
 def issued(
@@ -51,9 +51,9 @@ def issued(
     durations: Durations,
     code: str = "",
 ) -> Decided:
-    """Opens the referral, or replaces what was issued. It takes no place away.
+    """Opens the referral, or replaces its issue. Neither takes a place away.
 
-    `code` becomes the referral's if it has none; without one nobody can look it up.
+    `code` becomes the referral's if it has none; without a code nobody can look the referral up.
     """
     data = event.data
     state = state or Referral(data.referral_id)
@@ -72,7 +72,7 @@ def issued(
         issued=latest,
         first_issued_at=min(first, event.time) if first else event.time,
     )
-    return told_anew(state, event, now, durations, opened=opened)
+    return tell_changes(state, event, now, durations, opened=opened)
 
 
 def chosen(
@@ -88,7 +88,7 @@ def chosen(
 def withdrawn(
     state: Referral | None, event: Event[partner_events.ReferralWithdrawn], now: datetime, durations: Durations
 ) -> Decided:
-    """Wins if it was before the end, whenever it arrives; withdrawn consent erases at once."""
+    """A withdrawal wins if its time is before the end, whenever it arrives; withdrawn consent erases at once."""
     data = event.data
     if state is None or state.issued is None or state.issued.source != event.source:
         return _without_its_issue(state or Referral(data.referral_id), event, data.reason)
@@ -98,7 +98,7 @@ def withdrawn(
 
 
 def _without_its_issue(state: Referral, event: Event, reason: str) -> Decided:
-    """Consent is withdrawn for what the same region may issue, and for nobody else's, whether that is there or not."""
+    """Withdrawn consent stops what the same region may issue later, and no other region's referral."""
     if reason != "consent_withdrawn":
         return ITS_ISSUE
     if state.issued:
@@ -176,7 +176,7 @@ def session_recorded(
         records=((event.time, event.rank),),
     )
     with_it = with_record(state, record)
-    return told_anew(with_it, event, now, durations) if with_it else _no_room(state, event)
+    return tell_changes(with_it, event, now, durations) if with_it else _no_room(state, event)
 
 
 def feedback_taken(
@@ -189,7 +189,7 @@ def feedback_taken(
     if data.phase != "after" or data.respondent not in {"participant", "carer"} or state.feedback:
         return Decision(state)
     answer = FeedbackReceived(data.event_time, rank_of(data.event_id, data.event_finer), data.event_source)
-    return told_anew(_changed(state, feedback=answer), event, now, durations)
+    return tell_changes(_changed(state, feedback=answer), event, now, durations)
 
 
 def code_looked_up(
@@ -201,7 +201,7 @@ def code_looked_up(
         return ITS_ISSUE
     known = state.looked_up.get(data.organiser, ())
     looked_up = {**state.looked_up, data.organiser: with_look_up(known, event.time)}
-    return told_anew(_changed(state, looked_up=looked_up), event, now, durations)
+    return tell_changes(_changed(state, looked_up=looked_up), event, now, durations)
 
 
 def _with_fact(
@@ -214,7 +214,7 @@ def _with_fact(
 ) -> Decided:
     fact = Fact(kind, event.time, event.rank, event.source, activity)
     with_it = with_fact(state, fact)
-    return told_anew(with_it, event, now, durations) if with_it else _no_room(state, event)
+    return tell_changes(with_it, event, now, durations) if with_it else _no_room(state, event)
 
 
 def _no_room(state: Referral, event: Event) -> Rejected:
@@ -230,7 +230,7 @@ def matched(
     now: datetime,
     durations: Durations,
 ) -> Decided:
-    """Proposals, or none; an answer to an older question counts for nothing."""
+    """Takes proposals, or that there are none; an answer to an older question counts for nothing."""
     data = event.data
     if state is None or state.issued is None:
         return ITS_ISSUE
@@ -238,17 +238,17 @@ def matched(
     if known and (data.number, event.time, event.id) < (known.number, known.time, known.id):
         return Decision(state)
     answer = MatchAnswer(data.number, event.id, event.time, isinstance(data, service_events.ActivitiesProposed))
-    return told_anew(_changed(state, matched=answer), event, now, durations)
+    return tell_changes(_changed(state, matched=answer), event, now, durations)
 
 
 def place_answered(
     state: Referral | None, event: Event[service_events.PlaceAnswer], now: datetime, durations: Durations
 ) -> Decided:
-    """What an activity answers; the greatest answer holds."""
+    """Takes an activity's answer; the greatest answer holds."""
     data = event.data
     if state is None or state.issued is None:
         return ITS_ISSUE
-    return told_anew(with_answer(state, data), event, now, durations)
+    return tell_changes(with_answer(state, data), event, now, durations)
 
 
 # --- silence
@@ -257,19 +257,19 @@ def place_answered(
 def deadline_passed(
     state: Referral | None, event: Event[service_events.DeadlinePassed], now: datetime, durations: Durations
 ) -> Decided:
-    """Silence, if it is still what is awaited."""
+    """A deadline passed, which counts if its step is still awaited."""
     data = event.data
     if state is None or state.issued is None:
         return Decision(state)
     for deadline in fold(state, durations).deadlines:
         if (deadline.what, deadline.due_at, deadline.nth) == (data.what, data.due_at, data.nth):
             fired = Fired(deadline.what, deadline.awaited, deadline.nth, deadline.due_at)
-            return told_anew(_changed(state, fired=(*_still_named(state, fired), fired)), event, now, durations)
+            return tell_changes(_changed(state, fired=(*_still_named(state, fired), fired)), event, now, durations)
     return Decision(state)
 
 
 def _still_named(state: Referral, fired: Fired) -> tuple[Fired, ...]:
-    """Those that may yet count. A question of the matching is never asked again under its old number."""
+    """The passed deadlines that may yet count. A question to the matching never comes again under its old number."""
     return tuple(
         one
         for one in state.fired
@@ -292,14 +292,14 @@ def accessed(
 def disclosed(
     state: Access | None, event: Event[service_events.NotificationDelivered], now: datetime, durations: Durations
 ) -> Decision[Access]:
-    """Keeps one disclosure: what an opisto was told of a referral."""
+    """Keeps one disclosure: an opisto read of the referral in its feed."""
     data = event.data
     return Decision(
         Access(data.subject, event.time, data.recipient, "disclosed", data.channel, allowed=True, service="notify")
     )
 
 
-# --- what the engine asks
+# --- for the engine
 
 
 def deadlines_of(durations: Durations) -> Callable[[Referral], list[Due]]:

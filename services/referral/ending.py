@@ -15,7 +15,7 @@ from shared.contracts.service_events import ReferralOutcome
 def ending_of(
     referral: Referral, walk: Walk, choice: Choice | None, grant: PlaceGrant | None
 ) -> tuple[tuple[CountedSession, ...], Ending | None]:
-    """The sessions that count, and how it ended, if it did."""
+    """The sessions that count, and how the referral ended, if it did."""
     if walk.withdrawn:
         sessions = _recorded_until(referral, walk.choice, walk.withdrawn) if walk.choice else ()
         return sessions, ended_with("withdrawn", sessions)
@@ -62,7 +62,7 @@ def _counted(
 
 
 def _recorded_until(referral: Referral, choice: Choice, step: Step) -> tuple[CountedSession, ...]:
-    """The sessions that were recorded when the place was given up; a later correction of one of them holds."""
+    """The sessions recorded until the referral gave the place up; a later correction of one of them holds."""
     attendance = [
         record for record in attendance_of(referral, choice) if (*record.records[0], record.source) < step.order
     ]

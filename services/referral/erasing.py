@@ -1,6 +1,6 @@
-"""Erasure: consent is withdrawn, and of the referral its id, its issuer, the status and the dates are left.
+"""Erasure: the consent is withdrawn, and the referral keeps only its id, its issuer, the status and the dates.
 
-Pure. Every service is told to erase; its region, the end; a region that issues it afterwards, that nothing of it is kept.
+Pure. Every service hears of the erasure, the region of the end; a region that issues it later, that nothing is kept.
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ WITHDRAWN: Final = (
     "the consent for this referral_id was withdrawn: nothing of it is kept; with a new consent issue it under a new id"
 )
 NOT_KEPT: Final = "nothing is kept under this referral_id; issue it under a new id"
-"""To another region: of whom it was, and that consent was withdrawn, it learns nothing."""
+"""To another region, which learns neither whose referral it was nor that the consent was withdrawn."""
 
 
 def erase(state: Referral, event: Event, durations: Durations, now: datetime) -> Decision[Referral]:
-    """Leaves the id, the issuer, the status and the dates. Every service is told to erase, and the region the end."""
+    """Leaves the id, the issuer, the status, the dates. Tells every service of the erasure, the region of the end."""
     issuer = state.issued.source if state.issued else event.source
     left = ErasedReferral("withdrawn", "withdrawn", state.first_issued_at, now, issuer)
     ended = Ending("withdrawn", 0, 0, 0)
@@ -35,7 +35,7 @@ def erase(state: Referral, event: Event, durations: Durations, now: datetime) ->
             left = ErasedReferral(view.status, view.ended.outcome, state.first_issued_at, closed_at, issuer)
             ended = view.ended
     forget = list(_forgetting(state, event.time))
-    # Before all else: what is told of the end afterwards stays in the feeds, which are blanked by it.
+    # ReferralErased first, since it blanks the feeds: the end that follows stays in them.
     digest = digest_of(state.code) if state.code else None
     erased = service_events.ReferralErased(referral_id=state.id, issuer=issuer, code_digest=digest)
     ended_matching = service_events.MatchingEnded(referral_id=state.id, number=state.matching.number + 1)
@@ -59,11 +59,11 @@ def _forgetting(state: Referral, freed_at: datetime) -> Iterator[Follow]:
         yield Follow(given_up, activity)
 
 
-# --- who meets it
+# --- events after an erasure
 
 
 def meets_erasure(state: Referral, source: str, name: str) -> str | None:
-    """A region that issues what was erased is told that nothing of it is kept; why, if it was its own."""
+    """Answers a region that issues an erased referral that nothing is kept; with the reason, if it was its own."""
     if name != "ReferralIssued":
         return None
     own = state.erased is not None and state.erased.issuer == source

@@ -1,7 +1,7 @@
-"""Where a referral stands: a function of the set of its facts and their times, folded anew at each step.
+"""Where a referral stands: a function of the set of its facts and their times, computed again at each step.
 
-Pure. `fold` walks the facts to the choice that holds (`walk.py`), then asks what came of it: the place (`place.py`), the
-sessions and the ending (`ending.py`), the deadlines (`deadlines.py`). docs/contracts.md, “The life of a referral”.
+Pure. `fold` walks the facts to the choice that holds (`walk.py`), then finds its place (`place.py`), the sessions and
+the ending (`ending.py`), the deadlines (`deadlines.py`). docs/contracts.md, “The life of a referral”.
 """
 
 from services.referral.deadlines import (
@@ -20,7 +20,7 @@ from services.referral.walk import Walk, walk_of
 
 
 def fold(referral: Referral, durations: Durations) -> View:
-    """Where the referral stands by what is known now. The referral was issued."""
+    """Where the referral stands by its facts so far. It must have been issued."""
     walk = walk_of(referral)
     choice = walk.choice
     answer = answer_to(referral, choice)
@@ -104,15 +104,15 @@ def _closed(referral: Referral, walk: Walk, status: Status) -> bool:
     return not referral.issued.feedback or referral.feedback is not None or walk.ends_wait or over
 
 
-# --- what the activities are told
+# --- the orders to activities
 
 
 def _wants(
     referral: Referral, walk: Walk, choice: Choice | None, refused: Choice | None, *, closed: bool
 ) -> dict[str, Want]:
-    # What was once asked for and, by a fact that came late, should not have been: its place must be freed too.
+    # A request that, by a fact that came late, should never have been made: its place must be freed too.
     wants = {activity: Want("follow") for activity in (*referral.orders, *walk.ever)}
-    # A refused choice stays registered: `unknown` and `closed` are judged anew when a version of the activity arrives.
+    # A refused choice stays registered: the catalogue judges `unknown` and `closed` again when a version arrives.
     wanted = choice or refused
     asked = [*walk.open.values()]
     if wanted and not closed and not walk.withdrawn:

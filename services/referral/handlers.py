@@ -32,7 +32,7 @@ ACCESSES = Kind(
 
 
 class Opening(NamedTuple):
-    """What an issue is judged with; the code is drawn by chance."""
+    """The durations and a new code, drawn by chance, for judging an issue."""
 
     durations: Durations
     code: str
@@ -104,7 +104,7 @@ def _access(event: Event[service_events.AccessRecorded]) -> str | None:
 
 
 def _disclosure(event: Event[service_events.NotificationDelivered]) -> str | None:
-    # What its own region is told is no disclosure.
+    # A notification to the referral's own region is no disclosure.
     data = event.data
     to_an_organiser = not data.recipient.startswith("/region/")
     return event.id if to_an_organiser and data.referral_id else None

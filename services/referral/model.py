@@ -1,4 +1,4 @@
-"""What the referral service keeps of one referral: its facts, what it was answered, and what it last told.
+"""What the referral service keeps of one referral: its facts, the answers it got, and its own last words.
 
 The `id` of a fact is its event's rank (shared/contracts/identity.py), which orders those of one microsecond; so is `request`.
 
@@ -27,7 +27,7 @@ Status = Literal[
 
 
 class LatestIssue(msgspec.Struct, frozen=True):
-    """The latest ReferralIssued, as far as it is needed here."""
+    """The latest ReferralIssued, as far as this service needs it."""
 
     time: datetime
     id: str
@@ -47,7 +47,7 @@ class Fact(msgspec.Struct, frozen=True):
 
     @property
     def order(self) -> tuple[datetime, str, str]:
-        """Where it stands among the facts."""
+        """The fact's place in the order of facts."""
         return self.time, self.id, self.source
 
 
@@ -56,7 +56,7 @@ Stretch = tuple[datetime, datetime]
 
 
 class AttendanceRecord(msgspec.Struct, frozen=True):
-    """What the opisto recorded of one session; the latest holds."""
+    """The opisto's records of one session; the latest holds."""
 
     activity: str
     session: str
@@ -65,7 +65,7 @@ class AttendanceRecord(msgspec.Struct, frozen=True):
     id: str
     source: str
     records: tuple[tuple[datetime, str], ...]
-    """(time, id) of the records of the session, what they corrected included: each of them confirms the place."""
+    """(time, id) of all records of the session, corrected ones too: each of them confirms the place."""
 
 
 class FeedbackReceived(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class PlaceGrant(msgspec.Struct, frozen=True):
-    """A place was given to a choice. It stays known after the place was released, for only the referral releases it."""
+    """An activity gave a choice a place. The grant outlives the release, for only the referral releases a place."""
 
     answer: int
     given_at: datetime
@@ -97,7 +97,7 @@ class PlaceGrant(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What one activity answered last: of the place by the answer `answer`, of its sessions by the answer `listed`."""
+    """One activity's last answers: about the place the one of number `answer`, about sessions that of `listed`."""
 
     answer: int = 0
     request: str = ""
@@ -119,7 +119,7 @@ class MatchAnswer(msgspec.Struct, frozen=True):
 
 
 class PlaceOrder(msgspec.Struct, frozen=True):
-    """What one activity was last told that this referral wants of it. The greatest number holds there."""
+    """The referral's last order to one activity. The activity goes by the greatest number."""
 
     number: int
     want: Literal["place", "follow"]
@@ -128,11 +128,11 @@ class PlaceOrder(msgspec.Struct, frozen=True):
     enrolled: bool = False
     moved: bool = False
     asked_at: datetime | None = None
-    """When the platform told, in its own time: the confirmation's deadline runs from here."""
+    """When the platform sent the order, in its own time: the confirmation's deadline runs from here."""
 
 
 class Matching(msgspec.Struct, frozen=True):
-    """What the catalogue was last told about matching. Number 0 is ReferralIssued itself.
+    """The referral's last word to the catalogue about matching. Number 0 is ReferralIssued itself.
 
     `asked`: the number of the last question, which stays the same when the referral says that it wants no answer any more:
     a lapse is such a word, and must not end the wait that it lapsed by.
@@ -146,7 +146,7 @@ class Matching(msgspec.Struct, frozen=True):
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """What an ending said."""
+    """The content of an ending."""
 
     outcome: ReferralOutcome
     attended: int
@@ -155,7 +155,7 @@ class Ending(msgspec.Struct, frozen=True):
 
 
 class ToldEnding(msgspec.Struct, frozen=True):
-    """What was last told about the ending, and when."""
+    """The last announcement of the ending, and when."""
 
     completed: Ending | None = None
     completed_at: datetime | None = None
@@ -165,7 +165,7 @@ class ToldEnding(msgspec.Struct, frozen=True):
 
 
 class Fired(msgspec.Struct, frozen=True):
-    """A deadline that passed: `awaited` names what was awaited, so that it dies when that changes."""
+    """A deadline that passed: `awaited` names the step, so that the deadline counts no more once the step changes."""
 
     what: str
     awaited: str
@@ -174,35 +174,35 @@ class Fired(msgspec.Struct, frozen=True):
 
 
 class ErasedReferral(msgspec.Struct, frozen=True):
-    """What erasure leaves. Which region issued is no personal datum: it says who may read the rest, and nothing of whom."""
+    """What erasure leaves. The issuing region is no personal datum: it says who may read the rest, nothing of the client."""
 
     status: Status
     outcome: ReferralOutcome | None
     issued_at: datetime | None
     closed_at: datetime | None
     issuer: str
-    """The region that issued it or, where nothing was issued yet, that withdrew the consent."""
+    """The region that issued the referral or, where nothing was issued yet, that withdrew the consent."""
 
 
 class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One referral's document. A field that is named in the store as before says so by `name`."""
+    """One referral's document. A field whose name in the store differs says so by `name`."""
 
     id: str
     code: str = ""
-    """Drawn when it was opened. It is found by this at a desk, and erased with the rest."""
+    """Drawn when the referral was opened. A desk finds the referral by it; an erasure takes it with the rest."""
     first_issued_at: datetime | None = None
     issued: LatestIssue | None = None
     facts: tuple[Fact, ...] = ()
     looked_up: dict[str, tuple[Stretch, ...]] = {}
     """When organisers looked the code up."""
     grants: dict[str, PlaceGrant] = msgspec.field(name="given", default_factory=dict)
-    """The places that were given, by `<activity> <request>`."""
+    """The places that activities gave, by `<activity> <request>`."""
     waited: tuple[str, ...] = ()
-    """`<activity> <request>` of choices that were put on a waiting list."""
+    """`<activity> <request>` of choices on a waiting list, now or before."""
     refused: tuple[str, ...] = ()
-    """`<activity> <request>` of choices that were refused for good: choosing the same again asks again."""
+    """`<activity> <request>` of choices refused for good: a new choice of the same activity asks again."""
     closed: tuple[str, ...] = ()
-    """`<activity> <request>` of choices that came when enrolment was closed, as far as was known then: so does this."""
+    """`<activity> <request>` of choices made while enrolment was closed, as far as known: a new choice asks again."""
     attendance: tuple[AttendanceRecord, ...] = msgspec.field(name="marks", default=())
     feedback: FeedbackReceived | None = None
     answers: dict[str, Answer] = {}
@@ -212,12 +212,12 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     matching: Matching = Matching()
     told: ToldEnding = ToldEnding()
     withdrawn_by: tuple[str, ...] = ()
-    """Regions that withdrew the consent before anybody issued: each for what it may yet issue itself."""
+    """Regions that withdrew the consent before anybody issued: each for the referral that it may yet issue itself."""
     erased: ErasedReferral | None = None
 
 
 class Access(msgspec.Struct, frozen=True):
-    """Who looked at the referral, or to whom it was disclosed."""
+    """The people and partners who looked at the referral, or to whom it was disclosed."""
 
     referral_id: str
     time: datetime

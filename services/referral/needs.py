@@ -1,6 +1,6 @@
-"""What an organiser's word needs before it counts: that the organiser is related to the referral, and the activity published.
+"""The conditions of an organiser's event: the organiser is related to the referral, and the activity is published.
 
-Pure. Until then it waits.
+Pure. Until then the event waits.
 """
 
 from datetime import datetime
@@ -21,13 +21,13 @@ MAX_FOLLOWED: Final = 64
 RELATION: Final = (
     "its referral, and the region's choice of an activity of the sender's or the sender's look-up of its code"
 )
-"""The same where there is no such referral: nothing is disclosed to one who is nobody to it."""
+"""The same where there is no such referral: a stranger to a referral learns nothing of it."""
 
 _changed = msgspec.structs.replace
 
 
 def does_not_count(state: Referral | None, event: Event, durations: Durations) -> Waits | None:
-    """None where the sender is related to the referral, else what its word waits for."""
+    """None where the sender is related to the referral, else the condition that its event waits for."""
     if state is None or state.issued is None:
         return Waits(RELATION)
     related = looked_up(state, event.source, event.time) or event.source in fold(state, durations).related
@@ -35,18 +35,18 @@ def does_not_count(state: Referral | None, event: Event, durations: Durations) -
 
 
 def is_chosen(state: Referral, activity: str) -> bool:
-    """Whether the region ever chose it."""
+    """Whether the region ever chose the activity."""
     return any(fact.kind == "chosen" and fact.activity == activity for fact in state.facts)
 
 
 def published_sessions(state: Referral, activity: str) -> set[str]:
-    """What the catalogue told of it; an activity that is published has sessions."""
+    """Whether the catalogue knows the activity: a published one has sessions."""
     answer = state.answers.get(activity)
     return {listed.session for listed in answer.sessions} if answer else set()
 
 
 def until_published(state: Referral, event: Event, activity: str, now: datetime, session: str = "") -> Waits | Rejected:
-    """Of what nobody published nothing counts. The catalogue is asked to tell, should it be published."""
+    """Nothing counts about an unpublished activity. The referral asks the catalogue to say when it is published."""
     what = f"the session {session} of {activity} to be published" if session else f"{activity} to be published"
     if activity in state.orders:
         return Waits(what)
@@ -59,5 +59,5 @@ def until_published(state: Referral, event: Event, activity: str, now: datetime,
     order = PlaceOrder(1, "follow", asked_at=now)
     asking = registration(state.id, activity, order, event.time)
     state = _changed(state, orders={**state.orders, activity: order})
-    # Its own key: what the event does in its turn may concern the same activity.
+    # A key of its own: the event itself may follow up with the same activity in its turn.
     return Waits(what, Decision(state, [Follow(asking, f"{activity} until published")]))

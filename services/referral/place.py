@@ -1,4 +1,4 @@
-"""The place that a choice asked for: what the activity answered to it, and until when it holds. Pure."""
+"""The place that a choice asked for: the activity's answers, and until when the place holds. Pure."""
 
 from datetime import datetime
 from typing import Literal
@@ -8,24 +8,24 @@ from services.referral.view import Choice
 
 
 def asked_as(choice: Choice) -> str:
-    """How the activity's answers name what the choice asked for: `<activity> <request>`."""
+    """The name of the choice's request in the activity's answers: `<activity> <request>`."""
     return f"{choice.activity} {choice.request}"
 
 
 def answer_to(referral: Referral, choice: Choice | None) -> Answer | None:
-    """The activity's last answer, if it is to this choice."""
+    """The activity's last answer, if it answers this choice."""
     answer = referral.answers.get(choice.activity) if choice else None
     return answer if answer and choice and answer.request == choice.request else None
 
 
 def grant_to(referral: Referral, choice: Choice | None) -> PlaceGrant | None:
-    """The place that the choice was given, if it was not refused since."""
+    """The place that the activity gave the choice, unless it has refused since."""
     grant = None if choice is None or is_refused(referral, choice) else referral.grants.get(asked_as(choice))
     return grant if grant and choice and (choice.enrolled or not grant.by_enrolment) else None
 
 
 def is_refused(referral: Referral, choice: Choice) -> bool:
-    """Refused as far as is known; `unknown` and `closed` are judged anew."""
+    """Whether the last answer is a refusal; the catalogue judges `unknown` and `closed` again."""
     answer = answer_to(referral, choice)
     return _was_cancelled_before(referral, choice) or (answer is not None and answer.state == "refused")
 
@@ -37,7 +37,7 @@ def _was_cancelled_before(referral: Referral, choice: Choice) -> bool:
 
 
 def verdict_on(referral: Referral, choice: Choice) -> Literal["held", "waited", "refused", "closed"] | None:
-    """What the choice was answered for good, whatever the activity was asked since."""
+    """The final answer to the choice, whatever the referral has asked the activity since."""
     asked = asked_as(choice)
     if _was_cancelled_before(referral, choice):
         return "refused"
@@ -71,7 +71,7 @@ def is_over(referral: Referral, choice: Choice, time: datetime) -> bool:
 
 
 def lapsed_at(referral: Referral, choice: Choice) -> datetime | None:
-    """When the confirmation that the choice needs was overdue for the second time; its place is released then."""
+    """When the choice's confirmation was overdue for the second time; the referral releases the place then."""
     grant = referral.grants.get(asked_as(choice))
     if grant is None or not grant.confirm or choice.confirmed_at:
         return None

@@ -1,6 +1,6 @@
-"""Whose word counts for a referral: an organiser's that the region chose, that was asked for a place, or that looked it up.
+"""Whose events count for a referral: an organiser's that the region chose, that was asked for a place or looked it up.
 
-Pure. docs/contracts.md, “The life of a referral”. Who knows a referral's id alone is nobody to it.
+Pure. docs/contracts.md, “The life of a referral”. An organiser that only knows the referral's id is a stranger to it.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ REACH: Final = GOOD_FOR + CLOCKS_APART
 
 
 def chosen_organisers(referral: Referral) -> set[str]:
-    """The organisers of all that the region ever chose."""
+    """The organisers of all activities that the region ever chose."""
     return {split_key(fact.activity)[0] for fact in referral.facts if fact.kind == "chosen"}
 
 
@@ -28,7 +28,7 @@ def looked_up(referral: Referral, organiser: str, time: datetime) -> bool:
 
 
 def with_look_up(stretches: Iterable[Stretch], time: datetime) -> tuple[Stretch, ...]:
-    """The stretches of look-ups with one more: those of which one still holds when the next begins are one."""
+    """The stretches of look-ups with one more: a look-up that begins while another holds joins its stretch."""
     first = last = time
     apart: list[Stretch] = []
     for one in stretches:

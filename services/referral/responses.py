@@ -1,4 +1,4 @@
-"""What the referral service's addresses answer, as the OpenAPI document shows it."""
+"""The answers of the referral service's addresses, as the OpenAPI document shows them."""
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 

@@ -23,5 +23,5 @@ class ReferralSettings(PlatformSettings):
     code_lookups_a_minute: int = Field(30, ge=1, le=10_000, description="codes an opisto may look up a minute")
 
     def durations(self) -> Durations:
-        """As the fold takes them."""
+        """The durations as the fold takes them."""
         return Durations(self.due_match, self.due_choice, self.due_confirmation, self.due_attendance, self.due_feedback)

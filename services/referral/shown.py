@@ -1,4 +1,4 @@
-"""Where a referral stands, as its region is told when it asks: docs/contracts.md, “Answers”. Pure."""
+"""Where a referral stands, as the answer to its region: docs/contracts.md, “Answers”. Pure."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from shared.contracts.topics import LOG_KEPT_DAYS
 
 
 def shown(state: Referral, durations: Durations, now: datetime) -> ReferralNow:
-    """The answer; of an erased one what is left of it."""
+    """The answer; for an erased referral what erasure left."""
     return _erased(state) if state.erased else _standing(state, durations, now)
 
 
@@ -32,7 +32,7 @@ def _erased(state: Referral) -> ReferralNow:
         "session_counts": {"attended": 0, "missed": 0, "not_recorded": 0},
         "deadlines": [],
         "history": [],
-        # What erasure does not reach: Kafka's log until its retention, and who looked.
+        # Erasure does not reach Kafka's log until its retention, nor who looked.
         "erased": {"log_kept_days": LOG_KEPT_DAYS, "audit": "own_term"},
     }
 

@@ -1,7 +1,7 @@
-"""Telling what is different: a referral's facts are folded anew, and who was told otherwise is told what holds now.
+"""Telling what has changed: folds a referral's facts again, and tells each listener what differs from the last words.
 
-Pure. Of the ending and the matching each word is told once until it changes; an activity is told by numbers, of which the
-greatest holds there.
+Pure. The referral tells each word about the ending and the matching once until it changes; orders to an activity carry
+numbers, and the activity goes by the greatest.
 """
 
 from datetime import datetime
@@ -18,10 +18,10 @@ from shared.engine.model import Decision, Follow
 _changed = msgspec.structs.replace
 
 
-def told_anew(
+def tell_changes(
     state: Referral, event: Event, now: datetime, durations: Durations, *, opened: bool = False
 ) -> Decision[Referral]:
-    """The state with what was told noted in it, and the events that tell it."""
+    """The state that remembers these words as told, and the events that tell them."""
     view = fold(state, durations)
     follow: list[Follow] = []
     for tell in (_tell_ending, _tell_matching):
@@ -79,7 +79,7 @@ def _tell_ending(state: Referral, view: View, now: datetime) -> _Telling:
 def ending_event(
     event_class: type[service_events.ReferralEnd], referral_id: str, ended: Ending
 ) -> service_events.ReferralEnd:
-    """What a referral's end is told as."""
+    """The class of event that tells a referral's end."""
     counts = service_events.SessionCounts(attended=ended.attended, missed=ended.missed, not_recorded=ended.not_recorded)
     return event_class(referral_id=referral_id, outcome=ended.outcome, sessions=counts)
 
@@ -140,7 +140,7 @@ def _same(known: PlaceOrder, want: Want) -> bool:
 
 
 def registration(referral_id: str, activity: str, order: PlaceOrder, freed_at: datetime) -> service_events.AboutPlace:
-    """What an activity is told that a referral wants of it."""
+    """The order that tells an activity what a referral wants of it."""
     organiser, activity_id = split_key(activity)
     if order.want == "follow" or order.requested_at is None:
         return service_events.PlaceGivenUp(

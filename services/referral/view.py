@@ -1,4 +1,4 @@
-"""What is said of a referral once its facts are folded: where it stands, what it awaits, what it wants."""
+"""The result of folding a referral's facts: where it stands, which steps it awaits, what it wants of activities."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ class Durations:
 
 @dataclass(frozen=True)
 class Choice:
-    """The choice that holds: an activity, asked for by `request` at `at`; `chain` are those it replaced."""
+    """The choice that holds: an activity, chosen by `request` at `at`; `chain` are those it replaced."""
 
     activity: str
     at: datetime
@@ -50,7 +50,7 @@ class CountedSession:
 
 @dataclass(frozen=True)
 class OpenDeadline:
-    """What is awaited until when. `awaited` names it, so that the deadline dies when that changes."""
+    """An awaited step and its deadline. `awaited` names the step: once it changes, the deadline counts no more."""
 
     what: Literal["match", "choice", "confirmation", "attendance", "feedback"]
     due_at: datetime
@@ -86,4 +86,4 @@ class View:
     matching: bool
     without: tuple[str, ...]
     related: frozenset[str]
-    """Organisers whose word counts whenever it was said: the region chose them, or a place was asked for there."""
+    """Organisers whose events always count: the region chose them, or the referral asked them for a place."""

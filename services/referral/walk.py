@@ -1,6 +1,6 @@
 """The walk through a referral's facts, in order of (time, id, source), to the choice that holds.
 
-Pure. Each fact makes one move: it chooses, confirms, records, cancels, calls off or withdraws, or it changes nothing.
+Pure. Each fact makes one move: it chooses, confirms, records, cancels, calls off or withdraws, or changes nothing.
 """
 
 from collections.abc import Iterator
@@ -23,21 +23,21 @@ class Walk:
     tried: list[str] = field(default_factory=list)
     discontinued: tuple[Choice, datetime] | None = None
     open: dict[str, Choice] = field(default_factory=dict)
-    """By activity, choices on whose answer the end depends though the walk went on: they are asked for all the same."""
+    """By activity, choices whose answer decides the end though the walk went on: their places are asked for too."""
     withdrawn: "Step | None" = None
     ends_wait: bool = False
-    """A withdrawal that came after the end: it only ends the wait for feedback."""
+    """A withdrawal after the end: it only ends the wait for feedback."""
 
     @property
     def stands(self) -> tuple[object, ...]:
-        """All that a step may change."""
+        """Everything that a step may change."""
         rest = (self.discontinued, self.withdrawn, self.ends_wait)
         return (self.choice, len(self.ever), len(self.tried), tuple(self.open.items()), *rest)
 
 
 @dataclass(frozen=True)
 class Step:
-    """A fact on the walk, whatever told it."""
+    """A fact on the walk, from whichever event."""
 
     time: datetime
     id: str
@@ -48,25 +48,25 @@ class Step:
 
     @property
     def order(self) -> tuple[datetime, str, str]:
-        """Where it stands among the facts."""
+        """The fact's place in the order of facts."""
         return self.time, self.id, self.source
 
 
 def walk_of(referral: Referral) -> Walk:
-    """The whole walk, as far as a withdrawal lets it go."""
+    """The whole walk, up to a withdrawal."""
     walk = Walk(chosen_organisers(referral))
     for step in sorted(_steps(referral), key=lambda one: one.order):
         _go(referral, walk, step)
         if walk.withdrawn:
             break
     if walk.discontinued and not walk.withdrawn:
-        # Which sessions count depends on when the place was given, and that on whether a confirmation is needed.
+        # The sessions that count depend on when the place was given, and that on whether it needs a confirmation.
         _ask_all_the_same(referral, walk, walk.discontinued[0])
     return walk
 
 
 def decisive(referral: Referral) -> set[tuple[datetime, str, str]]:
-    """The facts and records, each by its order, without which the walk would go elsewhere."""
+    """The facts and records that the walk depends on, each by its order."""
     walk = Walk(chosen_organisers(referral))
     found = set()
     for step in sorted(_steps(referral), key=lambda one: one.order):
@@ -99,7 +99,7 @@ def _steps(referral: Referral) -> Iterator[Step]:
 
 
 def _is_related(referral: Referral, walk: Walk, step: Step) -> bool:
-    """Judged at each step: what counted for a moment only must not depend on when it arrived."""
+    """Judged at each step: a fact that counted only for a moment must not depend on when it arrived."""
     organiser = split_key(step.activity)[0]
     return organiser in walk.related or looked_up(referral, organiser, step.time)
 
@@ -124,7 +124,7 @@ def _asks_again(referral: Referral, current: Choice, time: datetime) -> bool:
 def _take(walk: Walk, choice: Choice) -> None:
     walk.choice = choice
     walk.discontinued = None
-    # An activity is asked one thing at a time, and what counts now goes before what might have counted.
+    # The referral asks an activity one thing at a time: a choice that counts goes before one that might have.
     walk.open.pop(choice.activity, None)
     walk.related.add(split_key(choice.activity)[0])
     if choice.activity not in walk.ever:
@@ -153,13 +153,13 @@ def _gives_way(referral: Referral, walk: Walk, current: Choice, step: Step) -> b
         return True
     if not _asks_again(referral, current, step.time):
         return False
-    # What was closed is judged anew when a version arrives, and then goes before what came after it.
+    # The catalogue judges a closed choice again when a version arrives; then that choice goes before later ones.
     _ask_all_the_same(referral, walk, current)
     return True
 
 
 def _record(referral: Referral, walk: Walk, step: Step) -> None:
-    # What was left by a cancellation is not taken up again by a record that the nightly run brings after it.
+    # A record that the nightly run brings after a cancellation does not take the place up again.
     if walk.choice is not None or step.activity not in walk.ever:
         _confirm(referral, walk, step)
 
@@ -178,14 +178,14 @@ def _call_off(referral: Referral, walk: Walk, step: Step) -> None:
     current = walk.choice
     if current is None or current.activity != step.activity or is_over(referral, current, step.time):
         return
-    # Never twice to the same activity: two that replace each other would be a circle without end.
+    # Never twice to the same activity: two activities that replace each other would make an endless circle.
     if not step.replaced_by or step.replaced_by in current.activities:
         _cancel(referral, walk, step)
         return
     verdict = verdict_on(referral, current)
     if verdict is None:
         _ask_all_the_same(referral, walk, current)
-    # A place moves, and a place in the queue; not what was refused or has lapsed.
+    # A place moves, and a place in the queue; a refused or lapsed choice does not.
     elif verdict in {"held", "waited"} and lapsed_at(referral, current) is None:
         held = current.moved or verdict == "held"
         _take(walk, replace(current, activity=step.replaced_by, moved=held, chain=current.activities))
@@ -193,7 +193,7 @@ def _call_off(referral: Referral, walk: Walk, step: Step) -> None:
 
 
 def _meet_cancellation(referral: Referral, walk: Walk, time: datetime) -> None:
-    """What came to an activity that was called off before: a place that moved, a confirmation of what was refused."""
+    """Calls the choice off if its activity was cancelled already: a place moved or was confirmed there."""
     answer = referral.answers.get(walk.choice.activity) if walk.choice else None
     if walk.choice and answer and answer.cancelled_at and answer.cancelled_at <= time:
         _call_off(referral, walk, Step(time, "", "", "called_off", walk.choice.activity, answer.replaced_by))
@@ -209,7 +209,7 @@ _MOVES = {"chosen": _choose, "confirmed": _confirm, "recorded": _record, "cancel
 
 
 def _withdraw(referral: Referral, walk: Walk, step: Step) -> None:
-    """Nothing after it counts, unless it came after the end: then it only ends the wait for feedback."""
+    """Nothing after a withdrawal counts; one after the end only ends the wait for feedback."""
     if walk.discontinued and walk.choice is None:
         walk.ends_wait = True
         return
