@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.contracts.errors import Invalid
-from shared.engine import batch as engine
+from shared.engine import deciding as engine
 from tests.integration.engine_world import (
     COLLECTION,
     NOW,
@@ -107,7 +107,7 @@ async def test_early_events_of_too_many_bytes_are_rejected(world: World, monkeyp
     first, second = world.log.event(choose("a")), world.log.event(choose("a" * 60))
     assert first.value is not None
     headers = sum(len(name) + len(value) for name, value in first.headers)
-    monkeypatch.setattr("shared.engine.book.MAX_EARLY_BYTES", len(first.value) + headers + 30)
+    monkeypatch.setattr("shared.engine.unit_of_work.MAX_EARLY_BYTES", len(first.value) + headers + 30)
     await world.take(first, second)
     assert [early.id for early in (await world.document()).early] == ["e1"]
     assert world.wire.reasons() == ["rejected"]

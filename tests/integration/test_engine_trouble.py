@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from shared.contracts import original
 from shared.contracts.envelope import Event, Raw, decode
 from shared.contracts.partner_events import ReferralIssued
 from shared.engine import batch as engine
@@ -224,7 +225,7 @@ async def test_of_a_record_that_cannot_even_be_searched_no_byte_is_kept(
     def fails(_: bytes) -> bool:
         raise RecursionError
 
-    monkeypatch.setattr(receiving, "bytes_hide_a_code", fails)
+    monkeypatch.setattr(original, "bytes_hide_a_code", fails)
     await world.take(world.log.event(issue(), id="poisoned"))
     (letter,) = world.wire.letters()
     assert (letter.record.key, letter.record.value) == (None, None)
