@@ -1,7 +1,7 @@
-"""Every look at a referral is kept: who, when, what, on what ground, allowed or denied.
+"""The audit keeps every look at a referral: who, when, what, on what legal ground, allowed or denied.
 
-It is answered only once that is acknowledged on `audit.events`; without, 503. Who may not look is answered 404, as where
-there is no such referral: the same words after the same work, so that nobody learns which ids there are.
+The answer goes out only once `audit.events` has acknowledged the look; else 503. A holder who may not look gets 404, as
+for an unknown referral: the same words after the same work, so that nobody learns which ids exist.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ REFERRAL_ID: Final = Parameter(
 
 
 def referral_asked(request: Request) -> str:
-    """The referral's id that the path has in any spelling of a UUID, as it is kept. Raises 404."""
+    """The referral's id in the path, from any spelling of a UUID to the one we keep. Raises 404."""
     spelled = request.path_params["referral_id"]
     if (referral_id := read_referral_id(spelled)) is None:
         raise ProblemError(404, f"{spelled[:60]!r} is no referral's id; it is a UUID")
@@ -38,8 +38,8 @@ def referral_asked(request: Request) -> str:
 async def record_look(
     request: Request, who: str, action: str, referral_id: str, ground: str, *, known: bool, allowed: bool
 ) -> None:
-    """Keeps a look at one referral. `known`: there is such a referral here. Raises 404 where it is not allowed, 429, 503."""
-    # Ops may see any: of an id that is none there is nothing to keep.
+    """Keeps a look at one referral. `known`: this service has the referral. Raises 404 for a denied look, 429, 503."""
+    # Ops may see any: an unknown id leaves nothing to keep.
     if known or role_of(who) != "ops":
         await record_access(request, who, action, referral_id, ground, allowed=allowed, about=[referral_id][:known])
     if not allowed:
@@ -49,9 +49,9 @@ async def record_look(
 async def deny_look(
     request: Request, who: str, action: str, what: str, *roles: str, about: Sequence[str] = ()
 ) -> NoReturn:
-    """Refuses a look that is for these roles alone, and keeps it as a denied one. Raises 403, 429, 503.
+    """Refuses a look that only these roles may take, and keeps it as a denied one. Raises 403, 429, 503.
 
-    `what` is the asker's own word only where it is known to be an id: a code or a name must not get into the audit.
+    `what` is the asker's own word only if that is surely an id: a code or a name must not get into the audit.
     """
     await record_access(request, who, action, what, NO_GROUND, allowed=False, about=about)
     raise not_for(who, roles)
@@ -60,9 +60,9 @@ async def deny_look(
 async def record_access(
     request: Request, who: str, action: str, what: str, ground: str, *, allowed: bool, about: Sequence[str] = ()
 ) -> None:
-    """Writes down that `what` was looked at, for each of the referrals that it is `about`.
+    """Writes a look at `what` down, for each of the referrals that it is `about`.
 
-    Raises 503, and 429 where one looks too often at what it may not see: that is counted, and kept no more.
+    Raises 503, and 429 after too many denied looks: the metrics count further ones, and the audit keeps no more.
     """
     if not allowed:
         DENIED_LOOKS.labels(request.app.state.table.service, action).inc()

@@ -21,8 +21,8 @@ def read_binary(headers: Iterable[tuple[str, str]], body: bytes) -> Raw:
 
 
 def _text(name: str, value: str) -> str:
-    # 3.1.3.2: what stands in quotes is taken out of them, as senders before 1.0.1 put it there; then one round of
-    # percent encoding is undone, and what is no UTF-8 then must be refused.
+    # 3.1.3.2: quotes around a value go, as senders before 1.0.1 put them there; then one round of percent encoding is
+    # undone, and a value that is no UTF-8 then must be refused.
     if quoted := _QUOTED.fullmatch(value):
         value = _QUOTED_PAIR.sub(r"\1", quoted[1])
     try:

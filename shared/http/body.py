@@ -1,4 +1,4 @@
-"""The body of a request, bounded before and while it is read."""
+"""The body of a request, bounded before and during the reading."""
 
 from typing import TypeVar
 
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 async def read_body(request: Request, most: int, advice: str = "") -> bytes:
-    """The body. Raises 413 where it has more than `most` bytes, 415 where it is encoded; `advice` says what to do then.
+    """The body. Raises 413 for more than `most` bytes, 415 for an encoding; `advice` says what the sender should do.
 
-    A length that is announced is judged before anything is read.
+    Judges an announced length before reading anything.
     """
     if (encoding := request.headers.get("content-encoding", "").strip().lower()) not in {"", "identity"}:
         detail = f"the body's Content-Encoding is {encoding[:60]!r}; send it as it is"

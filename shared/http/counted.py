@@ -1,4 +1,4 @@
-"""Counts what the doors answer: statuses, and why an event or a key was refused. Labels hold no ids and no senders."""
+"""Counts the doors' answers: statuses, and why an event or a key was refused. Labels hold no ids and no senders."""
 
 from typing import Final, get_args
 
@@ -45,7 +45,7 @@ class Counted:
         await self._app(scope, receive, counting)
 
     def count(self, status: int) -> None:
-        """Counts an answer, also one that the server gives before there is a request."""
+        """Counts an answer, also one that the server sends before there is a request."""
         metrics.ANSWERS.labels(self._service, status).inc()
 
     def _count_why(self, refused_for: str | None) -> None:

@@ -16,7 +16,7 @@ _OF_THE_ORGANISER = ("capacity", "waiting_list")
 
 
 def event_shapes() -> Document:
-    """Every schema by its name. Raises `ValueError` where two classes call different things by one name."""
+    """Every schema by its name. Raises `ValueError` where two classes use one name for different things."""
     sent = {one.name: one for one in CLASSES.values() if one.public}
     read = {extract.__name__: CLASSES[model.__name__] for model, extract in (*TO_REGION.items(), *TO_OPISTO.items())}
     of_sent = {f"{name}Event": _event(one, name) for name, one in sent.items()}
@@ -48,7 +48,7 @@ def _hoisted(*schemas: Document) -> Document:
 
 
 def _one_of(told_by: str, names: Mapping[str, str]) -> Document:
-    """Whichever schema the value of one property names."""
+    """The schema that the value of one property names."""
     mapping = {value: f"#/components/schemas/{name}" for value, name in names.items()}
     discriminator = {"propertyName": told_by, "mapping": mapping}
     return {"oneOf": [_ref(name) for name in names.values()], "discriminator": discriminator}
@@ -70,7 +70,7 @@ def _ref(name: str) -> Document:
 
 
 def _event(event_class: EventClass, data: str, **constant: str) -> Document:
-    """An event of this class with this data, and what else is always the same."""
+    """An event of this class with this data, and further constant attributes."""
     own = {name: {"const": value} for name, value in {"type": event_class.type, **constant}.items()}
     required = ["data", *constant]
     return {

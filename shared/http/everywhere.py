@@ -1,4 +1,4 @@
-"""What every service answers besides what is its own: whether it lives and is ready, its metrics, the OpenAPI document."""
+"""The addresses of every service besides its own: whether it lives and is ready, metrics, the OpenAPI document."""
 
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""The events of one request to the intake, examined: read, authorised by `source`, and only then checked whole.
+"""Examines the events of one request to the intake: reads them, authorises `source`, and only then checks them whole.
 
-Every event that cannot be taken is named, up to 100; the examination ends there. Others on the event loop have their turn
-between two events, so that a wide batch delays nobody but its sender.
+The refusal names every event that cannot be taken, up to 100, where the examination ends. Others on the event loop have
+their turn between two events, so that a wide batch delays nobody but its sender.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from shared.http.problems import ProblemError, problem_of
 
 MAX_ERRORS: Final = 100
 _TURN: Final = 0.005
-"""Seconds that the events of one request hold the loop at a time; one event takes less than that."""
+"""Seconds that the events of one request may hold the loop at a time; one event takes less."""
 
 Reader = Callable[[], Raw]
 T = TypeVar("T")
@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 
 async def examined(readers: Sequence[Reader], sender: str, now: datetime, *, is_batch: bool) -> list[Event]:
-    """The events, all of them whole and the sender's own. Raises one problem that names every one that is not."""
+    """The events, all of them whole and the sender's own. Raises one problem that names every other."""
     read = await _each(readers, _read)
     foreign = [_foreign(raw, sender) for raw in read]
     if any(foreign):
@@ -35,7 +35,7 @@ async def examined(readers: Sequence[Reader], sender: str, now: datetime, *, is_
 
 
 async def _each(items: Sequence[T | ProblemError], judge: Callable[[T], R]) -> list[R | ProblemError]:
-    """What `judge` makes of each, or why it cannot be taken; up to the last that is to be named."""
+    """The result of `judge` for each, or why it cannot be taken; up to the last one that the refusal names."""
     made: list[R | ProblemError] = []
     refused, turn = 0, time.monotonic() + _TURN
     for item in items:

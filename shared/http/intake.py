@@ -1,8 +1,8 @@
 """POST /v1/events, the same at every door: CloudEvents over HTTP, binary, structured or batched.
 
-The door proves the sender by its key, checks each event whole, drops fields that nobody knows, writes it to
-`intake.http`, and answers 202 only once Kafka has acknowledged. A batch is taken whole or refused whole, and the refusal
-names every event that cannot be taken.
+The door proves the sender by its key, checks each event whole, drops fields that nobody knows, writes the event to
+`intake.http`, and answers 202 only once Kafka has acknowledged. The door takes or refuses a batch whole, and the
+refusal names every event that cannot be taken.
 """
 
 from collections.abc import Sequence
@@ -42,9 +42,9 @@ from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 MAX_BATCH: Final = 500
 MAX_BODY: Final = 8 * 1024 * 1024
 MAX_ONE: Final = 256 * 1024
-"""Bytes of one event as it is sent: with its attributes, and its data in base64 or with blanks."""
+"""Bytes of one event on the wire: with its attributes, and its data in base64 or with blanks."""
 _MAX_COMMAS: Final = 500_000
-"""500 events of 8 MiB have 300,000: a list of millions of nothings is not read, for what it takes of the memory."""
+"""500 events of 8 MiB have 300,000: the door reads no list of millions of nothings, which would fill the memory."""
 ACKNOWLEDGED_WITHIN: Final = 5.0
 CLOSED: Final = "intake-closed"  # a file in the folder of state that the supervisor puts there before it stops all
 BATCH: Final = "application/cloudevents-batch+json"
@@ -115,26 +115,26 @@ async def _examined(request: Request, readers: Sequence[Reader], sender: str) ->
 
 
 async def _keep(state: State, sender: str, what: str) -> None:
-    # Without Kafka it is counted alone: the sender is refused either way.
+    # Without Kafka only the metrics count it: the sender is refused either way.
     with suppress(BrokerUnavailable):
         records = [record for out in state.forgeries.of(sender, what, str(uuid4())) if (record := record_of(out))]
         await state.publisher.publish(records, within=ACKNOWLEDGED_WITHIN)
 
 
 def must_be_open(request: Request) -> None:
-    """For whatever writes to `intake.http`. Raises 503 while the platform stops, stands on nothing, or the log is full."""
+    """For writes to `intake.http`. Raises 503 while the platform stops, a precondition fails, or the log is full."""
     state = request.app.state
     if (state.settings.state / CLOSED).exists():
         raise ProblemError(503, "the platform is stopping; send it again with the same id", retry_after=5)
     if state.fault():
-        # Of another cluster nobody may ever read it. What exactly is wrong is for ops: GET /health/ready.
+        # Nobody may ever read an event on another cluster. GET /health/ready tells ops what exactly is wrong.
         raise ProblemError(503, "Kafka is not as it must be; send it again with the same id", retry_after=5)
     if state.log_guard is not None and (full := state.log_guard.full()):
         raise ProblemError(503, f"{full}; send it again with the same id", retry_after=5)
 
 
 async def write(publisher: Publisher, events: Sequence[Event]) -> None:
-    """Writes events to `intake.http`. Raises 503 where Kafka has not acknowledged: unknown, so send them again."""
+    """Writes events to `intake.http`. Raises 503 if Kafka has not acknowledged: it may have them, so repeat them."""
     records = [
         Record(
             topics.INTAKE_HTTP,
@@ -160,7 +160,7 @@ def _content_type(request: Request) -> str:
 
 
 async def _readers(request: Request) -> list[Reader]:
-    """One for each event. Raises 415 before the body is read, 413."""
+    """A reader for each event. Raises 415 before reading the body, 413."""
     kind = _content_type(request)
     if kind == BATCH:
         return _of_batch(await read_body(request, MAX_BODY, "send fewer events at a time"))

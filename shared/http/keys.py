@@ -1,4 +1,4 @@
-"""Keys: who holds one, kept as hashes alone in a file that every service reads and `lahete key` writes.
+"""Keys and their holders: a file of hashes alone, which every service reads and `lahete key` writes.
 
 A key belongs to a sender (`/region/06`) or to a named person's role (`ops:anna`, `reader:anna`). It has 256 random
 bits, so a plain SHA-256 of it cannot be searched through.
@@ -17,7 +17,7 @@ from shared.private import write_private
 
 
 class Keyring:
-    """The keys there are. Looks at the file anew when it has changed."""
+    """All keys. Reads the file again when it has changed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -25,7 +25,7 @@ class Keyring:
         self._holders: Mapping[str, str] = {}
 
     def holder(self, key: str) -> str | None:
-        """Whose key it is."""
+        """The holder of a key."""
         self._refresh()
         return self._holders.get(hash_of(key))
 
@@ -42,7 +42,7 @@ class Keyring:
 
 
 def hash_of(key: str) -> str:
-    """What is kept of a key."""
+    """The hash that we keep of a key."""
     return sha256(key.encode()).hexdigest()
 
 
@@ -60,7 +60,7 @@ def read_hashes(path: Path) -> dict[str, str]:
 
 
 def read_revoked(path: Path) -> set[str]:
-    """Holders whose keys were taken away and who were given none since."""
+    """Holders whose keys were revoked and who have no new one since."""
     if not path.exists():
         return set()
     return {str(holder) for holder in json.loads(path.read_text()).get("revoked", ())}
@@ -73,14 +73,14 @@ def write_hashes(path: Path, holders: Mapping[str, str], revoked: Iterable[str] 
 
 
 def bearer(request: Request) -> str | None:
-    """Who asks, by the key in the request; None without a key or with one that nobody has."""
+    """The holder of the request's key; None without a key or with an unknown one."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     keyring: Keyring = request.app.state.keyring
     return keyring.holder(key.strip()) if scheme.lower() == "bearer" else None
 
 
 def who_asks(request: Request) -> str:
-    """Who asks. Raises 401, and 429 where it asks too often."""
+    """The holder of the request's key. Raises 401, and 429 where it asks too often."""
     holder = bearer(request)
     if holder is None:
         why = "unknown" if "authorization" in request.headers else "none"
@@ -96,7 +96,7 @@ def role_of(holder: str) -> str:
 
 
 def must_be(request: Request, *roles: str) -> str:
-    """Who asks, who must have one of the roles. Raises 401, 403."""
+    """The holder of the request's key, who must have one of the roles. Raises 401, 403."""
     holder = who_asks(request)
     if role_of(holder) not in roles:
         raise not_for(holder, roles)
@@ -104,5 +104,5 @@ def must_be(request: Request, *roles: str) -> str:
 
 
 def not_for(holder: str, roles: Iterable[str]) -> ProblemError:
-    """What one is answered who has none of the roles."""
+    """The answer to a holder who has none of the roles."""
     return ProblemError(403, f"{holder} may not ask this; it is for {' or '.join(roles)}")

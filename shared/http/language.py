@@ -1,4 +1,4 @@
-"""Which of the three languages a page is shown in."""
+"""The language of a page, one of three."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ LANGUAGE: Final = Parameter("lang", "The page's language: fi, sv or en; else wha
 
 
 def negotiated(request: Request) -> str:
-    """?lang where it is known, else the browser's first preference that is, else Finnish."""
+    """?lang if it is one of ours, else the browser's first preference that is, else Finnish."""
     asked = request.query_params.get("lang", "")
     if asked in LANGUAGES:
         return asked

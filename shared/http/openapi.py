@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of every address, made from the same tables as the routers are."""
+"""The OpenAPI 3.1 document of every address, made from the same tables as the routers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import cleandoc
@@ -16,7 +16,7 @@ Document = dict[str, Any]
 
 FIRST_PORT: Final = 8100
 OF_ANY_ADDRESS: Final = (400, 405, 408, 429, 431, 500, 503)
-"""What the server answers before there is a request to an address, and where it fails."""
+"""The server's answers before there is a request to an address, and when it fails."""
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _REFERENCE: Final = "#/components/schemas/{name}"
 _HEADERS: Final = {
@@ -86,7 +86,7 @@ _KEY: Final = {
 
 
 def _addresses(services: Mapping[str, Sequence[Operation]]) -> dict[tuple[str, str], tuple[Operation, list[str]]]:
-    """By method and path: the operation, and the services that answer it alike."""
+    """By method and path: the operation, and the services that share it."""
     found: dict[tuple[str, str], tuple[Operation, list[str]]] = {}
     for service, operations in services.items():
         for operation in operations:

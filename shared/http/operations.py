@@ -1,6 +1,6 @@
-"""The addresses of a service as a table: of each what it takes, whom it answers, and what.
+"""The addresses of a service as a table: what each takes, whom it answers, and what.
 
-The router is made from it, and so is the OpenAPI document; what an address does not take is refused.
+The router and the OpenAPI document are made from it; an address refuses a parameter that it does not take.
 """
 
 import re
@@ -28,12 +28,12 @@ _OF_A_BODY: Final = (400, 413, 415)
 
 
 class Content(NamedTuple):
-    """What an answer or a body is, by its media type."""
+    """The shape of an answer or a body, with its media type."""
 
     by_type: Mapping[str, Shape]
     description: str
     most: int = 0
-    """Bytes, of a body that is sent."""
+    """Bytes, of a request's body."""
 
 
 def page(description: str) -> Content:
@@ -50,9 +50,9 @@ def in_json(shape: Shape, most: int, description: str) -> Content:
 class Operation:
     """One method of one address.
 
-    `who`: the kinds of keys that may ask, none where it is public. `answers`: by status, a type or `Content`.
-    `hides`: who may not ask is answered 404, as where there is nothing. `also`: statuses of problems besides those that
-    follow from the rest: 422 of any address, and what a key and a body bring with them, but where `answers` has it.
+    `who`: the kinds of keys that may ask, none for a public address. `answers`: by status, a type or `Content`.
+    `hides`: other holders get 404, as for an unknown thing. `also`: statuses of problems besides those that follow from
+    the rest: 422 of any address, and those of a key and a body, unless `answers` has them.
     """
 
     method: str
@@ -67,29 +67,29 @@ class Operation:
 
     @property
     def in_path(self) -> list[str]:
-        """The names of what its path has gaps for."""
+        """The names of the parameters in its path."""
         return _NAMED_IN_PATH.findall(self.path)
 
     @property
     def query(self) -> list[str]:
-        """The names of the query parameters that it takes."""
+        """The names of its query parameters."""
         beside = self.in_path
         return [one.name for one in self.takes if one.where == "query" and one.name not in beside]
 
     @property
     def problems(self) -> list[int]:
-        """The statuses of the problems that it answers, but for those that any address may answer."""
+        """The statuses of its problems, without those that any address may answer."""
         of_key = (*_OF_A_KEY, 404 if self.hides else 403) if self.who else ()
         of_body = _OF_A_BODY if self.body else ()
         return sorted({422, *of_key, *of_body} - self.answers.keys() | {*self.also})
 
     def route(self) -> Route:
-        """As the router has it."""
+        """The operation as the router has it."""
         return Route(self.path, _strict(self.endpoint, self.query), methods=[self.method])
 
 
 def _strict(endpoint: Endpoint, names: Collection[str]) -> Endpoint:
-    """The endpoint, which answers 422 to a parameter that it does not take, or that is given twice."""
+    """The endpoint, which answers 422 to a parameter that it does not take, or that stands twice."""
 
     @wraps(endpoint)
     async def judged(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""POST /v1/outcomes: what became of events at the service that owns them, from the document, the inbox and what waits.
+"""POST /v1/outcomes: the outcomes of events at their owner, from the document, the inbox and the early events.
 
 For the monitor alone, up to 500 at once: `{"events": [{"source", "id", "type", "subject"}]}` is answered in order by
 `{"outcomes": [...]}`, each `applied`, `dead_lettered`, `waiting` or null where the owner knows nothing of it.
@@ -67,7 +67,7 @@ OPERATION: Final = Operation(
 
 
 async def outcomes(store: Store, locate: Locate, asked: Sequence[AskedEvent]) -> list[str | None]:
-    """What this service knows of each event."""
+    """The outcome of each event, as far as this service knows it."""
     places = [locate(one.source, one.type, one.subject) for one in asked]
     documents: dict[tuple[str, str], dict[str, Any]] = {}
     for collection in {place[0] for place in places if place}:

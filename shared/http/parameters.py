@@ -1,6 +1,6 @@
-"""What an address takes in its path, its query and its headers: said once, for who reads the document and for the reading.
+"""The parameters of an address, in path, query and headers: declared once, for the document and the reading.
 
-What a parameter says of itself is what it is judged by, with a clear answer to what cannot be.
+A parameter's declaration is what its values are judged by, with a clear answer to an impossible one.
 """
 
 import re
@@ -15,11 +15,11 @@ from shared.http.problems import ProblemError
 
 _DIGITS: Final = re.compile(r"[0-9]{1,12}")
 _MOST_NAMED: Final = 50
-"""Values that a document names one by one; of more it says what they look like."""
+"""How many values the document names one by one; for more it describes their form."""
 
 
 class Parameter:
-    """One that is a text of any kind. It stands in the path where the path has its name, else where `where` says."""
+    """A text of any kind. It stands in the path if the path has its name, else where `where` says."""
 
     def __init__(
         self,
@@ -37,11 +37,11 @@ class Parameter:
         self.schema: Mapping[str, Any] = {"type": "string", **rules}
 
     def given(self, request: Request) -> str | None:
-        """Its value in the query, or None where it is not given."""
+        """Its value in the query, or None without one."""
         return request.query_params.get(self.name)
 
     def refused(self, value: str, why: str, short: str = "", kind: ProblemType | None = None) -> ProblemError:
-        """What is answered to a value that cannot be."""
+        """The answer to an impossible value."""
         errors = [Problem(f"/{self.name}", short or why)]
         return ProblemError(422, f"{self.name} is {value[:60]!r}; {why}", errors, kind=kind)
 
@@ -55,7 +55,7 @@ class Choice(Parameter):
         self._allowed = allowed
 
     def of(self, request: Request) -> str | None:
-        """The value, or None where it is not given. Raises 422."""
+        """The value, or None without one. Raises 422."""
         value = self.given(request)
         if value is None or value in self._allowed:
             return value
@@ -71,7 +71,7 @@ class Number(Parameter):
         self._default, self._low, self._high = default, low, high
 
     def of(self, request: Request) -> int:
-        """The value, or the default where it is not given. Raises 422."""
+        """The value, or the default without one. Raises 422."""
         value = self.given(request)
         if value is None:
             return self._default
@@ -82,7 +82,7 @@ class Number(Parameter):
 
 
 class Pattern(Parameter):
-    """A text of one form; `it_is` names the form to who gave another."""
+    """A text of one form; `it_is` names the form in the refusal of another."""
 
     def __init__(self, name: str, pattern: str, it_is: str, description: str, *, example: str | None = None) -> None:
         super().__init__(name, description, example=example, pattern=f"^{pattern}$")
@@ -90,7 +90,7 @@ class Pattern(Parameter):
         self._it_is = it_is
 
     def of(self, request: Request) -> re.Match[str] | None:
-        """The value's parts, or None where it is not given. Raises 422."""
+        """The value's parts, or None without one. Raises 422."""
         value = self.given(request)
         if value is None or (known := self._pattern.fullmatch(value)):
             return known if value is not None else None

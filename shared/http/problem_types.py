@@ -1,7 +1,7 @@
-"""What a problem is called: the status's own phrase, or a type of its own where the status does not say what to do.
+"""The titles and types of problems: the status's own phrase, or a type of its own where the status is not enough.
 
 RFC 9457, 4.2.1: where `type` is about:blank, `title` is the phrase of the status. A type of its own is for programs: two
-problems with the same status have different ones only where the one who asked acts differently.
+problems with the same status have different types only where the caller acts differently.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class ProblemType:
     status: int
     title: str
     advice: str
-    """What the one who asked does about it."""
+    """What the caller should do."""
 
     @property
     def uri(self) -> str:

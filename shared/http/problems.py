@@ -16,8 +16,8 @@ REFUSED_FOR = "refused_for"
 class ProblemError(Exception):
     """An answer that is an error.
 
-    `retry_after`: seconds. `headers`: what the status asks for besides. `why`, for what is counted: the reason of an
-    event, or `none` or `unknown` of a key. `kind`: where the status does not say what to do.
+    `retry_after`: seconds. `headers`: those that the status asks for. `why`, for the metrics: the reason of an event,
+    or `none` or `unknown` of a key. `kind`: where the status alone does not say what to do.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ProblemError(Exception):
 
 
 def problem_of(error: EventError, prefix: str = "") -> ProblemError:
-    """The answer to an event that cannot be taken; `prefix` is its place in a batch."""
+    """The answer to an event that the door cannot take; `prefix` is its place in a batch."""
     status = {"undecodable": 400, "forged_sender": 403}.get(error.reason, 422)
     errors = [Problem(prefix + problem.path, problem.message) for problem in error.problems]
     kind = PERSONAL_DATA if isinstance(error, PersonalData) else None
@@ -68,14 +68,14 @@ def respond(error: ProblemError) -> Response:
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
-    """Starlette's handler for `ProblemError`; leaves why for who counts the answer."""
+    """Starlette's handler for `ProblemError`; leaves why for the counter of answers."""
     assert isinstance(error, ProblemError)
     setattr(request.state, REFUSED_FOR, error.why)
     return respond(error)
 
 
 async def on_http(_: Request, error: Exception) -> Response:
-    """Starlette's handler for what its router refuses."""
+    """Starlette's handler for its router's own refusals."""
     assert isinstance(error, HTTPException)
     return respond(ProblemError(error.status_code, str(error.detail), headers=error.headers))
 
@@ -92,10 +92,10 @@ async def on_outage(_: Request, error: Exception) -> Response:
 
 
 async def on_no_kafka(_: Request, error: Exception) -> Response:
-    """Starlette's handler for a question to Kafka that has no answer."""
+    """Starlette's handler for a question that Kafka does not answer."""
     return respond(ProblemError(503, "Kafka does not answer now; ask again", retry_after=5))
 
 
 async def on_fault(_: Request, error: Exception) -> Response:
-    """Starlette's handler for what nobody foresaw: logged by the server, told without its inside."""
+    """Starlette's handler for an unforeseen exception: the server logs it, and the answer hides it."""
     return respond(ProblemError(500, "the request failed here; it is logged; send it again with the same ids"))

@@ -1,7 +1,7 @@
 """HTTP/1.1 as uvicorn and httptools read it, within bounds: of a head's size, of time, of requests sent ahead.
 
-httptools keeps what it has not understood yet, however long, and uvicorn waits for it, however slowly it comes. Here what
-brings a request no further is counted, and each connection has a clock from its first moment. docs/decisions/0008.
+httptools keeps bytes that it has not understood yet, however many, and uvicorn waits for more, however slowly. This
+protocol counts bytes that bring a request no further, and times each connection from its start. docs/decisions/0008.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from shared.http.room import Room, sender_at
 
 MAX_HEAD: Final = 64 * 1024
 MAX_AHEAD: Final = 16
-"""Requests that may wait behind the one that is being answered."""
+"""How many requests may wait behind the one in work."""
 _PIECE: Final = 16 * 1024
 _LINGER: Final = 2.0
-"""Seconds without a byte for which what still comes is thrown away, so that the sender reads the answer before the end."""
+"""Seconds without a byte until a refused connection ends: its bytes are dropped, so that the sender reads the answer."""
 _MAX_THROWN_AWAY: Final = 16 * 1024 * 1024
 """Of one body."""
 
 
 class _Answer(asyncio.Transport):
-    """What an answer is written to; many a client reads it only after its whole body is sent, so the end waits for that."""
+    """The transport of an answer; many clients read it only after sending their whole body: the end waits for that."""
 
     def __init__(self, connection: asyncio.Transport, close: Callable[[], None]) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @cached_property
     def address(self) -> str:
-        """Where it comes from, as connections are counted."""
+        """The sender's address, as `Room` counts connections."""
         return sender_at(self.client[0]) if self.client else ""
 
     # --- the connection
@@ -85,7 +85,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """So much waits to be read that the next answer waits for it; with the connection's place, but not for ever."""
+        """The client reads so slowly that the next answer waits; it keeps the connection's place, but not for ever."""
         super().pause_writing()
         self._unread = self.loop.call_later(self._room.bounds.body_seconds, self.transport.abort)
 
@@ -174,7 +174,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # --- the end of it
 
     def _close_after_body(self) -> None:
-        """Ends what was asked to be the last, or has failed: now, or when the rest of an answered body has come."""
+        """Ends a connection after its last request or a failure: now, or when the rest of an answered body has come."""
         if self._reads_body and not self._is_answering:
             self._is_last = True
             self.transport.write_eof()
@@ -185,7 +185,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._arm(min(_LINGER, self._body_until - self.loop.time()), self._end)
 
     def give_way(self) -> None:
-        """Others need its place, and it has asked for nothing yet, or has its answer."""
+        """Ends an idle connection, since others need its place: it has sent no request yet, or has its answer."""
         self.transport.abort()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -199,7 +199,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(ProblemError(408, "the request did not come to its end in time"))
 
     def _refuse(self, error: ProblemError) -> None:
-        """Answers, where nothing else is being answered, and reads no more."""
+        """Answers, unless another answer is on its way, and reads no more."""
         self._over = True
         nothing_is_said = not self._is_answering or not (self.cycle.response_started or self.pipeline)
         if nothing_is_said and not self._is_last:
@@ -222,7 +222,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _end(self) -> None:
-        """Closes; who does not read his answer, and so keeps it in memory, is cut off."""
+        """Closes; cuts a client off that does not read its answer and so keeps it in memory."""
         self.transport.close()
         self._disarm()
         self.loop.call_later(_LINGER, self.transport.abort)

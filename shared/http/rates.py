@@ -1,7 +1,7 @@
-"""How often one may ask: so many a minute for each holder of a key, in memory, an instance each; beyond it 429.
+"""How often a holder may ask: so many requests a minute for each key, in memory, an instance each; beyond that 429.
 
-A bucket for each who asks holds a minute's worth and fills evenly (GCRA, ITU-T I.371): what is kept of it is the moment at
-which it is full again, so that who has a full one needs no entry.
+Each holder's bucket has a minute's worth and fills evenly (GCRA, ITU-T I.371): its entry is the moment at which it is
+full again, so that a full bucket needs no entry.
 """
 
 import math
@@ -21,7 +21,7 @@ BATCHES_AT_ONCE: Final = 8  # of 8 MiB each
 
 
 class Rate:
-    """So many of `what` a minute for each who asks."""
+    """So many of `what` a minute for each holder."""
 
     def __init__(self, what: str, a_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._what = what
@@ -33,7 +33,7 @@ class Rate:
         return len(self._full_at)
 
     def take(self, who: str, count: int = 1) -> None:
-        """Raises 429, and takes nothing, where `count` more are not in the bucket; `Retry-After` says when they are."""
+        """Takes `count` of the bucket. Raises 429, and takes nothing, if it has fewer; `Retry-After` says when to ask."""
         now = self._clock()
         full_at = max(self._full_at.get(who, now), now) + count * _MINUTE / self._a_minute
         wait = full_at - now - _MINUTE
@@ -52,7 +52,7 @@ class Rate:
 
 
 class AtOnce:
-    """So many of `what` at once for each who sends: what each may hold of the memory meanwhile."""
+    """So many of `what` at once for each sender: a bound on the memory that each may hold."""
 
     def __init__(self, what: str, most: int) -> None:
         self._what = what

@@ -1,7 +1,7 @@
 """How many connections there may be, in all and from one address.
 
-Where there are as many as may be, who has held one longest without a request in hand gives way to who comes: slow heads and
-idle connections never keep anybody out. Only where all are being answered is a new one refused.
+At the bound, the connection that has been idle longest gives way to a new one: slow heads and idle connections never
+keep anybody out. Only when all connections have a request in work is a new one refused.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Bounds:
 
 
 def sender_at(address: str) -> str:
-    """As whom an address counts: by IPv6 a sender has a network of 64 bits, all of whose addresses are its own to use."""
+    """The sender that an address counts as: by IPv6 a sender has a network of 64 bits with all its addresses."""
     try:
         at = ip_address(address)
     except ValueError:
@@ -33,7 +33,7 @@ def sender_at(address: str) -> str:
 
 
 class Connection(Protocol):
-    """What is counted. `address`: as `sender_at` gives it."""
+    """A connection to count. `address`: as `sender_at` returns it."""
 
     @property
     def address(self) -> str: ...
@@ -66,7 +66,7 @@ class Room:
         return len(self._all.present)
 
     def enter(self, one: Connection) -> bool:
-        """Whether there is room for it, or was made."""
+        """Whether there is room for the connection, or an idle one made room."""
         here = self._from.get(one.address)
         if (here and not self._has_room(here)) or not self._has_room(self._all):
             return False
@@ -77,19 +77,19 @@ class Room:
         return True
 
     def has_work(self, one: Connection) -> None:
-        """It has brought a request."""
+        """The connection has brought a request."""
         for crowd in self._crowds(one):
             crowd.waiting.pop(one, None)
 
     def waits(self, one: Connection) -> None:
-        """It has its answer."""
+        """The connection has its answer."""
         for crowd in self._crowds(one):
             crowd.waiting.pop(one, None)
             if one in crowd.present:
                 crowd.waiting[one] = None
 
     def leave(self, one: Connection) -> None:
-        """It is gone."""
+        """The connection is gone."""
         for crowd in self._crowds(one):
             crowd.present.discard(one)
             crowd.waiting.pop(one, None)

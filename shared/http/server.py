@@ -38,7 +38,7 @@ def application(
             Exception: problems.on_fault,
         },
     )
-    # An address is one: with a slash behind it, it is another, which is not there.
+    # No redirects: a path with a slash behind it is another one, which does not exist.
     app.router.redirect_slashes = False
     for name, value in {"not_ready": not_ready, **state}.items():
         setattr(app.state, name, value)

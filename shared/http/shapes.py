@@ -1,4 +1,4 @@
-"""Fields that answers share: what each is said once, as the OpenAPI document shows it."""
+"""Fields that answers share: each is described once, as the OpenAPI document shows it."""
 
 from typing import Annotated, Any, TypedDict
 
