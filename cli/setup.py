@@ -12,7 +12,7 @@ from cli.key import tell
 from cli.services import OF_NAME, Service
 from deploy.kafka.acls import SETUP
 from deploy.kafka.topics import TopicSettings, apply, wanted
-from deploy.local.keys import check_nothing_is_plain, holders, know_monitors_key, make_keys, make_monitors_key
+from deploy.local.keys import check_nothing_is_plain, holders, know_monitors_key, make_keys_of, make_monitors_key
 from deploy.local.state import Folder, granted, open_folder
 from services.monitor.settings import MonitorSettings
 from shared.process import preconditions
@@ -63,7 +63,7 @@ def _keys(folder: Folder) -> None:
     if settings.env == "production":
         check_nothing_is_plain(folder)
     else:
-        make_keys(folder)
+        make_keys_of(folder, granted(folder))
     if "service_key_file" not in settings.model_fields_set:
         make_monitors_key(folder)
     elif key := settings.service_key():

@@ -21,13 +21,13 @@ import httpx
 from demo.ledger import Ledger
 from shared.contracts import topics
 from shared.contracts.envelope import kafka_headers
+from shared.contracts.topics import DOORS
 from shared.kafka.producer import Publisher, Record
 
 # httpcore searches for it at every request; where it is not installed, that is a sixth of the demo's work.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 BATCH: Final = 200
-DOORS: Final = ("referral", "catalogue", "feedback")
 STRUCTURED: Final = "application/cloudevents"
 _PAUSE: Final = 0.25
 _ACKNOWLEDGED_WITHIN: Final = 3_600.0

@@ -19,7 +19,7 @@ SETUP: Final = "setup"
 OPS: Final = "ops"
 """The login of a person's `lahete`."""
 
-_DOORS: Final = ("referral", "catalogue", "feedback", "monitor")
+_DOORS: Final = (*topics.DOORS, "monitor")
 """Who takes events over HTTP and writes them to `intake.http`."""
 
 

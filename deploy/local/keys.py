@@ -53,11 +53,16 @@ def make_keys(folder: Folder, opistos: Iterable[str] = ()) -> None:
 
     Nobody who has one gets another, nor who was revoked. Raises `FolderError`.
     """
+    make_keys_of(folder, _holders(opistos))
+
+
+def make_keys_of(folder: Folder, named: Iterable[str]) -> None:
+    """For demo and test: a key for each of these holders, in plain text. Raises `FolderError`."""
     with _editing(folder) as keys:
         keys.plain = {holder: key for holder, key in (keys.plain or {}).items() if holder not in keys.revoked}
         known = set(keys.hashes.values())
         keys.hashes |= {hash_of(key): holder for holder, key in keys.plain.items() if holder not in known}
-        for holder in _holders(opistos):
+        for holder in named:
             if holder not in keys.revoked | keys.plain.keys():
                 keys.plain[holder] = keys.give(holder)
 

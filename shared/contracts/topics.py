@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 
 ServiceName = Literal["referral", "catalogue", "feedback", "notify", "monitor"]
 SERVICES: Final[tuple[str, ...]] = get_args(ServiceName)
+DOORS: Final = ("referral", "catalogue", "feedback")  # where partners send events over HTTP
 
 INTAKE_HTTP: Final = "intake.http"  # our own doors; the door has proven the sender
 DEAD_LETTERS: Final = "dead-letters"  # every engine writes, the monitor reads

@@ -18,7 +18,7 @@ from shared.kafka.lag import READS
 
 _GUARDED: Final = (
     topics.INTAKE_HTTP,
-    *(topics.events_of(service) for service in ("referral", "catalogue", "feedback", "notify")),
+    *(topics.events_of(service) for service in topics.SERVICES if service != "monitor"),
 )
 _READERS: Final = {topic: [service for service, reads in READS.items() if reads(topic)] for topic in _GUARDED}
 _EVERY: Final = 1.0

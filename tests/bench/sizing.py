@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from shared.contracts.topics import SERVICES
 from tests.bench.year import FIGURES
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "sizing.md"
 BEGINS: Final = "<!-- tables: made by python -m tests.bench.sizing; a test compares -->"
 ENDS: Final = "<!-- end of tables -->"
-SERVICES: Final = ("referral", "catalogue", "feedback", "notify", "monitor")
 _HOUR: Final = 3_600
 
 

@@ -15,6 +15,7 @@ import httpx
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from shared.contracts.topics import DOORS
 from tests.scenarios.journeys import Step
 from tests.scenarios.observation import Headers, RecordPlace
 from tests.scenarios.oracle import Declared
@@ -22,7 +23,6 @@ from tests.scenarios.oracle import Declared
 ANSWERED_WITHIN: Final = 8.0
 _PAUSE: Final = 0.3
 _MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
-_DOORS: Final = ("referral", "catalogue", "feedback")
 
 
 class NotTakenError(AssertionError):
@@ -45,7 +45,7 @@ class Sender:
         self._place = place
         self._declared = declared
         self._rng = rng
-        self._doors = [url for name, url in place.urls.items() if name.partition("-")[0] in _DOORS]
+        self._doors = [url for name, url in place.urls.items() if name.partition("-")[0] in DOORS]
         self._http = httpx.AsyncClient(timeout=ANSWERED_WITHIN)
         self._producer = AIOKafkaProducer(
             bootstrap_servers=place.kafka, acks="all", enable_idempotence=True, max_request_size=_MAX_REQUEST_BYTES

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from shared.contracts.topics import DOORS
 from tests.scenarios.delays import delays, percentile
 from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import referrals
@@ -29,7 +30,6 @@ STILL_OPEN, CUT_OFF, NO_ANSWER = 0, -1, -2
 Told = defaultdict[str, Counter[int]]
 """How often whom was told what: by attack and status."""
 GROWTH_MB: Final = 150
-ATTACKED: Final = ("referral", "catalogue", "feedback")
 MIB: Final = 1024 * 1024
 
 
@@ -42,7 +42,7 @@ def test_an_attack_on_the_doors_leaves_the_road_open(platform: Platform) -> None
     408 and let go, the endless 431, the partners 413 and then 429, those without a key 401; no service answers 500 or
     grows by more than a bound.
     """
-    attacked = {name: platform.memory_mb(name) for name in ATTACKED}
+    attacked = {name: platform.memory_mb(name) for name in DOORS}
     honest = referrals(platform.rng, HONEST)
     told: Told = defaultdict(Counter)
 
@@ -74,7 +74,7 @@ def test_an_attack_on_the_doors_leaves_the_road_open(platform: Platform) -> None
 async def under_attack(platform: Platform, told: Told) -> AsyncIterator[None]:
     """Until what is inside is done; the slow and the endless are waited for."""
     over = asyncio.Event()
-    urls = [platform.place.urls[name] for name in ATTACKED]
+    urls = [platform.place.urls[name] for name in DOORS]
     async with httpx.AsyncClient(timeout=20) as http, asyncio.TaskGroup() as attack:
         for number in range(SLOW):
             attack.create_task(slow_head(urls[number % len(urls)], told["slow heads"]))

@@ -7,8 +7,10 @@ from typing import Any
 
 import yaml
 
+from shared.contracts.topics import SERVICES
+
 REPOSITORY = Path(__file__).parents[2]
-PLATFORM = ("referral", "catalogue", "feedback", "notify", "monitor")
+PLATFORM = SERVICES
 _DEFAULTED = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
 

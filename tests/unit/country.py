@@ -18,6 +18,7 @@ from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.registry import CLASSES
+from shared.contracts.schemas import json_schema
 from shared.contracts.service_events import DeadlinePassed
 from shared.engine.batch import Processor
 from shared.http.outcomes import AskedEvent
@@ -215,7 +216,8 @@ def an_event(name: str, referral: str, source: str = "", **changes: Any) -> Sent
         },
     }
     own = REGION if "region" in CLASSES[name].senders else OPISTO
-    return Sent(f"{name}-{uuid4().hex[:8]}", source or own, name, referral, {**data[name], **changes})
+    said = data.get(name) or {**json_schema(CLASSES[name])["examples"][0], "referral_id": referral}
+    return Sent(f"{name}-{uuid4().hex[:8]}", source or own, name, referral, {**said, **changes})
 
 
 def each(names: Sequence[str] = PUBLIC) -> Iterator[Sent]:

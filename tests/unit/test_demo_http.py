@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from demo.post import DOORS, Post
+from demo.post import Post
 from demo.pulse import Pulse
+from shared.contracts.topics import DOORS
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher
 

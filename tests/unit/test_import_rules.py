@@ -120,6 +120,18 @@ def test_each_room_imports_what_lies_below_it(room: str) -> None:
     assert offences(room, HOUSES, (room.replace("/", "."), *ABOVE[room].split())) == []
 
 
+def test_a_room_imports_only_what_stands_above_it_in_the_table() -> None:
+    """So no two rooms need each other: the table is read from the bottom of the house to its top."""
+    rooms = [room.replace("/", ".") for room in ABOVE]
+    upward = [
+        f"{room} names {below}"
+        for at, room in enumerate(rooms)
+        for below in ABOVE[room.replace(".", "/")].split()
+        if any(is_in(later, (below,)) for later in rooms[at + 1 :])
+    ]
+    assert upward == []
+
+
 def test_every_room_has_its_line() -> None:
     rooms = {str(path.parent.relative_to(REPOSITORY)) for path in everything() if path.parent.name != "__pycache__"}
     rooms -= {room for room in rooms if room.startswith("services")}
@@ -170,8 +182,17 @@ def test_a_decision_imports_models_contracts_and_the_pure_part_of_the_standard_l
     assert [one for one in sorted(imported(path)) if not may_stand_in_a_decision(service, one)] == []
 
 
-@pytest.mark.parametrize(("name", "path"), DECIDING, ids=[name for name, _ in DECIDING])
-def test_a_decision_asks_no_clock_and_reads_and_writes_nothing(name: str, path: Path) -> None:
+TRANSLATING = [(name_of(path), path) for path in modules("edges")]
+PURE = DECIDING + TRANSLATING
+
+
+@pytest.mark.parametrize(("name", "path"), TRANSLATING, ids=[name for name, _ in TRANSLATING])
+def test_a_translation_of_others_formats_imports_nothing_that_has_a_clock_or_io(name: str, path: Path) -> None:
+    assert [one for one in sorted(imported(path)) if one.partition(".")[0] in IMPURE and one != "urllib.parse"] == []
+
+
+@pytest.mark.parametrize(("name", "path"), PURE, ids=[name for name, _ in PURE])
+def test_what_is_pure_asks_no_clock_and_reads_and_writes_nothing(name: str, path: Path) -> None:
     called = [
         f"{name}:{node.lineno} calls {_called(node)}"
         for node in ast.walk(tree(path))

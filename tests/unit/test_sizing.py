@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from deploy.kafka.topics import TopicSettings
-from shared.contracts.topics import PARTITIONS
-from tests.bench.sizing import PAGE, SERVICES, Assumed, Measured, made, page
+from shared.contracts.topics import PARTITIONS, SERVICES
+from tests.bench.sizing import PAGE, Assumed, Measured, made, page
 from tests.bench.year import FIGURES
 from tests.unit.manifests import KUBERNETES, PRODUCTION
 

@@ -73,6 +73,17 @@ def test_the_worked_diff_makes_a_class_that_every_part_knows(copy: Path) -> None
     with (copy / "docs/contracts.md").open("a", encoding="utf-8") as contracts:
         contracts.write("\nAskedOnPaper: the region has asked the client itself.\n")
     (copy / "tests/unit/test_played.py").write_text(PLAYED, encoding="utf-8")
-    tests = ("tests/unit/test_played.py", "tests/unit/test_registry_fits.py", "tests/contract/test_schemas.py")
-    said = run(copy, sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests)
+    tests = ("unit/test_played.py", "unit/test_fates.py", "unit/test_registry_fits.py", "contract/test_schemas.py")
+    said = run(
+        copy,
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        *(f"tests/{name}" for name in tests),
+    )
     assert " passed" in said
