@@ -21,6 +21,7 @@ from aiokafka.client import AIOKafkaClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.contracts.topics import SERVICES, sender_of
+from tests.feeds import faults_of
 
 Named = tuple[str, str]
 """(source, id): how an event is known."""
@@ -337,6 +338,7 @@ async def _feed(http: httpx.AsyncClient, place: RecordPlace, who: str) -> list[N
         query = {"limit": str(_AT_ONCE), **({"after": cursor} if cursor else {})}
         response = await http.get(f"{place.urls['notify']}/v1/feed", params=query, headers=_as(place, who))
         page = response.raise_for_status().json()
+        assert [fault for one in page["events"] for fault in faults_of(one)] == [], f"{who}'s feed breaks its schemas"
         told += [(one["source"], one["id"]) for one in page["events"]]
         if not page["events"] or page["next"] == cursor:
             return told
