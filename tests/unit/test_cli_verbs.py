@@ -17,6 +17,7 @@ from demo.verdict import LOST, TOO_MUCH, TRUE
 from deploy.embedded_broker.control import REPOSITORY
 from deploy.local.state import anchored_clock, claim, open_folder, supervisor_of
 from shared.contracts import topics
+from shared.contracts.feed_events import EXTRACTS
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import READ_BY, SERVICES
 from shared.kafka.lag import READS
@@ -203,7 +204,7 @@ def test_granted_topics_are_kept_and_listed(tmp_path: Path) -> None:
 def test_contracts_are_printed_and_written(tmp_path: Path) -> None:
     printed = json.loads(CliRunner().invoke(app, ["contracts"]).stdout)
     assert printed["asyncapi"]["asyncapi"] == "3.0.0"
-    assert printed["schemas"].keys() == CLASSES.keys()
+    assert printed["schemas"].keys() == CLASSES.keys() | EXTRACTS.keys()
     assert CliRunner().invoke(app, ["contracts", "--out", str(tmp_path / "c")]).exit_code == 0
     assert json.loads((tmp_path / "c" / "asyncapi.json").read_text()) == printed["asyncapi"]
 
