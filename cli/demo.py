@@ -13,8 +13,8 @@ from cli import demo_summary, terminal
 from cli.demo_views import LiveView, PlainView
 from cli.options import Json
 from demo.play import play
+from demo.simulation import DemoResult, NoReckoningError
 from demo.size import Size
-from demo.stage import DemoResult, NoReckoningError
 from demo.verdict import TOO_MUCH
 from deploy.backends import Backend
 from deploy.local.foreground import listening

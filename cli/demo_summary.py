@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from cli import terminal
 from demo.register import load_opistos
+from demo.simulation import KILLED, DemoResult
 from demo.size import Size
-from demo.stage import KILLED, DemoResult
 from demo.terms import STEPS, terms
 from demo.verdict import LOST, TOO_MUCH, TRUE, Verdict, judge
 
@@ -22,7 +22,7 @@ _WORDS: Final = (
 
 def verdict(result: DemoResult) -> Verdict:
     """What the run was worth."""
-    return judge(result.course, result.balance, result.sight.loop, result.sight.dead)
+    return judge(result.course, result.balance, result.seen.loop, result.seen.dead)
 
 
 def advice(size: Size) -> str:
@@ -55,7 +55,7 @@ def last_screen(result: DemoResult, size: Size, seconds: float) -> list[str]:
 
 
 def _loop(result: DemoResult) -> list[str]:
-    loop = result.sight.loop
+    loop = result.seen.loop
     stand = terms(loop)
     issued, closed = loop.get("issued", 0), loop.get("closed", 0)
     way = ", ".join(f"{loop.get(name, 0)} {STEPS[name]}" for name in _ON_THE_WAY)
@@ -107,7 +107,7 @@ def _show_tables(result: DemoResult) -> None:
         [(made.kind, made.count, made.meant) for made in result.faults],
     )
     _table("Refused at the door", ("why", "events"), sorted(result.refused_at_the_door.items()))
-    _table("Dead letters", ("reason", "events"), sorted(result.sight.dead.items()))
+    _table("Dead letters", ("reason", "events"), sorted(result.seen.dead.items()))
     _table("Faults of the opisto register", ("fault", "rows"), sorted(_register_faults().items()))
     _table(
         "Linked Events that were not taken",
@@ -140,15 +140,15 @@ def document(result: DemoResult, seconds: float) -> dict[str, Any]:
         "balances": result.balance.balances,
         "balance": dataclasses.asdict(result.balance),
         "day": round(result.course.day, 2),
-        "loop": result.sight.loop,
-        "terms": {term.name: term.count for term in terms(result.sight.loop)},
+        "loop": result.seen.loop,
+        "terms": {term.name: term.count for term in terms(result.seen.loop)},
         "faults": [dataclasses.asdict(made) for made in result.faults],
         "refused_at_the_door": result.refused_at_the_door,
-        "dead_letters": dict(result.sight.dead),
+        "dead_letters": dict(result.seen.dead),
         "register_faults": dict(_register_faults()),
         "imports_refused": [{"id": id_, "reasons": reasons} for id_, reasons in result.imports_refused],
         "killed": {"service": KILLED, "back_after_seconds": result.back_after},
-        "delay_ms": {"p50_at_most": result.sight.p50_ms, "p95_at_most": result.sight.p95_ms},
+        "delay_ms": {"p50_at_most": result.seen.p50_ms, "p95_at_most": result.seen.p95_ms},
         "trace": result.trace,
         "left": [*result.course.unread, *result.course.running],
         "seconds": round(seconds, 1),

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import terminal
-from demo.look import Sight
+from demo.look import Observation
 from demo.size import DAYS
 from demo.terms import STEPS
 
@@ -38,17 +38,17 @@ class PlainView:
         if not self._quiet:
             terminal.line(line)
 
-    def show(self, sight: Sight, line: str) -> None:
+    def show(self, seen: Observation, line: str) -> None:
         """One look."""
         now = time.monotonic()
         if line:
             self.say(line)
         elif now - self._last >= _PLAIN_EVERY:
             self._last = now
-            loop = ", ".join(f"{word} {sight.loop.get(name, 0)}" for name, word in STEPS.items())
+            loop = ", ".join(f"{word} {seen.loop.get(name, 0)}" for name, word in STEPS.items())
             self.say(
-                f"day {sight.day:4.1f}  {pace(sight)}  sent {sight.sent}  {sight.a_second:.0f} events/s  {loop}"
-                f"  dead letters {sight.dead.total()}  delay p95 <= {milliseconds(sight.p95_ms)}"
+                f"day {seen.day:4.1f}  {pace(seen)}  sent {seen.sent}  {seen.a_second:.0f} events/s  {loop}"
+                f"  dead letters {seen.dead.total()}  delay p95 <= {milliseconds(seen.p95_ms)}"
             )
 
 
@@ -58,7 +58,7 @@ class LiveView:
     def __init__(self) -> None:
         self._live = Live(console=Console(), refresh_per_second=4)
         self._lines: list[str] = []
-        self._sight = Sight()
+        self._seen = Observation()
         self._over = False
 
     def __enter__(self) -> None:
@@ -80,46 +80,46 @@ class LiveView:
         self._lines = [*self._lines, line][-_LINES:]
         self._draw()
 
-    def show(self, sight: Sight, line: str) -> None:
+    def show(self, seen: Observation, line: str) -> None:
         """One look."""
-        self._sight = sight
+        self._seen = seen
         if line:
             self.say(line)
         else:
             self._draw()
 
     def _draw(self) -> None:
-        sight = self._sight
-        head = Text(f"Kulttuurilähete  day {sight.day:.1f} of {DAYS:.0f}  clock: {pace(sight)}", style="bold")
+        seen = self._seen
+        head = Text(f"Kulttuurilähete  day {seen.day:.1f} of {DAYS:.0f}  clock: {pace(seen)}", style="bold")
         flow = Text(
-            f"sent {sight.sent}; {sight.a_second:.0f} events/s in all services; "
-            f"a hop p50 <= {milliseconds(sight.p50_ms)}, p95 <= {milliseconds(sight.p95_ms)}"
+            f"sent {seen.sent}; {seen.a_second:.0f} events/s in all services; "
+            f"a hop p50 <= {milliseconds(seen.p50_ms)}, p95 <= {milliseconds(seen.p95_ms)}"
         )
         lines = Text("\n".join(self._lines), style="dim")
-        self._live.update(Group(head, _loop(sight), flow, _dead(sight), lines))
+        self._live.update(Group(head, _loop(seen), flow, _dead(seen), lines))
 
 
-def _loop(sight: Sight) -> Table:
+def _loop(seen: Observation) -> Table:
     loop = Table("", "referrals", "", box=None, pad_edge=False)
-    most = max(1, int(sight.loop.get("issued", 0)))
+    most = max(1, int(seen.loop.get("issued", 0)))
     for name, word in STEPS.items():
-        count = int(sight.loop.get(name, 0))
+        count = int(seen.loop.get(name, 0))
         loop.add_row(word, str(count), Text("█" * round(40 * count / most), style="cyan"))
     return loop
 
 
-def _dead(sight: Sight) -> Table:
+def _dead(seen: Observation) -> Table:
     dead = Table("dead letters", "", box=None, pad_edge=False)
-    for reason, count in sorted(sight.dead.items()):
+    for reason, count in sorted(seen.dead.items()):
         dead.add_row(reason, str(count))
     return dead
 
 
-def pace(sight: Sight) -> str:
+def pace(seen: Observation) -> str:
     """How fast the clock goes, and who slows it down."""
-    if sight.pace == 1:
+    if seen.pace == 1:
         return "full pace"
-    return f"pace {sight.pace:.0%}, {sight.slowest} lags"
+    return f"pace {seen.pace:.0%}, {seen.slowest} lags"
 
 
 def milliseconds(value: float | None) -> str:

@@ -1,1 +1,1 @@
-"""What the demo stands on: real opistos and real events, cut down; SOURCES.md names their origin."""
+"""The demo's simulation, with real opistos and real events, cut down; SOURCES.md names their origin."""

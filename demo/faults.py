@@ -1,4 +1,4 @@
-"""What goes wrong in the demo on purpose: conflicts, broken records, forged senders, personal data, unknown types."""
+"""The demo's faults on purpose: conflicts, broken records, forged senders, personal data, unknown types."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ TEST_CODE = "131052-308T"
 
 @dataclass(frozen=True)
 class MeantFault:
-    """One way in which things go wrong, and what is meant to come of each event of it.
+    """One kind of fault, and the meant result of each event of it.
 
     `letters` are reasons of dead letters; `refused` counts events refused at the door, `waits` those that wait.
     """
@@ -31,7 +31,7 @@ class MeantFault:
 
     @property
     def meant(self) -> str:
-        """What is meant to come of it, in words."""
+        """The meant result, in words."""
         parts = [f"dead letter {reason}" for reason in self.letters]
         return " and ".join([*parts, *["refused at the door"] * self.refused, *["waits"] * self.waits])
 
@@ -100,7 +100,7 @@ class Faults:
         await self._raw(self._region, self._event(self._region, "ReferralIssued", data))
 
     async def _unknown_referral(self, _: Plan) -> None:
-        # Attendance of a referral that nobody issued: it waits for it.
+        # Attendance of a referral that nobody issued: the event waits for the referral.
         data = {"referral_id": self._stranger(), "activity_id": "syksy-1", "session_id": "1"}
         await self._post.alone(self._opisto, self._event(self._opisto, "ActivityAttended", data))
 

@@ -1,6 +1,6 @@
-"""The demo's book of what it sent: every attempt, what the door said, and at the end whether all of it is accounted for.
+"""The demo's ledger of its sendings: every attempt, the door's answer, and at the end whether all are accounted for.
 
-Pure but for being filled. `balance` compares this side's book with what the monitor saw: neither alone can make it true.
+Pure, except for being filled. `balance` compares this side's ledger with what the monitor saw: neither alone is proof.
 """
 
 from collections import Counter
@@ -14,12 +14,12 @@ Named = tuple[str, str]
 
 @dataclass
 class Ledger:
-    """What was sent."""
+    """The demo's sendings."""
 
     accepted: Counter[Named] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     unanswered: Counter[Named] = field(default_factory=Counter)
-    """Attempts that nobody answered (a door was killed): they may have landed, and were sent again."""
+    """Attempts without an answer (a door was killed): they may have landed, and the demo sent them again."""
     nameless: int = 0
     """Records that Kafka took and that hold no id: each must become one dead letter."""
 
@@ -31,7 +31,7 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Balance:
-    """Where everything that was sent has ended. `faults` says what does not add up; none: it balances."""
+    """Where every sending has ended. `faults` says what does not add up; without one, the ledger balances."""
 
     sent: int
     applied: int

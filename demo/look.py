@@ -1,4 +1,4 @@
-"""What the demo sees of the platform while it runs: metrics of every service, the loop report, dead letters by reason."""
+"""The demo's observations of the platform while it runs: metrics, the loop report, dead letters by reason."""
 
 import time
 from collections import Counter
@@ -17,8 +17,8 @@ Ask = Callable[[str, str, str], Awaitable[httpx.Response | None]]
 
 
 @dataclass
-class Sight:
-    """One look. Rates are between two looks, delays over the whole run; `pace` is of the clock's full speed."""
+class Observation:
+    """One observation. Rates are since the one before, delays over the whole run; `pace` of the clock's full speed."""
 
     day: float = 0.0
     pace: float = 1.0
@@ -33,15 +33,15 @@ class Sight:
     dead: Counter[str] = field(default_factory=Counter)
 
 
-async def look(post: Post, metrics: Iterable[str], before: Sight) -> Sight:
-    """Reads the metrics that the services gave last, and asks for the reports; who does not answer now is left out."""
+async def look(post: Post, metrics: Iterable[str], before: Observation) -> Observation:
+    """Reads the services' latest metrics, and asks for the reports; leaves out a service that does not answer now."""
     handled, buckets = 0.0, Counter[float]()
     for text in metrics:
         handled += _add_metrics(text, buckets)
     now = time.monotonic()
     loop = await post.ask("feedback", "/v1/reports/loop", OPS)
     letters = await all_dead_letters(post.ask)
-    return Sight(
+    return Observation(
         day=before.day,
         sent=post.ledger.sent,
         handled=int(handled),

@@ -1,7 +1,7 @@
 """How fast the demo lets the platform's clock go. Pure.
 
-The faster it goes, the longer, by that clock, is each real second that anybody lags. So it slows down while anything
-does, a service or a partner, and stands still before a lag costs anybody a day.
+The faster the clock goes, the longer, by that clock, is each real second of lag. So the clock slows down while a
+service or a partner lags, and stands still before a lag costs anybody a day.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ Lags = Mapping[str, float]
 """Who lags, and by how many real seconds."""
 
 UNHURRIED: Final = 0.8
-"""Real seconds of lag that are a matter of course: a batch is gathered, a feed read, a service asked how it is."""
+"""Real seconds of lag that are normal: for gathering a batch, reading a feed, asking a service for its metrics."""
 STANDS_AT: Final = 2.5
 """Real seconds of lag at which the clock stands still."""
 
 
 def share(lags: Lags) -> float:
-    """The share of its full speed that the clock goes at: 1 while nothing lags, less with what lags most, then 0."""
+    """The clock's share of its full speed: 1 while nothing lags, less by the longest lag, then 0."""
     worst = max(lags.values(), default=0.0)
     return min(1.0, max(0.0, (STANDS_AT - worst) / (STANDS_AT - UNHURRIED)))
 

@@ -46,7 +46,7 @@ class RegionSystem:
             self.later(self.now() + plan.withdraws_after * DAY, lambda: self._withdraw(plan))
 
     async def read_feed(self) -> None:
-        """Takes in what it is told."""
+        """Takes its feed's entries in."""
         for event in await feed(self):
             name = event["type"].split(".")[2]
             plan = self.plans.get(event["data"].get("referral_id", ""))
@@ -125,7 +125,7 @@ class OpistoSystem:
     recorded: set[tuple[str, str]] = field(default_factory=set)
 
     def publish(self, activity: Published) -> None:
-        """Publishes, or publishes anew."""
+        """Publishes an activity, or publishes it again."""
         self.activities[activity.activity_id] = activity
         event = self.post.event(self.source, "ActivityPublished", activity.data, self.now(), activity.activity_id)
         self.post.put(event)
@@ -141,7 +141,7 @@ class OpistoSystem:
         self.activities.pop(activity_id, None)
 
     async def at_the_desk(self, code: str, activity_id: str) -> None:
-        """A client shows a code: it is looked up, which makes the opisto one of the referral's, and the client enrolled."""
+        """A client shows a code: the opisto looks it up, which relates it to the referral, and enrols the client."""
         found = await self.post.ask("referral", f"/v1/codes/{code}", self.source)
         if found is None or found.status_code != 200:
             self.later(self.now() + 0.5 * DAY, lambda: self.at_the_desk(code, activity_id))
@@ -151,7 +151,7 @@ class OpistoSystem:
         self._put("EnrolmentConfirmed", {"referral_id": referral_id, "activity_id": activity_id})
 
     async def nightly_run(self) -> None:
-        """Reads the feed, confirms who is new, and records the sessions that are over."""
+        """Reads the feed, confirms new participants, and records the sessions that are over."""
         for event in await feed(self):
             name = event["type"].split(".")[2]
             data = event["data"]

@@ -20,7 +20,7 @@ UNRECORDED: Final = 0.03
 
 @dataclass(frozen=True)
 class Plan:
-    """One referral and what becomes of it, as far as people decide it. Times are in days after the start."""
+    """One referral and the people's decisions about it. Times are in days after the start."""
 
     referral_id: str
     source: str

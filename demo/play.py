@@ -1,7 +1,7 @@
 """The demo, start to end: real processes, real HTTP and Kafka, real opistos, made-up people.
 
-`play` starts the platform, lets a month pass, kills a service in the middle, waits until all is quiet, and returns what
-became of everything that was sent.
+`play` starts the platform, lets a month pass, kills a service in the middle, waits until all is quiet, and returns the
+outcome of every sending.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from typing import Final, Self
 
 from demo.register import opisto_sources
 from demo.script import OWN_REGION
+from demo.simulation import DemoResult, Show, Simulation
 from demo.size import Size
-from demo.stage import DemoResult, Show, Stage
 from deploy.backends import Backend
 from deploy.local.state import EmbeddedError, Folder, Run, grant, open_folder, read_run
 from deploy.local.supervisor import Supervisor
@@ -51,7 +51,7 @@ def play(
     engine: Backend = Backend.EMBEDDED,
     linger: Linger | None = None,
 ) -> DemoResult:
-    """The whole demo, in a folder that is gone afterwards, but where it is to `linger`.
+    """The whole demo, in a folder that it removes afterwards, unless `linger`.
 
     Raises what `Supervisor` raises where it cannot start, and `NoReckoningError`.
     """
@@ -79,7 +79,7 @@ def play(
 async def _played(
     size: Size, folder: Folder, clock: PacedClock, own_opisto: str, show: Show, check: Callable[[], None]
 ) -> DemoResult:
-    return await Stage(size, folder, clock, own_opisto, show, check).play()
+    return await Simulation(size, folder, clock, own_opisto, show, check).play()
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def _is_there(pid: int) -> bool:
 
 
 class _looked_after:  # noqa: N801 - reads as a phrase: with a supervisor looked after
-    """Starts services anew that died, from a thread, while the demo plays."""
+    """Restarts services that died, from a thread, while the demo plays."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -132,5 +132,5 @@ class _looked_after:  # noqa: N801 - reads as a phrase: with a supervisor looked
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
-        # Whatever else failed meanwhile failed because of it.
+        # Every other failure meanwhile followed from the broker's.
         self.check()

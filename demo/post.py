@@ -1,7 +1,7 @@
 """How the demo's partners send: over HTTP in batches, two of them to Kafka topics of their own; all of it in the ledger.
 
-What no door answers is sent again until one does: a partner that waits slows the demo's clock, and the demo itself ends
-when its time is over.
+A partner sends again until a door answers: waiting for that slows the demo's clock, and the demo itself ends when its
+time is over.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class Post:
         self._http = httpx.AsyncClient(timeout=20, limits=httpx.Limits(max_connections=_CONNECTIONS), trust_env=False)
 
     async def close(self) -> None:
-        """Lets go of the connections; what was not flushed is not sent."""
+        """Closes the connections; events that were not flushed are not sent."""
         await self._http.aclose()
 
     def event(self, source: str, name: str, data: Mapping[str, Any], time: datetime, subject: str) -> dict[str, Any]:
@@ -76,18 +76,18 @@ class Post:
         }
 
     def put(self, event: dict[str, Any]) -> None:
-        """Lays an event ready for its sender's next batch."""
+        """Puts an event into its sender's next batch."""
         self._waiting[event["source"]].append(event)
 
     def ready(self) -> Iterator[Awaitable[None]]:
-        """A sending for each sender that has something to send and is not at it; the senders go side by side."""
+        """A sending for each sender with events and no sending under way; the senders go side by side."""
         for source in [source for source in self._waiting if source not in self._sending]:
             self._sending.add(source)
             yield self._send(source, self._disturbed(self._waiting.pop(source)))
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing lies ready."""
+        """Whether no event waits to be sent."""
         return not self._waiting
 
     def _disturbed(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -116,7 +116,7 @@ class Post:
         self._accepted(events)
 
     async def raw_to_kafka(self, source: str, key: bytes | None, value: bytes, headers: Mapping[str, str]) -> None:
-        """A record as it should not be, to the sender's own topic: its own, whatever it says. One without id is counted as nameless."""
+        """Sends a faulty record to the sender's own topic, whatever its source. Without an id it counts as nameless."""
         record = Record(topics.intake_of(source), key, value, [(name, text.encode()) for name, text in headers.items()])
         await self._publisher.publish([record], within=_ACKNOWLEDGED_WITHIN)
         if "ce_id" in headers:
@@ -134,7 +134,7 @@ class Post:
         elif len(events) == 1:
             self.ledger.refused[_why(response)] += 1
         else:
-            # A batch is refused whole: its members are sent alone, so that each is answered.
+            # A door refuses a batch whole: so the demo sends its members alone, and each gets an answer.
             for event in events:
                 await self._over_http(source, [event])
 
@@ -171,7 +171,7 @@ class Post:
             return None
 
     async def insist(self, service: str, path: str, who: str, **options: Any) -> httpx.Response:
-        """A question that is asked until it is answered with what was asked for."""
+        """Asks a question until a service answers it."""
         while True:
             response = await self.ask(service, path, who, **options)
             if response is not None and response.status_code == 200:

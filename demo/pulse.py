@@ -1,4 +1,4 @@
-"""What each service says of itself, asked again and again: how far it is behind, or how long it has said nothing."""
+"""The services' own metrics, asked for again and again: how far each is behind, or how long it has said nothing."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ _LAG: Final = re.compile(r"^lahete_lag_seconds\{.*\} (\S+)$", re.MULTILINE)
 
 
 class Pulse:
-    """Listens to the services of a run; `lags` and `metrics` are what it knows now."""
+    """Asks the services of a run; `lags` and `metrics` are their latest answers."""
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         self._urls = urls

@@ -1,6 +1,6 @@
 """The opistos of the demo, read from the ministry's register of licences with its faults named.
 
-`python -m demo.register FILE` reads the register anew and rewrites opistos.json; the demo reads that file.
+`python -m demo.register FILE` reads the register again and rewrites opistos.json; the demo reads that file.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any, Literal
 from shared.reference import MERGED, MUNICIPALITIES
 
 TAKEN_ON = "2020-03-01"
-"""About when the register was read: a licence that ran out before is over."""
+"""About when we read the register: a licence that ran out before is over."""
 
 FaultKind = Literal[
     "unknown_municipality",

@@ -1,4 +1,4 @@
-"""What happens in the demo, and on which day of the platform's clock: who publishes, refers, cancels, errs."""
+"""The demo's script: who publishes, refers, cancels, errs on which day of the platform's clock."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ _NIGHT: Final = DAY
 
 
 class Script:
-    """The partners of one demo, and what each will do, written into the timetable."""
+    """The partners of one demo, with their actions written into the timetable."""
 
     def __init__(
         self, size: Size, post: Post, now: Callable[[], datetime], timetable: Timetable, rng: Random, own_opisto: str
@@ -56,7 +56,7 @@ class Script:
         self.imports_refused: list[tuple[str, list[str]]] = []
 
     def plan_of(self, referral_id: str) -> Plan | None:
-        """What the client of a referral will do."""
+        """Plans the actions of a referral's client."""
         return self.plans.get(referral_id)
 
     def _visit(self, plan: Plan, code: str) -> Action:

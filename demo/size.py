@@ -10,7 +10,7 @@ _PATIENCE: Final = 10
 
 @dataclass(frozen=True)
 class Size:
-    """`seconds` is how long the partners act, in real time, where nothing lags."""
+    """`seconds` is how long the partners act, in real time, if nothing lags."""
 
     referrals: int = 1_000
     opistos: int = 200
@@ -25,5 +25,5 @@ class Size:
 
     @property
     def at_most(self) -> float:
-        """Real seconds that the partners have where the clock must slow down."""
+        """Real seconds that the partners have if the clock must slow down."""
         return _PATIENCE * self.seconds

@@ -1,4 +1,4 @@
-"""The terms of the loop: each referral stands in one of them, so that they add up to what was issued. Pure."""
+"""The terms of the loop: each referral stands in one of them, so that they add up to all that were issued. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ MEANING: Final[Mapping[str, str]] = {
     "not_recorded": "had a place; the opisto did not record who came",
     "lapsed": "ran out of time, and was erased afterwards",
 }
-"""Of each end that a loop report counts."""
+"""By end that a loop report counts."""
 OPEN: Final[Mapping[str, str]] = {
     "matching": "matching",
     "choice": "choosing",
     "place": "no place yet",
     "attendance": "placed",
 }
-"""Of each stage in which a referral is open."""
+"""By step in which a referral is open."""
 STEPS: Final[Mapping[str, str]] = {
     "issued": "issued",
     "proposed": "were offered activities",
@@ -33,12 +33,12 @@ STEPS: Final[Mapping[str, str]] = {
     "completed": "completed",
     "closed": "end told to the region",
 }
-"""Of each count of how far they came: other words than the ends have, of which one is `closed` too."""
+"""By count of how far referrals came: other words than those of the ends, of which one is `closed` too."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """So many referrals stand here."""
+    """A term with its count of referrals."""
 
     name: str
     count: int
@@ -46,7 +46,7 @@ class Term:
 
 
 def terms(loop: Mapping[str, Any]) -> list[Term]:
-    """Every term of a loop report that somebody stands in; those still open are one."""
+    """Every term of a loop report with a referral in it; those still open are one."""
     counts = {name: int(loop.get(name, 0)) for name in ("completed", "withdrawn")}
     for whys in loop.get("lost", {}).values():
         counts |= whys

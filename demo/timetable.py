@@ -1,4 +1,4 @@
-"""What the partners do and when, by the platform's clock; what of it is under way, and since when."""
+"""The partners' actions by the platform's clock, and those under way with the time since when."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ Action = Callable[[], Awaitable[None] | None]
 
 
 class Timetable:
-    """One for all partners of the demo, who so act side by side."""
+    """One timetable for all partners of the demo, so that they act side by side."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -23,11 +23,11 @@ class Timetable:
         self._failed: list[BaseException] = []
 
     def at(self, when: datetime, action: Action) -> None:
-        """Plans an action; one whose time is over comes at once."""
+        """Plans an action; one whose time is over begins at once."""
         heappush(self._planned, (when, next(self._numbers), action))
 
     def every(self, period: timedelta, first: datetime, work: Callable[[], Awaitable[None]]) -> None:
-        """Plans work that comes again, but never beside itself."""
+        """Plans work that repeats, but never beside itself."""
 
         async def again() -> None:
             await work()
@@ -36,7 +36,7 @@ class Timetable:
         self.at(first, again)
 
     def act(self) -> None:
-        """Does what is due. Raises what has failed since."""
+        """Begins the actions that are due. Raises the exception of one that has failed since."""
         self.check()
         now = self._now()
         while self._planned and self._planned[0][0] <= now:
@@ -56,19 +56,19 @@ class Timetable:
         return time.monotonic() - min(self._under_way.values(), default=time.monotonic())
 
     def check(self) -> None:
-        """Raises what has failed."""
+        """Raises the exception of work that has failed."""
         if self._failed:
             raise self._failed[0]
 
     async def finish(self, seconds: float) -> int:
-        """Waits for what is under way, and begins nothing that is planned. How much did not end in time."""
+        """Waits for work under way, and begins no planned action. How many did not end in time."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=seconds)
         self.check()
         return len(self._under_way)
 
     async def cancel(self) -> None:
-        """Ends what is under way at once."""
+        """Ends all work under way at once."""
         left = list(self._under_way)
         for task in left:
             task.cancel()

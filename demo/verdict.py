@@ -1,6 +1,6 @@
-"""What a run of the demo was worth: whether all adds up, and whether it was a true picture of the loop. Pure.
+"""The verdict on a run of the demo: whether all adds up, and whether the loop was a true picture. Pure.
 
-An event that is lost is one thing, a machine that could not carry the run another: each has an exit code of its own.
+A lost event is one thing, a machine that could not carry the run another: each has an exit code of its own.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ TRUE: Final = 0
 LOST: Final = 1
 TOO_MUCH: Final = 3
 HARDLY: Final = 0.25
-"""Of those who live where activities are: fewer placed than this share are hardly anybody."""
+"""The share of clients near activities below which hardly anybody got a place."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Course:
 
     Args:
         day: how far the clock came, of `DAYS`.
-        seconds: how long the partners had, in real time, where they did not have all days.
+        seconds: how long the partners had, in real time, if they did not have all days.
         slowest: who slowed the clock down at the end.
-        unread: what was not dealt with when the patience ended, a line each.
+        unread: the work left when the patience ended, a line each.
         reachable: how many clients live where an opisto of the demo has activities.
         unrecorded: how many clients' attendance their opistos meant to leave unrecorded.
-        letters: by reason, how many dead letters are meant.
+        letters: how many dead letters are meant, by reason.
         refused: how many events are meant to be refused at the door.
         twice: how many sendings nobody answered, so that they were sent again and may have landed twice.
         running: processes that should have ended and have not, a line each.
@@ -57,7 +57,7 @@ class Verdict:
 
 
 def judge(course: Course, balance: Balance, loop: Mapping[str, Any], dead: Mapping[str, int]) -> Verdict:
-    """`TRUE`, `LOST` where all was read and does not add up, `TOO_MUCH` where the machine could not carry it."""
+    """`TRUE`, `LOST` if all was read and does not add up, `TOO_MUCH` if the machine could not carry it."""
     missing = tuple(_does_not_add_up(course, balance, loop, dead))
     slow = tuple(_was_too_much(course, loop))
     if missing and not course.unread:

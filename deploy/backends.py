@@ -1,4 +1,4 @@
-"""What Kafka and the store are for one run: the embedded ones, local servers in Java, or what the environment names.
+"""The backends of a run, Kafka and the store: the embedded ones, local servers in Java, or those the environment names.
 
 The supervisor knows nothing but `Backends`: it enters one, looks after it, and leaves it last.
 """
@@ -21,14 +21,14 @@ from shared.kafka.cluster import Cluster
 from shared.process.settings import PlatformSettings, read
 
 _FOR_TRYING: Final[Mapping[str, str]] = {"LAHETE_ENV": "demo"}
-"""Who brings engines of his own has one machine and no partner: demo, unless he says otherwise."""
+"""A run that brings its own backends has one machine and no partner: demo, unless the environment says otherwise."""
 
 Say = Callable[[str], None]
 GoesOn = Callable[[], None]
 
 
 class Backend(StrEnum):
-    """What Kafka and the store are."""
+    """The kinds of backends; the values of `--engine`."""
 
     EMBEDDED = "embedded"
     JAVA = "java"
@@ -40,7 +40,7 @@ SPOKEN_TO: Final[Mapping[Backend, str]] = {
     Backend.JAVA: "",
     Backend.ENV: "",
 }
-"""What a partner who writes to Kafka must know at once, behind its address."""
+"""What a partner who writes to Kafka must know at once, said behind its address."""
 
 
 class BrokerDiedError(EmbeddedError):
@@ -56,7 +56,7 @@ class Backends(Protocol):
 
     @property
     def store(self) -> str:
-        """Where state is kept, for run.json."""
+        """The place of the state, for run.json."""
 
     @property
     def keeps_in_the_folder(self) -> bool:
@@ -68,17 +68,17 @@ class Backends(Protocol):
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The settings that lead the services there."""
+        """The settings that lead the services to the backends."""
 
     @property
     def tuning(self) -> Mapping[str, str]:
-        """Settings that serve where the environment says nothing else."""
+        """Settings that apply unless the environment has others."""
 
     def look_after(self) -> bool:
-        """Starts anew what ended, where that can be; whether it did. Raises `BrokerDiedError` where it cannot be."""
+        """Restarts a server that ended, if possible; whether it did. Raises `BrokerDiedError` if not possible."""
 
     def stop(self) -> None:
-        """Ends what was started, in order."""
+        """Ends in order all that it started."""
 
     def __enter__(self) -> Self:
         """Starts all. Raises `EmbeddedError`, `EmbeddedBrokerError`, `JavaError`, `TopicsError`."""
@@ -88,14 +88,14 @@ class Backends(Protocol):
 
 
 def backends(engine: Backend, folder: Folder, say: Say, goes_on: GoesOn) -> Backends:
-    """The engines of a run in a folder. While they start `goes_on` is asked, which may raise."""
+    """The backends of a run in a folder. While they start they call `goes_on`, which may raise."""
     if engine is Backend.JAVA:
         return Java(folder, say, goes_on)
     return Embedded(folder) if engine is Backend.EMBEDDED else Env(folder)
 
 
 def make_topic(run: Run, kafka: Cluster, folder: Folder, source: str) -> None:
-    """The topic that a sender was granted, on the Kafka of a run. Raises `TopicsError`, `EmbeddedBrokerError`."""
+    """Makes a sender's own topic on the Kafka of a run. Raises `TopicsError`, `EmbeddedBrokerError`."""
     if run.embedded:
         BrokerControl.from_port_file(folder.broker).create_topic(topics.intake_of(source), 1)
         return
@@ -113,7 +113,7 @@ class Embedded:
         "LAHETE_LOG_BYTES": "2500000",
         **_FOR_TRYING,
     }
-    """What librdkafka's mock needs; docs/engines.md says why."""
+    """The settings that librdkafka's mock needs; docs/engines.md says why."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -150,13 +150,13 @@ class Embedded:
         return {"LAHETE_KAFKA": self._running.kafka, "LAHETE_KAFKA_SECURITY": "plaintext", "LAHETE_MONGODB": ""}
 
     def look_after(self) -> bool:
-        """Its log was in memory: a broker that ended cannot be started anew. Raises `BrokerDiedError`."""
+        """A broker that ended cannot restart: its log was in memory. Raises `BrokerDiedError`."""
         if self._running.exit_code is not None:
             raise BrokerDiedError(
-                f"the broker {how_it_ended(self._running.exit_code)}. Its log was in memory: events that were taken and "
-                "not yet dealt with by every service are lost; what the services have decided is kept in "
-                f"{self._folder.path}. Everything stops. Start it again with `lahete run` and send again what was sent "
-                "lately: what was dealt with is recognised as a repetition"
+                f"the broker {how_it_ended(self._running.exit_code)}. Its log was in memory: accepted events that not "
+                "every service has dealt with are lost; the services' decisions are kept in "
+                f"{self._folder.path}. Everything stops. Start it again with `lahete run` and send the latest events "
+                "again: the services recognise those they have dealt with as repetitions"
             )
         return False
 
@@ -167,7 +167,7 @@ class Embedded:
 
 
 class Java:
-    """Apache Kafka and a server that speaks MongoDB's protocol; both keep what they have in the folder."""
+    """Apache Kafka and a server that speaks MongoDB's protocol; both keep their data in the folder."""
 
     keeps_in_the_folder = True
     tuning: Mapping[str, str] = _FOR_TRYING
@@ -230,9 +230,9 @@ class Java:
         }
 
     def look_after(self) -> bool:
-        """Starts a server anew that ended: its data is on disk. After a pause that grows while it keeps ending."""
-        anew = [self._look_after(server) for server in self._servers]
-        return any(anew)
+        """Restarts a server that ended, with its data on disk. After a pause that grows while it keeps ending."""
+        restarted = [self._look_after(server) for server in self._servers]
+        return any(restarted)
 
     def _look_after(self, server: JavaServer) -> bool:
         if server.exit_code is None:
@@ -248,13 +248,13 @@ class Java:
         return True
 
     def stop(self) -> None:
-        """Ends both in order: each writes down what it has."""
+        """Ends both in order: each writes its data to disk."""
         for server in reversed(self._servers):
             server.stop()
 
 
 class Env:
-    """What the environment names, run by others: nothing is started, looked after or stopped."""
+    """The backends that the environment names, run by others: the run starts, restarts and stops nothing."""
 
     tuning: Mapping[str, str] = {}
     pids: Mapping[str, int] = {}

@@ -1,6 +1,6 @@
-"""Makes the secrets that docker-compose.yml reads, those that are not there: python deploy/make_secrets.py [folder]
+"""Makes those secrets of docker-compose.yml that are missing: python deploy/make_secrets.py [folder]
 
-What is there is kept, since the databases were made with it. Prints names, never values. Needs no package: `make up`
+Existing secrets stay, since the databases were made with them. Prints names, never values. Needs no package: `make up`
 runs it on a machine that has Docker and Python and nothing installed.
 
 Compose binds a secret's file into a container as it is, owner and mode too, and ours do not run as root: so the files
@@ -34,7 +34,7 @@ FOLDER: Final = Path(__file__).parent / "secrets"
 
 
 def make_secrets(folder: Path) -> list[str]:
-    """The names of those made now. Raises `OSError`; `ValueError` where one is there and empty."""
+    """The names of those made now. Raises `OSError`; `ValueError` at an empty one."""
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
     return [name for name in NAMES if _make(folder / name)]

@@ -1,7 +1,7 @@
-"""Of requirements.lock what runs, not what tests and lints: python deploy/runtime_lock.py pyproject.toml requirements.lock
+"""The packages of requirements.lock that run: python deploy/runtime_lock.py pyproject.toml requirements.lock
 
-One lock for both, so that the image has what was tested. pip refuses what is lacking, since every hash is required.
-Needs no package: it runs before any is installed.
+One lock for both, so that the image has the tested packages. pip refuses a missing one, since every hash is required.
+Needs no package itself: it runs before any is installed.
 """
 
 import re
@@ -17,11 +17,11 @@ _VIA: Final = re.compile(r"^    #(?: via|  ) +([A-Za-z0-9._-]+)", re.MULTILINE)
 
 
 def runtime_lock(lock: str, wanted: Iterable[str]) -> str:
-    """The pins of what is wanted and of all that it needs, by the lock's own `via` lines. Raises `ValueError`."""
+    """The pins of the wanted packages and of all that they need, by the lock's own `via` lines. Raises `ValueError`."""
     pins = {_name(pin): pin for pin in _PIN.split(lock) if _NAME.match(pin)}
     kept = {_name(requirement) for requirement in wanted}
     if unknown := kept - pins.keys():
-        raise ValueError(f"the lock has no {', '.join(sorted(unknown))}; compile it anew")
+        raise ValueError(f"the lock has no {', '.join(sorted(unknown))}; compile it again")
     needed_by = {name: set(_VIA.findall(pin)) for name, pin in pins.items()}
     while more := {name for name, users in needed_by.items() if name not in kept and users & kept}:
         kept |= more

@@ -1,1 +1,1 @@
-"""The platform without servers: a Kafka broker on loopback, out of a Python wheel."""
+"""The embedded broker: a Kafka broker on loopback, out of a Python wheel."""

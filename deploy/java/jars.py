@@ -3,7 +3,7 @@
 Errors, each one line for a person:
 
     JavaError           something is wrong with a local server
-        JavaMissing     Java or Maven is not there, or the jars cannot be fetched, or our classes not be compiled
+        JavaMissing     Java or Maven is missing, or the jars cannot be fetched, or our classes not compiled
         ServerFailed    a server ended, or was not ready in time: servers.py
 """
 
@@ -30,11 +30,11 @@ _INSTALL: Final = "install a JDK of 17 or newer and Maven (Debian: apt install o
 
 
 class JavaError(Exception):
-    """A local server cannot do what was asked."""
+    """A local server cannot do what the caller asked."""
 
 
 class JavaMissing(JavaError):
-    """What the local servers need is not on this machine."""
+    """This machine has not what the local servers need."""
 
 
 def java() -> str:
@@ -51,7 +51,7 @@ def java() -> str:
 
 
 def classpath(say: Callable[[str], None] = lambda _: None) -> str:
-    """Java's classpath of our classes and all jars, made if they are not there. Raises `JavaMissing`."""
+    """Java's classpath of our classes and all jars; makes missing ones. Raises `JavaMissing`."""
     java()
     TARGET.mkdir(exist_ok=True)
     # Several test runs may come here at once.
@@ -70,7 +70,7 @@ def classpath(say: Callable[[str], None] = lambda _: None) -> str:
 
 @contextmanager
 def _once(what: str, *made_of: Path) -> Iterator[bool]:
-    """Whether the block is to do it: it was never done, or of something else."""
+    """Whether the block must do the work: nobody has done it, or only from another source."""
     done, pinned = TARGET / what, hashlib.sha256(b"".join(file.read_bytes() for file in made_of)).hexdigest()
     due = not done.exists() or done.read_text() != pinned
     yield due

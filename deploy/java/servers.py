@@ -1,7 +1,7 @@
 """Apache Kafka (KRaft, one node, its log on disk) and a server that speaks MongoDB's protocol, on loopback, in Java.
 
-Synchronous, for the supervisor and for tests. A server keeps its port in its folder, so that one started again is found
-where it was; it ends with whoever started it, since `Launcher.java` watches the pipe that it is given. Errors: jars.py.
+Synchronous, for the supervisor and for tests. A server keeps its port in its folder, so that it has the same one after
+a restart; it ends with the process that started it, since `Launcher.java` watches a pipe from there. Errors: jars.py.
 """
 
 import json
@@ -37,7 +37,7 @@ class ServerFailed(JavaError):
 
 
 class JavaServer:
-    """One server's process; `start` again goes on with the same port and data. A context manager: stopped at the end."""
+    """One server's process; `start` again keeps its port and data. A context manager: stops at the end."""
 
     def __init__(self, name: str, folder: Path, arguments: Sequence[str], port: int) -> None:
         self.name = name
@@ -49,7 +49,7 @@ class JavaServer:
 
     @property
     def pid(self) -> int:
-        """The process; 0 where there is none."""
+        """The process id; 0 without a process."""
         return self._process.pid if self._process and self._process.poll() is None else 0
 
     @property
@@ -59,7 +59,7 @@ class JavaServer:
 
     @property
     def log(self) -> Path:
-        """What it prints."""
+        """The file of its output."""
         return self._folder / f"{self.name}.log"
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class JavaServer:
             )
 
     def wait_until_ready(self, goes_on: Callable[[], None] = lambda: None) -> None:
-        """Returns once its port answers. `goes_on` is asked meanwhile and may raise. Raises `ServerFailed`."""
+        """Returns once its port answers. Calls `goes_on` meanwhile, which may raise. Raises `ServerFailed`."""
         deadline = time.monotonic() + READY_WITHIN
         while not _answers(self.port):
             if self.exit_code is not None:
@@ -137,7 +137,7 @@ class KafkaServer(JavaServer):
         Args:
             folder: where its log, settings and port are kept.
             settings: of `server.properties`, over ours.
-            login: SASL and access lists: nobody may do anything but the administrator and whom he lets.
+            login: SASL and access lists: only the administrator, and those the administrator allows, may do anything.
         """
         make_private_folder(folder)
         port, controller = _ports(folder, 2)
@@ -219,7 +219,7 @@ def _kafka_properties(folder: Path, port: int, controller: int, password: str, s
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "500",
-        # One that was killed is let in again once its former self has been silent so long.
+        # A killed instance may join again once its former self has been silent so long.
         "broker.session.timeout.ms": "2000",
         "broker.heartbeat.interval.ms": "500",
         # Its default adds 5 ms to every commit.

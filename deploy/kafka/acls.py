@@ -1,7 +1,7 @@
 """Who may do what on Kafka: each sender writes its own topic and nothing else, each service what it needs.
 
-What `lahete acls` prints are arguments of Kafka's own `kafka-acls` command; operators that make access lists from
-resources of their own take the same list.
+`lahete acls` prints arguments of Kafka's own `kafka-acls` command; operators that make access lists from their own
+resources take the same list.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ OPS: Final = "ops"
 """The login of a person's `lahete`."""
 
 _DOORS: Final = (*topics.DOORS, "monitor")
-"""Who takes events over HTTP and writes them to `intake.http`."""
+"""The services that take events over HTTP and write them to `intake.http`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def of_senders(granted: Iterable[str]) -> list[Acl]:
 
 
 def of_services() -> list[Acl]:
-    """What each service needs, by the topics it subscribes to and those it writes."""
+    """Each service's permissions, by the topics it subscribes to and those it writes."""
     return [acl for service in topics.SERVICES for acl in _of_service(service)]
 
 
@@ -55,14 +55,14 @@ def _of_service(service: str) -> Iterator[Acl]:
     for topic in written_by(service):
         yield Acl(service, "Write", "topic", topic)
     if service == "monitor":
-        # It says how far the others are behind, and since when: that it reads from what they have still to read.
+        # The monitor says how far the others are behind, and since when: it reads that from the records they must read.
         for other in topics.SERVICES:
             yield Acl(service, "Describe", "group", other)
             yield Acl(service, "Read", "topic", topics.redrive_to(other))
 
 
 def of_staff() -> list[Acl]:
-    """What makes and compares the topics, and what a person's command line needs: neither reads or sends an event."""
+    """The permissions of `lahete setup` and of a person's command line: neither reads or sends an event."""
     topic_work: tuple[Operation, ...] = ("Alter", "AlterConfigs", "Create", "Describe", "DescribeConfigs")
     return [
         *(Acl(login, operation, "topic", "*") for login in (SETUP, OPS) for operation in topic_work),
@@ -72,10 +72,10 @@ def of_staff() -> list[Acl]:
 
 
 def commands(acls: Iterable[Acl]) -> list[list[str]]:
-    """The arguments of `kafka-acls --bootstrap-server …`, a list a call: what goes into one call is in one."""
+    """The arguments of `kafka-acls --bootstrap-server …`, a list for each call."""
     calls: dict[tuple[str, Operation, str], list[str]] = {}
     for acl in acls:
-        # Of names that are meant as they stand, kafka-acls takes * for every name.
+        # kafka-acls takes the literal name * for every name.
         pattern = "prefixed" if acl.name.endswith("*") and acl.name != "*" else "literal"
         call = calls.setdefault((acl.principal, acl.operation, pattern), [])
         call += [f"--{acl.kind}", acl.name if pattern == "literal" else acl.name.removesuffix("*")]

@@ -1,4 +1,4 @@
-"""The logins of a Kafka that this repository runs, with the passwords of their files, and what each may do: as acls.py says.
+"""The logins of a Kafka that this repository runs, with the passwords in their files, and their rights by acls.py.
 
 For docker-compose.yml. On Kubernetes Strimzi makes them from resources; on a Kafka that others run, its administrators do.
 """
@@ -40,7 +40,7 @@ class LoginsError(Exception):
 
 
 def apply_logins(kafka: Cluster, password_of: Callable[[str], str]) -> tuple[int, int]:
-    """Makes each login anew with its password, adds what it lacks of rights and takes what it must not have.
+    """Makes each login again with its password, adds missing rights and takes excess ones.
 
     Returns: how many rights were added, how many taken. Raises `LoginsError`.
     """

@@ -1,6 +1,6 @@
-"""The topics on a Kafka of one's own: what they are to be, made where they lack, and what is otherwise, said.
+"""The topics on a Kafka that others run: how each must be, making missing ones, and reporting those that differ.
 
-What is there is never changed: more partitions would move keys, a shorter retention would delete. A person decides that.
+An existing topic stays as it is: more partitions would move keys, a shorter retention would delete. A person decides.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,11 +30,11 @@ _ALREADY_THERE: Final = 36
 
 
 class TopicsError(Exception):
-    """Topics cannot be made or looked at; one line that says which and why."""
+    """Kafka refuses to make or list topics; one line that says which and why."""
 
 
 class Override(BaseModel):
-    """What one topic is to be instead."""
+    """The settings of one topic that differ from the others'."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -89,7 +89,7 @@ class TopicSettings(BaseSettings):
 
 @dataclass(frozen=True)
 class Topic:
-    """What a topic is to be."""
+    """The wanted state of a topic."""
 
     name: str
     partitions: int
@@ -99,19 +99,19 @@ class Topic:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one topic: `created`, `there`, or the differences in words."""
+    """The finding about one topic: `created`, `there`, or the differences in words."""
 
     topic: str
     found: str
 
     @property
     def differs(self) -> bool:
-        """Whether a person has to decide."""
+        """Whether a person must decide."""
         return self.found not in {"created", "there"}
 
 
 def wanted(settings: TopicSettings, granted: Iterable[str] = ()) -> list[Topic]:
-    """Every topic of the platform, and of the senders that were granted one of their own. Raises `TopicsError`."""
+    """Every topic of the platform, and senders' own ones. Raises `TopicsError`."""
     known = topics.platform_topics() | {topics.intake_of(source): 1 for source in granted}
     strangers = sorted(set(settings.topics) - set(known))
     if strangers:
@@ -130,7 +130,7 @@ def _topic(name: str, partitions: int, settings: TopicSettings) -> Topic:
         "max.message.bytes": str(MAX_REQUEST_BYTES),
     }
     if topics.is_senders_own(name):
-        # Whose clock is wrong would else have its events removed before they are read, or kept for ever.
+        # With a wrong clock a sender's events would else be removed before anybody reads them, or kept for ever.
         configs |= {"max.message.bytes": str(_OWN_MESSAGE), "message.timestamp.type": "LogAppendTime"}
     return Topic(name, own.partitions or partitions, settings.topic_replication, configs)
 
@@ -146,7 +146,7 @@ def _ms(duration: timedelta) -> int:
 
 
 async def apply(cluster: Cluster, specs: Sequence[Topic], *, make: bool = True) -> list[Finding]:
-    """Makes what lacks (only says so unless `make`), leaves what is there, and says how it differs.
+    """Makes missing topics (only reports them unless `make`), and reports how existing ones differ.
 
     Raises:
         TopicsError: Kafka does not answer, or refuses to make one.
@@ -172,7 +172,7 @@ async def apply(cluster: Cluster, specs: Sequence[Topic], *, make: bool = True) 
 
 
 async def _described(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
-    """Topic to its partitions."""
+    """Partitions by topic."""
     names = await admin.list_topics()
     return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(names)} if names else {}
 
@@ -181,7 +181,7 @@ async def _create(admin: AIOKafkaAdminClient, specs: Sequence[Topic]) -> None:
     new = [NewTopic(spec.name, spec.partitions, spec.replication, topic_configs=dict(spec.configs)) for spec in specs]
     answer = await admin.create_topics(new, timeout_ms=30_000)
     for name, code, *why in answer.topic_errors:
-        if code not in {0, _ALREADY_THERE}:  # another may have made it this instant
+        if code not in {0, _ALREADY_THERE}:  # another process may have made the topic this instant
             raise TopicsError(f"{name} cannot be made: {for_code(code).__name__} {(why or [''])[0] or ''}".strip())
 
 

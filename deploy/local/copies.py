@@ -1,7 +1,7 @@
-"""A copy of a run's folder while nothing runs in it: whole on the disk, or not there.
+"""A copy of a run's folder while nothing runs in it: whole on the disk, or none.
 
-At rest, all that is in it is of one moment: the services' files, and where Kafka and MongoDB run in the folder as well, the
-log with the offsets up to which each service has read it.
+At rest, the folder is of one moment: the services' files, and where Kafka and MongoDB run in it as well, the log with
+the offsets up to which each service has read it.
 """
 
 import os
@@ -14,14 +14,14 @@ from deploy.local.state import Folder, FolderError
 from shared.private import make_private_folder
 
 OF_A_RUN: Final = ("lock", "keys.lock", "run.json", "stopped.json", "intake-closed", "broker.json", "logs")
-"""What is of one run and of no use to the next."""
+"""Files of one run, of no use to the next."""
 
 
 def copy_folder(folder: Folder, to: Path) -> None:
-    """Copies what is kept to a place where nothing is; the caller sees to it that nothing runs there. Raises `FolderError`."""
+    """Copies the folder to an empty place; the caller ensures that nothing runs there. Raises `FolderError`."""
     beside = to.with_name(f".{to.name}.part")
     if to.is_relative_to(folder.path):
-        raise FolderError(f"{to} lies in {folder.path}, which is to be copied; name a place outside")
+        raise FolderError(f"{to} lies in {folder.path}, which it would copy; name a place outside")
     try:
         if to.exists() and any(to.iterdir()):
             raise FolderError(f"{to} holds something already; name a place where nothing is")

@@ -1,4 +1,4 @@
-"""Waiting until the services have dealt with everything on the log, and saying what they have not."""
+"""Waiting until the services have dealt with everything on the log, and naming the rest."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from shared.kafka.cluster import Cluster
 from shared.kafka.lag import Lag, LagReader, Reads
 
 Left = Sequence[str]
-"""What is left, a line for each service and topic."""
+"""The events left, a line for each service and topic."""
 
 _LOOK_EVERY: Final = 0.25
 # Twice, since a request that came in before the doors closed may still be writing at the first look.
@@ -19,7 +19,7 @@ _LOOKS: Final = 2
 
 
 async def until_drained(kafka: Cluster, reads: Reads, seconds: float, goes_on: Callable[[], bool]) -> Left:
-    """Returns once all lag has ended, the time is over, or `goes_on`, asked every quarter of a second, says no."""
+    """Returns once all lag has ended, the time is over, or `goes_on`, called every quarter of a second, says no."""
     deadline = time.monotonic() + seconds
     try:
         async with LagReader(kafka, reads) as reader:
@@ -36,7 +36,7 @@ async def until_drained(kafka: Cluster, reads: Reads, seconds: float, goes_on: C
 
 
 def lines(lags: Iterable[Lag]) -> list[str]:
-    """What each service has still to read of each topic, in words."""
+    """How many events each service has still to read of each topic, in words."""
     sums: dict[tuple[str, str], int] = {}
     for one in lags:
         if one.lag:

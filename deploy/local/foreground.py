@@ -1,4 +1,4 @@
-"""A run in the foreground, ended by signals; and ending one from another process."""
+"""A run in the foreground, which signals end; and ending one from another process."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _STOPPED_WITHIN: Final = DRAINED_WITHIN + ENDED_WITHIN + 10
 
 
 class StopRequest:
-    """What signals have asked for: the first, to stop in order; Ctrl-C after that, to stop at once."""
+    """The requests of signals: the first, to stop in order; Ctrl-C after that, to stop at once."""
 
     def __init__(self) -> None:
         self._stop = False
@@ -70,10 +70,10 @@ def run(
     opistos: Sequence[str] = (),
     once_ready: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Runs until asked to stop, after `once_ready`. Whether it ended well: nothing was left undone.
+    """Runs until a signal, after `once_ready`. Whether it ended well: no work was left.
 
     Raises:
-        EmbeddedError, EmbeddedBrokerError, JavaError, TopicsError: it could not start.
+        EmbeddedError, EmbeddedBrokerError, JavaError, TopicsError: the run could not start.
         BrokerDiedError: the broker ended by itself.
     """
     with listening() as asked:
@@ -105,7 +105,7 @@ def run(
 
 
 def stop(folder: Folder) -> list[str] | None:
-    """Ends the folder's run and waits for it. What was left undone, a line each; None where nothing runs."""
+    """Ends the folder's run and waits for it. The work that was left, a line each; None where nothing runs."""
     pid = supervisor_of(folder)
     if pid is None:
         return None

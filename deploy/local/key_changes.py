@@ -1,7 +1,7 @@
 """Changes of keys on their way to `audit.events`: kept in the folder until Kafka has acknowledged them.
 
-`lahete key` also works where nothing runs, so a change is kept before it is made, and told by the verb itself or by the
-next start. What is told twice, after a crash between the two, has the same id. Neither a key nor its hash is in it.
+`lahete key` also works where nothing runs, so it keeps a change before making it, and the verb itself or the next start
+publishes it. A change published twice, after a crash in between, has the same id. It holds neither a key nor its hash.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _ACKNOWLEDGED_WITHIN = 5.0
 
 
 class KeyChange(msgspec.Struct, frozen=True):
-    """Who changed whose keys, and how."""
+    """A change: who changed whose keys, and how."""
 
     time: datetime
     who: str
@@ -39,20 +39,20 @@ class KeyChange(msgspec.Struct, frozen=True):
 
 @contextmanager
 def one_editor(folder: Folder) -> Iterator[None]:
-    """Holds the keys and what is to be told of them; waits for another who does. Raises `FolderError`."""
+    """Locks the keys and their changes; waits for another process that holds them. Raises `FolderError`."""
     with writing(folder), open_private(folder.path / "keys.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def keep(folder: Folder, holder: str, change: Literal["added", "revoked"]) -> None:
-    """Keeps a change that is about to be made; the caller is the one editor. Raises `FolderError`."""
+    """Keeps a change before it is made; the caller is the one editor. Raises `FolderError`."""
     pending = [*pending_changes(folder), KeyChange(real_now(), _who(), holder, change)]
     write_private(folder.key_changes, msgspec.json.encode(pending).decode())
 
 
 def pending_changes(folder: Folder) -> list[KeyChange]:
-    """What is not yet known to be told. Raises `FolderError`."""
+    """The changes that Kafka may not have yet. Raises `FolderError`."""
     try:
         return msgspec.json.decode(folder.key_changes.read_bytes(), type=list[KeyChange])
     except FileNotFoundError:
@@ -62,7 +62,7 @@ def pending_changes(folder: Folder) -> list[KeyChange]:
 
 
 def tell_changes(folder: Folder, kafka: Cluster) -> None:
-    """Publishes what is pending, then forgets it. Raises `BrokerUnavailable`, `FolderError`: it stays pending then."""
+    """Publishes the pending changes, then forgets them. Raises `BrokerUnavailable`, `FolderError`: they stay then."""
     with one_editor(folder):
         if pending := pending_changes(folder):
             asyncio.run(_publish(kafka, [record_of(change) for change in pending]))
@@ -79,7 +79,7 @@ async def _publish(kafka: Cluster, records: Sequence[Record]) -> None:
 
 
 def record_of(change: KeyChange) -> Record:
-    """The change as it stands on `audit.events`. The monitor's name is on it, as on all that ops does."""
+    """The change as an event on `audit.events`, in the monitor's name, as all that ops does."""
     data = AccessRecorded(
         who=change.who,
         action="key",

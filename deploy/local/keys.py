@@ -1,8 +1,8 @@
 """The keys of a folder, added and revoked by `lahete key`.
 
-key-hashes.json holds what the services know of them, and who was revoked. A holder may have several keys, so that an old
-one goes on while its user takes up the new. A plain key is shown once, when it is made, and is kept nowhere: but that demo
-and test make one for everybody, and keep the newest of each in keys.json.
+key-hashes.json holds the keys' hashes for the services, and the revoked holders. A holder may have several keys, so
+that an old one goes on while its user takes up the new. `lahete key` shows a plain key once, when it makes it, and
+keeps it nowhere; only demo and test make one for everybody, and keep the newest of each in keys.json.
 """
 
 import json
@@ -30,7 +30,7 @@ _PERSON = re.compile(r"(ops|reader):[a-z0-9._-]{1,40}")
 
 
 def check_holder(holder: str) -> None:
-    """Raises `ValueError` where nobody of that name may hold a key."""
+    """Raises `ValueError` for a name that may not hold a key."""
     if holder == MONITOR or _PERSON.fullmatch(holder):
         return
     try:
@@ -51,7 +51,7 @@ def _who_may(holder: str) -> str:
 def make_keys(folder: Folder, opistos: Iterable[str] = ()) -> None:
     """For demo and test: a key for each region, these opistos and the first people, in plain text.
 
-    Nobody who has one gets another, nor who was revoked. Raises `FolderError`.
+    A holder who has one gets no other, nor does a revoked one. Raises `FolderError`.
     """
     make_keys_of(folder, _holders(opistos))
 
@@ -92,14 +92,14 @@ def make_monitors_key(folder: Folder) -> None:
 
 
 def know_monitors_key(folder: Folder, key: str) -> None:
-    """The monitor's key is made and kept elsewhere: its hash takes the place of the former's. Raises `FolderError`."""
+    """Takes a key of the monitor's that is kept elsewhere: its hash replaces the former one. Raises `FolderError`."""
     with _editing(folder) as keys:
         keys.forget(MONITOR)
         keys.hashes[hash_of(key)] = MONITOR
 
 
 def add_key(folder: Folder, holder: str) -> str:
-    """A new key of a holder; older ones go on, but for the monitor's. Raises `ValueError`, `FolderError`."""
+    """A new key of a holder; older ones go on, except the monitor's. Raises `ValueError`, `FolderError`."""
     check_holder(holder)
     with _editing(folder) as keys:
         keep(folder, holder, "added")
@@ -113,7 +113,7 @@ def add_key(folder: Folder, holder: str) -> str:
 
 
 def revoke_keys(folder: Folder, holder: str) -> int:
-    """Takes every key of a holder away; how many there were. Raises `ValueError`, `FolderError`."""
+    """Revokes every key of a holder; how many there were. Raises `ValueError`, `FolderError`."""
     if holder == MONITOR:
         raise ValueError(f"{MONITOR}'s key is the platform's own; `lahete key add {MONITOR}` puts another in its place")
     with _editing(folder) as keys:
@@ -136,7 +136,7 @@ def read_keys(folder: Folder) -> dict[str, str]:
 
 
 def holders(folder: Folder) -> dict[str, int]:
-    """Who holds keys, and how many."""
+    """The holders of keys, with their number."""
     counts: dict[str, int] = {}
     for holder in read_hashes(folder.hashes).values():
         counts[holder] = counts.get(holder, 0) + 1
@@ -145,7 +145,7 @@ def holders(folder: Folder) -> dict[str, int]:
 
 @dataclass
 class _Keys:
-    """What the folder holds of keys. `plain`, the newest of each holder: None but in demo and test."""
+    """The folder's keys. `plain`, the newest of each holder: None except in demo and test."""
 
     plain: dict[str, str] | None
     hashes: dict[str, str]
@@ -167,7 +167,7 @@ class _Keys:
 
 @contextmanager
 def _editing(folder: Folder) -> Iterator[_Keys]:
-    """The files, to be changed in place; written at the end, one editor at a time."""
+    """The files, for changes in place; writes them at the end, one editor at a time."""
     with one_editor(folder):
         plain = read_keys(folder) if folder.keys.exists() else None
         keys = _Keys(plain, read_hashes(folder.hashes), read_revoked(folder.hashes))

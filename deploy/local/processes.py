@@ -1,4 +1,4 @@
-"""One service as a process of the supervisor: started, asked whether it is ready, started anew when it died, ended."""
+"""One service as a process of the supervisor: starting it, asking whether it is ready, restarting and ending it."""
 
 import http.client
 import json
@@ -25,13 +25,13 @@ PORT_OFFSETS: Final[Mapping[str, int]] = {name: number for number, name in enume
 _FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
 _GOOD_LIFE: Final = 30.0
-"""Seconds after which a process counts as well again."""
+"""Seconds of life after which a process counts as healthy again."""
 _HEALTH_SECONDS: Final = 2.0
 _PORTS_FREE_WITHIN: Final = 2.0
 
 
 class Patience:
-    """When what died is started anew: after a pause that grows while it keeps dying."""
+    """When to restart a process that died: after a pause that grows while it keeps dying."""
 
     def __init__(self, longest: float = LONGEST_PAUSE) -> None:
         self._longest = longest
@@ -41,7 +41,7 @@ class Patience:
 
     @property
     def waits(self) -> bool:
-        """Whether it is dead, and that is known."""
+        """Whether the process is known to be dead."""
         return self._start_at is not None
 
     def started(self) -> None:
@@ -49,7 +49,7 @@ class Patience:
         self._started_at, self._start_at = time.monotonic(), None
 
     def died(self) -> float:
-        """It is dead; the pause in seconds before it may be started."""
+        """Notes that the process died; the pause in seconds before its restart."""
         now = time.monotonic()
         if now - self._started_at > _GOOD_LIFE:
             self._pause = _FIRST_PAUSE
@@ -63,7 +63,7 @@ class Patience:
 
 
 class ServiceProcess:
-    """One instance of a service that is kept running, with what it writes going to one file."""
+    """One instance of a service that the supervisor keeps running, with one log file."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class ServiceProcess:
 
     @property
     def pid(self) -> int:
-        """The process; 0 while there is none."""
+        """The process id; 0 while there is none."""
         return self._process.pid if self._process is not None and not self._patience.waits else 0
 
     @property
@@ -97,7 +97,7 @@ class ServiceProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Starts it in a session of its own: Ctrl-C in the terminal reaches the supervisor alone."""
+        """Starts the process in a session of its own: Ctrl-C in the terminal reaches the supervisor alone."""
         with open_private(self._log, "ab") as log:
             self._said_from = log.tell()
             self._process = subprocess.Popen(
@@ -113,13 +113,13 @@ class ServiceProcess:
         self._patience.started()
 
     def ready(self) -> bool:
-        """Whether it says it is ready. Raises `StartError` where it has ended."""
+        """Whether the service says that it is ready. Raises `StartError` if the process has ended."""
         if not self.running:
             raise StartError(f"{self.name} {self._how_it_ended()}")
         return is_ready(self.port)
 
     def look_after(self) -> bool:
-        """Starts it anew if it died, after a pause that grows while it keeps dying. True when it was started."""
+        """Restarts the process if it died, after a pause that grows while it keeps dying. True after a restart."""
         if self.running:
             return False
         if not self._patience.waits:
@@ -136,19 +136,19 @@ class ServiceProcess:
         return how_it_ended(code) + (f": {said}" if said else "")
 
     def last_line(self) -> str:
-        """The last line it wrote since it was started."""
+        """The last line it wrote since its start."""
         with self._log.open("rb") as log:
             log.seek(max(self._said_from, log.seek(0, 2) - 2_000))
             lines = log.read().decode(errors="replace").strip().splitlines()
         return lines[-1][:500] if lines else ""
 
     def ask_to_end(self) -> None:
-        """SIGTERM: it finishes the batch in hand, commits, leaves its group."""
+        """SIGTERM: the service finishes the batch in hand, commits, leaves its group."""
         if self._process is not None and self.running:
             self._process.terminate()
 
     def kill(self) -> bool:
-        """Ends it at once; whether it was still there."""
+        """Kills the process; whether it was still there."""
         if self._process is None or not self.running:
             return False
         self._process.kill()
@@ -164,7 +164,7 @@ def how_it_ended(code: int | None) -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody has waited for yet does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return pid > 0 and bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -172,12 +172,12 @@ def is_alive(pid: int) -> bool:
 
 
 def is_ready(port: int) -> bool:
-    """What GET /health/ready says; False where nobody answers."""
+    """Whether GET /health/ready says yes; False where nobody answers."""
     return why_not_ready(port) == []
 
 
 def why_not_ready(port: int) -> list[str] | None:
-    """What GET /health/ready says is missing, a line each; None where nobody answers."""
+    """The reasons of GET /health/ready for not being ready, a line each; None where nobody answers."""
     # Not urllib or httpx: those would send it through a proxy named in the environment.
     connection = http.client.HTTPConnection(HOST, port, timeout=_HEALTH_SECONDS)
     try:

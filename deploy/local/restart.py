@@ -1,4 +1,4 @@
-"""Starting one service of a run anew, from another process: it is ended in order, and its supervisor does the rest."""
+"""Restarting one service of a run, from another process: ends the service in order, and its supervisor starts it."""
 
 import time
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ _LOOK_EVERY: Final = 0.05
 
 
 def instances_of(run: Run, name: str) -> list[str]:
-    """The processes that a name means: all instances of a service, or the one that is called so."""
+    """The processes that a name means: all instances of a service, or the one of this name."""
     return [one for one in run.urls if one == name or one.rpartition("-")[0] == name]
 
 
 def restart(folder: Folder, name: str) -> int:
-    """Ends a process and returns the one that took its place, once that is ready. Raises `StartError`, `FolderError`."""
+    """Ends a process and returns the one that replaces it, once that is ready. Raises `StartError`, `FolderError`."""
     before = _of(folder).pids[name]
     _end(before)
     missing: list[str] | None = None
@@ -47,7 +47,7 @@ def _meanwhile(folder: Folder) -> Iterator[Run]:
 
 
 def _end(pid: int) -> None:
-    """In order, as SIGTERM asks; at once where it does not hear."""
+    """Ends a process by SIGTERM, in order; by SIGKILL if it does not react."""
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         process.terminate()

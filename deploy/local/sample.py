@@ -1,6 +1,6 @@
-"""A small world to try things in: opistos of our own making, and what they run in the weeks to come.
+"""A small world to try things in: opistos of our own making, and their activities of the weeks to come.
 
-Published again on the same day it is a repetition; on a later day the same sessions stand, and further ones come.
+A second publication on the same day is a repetition; on a later day the same sessions stay, and further ones come.
 """
 
 import json
@@ -39,7 +39,7 @@ def _published(one: Mapping[str, Any], today: datetime) -> dict[str, Any]:
         "source": one["organiser"],
         "type": CLASSES["ActivityPublished"].type,
         "subject": activity_id,
-        # The day's beginning, so that all of it is the same whenever it is said on that day.
+        # The day's beginning, so that every publication of that day is the same.
         "time": today.isoformat(),
         "data": {**one["activity"], "sessions": _sessions(one, today)},
     }

@@ -1,4 +1,4 @@
-"""The folder that a run keeps its things in: its lock, its version, its clock, and what it tells others in run.json.
+"""The folder of a run: its lock, its version, its clock, and run.json, by which others find the run.
 
 Errors, each one line for a person:
 
@@ -31,7 +31,7 @@ _LOCKED_WITHIN: Final = 1.0
 
 
 class EmbeddedError(Exception):
-    """The embedded platform cannot do what was asked."""
+    """The platform on this machine cannot do what the caller asked."""
 
 
 class FolderError(EmbeddedError):
@@ -43,7 +43,7 @@ class StartError(EmbeddedError):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """run.json: what runs, and where.
+    """run.json: the processes of a run, and their addresses.
 
     `clock`: the platform's time is start + (real now - anchor) * speed; where it has a `file`, that holds the three as
     they are now, and `until`, the real second from which the clock stands still.
@@ -69,33 +69,33 @@ class Run(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Folder:
-    """The names of what is kept."""
+    """The names of the files in a folder."""
 
     path: Path
 
     @property
     def lock(self) -> Path:
-        """Held by the supervisor as long as it lives; its process id stands in it."""
+        """The lock that the supervisor holds as long as it lives; its process id stands in it."""
         return self.path / "lock"
 
     @property
     def version(self) -> Path:
-        """The form of the documents in it: a number of shared/process/migrations.py."""
+        """The form of the folder's documents: a number of shared/process/migrations.py."""
         return self.path / "version"
 
     @property
     def upgrade(self) -> Path:
-        """There from when what is kept was copied until all of it has this program's form: upgrade.py."""
+        """Exists from the copy of an older folder until all of it has this program's form: upgrade.py."""
         return self.path / "upgrade.json"
 
     @property
     def run(self) -> Path:
-        """There while all runs."""
+        """Exists while the platform runs."""
         return self.path / "run.json"
 
     @property
     def stopped(self) -> Path:
-        """How the latest run ended: `{"supervisor": pid, "left": [lines]}`."""
+        """The end of the latest run: `{"supervisor": pid, "left": [lines]}`."""
         return self.path / "stopped.json"
 
     @property
@@ -105,7 +105,7 @@ class Folder:
 
     @property
     def closed(self) -> Path:
-        """While it is there the doors take no event."""
+        """While this file exists the doors take no event."""
         return self.path / CLOSED
 
     @property
@@ -115,7 +115,7 @@ class Folder:
 
     @property
     def hashes(self) -> Path:
-        """What the services know of the keys."""
+        """The keys' hashes, for the services."""
         return self.path / "key-hashes.json"
 
     @property
@@ -125,26 +125,26 @@ class Folder:
 
     @property
     def key_changes(self) -> Path:
-        """Changes of keys that `audit.events` has not been told yet."""
+        """Changes of keys that `audit.events` does not have yet."""
         return self.path / "key-changes.json"
 
     @property
     def topics(self) -> Path:
-        """The sources that were granted a topic of their own."""
+        """The sources with a topic of their own."""
         return self.path / "topics.json"
 
     @property
     def broker(self) -> Path:
-        """Where the broker's control port is."""
+        """The address of the broker's control port."""
         return self.path / "broker.json"
 
     def log(self, process: str) -> Path:
-        """What a process writes."""
+        """The log file of a process."""
         return self.path / "logs" / f"{process}.log"
 
 
 def open_folder(path: Path) -> Folder:
-    """The folder, made if need be, of a form that we know or can come from. Raises `FolderError`."""
+    """The folder, made if need be, of a form that this program takes. Raises `FolderError`."""
     folder = Folder(path.resolve())
     with writing(folder):
         make_private_folder(folder.path)
@@ -157,12 +157,12 @@ def open_folder(path: Path) -> Folder:
 
 
 def write_form(folder: Folder) -> None:
-    """The folder has this program's form. Raises `OSError`."""
+    """Notes that the folder has this program's form. Raises `OSError`."""
     write_private(folder.version, f"{FORM}\n")
 
 
 def form_in(folder: Folder) -> int:
-    """The form of what the folder holds. Raises `FolderError` where it is none that this program takes."""
+    """The form of the folder's documents. Raises `FolderError` if this program does not take it."""
     with writing(folder):
         found = folder.version.read_text().strip()
     if found.isdecimal() and OLDEST_FORM <= int(found) <= FORM:
@@ -175,7 +175,7 @@ def form_in(folder: Folder) -> int:
 
 
 def _check_it_is_ours(folder: Folder) -> None:
-    # A folder of others, such as /tmp or somebody's home, is neither closed to them nor filled with what must be closed.
+    # A shared folder, such as /tmp or somebody's home, is neither closed to others nor filled with private files.
     if is_private(folder.path):
         return
     if not folder.version.exists() and any(folder.path.iterdir()):
@@ -187,7 +187,7 @@ def _check_it_is_ours(folder: Folder) -> None:
 
 @contextmanager
 def writing(folder: Folder) -> Iterator[None]:
-    """Says which folder cannot be written, and why. Raises `FolderError`."""
+    """Turns a failed write into a `FolderError` that names the folder and why."""
     try:
         yield
     except OSError as error:
@@ -215,7 +215,7 @@ def claim(folder: Folder) -> Iterator[None]:
 
 
 def _locked(file: IO[str]) -> bool:
-    # Who only asks whether a run is there holds the lock for an instant: hence more than one attempt.
+    # A process that only asks whether a run is there holds the lock for an instant: hence more than one attempt.
     deadline = time.monotonic() + _LOCKED_WITHIN
     while True:
         try:
@@ -234,7 +234,7 @@ def _pid_in(file: IO[str]) -> int | None:
 
 
 def supervisor_of(folder: Folder) -> int | None:
-    """The process that holds the folder now, whatever an older run.json says."""
+    """The process id of the folder's present run, whatever an older run.json says."""
     with suppress(FileNotFoundError), folder.lock.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -244,7 +244,7 @@ def supervisor_of(folder: Folder) -> int | None:
 
 
 def read_run(folder: Folder) -> Run | None:
-    """What runs; None where nothing does, also where a run that was killed left its file."""
+    """The present run; None if nothing runs, also where a killed run left its file."""
     try:
         run = msgspec.json.decode(folder.run.read_bytes(), type=Run)
     except FileNotFoundError:
@@ -261,9 +261,9 @@ def write_run(folder: Folder, run: Run) -> None:
 
 
 def anchored_clock(folder: Folder, setting: str) -> dict[str, Any]:
-    """`{start, anchor, speed}`: the anchor is fixed at the first run with a setting and kept for all with the same.
+    """`{start, anchor, speed}`: the first run with a setting fixes the anchor for all runs with the same.
 
-    Without a setting the platform's clock is the real one; one that is paced has its `file` beside the three.
+    Without a setting the platform's clock is the real one; a paced clock has its `file` beside the three.
     Raises `StartError`, `FolderError`.
     """
     if not setting:
@@ -290,7 +290,7 @@ def _written(clock: Clock) -> dict[str, Any]:
 
 
 def granted(folder: Folder) -> list[str]:
-    """The sources that have a topic of their own."""
+    """The sources with a topic of their own."""
     try:
         sources: list[str] = json.loads(folder.topics.read_text())
     except FileNotFoundError:

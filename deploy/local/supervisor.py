@@ -1,8 +1,8 @@
-"""The platform on one machine without servers: what stands behind `lahete run` and `lahete stop`.
+"""The supervisor of the platform on one machine, behind `lahete run` and `lahete stop`.
 
-Starts the embedded broker and the services, keeps the services running, and ends all in order: doors closed, what is on
-the log dealt with, services, broker. If it is killed itself, its processes notice and end. The broker's log is in
-memory, so the broker is not started anew: what stood on it is lost, and that is said.
+Starts the backends and the services, keeps the services running, and ends all in order: closes the doors, lets the
+services deal with the log, ends services, then backends. If it is killed itself, its processes notice and end. The
+embedded broker's log is in memory, so it cannot restart: the events on it are lost, and the supervisor says so.
 """
 
 import asyncio
@@ -56,8 +56,8 @@ MakeEngines = Callable[[Backend, Folder, Say, GoesOn], Backends]
 class Supervisor:
     """One run in one folder.
 
-    As a context manager it is started inside the block (all ready) and leaves nothing running, in whichever way the
-    block ends; `stop` before its end makes the end an orderly one. Uses no signal, so it may live in a thread.
+    A context manager: inside the block everything is ready, and however the block ends, nothing is left running; `stop`
+    before its end makes the end an orderly one. Uses no signal, so it may live in a thread.
 
     Args:
         path: the folder.
@@ -65,14 +65,14 @@ class Supervisor:
         clock: `<start>*<speed>`, or empty.
         extra: environment of the services beside this process's own.
         own: by an instance's name, settings over all others; asked once, read at each start.
-        engine: what Kafka and the store are.
-        make_engines: puts them up.
+        engine: the kind of backends.
+        make_backends: makes them.
         instances: how many of a service, where more than one; the others listen on free ports.
         ready_within: seconds that the services have for their start.
-        longest_pause: seconds until a service that keeps dying is started anew, at the most.
+        longest_pause: seconds until the restart of a service that keeps dying, at the most.
         say: takes one line for a person.
-        given_up: asked while starting; True ends the start.
-        opistos: who gets a key where demo and test make them, beside every region.
+        given_up: called while starting; True ends the start.
+        opistos: the opistos that get a key in demo and test, beside every region.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Supervisor:
         *,
         own: Callable[[str], MutableMapping[str, str]] = lambda _: {},
         engine: Backend = Backend.EMBEDDED,
-        make_engines: MakeEngines = backends,
+        make_backends: MakeEngines = backends,
         services: Sequence[str] = topics.SERVICES,
         instances: Mapping[str, int] | None = None,
         ready_within: float = READY_WITHIN,
@@ -97,7 +97,7 @@ class Supervisor:
         self._ports = {service: port_base + PORT_OFFSETS[service] for service in services}
         self._own = own
         self._engine = engine
-        self._make_engines = make_engines
+        self._make_backends = make_backends
         self._instances = dict(instances or {})
         self._clock_setting = clock
         self._extra = dict(extra or {})
@@ -120,10 +120,10 @@ class Supervisor:
                 tighten(self.folder.path)
             check_ports(self._ports)
             self._brings_forward = upgrade.begin(self.folder, self._say)
-            self._engines = self._make_engines(self._engine, self.folder, self._say, self._check_given_up)
+            self._backends = self._make_backends(self._engine, self.folder, self._say, self._check_given_up)
             self._make_keys()
             self.clock = anchored_clock(self.folder, self._clock_setting)
-            stack.enter_context(self._engines)
+            stack.enter_context(self._backends)
             stack.callback(self._kill_services)
             self._start_services()
             upgrade.end(self.folder)
@@ -152,8 +152,8 @@ class Supervisor:
         make_monitors_key(self.folder)
 
     def _given(self) -> Mapping[str, str]:
-        """The services' environment before what the run decides."""
-        return {**self._engines.tuning, **os.environ, **self._extra}
+        """The services' environment before the run's own settings."""
+        return {**self._backends.tuning, **os.environ, **self._extra}
 
     def _start_services(self) -> None:
         for service, name, port in self._all_instances():
@@ -161,8 +161,8 @@ class Supervisor:
             self._services[name] = ServiceProcess(
                 name, service, port, environment, self.folder.log(name), self._say, Patience(self._longest_pause)
             )
-        # The first of a service makes what its store lacks. MongoDB lets several do so at once; its stand-in ends one of
-        # them, or has an index less.
+        # The first instance of a service makes what its store lacks. MongoDB lets several do so at once; its stand-in
+        # ends one of them, or has an index less.
         for first in (True, False):
             some = {name: one for name, one in self._services.items() if (name in self._ports) is first}
             for process in some.values():
@@ -179,8 +179,8 @@ class Supervisor:
 
     def _environment(self, service: str, name: str, port: int) -> Mapping[str, str]:
         settings = {
-            **self._engines.environment,
-            # Kafka keeps its partitions for it while it is started anew; librdkafka's broker knows no such members.
+            **self._backends.environment,
+            # Kafka keeps an instance's partitions for it while it restarts; librdkafka's broker knows no such members.
             "LAHETE_INSTANCE": name if self._engine is Backend.JAVA else "",
             "LAHETE_STATE": str(self.folder.path),
             "LAHETE_KEYS_FILE": str(self.folder.hashes),
@@ -190,19 +190,19 @@ class Supervisor:
             "LAHETE_CLOCK_ANCHOR": repr(self.clock["anchor"]),
             "LAHETE_SUPERVISED": str(os.getpid()),
         }
-        if self._brings_forward and self._engines.keeps_in_the_folder:
+        if self._brings_forward and self._backends.keeps_in_the_folder:
             settings["LAHETE_MIGRATE"] = "true"
         if service == "monitor":
             urls = {service: f"http://{HOST}:{port}" for service, port in self._ports.items()}
             settings["LAHETE_SERVICE_URLS"] = json.dumps(urls)
             settings["LAHETE_SERVICE_KEY_FILE"] = str(self.folder.service_key)
-        # Not copied: what is one instance's own may be changed until it is started anew.
+        # Not copied: an instance's own settings may change until it restarts.
         return ChainMap(self._own(name), {**self._given(), **settings})
 
     @property
     def cluster(self) -> Cluster:
         """The run's Kafka."""
-        return self._engines.cluster
+        return self._backends.cluster
 
     def _urls(self) -> dict[str, str]:
         return {name: service.url for name, service in self._services.items()}
@@ -214,7 +214,7 @@ class Supervisor:
             for name in [name for name, service in waiting.items() if service.ready()]:
                 del waiting[name]
                 self._say(f"{name} is ready at {self._services[name].url} ({time.monotonic() - began:.1f} s)")
-            # How long it takes to bring documents forward, their number says.
+            # A migration takes as long as its documents are many.
             if waiting and not self._brings_forward and time.monotonic() - began > self._ready_within:
                 logs = ", ".join(str(self.folder.log(name)) for name in waiting)
                 raise StartError(f"{' and '.join(waiting)}: not ready in {self._ready_within:.0f} s; see {logs}")
@@ -223,7 +223,7 @@ class Supervisor:
 
     def _check_start(self) -> None:
         self._check_given_up()
-        self._engines.look_after()
+        self._backends.look_after()
 
     def _check_given_up(self) -> None:
         if self._given_up():
@@ -231,12 +231,12 @@ class Supervisor:
 
     def _write_run(self) -> None:
         pids = {name: service.pid for name, service in self._services.items()}
-        own = {**self._engines.pids, "supervisor": os.getpid()}
-        kafka, store = self._engines.cluster.bootstrap, self._engines.store
+        own = {**self._backends.pids, "supervisor": os.getpid()}
+        kafka, store = self._backends.cluster.bootstrap, self._backends.store
         write_run(self.folder, Run(kafka, store, self._urls(), pids | own, self.clock))
 
     def _tell_key_changes(self) -> None:
-        # After run.json is there: a verb that found none has kept its change by now, one that found it tells it itself.
+        # After run.json is there: a verb that found none has kept its change by now, another publishes its own itself.
         try:
             tell_changes(self.folder, self.cluster)
         except BrokerUnavailable as error:
@@ -245,10 +245,10 @@ class Supervisor:
     # --- running
 
     def look_after(self) -> None:
-        """Starts services anew that died. To be called often. Raises `BrokerDiedError`."""
-        anew = self._engines.look_after()
+        """Restarts services that died. Call it often. Raises `BrokerDiedError`."""
+        restarted = self._backends.look_after()
         started = [name for name, service in self._services.items() if service.look_after()]
-        if started or anew:
+        if started or restarted:
             self._write_run()
 
     def run_until(self, asked: Callable[[], bool]) -> None:
@@ -260,16 +260,16 @@ class Supervisor:
     # --- ending
 
     def stop(self, at_once: Callable[[], bool] = lambda: False) -> list[str]:
-        """Ends all in order. What is left undone, a line each: none if it ended well. Raises `BrokerDiedError`.
+        """Ends all in order. The work left, a line each: none if it ended well. Raises `BrokerDiedError`.
 
-        Meanwhile `at_once` is asked; True cuts it short.
+        Calls `at_once` meanwhile; True cuts it short.
         """
         self._say("stopping: the doors are closed, waiting for what is under way")
         with writing(self.folder):
             write_private(self.folder.closed, "")
         left = self._drain(at_once)
         left += self._end_services(at_once)
-        self._engines.stop()
+        self._backends.stop()
         with writing(self.folder):
             write_private(self.folder.stopped, json.dumps({"supervisor": os.getpid(), "left": left}, indent=1))
         return left
@@ -280,7 +280,7 @@ class Supervisor:
             return not at_once()
 
         reads = {service: READS[service] for service in self._ports}
-        left: Left = asyncio.run(until_drained(self._engines.cluster, reads, DRAINED_WITHIN, goes_on))
+        left: Left = asyncio.run(until_drained(self._backends.cluster, reads, DRAINED_WITHIN, goes_on))
         return list(left)
 
     def _end_services(self, at_once: Callable[[], bool]) -> list[str]:

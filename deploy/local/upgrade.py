@@ -1,7 +1,7 @@
-"""State of an older program is brought forward at the start of a run, after all of it was copied beside the folder.
+"""Migrates the state of an older program at the start of a run, after copying all of it beside the folder.
 
-What is killed in the middle goes on at the next start: the copy is there by then, each SQLite file was brought forward whole or
-not at all, and an older program refuses the folder, which has this program's form from the first step on.
+A migration killed in the middle goes on at the next start: the copy is there by then, each SQLite file is migrated
+whole or not at all, and an older program refuses the folder, which has this program's form from the first step on.
 """
 
 import json
@@ -17,7 +17,7 @@ from shared.store.sqlite import VERSION, version_of
 
 
 def begin(folder: Folder, say: Callable[[str], None]) -> bool:
-    """Whether services must bring something forward; it is copied then. The caller holds the folder. Raises `FolderError`."""
+    """Whether services must migrate something; then copies it. The caller holds the folder. Raises `FolderError`."""
     if not folder.upgrade.exists():
         if not _is_older(folder):
             return False
@@ -33,7 +33,7 @@ def begin(folder: Folder, say: Callable[[str], None]) -> bool:
 
 
 def end(folder: Folder) -> None:
-    """All has this program's form. Raises `FolderError`."""
+    """Notes that all has this program's form. Raises `FolderError`."""
     with writing(folder):
         folder.upgrade.unlink(missing_ok=True)
 

@@ -1,6 +1,6 @@
-"""What one event of Linked Events says as an activity: the `data` of ActivityPublished, field by field.
+"""Reads one event of Linked Events as an activity: the `data` of ActivityPublished, field by field.
 
-Each reader takes the row and gives the value, or raises `Unusable` with the reason that people will read.
+Each reader takes the row and returns the value, or raises `Unusable` with the reason that people will read.
 """
 
 import re
@@ -35,7 +35,7 @@ _CODES = {
 
 
 def read_activity(row: Row, identifier: str, municipality: str | None) -> tuple[dict[str, object], list[str]]:
-    """The activity as far as it can be read, and a reason for each field that cannot; an empty reading is left out."""
+    """The fields that can be read, and a reason for each that cannot; leaves an empty value out."""
     fields: dict[str, Callable[[], object]] = {
         "title": lambda: _title(row),
         "description": lambda: localized(row.get("short_description")) | localized(row.get("description")),
@@ -67,7 +67,7 @@ def read_activity(row: Row, identifier: str, municipality: str | None) -> tuple[
 
 
 def _has_a_main_language(text: object) -> bool:
-    """A text for people needs one of fi, sv, en; Sámi may only come beside."""
+    """A text for people needs one of fi, sv, en; Sámi may only stand beside those."""
     return isinstance(text, dict) and any(language in text for language in LANGUAGES[:3])
 
 
@@ -97,7 +97,7 @@ def _themes_of(keyword: object) -> tuple[str, ...]:
 
 
 def _municipality(row: Row, given: str | None) -> str:
-    """Where it is held: what its place says, else what the caller says, else where its publisher is."""
+    """The municipality of its place, else the caller's, else the publisher's."""
     location = mapping(row.get("location"))
     found = _municipality_of(location) or given or _municipality_of_publisher(row.get("publisher"))
     if found is None:
@@ -133,7 +133,7 @@ def _format(row: Row) -> str:
 
 
 def _place(row: Row) -> dict[str, object] | None:
-    """The embedded place; with a link alone, what the publisher says of it in words; on the net, none."""
+    """The embedded place; for a mere link, the publisher's description; on the net, none."""
     if _format(row) == "remote":
         return None
     location = mapping(row.get("location"))
@@ -149,7 +149,7 @@ def _place(row: Row) -> dict[str, object] | None:
 
 
 def _coordinates(position: object) -> dict[str, object]:
-    """GeoJSON: longitude first. What is no point on the globe is left out, the place stands without it."""
+    """GeoJSON: longitude first. Leaves out what is no point on the globe; the place stands without it."""
     match mapping(position).get("coordinates"):
         case [int() | float() as lon, int() | float() as lat] if -180 <= lon <= 180 and -90 <= lat <= 90:
             return {"lat": float(lat), "lon": float(lon)}
@@ -158,7 +158,7 @@ def _coordinates(position: object) -> dict[str, object]:
 
 
 def _languages(row: Row) -> list[str]:
-    """Finnish where none is told."""
+    """The languages; Finnish if the row names none."""
     told = dict.fromkeys((link_id(item) or "").replace("_", "-") for item in items(row.get("in_language")))
     known = [language for language in told if _LANGUAGE.fullmatch(language) and len(language) <= 35]
     return known[:MAX_LANGUAGES] or ["fi"]
@@ -176,10 +176,10 @@ def _age(row: Row) -> dict[str, int]:
 
 
 def _capacity(row: Row) -> int:
-    """Places set aside for the referred, which Linked Events does not tell: five at most, two where nothing is known.
+    """Places set aside for the referred, which Linked Events does not have: five at most, two where nothing is known.
 
-    What remains is asked first, then how many there are in all. The opisto confirms each enrolment, so a place too many
-    is put right there; a whole course promised to the referred would not be.
+    The remaining places count first, then all places. The opisto confirms each enrolment, so it can put a place too
+    many right; it could not do so if a whole course were promised to the referred.
     """
     for field in ("remaining_attendee_capacity", "maximum_attendee_capacity"):
         places = whole_number(field, _of_course(row, field))
@@ -189,7 +189,7 @@ def _capacity(row: Row) -> int:
 
 
 def _price(row: Row) -> int:
-    """The greatest amount that any offer names, so that no one pays more than was told."""
+    """The greatest amount that any offer names, so that no participant pays more than published."""
     offers = items(row.get("offers"))
     if not offers:
         raise Unusable("offers", row.get("offers"), "tell no price")

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 MAX_TEXT: Final = 4_000
 MAX_CODE: Final = 64
 DEAREST: Final = 1_000_000
-"""Cents: what is read as more than that of a course is no price."""
+"""Cents: a greater amount is no price of a course."""
 LANGUAGES: Final = ("fi", "sv", "en", "se")
 
 Row = Mapping[str, Any]
@@ -46,7 +46,7 @@ _FREE = re.compile(
 
 
 class Unusable(Exception):
-    """A value from which nothing sure can be read. The message is one line: the field, the value, what is wrong."""
+    """A value that cannot be read for sure. The message is one line: the field, the value, what is wrong."""
 
     def __init__(self, field: str, value: object, why: str) -> None:
         super().__init__(f"{field}: {shown(value)} {why}")
@@ -81,7 +81,7 @@ class _Text(HTMLParser):
 
 
 def plain(text: str) -> str:
-    """Text without HTML: a line for each block, white space as one, nothing that cannot be shown."""
+    """Text without HTML: a line for each block, white space as one, only printable characters."""
     parser = _Text()
     try:
         parser.feed(text)
@@ -100,7 +100,7 @@ def _printable(character: str) -> str:
 
 
 def localized(value: object) -> dict[str, str]:
-    """Texts by language, plain, the empty dropped; a bare string is taken for Finnish."""
+    """Texts by language, plain, without empty ones; a bare string counts as Finnish."""
     if isinstance(value, str):
         value = {"fi": value}
     if not isinstance(value, dict):
@@ -176,7 +176,7 @@ def digest(text: str) -> str:
 def greatest_price(text: str) -> int | None:
     """The greatest euro amount that a price text names, in cents; 0 if it says free; None if it says neither.
 
-    None as well where the price is left to be reckoned (`12 × 100 €`, `50 € + 20 €`), or is more than any course's.
+    None as well where the text is a sum to compute (`12 × 100 €`, `50 € + 20 €`), or more than any course's price.
     """
     if _RECKONED.search(text):
         return None

@@ -1,7 +1,7 @@
 """Linked Events and Linked Courses (Helsinki, Turku, Espoo …) turned into our ActivityPublished.
 
-Pure: a document in, events and refusals out. A refusal beats a guess: a referred client is sent only to what is sure to
-be held, at a time, at a price. Ask the API with `include=location,keywords,sub_events`, or links are all there is.
+Pure: a document in, events and refusals out. A refusal beats a guess: a client may only go where an activity is sure to
+be held, at a time, at a price. Ask the API with `include=location,keywords,sub_events`, else it has only links.
 """
 
 import json
@@ -26,7 +26,7 @@ _WITHOUT_ID = "(without id)"
 
 @dataclass(frozen=True)
 class RefusedEvent:
-    """An event of Linked Events that was not taken, and why: each reason one line with the field and its value."""
+    """An event of Linked Events that cannot be imported, and why: each reason one line with the field and its value."""
 
     id: str
     reasons: list[str]

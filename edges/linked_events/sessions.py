@@ -1,4 +1,4 @@
-"""When an event of Linked Events is held, and whether it is offered at all."""
+"""The sessions of an event of Linked Events, and whether people can take part in it at all."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ MAX_SESSIONS = 200
 
 
 def not_offered(row: Row) -> list[str]:
-    """Why this is nothing that one could take part in at all, if so."""
+    """Why nobody could take part in the event, if so."""
     told = [
         ("deleted", row.get("deleted") not in (None, False), "says it was deleted"),
         ("replaced_by", bool(row.get("replaced_by")), "takes its place"),

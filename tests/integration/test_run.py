@@ -406,7 +406,7 @@ def test_when_the_broker_in_memory_dies_everything_stops_and_says_what_is_lost(t
         code, printed = platform.ended(25)
     assert code == 1
     last = printed.splitlines()[-1]
-    assert last.startswith("lahete: the broker ended by SIGKILL. Its log was in memory: events that were taken and not")
+    assert last.startswith("lahete: the broker ended by SIGKILL. Its log was in memory: accepted events that not")
     assert not any(is_running(pid) for pid in pids.values())
 
 

@@ -330,7 +330,7 @@ def open_platform(
         said.append(line)
         say(line)
 
-    def make_engines(engine: Backend, opened: Folder, say: Say, goes_on: GoesOn) -> Backends:
+    def make_backends(engine: Backend, opened: Folder, say: Say, goes_on: GoesOn) -> Backends:
         if not proxied or engine is not Backend.JAVA:
             return backends(engine, opened, say, goes_on)
         made.append(Proxied(opened, say, goes_on, before_services))
@@ -344,7 +344,7 @@ def open_platform(
         extra,
         own=own.__getitem__,
         engine=engine,
-        make_engines=make_engines,
+        make_backends=make_backends,
         instances=instances,
         # What is killed on purpose need not be spared.
         longest_pause=0.2,

@@ -7,9 +7,9 @@ import pytest
 
 from cli.demo_summary import document, last_screen, show, verdict
 from demo.ledger import Balance
-from demo.look import Sight
+from demo.look import Observation
+from demo.simulation import DemoResult, Made
 from demo.size import DAYS, Size
-from demo.stage import DemoResult, Made
 from demo.terms import MEANING, OPEN, STEPS, terms
 from demo.verdict import LOST, TOO_MUCH, TRUE, Course
 from services.feedback.reports import LOST as LOST_IN_REPORT
@@ -43,7 +43,7 @@ def _told(course: Course = COURSE, balance: Balance = BALANCE, **loop: Any) -> D
     return DemoResult(
         course=course,
         balance=balance,
-        sight=Sight(loop=LOOP | loop, dead=dict(course.letters)),  # type: ignore[arg-type]
+        seen=Observation(loop=LOOP | loop, dead=dict(course.letters)),  # type: ignore[arg-type]
         faults=(Made("one id, two contents", 33, "dead letter conflict"),),
         imports_refused=(),
         refused_at_the_door={"422": 17},
@@ -144,7 +144,7 @@ def test_events_that_are_still_to_be_read_are_not_lost() -> None:
 
 def test_a_dead_letter_that_no_fault_on_purpose_explains_does_not_add_up() -> None:
     result = _told()
-    odd = replace(result, sight=replace(result.sight, dead=result.sight.dead | {"rejected": 2}))  # type: ignore[arg-type]
+    odd = replace(result, seen=replace(result.seen, dead=result.seen.dead | {"rejected": 2}))  # type: ignore[arg-type]
     assert verdict(odd).lines == ("dead letters rejected: 2 more than meant",)
     # What nobody answered was sent again, and may have landed twice.
     assert verdict(replace(odd, course=replace(COURSE, twice=2))).code == TRUE

@@ -1,4 +1,4 @@
-"""The stage: lets time pass as fast as everybody keeps up, until the last day, and then reckons.
+"""The simulation: lets time pass as fast as everybody keeps up, until the last day, and then reckons.
 
 Whatever takes long slows the clock: a service that lags, a service that does not answer, a partner that waits.
 """
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from demo import pace
 from demo.ledger import Balance, balance
-from demo.look import OPS, Sight, all_dead_letters, look
+from demo.look import OPS, Observation, all_dead_letters, look
 from demo.post import Post
 from demo.pulse import Pulse
 from demo.script import OWN_REGION, Script
@@ -37,13 +37,13 @@ _FLUSH_EVERY: Final = 0.25
 _LOOK_EVERY: Final = 2.0
 _QUIET_WITHIN: Final = 300.0
 
-Show = Callable[[Sight, str], None]
+Show = Callable[[Observation, str], None]
 """Shows one look, and a line about what goes on."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """Faults of one kind, made on purpose, and what is meant to come of each."""
+    """Faults of one kind, made on purpose, and the meant result of each."""
 
     kind: str
     count: int
@@ -52,11 +52,11 @@ class Made:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the stage has to tell at its end."""
+    """The result of the simulation."""
 
     course: Course
     balance: Balance
-    sight: Sight
+    seen: Observation
     faults: tuple[Made, ...]
     imports_refused: tuple[tuple[str, list[str]], ...]
     refused_at_the_door: dict[str, int]
@@ -65,19 +65,19 @@ class DemoResult:
 
 
 class NoReckoningError(Exception):
-    """The services did not say in time what became of the events."""
+    """The services did not answer in time with the outcomes of the events."""
 
 
-class Stage:
+class Simulation:
     """The partners, their post, and the time in which they act.
 
     Args:
-        size: how large it is.
+        size: how large the simulation is.
         folder: of the run.
         clock: the platform's, which stands still.
-        own_opisto: which of them writes to a Kafka topic of its own.
-        show: shows how it goes.
-        check: raises where the platform has ended.
+        own_opisto: the opisto that writes to a Kafka topic of its own.
+        show: shows the progress.
+        check: raises if the platform has ended.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Stage:
         self._timetable = Timetable(clock.now)
         self._script = Script(size, self._post, clock.now, self._timetable, rng, own_opisto)
         self._pulse = Pulse(run.urls)
-        self._sight = Sight()
+        self._seen = Observation()
         self._begun = clock.now()
         self._back_after: float | None = None
         self._watching: list[asyncio.Task[None]] = []
@@ -149,14 +149,14 @@ class Stage:
         for sending in self._post.ready():
             self._timetable.start(sending)
 
-    # --- what happens to the platform
+    # --- faults of the platform
 
     def _kill(self) -> None:
         run = read_run(self._folder)
         assert run is not None
         pid = run.pids[KILLED]
-        self._show(self._sight, f"kill -9 {KILLED} ({pid})")
-        if pid:  # it may have died by itself; 0 would be this process and all of its group
+        self._show(self._seen, f"kill -9 {KILLED} ({pid})")
+        if pid:  # the service may have died by itself; 0 would be this process and all of its group
             os.kill(pid, signal.SIGKILL)
         self._timetable.start(self._until_it_is_back())
 
@@ -164,26 +164,26 @@ class Stage:
         began = time.monotonic()
         await self._post.insist(KILLED, "/health/ready", OPS)
         self._back_after = time.monotonic() - began
-        self._show(self._sight, f"{KILLED} is back after {self._back_after:.1f} s")
+        self._show(self._seen, f"{KILLED} is back after {self._back_after:.1f} s")
 
     # --- looking
 
     async def _keep_looking(self) -> None:
         while True:
             await self._look()
-            self._show(self._sight, "")
+            self._show(self._seen, "")
             await asyncio.sleep(_LOOK_EVERY)
 
     async def _look(self) -> None:
         lags = self._lags()
-        seen = await look(self._post, self._pulse.metrics.values(), self._sight)
-        self._sight = replace(seen, day=self._day(), pace=pace.share(lags), slowest=pace.slowest(lags))
+        seen = await look(self._post, self._pulse.metrics.values(), self._seen)
+        self._seen = replace(seen, day=self._day(), pace=pace.share(lags), slowest=pace.slowest(lags))
 
     # --- the end
 
     async def _come_to_rest(self) -> list[str]:
-        """Nobody acts any more and the clock stands still. What has not come to its end in time, a line each."""
-        self._show(self._sight, "the last day is over: waiting until all is read")
+        """Nobody acts any more and the clock stands still. The work that has not ended in time, a line each."""
+        self._show(self._seen, "the last day is over: waiting until all is read")
         left = await self._finish_sending()
         if left:
             return [f"{left} sendings and questions of partners are not answered"]
@@ -217,12 +217,12 @@ class Stage:
         became = await self._what_became()
         loop = (await self._post.insist("feedback", "/v1/reports/loop", OPS)).json()
         dead = Counter(str(letter["reason"]) for letter in letters)
-        self._sight = replace(self._sight, day=self._day(), sent=self._post.ledger.sent, loop=loop, dead=dead)
-        self._show(self._sight, "")
+        self._seen = replace(self._seen, day=self._day(), sent=self._post.ledger.sent, loop=loop, dead=dead)
+        self._show(self._seen, "")
         return DemoResult(
             course=self._course(unread),
             balance=balance(self._post.ledger, became, letters),
-            sight=self._sight,
+            seen=self._seen,
             faults=tuple(Made(kind.name, count, kind.meant) for kind, count in self._script.faults.made.items()),
             imports_refused=tuple(self._script.imports_refused),
             refused_at_the_door=dict(self._post.ledger.refused),
@@ -254,7 +254,7 @@ class Stage:
         return became
 
     async def _one_trace(self) -> dict[str, Any]:
-        """Of a referral that went all the way, if there is one."""
+        """The trace of a referral that went all the way, if there is one."""
         for referral_id, plan in self._script.plans.items():
             state = await self._post.ask("referral", f"/v1/referrals/{referral_id}", plan.source)
             if state is not None and state.status_code == 200 and state.json()["outcome"] == "completed":
