@@ -1,8 +1,9 @@
 """`lahete rewind`."""
 
 import asyncio
+import logging
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from aiokafka.errors import KafkaError
@@ -14,6 +15,8 @@ from shared.kafka.lag import READS
 from shared.kafka.reach import diagnose
 from shared.kafka.rewind import StillReadingError, rewind
 from shared.process.settings import PlatformSettings, read
+
+_FORGOTTEN_WITHIN: Final = 5.0
 
 
 def rewind_(
@@ -32,12 +35,15 @@ def rewind_(
     For the Kafka of the environment, with each service's own login, while it does not run. Never forwards.
     """
     settings = read(PlatformSettings)
+    within = settings.kafka_session_timeout_ms / 1_000 + _FORGOTTEN_WITHIN
+    # It says once for each attempt what is said here in a line.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     for service in services or SERVICES:
         if service not in SERVICES:
             raise typer.BadParameter(f"{service!r} is no service: {', '.join(SERVICES)}")
         kafka = settings.cluster(service)
         try:
-            count = asyncio.run(rewind(kafka, service, READS[service], to.replace(tzinfo=UTC)))
+            count = asyncio.run(rewind(kafka, service, READS[service], to.replace(tzinfo=UTC), within))
         except StillReadingError as error:
             raise VerbError(str(error)) from error
         except (KafkaError, OSError) as error:

@@ -1,6 +1,7 @@
 """What belongs to SQLite alone: its files, its indexes, a full disk."""
 
 import asyncio
+import signal
 import sqlite3
 import sys
 from contextlib import closing
@@ -18,6 +19,7 @@ from shared.store.sqlite import SqliteStore
 from tests.contract.shelf import DIARY, THINGS, bodies, found, row
 
 pytestmark = pytest.mark.asyncio
+REPOSITORY = Path(__file__).parents[2]
 
 
 async def test_sqlite_refuses_a_file_of_a_newer_program(tmp_path: Path) -> None:
@@ -156,4 +158,35 @@ async def test_who_reads_the_file_beside_the_service_takes_nothing_away_from_it(
     )
     assert (await reader.communicate())[0] == b"1\n"
     assert path.with_name("service.sqlite-wal").stat().st_ino == log
+    await store.close()
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from shared.store import Form
+from shared.store.sqlite import SqliteStore
+from tests.contract.shelf import THINGS, row
+
+def killed_at_700(collection, found, one):
+    if one.id == "0700":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return row(one.id, one.version, b"new", {"kind": "new"})
+
+asyncio.run(SqliteStore(Path(sys.argv[1])).open([THINGS], (), Form(3, killed_at_700)))
+"""
+
+
+async def test_a_file_whose_migration_is_killed_is_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "service.sqlite"
+    store = SqliteStore(path)
+    await store.open([THINGS])
+    await store.save("things", [row(f"{number:04}", 1, b"old", {"kind": "old"}) for number in range(1_200)])
+    await store.close()
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, str(path), cwd=REPOSITORY)
+    assert await killed.wait() == -signal.SIGKILL
+    store = SqliteStore(path)
+    await store.open([THINGS])
+    assert await store.count("things", {"kind": "old"}) == 1_200
+    assert await store.count("things", {"kind": "new"}) == 0
     await store.close()

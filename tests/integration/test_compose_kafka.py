@@ -169,6 +169,21 @@ def test_topics_and_hashes_are_made_and_a_service_reads_with_the_login_it_is_giv
         assert not [name for name in NAMES if kafka.secret(name) in one.said()]
 
 
+def test_topics_that_lack_are_made_by_setups_login_alone_also_those_that_were_granted(
+    kafka: Composed, rights: int
+) -> None:
+    """As the guides give it: `lahete topics add`, then `topics apply`; on Kubernetes `setup --grants` does both."""
+    grants = kafka.secrets.parent / "grants"
+    assert lahete("topics", "add", "/region/06", "--dir", str(grants))[0] == 0
+    code, found = job(kafka, "setup", "topics", "apply", "--dir", str(grants), "--json")
+    assert code == 0, found
+    assert [topic for topic, what in json.loads(found).items() if what == "created"] == ["intake.region.06"]
+    assert lahete("topics", "add", "/region/08", "--dir", str(grants))[0] == 0
+    _, said = job(kafka, "setup", "setup", "--grants", str(grants))
+    assert said.startswith("topics: 1 made, ")
+    assert not (grants / "key-hashes.json").exists()
+
+
 def test_changed_keys_are_told_by_the_verb_and_what_it_could_not_tell_by_the_next_setup(
     kafka: Composed, rights: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
