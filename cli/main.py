@@ -22,7 +22,6 @@ from cli import (
     key,
     logins,
     restart,
-    rewind,
     run,
     settings,
     setup,
@@ -77,7 +76,6 @@ app.command()(run.stop)
 app.command("restart")(restart.restart_)
 app.command()(backup.backup)
 app.command()(backup.restore)
-app.command("rewind")(rewind.rewind_)
 app.command()(status.status)
 app.command()(emit.emit)
 app.add_typer(imports.app, name="import")

@@ -250,17 +250,14 @@ def test_only_the_engine_reads_records_and_moves_offsets() -> None:
 
 def test_in_the_engine_only_the_loop_moves_the_groups_offsets() -> None:
     for path in modules("shared/engine") + modules("shared/kafka"):
-        # reading.py seeks back for the loop; lag.py seeks with a consumer that never joins the group; rewind.py sets back what
-        # a service that is away has committed.
-        if path.name in {"loop.py", "reading.py", "lag.py", "rewind.py"}:
+        # reading.py seeks back for the loop; lag.py seeks with a consumer that never joins the group.
+        if path.name in {"loop.py", "reading.py", "lag.py"}:
             continue
         called = {_called(node) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)}
         assert called & MOVES_OFFSETS == set(), path.name
     for name in ("lag.py", "reading.py"):
         calls = [node for node in ast.walk(tree(REPOSITORY / "shared/kafka" / name)) if isinstance(node, ast.Call)]
         assert not {"commit", "subscribe"} & {_called(node) for node in calls}, name
-    calls = [node for node in ast.walk(tree(REPOSITORY / "shared/kafka/rewind.py")) if isinstance(node, ast.Call)]
-    assert {_called(node) for node in calls} & (MOVES_OFFSETS | {"subscribe"}) == {"commit"}
 
 
 def test_only_the_engine_and_what_speaks_to_kafka_have_a_consumer() -> None:

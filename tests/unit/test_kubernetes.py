@@ -4,7 +4,6 @@ import importlib.util
 import inspect
 import json
 import re
-import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -492,20 +491,3 @@ def test_the_one_shot_finds_the_grants_where_the_readme_puts_them(production: li
     assert grants["optional"]
     made = f"kubectl create configmap {grants['name']} --from-file=keys/{kept.name}"
     assert made in "".join(block.text for block in README)
-
-
-@pytest.mark.skipif(
-    shutil.which("jq") is None, reason="jq is not here: the guide's Job that sets offsets back is NOT tried"
-)
-def test_the_job_that_sets_offsets_back_is_made_of_the_services_own_pod(production: list[Manifest]) -> None:
-    guide = blocks(ROOT / "docs/guides/operations.md")
-    (command,) = [block.text for block in guide if "lahete" in block.text and "| jq" in block.text]
-    program = command.partition("| jq '")[2].rpartition("'")[0]
-    referral_now = of_kind(production, "Deployment")["referral"]
-    said = subprocess.run(["jq", program], input=json.dumps(referral_now), capture_output=True, text=True, check=True)
-    job = json.loads(said.stdout)
-    assert faults(job) == []
-    main, own = job["spec"]["template"]["spec"]["containers"][0], container(pods(production)["referral"])
-    assert (main["image"], main["env"], main["volumeMounts"]) == (own["image"], own["env"], own["volumeMounts"])
-    name, *words = main["command"]
-    assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0, name
