@@ -1,4 +1,4 @@
-"""The loop of one service: raw batches of one subscription. Nothing but the loop and `lahete rewind` commits offsets.
+"""The loop of one service: raw batches of one subscription. Nothing but the loop commits offsets.
 
 The loop never lets an exception out, since FastStream would jump over the batch (docs/decisions/0002): it commits named
 offsets, or seeks back.
