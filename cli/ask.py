@@ -1,4 +1,4 @@
-"""Asking the services over HTTP: those of a run on this machine with the keys of its folder, or others by their address."""
+"""Asking the services over HTTP: those of a run on this machine by its folder's keys, or others by their address."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ _HERE: Final = {"127.0.0.1", "::1", "localhost"}
 
 
 class VerbSettings(BaseSettings):
-    """What a person's command line is configured by."""
+    """The settings of a person's command line."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -41,7 +41,7 @@ class VerbSettings(BaseSettings):
 
 @dataclass(frozen=True)
 class Reach:
-    """A service, and by which key a holder speaks to it."""
+    """A service's address, and the key to speak to it."""
 
     url: str
     key_of: Callable[[str], str | None]
@@ -49,7 +49,7 @@ class Reach:
 
 
 def reach(service: str, path: Path | None, url: str | None, key_file: Path | None) -> Reach:
-    """The service at the address that is named, else the one of the run in the folder. Raises `VerbError`."""
+    """The service at the named address, else that of the run in the folder. Raises `VerbError`."""
     own = own_key(key_file)
     if address := named_address(path, url):
         return Reach(address, lambda _: own or None, from_afar=urlsplit(address).hostname not in _HERE)
@@ -60,7 +60,7 @@ def reach(service: str, path: Path | None, url: str | None, key_file: Path | Non
 
 
 def named_address(path: Path | None, url: str | None) -> str:
-    """The address to ask, of the command or, where it names no folder, of the environment; empty: a folder. Raises `VerbError`."""
+    """The command's address or, if it names no folder, the environment's; empty: a folder. Raises `VerbError`."""
     if path is not None and url is not None:
         raise typer.BadParameter("--url and --dir both say where: name one of the two")
     address = url or ("" if path is not None else read(VerbSettings).url)
@@ -79,30 +79,30 @@ def _checked(address: str) -> str:
 
 
 def running(path: Path) -> tuple[Folder, Run]:
-    """The folder and what runs in it. Raises `VerbError` where nothing does."""
+    """The folder and its run. Raises `VerbError` where nothing runs."""
     folder = Folder(path.resolve())
     run = read_run(folder)
     if run is None:
         raise VerbError(
             f"nothing runs in {folder.path}; start it with `lahete run`, or name its folder with --dir; "
-            "what runs elsewhere, a verb that only asks or sends reaches by --url"
+            "verbs that only ask or send reach a run elsewhere by --url"
         )
     return folder, run
 
 
 def cluster_of(run: Run) -> Cluster:
-    """The run's Kafka, with the login that the environment names where it is one of ours."""
+    """The run's Kafka, with the environment's login if it is one of ours."""
     return replace(read(PlatformSettings).cluster("ops"), bootstrap=run.kafka)
 
 
 def kafka_named() -> Cluster | None:
-    """The Kafka that the environment names, with the login of `lahete setup`; None where it names none."""
+    """The environment's Kafka, with the login of `lahete setup`; None where it names none."""
     settings = read(PlatformSettings)
     return settings.cluster(SETUP) if "kafka" in settings.model_fields_set else None
 
 
 def own_key(named: Path | None = None) -> str:
-    """The key in the file that is named, else in the environment's; empty where none is. Raises `VerbError`."""
+    """The key in the named file, else in the environment's; empty without one. Raises `VerbError`."""
     file = named or read(VerbSettings).key_file
     if file is None:
         return ""
@@ -117,18 +117,18 @@ def own_key(named: Path | None = None) -> str:
 
 
 def key_of(folder: Folder, own: str, holder: str) -> str | None:
-    """The key of a holder: one's own if there is one, else the one of a demo or test. Raises `FolderError`."""
+    """The key of a holder: the caller's own if there is one, else the one of a demo or test. Raises `FolderError`."""
     return own or read_keys(folder).get(holder)
 
 
 def client(url: str, key: str | None, *, from_afar: bool = False) -> httpx.Client:
-    """A client of one service, for one holder; only what is elsewhere is asked through a proxy of the environment."""
+    """A client of one service, for one holder; goes through the environment's proxy only to a service elsewhere."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     return httpx.Client(base_url=url, headers=headers, timeout=_SECONDS, trust_env=from_afar)
 
 
 class Monitor:
-    """The monitor, asked by ops. Raises `VerbError` with what its problem says."""
+    """The monitor, asked by ops. Raises `VerbError` with the text of its problem."""
 
     def __init__(self, path: Path | None, url: str | None, key_file: Path | None) -> None:
         self._reach = reach("monitor", path, url, key_file)
@@ -140,14 +140,14 @@ class Monitor:
             )
 
     def ask(self, method: str, where: str, params: dict[str, Any] | None = None) -> Any:
-        """What it answers, as JSON was decoded."""
+        """The monitor's answer, decoded from JSON."""
         response = self.answer(method, where, params)
         if response.is_error:
             raise VerbError(problem(response))
         return decoded(response)
 
     def answer(self, method: str, where: str, params: dict[str, Any] | None = None) -> httpx.Response:
-        """Its answer, whatever the status is."""
+        """The monitor's response, whatever the status is."""
         given = {name: value for name, value in (params or {}).items() if value is not None}
         try:
             with client(self._reach.url, self._key, from_afar=self._reach.from_afar) as monitor:
@@ -157,7 +157,7 @@ class Monitor:
 
 
 def decoded(response: httpx.Response) -> Any:
-    """The answer's JSON. Raises `VerbError` where it is none."""
+    """The answer's JSON. Raises `VerbError` if it is none."""
     try:
         return response.json()
     except ValueError as error:
@@ -176,5 +176,5 @@ def problem(response: httpx.Response) -> str:
 
 
 def segment(text: str) -> str:
-    """A text as one segment of a path: a slash or a question mark in it would ask something other."""
+    """A text as one segment of a path: a slash or a question mark in it would ask for another address."""
     return quote(text, safe="")

@@ -1,4 +1,4 @@
-"""`lahete backup` and `lahete restore`: all that a run keeps in its folder. docs/guides/operations.md has the rest."""
+"""`lahete backup` and `lahete restore`: the whole state of a run in its folder. See docs/guides/operations.md."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def backup(
 
 
 def _left(folder: Folder) -> Iterator[str]:
-    """What the latest run had not dealt with."""
+    """The work that the latest run left."""
     if folder.run.exists():
         yield f"the latest run in {folder.path} was killed"
         return

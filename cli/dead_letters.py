@@ -1,4 +1,4 @@
-"""`lahete dead-letters`: what could not be taken, and what becomes of it."""
+"""`lahete dead-letters`: lists, shows, redrives and discards dead letters."""
 
 from typing import Annotated, Any
 
@@ -90,7 +90,7 @@ def redrive(
 
 
 def _open_ones(monitor: Monitor, filters: dict[str, Any]) -> list[str]:
-    """The ids that the filters choose, the oldest first: so they are sent in the order in which they came."""
+    """The ids that the filters choose, the oldest first: so the monitor sends them in the order in which they came."""
     found: list[str] = []
     after: str | None = None
     while True:
@@ -115,7 +115,7 @@ def discard(
 
 
 def _each(dl_ids: list[str], verb: str, monitor: Monitor, *, json: bool) -> None:
-    """One that is refused does not stop the rest; exit code 1 then."""
+    """A refused one does not stop the rest; exit code 1 then."""
     answers = []
     failed = False
     for dl_id in dl_ids:

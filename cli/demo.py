@@ -44,7 +44,7 @@ def demo(
     Exit code 0: all adds up, and the loop is true. 1: an event is lost, or the sums do not agree. 2: wrong use.
     3: nothing is lost, but this machine could not carry it: it took too long, or hardly anybody was placed.
     """
-    # What the Kafka client has to say of a broker that is gone, the demo says in one line itself.
+    # The demo itself says in one line what the Kafka client would log at length about a broker that is gone.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     if engine is Backend.ENV:
         raise typer.BadParameter("the demo's people are made up and its clock runs fast: it brings its own engines")

@@ -1,4 +1,4 @@
-"""What the demo tells at its end: tables above, and on the last screen the loop, the events, and what it was worth."""
+"""The demo's summary at its end: tables above, and on the last screen the loop, the events, and the verdict."""
 
 import dataclasses
 from collections import Counter
@@ -21,12 +21,12 @@ _WORDS: Final = (
 
 
 def verdict(result: DemoResult) -> Verdict:
-    """What the run was worth."""
+    """The verdict on the run."""
     return judge(result.course, result.balance, result.seen.loop, result.seen.dead)
 
 
 def advice(size: Size) -> str:
-    """What to try where the machine could not carry it."""
+    """What to try if the machine could not carry the run."""
     fewer = max(1, size.referrals // 3)
     return f"Try fewer at once, or give it longer: --referrals {fewer}, --seconds {min(600, round(size.seconds * 3))}"
 
@@ -42,7 +42,7 @@ def show(result: DemoResult, size: Size, seconds: float) -> None:
 
 
 def last_screen(result: DemoResult, size: Size, seconds: float) -> list[str]:
-    """The end of the summary; what a reader adds up is here."""
+    """The end of the summary, with the numbers that a reader adds up."""
     found = verdict(result)
     return [
         "",
@@ -117,7 +117,7 @@ def _show_tables(result: DemoResult) -> None:
 
 
 def _short(type_: str | None) -> str:
-    """A class without what all have in front; a trace shows also what has none of ours."""
+    """A class without the prefix that all have; a trace also shows types that have none of ours."""
     return (type_ or "").removeprefix("fi.kulttuurilahete.")
 
 

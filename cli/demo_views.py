@@ -1,4 +1,4 @@
-"""How the demo is seen while it runs: a picture on a terminal, a line now and then elsewhere."""
+"""The demo's view while it runs: a picture on a terminal, a line now and then elsewhere."""
 
 import time
 
@@ -17,7 +17,7 @@ _LINES = 5
 
 
 class PlainView:
-    """A line now and then."""
+    """A view of a line now and then."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -53,7 +53,7 @@ class PlainView:
 
 
 class LiveView:
-    """The picture of the run, drawn anew each second."""
+    """The picture of the run, redrawn each second."""
 
     def __init__(self) -> None:
         self._live = Live(console=Console(), refresh_per_second=4)
@@ -68,7 +68,7 @@ class LiveView:
         self.end()
 
     def end(self) -> None:
-        """The picture stays as it is; what is said from now on is a line under it."""
+        """Leaves the picture as it is; later lines stand under it."""
         self._over = True
         self._live.stop()
 
@@ -116,7 +116,7 @@ def _dead(seen: Observation) -> Table:
 
 
 def pace(seen: Observation) -> str:
-    """How fast the clock goes, and who slows it down."""
+    """The clock's pace, and who slows it down."""
     if seen.pace == 1:
         return "full pace"
     return f"pace {seen.pace:.0%}, {seen.slowest} lags"

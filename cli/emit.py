@@ -20,7 +20,7 @@ STANDARD_INPUT = Path("-")
 
 
 def _readable(text: str) -> Path:
-    """A file that is there, or standard input. Typer's own check takes `-` for a file's name where a path is made of it."""
+    """An existing file, or standard input. Typer's own check takes `-` for a file's name when it makes a path."""
     path = Path(text)
     if path == STANDARD_INPUT or (path.exists() and not path.is_dir() and os.access(path, os.R_OK)):
         return path
@@ -46,7 +46,7 @@ def emit(
 
 
 def send(lines: Iterable[bytes], door: Reach, *, json: bool) -> EmitResult:
-    """Sends lines to a door and prints what became of them. Raises `VerbError`."""
+    """Sends lines to a door and prints the result. Raises `VerbError`."""
     with client(door.url, None, from_afar=door.from_afar) as connected:
         result = Sender(connected, door.key_of, _quiet if json else _complain).send(lines)
     if json:

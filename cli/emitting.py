@@ -1,6 +1,6 @@
-"""Lines of events on their way to a door: gathered by source, sent, and told apart when one of them is refused.
+"""Lines of events on their way to a door: gathered by source, sent, and told apart when the door refuses one of them.
 
-A door takes a batch whole or refuses it whole, so a batch that is refused is sent again one by one. Order is kept.
+A door takes a batch whole or refuses it whole, so the lines of a refused batch go again one by one. Order is kept.
 """
 
 import json
@@ -34,7 +34,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A line that was not taken, and why."""
+    """A refused line, and why."""
 
     line: int
     reason: str
@@ -42,14 +42,14 @@ class Refused:
 
 @dataclass(slots=True)
 class EmitResult:
-    """What became of the lines."""
+    """The results of the lines."""
 
     accepted: int = 0
     refused: list[Refused] = field(default_factory=list)
 
 
 def read_line(number: int, text: bytes) -> Line | Refused:
-    """The line's event as far as the sender must be known; the door judges the rest."""
+    """The line's event, with its sender; the door judges the rest."""
     try:
         event = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -61,7 +61,7 @@ def read_line(number: int, text: bytes) -> Line | Refused:
 
 
 def numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines with their numbers, empty ones left out."""
+    """Lines with their numbers, without empty ones."""
     for number, text in enumerate(lines, 1):
         if stripped := text.strip().removeprefix(b"\xef\xbb\xbf"):
             yield number, stripped
@@ -103,10 +103,10 @@ class Sender:
         self.result = EmitResult()
 
     def send(self, lines: Iterable[bytes]) -> EmitResult:
-        """Sends all of them; one that is refused is told at once and stops nothing.
+        """Sends all lines; reports a refused one at once and goes on.
 
         Raises:
-            VerbError: the door did not answer for 30 s, or only that it cannot now; says which line was reached.
+            VerbError: the door did not answer for 30 s, or only that it cannot now; says at which line.
         """
         for item in gathered(read_line(number, text) for number, text in numbered(lines)):
             if isinstance(item, Refused):
@@ -135,7 +135,7 @@ class Sender:
         self._refused(refused)
 
     def _post(self, batch: list[Line], key: str) -> httpx.Response:
-        """What the door says in the end: taken or refused."""
+        """The door's final answer: taken or refused."""
         deadline = time.monotonic() + self._retry_seconds
         pause = 0.1
         while True:

@@ -1,5 +1,5 @@
-"""What ends a verb with one line on standard error and exit code 1."""
+"""The error that ends a verb with one line on standard error and exit code 1."""
 
 
 class VerbError(Exception):
-    """The verb could not do what it was asked; the message is one line that says what and why."""
+    """The verb could not do its work; the message is one line that says what and why."""

@@ -1,4 +1,4 @@
-"""`lahete import`: what others publish, turned into our events."""
+"""`lahete import`: turns what others publish into our events."""
 
 import json as json_
 import sys
@@ -73,7 +73,7 @@ def _document(file: Path) -> object:
 
 
 def _now(directory: Path | None, url: str | None) -> datetime:
-    """The clock by which the doors will judge: the run's, where one runs on this machine."""
+    """The clock by which the doors will judge: that of a run on this machine, else the real one."""
     run = None if named_address(directory, url) else read_run(Folder((directory or DEFAULT_DIR).resolve()))
     return run.platform_clock().now() if run else datetime.now(UTC)
 

@@ -75,15 +75,15 @@ def list_(directory: Dir = DEFAULT_DIR, *, json: Json = False) -> None:
 
 
 def _tell(folder: Folder, named: Cluster | None) -> None:
-    """Tells `audit.events` by the run that is there, else by the Kafka of the environment; else the next start does."""
-    # Looked at after the change is kept: a run that starts meanwhile tells what it finds.
+    """Publishes the changes by the present run, else by the environment's Kafka; else the next start does."""
+    # After the change is kept: a run that starts meanwhile publishes the changes that it finds.
     running = read_run(folder)
     if kafka := cluster_of(running) if running else named:
         tell(folder, kafka)
 
 
 def tell(folder: Folder, kafka: Cluster) -> None:
-    """Tells `audit.events` what is not yet told, or says that the next start does."""
+    """Publishes the pending changes to `audit.events`, or says that the next start does."""
     try:
         tell_changes(folder, kafka)
     except BrokerUnavailable as error:

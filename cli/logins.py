@@ -7,10 +7,10 @@ from shared.process.settings import PlatformSettings, read
 
 
 def logins() -> None:
-    """Make the logins of the services and of setup on Kafka, by SCRAM-SHA-512, and let each do what it must.
+    """Make the logins of the services and of setup on Kafka, by SCRAM-SHA-512, with the rights that each needs.
 
-    Asked as the administrator: LAHETE_KAFKA_USER and its mechanism. {service} in LAHETE_KAFKA_PASSWORD_FILE becomes admin
-    for the administrator's own password, and each login for its. Done twice, it changes nothing.
+    Needs the administrator's login: LAHETE_KAFKA_USER and its mechanism. {service} in LAHETE_KAFKA_PASSWORD_FILE
+    becomes admin for the administrator's own password, and each login for its own. A second run changes nothing.
     """
     settings = read(PlatformSettings)
     try:

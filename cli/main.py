@@ -1,6 +1,6 @@
 """The `lahete` command: its verbs, each in a file of its own, and how faults end it.
 
-Exit codes: 0 done, 1 failed, 2 wrong use. A fault that can be foreseen is one line on standard error.
+Exit codes: 0 done, 1 failed, 2 wrong use. A foreseeable fault is one line on standard error.
 """
 
 import sys

@@ -11,6 +11,6 @@ from shared.http.openapi import Document
 
 
 def document() -> Document:
-    """The document; each service has its own table of addresses, and what every service answers."""
+    """The document; each service has its own table of addresses, and those that every service has."""
     own = {"referral": referral, "catalogue": catalogue, "feedback": feedback, "notify": notify, "monitor": monitor}
     return openapi.openapi({service: [*EVERYWHERE, *api.operations()] for service, api in own.items()})

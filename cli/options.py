@@ -1,4 +1,4 @@
-"""What many verbs take."""
+"""Options of many verbs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ RunDir = Annotated[
     Path | None,
     typer.Option("--dir", help="The folder of the run, where it is on this machine; .lahete.", file_okay=False),
 ]
-"""Of the verbs that ask a service: they also take its address instead, and the key to ask with."""
+"""For the verbs that ask a service: they also take its address instead, and the key to ask with."""
 OpsUrl = Annotated[
     str | None, typer.Option("--url", help="The monitor's address instead, wherever it runs; also LAHETE_URL.")
 ]

@@ -16,10 +16,10 @@ def restart_(
     ],
     directory: Dir = DEFAULT_DIR,
 ) -> None:
-    """End services in order and start them anew, one after another; it closes an open circuit breaker. Nothing is lost by it.
+    """End services in order and start them again, one after another; closes an open circuit breaker. Nothing is lost.
 
-    Of several instances of a service, each is. It needs the run's folder; elsewhere: docker compose restart SERVICE, kubectl
-    rollout restart deployment/SERVICE.
+    Restarts each of several instances of a service. Needs the run's folder; elsewhere: docker compose restart SERVICE,
+    kubectl rollout restart deployment/SERVICE.
     """
     folder, run = running(directory)
     named = {service: instances_of(run, service) for service in services}

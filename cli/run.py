@@ -63,7 +63,7 @@ def run(
 
 
 def _is_production(settings: PlatformSettings, engine: Backend) -> bool:
-    """Whether the services will say so; who brings engines of his own runs a demo, unless the environment says otherwise."""
+    """Whether the services will say so; with its own backends a run is a demo, unless the environment differs."""
     said = engine is Backend.ENV or "env" in settings.model_fields_set
     return said and settings.env == "production"
 

@@ -1,4 +1,4 @@
-"""What `lahete run --sample` does once all is ready: it publishes the sample over HTTP, with the keys of its opistos."""
+"""`lahete run --sample`: publishes the sample over HTTP once all is ready, with the keys of its opistos."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from deploy.local.keys import make_keys, read_keys
 
 
 def publish(path: Path) -> None:
-    """Publishes it to the run in the folder. Raises `VerbError`, `FolderError`."""
+    """Publishes the sample to the run in the folder. Raises `VerbError`, `FolderError`."""
     folder, run = running(path)
     make_keys(folder, sample.organisers())
     lines = [json.dumps(event).encode() for event in sample.events(run.platform_clock().now())]

@@ -1,4 +1,4 @@
-"""Each service as the verbs know it: its settings, and what it is built by."""
+"""Each service as the verbs know it: its settings, and the function that builds it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -18,7 +18,7 @@ from services.referral.settings import ReferralSettings
 
 
 class Service(NamedTuple):
-    """What a service is configured by, and what builds it from that."""
+    """A service's settings, and the function that builds the service from them."""
 
     settings: type[BaseSettings]
     build: Callable[[Any], Any]

@@ -1,4 +1,4 @@
-"""`lahete settings`: every setting of every service, as the table of docs/settings.md is made from."""
+"""`lahete settings`: every setting of every service; the table of docs/settings.md is made of it."""
 
 from cli import terminal
 from cli.ask import VerbSettings
@@ -18,7 +18,7 @@ def settings(*, as_json: Json = False) -> None:
 
 
 def table() -> list[tuple[str, str, str, str]]:
-    """Every setting once; what all services read first."""
+    """Every setting once; first those that all services read."""
     shared = {name for name, _, _ in documented(PlatformSettings)}
     rows = [(name, default, "all", meaning) for name, default, meaning in documented(PlatformSettings)]
     for service, one in OF_NAME.items():

@@ -1,4 +1,4 @@
-"""`lahete setup`: what must be there before the services start, for a Kafka and a MongoDB that others run."""
+"""`lahete setup`: makes what the services need before their start, on a Kafka and a MongoDB that others run."""
 
 import asyncio
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""How verbs print: a table on a terminal, lines with tabs elsewhere, JSON where it is asked for.
+"""How verbs print: a table on a terminal, lines with tabs elsewhere, JSON on request.
 
-What comes from outside is shown without what could steer the terminal.
+Texts from outside are shown without the characters that could steer the terminal.
 """
 
 import json
@@ -14,7 +14,7 @@ from rich.text import Text
 
 
 def printable(value: object) -> str:
-    """A value in one line; empty where there is none."""
+    """A value in one line; empty for None."""
     if value is None:
         return ""
     if isinstance(value, list | tuple):

@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="The topics, and who writes to one 
 def add(
     source: Annotated[str, typer.Argument(help="/region/<code> or /opisto/<id>.")], directory: Dir = DEFAULT_DIR
 ) -> None:
-    """Grant a sender a topic of its own, which it alone writes to. What runs reads it within seconds."""
+    """Grant a sender a topic of its own, which it alone writes to. A run reads it within seconds."""
     if not source.startswith("/"):
         raise typer.BadParameter(f"{source!r} is no sender: /region/<code> or /opisto/<id>")
     try:
@@ -61,10 +61,10 @@ def apply(
     dry: Annotated[bool, typer.Option("--dry", help="Make nothing, only say.")] = False,
     json: Json = False,
 ) -> None:
-    """Make the topics that lack on the Kafka of LAHETE_KAFKA; what is there is left as it is, and differences are said.
+    """Make the missing topics on the Kafka of LAHETE_KAFKA; leave existing ones as they are, and report differences.
 
-    With the login of `lahete setup`, whose rights it needs: in LAHETE_KAFKA_USER and its password's file, {service} is setup.
-    How they are to be, LAHETE_TOPIC_… and LAHETE_TOPICS say. Exit code 1 where one differs, or lacks with --dry.
+    With the login of `lahete setup`, whose rights it needs: in LAHETE_KAFKA_USER and its password's file, {service} is
+    setup. LAHETE_TOPIC_… and LAHETE_TOPICS describe them. Exit code 1 where one differs, or is missing with --dry.
     """
     findings = asyncio.run(kafka_topics.apply(read(PlatformSettings).cluster(SETUP), _wanted(directory), make=not dry))
     if json:

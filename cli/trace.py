@@ -19,7 +19,7 @@ def trace(
     *,
     json: Json = False,
 ) -> None:
-    """Every event of a referral in causal order, with what became of it; dead letters and deliveries too."""
+    """Every event of a referral in causal order, with its outcome; dead letters and deliveries too."""
     answer = Monitor(directory, url, key_file).ask("GET", f"/v1/traces/{segment(asked)}")
     if json:
         terminal.as_json(answer)
