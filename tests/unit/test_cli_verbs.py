@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from cli.main import app, main
@@ -40,22 +43,16 @@ COURSE = {
     "maximum_attendee_capacity": 20,
     "last_modified_time": "2020-08-20T06:00:00Z",
 }
-VERBS = [
-    *(
-        ["run"],
-        ["stop"],
-        ["restart"],
-        ["status"],
-        ["emit"],
-        ["import", "linked-events"],
-        ["trace"],
-        ["lag"],
-        ["contracts"],
-    ),
-    *(["dead-letters", verb] for verb in ("list", "show", "redrive", "discard")),
-    *(["key", verb] for verb in ("init", "add", "revoke", "list")),
-    *(["topics", verb] for verb in ("add", "list")),
-]
+
+
+def verbs(of: Any = None, *before: str) -> Iterator[list[str]]:
+    """Every verb of the program, as it is typed."""
+    group: Any = of or get_command(app)
+    for name, one in group.commands.items():
+        yield from verbs(one, *before, name) if hasattr(one, "commands") else ([*before, name],)
+
+
+VERBS = list(verbs())
 
 
 def ended(arguments: list[str]) -> int:
@@ -71,6 +68,13 @@ def test_every_verb_has_help(verb: list[str]) -> None:
     result = CliRunner().invoke(app, [*verb, "--help"])
     assert result.exit_code == 0
     assert "Usage: " in result.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_stands_in_the_contracts(verb: list[str]) -> None:
+    _, _, text = (REPOSITORY / "docs/contracts.md").read_text(encoding="utf-8").partition("## Command line")
+    said = {word for span in re.findall(r"`([^`]+)`", text) for word in re.findall(r"[a-z]+(?:-[a-z]+)*", span)}
+    assert set(verb) <= said
 
 
 def test_the_demos_help_says_what_each_exit_code_means() -> None:

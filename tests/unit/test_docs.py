@@ -26,7 +26,7 @@ from shared.contracts import topics
 from shared.kafka.lag import READS
 from tests.pictures import PAGE, drawn, steps_in
 from tests.unit.network import DURATIONS
-from tests.unit.test_import_rules import HOUSES, REPOSITORY
+from tests.unit.test_import_rules import HOUSES, REPOSITORY, modules
 
 NAMED: Final = re.compile(r"(?<![\w/.<>~*-])((?:[\w.-]+/)*[\w-]+\.md)(?![\w/])")
 QUOTED: Final = re.compile(r"(?<![\w/.-])((?:[\w.-]+/)*[\w-]+\.md), “([^”]+)”")
@@ -212,3 +212,9 @@ def services_in(cell: str) -> set[str]:
 @pytest.mark.parametrize("page", LONGEST)
 def test_a_text_stays_short(page: str) -> None:
     assert len(text_of(page).splitlines()) <= LONGEST[page]
+
+
+def test_the_engine_stays_small_enough_to_be_read_in_one_sitting() -> None:
+    sizes = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in modules("shared/engine")}
+    assert sizes["batch.py"] < 310
+    assert sum(sizes.values()) < 2_000
