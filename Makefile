@@ -37,11 +37,11 @@ bench: .venv/installed ## rates beside others, latency, cost, growth, memory, in
 profile: .venv/installed ## the engine under load with py-spy; leaves flame graphs in .lahete-bench
 	$(BIN)/python -m tests.bench.profile
 
-scenarios: .venv/installed ## everything that the platform must survive, on the Java engines too; ONLY=15-java; writes tests/scenarios/REPORT.md
+scenarios: .venv/installed ## everything that the platform must survive, on the Java backends too; ONLY=15-java; writes tests/scenarios/REPORT.md
 	LAHETE_SCENARIOS=all $(BIN)/python -m pytest --quiet tests/scenarios $(if $(ONLY),-k $(ONLY))
 
 MINUTES ?= 10
-soak: .venv/installed ## steady load with kills on the Java engines; MINUTES=10
+soak: .venv/installed ## steady load with kills on the Java backends; MINUTES=10
 	$(BIN)/python -m tests.scenarios.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 chaos: .venv/installed ## every kind of fault at once, drawn from a seed that is printed; SEED= MINUTES=10 ENGINE=java

@@ -37,7 +37,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed, other people.")] = 20260901,
     keep: Annotated[bool, typer.Option("--keep", help="Leave all running at its end, to be looked at.")] = False,
 ) -> None:
-    """Carries referrals from regions to opistos and back, on engines of its own, with faults on purpose.
+    """Carries referrals from regions to opistos and back, on backends of its own, with faults on purpose.
 
     The platform's clock runs fast, and slows down while a service or a partner lags.
 
@@ -47,7 +47,7 @@ def demo(
     # The demo itself says in one line what the Kafka client would log at length about a broker that is gone.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     if engine is Backend.ENV:
-        raise typer.BadParameter("the demo's people are made up and its clock runs fast: it brings its own engines")
+        raise typer.BadParameter("the demo's people are made up and its clock runs fast: it brings its own backends")
     size = Size(referrals=referrals, opistos=opistos, seconds=seconds, seed=seed)
     view = LiveView() if sys.stdout.isatty() and not as_json else PlainView(quiet=as_json)
     summary = _Summary(size, as_json=as_json)

@@ -36,7 +36,7 @@ def run(
     instances: Annotated[
         list[str] | None,
         typer.Option(
-            help="How many of a service: referral=3. May be given several times; not for the embedded engine."
+            help="How many of a service: referral=3. May be given several times; not for the embedded backends."
         ),
     ] = None,
     *,

@@ -47,7 +47,7 @@ SIZES: Final = ((100, 1_000, 5_000, 20_000), (100, 2_000))
 CONCERNED: Final = 100
 SPOKEN_NOWHERE: Final = ["tlh"]
 SAYS: Final = (
-    "Processor time on the embedded engines. *A referral matched*: look-up and decision, the median of 300 referrals after "
+    "Processor time on the embedded backends. *A referral matched*: look-up and decision, the median of 300 referrals after "
     "900 others, as of a service that has run for some minutes; *that nothing fits*: in a language that no activity is in, "
     "so that all is looked through. *A place asked for* and *an activity published* again go through the whole engine in "
     "batches of 100, one for each of 100 activities, the same at every size: the median of ten batches, by turns of sizes."

@@ -1,6 +1,6 @@
 """What an event costs the engine as something grows: the aggregate's size, the senders' topics, the aggregates there are.
 
-On the embedded engines. Of one size after another, in changing order from round to round.
+On the embedded backends. Of one size after another, in changing order from round to round.
 """
 
 import asyncio

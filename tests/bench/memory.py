@@ -26,7 +26,7 @@ PARTS: Final = 10
 _AT_ONCE: Final = 1_000
 _UNDER_WAY: Final = 4_000  # the embedded broker keeps 5 MiB a partition
 SAYS: Final = (
-    "On the embedded engines. The engine alone, over a million events, each a new aggregate, as many as pass within four "
+    "On the embedded backends. The engine alone, over a million events, each a new aggregate, as many as pass within four "
     "minutes; and all five services, over what follows from 10,000 referrals, as many as pass within four minutes."
 )
 

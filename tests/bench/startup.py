@@ -10,7 +10,7 @@ from tests.bench.results import Line, Part, Section, figure
 
 STARTED: Final = {"one service": ("referral",), "all five": SERVICES}
 SAYS: Final = (
-    "Until `/health/ready` of each answers 200: broker and store of the embedded engines are started too, Apache Kafka and "
+    "Until `/health/ready` of each answers 200: broker and store of the embedded backends are started too, Apache Kafka and "
     "MongoDB's stand-in run already. What ran before had ended in order; after one that was killed Kafka first waits for its "
     "session to end, 10 s."
 )

@@ -3,7 +3,7 @@
 RLIMIT_FSIZE is taken from a running service and given back: SQLite's writes fail, and so does every line of its log, which
 on a real disk stands beside the database. Python ignores SIGXFSZ, so a write fails with an error, as on a full disk.
 
-On the embedded engines alone: a service that keeps its state in MongoDB writes to no disk; what it meets where the server's
+On the embedded backends alone: a service that keeps its state in MongoDB writes to no disk; what it meets where the server's
 is full is a database that refuses or is away, and test_preconditions_fail.py takes it away.
 """
 

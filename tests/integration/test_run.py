@@ -1,6 +1,6 @@
 """`lahete run` as its users meet it: real processes, real HTTP, real signals, a folder of its own for each run.
 
-On the embedded engines, and on the servers in Java with two instances of a service. How we know: exit codes, what run.json
+On the embedded backends, and on the servers in Java with two instances of a service. How we know: exit codes, what run.json
 and the doors say, and which of the run's processes are still there.
 """
 

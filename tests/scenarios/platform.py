@@ -113,13 +113,13 @@ class Platform:
 
     @property
     def kafka_proxy(self) -> Proxy:
-        """Between the services and Kafka; on the Java engines of a proxied stage."""
+        """Between the services and Kafka; on the Java backends of a proxied stage."""
         assert self.proxied is not None, "it was opened with proxied=True, on Java"
         return self.proxied.kafka_proxy
 
     @property
     def mongodb_proxy(self) -> Proxy:
-        """Between the services and the database; on the Java engines of a proxied stage."""
+        """Between the services and the database; on the Java backends of a proxied stage."""
         assert self.proxied is not None, "it was opened with proxied=True, on Java"
         return self.proxied.mongodb_proxy
 
@@ -315,7 +315,7 @@ def open_platform(
     """A platform meanwhile; at its end it must end in order, and leave nothing running.
 
     Args:
-        proxied: on the Java engines, a proxy before each; `before_services` is called when these have started.
+        proxied: on the Java backends, a proxy before each; `before_services` is called when these have started.
         in_files: each service keeps its state in a file of SQLite, whatever the engines are.
     """
     opened = open_folder(folder)

@@ -1,4 +1,4 @@
-"""The Java engines with a proxy before each: the services go through it, the test and the supervisor do not."""
+"""The Java backends with a proxy before each: the services go through it, the test and the supervisor do not."""
 
 import json
 from collections.abc import Callable, Mapping

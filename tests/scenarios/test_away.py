@@ -134,7 +134,7 @@ def test_a_database_that_is_away_stops_consumption_and_nothing_is_laid_aside(
 ) -> None:
     """Under load the database refuses connections, hangs up again and again, then keeps everybody waiting.
 
-    On the embedded engines another process holds the lock of the referral service's file. Nothing is committed while
+    On the embedded backends another process holds the lock of the referral service's file. Nothing is committed while
     the database is away; afterwards all is as declared, so that nothing was dead-lettered because of it (the oracle).
     """
     seconds, stood_still = DATABASE_AWAY[engine], list[bool]()

@@ -29,7 +29,7 @@ def test_what_was_saved_and_not_published_comes_out_by_itself(platform: Platform
     """A referral comes in; its service is killed when it has saved what follows and not published it; then it is started.
 
     In Java it pauses between the two, Kafka stands still meanwhile, and it is killed while it waits for Kafka. On the
-    embedded engines it kills itself, again and again. That it was saved is read from the store, that nothing came out
+    embedded backends it kills itself, again and again. That it was saved is read from the store, that nothing came out
     from Kafka; ReferralOpened comes by the oracle's declared effects, and nothing was sent after the kill.
     """
     one = referral(platform.rng, ON_KAFKA)
