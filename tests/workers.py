@@ -20,6 +20,7 @@ LONGEST_FIRST: Final = (
     "tests/integration/test_real_kafka.py",
     "tests/integration/test_engine_crashes.py on servers",
     "tests/integration/test_demo.py on servers",
+    "tests/integration/test_kept.py on servers",
     "tests/integration/test_engine_crashes.py",
     "tests/contract/test_store.py on servers",
     "tests/integration/test_demo.py",
