@@ -27,7 +27,7 @@ log = structlog.get_logger()
 async def connected(
     starts: Iterable[Callable[[], Awaitable[None]]],
     serving: asyncio.Task[None],
-    lacking: list[str],
+    not_ready: list[str],
     *,
     within: float = WITHIN,
 ) -> bool:
@@ -35,7 +35,7 @@ async def connected(
 
     Args:
         serving: ends with SIGTERM.
-        lacking: what readiness says meanwhile; changed as that changes.
+        not_ready: what readiness says meanwhile; changed as that changes.
 
     Raises `SystemExit` where an attempt has not ended `within` so many seconds, and the exceptions of an attempt.
     """
@@ -45,9 +45,9 @@ async def connected(
                 await _attempt(start, serving, within)
                 break
             except (BrokerUnavailable, StoreUnavailable) as error:
-                if lacking != [str(error)]:
+                if not_ready != [str(error)]:
                     log.warning(log_events.DEPENDENCY_AWAITED, why=str(error))
-                lacking[:] = [str(error)]
+                not_ready[:] = [str(error)]
                 await asyncio.wait([serving], timeout=_PAUSE)
     return not serving.done()
 
