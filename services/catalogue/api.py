@@ -18,7 +18,7 @@ from shared.http.audit import REFERRAL_ID, record_look, referral_asked
 from shared.http.intake import INTAKE
 from shared.http.keys import role_of, who_asks
 from shared.http.operations import Operation
-from shared.http.parameters import Choice, Number, Parameter
+from shared.http.parameters import Number, OneOf, Parameter
 from shared.http.problems import ProblemError
 from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 
@@ -26,17 +26,17 @@ _ACTIVITY = msgspec.json.Decoder(Document[Activity])
 _MATCH = msgspec.json.Decoder(Document[Match])
 
 
-_MUNICIPALITY: Final = Choice(
+_MUNICIPALITY: Final = OneOf(
     "municipality",
     MUNICIPALITIES,
     "The code of a municipality: what is held there, and what is open to all of the country.",
     example="837",
     pattern="^[0-9]{3}$",
 )
-_THEME: Final = Choice("theme", THEMES, "A theme that it has.")
-_NEED: Final = Choice("need", DIMENSIONS, "A need that it supports.")
-_FORMAT: Final = Choice("format", get_args(get_args(Format)[0]), "How it is attended.")
-_FREE: Final = Choice("free", ("true", "false"), "`true`: only what costs nothing.")
+_THEME: Final = OneOf("theme", THEMES, "A theme that it has.")
+_NEED: Final = OneOf("need", DIMENSIONS, "A need that it supports.")
+_FORMAT: Final = OneOf("format", get_args(get_args(Format)[0]), "How it is attended.")
+_FREE: Final = OneOf("free", ("true", "false"), "`true`: only what costs nothing.")
 _LANGUAGE: Final = Parameter("language", "A language that it is held in, as an ISO 639 code.", example="fi")
 _WORDS: Final = Parameter("q", "Words that its text has; a hundred characters are read.", example="kuoro")
 _PAGE: Final = Number("page", 1, 1, 10, "Which page; further on by `after`.")

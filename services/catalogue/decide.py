@@ -17,8 +17,8 @@ from services.catalogue.model import (
     Brief,
     Cancelled,
     Claim,
-    ListedSession,
     Match,
+    SessionListing,
     Version,
     Wish,
     activity_key,
@@ -183,13 +183,13 @@ def activity_deadline(
 
 
 def _listed(
-    known: dict[str, ListedSession], listed: Sequence[partner_events.Session], version: Version
-) -> dict[str, ListedSession]:
+    known: dict[str, SessionListing], listed: Sequence[partner_events.Session], version: Version
+) -> dict[str, SessionListing]:
     sessions = dict(known)
     for one in listed:
         there = sessions.get(one.session_id)
         if there is None or there.listed < version.order:
-            sessions[one.session_id] = ListedSession(one.session_id, one.starts_at, one.ends_at, version.order)
+            sessions[one.session_id] = SessionListing(one.session_id, one.starts_at, one.ends_at, version.order)
     return sessions
 
 

@@ -20,7 +20,7 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
         return self.time, self.rank
 
 
-class ListedSession(msgspec.Struct, frozen=True, array_like=True):
+class SessionListing(msgspec.Struct, frozen=True, array_like=True):
     """A session as the latest version that lists it has it."""
 
     session: str
@@ -71,7 +71,7 @@ class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
     published: dict[str, Any] = {}
     needs: tuple[int, ...] = ()
     versions: tuple[Version, ...] = ()
-    sessions: dict[str, ListedSession] = {}
+    sessions: dict[str, SessionListing] = {}
     cancelled: Cancelled | None = None
     claims: dict[str, Claim] = {}
     synthetic: bool = False

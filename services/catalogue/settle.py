@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from services.catalogue.model import Activity, Claim, ListedSession, Version
+from services.catalogue.model import Activity, Claim, SessionListing, Version
 from shared.contracts import service_events
 from shared.contracts.fields import Data
 from shared.engine.model import Follow
@@ -218,7 +218,7 @@ def last_end(activity: Activity) -> datetime | None:
     )
 
 
-def called_off(activity: Activity, session: ListedSession) -> bool:
+def called_off(activity: Activity, session: SessionListing) -> bool:
     """Whether a later version left the session out before it began, which calls it off."""
     return any(version.order > session.listed and version.time < session.starts_at for version in activity.versions)
 

@@ -26,7 +26,7 @@ from shared.http.audit import REFERRAL_ID, record_look, referral_asked
 from shared.http.body import read_body
 from shared.http.keys import must_be, role_of
 from shared.http.operations import Operation, in_json
-from shared.http.parameters import Choice, Pattern
+from shared.http.parameters import OneOf, Pattern
 from shared.http.problem_types import NO_CONSENT
 from shared.http.problems import ProblemError
 from shared.reference import MUNICIPALITIES, REGIONS
@@ -39,10 +39,10 @@ _MAX_REQUEST: Final = 4 * 1024
 _PAGE: Final = 500
 
 
-_REGION: Final = Choice(
+_REGION: Final = OneOf(
     "region", [code for code, region in REGIONS.items() if region.may_refer], "A region's code; a region sees its own."
 )
-_MUNICIPALITY: Final = Choice(
+_MUNICIPALITY: Final = OneOf(
     "municipality", MUNICIPALITIES, "A municipality's code.", example="837", pattern="^[0-9]{3}$"
 )
 _QUARTER: Final = ("[0-9]{4}-Q[1-4]", "a quarter such as 2026-Q1")

@@ -117,7 +117,7 @@ async def one_dead_letter(request: Request) -> Response:
     who = await _ops(request, "dead_letter")
     letter = await _letter(request)
     await _keep_look(request, who, "dead_letter", letter)
-    original: responses.Original = {
+    original: responses.OriginalShown = {
         "key": _text(letter.key),
         "value": _text(letter.value),
         "headers": [[name, _text(value)] for name, value in letter.headers],

@@ -60,7 +60,7 @@ class Lags(TypedDict):
     groups: list[LagNow]
 
 
-class Traced(TypedDict):
+class TracedShown(TypedDict):
     """One event of the trace: its envelope and codes, nothing of what it says of a person."""
 
     source: Source
@@ -109,7 +109,7 @@ class Base64(TypedDict):
     base64: Annotated[str, Meta(extra_json_schema={"contentEncoding": "base64"})]
 
 
-class Original(TypedDict):
+class OriginalShown(TypedDict):
     """The record as it came."""
 
     key: str | Base64 | None
@@ -120,7 +120,7 @@ class Original(TypedDict):
 class DeadLetterWhole(DeadLetterShown):
     """A dead letter with its record; null where nothing of it is kept."""
 
-    original: Original | None
+    original: OriginalShown | None
 
 
 class DeadLetters(TypedDict):
@@ -134,7 +134,7 @@ class Trace(TypedDict):
     """Every event of a referral, causes first."""
 
     referral_id: ReferralId | None
-    events: list[Traced]
+    events: list[TracedShown]
     dead_letters: list[DeadLetterShown]
     deliveries: list[DeliveryTraced]
 

@@ -234,7 +234,7 @@ def _is_delivery(one: Traced) -> bool:
     )
 
 
-def _shown(one: Traced, outcome: str | None) -> responses.Traced:
+def _shown(one: Traced, outcome: str | None) -> responses.TracedShown:
     return {
         "source": one.source,
         "id": one.id,

@@ -15,7 +15,7 @@ from shared.engine.model import Document
 from shared.http.audit import NO_GROUND, REFERRAL_ID, record_access
 from shared.http.keys import must_be, role_of
 from shared.http.operations import Operation
-from shared.http.parameters import Choice, Number, Pattern
+from shared.http.parameters import Number, OneOf, Pattern
 from shared.http.problem_types import BEYOND_THE_END
 from shared.http.problems import ProblemError
 from shared.store import Written
@@ -33,7 +33,7 @@ _AFTER: Final = Pattern(
     example="17",
 )
 _LIMIT: Final = Number("limit", 100, 1, 500, "How many events at most.")
-_STATE: Final = Choice("state", ("delivered",), "Those in this state alone.")
+_STATE: Final = OneOf("state", ("delivered",), "Those in this state alone.")
 
 
 def operations() -> list[Operation]:

@@ -35,7 +35,7 @@ class SessionNow(TypedDict):
     state: SessionState
 
 
-class SessionCounts(TypedDict):
+class SessionCountsShown(TypedDict):
     """How many sessions have which record."""
 
     attended: Count
@@ -51,7 +51,7 @@ class Awaited(TypedDict):
     nth: Annotated[int, Meta(description="How often it is awaited, from 1.")]
 
 
-class Fact(TypedDict):
+class FactShown(TypedDict):
     """An event that the referral knows."""
 
     time: Time
@@ -60,7 +60,7 @@ class Fact(TypedDict):
     id: EventId
 
 
-class ErasedReferral(TypedDict):
+class ErasedReferralShown(TypedDict):
     """What erasure does not reach."""
 
     log_kept_days: Annotated[int, Meta(description="Days, at most, that Kafka's log holds what was sent.")]
@@ -79,10 +79,10 @@ class ReferralNow(TypedDict):
     choice: ChoiceMade | None
     place: PlaceNow | None
     sessions: list[SessionNow]
-    session_counts: SessionCounts
+    session_counts: SessionCountsShown
     deadlines: list[Awaited]
-    history: Annotated[list[Fact], Meta(description="By the time that each sender wrote, the oldest first.")]
-    erased: NotRequired[ErasedReferral]
+    history: Annotated[list[FactShown], Meta(description="By the time that each sender wrote, the oldest first.")]
+    erased: NotRequired[ErasedReferralShown]
 
 
 class Look(TypedDict):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.referral.fold import fold
 from services.referral.model import Referral, split_key
-from services.referral.responses import ChoiceMade, Fact, PlaceNow, ReferralNow, SessionNow
+from services.referral.responses import ChoiceMade, FactShown, PlaceNow, ReferralNow, SessionNow
 from services.referral.view import Choice, CountedSession, Durations, SessionState, View
 from shared.contracts.envelope import written
 from shared.contracts.identity import finer_and_id
@@ -96,7 +96,7 @@ _CLASS_OF = {
 }
 
 
-def _history(state: Referral) -> list[Fact]:
+def _history(state: Referral) -> list[FactShown]:
     facts: list[tuple[datetime, str, str, str]] = []
     if state.issued:
         facts.append((state.issued.time, state.issued.id, state.issued.source, "ReferralIssued"))

@@ -46,7 +46,7 @@ class Parameter:
         return ProblemError(422, f"{self.name} is {value[:60]!r}; {why}", errors, kind=kind)
 
 
-class Choice(Parameter):
+class OneOf(Parameter):
     """One of a few values."""
 
     def __init__(self, name: str, allowed: Collection[str], description: str, **rules: object) -> None:

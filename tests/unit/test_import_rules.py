@@ -282,3 +282,13 @@ def test_every_loop_reads_from_the_earliest_record_and_sees_new_topics_within_se
     }
     assert options["auto_offset_reset"] == "earliest"
     assert options["metadata_max_age_ms"] <= 5_000
+
+
+def test_a_public_class_has_a_name_of_its_own() -> None:
+    """So a name says which class is meant, wherever it stands."""
+    places: dict[str, list[str]] = {}
+    for path in everything():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name_of(path))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
