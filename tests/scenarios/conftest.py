@@ -1,4 +1,4 @@
-"""A stage a test, or one that a module's scenarios share; and the report of `make scenarios` at a run's end."""
+"""A platform a test, or one that a module's scenarios share; and the report of `make scenarios` at a run's end."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -19,7 +19,7 @@ Opened = Callable[..., AbstractContextManager[Platform]]
 
 
 def met(engine: Backend) -> None:
-    """Skips, or fails, where the engine is not to be had."""
+    """Skips, or fails, where the backends are not available."""
     if engine is Backend.JAVA:
         address_of(java())
 
@@ -28,7 +28,7 @@ def met(engine: Backend) -> None:
 def opened(
     engine: Backend, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> Callable[..., AbstractContextManager[Platform]]:
-    """Opens a stage of the test's own on its engine: `instances=`, and settings of the services."""
+    """Opens a platform of the test's own on its backends: `instances=`, and settings of the services."""
     met(engine)
     record_property("engine", engine.value)
 
@@ -38,47 +38,47 @@ def opened(
     return open_
 
 
-class SharedStage:
-    """The stage of a module's scenarios, one at a time: opened anew for another engine, and after one that failed."""
+class SharedPlatform:
+    """The platform of a module's scenarios, one at a time: a new one for other backends and after a failure."""
 
     def __init__(self, open_: Callable[[Backend], AbstractContextManager[Platform]]) -> None:
         self._open = open_
         self._opened = ExitStack()
         self._engine: Backend | None = None
-        self._stage: Platform | None = None
+        self._platform: Platform | None = None
 
     def on(self, engine: Backend) -> Platform:
-        """It, on this engine."""
-        if self._stage is None or self._engine is not engine or not self._stage.content:
+        """The platform, on these backends."""
+        if self._platform is None or self._engine is not engine or not self._platform.content:
             self.close()
-            self._stage, self._engine = self._opened.enter_context(self._open(engine)), engine
-        return self._stage
+            self._platform, self._engine = self._opened.enter_context(self._open(engine)), engine
+        return self._platform
 
     def close(self) -> None:
-        """Ends the platform on it."""
-        self._stage = None
+        """Ends the platform."""
+        self._platform = None
         self._opened.close()
 
 
 @pytest.fixture(scope="module")
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedStage]:
-    """The module's `OPENED` and `ON_JAVA` say how its stage is opened."""
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedPlatform]:
+    """The module's `OPENED` and `ON_JAVA` say how its platform is opened."""
 
     def open_(engine: Backend) -> AbstractContextManager[Platform]:
         options = dict(getattr(request.module, "OPENED", {}))
         options |= getattr(request.module, "ON_JAVA", {}) if engine is Backend.JAVA else {}
-        return open_platform(tmp_path_factory.mktemp("stage") / "run", engine, seed=SEED, **options)
+        return open_platform(tmp_path_factory.mktemp("platform") / "run", engine, seed=SEED, **options)
 
-    one = SharedStage(open_)
+    one = SharedPlatform(open_)
     yield one
     one.close()
 
 
 @pytest.fixture
 def platform(
-    engine: Backend, shared: SharedStage, record_property: Callable[[str, object], None]
+    engine: Backend, shared: SharedPlatform, record_property: Callable[[str, object], None]
 ) -> Iterator[Platform]:
-    """The stage that the module's scenarios share."""
+    """The platform that the module's scenarios share."""
     met(engine)
     record_property("engine", engine.value)
     one = shared.on(engine)
@@ -89,7 +89,7 @@ def platform(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module's scenarios on one engine come together, so that one platform runs at a time."""
+    """A module's scenarios on the same backends come together, so that one platform runs at a time."""
     files: dict[Path, int] = {}
     for item in items:
         files.setdefault(item.path, len(files))

@@ -1,4 +1,4 @@
-"""How long effects took, from the moment an event stood on the log to the moment its effect did, by Kafka's own times."""
+"""How long effects took, from an event's time on the log to the time of its effect there, by Kafka's own times."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,7 @@ from tests.scenarios.observation import Named, Observation
 
 
 def delays(observation: Observation, named: Iterable[Named], name: str) -> list[float]:
-    """Seconds until the first effect of a class of each of these events, sorted. One without any is left out."""
+    """Seconds until the first effect of a class of each of these events, sorted, without events that have none."""
     wanted = {id_: source for source, id_ in named}
     came: dict[str, int] = {}
     for record in observation.intake:

@@ -1,4 +1,4 @@
-"""The soak's picture: memory of each process, disk of the folder, and when something was done to them. Pure.
+"""The soak's picture: memory of each process, disk of the folder, and the times of the faults. Pure.
 
 Services and servers have axes of their own: beside a Java server a service's memory would be a straight line.
 """
@@ -20,7 +20,7 @@ _SERVERS: Final = ("broker", "mongodb")
 
 @dataclass(frozen=True)
 class Sample:
-    """What was measured at one moment, `at` seconds after the begin."""
+    """The measurements of one moment, `at` seconds after the begin."""
 
     at: float
     memory_mb: dict[str, float]

@@ -1,11 +1,11 @@
-"""What befalls a platform while it works: kills, restarts, frozen instances, servers that die, are cut off or stand still.
+"""Faults of a platform at work: kills, restarts, frozen instances, servers that die, are cut off or stand still.
 
-A plan is drawn from its chance alone, in lanes that run beside one another, each of which waits for its own faults: what
-concerns one server does not overlap, what concerns two does.
+A plan is drawn from its chance alone, in lanes that run beside one another, each of which waits for its own faults:
+faults of one server do not overlap, those of two do.
 
-The MongoDB stand-in is never killed with -9: its H2 loses up to a second of writes that it had acknowledged (measured), so
-what was lost would be its loss and not the platform's. It is ended in order instead, and started again. Kafka is killed:
-on one node its acknowledgement means the page cache, which outlives the process.
+Nothing kills the MongoDB stand-in with -9: its H2 loses up to a second of writes that it had acknowledged (measured),
+so the loss would be its own and not the platform's. It ends in order instead, and restarts. Kafka is killed: on one
+node its acknowledgement means the page cache, which outlives the process.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Planned:
-    """One of them: how long after the one before, what, on which instance if on one, and how long it lasts."""
+    """One fault: how long after the one before, which, on which instance if on one, and how long it lasts."""
 
     after: float
     kind: str
@@ -88,7 +88,7 @@ def plan(lane: Lane, instances: Sequence[str], rng: Random) -> Iterator[Planned]
 
 
 class Faults:
-    """Injects them, and keeps when, in seconds since `began`, and what."""
+    """Injects the faults, and keeps the time of each, in seconds since `began`."""
 
     def __init__(self, folder: Path, began: float, say: Callable[[str], None], proxied: Proxied | None = None) -> None:
         self.injected: list[tuple[float, str]] = []
@@ -109,7 +109,7 @@ class Faults:
             await self.inject(one)
 
     async def inject(self, one: Planned) -> None:
-        """One, to its end. An instance that just died, and is not started anew yet, has what it needs."""
+        """Injects one fault, to its end. An instance that just died, and has not restarted yet, is spared."""
         kinds: Mapping[str, Callable[[Planned], Awaitable[None]]] = {
             "kill": self._kill,
             "restart": self._restart,
@@ -129,11 +129,11 @@ class Faults:
     # --- services
 
     async def _kill(self, one: Planned) -> None:
-        """SIGKILL of an instance; the supervisor starts it anew."""
+        """SIGKILL of an instance; the supervisor restarts it."""
         self._signal(one.instance, signal.SIGKILL, "kill -9")
 
     async def _restart(self, one: Planned) -> None:
-        """SIGTERM of an instance: it finishes its batch, commits, leaves its group, and is started anew."""
+        """SIGTERM of an instance: it finishes its batch, commits, leaves its group, and restarts."""
         self._signal(one.instance, signal.SIGTERM, "SIGTERM")
 
     async def _freeze(self, one: Planned) -> None:
@@ -162,7 +162,7 @@ class Faults:
             await asyncio.sleep(one.seconds)
 
     async def _restart_mongodb(self, one: Planned) -> None:
-        """In order; see above why."""
+        """Ends the MongoDB stand-in in order; see above why."""
         self._signal("mongodb", signal.SIGTERM, "SIGTERM")
 
     async def _lock(self, one: Planned) -> None:
@@ -210,7 +210,7 @@ class Faults:
         try:
             yield
         finally:
-            # One that is dead already is 0, which would be our own group.
+            # A dead instance has the process id 0, which would be our own group.
             with suppress(ProcessLookupError):
                 if pid:
                     os.kill(pid, signal.SIGCONT)

@@ -1,8 +1,7 @@
-"""What a steady load sends: referrals on their way, activities, and what goes wrong on purpose; each with what must come
-of it.
+"""The events of a steady load: referrals on their way, activities, faults on purpose, each with its expected effects.
 
-Pure but for the seeded chance it is given: the same seed and start give the same events. All times lie in the past few
-hours, so that no deadline falls into a run, save the last session of every other activity: those can still be proposed.
+Pure except for seeded chance: the same seed and start make the same events. All times lie in the past few hours, so
+that no deadline falls into a run, save the last session of every other activity: those can still be proposed.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +34,7 @@ class Step:
     expected: Expected | None = None
     refused: bool = False
     over_http: bool = False
-    """Although its sender has a topic of its own."""
+    """Over HTTP, although its sender has a topic of its own."""
 
     @property
     def on_kafka(self) -> bool:
@@ -44,7 +43,7 @@ class Step:
 
 
 Journey = list[Step]
-"""Steps of one key: each is sent once the one before was taken."""
+"""Steps of one key: each goes out once a door took the one before."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class World:
         activity = _Activity(self._rng.choice(self._opistos), f"soak-{self._id()[:8]}")
         self._activities.append(activity)
         first = self._published(activity, 0)
-        # Published again as it is, with a session more for some: whoever follows it is told.
+        # Published again as it is, with a session more for some: referrals that follow it hear of it.
         again = self._published(activity, 1, more=self._rng.random() < 0.5)
         return [first, first, again] if self._rng.random() < 0.3 else [first, again]
 
@@ -120,7 +119,7 @@ class World:
         referral, activity, erased = str(self._uuid()), rng.choice(self._activities), rng.random() < 0.03
         about = {"referral_id": referral}
         shown = None if erased else referral
-        # Over Kafka and over HTTP there is no order between what the region and what others send.
+        # Over Kafka and HTTP there is no order between the region's events and those of others.
         in_order = region != ON_KAFKA
         issued = self._step(region, "ReferralIssued", {**about, **_WISH}, 1, effects=_ISSUED, shown=shown)
         steps = [issued]
@@ -130,7 +129,7 @@ class World:
         steps.append(self._chosen(region, referral, activity, 1.5, shown))
         if rng.random() < 0.05:
             return self._with_conflict(steps)
-        # With an erasure goes what waits.
+        # An erasure takes the early events with it.
         if rng.random() < 0.04 and not erased:
             steps.append(self._of_a_stranger(region, referral, activity))
         of_activity = {**about, "activity_id": activity.id}
@@ -168,13 +167,13 @@ class World:
         return self._step(region, "FeedbackSubmitted", data, 7, shown=shown)
 
     def _repeated(self, steps: Journey) -> Journey:
-        """Some are sent again later, with the same id, as honest senders do."""
+        """Sends some again later, with the same id, as honest senders do."""
         for at in range(len(steps) - 1, -1, -1):
             if self._rng.random() < 0.04:
                 steps.insert(self._rng.randint(at + 1, len(steps)), steps[at])
         return steps
 
-    # --- what goes wrong on purpose
+    # --- faults on purpose
 
     def _with_conflict(self, steps: Journey) -> Journey:
         issued = steps[0]

@@ -1,6 +1,6 @@
-"""A steady load on a platform that runs: so many events a second, each journey's steps in their order.
+"""A steady load on a running platform: so many events a second, each journey's steps in their order.
 
-The next step of a journey goes out once the one before was taken.
+The next step of a journey goes out once a door took the one before.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tests.scenarios.platform import Platform
 from tests.scenarios.send import NotTakenError, Sender
 
 RATES: Final[Mapping[Backend, float]] = {Backend.EMBEDDED: 20.0, Backend.JAVA: 10.0}
-"""Events from outside a second that leave two cores room for what befalls the platform meanwhile."""
+"""Events from outside a second that leave two cores room for the faults meanwhile."""
 _OPISTOS: Final = 4
 _SECONDS_BETWEEN_STEPS: Final = 1.3
 
@@ -57,7 +57,7 @@ class Load(Sender):
             if self._idle:
                 journey = self._idle.pop(self._rng.randrange(len(self._idle)))
                 self._sending.add(asyncio.create_task(self._walk_on(journey)))
-            # Steady: what could not be sent in time is not made up for in a burst.
+            # Steady: the load does not make up for late events in a burst.
             due = max(due + 1 / self._rate, time.monotonic() - 0.5)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 

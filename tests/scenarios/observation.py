@@ -1,4 +1,4 @@
-"""What can be seen of a platform from outside, for the oracle: every record on Kafka, and what the doors say.
+"""Observes a platform from outside, for the oracle: every record on Kafka, and the doors' answers.
 
 Knows Kafka, HTTP and the two files that `lahete run` writes (docs/contracts.md, “Command line”), nothing of the inside. Reads
 without a group of its own and commits nothing.
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RecordPlace:
-    """Where a platform answers. Read anew from its folder: a service that was restarted may be elsewhere."""
+    """A platform's addresses. Read again from its folder: a service may be elsewhere after a restart."""
 
     kafka: str
     urls: Mapping[str, str]
@@ -116,7 +116,7 @@ class Record:
 
     @property
     def at(self) -> str:
-        """Where it stands, for a person."""
+        """The record's place, for a person."""
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
@@ -140,29 +140,29 @@ def _digest(*parts: object) -> bytes:
 
 @dataclass(frozen=True)
 class Observation:
-    """All that was seen once the platform was quiet."""
+    """Everything that the oracle sees once the platform is quiet."""
 
     records: Sequence[Record] = ()
     """Of every topic, in order of offset within a partition."""
     fell_out: Mapping[str, int] = field(default_factory=dict)
-    """Partitions that do not begin at 0: what fell out of them cannot be judged."""
+    """Partitions that do not begin at 0: the oracle cannot judge the records that fell out."""
     became: Mapping[Named, tuple[str, int]] = field(default_factory=dict)
-    """What the monitor says became of an event, and how often it was repeated."""
+    """By event: its outcome and its repetitions, by the monitor."""
     unquiet: Sequence[str] = ()
-    """What is still to do: lag and outboxes, a line each."""
+    """The work left: lag and outboxes, a line each."""
     histories: Mapping[str, Sequence[Named]] = field(default_factory=dict)
-    """Referrals that were asked for, and the events in their history."""
+    """By referral that the oracle asked for: the events in its history."""
     feeds: Mapping[str, Sequence[Named]] = field(default_factory=dict)
-    """The senders of these events and what they were told."""
+    """By sender of these events: the entries of its feed."""
 
     @cached_property
     def intake(self) -> Sequence[Record]:
-        """What came from outside."""
+        """The records that came from outside."""
         return [one for one in self.records if one.topic.startswith("intake.")]
 
     @cached_property
     def decided(self) -> Sequence[Record]:
-        """What the services said."""
+        """The records of the services."""
         own = {f"{service}.events" for service in SERVICES}
         return [one for one in self.records if one.topic in own]
 
@@ -175,7 +175,7 @@ class Observation:
 async def look(place: RecordPlace, named: Iterable[Named], referrals: Iterable[str]) -> Observation:
     """Everything, with what became of these events and the histories of these referrals.
 
-    Asking for a history is an event itself (it is kept who looked), so what is still to do is asked last.
+    Asking for a history is an event itself (the audit keeps it), so the work left is asked last.
     """
     async with httpx.AsyncClient(timeout=30) as http:
         became = await _became(http, place, list(named))
@@ -213,7 +213,7 @@ async def read_all(kafka: str, topics: Sequence[str] = ()) -> tuple[list[Record]
 
 
 async def _read_partition(consumer: Any, one: TopicPartition, end: int) -> list[Record]:
-    """One after the other: what the client cannot read in one costs it what it has of the others."""
+    """One partition after the other: a record that the client cannot read costs it its records of the others."""
     records: list[Record] = []
     while (position := await consumer.position(one)) < end:
         try:
@@ -228,7 +228,7 @@ async def _read_partition(consumer: Any, one: TopicPartition, end: int) -> list[
 
 async def partitions(kafka: str) -> list[TopicPartition]:
     """Every partition of the platform's topics."""
-    # Not asked of a consumer: one that does not subscribe knows no topic's partitions until its first refresh.
+    # Not by a consumer: one that does not subscribe knows no topic's partitions until its first refresh.
     client = AIOKafkaClient(bootstrap_servers=kafka)
     await client.bootstrap()
     try:
@@ -257,7 +257,7 @@ def _as(place: RecordPlace, who: str) -> dict[str, str]:
 
 
 async def until_quiet(place: RecordPlace, seconds: float) -> list[str]:
-    """What is still to do: nothing once all lag and outboxes are at an end in two looks, else what is left in time."""
+    """The work left: none once all lag and outboxes are at an end in two looks, else the rest after the time."""
     deadline = time.monotonic() + seconds
     clear, left = 0, list[str]()
     async with httpx.AsyncClient(timeout=30) as http:

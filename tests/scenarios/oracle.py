@@ -1,4 +1,4 @@
-"""The oracle of docs/scenarios.md: asked when all is quiet, it says what must not be, a line each; none: all is well.
+"""The oracle of docs/scenarios.md: once all is quiet it says what must not be, a line each; no line: all is well.
 
     declared = Declared()
     declared.expect(Expected(source, id, effects={"ReferralOpened": 1}))   # before it is sent
@@ -18,24 +18,24 @@ from typing import Final, Literal
 from tests.scenarios.observation import Named, Observation, Record, RecordPlace, look
 
 Fate = Literal["applied", "dead_lettered", "waiting", "unknown"]
-"""As the monitor says it. `unknown`: nobody can read its id, so that it cannot be asked after by it."""
+"""An event's outcome as the monitor has it. `unknown`: nobody can read its id, so nobody can ask by it."""
 
 MOST_HISTORIES: Final = 300
-"""So many referrals are asked for their history, evenly spread: each question is kept as an access, and costs."""
+"""How many referrals' histories the oracle asks for, evenly spread: the audit keeps each question, which costs."""
 _BY_ITS_STATE: Final = frozenset({"rejected", "handler_failed", "conflict"})
 """Reasons that lie in what was there before: other services, or an earlier record of the id, may have had an effect."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What must become of one event, however often it is sent.
+    """The expected outcome of one event, however often it is sent.
 
     Args:
-        effects: how many distinct events of a class it causes directly; of several classes in sum: `"A|B": 1`. Of
-            classes that are not named nothing is said.
+        effects: how many distinct events of a class it causes directly; of several classes in sum: `"A|B": 1`. Other
+            classes may have any number.
         refusals: the reasons of its dead letters, all of them. With fate `applied`: the id came with other content too.
         history_of: the referral whose history shows it, once.
-        parked: it was made to wait, so that its effects may come behind those of later events.
+        parked: the event must wait, so that its effects may come behind those of later events.
     """
 
     source: str
@@ -53,7 +53,7 @@ class Expected:
 
 
 class Declared:
-    """What a scenario says before it sends, and what the doors and Kafka answered it.
+    """The declarations of a scenario before it sends, and the answers of the doors and Kafka.
 
     Args:
         repeats: this broker is librdkafka's, which knows no idempotent producers: a request whose answer came too late is
@@ -70,20 +70,20 @@ class Declared:
         self.nameless_unknown = 0
 
     def expect(self, expected: Expected) -> None:
-        """To be said before it is sent. Raises `ValueError` where something else was said of it."""
+        """Declares an event before it is sent. Raises `ValueError` if it was declared otherwise."""
         if self.expected.setdefault(expected.named, expected) != expected:
             raise ValueError(f"{_event(expected.named)} was declared otherwise")
 
     def accepted(self, source: str, id_: str) -> None:
-        """It was taken once more: 202, or Kafka acknowledged it."""
+        """The event was taken once more: 202, or Kafka acknowledged it."""
         self.taken[source, id_] += 1
 
     def unanswered(self, source: str, id_: str) -> None:
-        """An attempt that nobody answered, or 503: it may have landed."""
+        """An attempt without an answer, or with 503: it may have landed."""
         self.unknown[source, id_] += 1
 
     def refused(self, source: str, id_: str) -> None:
-        """A door refused it for good: nothing of it may be on the log."""
+        """A door refused the event for good: nothing of it may be on the log."""
         self.turned_away.add((source, id_))
 
     def nameless(self, *, acknowledged: bool = True) -> None:
@@ -98,18 +98,18 @@ async def judge(declared: Declared, place: RecordPlace) -> list[str]:
 
 
 async def see(declared: Declared, place: RecordPlace) -> Observation:
-    """All that there is to judge: for who wants to count as well."""
+    """All that the oracle judges: for a scenario that wants to count as well."""
     referrals = sorted({one.history_of for one in declared.expected.values() if one.history_of})
     step = -(-len(referrals) // MOST_HISTORIES) or 1
     return await look(place, list(declared.taken), referrals[::step])
 
 
 def violations(declared: Declared, observation: Observation) -> list[str]:
-    """Every fault in what was seen, a line each."""
+    """Every fault in the observation, a line each."""
     return [fault for check in _CHECKS for fault in check(declared, observation)]
 
 
-# --- nothing is still to do
+# --- no work left
 
 
 def _all_is_quiet(declared: Declared, observation: Observation) -> Iterator[str]:
@@ -263,7 +263,7 @@ def _nobody_is_told_twice(declared: Declared, observation: Observation) -> Itera
 
 
 def _effects_of_a_key_are_in_order(declared: Declared, observation: Observation) -> Iterator[str]:
-    """Of what came in on one partition under one key, each service speaks in that order, repetitions apart."""
+    """Each service speaks in the order of the records of one partition and key, repetitions apart."""
     parked = {expected.id for expected in declared.expected.values() if expected.parked}
     causes: dict[str, Record] = {}
     for record in observation.intake:

@@ -1,12 +1,12 @@
-"""The stage a scenario plays on: a platform of real processes, a sender who declares, and the oracle at the end.
+"""The platform of a scenario: real processes, a sender who declares, and the oracle at the end.
 
-    def test_…(stage: Stage) -> None:                   # or: with open_stage(folder, engine, instances={…}) as stage
+    def test_…(platform: Platform) -> None:         # or: with open_platform(folder, engine, instances={…}) as platform
         async def play(sender: Sender) -> None:
             await sender.send(step(issued(…), effects={"ReferralOpened": 1}))
-        stage.play(play)
-        stage.judge()
+        platform.play(play)
+        platform.judge()
 
-A stage that several scenarios share keeps one ledger: each judges all that was sent so far.
+A platform that several scenarios share keeps one ledger: each judges all that was sent so far.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Played:
-    """What a scenario came to, for the report. `longest_pause`: seconds between two effects of the services."""
+    """A scenario's numbers, for the report. `longest_pause`: seconds between two effects of the services."""
 
     events: int
     effects: int
@@ -66,7 +66,7 @@ class Played:
 
     @classmethod
     def of(cls, declared: Declared, observation: Observation, rounds: int, before: int, since: float) -> "Played":
-        """As it was seen once all was quiet; of what came `since` then, in real seconds, when `before` were taken."""
+        """The numbers of an observation; of the events `since` then, in real seconds, when `before` were taken."""
         decided = [record for record in observation.decided if record.timestamp >= since * 1000]
         effects = len({record.named for record in decided})
         dead = sum(letter.timestamp >= since * 1000 for letter in observation.dead)
@@ -81,7 +81,7 @@ def _taken(declared: Declared) -> int:
 
 @dataclass
 class Platform:
-    """A platform that runs, in a folder. `engine`: what Kafka and the store are."""
+    """A running platform, in a folder. `engine`: the kind of its backends."""
 
     folder: Path
     engine: Backend
@@ -99,7 +99,7 @@ class Platform:
     before: int = 0
     since: float = 0.0
     content: bool = True
-    """Whether the oracle had nothing to object when it was last asked; False until a scenario that began has asked it."""
+    """Whether the oracle's last answer was no fault; False from the beginning of a scenario until it has asked."""
 
     @cached_property
     def rng(self) -> Random:
@@ -107,25 +107,25 @@ class Platform:
         return Random(self.seed)
 
     def begins(self) -> None:
-        """A scenario does: what the report says of it is counted from here."""
+        """A scenario begins: its numbers for the report count from here."""
         self.rounds, self.before, self.since = 1, _taken(self.declared), time.time()
         self.content = False
 
     @property
     def kafka_proxy(self) -> Proxy:
-        """Between the services and Kafka; on the Java backends of a proxied stage."""
+        """The proxy between the services and Kafka; on the Java backends of a proxied platform."""
         assert self.proxied is not None, "it was opened with proxied=True, on Java"
         return self.proxied.kafka_proxy
 
     @property
     def mongodb_proxy(self) -> Proxy:
-        """Between the services and the database; on the Java backends of a proxied stage."""
+        """The proxy between the services and the database; on the Java backends of a proxied platform."""
         assert self.proxied is not None, "it was opened with proxied=True, on Java"
         return self.proxied.mongodb_proxy
 
     @property
     def place(self) -> RecordPlace:
-        """Where it answers at this moment."""
+        """The platform's addresses at this moment."""
         return RecordPlace.of(self.folder)
 
     # --- playing
@@ -142,7 +142,7 @@ class Platform:
         return asyncio.run(run())
 
     def judge(self, quiet_within: float = QUIET_WITHIN) -> Observation:
-        """Waits for quiet and asks the oracle: it must have nothing to object. What it came to goes to the report."""
+        """Waits for quiet and asks the oracle, which must name no fault. The numbers go to the report."""
         self.quiet(quiet_within)
         observation = asyncio.run(see(self.declared, self.place))
         faults = violations(self.declared, observation)
@@ -167,7 +167,7 @@ class Platform:
         )
 
     def until(self, condition: Callable[[], T | None], what: str, seconds: float = 60) -> T:
-        """What the condition gives once it gives something. A door that does not answer is asked again."""
+        """The condition's value once it has one. Asks a door again that does not answer."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.check()
@@ -180,12 +180,12 @@ class Platform:
         raise AssertionError(f"not within {seconds:g} s: {what}; seed {self.seed}")
 
     def dead_letters(self, **filters: str) -> list[dict[str, Any]]:
-        """As the monitor lists them."""
+        """The dead letters as the monitor lists them."""
         found = self.ask("monitor", "/v1/dead-letters", params={"limit": "500", **filters}).json()["dead_letters"]
         return list(found)
 
     def ends(self) -> None:
-        """A scenario does: what it did to the platform is undone, however it ended."""
+        """A scenario ends: undoes its faults, however it ended."""
         for settings in self.own.values():
             settings.clear()
         if self.proxied is not None:
@@ -203,12 +203,12 @@ class Platform:
         )
 
     def missing(self, instance: str) -> list[str]:
-        """What an instance's readiness says it lacks."""
+        """The reasons of an instance for not being ready."""
         answer = httpx.get(f"{self.place.urls[instance]}/health/ready", timeout=5, trust_env=False)
         return list(answer.json()["missing"])
 
     def keeps(self, service: str, text: str) -> bool:
-        """Whether a service's store holds it, committed: for what cannot be asked at its door now."""
+        """Whether a service's store holds an aggregate, committed: for when its door cannot answer."""
         run = json.loads((self.folder / "run.json").read_text())
         if run["store"].startswith("mongodb:"):
             rows = (row for where, row in in_mongodb(run["store"]) if where.startswith(f"lahete_{service} "))
@@ -234,7 +234,7 @@ class Platform:
         return int(run["pids"][name])
 
     def signal(self, name: str, number: Signals) -> int:
-        """Sends a signal to an instance; its process. One that died is started anew by the supervisor."""
+        """Sends a signal to an instance; its process. The supervisor restarts an instance that died."""
         pid = self.pid(name)
         os.kill(pid, number)
         return pid
@@ -254,7 +254,7 @@ class Platform:
         return self.missing(name) == []
 
     def restart(self, *names: str, **settings: str) -> None:
-        """Starts instances anew with settings of their own, instead of those they had, and waits until they are ready."""
+        """Restarts instances with settings of their own, instead of those they had, and waits until they are ready."""
         for name in names:
             self.own[name].clear()
             self.own[name].update(settings)
@@ -286,7 +286,7 @@ class Platform:
             self.kafka_proxy.mend()
 
     def log(self, name: str) -> Path:
-        """What an instance prints."""
+        """The log of an instance."""
         return open_folder(self.folder).log(name)
 
     def memory_mb(self, name: str) -> float:
@@ -316,7 +316,7 @@ def open_platform(
 
     Args:
         proxied: on the Java backends, a proxy before each; `before_services` is called when these have started.
-        in_files: each service keeps its state in a file of SQLite, whatever the engines are.
+        in_files: each service keeps its state in a file of SQLite, whatever the backends are.
     """
     opened = open_folder(folder)
     grant(opened, ON_KAFKA)
@@ -346,7 +346,7 @@ def open_platform(
         engine=engine,
         make_backends=make_backends,
         instances=instances,
-        # What is killed on purpose need not be spared.
+        # A service killed on purpose need not pause before its restart.
         longest_pause=0.2,
         ready_within=READY_WITHIN,
         say=hear,
@@ -364,7 +364,7 @@ def open_platform(
 
 @contextmanager
 def looked_after(supervisor: Supervisor) -> Iterator[Callable[[], None]]:
-    """Starts anew what died, from a thread. What is given raises where that has ended."""
+    """Restarts dead processes, from a thread. Yields a function that raises once the thread has ended."""
     over = threading.Event()
     ended: list[EmbeddedError] = []
 
@@ -387,11 +387,11 @@ def looked_after(supervisor: Supervisor) -> Iterator[Callable[[], None]]:
         thread.join()
 
 
-# --- what is sent
+# --- sendings
 
 
 def step(event: Mapping[str, Any], *, by: str = "", refused: bool = False, **expected: Any) -> Step:
-    """A sending, with what must come of it: `Expected`'s arguments. `by`: another's key or topic than its source's."""
+    """A sending with its expected outcome: `Expected`'s arguments. `by`: another's key or topic than its source's."""
     sender = by or event["source"]  # what is written to a topic is its sender's, whomever it names
     what = None if refused else Expected(sender, event["id"], **expected)
     return Step(event, sender, what, refused)

@@ -40,7 +40,7 @@ class Proxied(Java):
         self.mongodb_proxy = self._proxies.enter_context(Proxy(mongodb.address))
         through = free_port()
         self.kafka_proxy = self._proxies.enter_context(Proxy(f"{HOST}:{through}"))
-        # Made twice: the first says which ports it has chosen, which the settings of a listener more must repeat.
+        # Made twice: the first says which ports it has chosen, which the settings of one more listener must repeat.
         first = KafkaServer(path / "kafka")
         return mongodb, KafkaServer(path / "kafka", self._with_proxy(path / "kafka", first, through))
 
@@ -54,7 +54,7 @@ class Proxied(Java):
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The services' way leads through the proxies."""
+        """The settings that lead the services through the proxies."""
         through = {
             "LAHETE_KAFKA": self.kafka_proxy.address,
             "LAHETE_MONGODB": f"mongodb://{self.mongodb_proxy.address}",

@@ -11,7 +11,7 @@ from tests.scenarios.journeys import Step
 from tests.scenarios.platform import step
 
 ACTIVITY: Final = {"organiser": OPISTO, "activity_id": "choir"}
-"""Need not be there: a choice of what nobody published is a fact like another."""
+"""Need not be published: a choice of an unpublished activity is a fact like another."""
 
 
 def seeded(rng: Random) -> str:
@@ -59,7 +59,7 @@ def about(rng: Random, first: Step, source: str, name: str, data: Mapping[str, A
 
 
 def answers(issued: Step) -> dict[str, Any]:
-    """A participant's, told on the phone: the data of FeedbackSubmitted."""
+    """A participant's answers by phone: the data of FeedbackSubmitted."""
     return {
         "about": {"kind": "referral", "id": subject_of(issued)},
         "respondent": "participant",
@@ -71,5 +71,5 @@ def answers(issued: Step) -> dict[str, Any]:
 
 
 def subject_of(one: Step) -> str:
-    """Whose referral it concerns."""
+    """The referral that an event concerns."""
     return str(one.event["subject"])

@@ -1,4 +1,4 @@
-"""REPORT.md, written at the end of `make scenarios`: what was played, when, on what, and what it came to.
+"""REPORT.md, written at the end of `make scenarios`: the scenarios, when and on which backends, and their numbers.
 
 Where some were played alone (`make scenarios ONLY=15-java`), the others stay as they were, each with its own date.
 """
@@ -55,7 +55,7 @@ def _row(report: pytest.TestReport) -> Row | None:
 
 
 def as_markdown(rows: Iterable[Row], before: str = "") -> str:
-    """The page. `before`: the last one, of which stays what was not played now."""
+    """The page. `before`: the last one, whose scenarios stay unless they were played now."""
     played: dict[tuple[int, str], list[str]] = {}
     for row in rows:
         played.setdefault((row.number, row.engine), []).append(_line(row))

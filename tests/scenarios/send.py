@@ -1,7 +1,7 @@
-"""Sends as the partners' systems do, over HTTP and by senders of Kafka topics of their own; writes into the ledger what
-was answered.
+"""Sends as the partners' systems do, over HTTP and by senders of Kafka topics of their own; writes each answer into the
+ledger.
 
-What is not taken (429, 503, no answer) is sent again with the same id until it is, as docs/contracts.md asks of senders.
+After 429, 503 or no answer it sends again with the same id, as docs/contracts.md asks of senders.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 
 
 class NotTakenError(AssertionError):
-    """Nobody took an event in the time it had."""
+    """No door took an event in time."""
 
 
 class Sender:
@@ -60,12 +60,12 @@ class Sender:
         await self._producer.stop()
 
     def not_by(self, instance: str) -> Self:
-        """Itself; from now on it does not knock at this instance's door."""
+        """Itself; from now on it avoids this instance's door."""
         self._doors = [url for url in self._doors if url != self._place.urls[instance]]
         return self
 
     async def send(self, step: Step) -> None:
-        """Declares it, and sends it until it was answered for good. Raises `NotTakenError`."""
+        """Declares an event, and sends it until a final answer. Raises `NotTakenError`."""
         if step.expected:
             self._declared.expect(step.expected)
         began = time.monotonic()
@@ -88,7 +88,7 @@ class Sender:
         await asyncio.gather(*(one(step) for step in steps))
 
     async def attempt(self, step: Step) -> bool:
-        """One try, of what was declared before: whether it was answered for good."""
+        """One try with a declared event: whether the answer was final."""
         return await (self._to_kafka(step) if step.on_kafka else self._over_http(step))
 
     async def _over_http(self, step: Step) -> bool:

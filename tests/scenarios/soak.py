@@ -2,9 +2,9 @@
 
     python -m tests.scenarios.soak --minutes 10 --seed 1 [--chaos] [--engine java|embedded] [--rate N] [--out FILE.svg]
 
-With `--chaos` faults of several kinds overlap, and both servers are cut off, slowed and held up besides. What is sent and
-what befalls the platform is drawn from the seed: the same seed, the same journeys and the same faults in the same order.
-Ends by itself and leaves nothing running; exit 0 only if the oracle is content. A folder whose run was not is kept.
+With `--chaos` faults of several kinds overlap, and both servers are cut off, slowed and held up besides. The seed
+decides the journeys and the faults: the same seed makes the same ones in the same order. Ends by itself and leaves
+nothing running; exit 0 only if the oracle names no fault. A folder with faults is kept.
 """
 
 import argparse
@@ -63,7 +63,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Soaked:
-    """What came of it. `faults`: what must not be, a line each."""
+    """The soak's result. `faults`: what must not be, a line each."""
 
     faults: list[str]
     declared: Declared

@@ -1,4 +1,4 @@
-"""The scenarios of docs/scenarios.md: what each is called, and on which engines it is played when.
+"""The scenarios of docs/scenarios.md: the name of each, and on which backends it is played when.
 
 `quick`: in every `make test`; `full`: in `make scenarios` beside that. What an engine cannot show, it is not asked to:
 the embedded broker keeps its log in memory, and one instance of a service reads it.
@@ -69,7 +69,7 @@ TABLE: Final[Mapping[int, Scenario]] = {
 
 
 def scenario(number: int) -> pytest.MarkDecorator:
-    """Plays a test on the engines of the table, as its argument `engine`; its numbers go to the report."""
+    """Plays a test on the backends of the table, as its argument `engine`; its numbers go to the report."""
     one = TABLE[number]
     quick = [pytest.param(engine, id=f"{number}-{engine.value}") for engine in one.quick]
     reason = "played by `make scenarios`"

@@ -1,4 +1,4 @@
-"""What comes in another order, or from the beginning again, or a hundred thousand times."""
+"""Events in another order, or from the beginning again, or a hundred thousand of them."""
 
 import asyncio
 import itertools
@@ -36,7 +36,7 @@ _FEW_ORDERS: Final = 23
 _MANY: Final = {EMBEDDED: 1_000, JAVA: 100_000}
 """The embedded broker's log holds no more for all services to read in their time."""
 _DONE_WITHIN: Final = 400.0
-"""More than the embedded broker keeps cannot be judged; 100,000 are for Kafka."""
+"""The oracle cannot judge more than the embedded broker keeps; 100,000 are for Kafka."""
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ def course() -> dict[str, Any]:
 
 
 def end_of(platform: Platform, shown: str) -> dict[str, Any]:
-    """All that a region sees of a referral, but for what is its own: ids, and times of the platform's own acts."""
+    """All that a region sees of a referral, without what differs each time: ids, and times of the platform's own acts."""
     seen = platform.ask("referral", f"/v1/referrals/{shown}", REGION).json()
     history = sorted((one["type"], one["source"]) for one in seen["history"])
     own = {"referral_id", "referral_code", "issued_at", "closed_at", "history"}
@@ -102,7 +102,7 @@ def test_every_order_of_five_events_ends_the_same(opened: Opened, engine: object
     """A referral, its choice, enrolment, attendance and feedback come in each of the 120 orders (in 24 of them, where time
     is short), each to another referral.
 
-    Each of them is closed as the one in order is, with the same figures; each event is in its history once.
+    Each of them closes like the one in order, with the same figures; each event is in its history once.
     """
     with opened() as platform:
         orders = list(itertools.permutations(range(5)))
@@ -130,9 +130,9 @@ async def in_order(sender: Sender, steps: list[Step], order: Iterable[int]) -> N
 
 @scenario(17)
 def test_what_waits_is_shown_and_what_waits_too_long_is_reported(opened: Opened, engine: object) -> None:
-    """An attendance comes of a referral that never comes; an event may wait for four seconds.
+    """An attendance of a referral comes that never comes; an event may wait for four seconds.
 
-    Meanwhile it is shown as waiting; then it is dead-lettered as rejected, which its sender is told.
+    Meanwhile the monitor shows it as waiting; then it is dead-lettered as rejected, and its sender hears so.
     """
     with opened(LAHETE_DUE_EARLY="PT4S") as platform:
         lonely = event(
@@ -161,8 +161,8 @@ def test_what_waits_is_shown_and_what_waits_too_long_is_reported(opened: Opened,
 def test_all_that_ever_came_is_read_again(opened: Opened, engine: object) -> None:
     """Some referrals go their whole way. Then every group's offsets are set to the beginning, while the services run.
 
-    All is read again, by the metrics; nobody is told anything anew, no notification is new, and no effect, by the oracle
-    and by counting what is on every topic.
+    The services read all again, by the metrics; nobody hears anything new, and there is no new notification or effect,
+    by the oracle and by a count of every topic's records.
     """
     with opened() as platform:
 
@@ -195,7 +195,7 @@ def repeated(platform: Platform, name: str) -> float:
 
 
 async def to_the_beginning(platform: Platform, service: str) -> None:
-    """One more joins a group, commits 0 for all of its partitions, as a member may, and leaves; the others read on there."""
+    """One more member joins a group, commits 0 for all of its partitions, as it may, and leaves; others read on."""
     groups = platform.ask("monitor", "/v1/lag").json()["groups"]
     at = [TopicPartition(one["topic"], one["partition"]) for one in groups if one["service"] == service]
     async with AIOKafkaConsumer(
@@ -215,10 +215,10 @@ async def to_the_beginning(platform: Platform, service: str) -> None:
 
 @scenario(26)
 def test_one_aggregate_takes_very_many_events(opened: Opened, engine: Backend, tmp_path: Path) -> None:
-    """Attendance of one referral is recorded a thousand times (on Kafka, in files, a hundred thousand), each time anew.
+    """An opisto records attendance of one referral a thousand times (on Kafka, in files, a hundred thousand).
 
-    Its document is no larger after all than after a tenth, the second half takes no more than three times as long as the
-    first, and the very first event, sent again, is a repetition.
+    The referral's document is no larger after all than after a tenth, the second half takes no more than three times as
+    long as the first, and the very first event, sent again, is a repetition.
     """
     grant(open_folder(tmp_path / "run"), OPISTO)
     count = _MANY[engine]

@@ -1,4 +1,4 @@
-"""Kafka or the database that is away, frozen or refuses, under load and while events come in."""
+"""Kafka or the database is away, frozen or refuses, under load and while events come in."""
 
 import asyncio
 import sqlite3
@@ -30,7 +30,7 @@ KAFKA_AWAY = {EMBEDDED: 20.0, JAVA: 45.0} if ALL else {EMBEDDED: 4.0}
 DATABASE_AWAY = {EMBEDDED: 5.0, JAVA: 12.0}
 _SCRAPED_EVERY = 5.0
 GOES_ON_WITHIN = 15.0
-"""Seconds, after a fault's end, until what waited for it is through: the engine's longest pause, and a new connection."""
+"""Seconds, after a fault's end, until waiting events are through: the engine's longest pause, and a new connection."""
 
 
 @scenario(7)
@@ -109,7 +109,7 @@ def _all(platform: Platform, status: int, ready: float) -> bool:
 
 
 def _readiness(platform: Platform, instance: str) -> tuple[int, float]:
-    """What is asked of readiness by an orchestrator, and scraped by Prometheus. It lives, whatever these say."""
+    """The checks of an orchestrator and the scrapes of Prometheus. The service lives, whatever they say."""
     url = platform.place.urls[instance]
     assert httpx.get(f"{url}/health/live", timeout=5, trust_env=False).status_code == 200
     status = httpx.get(f"{url}/health/ready", timeout=5, trust_env=False).status_code
@@ -140,7 +140,7 @@ def test_a_database_that_is_away_stops_consumption_and_nothing_is_laid_aside(
     seconds, stood_still = DATABASE_AWAY[engine], list[bool]()
 
     async def looked_at(offsets: Callable[[], int]) -> None:
-        # A batch that was saved may still be committed.
+        # A saved batch may still be committed.
         await asyncio.sleep(1.5)
         before = offsets()
         await asyncio.sleep(seconds)
@@ -228,10 +228,10 @@ def _attempts(platform: Platform) -> float:
 
 @scenario(21)
 def test_while_dead_letters_cannot_be_written_nothing_is_committed_and_nothing_lost(platform: Platform) -> None:
-    """Kafka refuses what is written to the dead-letter topic. An event that must be laid aside comes, and good ones.
+    """Kafka refuses writes to the dead-letter topic. An event that must be laid aside comes, and good ones.
 
-    Nothing of its partition is committed, the retries are counted, and readiness says why. Once Kafka takes it the event
-    is laid aside and the good ones have their effects (the oracle).
+    Nothing of its partition is committed, the metrics count the retries, and readiness says why. Once Kafka takes the
+    dead letter the event is laid aside and the good ones have their effects (the oracle).
     """
     first = referral(platform.rng, ON_KAFKA)
     platform.play(lambda sender: sender.send(first))

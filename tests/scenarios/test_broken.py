@@ -13,7 +13,7 @@ from tests.scenarios.send import Sender
 from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
 
 OPENED = {"LAHETE_FAULT_FAIL_ON": "ActivityMissed,ReferralWithdrawn"}
-"""Which concern the referral service alone."""
+"""Classes that concern the referral service alone."""
 ON_JAVA = {"proxied": True}
 
 TOPIC = "intake.region.08"
@@ -27,7 +27,7 @@ LOOKS_AGAIN_AFTER = 3.0
 
 @scenario(10)
 def test_an_event_whose_handler_always_fails_is_laid_aside_and_the_next_goes_on(platform: Platform) -> None:
-    """The referral service was told to fail on ActivityMissed. One stands between two others of its key and partition.
+    """The referral service fails on ActivityMissed, by its settings. One stands between two others of its key.
 
     The dead letter names reason, place and attempts, and is the record itself (the oracle: byte for byte); the event
     behind it has its effect.
@@ -57,8 +57,8 @@ def test_an_event_whose_handler_always_fails_is_laid_aside_and_the_next_goes_on(
 def test_a_hot_key_that_fails_does_not_hold_up_the_cold_ones(platform: Platform, engine: Backend) -> None:
     """One referral's ActivityMissed fails in the referral service again and again, beside thousands that are opened.
 
-    Known by Kafka's times of what came in and of ReferralOpened: their 99th percentile. By the oracle each hot event is
-    dead-lettered and each cold one opened.
+    How we know: the 99th percentile of the times from the cold events on Kafka to ReferralOpened. By the oracle each
+    hot event is dead-lettered and each cold one opened.
     """
     count, rate = COLD[engine] if ALL else COLD_QUICK
     hot = referral(platform.rng, ON_KAFKA)
@@ -119,7 +119,7 @@ def test_the_metrics_count_what_happened(platform: Platform) -> None:
 
 
 def _the_oldest_outbox_is_seen(platform: Platform) -> None:
-    """A referral is saved; Kafka stands still before what follows is out, while the service pauses in between."""
+    """The service saves a referral and pauses; Kafka stands still before the outbox is out."""
     one = referral(platform.rng, ON_KAFKA)
     platform.play(lambda sender: sender.send(one))
     platform.until(lambda: platform.keeps("referral", subject_of(one)), "it is saved")

@@ -1,4 +1,4 @@
-"""A platform that starts before what it stands on does, with a great deal already on the log."""
+"""A platform that starts before Kafka and the database, with a great deal already on the log."""
 
 import asyncio
 import json
@@ -23,8 +23,8 @@ from tests.scenarios.referrals import referrals
 from tests.scenarios.table import scenario
 
 DIFFERENT, TIMES = 2_000, 50
-"""Referrals, and how often each comes in a row: fewer times than a document remembers, since for what is in the inbox the
-stand-in for MongoDB searches all of it."""
+"""Referrals, and how often each comes in a row: fewer times than a document remembers, since the stand-in for MongoDB
+searches the whole inbox for the others."""
 AT_ONCE = 5_000
 AWAY = 10.0
 MEMORY_MB = 300.0
@@ -37,7 +37,7 @@ def test_a_cold_start_waits_for_why_not_ready_and_then_takes_all_that_waits(open
     """100,000 records are on the log before any service runs. The services start without Kafka and without a database;
     Kafka comes, then the database.
 
-    While one of them lacks nothing is decided and nothing made; each service says what it waits for. When the first
+    While one of them is missing no service decides or makes anything; each says what it waits for. When the first
     referral is kept its collection has its indexes. No service takes more memory than a bound. The oracle is content.
     """
     some = referrals(Random(SEED), DIFFERENT, ON_KAFKA)
@@ -122,7 +122,7 @@ class Coming:
 
 
 def _most_memory(platform: Platform) -> dict[str, float]:
-    """Of each service, in MB, until all has been read."""
+    """Memory of each service, in MB, until all has been read."""
     most = dict.fromkeys(platform.instances, 0.0)
     while any(lag["lag"] for lag in platform.ask("monitor", "/v1/lag").json()["groups"]):
         for name in most:

@@ -29,8 +29,8 @@ def test_of_an_erased_referral_nothing_is_left_whatever_comes_after_it(platform:
     withdrawn, and everything comes once more: the same issue, a broken one without a subject on Kafka, another content
     under the old id, records of attendance, answers.
 
-    By the oracle each came to its end and nothing of it took effect. Then the stores, feeds, logs, metrics, the trace and
-    every dead letter are searched for what was said of the client. What the region may still read is that it was
+    By the oracle each came to its end and nothing of it took effect. Then the test searches the stores, feeds, logs,
+    metrics, the trace and every dead letter for words about the client. The region may still read that the referral was
     withdrawn, when, and who looked.
     """
     course = platform.rng.randbytes(4).hex()
@@ -70,7 +70,7 @@ async def in_order(sender: Sender, steps: Iterator[Step]) -> None:
 
 
 def life(platform: Platform, issued: Step, course: str) -> Iterator[Step]:
-    """What was said of the client while it was followed."""
+    """The events about the client before the erasure."""
     here = {"referral_id": subject_of(issued), "activity_id": course}
     other = {**issued.event, "data": {**issued.event["data"], "municipality": "091"}}
     yield issued
@@ -84,7 +84,7 @@ def life(platform: Platform, issued: Step, course: str) -> Iterator[Step]:
 
 
 async def afterwards(platform: Platform, sender: Sender, issued: Step, course: str) -> None:
-    """All of it once more, and worse."""
+    """The same events once more, and worse."""
     late = {**issued.event["data"], "unit_ref": LATE}
     here = {"referral_id": subject_of(issued), "activity_id": course}
     await sender.send(issued)
@@ -105,7 +105,7 @@ async def afterwards(platform: Platform, sender: Sender, issued: Step, course: s
 
 
 def kept(platform: Platform, client: str) -> Iterator[tuple[str, bytes]]:
-    """All that is kept, said or shown of it now, and where; but for Kafka's log, which holds it until its retention."""
+    """Every text of the platform now, and where; except Kafka's log, which holds the events until its retention."""
     for file in [*platform.folder.glob("logs/*.log"), *platform.folder.glob("*.sqlite*")]:
         yield file.name, file.read_bytes()
     for service in SERVICES:

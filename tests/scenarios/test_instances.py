@@ -1,4 +1,4 @@
-"""Several instances of a service: that race for one aggregate, end, are frozen, or are slower than they may be."""
+"""Several instances of a service, which race for one aggregate, end, freeze, or are slower than they may be."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ ON_JAVA = {"instances": {"referral": 2, "catalogue": 2}}
 AT_ONCE = 200
 ENDED_WITHIN = 15.0
 LAG_WITHIN = 20.0
-"""Seconds that an event may wait while instances are started anew one after the other."""
+"""Seconds that an event may wait while instances restart one after the other."""
 FROZEN = {EMBEDDED: 4.0, JAVA: 60.0}
 PAUSE = SESSION_SECONDS * 2
 
@@ -32,9 +32,9 @@ PAUSE = SESSION_SECONDS * 2
 def test_two_hundred_first_events_of_one_referral_are_all_there(platform: Platform, engine: Backend) -> None:
     """200 ReferralIssued of one new referral, each with its own id, come at once over HTTP and by the region's own topic.
 
-    The referral is chosen so that its partition of intake.http is another instance's than the region's topic: both
-    decide on it at the same time. The service knows of each of the 200 that it was applied (the oracle): what a lost race
-    had overwritten it would not know. ReferralOpened has one id.
+    The referral's partition of intake.http is another instance's than the region's topic: both decide on it at the same
+    time. The service knows of each of the 200 that it was applied (the oracle): it would not know of an event that a
+    lost race had overwritten. ReferralOpened has one id.
     """
     one = _of_the_upper_partitions(platform)
     over_kafka = [referral(platform.rng, ON_KAFKA, one, effects={}, history_of=None) for _ in range(AT_ONCE // 2)]
@@ -91,9 +91,9 @@ def test_whoever_is_asked_to_end_under_load_ends_well_and_in_time(platform: Plat
 
 @scenario(14)
 def test_a_rolling_restart_under_load_keeps_the_lag_bounded(platform: Platform, engine: Backend) -> None:
-    """Every instance is started anew, one after the other, each once the one before is ready.
+    """Every instance restarts, one after the other, each once the one before is ready.
 
-    The lag is what Kafka's own times say: from ReferralIssued on the log to ReferralOpened.
+    The lag is by Kafka's own times: from ReferralIssued on the log to ReferralOpened.
     """
     began = time.time()
 
@@ -142,13 +142,13 @@ def test_an_instance_that_was_frozen_wakes_up_and_harms_nothing(platform: Platfo
 def test_a_handler_too_slow_for_its_session_overwrites_nothing(platform: Platform) -> None:
     """One of two instances stands still between loading and saving, until its partitions are the other's.
 
-    Each referral is chosen for as soon as it is issued. What the slow one had read was opened by the other, before the
-    slow one went on; it finds nothing but repetitions, and the histories hold what came meanwhile (the oracle).
+    Each referral has a choice as soon as it is issued. The other instance opens the referrals that the slow one had read,
+    before that goes on and finds only repetitions, and the histories hold the events of the meantime (the oracle).
     """
     platform.restart("referral", LAHETE_FAULT_PAUSE_AT=f"recalled={PAUSE:.0f}")
     issued = referrals(platform.rng, 40)
     with offsets_watched(platform.place.kafka, ["referral"]) as offsets:
-        # The slow one's door stands still with it.
+        # The slow instance's door stands still with it.
         platform.play(lambda sender: sender.not_by("referral").send_all(issued))
         platform.play(lambda sender: sender.not_by("referral").send_all([chosen(platform.rng, one) for one in issued]))
         observation = platform.judge()

@@ -1,4 +1,4 @@
-"""Processes that are killed, at random and at the moments that matter: between save, publish, commit and clearing."""
+"""Killed processes, at random and at the moments that matter: between save, publish, commit and clearing."""
 
 import asyncio
 import time
@@ -26,11 +26,11 @@ EVENTS = {EMBEDDED: (10_000, 60.0), JAVA: (4_000, 12.0)}
 
 @scenario(3)
 def test_what_was_saved_and_not_published_comes_out_by_itself(platform: Platform, engine: Backend) -> None:
-    """A referral comes in; its service is killed when it has saved what follows and not published it; then it is started.
+    """A referral comes in; its service is killed when it has saved the outbox and not published it; then it restarts.
 
-    In Java it pauses between the two, Kafka stands still meanwhile, and it is killed while it waits for Kafka. On the
-    embedded backends it kills itself, again and again. That it was saved is read from the store, that nothing came out
-    from Kafka; ReferralOpened comes by the oracle's declared effects, and nothing was sent after the kill.
+    In Java the service pauses between the two, Kafka stands still meanwhile, and the test kills the service while it
+    waits for Kafka. On the embedded backends it kills itself, again and again. The store shows the save, Kafka that
+    nothing came out; ReferralOpened comes by the oracle's declared effects, and nothing was sent after the kill.
     """
     one = referral(platform.rng, ON_KAFKA)
     fault = {"LAHETE_FAULT_PAUSE_AT": "saved=6"} if engine is JAVA else {"LAHETE_FAULT_CRASH_AT": "saved"}
@@ -72,7 +72,7 @@ def test_what_was_published_and_not_cleared_is_repeated_under_its_id(platform: P
 
 @scenario(5)
 def test_what_took_effect_and_was_not_committed_changes_nothing_when_it_comes_again(platform: Platform) -> None:
-    """All five services kill themselves once what follows is acknowledged and before they commit.
+    """All five services kill themselves after the acknowledgements and before they commit.
 
     Each does so at least twice; then lag reaches 0, and by the oracle nothing is there twice: no history, feed, effect
     or count of the monitor.
@@ -88,7 +88,7 @@ def test_what_took_effect_and_was_not_committed_changes_nothing_when_it_comes_ag
 
 
 def _dies_twice(platform: Platform, name: str, before: int) -> None:
-    """It kills itself, is started anew, kills itself again; then it is let live."""
+    """The service kills itself, restarts, kills itself again; then it may live."""
     again = platform.dies(name, before)
     platform.own[name].clear()
     last = platform.dies(name, again)

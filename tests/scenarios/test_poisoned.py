@@ -1,4 +1,4 @@
-"""What fails at one aggregate, or in what one sender set off, beside many that are sound."""
+"""Failures at one aggregate, or in one sender's chains, beside many sound ones."""
 
 import asyncio
 import signal
@@ -26,9 +26,9 @@ HEALTHY: Final = 1_000 if ALL else 200
 def test_a_poisoned_referral_and_one_senders_chain_of_them_stop_nobody(platform: Platform, engine: Backend) -> None:
     """Records of attendance fail: sixty at one referral, and one, of the same opisto, at each of forty others.
 
-    Meanwhile a thousand others are issued, and the referral service is killed when half of them have failed. What fails
-    waits as `handler_failed`, the one referral's in the order it was sent; of both, the choice that is sent behind what
-    failed is applied past it. The circuit breaker is shut before the kill and after; by the oracle every other is opened once.
+    Meanwhile a thousand others are issued, and the referral service is killed when half of them have failed. Failed
+    events wait as `handler_failed`, the one referral's in order of sending; the choice behind the failed ones is applied
+    past them. The circuit breaker is closed before the kill and after; by the oracle every other is opened once.
     """
     sick = referral(platform.rng)
     chain = referrals(platform.rng, IN_A_CHAIN)
@@ -59,7 +59,7 @@ def test_a_poisoned_referral_and_one_senders_chain_of_them_stop_nobody(platform:
 
 
 async def fail_at(sender: Sender, at_one: Sequence[Step], set_off: Sequence[Step]) -> None:
-    """Those of one referral each once the one before was taken."""
+    """The events of one referral, each once a door took the one before."""
 
     async def in_order() -> None:
         for one in at_one:

@@ -1,4 +1,4 @@
-"""What is sent again by a person: once its cause is mended, by two at once, and too early. And the circuit breaker."""
+"""Redrives by a person: once the cause is mended, by two at once, and too early. And the circuit breaker."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -23,18 +23,18 @@ from tests.scenarios.send import Sender
 from tests.scenarios.table import scenario
 
 BROKEN: Final = {18: "ActivityChosen", 20: "ActivityMissed", 22: "ActivityPublished"}
-"""Whose handlers have a bug, for each scenario its own; each is mended by itself."""
+"""The classes whose handlers have a bug, for each scenario its own; each is mended by itself."""
 BURST: Final = 120
 HANDLER_FAILED: Final = frozenset({"handler_failed"})
 
 
 @pytest.fixture(scope="module")
-def broken_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Backend], Platform]]:
-    """One stage an engine, where some handlers fail."""
+def broken_platforms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Backend], Platform]]:
+    """One platform for each kind of backends, where some handlers fail."""
     stages: dict[Backend, Platform] = {}
     with ExitStack() as stack:
 
-        def stage_on(engine: Backend) -> Platform:
+        def platform_on(engine: Backend) -> Platform:
             if engine not in stages:
                 folder = tmp_path_factory.mktemp("broken") / "run"
                 failing = ",".join(BROKEN.values())
@@ -42,16 +42,16 @@ def broken_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
                 stages[engine] = stack.enter_context(opened)
             return stages[engine]
 
-        yield stage_on
+        yield platform_on
 
 
 @pytest.fixture
 def platform(
-    engine: Backend, broken_stages: Callable[[Backend], Platform], record_property: Callable[[str, object], None]
+    engine: Backend, broken_platforms: Callable[[Backend], Platform], record_property: Callable[[str, object], None]
 ) -> Platform:
     met(engine)
     record_property("engine", engine.value)
-    one = broken_stages(engine)
+    one = broken_platforms(engine)
     one.record = record_property
     return one
 
@@ -62,7 +62,7 @@ def referral(platform: Platform, number: int, scene: int) -> str:
 
 
 def mend(platform: Platform, service: str, scene: int) -> None:
-    """As a person does who mends a service: it is ended, and a better one is started."""
+    """Mends a service as a person does: ends it and starts a better one."""
     process = platform.supervisor._services[service]
     environment = dict(process._environment)
     still = [name for name in environment["LAHETE_FAULT_FAIL_ON"].split(",") if name != BROKEN[scene]]
@@ -71,7 +71,7 @@ def mend(platform: Platform, service: str, scene: int) -> None:
 
 
 def letter_of(platform: Platform, wish: Mapping[str, Any], attempts: int = 1) -> dict[str, Any]:
-    """The entry of an event's dead letter, once it was tried so often and is open."""
+    """The entry of an event's dead letter, once it is open after so many attempts."""
 
     def found() -> dict[str, Any] | None:
         letters = [one for one in platform.dead_letters() if one["event_id"] == wish["id"]]
@@ -101,7 +101,7 @@ def named(wish: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def is_the_original(observation: Observation, again: Record, wish: Mapping[str, Any]) -> bool:
-    """Byte for byte, but for the headers that the dead letter added."""
+    """Byte for byte, except the headers that the dead letter added."""
     (original,) = [one for one in observation.intake if one.named == named(wish)]
     assert again.attributes == original.attributes
     assert again.key == original.key
@@ -144,10 +144,10 @@ def test_what_is_still_broken_comes_back_to_the_same_entry(platform: Platform) -
 
 @scenario(18)
 def test_a_dead_letter_is_sent_again_once_the_bug_is_mended(platform: Platform) -> None:
-    """A handler fails on a choice; the service is mended and started anew; a person redrives the dead letter.
+    """A handler fails on a choice; the service is mended and restarts; a person redrives the dead letter.
 
-    One request for a place and one entry in the history by the oracle; the entry is resolved; what was sent again is the
-    original, byte for byte: id, headers, time.
+    One request for a place and one entry in the history by the oracle; the entry is resolved; the redriven record is
+    the original, byte for byte: id, headers, time.
     """
     about = {"referral_id": referral(platform, 0, 18), "organiser": OPISTO, "activity_id": "mended"}
     wish, shown = event(REGION, "ActivityChosen", about), about["referral_id"]
@@ -175,8 +175,8 @@ def test_a_dead_letter_is_sent_again_once_the_bug_is_mended(platform: Platform) 
 def test_two_people_at_once_send_it_again_once(platform: Platform) -> None:
     """Feedback is rejected for want of consent; consent comes; eight requests to redrive it come at the same moment.
 
-    Each is either taken as the same attempt or told that one is under way; one record is sent again and has one effect.
-    Who asks after that is told.
+    Each is either taken as the same attempt or told that one is under way; one record goes again and has one effect. A
+    later request is told so.
     """
     shown = referral(platform, 0, 19)
     answers = {
@@ -229,8 +229,8 @@ def test_where_every_event_fails_the_breaker_opens(platform: Platform) -> None:
     """Every version of an activity fails in the catalogue, a burst of them at once, of eight opistos.
 
     Consumption stops with a bounded number dead-lettered, and readiness says why. The bug is mended and the service
-    started anew, which closes the circuit breaker: the rest is applied without being sent again; the few are redriven. The oracle
-    finds each in effect.
+    restarts, which closes the circuit breaker: it applies the rest without a new sending; the few are redriven. The
+    oracle finds each in effect.
     """
     opistos = sorted(source for source in platform.place.keys if source.startswith("/opisto/"))[:8]
     wishes = [{**published(f"breaker-{number}"), "source": opistos[number % 8]} for number in range(BURST)]

@@ -1,4 +1,4 @@
-"""What must not come in: the unreadable, the unknown, the forged, the contradictory, and personal identity codes."""
+"""Records that must not come in: unreadable, unknown, forged and contradictory ones, and personal identity codes."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ MOST_LOGGED: Final = 16 * 1024
 STRANGER: Final = "/region/05"
 SIGNS: Final = "+-YXWVUABCDEF"
 
-# Every scenario has referrals of its own, so that they can share a stage.
+# Every scenario has referrals of its own, so that they can share a platform.
 
 
 def referral(platform: Platform, number: int, scene: int) -> str:
@@ -35,7 +35,7 @@ def referral(platform: Platform, number: int, scene: int) -> str:
 
 @dataclass(frozen=True)
 class Raw:
-    """A record as nobody should write it. `named`: (source, id) where it can be read."""
+    """A faulty record. `named`: (source, id) where they can be read."""
 
     reason: str
     value: bytes | None
@@ -45,7 +45,7 @@ class Raw:
 
 
 async def put(platform: Platform, sender: Sender, raw: Raw) -> None:
-    """Declares it and writes it to Kafka."""
+    """Declares a record and writes it to Kafka."""
     if raw.named:
         refusals = frozenset({raw.reason})
         platform.declared.expect(Expected(*raw.named, fate="dead_lettered", refusals=refusals))
@@ -86,8 +86,8 @@ def unreadable(platform: Platform) -> Iterator[Raw]:
 def test_what_cannot_be_read_is_laid_aside_as_it_came(platform: Platform) -> None:
     """Eleven records that break something each are written to a region's own topic, and an honest one behind them.
 
-    The oracle compares each dead letter's bytes and headers with the original's. The honest one takes effect, so the
-    partitions move on; each is refused once by the metrics, no batch was tried again, and little was logged.
+    The oracle compares each dead letter's bytes and headers with the original's. The honest record takes effect, so the
+    partitions move on; each other is refused once by the metrics, no batch was read again, and the log is short.
     """
     raws = list(unreadable(platform))
     honest = issued(referral(platform, 99, 11), source=ON_KAFKA)
@@ -150,8 +150,8 @@ def test_a_type_that_nobody_knows_is_laid_aside_as_that(platform: Platform) -> N
 def test_another_content_under_a_known_id_is_a_conflict(platform: Platform) -> None:
     """A referral is issued; then the same id comes with another content, three times, of one content twice.
 
-    The first alone has an effect. Each of the others is dead-lettered with its own bytes, and what was first said
-    stands on the log beside them: both contents can be seen.
+    Only the first has an effect. Each of the others is dead-lettered with its own bytes, and the first content stands
+    on the log beside them: ops can see both.
     """
     first = issued(referral(platform, 0, 24), unit_ref="unit-first")
     others = [{**first, "data": {**first["data"], "unit_ref": unit}} for unit in ("unit-2", "unit-3", "unit-3")]
@@ -176,7 +176,7 @@ def test_another_content_under_a_known_id_is_a_conflict(platform: Platform) -> N
 
 
 def forged_on_kafka(platform: Platform) -> Iterator[dict[str, Any]]:
-    """What its topic does not prove, or may not come from a region."""
+    """Events whose source the topic does not prove, or that a region may not send."""
     yield issued(referral(platform, 0, 29), source=REGION)
     yield {**published("course-of-a-region"), "source": ON_KAFKA}
     yield {**published("course-in-a-regions-topic")}
@@ -290,7 +290,7 @@ def test_a_personal_identity_code_stays_with_whoever_sent_it(platform: Platform)
 
 
 def everything(platform: Platform) -> list[tuple[str, bytes]]:
-    """All that is kept, said or shown, and where."""
+    """Every text of the platform, and where."""
     patterns = ("logs/*.log", "*.sqlite*", "mongodb/data*")
     files = [file for pattern in patterns for file in platform.folder.glob(pattern)]
     assert any(file.suffix == ".log" for file in files)
@@ -307,7 +307,7 @@ async def on_the_log(platform: Platform, *, own: bool) -> list[tuple[str, bytes]
     found: list[tuple[str, bytes]] = []
     everywhere = await partitions(platform.place.kafka)
     at = [one for one in everywhere if (one.topic == TOPIC) is own]
-    # By its setting: a reset to the end, which is the default, could overtake a seek to the beginning.
+    # By the consumer's setting: a reset to the end, the default, could overtake a seek to the beginning.
     options = {"auto_offset_reset": "earliest", "enable_auto_commit": False}
     async with AIOKafkaConsumer(bootstrap_servers=platform.place.kafka, **options) as consumer:
         consumer.assign(at)

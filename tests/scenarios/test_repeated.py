@@ -1,4 +1,4 @@
-"""What is sent again, however often."""
+"""Events that their senders repeat, however often."""
 
 import asyncio
 from uuid import uuid4

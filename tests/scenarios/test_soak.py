@@ -1,4 +1,4 @@
-"""The soak in small, on the embedded backends: a load, a service killed with -9 in the middle, and the oracle is content.
+"""The soak in small, on the embedded backends: a load, a service killed with -9 in the middle, and the oracle.
 
 How we know: the oracle asks Kafka and the doors; the picture must be an SVG that says in words what it shows.
 """

@@ -12,7 +12,7 @@ from tests.scenarios.send import Sender
 from tests.scenarios.table import ALL, scenario
 
 OPENED = {"LAHETE_DUE_EARLY": "PT45S"}
-"""How long a stranger's event may wait for what would make it one that counts."""
+"""How long a stranger's event may wait for its condition."""
 
 REFUSED: Final = {"fate": "dead_lettered", "refusals": frozenset({"rejected"}), "history_of": None}
 CLIENTS: Final = 40 if ALL else 6
@@ -63,7 +63,7 @@ def test_a_stranger_takes_over_nobody_s_client(platform: Platform) -> None:
 
 
 def journey(platform: Platform, client: Step, course: str) -> Iterator[Step]:
-    """What really happens."""
+    """The real events of a client."""
     here = {"referral_id": subject_of(client), "activity_id": course}
     yield client
     yield about(
