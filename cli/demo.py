@@ -33,7 +33,7 @@ def demo(
         typer.Option(min=5, max=600, help="How long the partners act where nothing lags; at most ten times as long."),
     ] = 64.0,
     port_base: Annotated[int, typer.Option(min=1024, max=65_000, help="The monitor's port; the others follow.")] = 8100,
-    engine: Annotated[Backend, typer.Option(help="What Kafka and the store are.")] = Backend.EMBEDDED,
+    engine: Annotated[Backend, typer.Option(help="The backends: Kafka and the store.")] = Backend.EMBEDDED,
     seed: Annotated[int, typer.Option(help="Another seed, other people.")] = 20260901,
     keep: Annotated[bool, typer.Option("--keep", help="Leave all running at its end, to be looked at.")] = False,
 ) -> None:

@@ -28,7 +28,7 @@ _DETACHED_WITHIN = 200.0  # longer than the servers and the services may take to
 
 
 def run(
-    engine: Annotated[Backend, typer.Option(help="What Kafka and the store are.")] = Backend.EMBEDDED,
+    engine: Annotated[Backend, typer.Option(help="The backends: Kafka and the store.")] = Backend.EMBEDDED,
     port_base: Annotated[
         int, typer.Option(min=1, max=HIGHEST_BASE, help="The monitor's port; four more follow.")
     ] = 8100,

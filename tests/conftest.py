@@ -1,4 +1,4 @@
-"""At its end a run says which engines it met, and which it did not, and why, whichever of its workers did."""
+"""At its end a run says which backends it met, and which it did not, and why, whichever of its workers did."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ async def feed(request: Request) -> Response:
 
 
 async def _must_have_come_so_far(request: Request, who: str, after: str) -> None:
-    """Raises 422 at a cursor beyond the end: of a feed before a restore, whose numbers are given anew to what comes now."""
+    """Raises 422 at a cursor beyond the end: after a restore a feed uses those numbers again for new entries."""
     if int(after) > (last := await _last(request, who)):
         raise _AFTER.refused(
             after,

@@ -4,7 +4,7 @@ from typing import Final
 
 from shared.contracts import topics
 from tests.bench.effort import Effort, in_rounds
-from tests.bench.grounds import GROUNDS, MONGO, TOPICS, Pair
+from tests.bench.pairs import MONGO, PAIRS, TOPICS, Pair
 from tests.bench.results import Line, Part, Section, figure, say
 from tests.bench.runs import Failed, new_referrals, one_round
 
@@ -20,23 +20,23 @@ SAYS: Final = (
 
 
 def measure(effort: Effort) -> Section:
-    """Seconds, on every pair of engines."""
-    return Section("catchup", "Catching up", SAYS, [_part(ground, effort) for ground in GROUNDS])
+    """Seconds, on every pair of backends."""
+    return Section("catchup", "Catching up", SAYS, [_part(pair, effort) for pair in PAIRS])
 
 
-def _part(ground: Pair, effort: Effort) -> Part:
-    if ground.missing:
-        return Part(ground.name, missing=ground.missing)
-    count = effort.of(*(ON_MONGO if ground is MONGO else WAITING))
+def _part(pair: Pair, effort: Effort) -> Part:
+    if pair.missing:
+        return Part(pair.name, missing=pair.missing)
+    count = effort.of(*(ON_MONGO if pair is MONGO else WAITING))
     try:
-        return Part(ground.name, in_rounds(effort, [count], lambda one: _line(ground, one)))
+        return Part(pair.name, in_rounds(effort, [count], lambda one: _line(pair, one)))
     except Failed as error:
-        return Part(ground.name, missing=str(error))
+        return Part(pair.name, missing=str(error))
 
 
-def _line(ground: Pair, count: int) -> Line:
-    one = one_round(ground, "engine", new_referrals(count), count, topics=_WIDE)
-    say(f"{ground.name}: {count:,} in {one['seconds']:.1f} s")
+def _line(pair: Pair, count: int) -> Line:
+    one = one_round(pair, "engine", new_referrals(count), count, topics=_WIDE)
+    say(f"{pair.name}: {count:,} in {one['seconds']:.1f} s")
     found = {
         "until all are committed": figure("s", [one["seconds"]]),
         "events a second": figure("events/s", [count / one["seconds"]]),

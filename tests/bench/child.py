@@ -12,18 +12,18 @@ from typing import Any, Self
 import psutil
 
 from shared.kafka.cluster import Cluster
-from tests.bench.grounds import Pair
+from tests.bench.pairs import Pair
 from tests.bench.runs import Failed, command
 
 
 class Child:
     """A context manager: ended with its block, at the latest."""
 
-    def __init__(self, ground: Pair, cluster: Cluster, folder: Path) -> None:
+    def __init__(self, pair: Pair, cluster: Cluster, folder: Path) -> None:
         self.done = 0
         self.result: dict[str, Any] = {}
-        self._command = [*command(ground, "engine", cluster, folder, 0), "--tell"]
-        self._environment = {**os.environ, **ground.environment}
+        self._command = [*command(pair, "engine", cluster, folder, 0), "--tell"]
+        self._environment = {**os.environ, **pair.environment}
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(

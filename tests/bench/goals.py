@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tests.bench.grounds import EMBEDDED, GROUNDS, KAFKA, MONGO
+from tests.bench.pairs import EMBEDDED, KAFKA, MONGO, PAIRS
 from tests.bench.results import Part, Section
 
 FLAT: Final = 1.15
@@ -29,10 +29,10 @@ def goals(sections: Mapping[str, Section]) -> list[Goal]:
 
 def _rates(sections: Mapping[str, Section]) -> Iterator[Goal]:
     ways = sections.get("ways")
-    for ground in GROUNDS:
-        yield _at_least(ways, ground.name, "engine ÷ bare", 0.65)
-    for ground, wanted in ((EMBEDDED, 25), (KAFKA, 30), (MONGO, 30)):
-        yield _at_least(ways, ground.name, "engine ÷ framework", wanted)
+    for pair in PAIRS:
+        yield _at_least(ways, pair.name, "engine ÷ bare", 0.65)
+    for pair, wanted in ((EMBEDDED, 25), (KAFKA, 30), (MONGO, 30)):
+        yield _at_least(ways, pair.name, "engine ÷ framework", wanted)
     yield _at_least(ways, KAFKA.name, "engine ÷ quix", 1)
     yield _at_least(ways, KAFKA.name, "engine ÷ faust_streaming", 10)
 
@@ -44,9 +44,9 @@ def _at_least(section: Section | None, part: str, name: str, wanted: float) -> G
 
 def _latency(sections: Mapping[str, Section]) -> Iterator[Goal]:
     latency = sections.get("latency")
-    for ground, wanted in ((KAFKA, 12), (EMBEDDED, 25), (MONGO, 25)):
-        found = latency.part(ground.name).median("100 events a second", "hop p95") if latency else None
-        what = f"p95 of a hop at 100 events a second, {ground.name}"
+    for pair, wanted in ((KAFKA, 12), (EMBEDDED, 25), (MONGO, 25)):
+        found = latency.part(pair.name).median("100 events a second", "hop p95") if latency else None
+        what = f"p95 of a hop at 100 events a second, {pair.name}"
         yield _below(what, wanted, found)
 
 

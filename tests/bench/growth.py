@@ -22,8 +22,8 @@ from shared.kafka.producer import Record
 from shared.store.interface import Outcome
 from shared.store.sqlite import SqliteStore
 from tests.bench.effort import Effort, turned
-from tests.bench.grounds import EMBEDDED, TOPICS
 from tests.bench.one_way import COLLECTION, KIND, PADDING, Counted
+from tests.bench.pairs import EMBEDDED, TOPICS
 from tests.bench.referrals import attended, referral_issued
 from tests.bench.results import Line, Part, Section, say
 from tests.bench.runs import Failed, one_round

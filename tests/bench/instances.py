@@ -10,7 +10,7 @@ from typing import Any, Final
 from deploy.java.servers import KafkaServer
 from tests.bench.child import Child, wait_for
 from tests.bench.effort import Effort, in_rounds
-from tests.bench.grounds import KAFKA, MONGO, TOPICS, Pair
+from tests.bench.pairs import KAFKA, MONGO, TOPICS, Pair
 from tests.bench.results import Line, Part, Section, figure, say
 from tests.bench.runs import Failed, fill, new_referrals
 from tests.engines import _make, drop_store
@@ -26,39 +26,37 @@ SAYS: Final = (
 
 def measure(effort: Effort) -> Section:
     """Events a second of all of them together."""
-    parts = [_part(ground, effort.of(count, 500), effort) for ground, count in ((KAFKA, 16_000), (MONGO, 3_000))]
+    parts = [_part(pair, effort.of(count, 500), effort) for pair, count in ((KAFKA, 16_000), (MONGO, 3_000))]
     return Section("instances", "As instances become more", SAYS, parts)
 
 
-def _part(ground: Pair, count: int, effort: Effort) -> Part:
-    if ground.missing:
-        return Part(ground.name, missing=ground.missing)
+def _part(pair: Pair, count: int, effort: Effort) -> Part:
+    if pair.missing:
+        return Part(pair.name, missing=pair.missing)
     try:
-        lines = in_rounds(effort, effort.some(*SIZES), lambda size: _line(ground, size, count))
+        lines = in_rounds(effort, effort.some(*SIZES), lambda size: _line(pair, size, count))
     except Failed as error:
-        return Part(ground.name, missing=str(error))
-    part = Part(ground.name, lines)
+        return Part(pair.name, missing=str(error))
+    part = Part(pair.name, lines)
     one = part.median("1", "events a second") or 1.0
-    return Part(
-        ground.name, lines, {f"{line.name} ÷ 1": line.figures["events a second"].median / one for line in lines}
-    )
+    return Part(pair.name, lines, {f"{line.name} ÷ 1": line.figures["events a second"].median / one for line in lines})
 
 
-def _line(ground: Pair, instances: int, count: int) -> Line:
-    line = Line(f"{instances}", _figures(count, _together(ground, instances, count)))
-    say(f"{ground.name}, {instances} instances: {line.figures['events a second'].median:.0f} events/s")
+def _line(pair: Pair, instances: int, count: int) -> Line:
+    line = Line(f"{instances}", _figures(count, _together(pair, instances, count)))
+    say(f"{pair.name}, {instances} instances: {line.figures['events a second'].median:.0f} events/s")
     return line
 
 
-def _together(ground: Pair, instances: int, count: int) -> list[dict[str, Any]]:
+def _together(pair: Pair, instances: int, count: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="lahete-bench-") as place, ExitStack() as stack:
         folder = Path(place)
         server = KafkaServer(folder / "kafka", {"group.initial.rebalance.delay.ms": "3000"})
         stack.enter_context(server)
-        stack.callback(drop_store, ground.store, folder)
+        stack.callback(drop_store, pair.store, folder)
         asyncio.run(_make(server.cluster, TOPICS))
         asyncio.run(fill(server.cluster, new_referrals(count)))
-        children = [stack.enter_context(Child(ground, server.cluster, folder)) for _ in range(instances)]
+        children = [stack.enter_context(Child(pair, server.cluster, folder)) for _ in range(instances)]
         wait_for(children, count, WITHIN)
         return [child.end() for child in children]
 

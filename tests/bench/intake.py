@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.bench.effort import Effort, in_rounds
-from tests.bench.grounds import GROUNDS, Pair
+from tests.bench.pairs import PAIRS, Pair
 from tests.bench.platform import Running, platform
 from tests.bench.referrals import DATA, attributes
 from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
@@ -31,20 +31,20 @@ SAYS: Final = (
 
 
 def measure(effort: Effort) -> Section:
-    """Events a second and the delay of an answer, on every pair of engines."""
-    return Section("intake", "HTTP intake", SAYS, [_part(ground, effort) for ground in GROUNDS])
+    """Events a second and the delay of an answer, on every pair of backends."""
+    return Section("intake", "HTTP intake", SAYS, [_part(pair, effort) for pair in PAIRS])
 
 
-def _part(ground: Pair, effort: Effort) -> Part:
-    if ground.missing:
-        return Part(ground.name, missing=ground.missing)
-    return Part(ground.name, in_rounds(effort, SHAPES, lambda shape: _line(ground, *shape, effort)))
+def _part(pair: Pair, effort: Effort) -> Part:
+    if pair.missing:
+        return Part(pair.name, missing=pair.missing)
+    return Part(pair.name, in_rounds(effort, SHAPES, lambda shape: _line(pair, *shape, effort)))
 
 
-def _line(ground: Pair, size: int, at_once: int, effort: Effort) -> Line:
+def _line(pair: Pair, size: int, at_once: int, effort: Effort) -> Line:
     # On a log of its own: the embedded broker's has room for some 14,000 events that a service has not read, and the doors
     # close before one falls out; only one service runs here.
-    with platform(ground=ground, services=("referral",)) as running:
+    with platform(pair=pair, services=("referral",)) as running:
         return asyncio.run(_shape(running, size, at_once, effort))
 
 

@@ -19,7 +19,7 @@ from shared.contracts.topics import INTAKE_HTTP, events_of
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
 from tests.bench.effort import Effort, in_rounds
-from tests.bench.grounds import GROUNDS, Pair
+from tests.bench.pairs import PAIRS, Pair
 from tests.bench.platform import Running, platform, written
 from tests.bench.referrals import choir, event_record, referral_issued
 from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
@@ -50,20 +50,20 @@ SAYS: Final = (
 
 
 def measure(effort: Effort) -> Section:
-    """Milliseconds, at each rate, on every pair of engines."""
-    return Section("latency", "Latency", SAYS, [_part(ground, effort) for ground in GROUNDS])
+    """Milliseconds, at each rate, on every pair of backends."""
+    return Section("latency", "Latency", SAYS, [_part(pair, effort) for pair in PAIRS])
 
 
-def _part(ground: Pair, effort: Effort) -> Part:
-    if ground.missing:
-        return Part(ground.name, missing=ground.missing)
-    _alone(ground, effort, _WARM_UP)
-    return Part(ground.name, in_rounds(effort, RATES, partial(_alone, ground, effort)))
+def _part(pair: Pair, effort: Effort) -> Part:
+    if pair.missing:
+        return Part(pair.name, missing=pair.missing)
+    _alone(pair, effort, _WARM_UP)
+    return Part(pair.name, in_rounds(effort, RATES, partial(_alone, pair, effort)))
 
 
-def _alone(ground: Pair, effort: Effort, rate: int) -> Line:
+def _alone(pair: Pair, effort: Effort, rate: int) -> Line:
     """On a platform of its own: what another rate has left, unread or kept, would be in the way."""
-    with platform(ground=ground) as running:
+    with platform(pair=pair) as running:
         return asyncio.run(_at(running, effort, rate))
 
 

@@ -10,7 +10,7 @@ from typing import Self
 
 import psutil
 
-from tests.bench.grounds import met
+from tests.bench.pairs import met
 
 _PACKAGES = ("faststream", "aiokafka", "confluent-kafka", "pydantic", "msgspec", "motor", "pymongo", "uvloop")
 

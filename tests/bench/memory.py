@@ -13,7 +13,7 @@ from shared.kafka.producer import Publisher
 from tests.bench.child import Child
 from tests.bench.effort import Effort
 from tests.bench.goals import MILLION
-from tests.bench.grounds import EMBEDDED, TOPICS
+from tests.bench.pairs import EMBEDDED, TOPICS
 from tests.bench.platform import Running, platform, written
 from tests.bench.referrals import referral_issued
 from tests.bench.results import Line, Part, Section, figure, over_rounds, say

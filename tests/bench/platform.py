@@ -1,4 +1,4 @@
-"""A platform to measure: services as processes, in a folder that is gone afterwards, on any pair of engines."""
+"""A platform to measure: services as processes, in a folder that is gone afterwards, on any pair of backends."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from deploy.local.supervisor import Supervisor
 from shared.contracts.topics import SERVICES, platform_topics
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import partitions_read
-from tests.bench.grounds import EMBEDDED, Pair
+from tests.bench.pairs import EMBEDDED, Pair
 from tests.bench.results import say
 from tests.engines import _only, address_of, kafka, mongodb
 
@@ -64,11 +64,11 @@ async def written(kafka: str) -> int:
 
 
 @contextmanager
-def platform(port_base: int = 8700, ground: Pair = EMBEDDED, services: Sequence[str] = SERVICES) -> Iterator[Running]:
+def platform(port_base: int = 8700, pair: Pair = EMBEDDED, services: Sequence[str] = SERVICES) -> Iterator[Running]:
     """Runs it meanwhile, and says how long it took to be ready."""
     with ExitStack() as stack:
         place = stack.enter_context(tempfile.TemporaryDirectory(prefix="lahete-bench-"))
-        engine, settings = _engine(ground, stack)
+        engine, settings = _engine(pair, stack)
         # The supervisor reads where Kafka and MongoDB are from its own environment, as `lahete run --engine env` does.
         stack.enter_context(patch.dict(os.environ, settings))
         folder = open_folder(Path(place))
@@ -87,7 +87,7 @@ def platform(port_base: int = 8700, ground: Pair = EMBEDDED, services: Sequence[
             )
         )
         ready_after = time.monotonic() - began
-        say(f"{', '.join(services)} on {ground.name}: ready after {ready_after:.1f} s")
+        say(f"{', '.join(services)} on {pair.name}: ready after {ready_after:.1f} s")
         run = read_run(folder)
         assert run is not None
         yield Running(run, read_keys(folder), ready_after)
@@ -96,13 +96,13 @@ def platform(port_base: int = 8700, ground: Pair = EMBEDDED, services: Sequence[
             say(left)
 
 
-def _engine(ground: Pair, stack: ExitStack) -> tuple[Backend, Mapping[str, str]]:
-    if ground.broker == "embedded":
+def _engine(pair: Pair, stack: ExitStack) -> tuple[Backend, Mapping[str, str]]:
+    if pair.broker == "embedded":
         return Backend.EMBEDDED, {}
     settings = {"LAHETE_KAFKA": address_of(kafka()), "LAHETE_MONGODB": ""}
 
     asyncio.run(_only(Cluster(settings["LAHETE_KAFKA"]), platform_topics()))
-    if ground.store == "mongodb":
+    if pair.store == "mongodb":
         settings["LAHETE_MONGODB"] = address_of(mongodb())
         stack.callback(_drop, settings["LAHETE_MONGODB"])
     return Backend.ENV, settings

@@ -1,4 +1,4 @@
-"""python -m tests.bench.profile [engine|bare] [--ground embedded|kafka|mongodb]: where the engine's time goes, by py-spy.
+"""python -m tests.bench.profile [engine|bare] [--pair embedded|kafka|mongodb]: where the engine's time goes, by py-spy.
 
 py-spy samples the process from outside, in an environment of its own. It leaves a flame graph and the stacks in
 `.lahete-bench/`, and prints which functions took most: with all that they call, and alone.
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from tests.bench.grounds import EMBEDDED, KAFKA, MONGO, TOPICS, Pair
+from tests.bench.pairs import EMBEDDED, KAFKA, MONGO, TOPICS, Pair
 from tests.bench.peers.environment import ROOT, NotInstalled, python_of
 from tests.bench.runs import command, fill, new_referrals
 from tests.engines import broker_with, drop_store
@@ -29,13 +29,13 @@ _WITHIN: Final = 300
 def main() -> None:
     """Two runs, one for the picture and one for the stacks: py-spy writes one of both."""
     asked = _asked()
-    ground = _GROUNDS[asked.ground]
-    if ground.missing:
-        raise SystemExit(f"profile: {ground.missing}")
+    pair = _GROUNDS[asked.pair]
+    if pair.missing:
+        raise SystemExit(f"profile: {pair.missing}")
     PLACE.mkdir(exist_ok=True)
-    files = {kind: PLACE / f"{asked.way}-{asked.ground}.{end}" for kind, end in (("flamegraph", "svg"), ("raw", "txt"))}
+    files = {kind: PLACE / f"{asked.way}-{asked.pair}.{end}" for kind, end in (("flamegraph", "svg"), ("raw", "txt"))}
     for kind, file in files.items():
-        _record(ground, asked.way, asked.events, kind, file)
+        _record(pair, asked.way, asked.events, kind, file)
     print(table(files["raw"].read_text(encoding="utf-8").splitlines()))
     print(f"flame graph: {files['flamegraph']}")
 
@@ -43,12 +43,12 @@ def main() -> None:
 def _asked() -> Namespace:
     parser = ArgumentParser(prog="python -m tests.bench.profile")
     parser.add_argument("way", nargs="?", default="engine", choices=("engine", "bare", "framework"))
-    parser.add_argument("--ground", default="embedded", choices=tuple(_GROUNDS))
+    parser.add_argument("--pair", default="embedded", choices=tuple(_GROUNDS))
     parser.add_argument("--events", type=int, default=40_000)
     return parser.parse_args()
 
 
-def _record(ground: Pair, way: str, events: int, kind: str, file: Path) -> None:
+def _record(pair: Pair, way: str, events: int, kind: str, file: Path) -> None:
     try:
         spy = python_of("profile").with_name("py-spy")
     except NotInstalled as error:
@@ -56,17 +56,17 @@ def _record(ground: Pair, way: str, events: int, kind: str, file: Path) -> None:
     options = ["record", "--format", kind, "--rate", str(_A_SECOND), "--output", str(file), "--"]
     with tempfile.TemporaryDirectory(prefix="lahete-bench-") as place:
         folder = Path(place)
-        with broker_with(ground.broker, folder / "broker", TOPICS) as cluster:
+        with broker_with(pair.broker, folder / "broker", TOPICS) as cluster:
             asyncio.run(fill(cluster, new_referrals(events)))
             ended = subprocess.run(
-                [str(spy), *options, *command(ground, way, cluster, folder, events)],
-                env={**os.environ, **ground.environment},
+                [str(spy), *options, *command(pair, way, cluster, folder, events)],
+                env={**os.environ, **pair.environment},
                 capture_output=True,
                 text=True,
                 timeout=_WITHIN,
                 check=False,
             )
-            drop_store(ground.store, folder)
+            drop_store(pair.store, folder)
     if ended.returncode or not file.exists():
         raise SystemExit(f"profile: py-spy ended with {ended.returncode}: {ended.stderr.strip()[-500:]}")
 

@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Part:
-    """One table: a pair of engines, or one question. `missing`: why there is none; `ratios` are of medians."""
+    """One table: a pair of backends, or one question. `missing`: why there is none; `ratios` are of medians."""
 
     name: str
     lines: Sequence[Line] = ()

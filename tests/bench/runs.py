@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
-from tests.bench.grounds import TOPICS, Pair
+from tests.bench.pairs import TOPICS, Pair
 from tests.bench.peers.environment import environment, python_of
 from tests.bench.referrals import referral_issued
 from tests.engines import broker_with, drop_store
@@ -32,7 +32,7 @@ def new_referrals(count: int) -> Iterable[Record]:
 
 
 def one_round(
-    ground: Pair,
+    pair: Pair,
     way: str,
     records: Iterable[Record],
     count: int,
@@ -47,21 +47,21 @@ def one_round(
     """
     with tempfile.TemporaryDirectory(prefix="lahete-bench-") as place:
         at = folder or Path(place)
-        with broker_with(ground.broker, Path(place) / "broker", topics) as cluster:
+        with broker_with(pair.broker, Path(place) / "broker", topics) as cluster:
             try:
                 asyncio.run(fill(cluster, records))
-                return ended(command(ground, way, cluster, at, count, *options), ground.environment)
+                return ended(command(pair, way, cluster, at, count, *options), pair.environment)
             finally:
-                drop_store(ground.store, at)
+                drop_store(pair.store, at)
 
 
-def command(ground: Pair, way: str, cluster: Cluster, folder: Path, count: int, *options: str) -> list[str]:
+def command(pair: Pair, way: str, cluster: Cluster, folder: Path, count: int, *options: str) -> list[str]:
     """How a way is started."""
     if way in PEERS:
         program = [str(python_of(PEERS[way])), "-m", f"tests.bench.peers.{way}"]
         return [*program, cluster.bootstrap, str(folder), str(count)]
     program = [sys.executable, "-m", "tests.bench.one_way"]
-    return [*program, way, cluster.bootstrap, ground.store, str(folder), str(count), *options]
+    return [*program, way, cluster.bootstrap, pair.store, str(folder), str(count), *options]
 
 
 PEERS: Final = {"quix": "quix", "faust_streaming": "faust"}

@@ -14,7 +14,7 @@ from shared.contracts import topics
 from shared.kafka.producer import Publisher, Record
 from tests.bench.child import Child, wait_for
 from tests.bench.effort import Effort
-from tests.bench.grounds import KAFKA, TOPICS
+from tests.bench.pairs import KAFKA, TOPICS
 from tests.bench.results import Line, Part, Section, figure, say
 from tests.bench.runs import Failed, fill, new_referrals
 from tests.engines import _make

@@ -4,7 +4,7 @@ from typing import Final
 
 from shared.contracts.topics import SERVICES
 from tests.bench.effort import Effort, in_rounds
-from tests.bench.grounds import GROUNDS, Pair
+from tests.bench.pairs import PAIRS, Pair
 from tests.bench.platform import platform
 from tests.bench.results import Line, Part, Section, figure
 
@@ -17,16 +17,16 @@ SAYS: Final = (
 
 
 def measure(effort: Effort) -> Section:
-    """Seconds, on every pair of engines."""
-    return Section("startup", "Starting", SAYS, [_part(ground, effort) for ground in GROUNDS])
+    """Seconds, on every pair of backends."""
+    return Section("startup", "Starting", SAYS, [_part(pair, effort) for pair in PAIRS])
 
 
-def _part(ground: Pair, effort: Effort) -> Part:
-    if ground.missing:
-        return Part(ground.name, missing=ground.missing)
-    return Part(ground.name, in_rounds(effort, list(STARTED), lambda name: _line(ground, name)))
+def _part(pair: Pair, effort: Effort) -> Part:
+    if pair.missing:
+        return Part(pair.name, missing=pair.missing)
+    return Part(pair.name, in_rounds(effort, list(STARTED), lambda name: _line(pair, name)))
 
 
-def _line(ground: Pair, name: str) -> Line:
-    with platform(ground=ground, services=STARTED[name]) as running:
+def _line(pair: Pair, name: str) -> Line:
+    with platform(pair=pair, services=STARTED[name]) as running:
         return Line(name, {"until ready": figure("s", [running.ready_after])})

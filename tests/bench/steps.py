@@ -7,7 +7,7 @@ next fetch, so that each has its own time. What aiokafka fetches ahead meanwhile
 from typing import Any, Final
 
 from tests.bench.effort import Effort
-from tests.bench.grounds import GROUNDS, Pair
+from tests.bench.pairs import PAIRS, Pair
 from tests.bench.results import Line, Part, Section, figure, say
 from tests.bench.runs import Failed, new_referrals, one_round
 
@@ -21,22 +21,22 @@ SAYS: Final = (
 
 
 def measure(effort: Effort) -> Section:
-    """Microseconds an event, on every pair of engines."""
-    return Section("steps", "Processor time of an event, by step", SAYS, [_part(ground, effort) for ground in GROUNDS])
+    """Microseconds an event, on every pair of backends."""
+    return Section("steps", "Processor time of an event, by step", SAYS, [_part(pair, effort) for pair in PAIRS])
 
 
-def _part(ground: Pair, effort: Effort) -> Part:
-    if ground.missing:
-        return Part(ground.name, missing=ground.missing)
+def _part(pair: Pair, effort: Effort) -> Part:
+    if pair.missing:
+        return Part(pair.name, missing=pair.missing)
     count = effort.of(16_000, 4_000)
     try:
-        rounds = [one_round(ground, "engine", new_referrals(count), count, "--by-step") for _ in range(effort.rounds)]
+        rounds = [one_round(pair, "engine", new_referrals(count), count, "--by-step") for _ in range(effort.rounds)]
     except Failed as error:
-        return Part(ground.name, missing=str(error))
+        return Part(pair.name, missing=str(error))
     lines = [Line(step, {"an event": figure("µs", [_of(one, step, count) for one in rounds])}) for step in STEPS]
     whole = figure("µs", [sum(_of(one, step, count) for step in STEPS) for one in rounds])
-    say(f"{ground.name}: {whole.median:.0f} µs an event")
-    return Part(ground.name, [*lines, Line("together", {"an event": whole})])
+    say(f"{pair.name}: {whole.median:.0f} µs an event")
+    return Part(pair.name, [*lines, Line("together", {"an event": whole})])
 
 
 def _of(one: dict[str, Any], step: str, count: int) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tests.bench.effort import Effort, turned
-from tests.bench.grounds import GROUNDS, KAFKA, Pair
+from tests.bench.pairs import KAFKA, PAIRS, Pair
 from tests.bench.peers.environment import NotInstalled
 from tests.bench.results import Figure, Line, Part, Section, figure, say
 from tests.bench.runs import PEERS, Failed, new_referrals, one_round
@@ -28,20 +28,20 @@ SAYS: Final = (
 
 
 def measure(effort: Effort) -> Section:
-    """Events a second and processor time of every way on every pair of engines."""
-    return Section("ways", "The engine beside others", SAYS, [_part(ground, effort) for ground in GROUNDS])
+    """Events a second and processor time of every way on every pair of backends."""
+    return Section("ways", "The engine beside others", SAYS, [_part(pair, effort) for pair in PAIRS])
 
 
-def _part(ground: Pair, effort: Effort) -> Part:
-    if ground.missing:
-        return Part(ground.name, missing=ground.missing)
-    ways = [*WAYS, *(PEERS if ground is KAFKA else ())]
-    lines, why = compare(ground, ways, effort)
-    part = Part(ground.name, lines, missing="; ".join(why))
-    return Part(ground.name, lines, ratios(part), part.missing)
+def _part(pair: Pair, effort: Effort) -> Part:
+    if pair.missing:
+        return Part(pair.name, missing=pair.missing)
+    ways = [*WAYS, *(PEERS if pair is KAFKA else ())]
+    lines, why = compare(pair, ways, effort)
+    part = Part(pair.name, lines, missing="; ".join(why))
+    return Part(pair.name, lines, ratios(part), part.missing)
 
 
-def compare(ground: Pair, ways: Sequence[str], effort: Effort) -> tuple[list[Line], list[str]]:
+def compare(pair: Pair, ways: Sequence[str], effort: Effort) -> tuple[list[Line], list[str]]:
     """A line a way, and why one is missing."""
     measured: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     failed: dict[str, str] = {}
@@ -51,11 +51,11 @@ def compare(ground: Pair, ways: Sequence[str], effort: Effort) -> tuple[list[Lin
                 continue
             try:
                 count = effort.of(*COUNTS[way])
-                measured[way].append(one_round(ground, way, new_referrals(count), count))
-                say(f"{ground.name}, round {number + 1}, {way}: {count / measured[way][-1]['seconds']:.0f} events/s")
+                measured[way].append(one_round(pair, way, new_referrals(count), count))
+                say(f"{pair.name}, round {number + 1}, {way}: {count / measured[way][-1]['seconds']:.0f} events/s")
             except (Failed, NotInstalled) as error:
                 failed[way] = str(error)
-                say(f"{ground.name}, {way}: {error}")
+                say(f"{pair.name}, {way}: {error}")
     lines = [Line(way, figures(effort.of(*COUNTS[way]), rounds)) for way, rounds in measured.items() if rounds]
     return lines, [f"{way}: {why}" for way, why in failed.items()]
 

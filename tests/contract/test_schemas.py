@@ -32,7 +32,7 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def test_the_kept_documents_are_what_the_models_generate() -> None:
-    assert stale(KEPT, openapi()) == [], "write them anew: lahete contracts --out docs/contracts"
+    assert stale(KEPT, openapi()) == [], "write them again: lahete contracts --out docs/contracts"
 
 
 def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:

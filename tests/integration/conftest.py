@@ -1,5 +1,5 @@
-"""The world of engine_world, with each ring and each store: outcomes beyond the ring are in the inbox, and nobody may
-notice. On MongoDB the ring of one alone, which both remembers and spills: a store of its own for each process takes time.
+"""The world of engine_world, with each size of recent outcomes and each store: the inbox has the others, and nobody may
+notice. On MongoDB only size one, which both remembers and spills: a store of its own for each process takes time.
 """
 
 import logging

@@ -25,7 +25,7 @@ from tests.integration.engine_world import DUE_EARLY, Wire, World, watched
 
 T = TypeVar("T")
 How = Literal["done", "unanswered", "refused"]
-"""What becomes of a step: done; done, and the answer is lost; not done."""
+"""The result of a step: done; done, and the answer is lost; not done."""
 
 PARTITIONS: Final = (topics.INTAKE_HTTP, "intake.region.06", topics.redrive_to("referral"))
 
@@ -56,7 +56,7 @@ async def _at_once(connection: _Connection, work: Callable[..., T], *args: Any, 
 
 
 def now(work: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine comes to that waits for nobody."""
+    """The result of a coroutine that waits for nobody."""
     try:
         work.send(None)
     except StopIteration as end:
@@ -66,7 +66,7 @@ def now(work: Coroutine[Any, Any, T]) -> T:
 
 
 class _Stand:
-    """Where an actor waits to be let."""
+    """The gate at which an actor waits for its turn."""
 
     def __init__(self, step: str) -> None:
         self._step = step
@@ -76,7 +76,7 @@ class _Stand:
 
 
 class Actor(ABC):
-    """Someone at work on the data. Between two calls it stands before a step, or has nothing in hand."""
+    """An actor at work on the data. Between two calls it stands before a step, or has no work in hand."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -94,26 +94,26 @@ class Actor(ABC):
 
     @abstractmethod
     def take_up(self, count: int = 1) -> bool:
-        """Begins something new; False where there is nothing."""
+        """Begins new work; False where there is none."""
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Takes up some work, as far as its first step."""
+        """Takes work up, as far as its first step."""
         assert self.before is None
         self._work = work
         self._go_on(None)
 
     def let(self, how: How = "done") -> None:
-        """Lets it take the step before which it stands, as far as the next."""
+        """Lets the actor take the step before which it stands, as far as the next."""
         assert self.before
         self._go_on(how)
 
     def finish(self) -> None:
-        """Lets it come to the end of what it has in hand."""
+        """Lets the actor finish its work in hand."""
         while self.before:
             self.let()
 
     def die(self) -> None:
-        """All that it has in hand is gone."""
+        """Drops the actor's work in hand."""
         if self._work:
             self._work.close()
         self.before = self._work = None
@@ -164,7 +164,7 @@ class _StepwiseWire(Publisher):
 
 
 class Group:
-    """Who holds which partition, how far it is read and how far committed."""
+    """The holders of the partitions, how far each is read and how far committed."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -173,12 +173,12 @@ class Group:
         self._holder: dict[str, Consumer] = {}
 
     def assign(self, partition: str, consumer: "Consumer") -> None:
-        """It is read on from what is committed; who held it before is told nothing."""
+        """Hands a partition over: it is read on from the committed offset, and its former holder hears nothing."""
         self._holder[partition] = consumer
         self._read[partition] = self.committed[partition]
 
     def let_go(self, consumer: "Consumer", successor: "Consumer") -> None:
-        """All that one held goes to another."""
+        """Hands all partitions of one consumer to another."""
         for partition in PARTITIONS:
             if self._holder.get(partition) is consumer:
                 self.assign(partition, successor)
@@ -195,11 +195,11 @@ class Group:
         return batch
 
     def commit(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
-        """Named offsets, whoever says so."""
+        """Takes named offsets, from any consumer."""
         self.committed.update({record.topic: record.offset + 1 for record in records})
 
     def come_again(self, consumer: "Consumer", records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
-        """Reads again from there, unless another reads already."""
+        """Reads again from there, unless another consumer reads already."""
         for record in reversed(records):
             if self._holder.get(record.topic) is consumer:
                 self._read[record.topic] = min(self._read[record.topic], record.offset)

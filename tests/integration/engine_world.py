@@ -41,7 +41,7 @@ DIARY: Final = Journal("diary")
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """What was applied, each as `source id`, in order."""
+    """The applied events, each as `source id`, in order."""
 
     applied: tuple[str, ...] = ()
     open: bool = False
@@ -52,7 +52,7 @@ class Tally(msgspec.Struct, frozen=True):
 
 @dataclass
 class Given:
-    """What every decision is handed: which activities a bug concerns, and which the domain refuses, for now."""
+    """The context of every decision: which activities a bug concerns, and which the domain refuses, for now."""
 
     broken: set[str] = field(default_factory=lambda: {"broken"})
     refused: set[str] = field(default_factory=lambda: {"refused"})
@@ -156,7 +156,7 @@ def table(context: Given, *extra_topics: str) -> Table:
     )
 
 
-# --- what is said to it
+# --- events to the service
 
 
 def referral(number: int) -> str:
@@ -253,7 +253,7 @@ class Log:
         return record
 
 
-# --- what it says
+# --- records from the service
 
 
 @dataclass(frozen=True)
@@ -270,12 +270,12 @@ class Letter:
 
 
 def header(record: Record | ConsumerRecord[bytes, bytes], name: str) -> str:
-    """One header of a record; empty where it lacks."""
+    """One header of a record; empty without it."""
     return next((value.decode() for key, value in record.headers if key == name and value is not None), "")
 
 
 class Wire(Publisher):
-    """Keeps what was published. While it is `down`, nothing gets through."""
+    """Keeps published records. While it is `down`, nothing gets through."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -333,7 +333,7 @@ Step = Callable[[], Awaitable[None]]
 
 
 class WatchedStore:
-    """A store in which something else may happen once, before or after one of its steps, or that does not answer."""
+    """A store with a hook before or after one of its steps, once, or that does not answer."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -416,7 +416,7 @@ class World:
     async def processor(
         self, crash_at: str | None = None, *, recent_outcomes: int | None = None, failing: Iterable[str] = ()
     ) -> Processor:
-        """A fresh one, as after a restart; it ends at a step where that is given."""
+        """A fresh processor, as after a restart; it ends at `step`, if any."""
 
         def between(step: str) -> None:
             if step == crash_at:

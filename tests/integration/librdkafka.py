@@ -1,4 +1,4 @@
-"""A partner's client that is librdkafka, as confluent-kafka brings it: what it writes, with transactions and without."""
+"""A partner's client by librdkafka, as confluent-kafka brings it: its records, with transactions and without."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Client:
         return offsets
 
     def commits(self) -> None:
-        """What it has left open."""
+        """The open transactions."""
         while self._open:
             self._open.pop().commit_transaction(PATIENCE)
 

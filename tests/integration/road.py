@@ -91,7 +91,7 @@ class Road:
             yield from in_sqlite(path)
 
     def until_taken(self, event: Mapping[str, Any]) -> None:
-        """As a region system would: sends it again with the same id until a door has taken it."""
+        """Sends an event as a region's system would: again with the same id until a door has taken it."""
 
         def taken() -> bool:
             try:
@@ -102,10 +102,10 @@ class Road:
         self.until(taken, f"{event['id']} is taken")
 
     def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-        """What the condition gives once it gives something."""
+        """The condition's value once it has one."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            # A service that was killed is asked again until it is back.
+            # The test asks a killed service again until it is back.
             with suppress(httpx.TransportError):
                 if found := condition():
                     return found
@@ -114,7 +114,7 @@ class Road:
         raise AssertionError(f"not within {seconds} s: {what}; {self._missing()}")
 
     def _missing(self) -> dict[str, object]:
-        """What each service says it lacks, for whoever reads why a test failed."""
+        """Each service's reasons for not being ready, for the reader of a failed test."""
         said: dict[str, object] = {}
         for name in self.run.urls:
             try:

@@ -25,9 +25,9 @@ from tests.ports import free_base
 
 EVENT = "application/cloudevents+json"
 PATIENCE = 60.0
-"""Seconds that a test gives what takes one or two, on a machine that has much else to do."""
+"""Seconds that a test waits for work of one or two, on a machine that has much else to do."""
 READY_WITHIN = 150.0
-"""What a run may take to start: the servers' own patience, and the services', on a machine that has much to do."""
+"""Seconds that a run may take to start: the servers' own patience, and the services', on a busy machine."""
 SERVERS = {Backend.EMBEDDED: {"broker"}, Backend.JAVA: {"broker", "mongodb"}}
 SEVERAL = {Backend.EMBEDDED: (), Backend.JAVA: ("--instances", "referral=2")}
 """One consumer a group is all that librdkafka's broker serves."""
@@ -93,7 +93,7 @@ class Running:
 
 
 def command(engine: Backend, folder: Path, base: int, *further: str) -> list[str]:
-    """`lahete run`, with more than one of a service where the engine serves several."""
+    """`lahete run`, with more than one of a service where the backends serve several."""
     at = ("--engine", engine.value, "--dir", str(folder), "--port-base", str(base))
     return [sys.executable, "-m", "cli.main", "run", *at, *SEVERAL[engine], *further]
 

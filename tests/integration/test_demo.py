@@ -127,7 +127,7 @@ def demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_broker_in_memory_that_dies_ends_the_demo_in_one_line_and_leaves_nothing_running() -> None:
-    """The one in Java is started anew: test_run.py."""
+    """The broker in Java restarts: test_run.py."""
     with demo("--referrals=10", "--opistos=5", "--seconds=60") as process:
         assert process.stdout is not None
         # Its first line of news says that the partners act: the start has its own test.

@@ -163,7 +163,7 @@ async def test_a_redriven_event_that_waits_is_settled_once_it_is_applied_and_not
 
 
 async def test_a_redrive_of_what_waits_already_is_settled_in_its_turn(world: World) -> None:
-    """A dead letter of a record nobody could read then, sent anew by its sender meanwhile, then redriven."""
+    """A dead letter of a record nobody could read then, sent again by its sender meanwhile, then redriven."""
     record = world.log.event(choose("a"))
     await world.take(record)
     added = {"dl_id": "letter", "dl_topic": "intake.http", "dl_partition": "0", "dl_offset": "7", "dl_attempts": "1"}

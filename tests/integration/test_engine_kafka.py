@@ -127,7 +127,7 @@ async def test_killed_at_every_step_it_loses_nothing_and_doubles_nothing(
 ) -> None:
     """A process a step, killed there by SIGKILL while events keep coming; then one that lives, reads all, and stops.
 
-    With a ring of 0, so that every outcome goes the long way by the inbox.
+    With no recent outcomes in the document, so that every outcome goes the long way by the inbox.
     """
     recent_outcomes, sending, store = 0, Sending(), engines[1]
     async with publisher_to(broker) as publisher:

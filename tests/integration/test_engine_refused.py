@@ -161,7 +161,7 @@ async def test_a_failed_attempt_can_be_redriven_after_its_repetition(world: Worl
 
 
 async def test_the_original_read_again_after_a_failed_redrive_is_a_repetition(world: World) -> None:
-    """The ring may hold the later attempt alone; what became of the first is in the inbox then."""
+    """The document may hold the later attempt alone; the inbox has the first one's outcome then."""
     record = world.log.event(choose("broken"))
     await world.take(world.log.event(issue()), record)
     await world.take(world.log.redriven(world.wire.letters()[0]))

@@ -269,7 +269,7 @@ def test_what_waiting_does_not_mend_ends_the_start_with_one_line(tmp_path: Path)
         assert line.startswith("lahete: referral: MongoDB at db:x, database lahete_referral: the address or an option")
 
 
-# --- the verbs that prepare the ground
+# --- the verbs that prepare Kafka and the stores
 
 
 @pytest.fixture

@@ -414,7 +414,7 @@ def _with(platform: Road, referral_id: str, name: str) -> dict[str, object] | No
 @pytest.mark.parametrize("service", ["referral", "catalogue", "notify"])
 def test_a_service_killed_in_the_middle_loses_nothing(platform: Road, service: str) -> None:
     if service != "referral" and not platform.run.embedded:
-        pytest.skip("on the real engines one service is killed: the soak kills the others")
+        pytest.skip("on the real backends one service is killed: the soak kills the others")
     course = published(f"kova-{uuid4().hex[:6]}", capacity=40)
     activity = course["data"]["activity_id"]
     platform.accepted(course)

@@ -1,8 +1,8 @@
 """A network between referral, catalogue and, where asked for, notify, in one process, that keeps no order and repeats itself.
 
-The real tables, the real engine's batch with its early events and its ring; only the store and the wire are in memory.
-What the services send each other, and what is sent to all of them from outside, waits in `pending` until somebody
-picks it: one after the other, any first, some of them twice.
+The real tables, the real engine's batch with its early events and recent outcomes; only the store and the wire are in
+memory. What the services send each other, and what is sent to all of them from outside, waits in `pending` until
+somebody picks it: one after the other, any first, some of them twice.
 """
 
 import random

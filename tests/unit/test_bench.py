@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.bench.goals import MATCHINGS, MILLION, OTHERS, Goal
-from tests.bench.grounds import EMBEDDED, KAFKA, MONGO
+from tests.bench.pairs import EMBEDDED, KAFKA, MONGO
 from tests.bench.peers import environment
 from tests.bench.picture import picture
 from tests.bench.profile import table

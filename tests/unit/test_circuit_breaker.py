@@ -75,7 +75,7 @@ def test_what_it_saw_long_ago_counts_no_more() -> None:
 
 
 def test_an_aggregate_that_comes_again_and_again_counts_once() -> None:
-    """While the store does not answer, the batch is decided anew at each try."""
+    """While the store does not answer, the engine decides the batch again at each try."""
     breaker = CircuitBreaker()
     for _ in range(100):
         feed(breaker, [True] * (MINIMUM - 1))

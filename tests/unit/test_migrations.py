@@ -70,7 +70,7 @@ def test_a_document_takes_every_step_and_is_found_by_what_it_says_then() -> None
 def test_it_takes_only_the_steps_that_it_has_not_taken() -> None:
     later = migrated(before(CODE.lower()), OLDEST_FORM)
     assert migrated(later, OLDEST_FORM + 1) == later
-    assert migrated(later, OLDEST_FORM) == later, "twice is once: a migration that was broken off begins anew"
+    assert migrated(later, OLDEST_FORM) == later, "twice is once: a migration that broke off begins again"
 
 
 def test_what_is_not_yet_out_lies_beside_the_body_and_is_still_to_go_out() -> None:
@@ -87,8 +87,8 @@ def test_a_step_leaves_other_collections_alone_and_the_ground_is_no_aggregate() 
     row = Row("x", 1, msgspec.json.encode(Document(access)))
     assert migrated(row, OLDEST_FORM, "accesses").body == row.body
     assert read(migrated(row, OLDEST_FORM, "accesses"), decoder_of(ACCESSES)).state == access
-    ground = Row("kafka", 3, b'{"cluster":"c","partitions":{}}')
-    assert migrated(ground, OLDEST_FORM, "ground") == ground
+    kept = Row("kafka", 3, b'{"cluster":"c","partitions":{}}')
+    assert migrated(kept, OLDEST_FORM, "ground") == kept
 
 
 def test_a_document_that_no_step_can_take_stops_it_and_is_named() -> None:

@@ -67,7 +67,7 @@ def test_fewer_partitions_than_before_may_be_lost_events() -> None:
 
 
 class Answering:
-    """A client of Kafka, as far as the ground asks it."""
+    """A client of Kafka, as far as the preconditions ask it."""
 
     def __init__(self, cluster: str, topics: Mapping[str, int], codes: Mapping[str, int] | None = None) -> None:
         self.cluster = cluster
@@ -114,7 +114,7 @@ class Answering:
 
 
 class Looking:
-    """A ground in a folder, on what is made up."""
+    """Preconditions with a store in a folder, on a made-up Kafka."""
 
     def __init__(self, folder: Path, kafka: Answering, *, keeps_log: bool = True) -> None:
         self.store = SqliteStore(folder / "service.sqlite")

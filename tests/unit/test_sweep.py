@@ -255,7 +255,7 @@ async def test_the_sweep_leaves_a_living_consumer_its_time(sweep: Sweep) -> None
 
 
 async def test_the_age_of_what_is_not_out_rises_while_nothing_can_go_out(sweep: Sweep) -> None:
-    """It is asked when it is scraped; and the store is looked at while the ground has seen the outage, too."""
+    """A scrape computes the age; and the sweeper looks at the store during an outage, too."""
     lacks = ["Kafka does not answer"]
     sweep.sweeper._not_ready = lambda: lacks[0] if lacks else None
     await sweep.world.crash("saved", sweep.world.log.event(choose("a")))

@@ -1,4 +1,4 @@
-"""The pairs of engines that are measured on, and why one is not to be had here."""
+"""The pairs of backends that the benchmarks measure on, and why one is not available here."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -30,7 +30,7 @@ class Pair:
 EMBEDDED: Final = Pair("librdkafka's broker, SQLite", "embedded", "sqlite")
 KAFKA: Final = Pair("Apache Kafka, SQLite", "kafka", "sqlite")
 MONGO: Final = Pair("Apache Kafka, MongoDB's stand-in", "kafka", "mongodb")
-GROUNDS: Final = (EMBEDDED, KAFKA, MONGO)
+PAIRS: Final = (EMBEDDED, KAFKA, MONGO)
 TOPICS: Final = {topics.INTAKE_HTTP: 8, topics.events_of("referral"): 8, topics.DEAD_LETTERS: 1}
 
 
