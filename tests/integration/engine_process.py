@@ -1,6 +1,6 @@
 """The tally service as a process of its own, which kills itself at a step: `python -m tests.integration.engine_process`.
 
-Arguments: Kafka's address, the store, its folder, how many outcomes a document keeps, and the step at which it ends (or `-`).
+Arguments: Kafka's address, the store, its folder, how many outcomes a document keeps, and the step to end at (or `-`).
 """
 
 import asyncio
