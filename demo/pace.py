@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 Lags = Mapping[str, float]
-"""Who lags, and by how many real seconds."""
+"""By name: real seconds of lag."""
 
 UNHURRIED: Final = 0.8
 """Real seconds of lag that are normal: for gathering a batch, reading a feed, asking a service for its metrics."""

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 Action = Callable[[], Awaitable[None] | None]
-"""What is done at once, or begins then and takes its time."""
+"""An action that is done at once, or begins then and takes its time."""
 
 
 class Timetable:

@@ -211,7 +211,7 @@ class MockCluster:
 
 @dataclass(frozen=True)
 class Response:
-    """What the control port answers."""
+    """The answers of the control port."""
 
     status: HTTPStatus
     body: Mapping[str, object]

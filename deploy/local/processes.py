@@ -45,7 +45,7 @@ class Patience:
         return self._start_at is not None
 
     def started(self) -> None:
-        """It lives."""
+        """Notes that the process lives."""
         self._started_at, self._start_at = time.monotonic(), None
 
     def died(self) -> float:

@@ -61,10 +61,10 @@ def operations() -> list[Operation]:
 
 
 async def list_activities(request: Request) -> Response:
-    """What can be enrolled for, what closes first before the others; public.
+    """Activities that take enrolments, those that close first at the front; public.
 
-    No more than 1,000 activities are looked at for one answer: where few fit, an answer may be short or empty and still have
-    a `next`.
+    One answer looks at no more than 1,000 activities: where few fit, an answer may be short or empty and still have a
+    `next`.
     """
     municipality = _MUNICIPALITY.of(request)
     page, per_page = _PAGE.of(request), _PER_PAGE.of(request)
@@ -104,7 +104,7 @@ def _filter(request: Request) -> Callable[[Brief], bool]:
 async def one_activity(request: Request) -> Response:
     """One activity; public.
 
-    404 where it was not published.
+    404 if nobody published it.
     """
     path = request.path_params
     key = f"/{path['kind']}/{path['organiser']} {path['activity_id']}"
@@ -124,7 +124,7 @@ def _activity(body: bytes) -> Activity:
 
 
 def _public(state: Activity, brief: Brief) -> dict[str, Any]:
-    """What anybody may see: no counts, only whether there is room."""
+    """The public view of an activity: no counts, only whether there is room."""
     data = {name: value for name, value in state.published.items() if name not in {"capacity", "waiting_list"}}
     availability = "places" if brief.places_left > 0 else "waiting_list" if brief.waiting_left > 0 else "full"
     return {
@@ -136,7 +136,7 @@ def _public(state: Activity, brief: Brief) -> dict[str, Any]:
 
 
 async def proposals(request: Request) -> Response:
-    """What was proposed last; for the referral's region and ops."""
+    """The latest proposals; for the referral's region and ops."""
     who = who_asks(request)
     referral_id = referral_asked(request)
     rows = await request.app.state.store.load("matches", [referral_id])

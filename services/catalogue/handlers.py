@@ -52,7 +52,7 @@ _WISH = msgspec.json.Decoder(Wish)
 
 
 def table(rematch: timedelta) -> Table:
-    """What the catalogue does with each class of events."""
+    """The catalogue's table."""
     candidates, concerned, nothing = _candidates(rematch), _concerned(rematch), _nothing(rematch)
     return Table(
         service="catalogue",

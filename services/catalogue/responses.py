@@ -1,4 +1,4 @@
-"""What the catalogue's addresses answer, as the OpenAPI document shows it."""
+"""The answers of the catalogue's addresses, as the OpenAPI document shows them."""
 
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -11,7 +11,7 @@ Proposal = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/componen
 
 
 class Activities(TypedDict):
-    """What can be enrolled for; what closes first stands first."""
+    """Activities that take enrolments; those that close first stand first."""
 
     activities: list[ActivityShown]
     page: int
@@ -20,7 +20,7 @@ class Activities(TypedDict):
 
 
 class Proposals(TypedDict):
-    """What was proposed last."""
+    """The latest proposals."""
 
     referral_id: ReferralId
     status: Literal["new", "proposed", "unmatched", "ended"]

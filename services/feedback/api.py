@@ -129,7 +129,7 @@ def _region(state: ReferralFeedback) -> str | None:
 
 
 async def report_loop(request: Request) -> Response:
-    """What became of the referrals; for ops, readers, and a region of its own."""
+    """How far the referrals came; for ops, readers, and a region about its own."""
     filters = _filters(request)
     states = []
     async for row in _rows(request.app.state.store, "quarter", filters, what="body"):
@@ -140,7 +140,7 @@ async def report_loop(request: Request) -> Response:
 
 
 async def report_outcomes(request: Request) -> Response:
-    """What changed for those who answered; for ops, readers, and a region of its own. Shown are five people or more."""
+    """What changed for the people who answered, five or more of them; for ops, readers, and a region about its own."""
     filters = _filters(request)
     everything = ReportFilters()
     figures = [

@@ -22,7 +22,7 @@ FEEDBACK = Kind(
 
 
 def table() -> Table:
-    """What the feedback service does with each class of events."""
+    """The feedback service's table."""
     return Table(
         service="feedback",
         gathers=True,

@@ -1,4 +1,4 @@
-"""What the feedback service's addresses take and answer, as the OpenAPI document shows it."""
+"""Bodies and answers of the feedback service's addresses, as the OpenAPI document shows them."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -64,7 +64,7 @@ class LostErased(TypedDict):
 
 
 class Lost(TypedDict):
-    """Those that ended without their aim, each at the furthest step it came to."""
+    """Referrals that ended without their aim, each at the furthest step it came to."""
 
     matching: LostInMatching
     choice: LostInChoice
@@ -74,7 +74,7 @@ class Lost(TypedDict):
 
 
 class StillOpen(TypedDict):
-    """Those that have not ended, by what they wait for."""
+    """Referrals that have not ended, by what they wait for."""
 
     matching: Count
     choice: Count
@@ -83,7 +83,7 @@ class StillOpen(TypedDict):
 
 
 class LoopReport(Filtered):
-    """What became of the referrals: `issued` = `completed` + `withdrawn` + all of `lost` + all of `open`."""
+    """How far the referrals came: `issued` = `completed` + `withdrawn` + all of `lost` + all of `open`."""
 
     issued: Count
     erased: Annotated[int, Meta(description="Of `issued`, how many consents were withdrawn.")]
@@ -125,7 +125,7 @@ class OfPartners(TypedDict):
 
 
 class OutcomesReport(Filtered):
-    """What changed for those who answered before and after."""
+    """What changed for the people who answered before and after."""
 
     participants: Answered
     carers: Answered

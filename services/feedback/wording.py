@@ -1,4 +1,4 @@
-"""What the form says besides its questions, in Finnish, Swedish and English."""
+"""The form's words besides its questions, in Finnish, Swedish and English."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -65,7 +65,7 @@ def operations() -> list[Operation]:
 
 
 async def one_event(request: Request) -> Response:
-    """What became of one event; for its own sender, ops and readers."""
+    """The outcome of one event; for its own sender, ops and readers."""
     who, id_ = who_asks(request), request.path_params["event_id"]
     source = _SOURCE.given(request) or ""
     if role_of(who) in {"region", "opisto"}:
@@ -91,7 +91,7 @@ async def _own(store: Store, who: str, source: str, id_: str) -> Named:
 
 
 async def many_events(request: Request) -> Response:
-    """What became of up to 500 events; for ops and readers."""
+    """The outcomes of up to 500 events; for ops and readers."""
     must_be(request, "ops", "reader")
     asked = (await read_json(request, MAX_QUESTION, EventsAsked)).events
     if len(asked) > MAX_ASKED:

@@ -165,7 +165,7 @@ async def _append(request: Request, data: Data, id_: str) -> None:
 def _must_be_unsettled(letter: Dead) -> None:
     if letter.erased:
         why = "the referral that it names was erased, or nothing in it could be searched for one"
-        said = f"of {letter.dl_id}, which is {letter.state}, nothing is kept: {why}; whoever sent it may send it anew"
+        said = f"of {letter.dl_id}, which is {letter.state}, nothing is kept: {why}; its sender may send it again"
         raise ProblemError(409, said, kind=NOTHING_KEPT)
     if letter.state == "redriven":
         said = f"{letter.dl_id} is being sent again already, by {letter.by}; wait until that is done"

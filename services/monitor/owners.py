@@ -13,7 +13,7 @@ from shared.http.outcomes import MAX_ASKED, AskedEvent
 from shared.http.problems import ProblemError
 
 _ENDS: Final = ("applied", "waiting", "dead_lettered")
-"""Of one event that came to several ends, as a corrected one does, the first of these counts."""
+"""If one event has several outcomes, as a corrected one does, the first of these counts."""
 
 
 class Owners:

@@ -1,4 +1,4 @@
-"""What the monitor's addresses take and answer, as the OpenAPI document shows it."""
+"""Bodies and answers of the monitor's addresses, as the OpenAPI document shows them."""
 
 from typing import Annotated, Literal, TypedDict
 

@@ -46,7 +46,7 @@ def operations() -> list[Operation]:
 
 
 async def feed(request: Request) -> Response:
-    """What the key's sender is told, in order and complete, as structured CloudEvents. To be read again from any cursor."""
+    """All events for the key's partner, in order, as structured CloudEvents; readable again from any cursor."""
     who = must_be(request, "region", "opisto")
     known = _AFTER.of(request)
     after = known[0] or "0" if known else "0"
@@ -81,7 +81,7 @@ def _unbroken(after: int, rows: list[Written]) -> list[Written]:
 
 
 async def deliveries(request: Request) -> Response:
-    """What was delivered: the recipient's own, or anybody's of one referral for ops."""
+    """Deliveries: the recipient's own, or anybody's of one referral for ops."""
     who = must_be(request, "region", "opisto", "ops", "service")
     _STATE.of(request)
     referral_id = _referral_asked(request)
@@ -104,7 +104,7 @@ async def deliveries(request: Request) -> Response:
 
 
 async def _deny_to_others(request: Request, who: str, referral_id: str) -> None:
-    """It is answered that there is none, of a referral that is not there as well; both are kept. Raises 429, 503."""
+    """Answers with no deliveries, as for an unknown referral; the audit keeps both looks. Raises 429, 503."""
     rows = await request.app.state.store.load("referrals", [referral_id])
     told = _TOLD.decode(rows[referral_id].body).state if referral_id in rows else None
     if told is None or who not in {told.region, *told.recipients}:

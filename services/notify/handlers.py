@@ -22,7 +22,7 @@ RECIPIENTS = Kind(Collection("recipients"), Recipient, marked=False)
 
 
 def table() -> Table:
-    """What notify does with each class of events."""
+    """Notify's table."""
     told = Handler(REFERRALS, _referral, decide.concerns_region_and_opisto)
     return Table(
         service="notify",

@@ -1,4 +1,4 @@
-"""What notify's addresses answer, as the OpenAPI document shows it."""
+"""The answers of notify's addresses, as the OpenAPI document shows them."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -8,7 +8,7 @@ from shared.http.shapes import EventId, EventType, FeedEvent, ReferralId, Source
 
 
 class Feed(TypedDict):
-    """What the key's sender is told, in order and complete."""
+    """All events for the key's partner, in order."""
 
     events: list[FeedEvent]
     next: Annotated[str, Meta(description="The cursor for `after`; unchanged at the end.", examples=["17"])]
@@ -29,6 +29,6 @@ class Delivery(TypedDict):
 
 
 class Deliveries(TypedDict):
-    """What was delivered."""
+    """The deliveries."""
 
     deliveries: Annotated[list[Delivery], Meta(max_length=1000)]

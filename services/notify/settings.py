@@ -4,4 +4,4 @@ from shared.process.settings import PlatformSettings
 
 
 class NotifySettings(PlatformSettings):
-    """What every service needs."""
+    """The settings that every service needs."""

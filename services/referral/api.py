@@ -57,14 +57,14 @@ def operations() -> list[Operation]:
 async def one_referral(request: Request) -> Response:
     """Where a referral stands; for its region and ops.
 
-    404 until it is applied.
+    404 until the service has applied its issue.
     """
     state = await _looked_at(request, "read", "ops")
     return JSONResponse(shown(state, request.app.state.table.context, request.app.state.clock.now()))
 
 
 async def accesses(request: Request) -> Response:
-    """Who looked at a referral and to whom it was disclosed, the newest first; for its region, also after an erasure."""
+    """The looks at a referral and its disclosures, the newest first; for its region, also after an erasure."""
     limit, after = _LIMIT.of(request), _cursor(request)
     state = await _looked_at(request, "read_accesses")
     store = request.app.state.store
@@ -82,8 +82,8 @@ async def accesses(request: Request) -> Response:
 async def look_up_code(request: Request) -> Response:
     """At an opisto's desk: the code that a client shows becomes the referral's id, and the opisto related to it.
 
-    For 30 days the opisto may then enrol the client. Kept as a disclosure, and as a fact of the referral, both before it is
-    answered.
+    For 30 days the opisto may then enrol the client. Kept as a disclosure, and as a fact of the referral, both before
+    the answer.
     """
     if role_of(who := who_asks(request)) != "opisto":
         await deny_look(request, who, "look_up_code", "a code", "opisto")

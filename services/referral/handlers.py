@@ -39,7 +39,7 @@ class Opening(NamedTuple):
 
 
 def table(durations: Durations) -> Table:
-    """What the referral service does with each class of events."""
+    """The referral service's table."""
     referrals = Kind(
         COLLECTION,
         Referral,

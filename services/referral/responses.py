@@ -44,7 +44,7 @@ class SessionCountsShown(TypedDict):
 
 
 class Awaited(TypedDict):
-    """What is awaited until when; silence after it is an event."""
+    """An awaited step with its deadline; silence after it is an event."""
 
     what: Literal["match", "choice", "confirmation", "attendance", "feedback"]
     due_at: Time
@@ -61,7 +61,7 @@ class FactShown(TypedDict):
 
 
 class ErasedReferralShown(TypedDict):
-    """What erasure does not reach."""
+    """Data that erasure does not reach."""
 
     log_kept_days: Annotated[int, Meta(description="Days, at most, that Kafka's log holds what was sent.")]
     audit: Annotated[Literal["own_term"], Meta(description="Who looked is kept for a term of its own.")]
@@ -97,7 +97,7 @@ class Look(TypedDict):
 
 
 class Accesses(TypedDict):
-    """Who looked at a referral and to whom it was disclosed, the newest first."""
+    """The looks at a referral and its disclosures, the newest first."""
 
     referral_id: ReferralId
     accesses: list[Look]

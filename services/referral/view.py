@@ -61,7 +61,7 @@ class OpenDeadline:
 
 @dataclass(frozen=True)
 class Want:
-    """What the referral wants of one activity."""
+    """The referral's wish of one activity: a place, or only news."""
 
     want: Literal["place", "follow"]
     request: str = ""

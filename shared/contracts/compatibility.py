@@ -186,7 +186,7 @@ def _required(where: str, old: Schema, new: Schema) -> Lines:
 
 
 def _default(where: str, old: Schema, new: Schema) -> Lines:
-    """What is meant by leaving a field out."""
+    """A change of the value that a missing field means."""
     before, after = old.get("default"), new.get("default")
     # As text, since in Python 1 == True; without a default, leaving it out means null.
     if repr(before) != repr(after):

@@ -13,7 +13,7 @@ from shared.contracts.registry import CLASSES, schema_id
 from shared.contracts.schemas import Document, schema_path
 
 BINDING: Final = "0.5.0"
-"""Of Kafka's bindings."""
+"""The version of Kafka's bindings."""
 _JSON_SCHEMA: Final = "application/schema+json;version=draft-2020-12"
 _STRUCTURED: Final = "application/cloudevents+json"
 

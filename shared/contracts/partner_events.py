@@ -214,7 +214,7 @@ class ActivityPublished(Data):
     title: Text
     """What the activity is called, by language."""
     description: Annotated[Text, Field(examples=[{"fi": "Lauletaan yhdessä, nuotteja ei tarvita."}])] | None = None
-    """What takes part in it may expect, by language."""
+    """What a participant may expect, by language."""
     themes: Annotated[tuple[Theme, ...], Field(min_length=1, max_length=8), Distinct]
     """What it is about."""
     needs_supported: (

@@ -1,1 +1,1 @@
-"""What every service's HTTP has in common: problems, keys, intake, health, metrics, the server itself."""
+"""The parts that every service's HTTP shares: problems, keys, intake, health, metrics, the server itself."""

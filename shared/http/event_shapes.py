@@ -12,7 +12,7 @@ from shared.contracts.schemas import extract_schema, json_schema
 Document = dict[str, Any]
 
 _OF_THE_ORGANISER = ("capacity", "waiting_list")
-"""What an organiser says of an activity, and nobody else is told."""
+"""The properties of an activity that the public list hides."""
 
 
 def event_shapes() -> Document:

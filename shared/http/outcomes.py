@@ -35,19 +35,19 @@ class AskedEvent(msgspec.Struct, frozen=True):
 
 
 class OutcomesAsked(msgspec.Struct):
-    """Events that are asked after, up to 500."""
+    """Events whose outcomes are asked for, up to 500."""
 
     events: list[AskedEvent]
 
 
 class Outcomes(TypedDict):
-    """What the owner knows of each, in the order of the question; null where it knows nothing of it."""
+    """The outcome of each event, in the order of the question; null where the owner does not know the event."""
 
     outcomes: list[Literal["applied", "dead_lettered", "waiting"] | None]
 
 
 async def post_outcomes(request: Request) -> Response:
-    """What became of events at the service that owns them; for the monitor alone."""
+    """The outcomes of events at the service that owns them; for the monitor alone."""
     must_be(request, "service")
     asked = (await read_json(request, MAX_QUESTION, OutcomesAsked)).events
     if len(asked) > MAX_ASKED:

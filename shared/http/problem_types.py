@@ -61,7 +61,7 @@ BEYOND_THE_END: Final = ProblemType(
     "cursor-beyond-the-end",
     422,
     "The feed does not come as far as the cursor",
-    "Read it again from `after=0`: it was restored from a backup, and numbers are given anew.",
+    "Read the feed again from `after=0`: it was restored from a backup, and its numbers begin again.",
 )
 UNDER_WAY: Final = ProblemType(
     "redrive-under-way",
@@ -79,7 +79,7 @@ NOTHING_KEPT: Final = ProblemType(
     "nothing-kept",
     409,
     "Nothing of the dead letter is kept",
-    "Whoever sent the event may send it anew; nothing of it can be sent again here.",
+    "The event's sender may send it again; the monitor has nothing of it to send.",
 )
 NOT_REDRIVABLE: Final = ProblemType(
     "not-redrivable",

@@ -22,7 +22,7 @@ _PIECE: Final = 16 * 1024
 _LINGER: Final = 2.0
 """Seconds without a byte until a refused connection ends: its bytes are dropped, so that the sender reads the answer."""
 _MAX_THROWN_AWAY: Final = 16 * 1024 * 1024
-"""Of one body."""
+"""Bytes of one body that may be thrown away."""
 
 
 class _Answer(asyncio.Transport):

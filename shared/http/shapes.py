@@ -40,6 +40,6 @@ class AcceptedEvent(TypedDict):
 
 
 class Accepted(TypedDict):
-    """What was taken: Kafka has acknowledged it."""
+    """The events that Kafka has acknowledged."""
 
     accepted: list[AcceptedEvent]

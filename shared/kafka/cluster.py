@@ -51,7 +51,7 @@ class Cluster:
         return options
 
     def for_faststream(self) -> BaseSecurity:
-        """The same, as FastStream's broker takes it."""
+        """The same options for FastStream's broker."""
         if not self._has_login:
             return BaseSecurity(ssl_context=self._ssl, use_ssl=self._ssl is not None)
         login = _LOGINS[self.mechanism]

@@ -19,7 +19,7 @@ MOST_BYTES: Final = 8 * 1024 * 1024  # what a client gathers in a batch is a meg
 MOST_AT_ONCE: Final = 64 * 1024 * 1024
 MOST_RECORDS: Final = 20_000
 MOST_HEADERS: Final = 200_000
-"""Of one batch: 8 MiB of small events, each with its ten headers, have fewer."""
+"""The headers of one batch: 8 MiB of small events, each with its ten headers, have fewer."""
 _SMALLEST_RECORD: Final = 7  # bytes
 _SMALLEST_HEADER: Final = 2
 _MOST_MEMBERS: Final = 100  # of gzip: a client writes one
@@ -42,7 +42,7 @@ class HoldsTooMany(CorruptRecordException):  # type: ignore[misc]
 
 
 class _Room:
-    """What may still be unpacked before the next `begin`."""
+    """The bytes that batches may still unpack to before the next `begin`."""
 
     left = MOST_AT_ONCE
 

@@ -21,10 +21,10 @@ from shared.kafka import codecs
 from shared.kafka.places import Placed
 
 MOST_BYTES: Final = 4 * 1024 * 1024
-"""Of records that are taken together: a document keeps those that are refused until they are out."""
+"""Bytes of records that are taken together: a document keeps the refused ones until they are out."""
 
 MOST_HEADERS: Final = 1_000
-"""Of a record: a header of two bytes takes seventy once it is read, and each service goes through all of them."""
+"""Headers of a record: one of two bytes takes seventy once it is read, and each service goes through all of them."""
 
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 _COVERED_BY_CRC: Final = 21
@@ -68,7 +68,7 @@ def legible(record: ConsumerRecord) -> ConsumerRecord:
 
 
 class Stretch(NamedTuple):
-    """What was read, and the offset at which to read on."""
+    """The records read, and the offset at which to read on."""
 
     records: Sequence[ConsumerRecord]
     end: int

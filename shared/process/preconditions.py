@@ -51,7 +51,7 @@ class Preconditions:
 
     def __init__(self, kafka: Cluster, store: Store, table: Table, *, keeps_log: bool) -> None:
         self.fault: str | None = _UNCHECKED
-        """What forbids to consume."""
+        """The fault that forbids the service to consume."""
         self.away: str | None = None
         """Which of Kafka and the store does not answer now."""
         self._kafka = kafka
