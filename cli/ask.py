@@ -148,10 +148,10 @@ class Monitor:
 
     def answer(self, method: str, where: str, params: dict[str, Any] | None = None) -> httpx.Response:
         """The monitor's response, whatever the status is."""
-        given = {name: value for name, value in (params or {}).items() if value is not None}
+        sent = {name: value for name, value in (params or {}).items() if value is not None}
         try:
             with client(self._reach.url, self._key, from_afar=self._reach.from_afar) as monitor:
-                return monitor.request(method, where, params=given)
+                return monitor.request(method, where, params=sent)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise VerbError(f"the monitor at {self._reach.url} does not answer: {error}") from error
 

@@ -53,8 +53,8 @@ def linked_events(
         terminal.complain(_line(refusal))
     lines = [json_.dumps(event, ensure_ascii=False) for event in events]
     if emit and lines:
-        told = send((line.encode() for line in lines), reach(DOOR, directory, url, key_file), json=False)
-        if told.refused:
+        result = send((line.encode() for line in lines), reach(DOOR, directory, url, key_file), json=False)
+        if result.refused:
             raise typer.Exit(1)
     elif not emit:
         for line in lines:

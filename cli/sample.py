@@ -17,8 +17,8 @@ def publish(path: Path) -> None:
     make_keys(folder, sample.organisers())
     lines = [json.dumps(event).encode() for event in sample.events(run.platform_clock().now())]
     with client(run.urls[DOOR], None) as door:
-        told = Sender(door, read_keys(folder).get, _complain).send(lines)
-    terminal.line(f"sample: {told.accepted} activities of {len(sample.organisers())} opistos are published")
+        result = Sender(door, read_keys(folder).get, _complain).send(lines)
+    terminal.line(f"sample: {result.accepted} activities of {len(sample.organisers())} opistos are published")
 
 
 def _complain(refused: Refused) -> None:

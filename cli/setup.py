@@ -87,7 +87,7 @@ async def _database(name: str, service: Service, *, forget: bool) -> None:
     settings: Any = read(service.settings)
     store = await open_store(settings, service.build(settings).table)
     try:
-        told = "; whatever cluster it meets next is its own" if forget and await preconditions.forget(store) else ""
-        terminal.line(f"{name}: the database is up to date{told}")
+        note = "; whatever cluster it meets next is its own" if forget and await preconditions.forget(store) else ""
+        terminal.line(f"{name}: the database is up to date{note}")
     finally:
         await store.close()

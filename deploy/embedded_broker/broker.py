@@ -287,8 +287,8 @@ class ControlHandler(BaseHTTPRequestHandler):
         # Read even where the token is wrong: closing on unread bytes resets the connection, and
         # the caller would not learn why.
         body = self.rfile.read(int(length))
-        given = self.headers.get("Authorization", "").encode()
-        if not hmac.compare_digest(given, f"Bearer {self.server.token}".encode()):
+        presented = self.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(presented, f"Bearer {self.server.token}".encode()):
             return refusal(HTTPStatus.UNAUTHORIZED, "the token of the port file is needed")
         try:
             return answer(self.server.cluster, self.command, self.path, body)

@@ -82,8 +82,8 @@ async def list_activities(request: Request) -> Response:
 
 def _filter(request: Request) -> Callable[[Brief], bool]:
     theme, need, format_, free = (one.of(request) for one in (_THEME, _NEED, _FORMAT, _FREE))
-    language = _LANGUAGE.given(request)
-    words = (_WORDS.given(request) or "").lower()[:100].split()
+    language = _LANGUAGE.value(request)
+    words = (_WORDS.value(request) or "").lower()[:100].split()
     now = request.app.state.clock.now().timestamp()
     needed = DIMENSIONS.index(need) if need else None
 

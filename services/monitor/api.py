@@ -67,7 +67,7 @@ def operations() -> list[Operation]:
 async def one_event(request: Request) -> Response:
     """The outcome of one event; for its own sender, ops and readers."""
     who, id_ = who_asks(request), request.path_params["event_id"]
-    source = _SOURCE.given(request) or ""
+    source = _SOURCE.value(request) or ""
     if role_of(who) in {"region", "opisto"}:
         named = await _own(request.app.state.store, who, source, id_)
     elif source:

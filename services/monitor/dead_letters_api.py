@@ -57,7 +57,7 @@ async def list_dead_letters(request: Request) -> Response:
     if role_of(who := who_asks(request)) != "ops":
         await deny_look(request, who, "dead_letters", "dead-letters", "ops")
     limit, offset = _LIMIT.of(request), _AFTER.of(request)
-    equal = {one.name: value for one in _FILTERS if (value := one.given(request))}
+    equal = {one.name: value for one in _FILTERS if (value := one.value(request))}
     rows = await request.app.state.store.find(
         "dead_letters",
         equal=equal,
@@ -100,7 +100,7 @@ async def _ops(request: Request, action: str) -> str:
 
 
 def _bound(request: Request, parameter: Parameter) -> tuple[str, float] | None:
-    value = parameter.given(request)
+    value = parameter.value(request)
     if value is None:
         return None
     try:

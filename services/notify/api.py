@@ -20,7 +20,7 @@ from shared.http.problem_types import BEYOND_THE_END
 from shared.http.problems import ProblemError
 from shared.store import Written
 
-_TOLD = msgspec.json.Decoder(Document[ToldReferral])
+_REFERRALS = msgspec.json.Decoder(Document[ToldReferral])
 _RECIPIENT = msgspec.json.Decoder(Document[Recipient])
 MOST = 1_000
 """Deliveries that are shown at once."""
@@ -106,14 +106,14 @@ async def deliveries(request: Request) -> Response:
 async def _deny_to_others(request: Request, who: str, referral_id: str) -> None:
     """Answers with no deliveries, as for an unknown referral; the audit keeps both looks. Raises 429, 503."""
     rows = await request.app.state.store.load("referrals", [referral_id])
-    told = _TOLD.decode(rows[referral_id].body).state if referral_id in rows else None
-    if told is None or who not in {told.region, *told.recipients}:
-        about = [referral_id] if told and told.region else []
+    state = _REFERRALS.decode(rows[referral_id].body).state if referral_id in rows else None
+    if state is None or who not in {state.region, *state.recipients}:
+        about = [referral_id] if state and state.region else []
         await record_access(request, who, "deliveries", referral_id, NO_GROUND, allowed=False, about=about)
 
 
 def _referral_asked(request: Request) -> str | None:
-    if (spelled := REFERRAL_ID.given(request)) is None:
+    if (spelled := REFERRAL_ID.value(request)) is None:
         return None
     if (referral_id := read_referral_id(spelled)) is None:
         raise REFERRAL_ID.refused(spelled, "it is a UUID")

@@ -20,7 +20,7 @@ from shared.contracts.feed_events import (
     Extract,
     PlaceReleasedToOpisto,
     ReferralClosedToRegion,
-    extract_told,
+    extract_of,
 )
 from shared.contracts.registry import CLASSES, schema_id
 from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
@@ -227,17 +227,17 @@ def queued(
     if data.once_more is not None and data.referral_id:
         also = [_blanked(data.recipient, data.referral_id, data.once_more)] if context else []
         return Decision(state, also=also, scrubs=bool(also))
-    told = data.notification
-    assert told is not None
-    kept = LAST_WORDS.get(extract_told(told.type, data.recipient), frozenset()) if context else None
-    said = told if kept is None else _last_word_of(told, kept)
+    notification = data.notification
+    assert notification is not None
+    kept = LAST_WORDS.get(extract_of(notification.type, data.recipient), frozenset()) if context else None
+    said = notification if kept is None else _last_word_of(notification, kept)
     return _entered(state, said, data.referral_id, synthetic=event.synthetic, is_blank=kept == frozenset())
 
 
-def _last_word_of(told: service_events.Notification, kept: Iterable[str]) -> service_events.Notification:
+def _last_word_of(notification: service_events.Notification, kept: Iterable[str]) -> service_events.Notification:
     """Cuts an entry queued in full before the erasure, as a redriven PlaceReleased is, down to one of after it."""
-    said = {name: value for name, value in json.loads(told.data).items() if name in kept}
-    return told.model_copy(update={"data": json.dumps(said, ensure_ascii=False, separators=(",", ":"))})
+    said = {name: value for name, value in json.loads(notification.data).items() if name in kept}
+    return notification.model_copy(update={"data": json.dumps(said, ensure_ascii=False, separators=(",", ":"))})
 
 
 def refused(
@@ -269,37 +269,37 @@ def _blanked(recipient: str, referral_id: str, up_to: int) -> OutBlank:
 
 def _entered(
     state: Recipient,
-    told: service_events.Notification,
+    about: service_events.Notification,
     referral_id: str | None,
     *,
     synthetic: bool,
     is_blank: bool = False,
 ) -> Decision[Recipient]:
     number = state.last + 1
-    entry = _blank_entry(referral_id) if is_blank else _structured(told, state.source, synthetic=synthetic)
+    entry = _blank_entry(referral_id) if is_blank else _structured(about, state.source, synthetic=synthetic)
     row = OutRow(FEED, state.source, number, referral_id or "", _entry(entry))
     # The refusal of a partner's own event discloses nothing of a referral.
-    of = None if told.type.endswith(".EventRefused.v1") else referral_id
+    of = None if about.type.endswith(".EventRefused.v1") else referral_id
     delivered = service_events.NotificationDelivered(
-        recipient=state.source, referral_id=of, channel="feed", event_id=told.id, event_source=told.source
+        recipient=state.source, referral_id=of, channel="feed", event_id=about.id, event_source=about.source
     )
     return Decision(_changed(state, last=number), [Follow(delivered)], also=[row])
 
 
-def _structured(told: service_events.Notification, recipient: str, *, synthetic: bool) -> dict[str, Any]:
+def _structured(notification: service_events.Notification, recipient: str, *, synthetic: bool) -> dict[str, Any]:
     """The notification keeps the event's id, source and time; its data is the extract that `dataschema` names."""
     return {
         "specversion": "1.0",
-        "id": told.id,
-        "source": told.source,
-        "type": told.type,
-        "subject": told.subject,
-        "time": told.time,
+        "id": notification.id,
+        "source": notification.source,
+        "type": notification.type,
+        "subject": notification.subject,
+        "time": notification.time,
         "datacontenttype": "application/json",
-        "dataschema": schema_id(extract_told(told.type, recipient).__name__),
+        "dataschema": schema_id(extract_of(notification.type, recipient).__name__),
         "dataclassification": "confidential",
         **({"synthetic": True} if synthetic else {}),
-        "data": json.loads(told.data),
+        "data": json.loads(notification.data),
     }
 
 

@@ -16,14 +16,14 @@ from shared.store import Collection, Journal, Store
 
 _OF_ENROLMENT: Final = (partner_events.EnrolmentConfirmed, partner_events.EnrolmentCancelled)
 """An organiser's events: the region hears of them once they count for the referral, by EnrolmentTaken."""
-_TOLD: Final = msgspec.json.Decoder(Document[ToldReferral])
+_REFERRALS: Final = msgspec.json.Decoder(Document[ToldReferral])
 REFERRALS = Kind(Collection("referrals"), ToldReferral)
 RECIPIENTS = Kind(Collection("recipients"), Recipient, marked=False)
 
 
 def table() -> Table:
     """Notify's table."""
-    told = Handler(REFERRALS, _referral, decide.concerns_region_and_opisto)
+    tells = Handler(REFERRALS, _referral, decide.concerns_region_and_opisto)
     return Table(
         service="notify",
         gathers=True,
@@ -31,7 +31,7 @@ def table() -> Table:
         kinds=(REFERRALS, RECIPIENTS),
         journals=(Journal(decide.FEED),),
         handlers={
-            **{model: told for model in TO_REGION if model not in _OF_ENROLMENT},
+            **{model: tells for model in TO_REGION if model not in _OF_ENROLMENT},
             partner_events.ReferralIssued: Handler(REFERRALS, _referral, decide.issued),
             service_events.ReferralErased: Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
             service_events.ReferralOpened: Handler(REFERRALS, _referral, decide.opened),
@@ -72,5 +72,5 @@ async def _is_erased(
 ) -> bool:
     referral_id = event.data.referral_id
     rows = await store.load(REFERRALS.collection.name, [referral_id] if referral_id else [])
-    states = [_TOLD.decode(row.body).state for row in rows.values()]
-    return any(told is not None and told.erased for told in states)
+    states = [_REFERRALS.decode(row.body).state for row in rows.values()]
+    return any(state is not None and state.erased for state in states)

@@ -19,12 +19,12 @@ from shared.contracts.asyncapi import (
 from shared.contracts.envelope import MAX_EVENT_BYTES
 from shared.contracts.feed_events import TO_OPISTO, TO_REGION, Extract
 from shared.contracts.fields import Data
-from shared.contracts.messages import event_headers, message, structured_event, structured_message, told_messages
+from shared.contracts.messages import event_headers, feed_messages, message, structured_event, structured_message
 from shared.contracts.registry import CLASSES, public_names
 from shared.contracts.schemas import Document
 
 _HTTP: Final = "0.3.0"
-_TOLD: Final[Mapping[str, Mapping[type[Data], type[Extract]]]] = {"region": TO_REGION, "opisto": TO_OPISTO}
+_EXTRACTS: Final[Mapping[str, Mapping[type[Data], type[Extract]]]] = {"region": TO_REGION, "opisto": TO_OPISTO}
 
 _QUERY: Final = {
     "type": "object",
@@ -69,7 +69,7 @@ def asyncapi_partners() -> Document:
         "components": {
             "messages": {name: message(CLASSES[name]) for name in public_names()}
             | {_posted(name): structured_message(CLASSES[name]) for name in public_names()}
-            | told_messages(),
+            | feed_messages(),
             "securitySchemes": KAFKA_LOGIN
             | {
                 "key": {"type": "http", "scheme": "bearer", "description": "The partner's own key, which ops hand out."}
@@ -95,7 +95,7 @@ def _http_server(service: str, description: str) -> Document:
 
 
 def _channels() -> Document:
-    told = {extract.__name__: None for of_kind in _TOLD.values() for extract in of_kind.values()}
+    extracts = {extract.__name__: None for of_kind in _EXTRACTS.values() for extract in of_kind.values()}
     return {
         **{own_intake(kind): own_channel(kind) | _on("kafka") for kind in PARTNERS},
         "events": {
@@ -108,7 +108,7 @@ def _channels() -> Document:
             "address": "/v1/feed",
             "description": "All events for the key's partner, in order: `{events, next}`, where `next` is the "
             "`after` to go on with.",
-            "messages": refs(told),
+            "messages": refs(extracts),
             **_on("notify"),
         },
     }
@@ -123,8 +123,8 @@ def _operations() -> Iterator[tuple[str, Document]]:
         yield f"{kind}Sends", operation("send", own_intake(kind), kind, f"A {kind} writes to its own topic.")
         posted = map(_posted, messages_on(f"intake.{kind}"))
         yield f"{kind}Posts", _over_http("send", "events", kind, f"A {kind} posts events.", posted)
-        told = (extract.__name__ for extract in _TOLD[kind].values())
-        yield f"{kind}Reads", _over_http("receive", "feed", kind, f"A {kind} reads its feed.", told)
+        extracts = (extract.__name__ for extract in _EXTRACTS[kind].values())
+        yield f"{kind}Reads", _over_http("receive", "feed", kind, f"A {kind} reads its feed.", extracts)
 
 
 def _over_http(action: str, channel: str, kind: str, summary: str, names: Iterable[str]) -> Document:

@@ -263,7 +263,7 @@ EXTRACTS: Final[Mapping[str, type[Extract]]] = {
 }
 
 
-def extract_told(type_: str, recipient: str) -> type[Extract]:
+def extract_of(type_: str, recipient: str) -> type[Extract]:
     """The extract that an entry of this CloudEvents type has as data in this recipient's feed."""
     model = CLASSES[type_.removeprefix(TYPE_PREFIX).removesuffix(".v1")].model
     return (TO_REGION if recipient.startswith("/region/") else TO_OPISTO)[model]

@@ -131,7 +131,7 @@ def structured_message(event_class: EventClass) -> Document:
     return _structured(event_class, event_class.model.__doc__, event_class.name, {})
 
 
-def told_messages() -> dict[str, Document]:
+def feed_messages() -> dict[str, Document]:
     """The entries of feeds, by the name of the extract that is their data."""
     return {
         extract.__name__: _structured(
@@ -140,8 +140,8 @@ def told_messages() -> dict[str, Document]:
             extract.__name__,
             {"dataschema": {"const": schema_id(extract.__name__)}},
         )
-        for told in (TO_REGION, TO_OPISTO)
-        for model, extract in told.items()
+        for extracts in (TO_REGION, TO_OPISTO)
+        for model, extract in extracts.items()
     }
 
 

@@ -84,8 +84,8 @@ def who_asks(request: Request) -> str:
     holder = bearer(request)
     if holder is None:
         why = "unknown" if "authorization" in request.headers else "none"
-        told = "send the header Authorization: Bearer <key>, with a key that `lahete key` knows"
-        raise ProblemError(401, told, why=why)
+        advice = "send the header Authorization: Bearer <key>, with a key that `lahete key` knows"
+        raise ProblemError(401, advice, why=why)
     request.app.state.rates.requests.take(holder)
     return holder
 

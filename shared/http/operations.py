@@ -93,11 +93,11 @@ def _strict(endpoint: Endpoint, names: Collection[str]) -> Endpoint:
 
     @wraps(endpoint)
     async def judged(request: Request) -> Response:
-        given = [name for name, _ in request.query_params.multi_items()]
-        unknown = dict.fromkeys(name for name in given if name not in names)
+        sent = [name for name, _ in request.query_params.multi_items()]
+        unknown = dict.fromkeys(name for name in sent if name not in names)
         if unknown:
             raise _refused(unknown, f"is no parameter here; there {_there_are(names)}")
-        if twice := [name for name, times in Counter(given).items() if times > 1]:
+        if twice := [name for name, times in Counter(sent).items() if times > 1]:
             raise _refused(twice, "is given more than once")
         return await endpoint(request)
 

@@ -36,7 +36,7 @@ class Parameter:
         self.where = where
         self.schema: Mapping[str, Any] = {"type": "string", **rules}
 
-    def given(self, request: Request) -> str | None:
+    def value(self, request: Request) -> str | None:
         """Its value in the query, or None without one."""
         return request.query_params.get(self.name)
 
@@ -56,7 +56,7 @@ class OneOf(Parameter):
 
     def of(self, request: Request) -> str | None:
         """The value, or None without one. Raises 422."""
-        value = self.given(request)
+        value = self.value(request)
         if value is None or value in self._allowed:
             return value
         raise self.refused(value, f"it is one of {', '.join(list(self._allowed)[:20])}", "is not known")
@@ -72,7 +72,7 @@ class Number(Parameter):
 
     def of(self, request: Request) -> int:
         """The value, or the default without one. Raises 422."""
-        value = self.given(request)
+        value = self.value(request)
         if value is None:
             return self._default
         if _DIGITS.fullmatch(value) and self._low <= int(value) <= self._high:
@@ -91,7 +91,7 @@ class Pattern(Parameter):
 
     def of(self, request: Request) -> re.Match[str] | None:
         """The value's parts, or None without one. Raises 422."""
-        value = self.given(request)
+        value = self.value(request)
         if value is None or (known := self._pattern.fullmatch(value)):
             return known if value is not None else None
         raise self.refused(value, f"it is {self._it_is}")
