@@ -1,6 +1,6 @@
 """Bodies and answers of the feedback service's addresses, as the OpenAPI document shows them."""
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Final, Literal, TypedDict
 
 import msgspec
 from msgspec import Meta
@@ -12,121 +12,180 @@ from shared.http.shapes import Count, Time
 class LinkAsked(msgspec.Struct):
     """For which answers a link is asked."""
 
-    phase: Phase
+    phase: Annotated[Phase, Meta(description="Whether the answers are those before the activity or after it.")]
 
 
 class FormLink(TypedDict):
     """A link to the participant's form. Its token stands here and nowhere else."""
 
-    url: Annotated[str, Meta(examples=["https://feedback.lahete.example/f/Ab3"], extra_json_schema={"format": "uri"})]
-    phase: Phase
-    expires: Time
+    url: Annotated[
+        str,
+        Meta(
+            description="Where the participant opens the form.",
+            examples=["https://feedback.lahete.example/f/Ab3"],
+            extra_json_schema={"format": "uri"},
+        ),
+    ]
+    phase: Annotated[Phase, Meta(description="Whether its answers are those before the activity or after it.")]
+    expires: Annotated[Time, Meta(description="When the link ends, RFC 3339 in UTC.")]
 
 
 # `from` is a word of Python's own.
 Filtered = TypedDict(
-    "Filtered", {"region": str | None, "municipality": str | None, "from": str | None, "to": str | None}
+    "Filtered",
+    {
+        "region": Annotated[
+            str | None, Meta(description="The region's code that was asked for; null for all.", examples=["06"])
+        ],
+        "municipality": Annotated[
+            str | None, Meta(description="The municipality's code that was asked for; null for all.", examples=["837"])
+        ],
+        "from": Annotated[
+            str | None, Meta(description="The first quarter that counts; null for all.", examples=["2026-Q1"])
+        ],
+        "to": Annotated[
+            str | None, Meta(description="The last quarter that counts; null for all.", examples=["2026-Q4"])
+        ],
+    },
 )
 
 
 class LostInMatching(TypedDict):
     """No activity fitted."""
 
-    no_activity_found: Count
+    no_activity_found: Annotated[Count, Meta(description="How many ended without a proposal.")]
 
 
 class LostInChoice(TypedDict):
     """Activities were proposed, and none was chosen."""
 
-    not_chosen: Count
+    not_chosen: Annotated[Count, Meta(description="How many clients chose none in time.")]
 
 
 class LostAtPlace(TypedDict):
     """No place was to be had."""
 
-    full: Count
-    closed: Count
-    cancelled: Count
-    unknown: Count
+    full: Annotated[Count, Meta(description="How many found the activity and its waiting list full.")]
+    closed: Annotated[Count, Meta(description="How many came when enrolment was closed.")]
+    cancelled: Annotated[Count, Meta(description="How many chose an activity that was cancelled.")]
+    unknown: Annotated[Count, Meta(description="How many chose an activity that nobody has published.")]
 
 
 class LostInAttendance(TypedDict):
     """A place was had."""
 
-    never_attended: Count
-    not_recorded: Count
+    never_attended: Annotated[Count, Meta(description="How many never came.")]
+    not_recorded: Annotated[Count, Meta(description="How many have no record of any session.")]
 
 
 class LostErased(TypedDict):
     """Erased, and lapsed before."""
 
-    lapsed: Count
+    lapsed: Annotated[Count, Meta(description="How many had lapsed when they were erased.")]
 
 
 class Lost(TypedDict):
     """Referrals that ended without their aim, each at the furthest step it came to."""
 
-    matching: LostInMatching
-    choice: LostInChoice
-    place: LostAtPlace
-    attendance: LostInAttendance
-    erased: LostErased
+    matching: Annotated[LostInMatching, Meta(description="Before anything was proposed.")]
+    choice: Annotated[LostInChoice, Meta(description="After the proposals, before a choice.")]
+    place: Annotated[LostAtPlace, Meta(description="After the choice, before a place.")]
+    attendance: Annotated[LostInAttendance, Meta(description="After the place, before anybody came.")]
+    erased: Annotated[LostErased, Meta(description="Those of which no step is known any more.")]
 
 
 class StillOpen(TypedDict):
     """Referrals that have not ended, by what they wait for."""
 
-    matching: Count
-    choice: Count
-    place: Count
-    attendance: Count
+    matching: Annotated[Count, Meta(description="How many wait for proposals.")]
+    choice: Annotated[Count, Meta(description="How many wait for a choice.")]
+    place: Annotated[Count, Meta(description="How many wait for a place.")]
+    attendance: Annotated[Count, Meta(description="How many have a place and have not ended.")]
 
 
 class LoopReport(Filtered):
     """How far the referrals came: `issued` = `completed` + `withdrawn` + all of `lost` + all of `open`."""
 
-    issued: Count
-    erased: Annotated[int, Meta(description="Of `issued`, how many consents were withdrawn.")]
-    proposed: Count
-    placed: Count
-    attended: Count
-    completed: Count
-    discontinued: Annotated[int, Meta(description="Of `completed`, how many stopped before the end.")]
-    closed: Count
-    withdrawn: Count
-    lost: Lost
-    open: StillOpen
+    issued: Annotated[Count, Meta(description="How many referrals were issued in these quarters.", examples=[120])]
+    erased: Annotated[Count, Meta(description="Of `issued`, how many consents were withdrawn.", examples=[2])]
+    proposed: Annotated[Count, Meta(description="Of `issued`, how many ever had a proposal.", examples=[110])]
+    placed: Annotated[Count, Meta(description="Of `issued`, how many ever had a place.", examples=[90])]
+    attended: Annotated[
+        Count,
+        Meta(description="Of `issued`, how many came to a session at least, as told at their end.", examples=[80]),
+    ]
+    completed: Annotated[Count, Meta(description="Of `issued`, how many ended with someone who came.", examples=[75])]
+    discontinued: Annotated[Count, Meta(description="Of `completed`, how many stopped before the end.", examples=[10])]
+    closed: Annotated[Count, Meta(description="Of `issued`, how many loops are closed.", examples=[95])]
+    withdrawn: Annotated[Count, Meta(description="Of `issued`, how many the region took back.", examples=[5])]
+    lost: Annotated[Lost, Meta(description="Of `issued`, how many ended without their aim, by step and reason.")]
+    open: Annotated[StillOpen, Meta(description="Of `issued`, how many have not ended, by what they wait for.")]
+
+
+_CHANGE: Final = {"n": 24, "mean_before": 4.1, "mean_after": 6.3, "mean_change": 2.2}
+_ONCE: Final = {"n": 24, "mean": 4.2}
 
 
 class Figure(TypedDict, total=False):
     """A mean over `n` people. Of fewer than five nothing is shown, nor what with others would show one of fewer."""
 
-    n: int | Literal["<5"]
-    suppressed: bool
-    mean: float
-    mean_before: float
-    mean_after: float
-    mean_change: float
+    n: Annotated[int | Literal["<5"], Meta(description="How many people answered.", examples=[24])]
+    suppressed: Annotated[
+        bool, Meta(description="True where the figure is hidden; absent where it is shown.", examples=[True])
+    ]
+    mean: Annotated[
+        float, Meta(description="The mean, on the scale of the item, where it is asked once.", examples=[4.2])
+    ]
+    mean_before: Annotated[
+        float, Meta(description="The mean before the activity, on the scale of the item.", examples=[4.1])
+    ]
+    mean_after: Annotated[
+        float, Meta(description="The mean after the activity, on the scale of the item.", examples=[6.3])
+    ]
+    mean_change: Annotated[float, Meta(description="The mean of after less before: above 0 it rose.", examples=[2.2])]
 
 
 class Answered(TypedDict):
     """Figures by instrument and item."""
 
-    dimensions_v1: dict[str, Figure]
-    who5: dict[str, Figure]
-    experience_v1: dict[str, Figure]
+    dimensions_v1: Annotated[
+        dict[str, Figure],
+        Meta(description="The ten dimensions, each 0 to 10, by their names.", examples=[{"friends": _CHANGE}]),
+    ]
+    who5: Annotated[
+        dict[str, Figure],
+        Meta(description="The WHO-5 index of well-being, `score` from 0 to 100.", examples=[{"score": _CHANGE}]),
+    ]
+    experience_v1: Annotated[
+        dict[str, Figure],
+        Meta(
+            description="`satisfaction` from 1 to 5 and `recommend` from 0 to 10.", examples=[{"satisfaction": _ONCE}]
+        ),
+    ]
 
 
 class OfPartners(TypedDict):
     """Partners' experience by item: of no participant, and not suppressed."""
 
-    region: dict[str, Figure]
-    opisto: dict[str, Figure]
+    region: Annotated[
+        dict[str, Figure],
+        Meta(
+            description="Of the regions' professionals: `satisfaction` from 1 to 5, `recommend` from 0 to 10.",
+            examples=[{"satisfaction": _ONCE}],
+        ),
+    ]
+    opisto: Annotated[
+        dict[str, Figure],
+        Meta(
+            description="Of the opistos: `satisfaction` from 1 to 5, `recommend` from 0 to 10.",
+            examples=[{"satisfaction": _ONCE}],
+        ),
+    ]
 
 
 class OutcomesReport(Filtered):
     """What changed for the people who answered before and after."""
 
-    participants: Answered
-    carers: Answered
-    partners: OfPartners
+    participants: Annotated[Answered, Meta(description="What the participants said.")]
+    carers: Annotated[Answered, Meta(description="What their carers said.")]
+    partners: Annotated[OfPartners, Meta(description="What the partners said of working together.")]

@@ -11,20 +11,41 @@ from shared.http.shapes import EventId, EventType, ReferralId, Source, Time
 
 _BECAME = ["unknown", "in_flight", "applied", "waiting", "dead_lettered"]
 Topic = Annotated[str, Meta(description="The topic in Kafka.", examples=["intake.http"])]
-DeadLetterId = Annotated[str, Meta(description="The dead letter's id, stable for the same record and service.")]
+Partition = Annotated[int, Meta(description="The number of the partition of the topic, from 0.", examples=[0])]
+DeadLetterId = Annotated[
+    str,
+    Meta(
+        description="The dead letter's id, stable for the same record and service.",
+        examples=["0f2d7c3e-8a51-5b64-9c0d-3e1f6a2d8c11"],
+    ),
+]
+RecordedAt = Annotated[
+    str,
+    Meta(
+        description="When Kafka recorded it first, RFC 3339 in UTC; empty where no record is known.",
+        examples=["2026-09-01T08:00:01Z"],
+    ),
+]
+CausationId = Annotated[
+    str | None,
+    Meta(
+        description="The id of the event that this one follows from; null where it follows from none.",
+        examples=["a1b1"],
+    ),
+]
 
 
 class Named(msgspec.Struct):
     """An event that is asked after."""
 
-    source: str
-    id: str
+    source: Source
+    id: EventId
 
 
 class EventsAsked(msgspec.Struct):
     """Events that are asked after, up to 500."""
 
-    events: list[Named]
+    events: Annotated[list[Named], Meta(description="Up to 500.")]
 
 
 class EventNow(TypedDict):
@@ -32,32 +53,38 @@ class EventNow(TypedDict):
 
     source: Source
     id: EventId
-    type: EventType | None
-    state: Annotated[str, Meta(description="What became of it.", extra_json_schema={"enum": _BECAME})]
-    repeated: Annotated[int, Meta(ge=0, description="How often it came again.")]
-    recorded_at: Time | None
+    type: Annotated[EventType | None, Meta(description="The class; null where the event is unknown.")]
+    state: Annotated[
+        str, Meta(description="What became of it.", examples=["applied"], extra_json_schema={"enum": _BECAME})
+    ]
+    repeated: Annotated[int, Meta(ge=0, description="How often it came again.", examples=[0])]
+    recorded_at: Annotated[
+        Time | None, Meta(description="When Kafka recorded it first, RFC 3339 in UTC; null where the event is unknown.")
+    ]
 
 
 class EventsNow(TypedDict):
     """What became of each, in the order of the question."""
 
-    events: list[EventNow]
+    events: Annotated[list[EventNow], Meta(description="One for each event of the question, in its order.")]
 
 
 class LagNow(TypedDict):
     """How far a service is behind on one partition."""
 
-    service: ServiceName
+    service: Annotated[ServiceName, Meta(description="The service that reads.")]
     topic: Topic
-    partition: int
-    lag: Annotated[int, Meta(ge=0, description="Events still to be read.")]
-    seconds: Annotated[float, Meta(ge=0, description="Real seconds that the oldest of them has waited.")]
+    partition: Partition
+    lag: Annotated[int, Meta(ge=0, description="How many events are still to be read.", examples=[0])]
+    seconds: Annotated[
+        float, Meta(ge=0, description="Real seconds that the oldest of them has waited.", examples=[0.0])
+    ]
 
 
 class Lags(TypedDict):
     """How far each service is behind."""
 
-    groups: list[LagNow]
+    groups: Annotated[list[LagNow], Meta(description="One for each service and partition.")]
 
 
 class TracedShown(TypedDict):
@@ -66,13 +93,26 @@ class TracedShown(TypedDict):
     source: Source
     id: EventId
     type: EventType
-    time: str
-    recorded_at: str
-    topic: Topic | None
-    causationid: Annotated[str | None, Meta(description="The id of the event that this one follows from.")]
-    outcome: Annotated[str | None, Meta(description="What became of it; null of the platform's own.")]
-    seen: Annotated[int, Meta(description="How many records of it there are.")]
-    codes: dict[str, str]
+    time: Annotated[
+        str,
+        Meta(description="When its sender recorded it, RFC 3339, as it was sent.", examples=["2026-09-01T08:00:00Z"]),
+    ]
+    recorded_at: RecordedAt
+    topic: Annotated[
+        Topic | None, Meta(description="The topic in Kafka where it stands first; null where no record is known.")
+    ]
+    causationid: CausationId
+    outcome: Annotated[
+        str | None, Meta(description="What became of it; null of the platform's own.", examples=["applied"])
+    ]
+    seen: Annotated[int, Meta(description="How many records of it there are.", examples=[1])]
+    codes: Annotated[
+        dict[str, str],
+        Meta(
+            description="Its codes by their fields: reasons, statuses, phases; no words of a person.",
+            examples=[{"reason": "client_wish"}],
+        ),
+    ]
 
 
 class DeliveryTraced(TypedDict):
@@ -80,74 +120,97 @@ class DeliveryTraced(TypedDict):
 
     type: EventType
     id: EventId
-    recorded_at: str
-    causationid: str | None
+    recorded_at: RecordedAt
+    causationid: CausationId
 
 
 class DeadLetterShown(TypedDict):
     """A record that could not be taken, and why."""
 
     dl_id: DeadLetterId
-    reason: str
-    error: Annotated[str, Meta(description="Why, in one line.")]
-    service: Annotated[str, Meta(description="Who could not take it.")]
+    reason: Annotated[str, Meta(description="Why, by class.", examples=["invalid"])]
+    error: Annotated[
+        str, Meta(description="Why, in one line.", examples=["/data/municipality: no municipality has the code 'Oulu'"])
+    ]
+    service: Annotated[str, Meta(description="Who could not take it.", examples=["referral"])]
     topic: Topic
-    partition: int
-    offset: int
-    time: Time
-    attempts: int
-    sender: str | None
-    type: EventType | None
-    source: Source | None
-    event_id: EventId | None
-    state: DeadState
+    partition: Partition
+    offset: Annotated[int, Meta(description="The number of the record in its partition, from 0.", examples=[17])]
+    time: Annotated[Time, Meta(description="When it was refused last, RFC 3339 in UTC.")]
+    attempts: Annotated[int, Meta(description="How many times it was tried, from 1.", examples=[1])]
+    sender: Annotated[
+        str | None,
+        Meta(
+            description="Who sent it, as the topic or the door proves it; null where nothing does.",
+            examples=["/region/06"],
+        ),
+    ]
+    type: Annotated[EventType | None, Meta(description="The class that it names; null where it names none.")]
+    source: Annotated[Source | None, Meta(description="The sender that it names; null where it names none.")]
+    event_id: Annotated[EventId | None, Meta(description="The id that it names; null where it names none.")]
+    state: Annotated[DeadState, Meta(description="What ops did with it, and what came of that.")]
 
 
 class Base64(TypedDict):
     """Bytes that are no UTF-8."""
 
-    base64: Annotated[str, Meta(extra_json_schema={"contentEncoding": "base64"})]
+    base64: Annotated[
+        str,
+        Meta(description="The bytes in base64.", examples=["//4="], extra_json_schema={"contentEncoding": "base64"}),
+    ]
 
 
 class OriginalShown(TypedDict):
     """The record as it came."""
 
-    key: str | Base64 | None
-    value: str | Base64 | None
-    headers: Annotated[list[list[str | Base64 | None]], Meta(description="Pairs of a name and a value.")]
+    key: Annotated[
+        str | Base64 | None,
+        Meta(description="The key; null without one.", examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"]),
+    ]
+    value: Annotated[
+        str | Base64 | None, Meta(description="The value; null without one.", examples=['{"referral_id": 5}'])
+    ]
+    headers: Annotated[
+        list[list[str | Base64 | None]],
+        Meta(description="Pairs of a name and a value.", examples=[[["ce_id", "a1b2"]]]),
+    ]
 
 
 class DeadLetterWhole(DeadLetterShown):
     """A dead letter with its record; null where nothing of it is kept."""
 
-    original: OriginalShown | None
+    original: Annotated[OriginalShown | None, Meta(description="The record as it came; null once erased.")]
 
 
 class DeadLetters(TypedDict):
     """Dead letters, the newest first."""
 
-    dead_letters: list[DeadLetterShown]
-    next: Annotated[str | None, Meta(description="Where `after` goes on; null at the end.")]
+    dead_letters: Annotated[list[DeadLetterShown], Meta(description="Those of this page.")]
+    next: Annotated[str | None, Meta(description="Where `after` goes on; null at the end.", examples=["50"])]
 
 
 class Trace(TypedDict):
     """Every event of a referral, causes first."""
 
-    referral_id: ReferralId | None
-    events: list[TracedShown]
-    dead_letters: list[DeadLetterShown]
-    deliveries: list[DeliveryTraced]
+    referral_id: Annotated[
+        ReferralId | None, Meta(description="The referral's id; null where the events are of none, or of several.")
+    ]
+    events: Annotated[list[TracedShown], Meta(description="The events, causes first.")]
+    dead_letters: Annotated[list[DeadLetterShown], Meta(description="Those of its events that could not be taken.")]
+    deliveries: Annotated[list[DeliveryTraced], Meta(description="What was told to partners, causes first.")]
 
 
 class Redriven(TypedDict):
     """The dead letter is being sent again."""
 
     dl_id: DeadLetterId
-    attempt: int
+    attempt: Annotated[
+        int, Meta(description="How many times it had been tried before it is sent again, from 1.", examples=[1])
+    ]
 
 
 class Discarded(TypedDict):
     """The dead letter is laid aside."""
 
     dl_id: DeadLetterId
-    state: Literal["discarded"]
+    state: Annotated[Literal["discarded"], Meta(description="It is laid aside.")]

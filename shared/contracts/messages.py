@@ -15,6 +15,7 @@ from shared.contracts.schemas import Document, schema_path
 BINDING: Final = "0.5.0"
 """The version of Kafka's bindings."""
 _JSON_SCHEMA: Final = "application/schema+json;version=draft-2020-12"
+_REFERRAL: Final = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 _STRUCTURED: Final = "application/cloudevents+json"
 
 
@@ -58,14 +59,28 @@ def event_headers() -> Document:
         "properties": {
             "content-type": _header("The value's media type.", const="application/json"),
             "ce_specversion": _header("CloudEvents' version.", const="1.0"),
-            "ce_id": _header("The sender's; unique in its source.", pattern="^[A-Za-z0-9._:-]{1,64}$"),
-            "ce_source": _header("The sender.", pattern="^/[a-z]+/[a-z0-9.-]{1,60}$"),
-            "ce_type": _header("Class and major version.", pattern=r"^fi\.kulttuurilahete\.[A-Za-z]+\.v[0-9]+$"),
-            "ce_time": _header("When the sender recorded the fact, RFC 3339 with an offset.", format="date-time"),
-            "ce_subject": _header("The aggregate it is about; the Kafka key too."),
-            "ce_correlationid": _header("The referral's id, where there is one.", pattern="^[A-Za-z0-9._:-]{1,64}$"),
-            "ce_causationid": _header("The id of the event that this one follows from."),
-            "ce_traceparent": _header("W3C Trace Context."),
+            "ce_id": _header(
+                "The sender's; unique in its source.", pattern="^[A-Za-z0-9._:-]{1,64}$", examples=["a1b2"]
+            ),
+            "ce_source": _header("The sender.", pattern="^/[a-z]+/[a-z0-9.-]{1,60}$", examples=["/region/06"]),
+            "ce_type": _header(
+                "Class and major version.",
+                pattern=r"^fi\.kulttuurilahete\.[A-Za-z]+\.v[0-9]+$",
+                examples=["fi.kulttuurilahete.ReferralWithdrawn.v1"],
+            ),
+            "ce_time": _header(
+                "When the sender recorded the fact, RFC 3339 with an offset.",
+                format="date-time",
+                examples=["2026-09-01T11:00:00+03:00"],
+            ),
+            "ce_subject": _header("The aggregate it is about; the Kafka key too.", examples=[_REFERRAL]),
+            "ce_correlationid": _header(
+                "The referral's id, where there is one.", pattern="^[A-Za-z0-9._:-]{1,64}$", examples=[_REFERRAL]
+            ),
+            "ce_causationid": _header("The id of the event that this one follows from.", examples=["a1b1"]),
+            "ce_traceparent": _header(
+                "W3C Trace Context.", examples=["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]
+            ),
             "ce_dataclassification": _header(
                 "Where a referral is concerned: confidential.", title="Classification", enum=["confidential", "public"]
             ),
@@ -164,7 +179,12 @@ def structured_event() -> Document:
     attributes = {name.removeprefix("ce_"): one for name, one in headers.items() if name != "content-type"}
     said = {
         "datacontenttype": {"type": "string", "description": "The media type of `data`.", "const": "application/json"},
-        "dataschema": {"type": "string", "format": "uri", "description": "The schema of `data`, in a feed."},
+        "dataschema": {
+            "type": "string",
+            "format": "uri",
+            "description": "The schema of `data`, in a feed.",
+            "examples": [schema_id("ReferralOpenedToRegion")],
+        },
         "synthetic": {
             "title": "SyntheticInJson",
             "description": "true marks a test referral or activity.",

@@ -13,17 +13,20 @@ Document = dict[str, Any]
 
 _OF_THE_ORGANISER = ("capacity", "waiting_list")
 """The properties of an activity that the public list hides."""
+_ENVELOPE = {"specversion": "1.0", "id": "a1b2", "time": "2026-09-01T11:00:00+03:00"}
+_EXAMPLE_OF = {"region": "/region/06", "opisto": "/opisto/tampere"}
+"""A source of each kind of partner; a service has one only."""
 
 
 def event_shapes() -> Document:
     """Every schema by its name. Raises `ValueError` where two classes use one name for different things."""
     sent = {one.name: one for one in CLASSES.values() if one.public}
     read = {extract.__name__: CLASSES[model.__name__] for model, extract in (*TO_REGION.items(), *TO_OPISTO.items())}
-    of_sent = {f"{name}Event": _event(one, name) for name, one in sent.items()}
-    of_read = {f"{name}Event": _event(one, name, dataschema=schema_id(name)) for name, one in read.items()}
     found = _hoisted(
         *map(json_schema, (*sent.values(), CLASSES["PartnerRegistered"])), *map(extract_schema, EXTRACTS.values())
     )
+    of_sent = {f"{name}Event": _event(one, found[name]) for name, one in sent.items()}
+    of_read = {f"{name}Event": _event(one, found[name], dataschema=schema_id(name)) for name, one in read.items()}
     return found | {
         "CloudEvent": _cloud_event(),
         "Event": _one_of("type", {one.type: f"{name}Event" for name, one in sent.items()}),
@@ -69,21 +72,35 @@ def _ref(name: str) -> Document:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _event(event_class: EventClass, data: str, **constant: str) -> Document:
+def _event(event_class: EventClass, data: Document, **constant: str) -> Document:
     """An event of this class with this data, and further constant attributes."""
-    own = {name: {"const": value} for name, value in {"type": event_class.type, **constant}.items()}
-    required = ["data", *constant]
+    own = {"type": event_class.type, **constant}
+    properties = {name: {"const": value} for name, value in own.items()} | {"data": _ref(data["title"])}
+    sender = sorted(event_class.senders)[0]
+    example = _ENVELOPE | {"source": _EXAMPLE_OF.get(sender, f"/{sender}")} | own | {"data": data["examples"][0]}
     return {
-        "allOf": [
-            _ref("CloudEvent"),
-            {"type": "object", "properties": {**own, "data": _ref(data)}, "required": required},
-        ]
+        "allOf": [_ref("CloudEvent"), {"type": "object", "properties": properties, "required": ["data", *constant]}],
+        "examples": [example],
     }
 
 
 def _cloud_event() -> Document:
     envelope = structured_event()
-    data = {"data": {"type": "object"}, "data_base64": {"type": "string", "contentEncoding": "base64"}}
+    data = {
+        "data": {
+            "type": "object",
+            "description": "What the event says, as the schema of its class has it.",
+            "examples": [{"referral_id": "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11", "reason": "client_wish"}],
+        },
+        "data_base64": {
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "The JSON of `data` in base64, in its place.",
+            "examples": [
+                "eyJyZWZlcnJhbF9pZCI6ICI3YjBkOWE1Mi01YzFlLTRjNTctOWEwZS0zZjFmNmEyZDhjMTEiLCAicmVhc29uIjogImNsaWVudF93aXNoIn0="
+            ],
+        },
+    }
     named = {"title": "CloudEvent", "description": "CloudEvents 1.0 in structured mode."}
     return {**envelope, **named, "properties": {**envelope["properties"], **data}}
 
@@ -92,9 +109,14 @@ def _shown(published: Document) -> Document:
     """An activity as anybody may see it."""
     shown = _without(published, *_OF_THE_ORGANISER)
     own: Document = {
-        "organiser": {"type": "string", "examples": ["/opisto/tampere"]},
-        "availability": {"title": "Availability", "enum": ["places", "waiting_list", "full"], "examples": ["places"]},
-        "cancelled": {"type": "boolean", "examples": [False]},
+        "organiser": {"type": "string", "description": "Who runs the activity.", "examples": ["/opisto/tampere"]},
+        "availability": {
+            "title": "Availability",
+            "enum": ["places", "waiting_list", "full"],
+            "description": "Whether a place is free now, else whether one can wait for one.",
+            "examples": ["places"],
+        },
+        "cancelled": {"type": "boolean", "description": "Whether it will not be held.", "examples": [False]},
     }
     return {
         **shown,

@@ -2,8 +2,9 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Annotated, Final, TypedDict
 
+from msgspec import Meta
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,14 +19,19 @@ DOCUMENT: Final = Path(__file__).with_name("openapi.json")
 class Alive(TypedDict):
     """The process answers."""
 
-    live: bool
+    live: Annotated[
+        bool, Meta(description="Always true: a process that does not live does not answer.", examples=[True])
+    ]
 
 
 class Readiness(TypedDict):
     """Whether the service works, and what it lacks, a line each."""
 
-    ready: bool
-    missing: list[str]
+    ready: Annotated[bool, Meta(description="Whether it can do its work now.", examples=[False])]
+    missing: Annotated[
+        list[str],
+        Meta(description="What it lacks, a line each; empty where it is ready.", examples=[["Kafka is away"]]),
+    ]
 
 
 async def live(_: Request) -> Response:

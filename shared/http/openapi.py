@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from shared.contracts.examples import properties_with_examples
 from shared.contracts.topics import SERVICES
 from shared.http.event_shapes import event_shapes
 from shared.http.operations import Content, Operation
@@ -63,7 +64,7 @@ def openapi(services: Mapping[str, Sequence[Operation]]) -> Document:
         "paths": paths,
         "components": {
             "securitySchemes": {"key": _KEY},
-            "schemas": {**components, **event_shapes(), "Problem": _problem()},
+            "schemas": _with_examples({**components, **event_shapes(), "Problem": _problem()}),
             "responses": {_name_of(status): _response(status) for status in _WHY} | {"AnyAddress": _any_address()},
         },
     }
@@ -108,6 +109,14 @@ def _servers_of(service: str, port: int) -> list[Document]:
         {"url": "https://{host}", "description": f"{service}, as it is deployed", "variables": {"host": host}},
         {"url": f"http://127.0.0.1:{port}", "description": f"{service}, on one machine"},
     ]
+
+
+def _with_examples(schemas: Mapping[str, Document]) -> Document:
+    """The schemas, each property with an example. Raises `LookupError` where none is known."""
+    return {
+        name: schema | ({"properties": properties_with_examples(schema, schemas)} if "properties" in schema else {})
+        for name, schema in schemas.items()
+    }
 
 
 # --- an operation
@@ -216,8 +225,13 @@ def _problem() -> Document:
             "path": {
                 "type": "string",
                 "description": "A JSON Pointer into the structured form, or a parameter's name.",
+                "examples": ["/data/municipality"],
             },
-            "message": {"type": "string"},
+            "message": {
+                "type": "string",
+                "description": "What is wrong there, for people.",
+                "examples": ["is no municipality's code"],
+            },
         },
         "required": ["path", "message"],
     }
@@ -233,10 +247,30 @@ def _problem() -> Document:
                 "enum": [BLANK, *(one.uri for one in TYPES)],
                 "description": f"`{BLANK}` where the status says it all. {types}",
             },
-            "title": {"type": "string", "enum": sorted({*PHRASES.values(), *(one.title for one in TYPES)})},
-            "status": {"type": "integer", "enum": list(PHRASES)},
-            "detail": {"type": "string", "maxLength": 2_000},
-            "errors": {"type": "array", "maxItems": 100, "items": error},
+            "title": {
+                "type": "string",
+                "enum": sorted({*PHRASES.values(), *(one.title for one in TYPES)}),
+                "description": "The problem's type in words; the status's phrase where there is no type.",
+                "examples": [PHRASES[422]],
+            },
+            "status": {
+                "type": "integer",
+                "enum": list(PHRASES),
+                "description": "The answer's HTTP status, once more.",
+                "examples": [422],
+            },
+            "detail": {
+                "type": "string",
+                "maxLength": 2_000,
+                "description": "What is wrong and what to do, for people; it changes without notice.",
+                "examples": ["the data of ReferralIssued breaks its contract"],
+            },
+            "errors": {
+                "type": "array",
+                "maxItems": 100,
+                "items": error,
+                "description": "What breaks the contract, one place each; the first 100.",
+            },
         },
         "required": ["type", "title", "status", "detail"],
     }

@@ -5,9 +5,10 @@ For the monitor alone, up to 500 at once: `{"events": [{"source", "id", "type", 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, TypedDict
+from typing import Annotated, Any, Final, Literal, TypedDict
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -15,6 +16,7 @@ from shared.http.body import read_json
 from shared.http.keys import must_be
 from shared.http.operations import Operation, in_json
 from shared.http.problems import ProblemError
+from shared.http.shapes import EventId, Source
 from shared.store import Store
 
 Locate = Callable[[str, str, str], tuple[str, str] | None]
@@ -28,22 +30,28 @@ _OUTCOMES = {"applied": "applied", "rejected": "dead_lettered", "handler_failed"
 class AskedEvent(msgspec.Struct, frozen=True):
     """One event that is asked after."""
 
-    source: str
-    id: str
-    type: str
-    subject: str
+    source: Source
+    id: EventId
+    type: Annotated[str, Meta(description="The class's name, without version.", examples=["ReferralIssued"])]
+    subject: Annotated[
+        str,
+        Meta(description="The aggregate that the event is about.", examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"]),
+    ]
 
 
 class OutcomesAsked(msgspec.Struct):
     """Events whose outcomes are asked for, up to 500."""
 
-    events: list[AskedEvent]
+    events: Annotated[list[AskedEvent], Meta(description="Up to 500.")]
 
 
 class Outcomes(TypedDict):
     """The outcome of each event, in the order of the question; null where the owner does not know the event."""
 
-    outcomes: list[Literal["applied", "dead_lettered", "waiting"] | None]
+    outcomes: Annotated[
+        list[Literal["applied", "dead_lettered", "waiting"] | None],
+        Meta(description="One for each event of the question, in its order.", examples=[["applied", None]]),
+    ]
 
 
 async def post_outcomes(request: Request) -> Response:

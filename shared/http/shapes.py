@@ -25,8 +25,10 @@ Organiser = Annotated[str, Meta(description="Who runs the activity.", examples=[
 ActivityId = Annotated[str, Meta(description="The organiser's own id of the activity.", examples=["kuoro-2026s"])]
 EventId = Annotated[str, Meta(description="The event's id, unique in its source.", examples=["a1b2"])]
 EventType = Annotated[str, Meta(description="The class.", examples=["fi.kulttuurilahete.ReferralIssued.v1"])]
-Cursor = Annotated[str, Meta(description="Where `after` goes on; null at the end.")]
-Count = Annotated[int, Meta(ge=0)]
+Cursor = Annotated[
+    str | None, Meta(description="Where `after` goes on; null at the end.", examples=["1788249600.0~a1b2"])
+]
+Count = Annotated[int, Meta(ge=0, examples=[12])]
 
 
 FeedEvent = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/FeedEvent"})]
@@ -42,4 +44,4 @@ class AcceptedEvent(TypedDict):
 class Accepted(TypedDict):
     """The events that Kafka has acknowledged."""
 
-    accepted: list[AcceptedEvent]
+    accepted: Annotated[list[AcceptedEvent], Meta(description="Every event of the request, in its order.")]

@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from pydantic import BaseModel
 
+from cli.openapi import document
 from shared.contracts.asyncapi import asyncapi
 from shared.contracts.asyncapi_partners import asyncapi_partners
 from shared.contracts.documents import all_schemas
@@ -17,6 +18,7 @@ from shared.contracts.registry import CLASSES
 
 SCHEMAS = all_schemas()
 MODELS: dict[str, type[BaseModel]] = {name: one.model for name, one in CLASSES.items()} | dict(EXTRACTS)
+OPENAPI = document()["components"]["schemas"]
 every_schema = pytest.mark.parametrize("name", SCHEMAS)
 
 UNITS = (
@@ -38,6 +40,20 @@ def _properties(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for part in (schema, *schema.get("$defs", {}).values()):
         for name, one in part["properties"].items():
             yield f"{part['title']}.{name}", one
+
+
+def _inside(schema: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The properties of an object and of those that stand in it; a rule that only narrows some has no type of its own."""
+    own = schema.get("properties", {}) if schema.get("type") == "object" else {}
+    for name, one in own.items():
+        yield f"{where}.{name}", one
+        yield from _inside(one, f"{where}.{name}")
+    for inner in (schema.get("items"), schema.get("additionalProperties"), *schema.get("anyOf", ())):
+        if isinstance(inner, dict):
+            yield from _inside(inner, where)
+
+
+OPENAPI_PROPERTIES = dict(found for name, schema in OPENAPI.items() for found in _inside(schema, name))
 
 
 def _enumerations(node: object) -> Iterator[tuple[str | None, list[str]]]:
@@ -65,6 +81,24 @@ def test_every_property_says_what_it_means_and_has_an_example(name: str) -> None
     for where, one in _properties(SCHEMAS[name]):
         assert one.get("description", "").endswith("."), f"{where}: a sentence under the field is its description"
         assert one["examples"], where
+
+
+def _is_one(example: object, schema: dict[str, Any]) -> bool:
+    return bool(Draft202012Validator({**schema, "components": {"schemas": OPENAPI}}).is_valid(example))
+
+
+@pytest.mark.parametrize("where", OPENAPI_PROPERTIES)
+def test_every_property_that_http_carries_says_what_it_means_and_has_an_example_that_fits(where: str) -> None:
+    one = OPENAPI_PROPERTIES[where]
+    assert one.get("description", "").endswith("."), where
+    assert one["examples"], where
+    assert [example for example in one["examples"] if not _is_one(example, one)] == [], where
+
+
+@pytest.mark.parametrize("name", [name for name in OPENAPI if name.endswith("Event") and "allOf" in OPENAPI[name]])
+def test_the_example_of_an_event_is_one_that_http_carries(name: str) -> None:
+    (example,) = OPENAPI[name]["examples"]
+    assert _is_one(example, OPENAPI[name])
 
 
 @every_schema
