@@ -134,15 +134,15 @@ class Figure(TypedDict, total=False):
         bool, Meta(description="True where the figure is hidden; absent where it is shown.", examples=[True])
     ]
     mean: Annotated[
-        float, Meta(description="The mean, on the scale of the item, where it is asked once.", examples=[4.2])
+        float, Meta(description="The mean in points of the item's scale, where it is asked once.", examples=[4.2])
     ]
     mean_before: Annotated[
-        float, Meta(description="The mean before the activity, on the scale of the item.", examples=[4.1])
+        float, Meta(description="The mean before the activity, in points of the item's scale.", examples=[4.1])
     ]
     mean_after: Annotated[
-        float, Meta(description="The mean after the activity, on the scale of the item.", examples=[6.3])
+        float, Meta(description="The mean after the activity, in points of the item's scale.", examples=[6.3])
     ]
-    mean_change: Annotated[float, Meta(description="The mean of after less before: above 0 it rose.", examples=[2.2])]
+    mean_change: Annotated[float, Meta(description="After less before, in points: above 0 it rose.", examples=[2.2])]
 
 
 class Answered(TypedDict):

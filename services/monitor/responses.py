@@ -57,7 +57,7 @@ class EventNow(TypedDict):
     state: Annotated[
         str, Meta(description="What became of it.", examples=["applied"], extra_json_schema={"enum": _BECAME})
     ]
-    repeated: Annotated[int, Meta(ge=0, description="How often it came again.", examples=[0])]
+    repeated: Annotated[int, Meta(ge=0, description="How many times it came again.", examples=[0])]
     recorded_at: Annotated[
         Time | None, Meta(description="When Kafka recorded it first, RFC 3339 in UTC; null where the event is unknown.")
     ]

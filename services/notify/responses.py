@@ -25,7 +25,9 @@ class Delivery(TypedDict):
     type: Annotated[EventType | None, Meta(description="The class of the event; null once erased.")]
     event_id: Annotated[EventId | None, Meta(description="The event's id, unique in its source; null once erased.")]
     event_source: Annotated[Source | None, Meta(description="The event's sender; null once erased.")]
-    time: Annotated[Time | None, Meta(description="When the sender recorded the event; null once erased.")]
+    time: Annotated[
+        Time | None, Meta(description="When the sender recorded the event, with an offset; null once erased.")
+    ]
 
 
 class Deliveries(TypedDict):

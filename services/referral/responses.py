@@ -34,7 +34,7 @@ class SessionNow(TypedDict):
     """A session that counts, and its record."""
 
     session_id: Annotated[str, Meta(description="The organiser's own id of the session.", examples=["kuoro-1"])]
-    starts_at: Annotated[Time | None, Meta(description="When the session begins; null where no listing says it.")]
+    starts_at: Annotated[Time | None, Meta(description="When it begins, in UTC; null where no listing says it.")]
     state: Annotated[
         SessionState, Meta(description="What is recorded of it; `not_recorded` once it has begun and nothing is.")
     ]
@@ -86,8 +86,8 @@ class ReferralNow(TypedDict):
     ]
     status: Annotated[Status, Meta(description="Where it stands now.", examples=["placed"])]
     outcome: Annotated[ReferralOutcome | None, Meta(description="How it ended; null before its end.")]
-    issued_at: Annotated[Time | None, Meta(description="When the region issued it; null before the issue has come.")]
-    closed_at: Annotated[Time | None, Meta(description="When its loop was closed; null while it is open.")]
+    issued_at: Annotated[Time | None, Meta(description="When the region issued it, in UTC; null before that has come.")]
+    closed_at: Annotated[Time | None, Meta(description="When its loop was closed, in UTC; null while it is open.")]
     choice: Annotated[ChoiceMade | None, Meta(description="The choice that holds; null without one.")]
     place: Annotated[PlaceNow | None, Meta(description="The place that is asked for or held; null without one.")]
     sessions: Annotated[list[SessionNow], Meta(description="The sessions that count.")]

@@ -33,6 +33,9 @@ UNITS = (
     "days",
     "place on",
     "number of",
+    "points",
+    "seconds",
+    "status",
 )
 
 
@@ -93,6 +96,8 @@ def test_every_property_that_http_carries_says_what_it_means_and_has_an_example_
     assert one.get("description", "").endswith("."), where
     assert one["examples"], where
     assert [example for example in one["examples"] if not _is_one(example, one)] == [], where
+    if _kinds(one) & {"integer", "number"}:
+        assert any(unit in one["description"].lower() for unit in UNITS), f"{where}: {one['description']}"
 
 
 @pytest.mark.parametrize("name", [name for name in OPENAPI if name.endswith("Event") and "allOf" in OPENAPI[name]])
