@@ -11,6 +11,7 @@ import subprocess
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
 from uuid import uuid4
@@ -247,6 +248,10 @@ def _login(password: str) -> dict[str, str]:
     }
 
 
+_HANDED_OUT: Final = set[int]()
+"""Ports of this process's servers: one that has not bound its port yet must not have it given to another."""
+
+
 def _ports(folder: Path, count: int) -> list[int]:
     """The folder's ports, the same at each start as long as nobody else took them."""
     file = folder / "ports.json"
@@ -258,12 +263,14 @@ def _ports(folder: Path, count: int) -> list[int]:
 
 
 def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server((HOST, 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
+    with ExitStack() as held:
+        ports: list[int] = []
+        while len(ports) < count:
+            port = held.enter_context(socket.create_server((HOST, 0))).getsockname()[1]
+            if port not in _HANDED_OUT:
+                ports.append(port)
+    _HANDED_OUT.update(ports)
+    return ports
 
 
 def _is_free(port: int) -> bool:
