@@ -412,7 +412,9 @@ class FeedbackSubmitted(Data):
     answers: Annotated[dict[str, Integer], Field(min_length=1, max_length=10, examples=[{"friends": 3, "family": 6}])]
     """The answer to each item, the greater the better: dimensions_v1 0 to 10 for each dimension, who5 0 to 5 for each
     of `q1` to `q5`, experience_v1 `satisfaction` 1 to 5 and `recommend` 0 to 10."""
-    channel: Annotated[Literal["form", "paper", "phone"], Field(title="AnswerChannel")] | None = None
+    channel: Annotated[Literal["form", "paper", "phone"], Field(title="AnswerChannel", examples=["paper"])] | None = (
+        None
+    )
     """How the answers came; a partner sends a participant's only from `paper` or `phone`."""
 
     @model_validator(mode="after")

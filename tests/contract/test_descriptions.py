@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cli.openapi import document
 from shared.contracts.asyncapi import asyncapi
 from shared.contracts.asyncapi_partners import asyncapi_partners
 from shared.contracts.documents import all_schemas
+from shared.contracts.envelope import authorise, decode, read_structured
 from shared.contracts.examples import with_examples
 from shared.contracts.feed_events import EXTRACTS
 from shared.contracts.registry import CLASSES
@@ -104,6 +106,14 @@ def test_every_property_that_http_carries_says_what_it_means_and_has_an_example_
 def test_the_example_of_an_event_is_one_that_http_carries(name: str) -> None:
     (example,) = OPENAPI[name]["examples"]
     assert _is_one(example, OPENAPI[name])
+
+
+@pytest.mark.parametrize("name", [name for name, one in CLASSES.items() if one.public])
+def test_the_example_of_an_event_that_partners_send_is_one_that_the_intake_takes(name: str) -> None:
+    (example,) = OPENAPI[f"{name}Event"]["examples"]
+    event = decode(read_structured(json.dumps(example).encode()), now=datetime(2026, 9, 2, tzinfo=UTC))
+    assert type(event.data) is MODELS[name]
+    authorise(event, example["source"])
 
 
 @every_schema
