@@ -86,6 +86,12 @@ def mongodb() -> Met | Missed:
     return _found("MongoDB", "LAHETE_TEST_MONGODB", mongodb_in_docker, _java_mongodb)
 
 
+def for_ci_alone(what: str) -> None:
+    """Skips what takes most of a minute and is played once more on slower backends, unless these are required."""
+    if not os.environ.get(REQUIRED):
+        pytest.skip(f"{what} is played by .ci/run, or with {REQUIRED}=java; `make test` plays it on the embedded ones")
+
+
 def java() -> Met | Missed:
     """Java with the servers' jars, for a test that starts its own, or a run that does; its classpath."""
     try:

@@ -19,7 +19,7 @@ from deploy.backends import Backend
 from deploy.embedded_broker.control import REPOSITORY
 from deploy.local.state import Folder, read_run
 from shared.contracts.topics import SERVICES
-from tests.engines import address_of, java
+from tests.engines import address_of, for_ci_alone, java
 from tests.integration.running import PATIENCE, READY_WITHIN, SERVERS, lahete, wait_for
 from tests.ports import free_base
 
@@ -50,6 +50,7 @@ EVERY_FAULT = {"conflict", "forged_sender", "invalid", "personal_data", "undecod
 @pytest.mark.parametrize("engine", SMALL)
 def test_the_demo_balances_and_leaves_nothing_running(engine: Backend) -> None:
     if engine is Backend.JAVA:
+        for_ci_alone("the demo on the backends in Java")
         address_of(java())
     small = SMALL[engine]
     with demo("--json", "--engine", engine.value, *small.arguments) as process:

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.backends import Backend
-from tests.engines import address_of, java
+from tests.engines import address_of, for_ci_alone, java
 from tests.integration.road import OPISTO, REGION, Road, event, issued, published, road
 from tests.integration.running import lahete
 
@@ -27,6 +27,7 @@ Events = list[dict[str, Any]]
 def engine(request: pytest.FixtureRequest) -> Backend:
     asked: Backend = request.param
     if asked is Backend.JAVA:
+        for_ci_alone("backup and restore on the backends in Java")
         address_of(java())
     return asked
 
