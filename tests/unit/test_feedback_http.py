@@ -1,42 +1,28 @@
-"""The feedback service's HTTP: links, form and reports, against the real store and the engine's own batch.
-
-Kafka is a double: what is written to `intake.http` is kept and, as a broker would, handed to the service's own
-`Processor`, so that a link works because its event was applied.
-"""
+"""The feedback service's HTTP: links, form and reports, against the real store and the engine's own batch."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
-import msgspec
 import pytest
 import pytest_asyncio
-from aiokafka import ConsumerRecord
 
 from services.feedback import api, form, handlers
 from services.feedback.settings import FeedbackSettings
-from shared.clock import Clock, real_now
-from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.clock import real_now
 from shared.contracts.partner_events import INSTRUMENTS
-from shared.engine.batch import Processor
-from shared.http.keys import Keyring, hash_of, write_hashes
-from shared.http.server import application
-from shared.kafka.producer import BrokerUnavailable, Publisher, Record
-from shared.store.sqlite import SqliteStore
+from tests.unit.feedback_door import Door, ask_link, client_of, key_of, opened_door, path_of_form
 from tests.unit.feedback_facts import (
     OPISTO,
     OTHER_OPISTO,
     REFERRAL,
     REGION,
-    START,
-    and_opened,
     answered,
     completed,
     erased,
@@ -46,120 +32,19 @@ from tests.unit.feedback_facts import (
     waitlisted,
 )
 
-HOLDERS = (REGION, "/region/07", OPISTO, OTHER_OPISTO, "ops:anna", "reader:eero")
 FORM_TYPE = {"content-type": "application/x-www-form-urlencoded"}
-
-
-class Door:
-    """The service as a client sees it, and what it wrote."""
-
-    def __init__(self, folder: Path, settings: FeedbackSettings) -> None:
-        self.written: list[Record] = []
-        self.down = False
-        self.applies = True
-        self.clock = Clock.read(f"{START.isoformat()}*1", real_now().timestamp() - timedelta(days=100).total_seconds())
-        self.store = SqliteStore(folder / "feedback.sqlite")
-        self.settings = settings
-        self.table = handlers.table()
-        publisher: Publisher = self  # type: ignore[assignment]
-        self._processor = Processor(
-            self.table, self.store, publisher, self.clock, recent_outcomes=64, due_early=timedelta(days=30)
-        )
-        self._offset = 0
-        write_hashes(folder / "keys.json", {hash_of(f"key of {holder}"): holder for holder in HOLDERS})
-        state: dict[str, Any] = {
-            "clock": self.clock,
-            "store": self.store,
-            "publisher": self,
-            "keyring": Keyring(folder / "keys.json"),
-            "rates": settings.rates(),
-            "settings": settings,
-            "table": self.table,
-            "log_guard": None,
-            "fault": lambda: None,
-        }
-        self.app = application(api.operations(), list, state)
-
-    async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
-        """As the broker does: acknowledges, then whoever reads the topic gets it."""
-        if self.down:
-            raise BrokerUnavailable(f"Kafka has not acknowledged within {within:g} s")
-        self.written += records
-        if self.applies:
-            await self._apply([record for record in records if record.topic == "intake.http"])
-
-    async def catch_up(self) -> None:
-        """Applies what was written last."""
-        await self._apply([self.written[-1]])
-
-    async def context(self, *events: Event) -> None:
-        """Applies events as they come from Kafka."""
-        await self._apply(
-            [
-                Record(
-                    "intake.http",
-                    event.data.subject.encode(),
-                    event.data.model_dump_json(exclude_none=True).encode(),
-                    kafka_headers(attributes_of(event)),
-                )
-                for event in and_opened(events)
-            ]
-        )
-
-    async def _apply(self, records: Sequence[Record]) -> None:
-        consumed = []
-        for record in records:
-            self._offset += 1
-            consumed.append(
-                ConsumerRecord(
-                    record.topic, 0, self._offset, 0, 0, record.key, record.value, None, 0, 0, tuple(record.headers)
-                )
-            )
-        if consumed:
-            await self._processor.clear(await self._processor.process(self._processor.receive(consumed)))
-
-    def on(self, topic: str) -> list[dict[str, Any]]:
-        """The data of what was written to a topic, with the attributes."""
-        return [
-            {
-                **{name: (value or b"").decode() for name, value in record.headers},
-                "data": msgspec.json.decode(record.value or b""),
-            }
-            for record in self.written
-            if record.topic == topic
-        ]
 
 
 @pytest_asyncio.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    settings = FeedbackSettings.model_validate({"env": "test", "state": tmp_path, "port": 8103})
-    one = Door(tmp_path, settings)
-    await one.store.open(one.table.collections)
-    yield one
-    await one.store.close()
+    async with opened_door(tmp_path) as one:
+        yield one
 
 
 @pytest_asyncio.fixture
 async def client(door: Door) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(door.app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://feedback") as one:
+    async with client_of(door) as one:
         yield one
-
-
-def _key(holder: str) -> dict[str, str]:
-    return {"authorization": f"Bearer key of {holder}"}
-
-
-async def _ask_link(
-    client: httpx.AsyncClient, holder: str = REGION, phase: str = "before", referral: str = REFERRAL
-) -> httpx.Response:
-    return await client.post(f"/v1/referrals/{referral}/form-links", json={"phase": phase}, headers=_key(holder))
-
-
-async def _path(client: httpx.AsyncClient, phase: str = "before", holder: str = REGION) -> str:
-    response = await _ask_link(client, holder, phase)
-    assert response.status_code == 201, response.text
-    return urlsplit(str(response.json()["url"])).path
 
 
 # --- links
@@ -169,7 +54,7 @@ async def _path(client: httpx.AsyncClient, phase: str = "before", holder: str = 
 async def test_the_region_gets_a_link_and_only_its_hash_is_kept(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued())
     before = real_now()
-    response = await _ask_link(client)
+    response = await ask_link(client)
     assert response.status_code == 201
     body = response.json()
     token = body["url"].removeprefix("http://127.0.0.1:8103/f/")
@@ -199,9 +84,9 @@ def test_the_public_address_is_a_setting() -> None:
 @pytest.mark.asyncio
 async def test_the_opisto_with_the_place_gets_a_link_and_no_other(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued(), reserved(), waitlisted(organiser=OTHER_OPISTO, activity="other"))
-    assert (await _ask_link(client, OPISTO)).status_code == 201
+    assert (await ask_link(client, OPISTO)).status_code == 201
     for holder, status in ((OTHER_OPISTO, 404), ("/region/07", 404), ("ops:anna", 403), ("reader:eero", 403)):
-        assert (await _ask_link(client, holder)).status_code == status, holder
+        assert (await ask_link(client, holder)).status_code == status, holder
     kept = [(access["data"]["who"], access["data"]["allowed"]) for access in door.on("audit.events")]
     assert kept == [(OPISTO, True), (OTHER_OPISTO, False), ("/region/07", False)]
 
@@ -213,22 +98,22 @@ async def test_without_a_key_without_a_referral_without_a_phase_there_is_no_link
     await door.context(issued())
     address = f"/v1/referrals/{REFERRAL}/form-links"
     assert (await client.post(address, json={"phase": "before"})).status_code == 401
-    assert (await _ask_link(client, referral=REFERRAL.replace("7b", "8b"))).status_code == 404
-    wrong = await _ask_link(client, phase="during")
+    assert (await ask_link(client, referral=REFERRAL.replace("7b", "8b"))).status_code == 404
+    wrong = await ask_link(client, phase="during")
     assert wrong.status_code == 422
     assert wrong.json()["errors"][0]["path"] == "/phase"
-    unreadable = await client.post(address, content=b"{phase", headers=_key(REGION))
+    unreadable = await client.post(address, content=b"{phase", headers=key_of(REGION))
     assert unreadable.status_code == 400
-    assert (await client.post(address, content=b" " * 5_000, headers=_key(REGION))).status_code == 413
+    assert (await client.post(address, content=b" " * 5_000, headers=key_of(REGION))).status_code == 413
     assert door.on("intake.http") == []
 
 
 @pytest.mark.asyncio
 async def test_without_consent_to_feedback_there_is_no_link(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued(scopes=("referral",)))
-    assert (await _ask_link(client)).status_code == 422
+    assert (await ask_link(client)).status_code == 422
     await door.context(issued(1), erased())
-    gone = await _ask_link(client)
+    gone = await ask_link(client)
     assert gone.status_code == 422
     assert "withdrawn" in gone.json()["detail"]
 
@@ -237,7 +122,7 @@ async def test_without_consent_to_feedback_there_is_no_link(door: Door, client: 
 async def test_no_link_without_kafka(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued())
     door.down = True
-    response = await _ask_link(client)
+    response = await ask_link(client)
     assert response.status_code == 503
     assert response.headers["retry-after"] == "5"
 
@@ -249,7 +134,7 @@ async def test_a_link_is_handed_out_though_its_event_is_slow(
     await door.context(issued())
     monkeypatch.setattr(form, "_APPLIED_WITHIN", 0.05)
     door.applies = False
-    path = await _path(client)
+    path = await path_of_form(client)
     assert (await client.get(path)).status_code == 404
 
 
@@ -280,7 +165,7 @@ async def test_the_form_can_be_read_and_used_by_everyone(
     door: Door, client: httpx.AsyncClient, phase: str, questions: int
 ) -> None:
     await door.context(issued(), reserved(), completed())
-    path = await _path(client, phase)
+    path = await path_of_form(client, phase)
     for language in ("fi", "sv", "en"):
         response = await client.get(path, params={"lang": language})
         assert response.status_code == 200
@@ -302,7 +187,7 @@ async def test_the_form_can_be_read_and_used_by_everyone(
 @pytest.mark.asyncio
 async def test_the_form_loads_nothing_and_leaves_nothing_behind(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued())
-    response = await client.get(await _path(client))
+    response = await client.get(await path_of_form(client))
     policy = response.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'nonce-")
     nonce = policy.partition("'nonce-")[2].partition("'")[0]
@@ -322,7 +207,7 @@ async def test_the_form_speaks_the_language_of_its_reader(
     door: Door, client: httpx.AsyncClient, accepted: str, language: str
 ) -> None:
     await door.context(issued())
-    path = await _path(client)
+    path = await path_of_form(client)
     response = await client.get(path, headers={"accept-language": accepted})
     assert response.headers["content-language"] == language
     chosen = await client.get(path, params={"lang": "en"}, headers={"accept-language": accepted})
@@ -357,7 +242,7 @@ def _luminance(colour: str) -> float:
 @pytest.mark.asyncio
 async def test_looking_does_not_use_the_form_up_and_sending_does(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued())
-    path = await _path(client)
+    path = await path_of_form(client)
     assert [(await client.get(path)).status_code for _ in range(3)] == [200, 200, 200]
     sent = await client.post(path, data={"dimensions_v1-health": "7", "dimensions_v1-friends": "0"})
     assert sent.status_code == 200
@@ -385,11 +270,11 @@ async def test_the_link_of_an_opisto_is_dead_once_another_has_the_place_and_the_
     door: Door, client: httpx.AsyncClient
 ) -> None:
     await door.context(issued(), reserved(), completed())
-    by_holder = {holder: await _path(client, "after", holder) for holder in (OPISTO, REGION)}
+    by_holder = {holder: await path_of_form(client, "after", holder) for holder in (OPISTO, REGION)}
     await door.context(released())
     assert (await client.get(by_holder[OPISTO])).status_code == 200, "nobody has it: who had it may ask still"
     await door.context(reserved(6, organiser=OTHER_OPISTO))
-    by_holder[OTHER_OPISTO] = await _path(client, "after", OTHER_OPISTO)
+    by_holder[OTHER_OPISTO] = await path_of_form(client, "after", OTHER_OPISTO)
     unknown = await client.get("/f/unknown")
     for answer in (
         await client.get(by_holder[OPISTO]),
@@ -411,7 +296,7 @@ async def test_other_answers_sent_right_after_the_first_are_told_that_the_form_w
 ) -> None:
     """The thanks come when the answers are in: until then the second event would be a conflict of the first."""
     await door.context(issued())
-    path = await _path(client)
+    path = await path_of_form(client)
     door.applies = False
     before = len(door.written)
     sending = asyncio.create_task(client.post(path, data={"dimensions_v1-health": "7"}))
@@ -432,7 +317,7 @@ async def test_a_double_post_is_one_event(
 ) -> None:
     monkeypatch.setattr(form, "_APPLIED_WITHIN", 0.05)
     await door.context(issued())
-    path = await _path(client)
+    path = await path_of_form(client)
     door.applies = False
     for _ in range(2):
         assert (await client.post(path, data={"dimensions_v1-health": "7"})).status_code == 200
@@ -446,9 +331,9 @@ async def test_after_the_activity_both_instruments_are_sent_and_the_change_is_to
     door: Door, client: httpx.AsyncClient
 ) -> None:
     await door.context(issued(), reserved(), completed())
-    await client.post(await _path(client), data={"dimensions_v1-health": "4"})
+    await client.post(await path_of_form(client), data={"dimensions_v1-health": "4"})
     answers = {"dimensions_v1-health": "6", "experience_v1-satisfaction": "5", "respondent": "participant"}
-    assert (await client.post(await _path(client, "after"), data=answers)).status_code == 200
+    assert (await client.post(await path_of_form(client, "after"), data=answers)).status_code == 200
     sent = [one["data"] for one in door.on("intake.http") if one["ce_type"].endswith("FeedbackSubmitted.v1")]
     assert [(one["phase"], one["instrument"], one["answers"]) for one in sent] == [
         ("before", "dimensions_v1", {"health": 4}),
@@ -470,14 +355,14 @@ async def test_after_the_activity_both_instruments_are_sent_and_the_change_is_to
 @pytest.mark.asyncio
 async def test_a_carer_answers_as_a_carer(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued())
-    await client.post(await _path(client), data={"dimensions_v1-health": "4", "respondent": "carer"})
+    await client.post(await path_of_form(client), data={"dimensions_v1-health": "4", "respondent": "carer"})
     assert door.on("intake.http")[-1]["data"]["respondent"] == "carer"
 
 
 @pytest.mark.asyncio
 async def test_what_follows_from_a_synthetic_referral_is_synthetic(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued(synthetic=True))
-    await client.post(await _path(client), data={"dimensions_v1-health": "4"})
+    await client.post(await path_of_form(client), data={"dimensions_v1-health": "4"})
     assert [one["ce_synthetic"] for one in door.on("intake.http")] == ["true", "true"]
 
 
@@ -489,7 +374,7 @@ async def test_what_the_form_does_not_offer_is_refused_and_never_repeated(
     door: Door, client: httpx.AsyncClient, wrong: str
 ) -> None:
     await door.context(issued())
-    path = await _path(client)
+    path = await path_of_form(client)
     answers = {"dimensions_v1-health": wrong, "dimensions_v1-friends": "8", "dimensions_v1-family": ""}
     response = await client.post(path, params={"lang": "en"}, data=answers)
     assert response.status_code == 422
@@ -508,7 +393,7 @@ async def test_what_the_form_does_not_offer_is_refused_and_never_repeated(
 @pytest.mark.parametrize("answers", ["", "dimensions_v1-health=", "name=Aino", "experience_v1-recommend=9"])
 async def test_at_least_one_answer_is_needed(door: Door, client: httpx.AsyncClient, answers: str) -> None:
     await door.context(issued())
-    response = await client.post(await _path(client), content=answers, headers=FORM_TYPE)
+    response = await client.post(await path_of_form(client), content=answers, headers=FORM_TYPE)
     assert response.status_code == 422
     assert 'href="#dimensions_v1-health-0"' in response.text
     assert "Aino" not in response.text
@@ -518,7 +403,7 @@ async def test_at_least_one_answer_is_needed(door: Door, client: httpx.AsyncClie
 @pytest.mark.asyncio
 async def test_who_answers_is_one_of_two(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued())
-    response = await client.post(await _path(client), data={"dimensions_v1-health": "4", "respondent": "opisto"})
+    response = await client.post(await path_of_form(client), data={"dimensions_v1-health": "4", "respondent": "opisto"})
     assert response.status_code == 422
     assert 'href="#respondent-participant"' in response.text
 
@@ -526,7 +411,7 @@ async def test_who_answers_is_one_of_two(door: Door, client: httpx.AsyncClient) 
 @pytest.mark.asyncio
 async def test_a_body_that_is_no_form_or_too_large_is_not_read(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued())
-    path = await _path(client)
+    path = await path_of_form(client)
     assert (await client.post(path, json={"health": 3})).status_code == 415
     packed = await client.post(path, data={"respondent": "participant"}, headers={"content-encoding": "gzip"})
     assert (packed.status_code, packed.headers.get("accept-encoding")) == (415, "identity")
@@ -540,7 +425,7 @@ async def test_a_body_that_is_no_form_or_too_large_is_not_read(door: Door, clien
 @pytest.mark.asyncio
 async def test_without_kafka_the_answers_stay_on_the_page(door: Door, client: httpx.AsyncClient) -> None:
     await door.context(issued())
-    path = await _path(client)
+    path = await path_of_form(client)
     door.down = True
     response = await client.post(path, data={"dimensions_v1-health": "4"}, headers={"accept-language": "sv"})
     assert response.status_code == 503
@@ -560,7 +445,7 @@ async def test_a_link_that_is_unknown_expired_or_erased_says_so_in_three_languag
     assert [one["lang"] for one in Page(unknown.text).all("section")] == ["en", "fi", "sv"]
     assert (await client.post("/f/" + "x" * 43, data={"dimensions_v1-health": "4"})).status_code == 404
     await door.context(issued())
-    path = await _path(client)
+    path = await path_of_form(client)
     monkeypatch.setattr(form, "real_now", lambda: real_now() + timedelta(days=31))
     expired = await client.get(path)
     assert expired.status_code == 410
@@ -578,7 +463,7 @@ def _referrals(count: int) -> list[str]:
 
 
 async def _told(client: httpx.AsyncClient, report: str, holder: str = "ops:anna", **filters: str) -> dict[str, Any]:
-    response = await client.get(f"/v1/reports/{report}", params=filters, headers=_key(holder))
+    response = await client.get(f"/v1/reports/{report}", params=filters, headers=key_of(holder))
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
     return found
@@ -610,9 +495,9 @@ async def test_a_region_reads_its_own_reports(door: Door, client: httpx.AsyncCli
     assert (await _told(client, "loop", "/region/07"))["issued"] == 0
     assert (await _told(client, "outcomes", "/region/07"))["region"] == "07"
     for report in ("loop", "outcomes"):
-        other = await client.get(f"/v1/reports/{report}?region=06", headers=_key("/region/07"))
+        other = await client.get(f"/v1/reports/{report}?region=06", headers=key_of("/region/07"))
         assert other.status_code == 403
-        assert (await client.get(f"/v1/reports/{report}", headers=_key(OPISTO))).status_code == 403
+        assert (await client.get(f"/v1/reports/{report}", headers=key_of(OPISTO))).status_code == 403
         assert (await client.get(f"/v1/reports/{report}")).status_code == 401
     assert (await _told(client, "loop", "reader:eero", region="06", municipality="908"))["issued"] == 5
 
@@ -630,7 +515,7 @@ async def test_a_region_reads_its_own_reports(door: Door, client: httpx.AsyncCli
 )
 async def test_a_filter_that_cannot_be_is_told(client: httpx.AsyncClient, query: str, word: str) -> None:
     for report in ("loop", "outcomes"):
-        response = await client.get(f"/v1/reports/{report}?{query}", headers=_key("ops:anna"))
+        response = await client.get(f"/v1/reports/{report}?{query}", headers=key_of("ops:anna"))
         assert response.status_code == 422
         assert word in response.json()["detail"]
 
