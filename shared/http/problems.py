@@ -11,6 +11,7 @@ from shared.contracts.personal_identity import mask
 from shared.http.problem_types import BLANK, PERSONAL_DATA, PHRASES, ProblemType
 
 REFUSED_FOR = "refused_for"
+_NO_ADDRESS = "this service has no such address; /openapi.json says which service has which"
 
 
 class ProblemError(Exception):
@@ -77,7 +78,8 @@ async def on_problem(request: Request, error: Exception) -> Response:
 async def on_http(_: Request, error: Exception) -> Response:
     """Starlette's handler for its router's own refusals."""
     assert isinstance(error, HTTPException)
-    return respond(ProblemError(error.status_code, str(error.detail), headers=error.headers))
+    detail = _NO_ADDRESS if error.status_code == 404 else str(error.detail)
+    return respond(ProblemError(error.status_code, detail, headers=error.headers))
 
 
 async def on_gone(_: Request, error: Exception) -> Response:
