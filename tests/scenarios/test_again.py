@@ -230,6 +230,8 @@ def test_one_aggregate_takes_very_many_events(opened: Opened, engine: Backend, t
         async def begin(sender: Sender) -> None:
             await sender.send(step(course()))
             await in_order(sender, way(shown)[:3], range(3))
+            # Of what comes before the place is confirmed no more than 64 events of one sender wait; others are rejected.
+            assert await until_quiet(platform.place, _DONE_WITHIN) == []
             await many(platform, sender, marks[: count // 10], last)
 
         async def go_on(sender: Sender) -> float:
