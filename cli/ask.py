@@ -113,7 +113,7 @@ def own_key(named: Path | None = None) -> str:
         raise VerbError(f"{by}: {file} cannot be read: {error}") from error
     if not key:
         raise VerbError(f"{by}: {file} is empty")
-    if " " in key:
+    if key.split() != [key]:
         raise VerbError(f"{by}: {file} holds more than a key, as a header for curl does; put the key alone into a file")
     return key
 

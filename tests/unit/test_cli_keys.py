@@ -266,6 +266,15 @@ def test_a_file_that_holds_no_key_is_said(
         own_key()
 
 
+@pytest.mark.parametrize("content", ["Authorization: Bearer lahete_mine", "lahete_mine\nlahete_other"])
+def test_a_file_that_holds_more_than_a_key_is_refused_and_not_shown(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "mine"
+    file.write_text(content)
+    with pytest.raises(VerbError, match=r"^--key-file: .*mine holds more than a key") as refused:
+        own_key(file)
+    assert "lahete_mine" not in str(refused.value)
+
+
 def test_init_makes_the_monitors_key_and_its_hash_once(tmp_path: Path) -> None:
     at = ["--dir", str(tmp_path / "keys"), "--json"]
     made = json.loads(CliRunner().invoke(app, ["key", "init", *at]).stdout)

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from shared.contracts.errors import EventError
 from shared.http import problem_types
 from shared.http.problem_types import PHRASES, TYPES, ProblemType
-from shared.http.problems import ProblemError, problem_of, respond
+from shared.http.problems import ProblemError, on_http, problem_of, respond
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RENAMED_BY_RFC_9110 = {413, 422}
@@ -43,6 +45,12 @@ def test_a_problem_without_a_type_of_its_own_has_the_phrase_of_its_status(status
     body = told(ProblemError(status, "why"))
     assert (body["type"], body["title"], body["status"]) == ("about:blank", PHRASES[status], status)
     assert status in RENAMED_BY_RFC_9110 or body["title"] == HTTPStatus(status).phrase
+
+
+@pytest.mark.asyncio
+async def test_who_asks_at_no_address_is_led_to_the_document_that_has_them_all() -> None:
+    answer = await on_http(Request({"type": "http"}), HTTPException(404))
+    assert "/openapi.json" in msgspec.json.decode(bytes(answer.body))["detail"]
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
