@@ -19,8 +19,8 @@ from deploy.local.state import Folder, FolderError, writing
 from shared.clock import real_now
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.contracts.every_service_events import AccessRecorded
 from shared.contracts.identity import derived_id
-from shared.contracts.service_events import AccessRecorded
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
 from shared.private import open_private, write_private

@@ -34,7 +34,7 @@ from services.catalogue.settle import (
     waiting_ends,
     waiting_left,
 )
-from shared.contracts import partner_events, service_events
+from shared.contracts import catalogue_events, every_service_events, opisto_events, referral_events, region_events
 from shared.contracts.envelope import Event
 from shared.contracts.instants import later
 from shared.engine.model import Decision, Due, Follow, Rejected, Waits
@@ -71,7 +71,7 @@ class MatchContext:
 
 
 def published(
-    state: Activity | None, event: Event[partner_events.ActivityPublished], now: datetime, context: MatchContext
+    state: Activity | None, event: Event[opisto_events.ActivityPublished], now: datetime, context: MatchContext
 ) -> Decision[Activity] | Rejected:
     """Takes a version in; the latest by time holds, each rules enrolment for the time it was in force.
 
@@ -103,7 +103,7 @@ def published(
 
 
 def cancelled(
-    state: Activity | None, event: Event[partner_events.ActivityCancelled], now: datetime, context: MatchContext
+    state: Activity | None, event: Event[opisto_events.ActivityCancelled], now: datetime, context: MatchContext
 ) -> Decision[Activity] | Waits:
     """The first cancellation by time holds; each referral with a claim hears of it, or moves to the replacement."""
     data = event.data
@@ -117,7 +117,7 @@ def cancelled(
 
 
 def place_requested(
-    state: Activity | None, event: Event[service_events.PlaceRequested], now: datetime, context: MatchContext
+    state: Activity | None, event: Event[referral_events.PlaceRequested], now: datetime, context: MatchContext
 ) -> Decision[Activity]:
     """Registers a referral's order; the greatest number holds."""
     data = event.data
@@ -148,7 +148,7 @@ def place_requested(
 
 
 def place_given_up(
-    state: Activity | None, event: Event[service_events.PlaceGivenUp], now: datetime, context: MatchContext
+    state: Activity | None, event: Event[referral_events.PlaceGivenUp], now: datetime, context: MatchContext
 ) -> Decision[Activity]:
     """Frees the place. Without `follow` only the number stays of the referral, to guard against a late order."""
     data = event.data
@@ -172,7 +172,7 @@ def _forgotten(decision: Decision[Activity], referral_id: str) -> Decision[Activ
 
 
 def activity_deadline(
-    state: Activity | None, event: Event[service_events.DeadlinePassed], now: datetime, context: MatchContext
+    state: Activity | None, event: Event[every_service_events.DeadlinePassed], now: datetime, context: MatchContext
 ) -> Decision[Activity]:
     """Enrolment closed: the activity refuses those who still wait. The last session ended: it leaves the index."""
     if state is None:
@@ -183,7 +183,7 @@ def activity_deadline(
 
 
 def _listed(
-    known: dict[str, SessionListing], listed: Sequence[partner_events.Session], version: Version
+    known: dict[str, SessionListing], listed: Sequence[opisto_events.Session], version: Version
 ) -> dict[str, SessionListing]:
     sessions = dict(known)
     for one in listed:
@@ -239,7 +239,7 @@ def _settled(
     state, follow = settle(state, freed_at or event.time, now, only=only)
     to_match = [
         Follow(
-            service_events.ActivityToMatch(
+            catalogue_events.ActivityToMatch(
                 referral_id=referral_id, organiser=state.organiser, activity_id=state.activity_id
             ),
             referral_id,
@@ -326,7 +326,7 @@ def activity_deadlines(state: Activity) -> list[Due]:
 # --- the matching of a referral
 
 
-def wish_of(event: Event[partner_events.ReferralIssued]) -> Wish:
+def wish_of(event: Event[region_events.ReferralIssued]) -> Wish:
     """The wish in a ReferralIssued."""
     data = event.data
     return Wish(
@@ -347,7 +347,7 @@ def wish_of(event: Event[partner_events.ReferralIssued]) -> Wish:
 
 
 def issued(
-    state: Match | None, event: Event[partner_events.ReferralIssued], now: datetime, context: MatchContext
+    state: Match | None, event: Event[region_events.ReferralIssued], now: datetime, context: MatchContext
 ) -> Decision[Match] | Waits:
     """Matches a referral; a later issue replaces it. Of two regions' the referral service says whose counts."""
     wish = wish_of(event)
@@ -361,7 +361,7 @@ def issued(
 
 
 def opened(
-    state: Match | None, event: Event[service_events.ReferralOpened], now: datetime, context: MatchContext
+    state: Match | None, event: Event[referral_events.ReferralOpened], now: datetime, context: MatchContext
 ) -> Decision[Match]:
     """The region whose referral it is. The catalogue forgets another region's wish."""
     data = event.data
@@ -377,7 +377,7 @@ def wish_subject(event: Event) -> str:
 
 
 def rematch_requested(
-    state: Match | None, event: Event[service_events.RematchRequested], now: datetime, context: MatchContext
+    state: Match | None, event: Event[referral_events.RematchRequested], now: datetime, context: MatchContext
 ) -> Decision[Match] | Waits:
     """Matches again, without the activities that were tried; the greatest number holds."""
     data = event.data
@@ -391,7 +391,7 @@ def rematch_requested(
 
 
 def matching_ended(
-    state: Match | None, event: Event[service_events.MatchingEnded], now: datetime, context: MatchContext
+    state: Match | None, event: Event[referral_events.MatchingEnded], now: datetime, context: MatchContext
 ) -> Decision[Match]:
     """The referral wants no more proposals."""
     data = event.data
@@ -402,7 +402,7 @@ def matching_ended(
 
 
 def erased(
-    state: Match | None, event: Event[service_events.ReferralErased], now: datetime, context: MatchContext
+    state: Match | None, event: Event[referral_events.ReferralErased], now: datetime, context: MatchContext
 ) -> Decision[Match]:
     """Erases at the referral service's word, also where nothing is kept yet."""
     data = event.data
@@ -443,13 +443,15 @@ def _matched(state: Match, now: datetime, context: MatchContext) -> Decision[Mat
     if state.status == "unmatched":
         return Decision(retry)
     misses = nearest_misses(state.wish, context.near or context.candidates, state.without, now)
-    nothing = service_events.NoActivityFound(referral_id=state.referral_id, number=state.number, nearest_misses=misses)
+    nothing = catalogue_events.NoActivityFound(
+        referral_id=state.referral_id, number=state.number, nearest_misses=misses
+    )
     return Decision(retry, [Follow(nothing, synthetic=state.wish.synthetic)])
 
 
 def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, again: timedelta) -> Decision[Match]:
     proposals = tuple(
-        service_events.Proposal(
+        catalogue_events.Proposal(
             organiser=brief.organiser,
             activity_id=brief.activity_id,
             score=score(wish, brief),
@@ -467,7 +469,7 @@ def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, ag
         proposed=tuple(brief.key for brief in best),
         retry_at=max(closes, later(now, again)),
     )
-    proposed = service_events.ActivitiesProposed(
+    proposed = catalogue_events.ActivitiesProposed(
         referral_id=state.referral_id, number=state.number, proposals=proposals
     )
     return Decision(state, [Follow(proposed, synthetic=wish.synthetic)])

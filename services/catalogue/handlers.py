@@ -11,7 +11,8 @@ from services.catalogue.briefs import Briefs
 from services.catalogue.decide import EVERYWHERE, MatchContext
 from services.catalogue.matching import HardFilters
 from services.catalogue.model import Activity, Brief, Match, Wish, activity_key
-from shared.contracts import partner_events, service_events
+from shared.contracts import catalogue_events, every_service_events, opisto_events, referral_events, region_events
+from shared.contracts.data import AboutPlace
 from shared.contracts.envelope import Event
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Decision, Handler, Kind, LookUp, Table
@@ -60,16 +61,16 @@ def table(rematch: timedelta) -> Table:
         kinds=(ACTIVITIES, MATCHES),
         context=MatchContext(rematch),
         handlers={
-            partner_events.ActivityPublished: Handler(ACTIVITIES, _own_activity, decide.published, concerned),
-            partner_events.ActivityCancelled: Handler(ACTIVITIES, _own_activity, decide.cancelled, concerned),
-            service_events.PlaceRequested: Handler(ACTIVITIES, _named_activity, decide.place_requested, nothing),
-            service_events.PlaceGivenUp: Handler(ACTIVITIES, _named_activity, decide.place_given_up, nothing),
-            partner_events.ReferralIssued: Handler(MATCHES, _referral, decide.issued, candidates),
-            service_events.ReferralOpened: Handler(MATCHES, _referral, decide.opened, nothing),
-            service_events.ReferralErased: Handler(MATCHES, _referral, decide.erased, nothing),
-            service_events.RematchRequested: Handler(MATCHES, _referral, decide.rematch_requested, candidates),
-            service_events.MatchingEnded: Handler(MATCHES, _referral, decide.matching_ended, nothing),
-            service_events.ActivityToMatch: Handler(MATCHES, _referral, decide.activity_to_match, candidates),
+            opisto_events.ActivityPublished: Handler(ACTIVITIES, _own_activity, decide.published, concerned),
+            opisto_events.ActivityCancelled: Handler(ACTIVITIES, _own_activity, decide.cancelled, concerned),
+            referral_events.PlaceRequested: Handler(ACTIVITIES, _named_activity, decide.place_requested, nothing),
+            referral_events.PlaceGivenUp: Handler(ACTIVITIES, _named_activity, decide.place_given_up, nothing),
+            region_events.ReferralIssued: Handler(MATCHES, _referral, decide.issued, candidates),
+            referral_events.ReferralOpened: Handler(MATCHES, _referral, decide.opened, nothing),
+            referral_events.ReferralErased: Handler(MATCHES, _referral, decide.erased, nothing),
+            referral_events.RematchRequested: Handler(MATCHES, _referral, decide.rematch_requested, candidates),
+            referral_events.MatchingEnded: Handler(MATCHES, _referral, decide.matching_ended, nothing),
+            catalogue_events.ActivityToMatch: Handler(MATCHES, _referral, decide.activity_to_match, candidates),
         },
         deadlines={
             "activities": Handler(ACTIVITIES, _aggregate, decide.activity_deadline, nothing),
@@ -78,11 +79,11 @@ def table(rematch: timedelta) -> Table:
     )
 
 
-def _own_activity(event: Event[partner_events.ActivityPublished | partner_events.ActivityCancelled]) -> str:
+def _own_activity(event: Event[opisto_events.ActivityPublished | opisto_events.ActivityCancelled]) -> str:
     return activity_key(event.source, event.data.subject)
 
 
-def _named_activity(event: Event[service_events.AboutPlace]) -> str:
+def _named_activity(event: Event[AboutPlace]) -> str:
     return activity_key(event.data.organiser, event.data.activity_id)
 
 
@@ -90,7 +91,7 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _aggregate(event: Event[service_events.DeadlinePassed]) -> str:
+def _aggregate(event: Event[every_service_events.DeadlinePassed]) -> str:
     return event.data.aggregate
 
 
@@ -160,7 +161,7 @@ def _concerned(rematch: timedelta) -> LookUp:
 
 def _after(state: Activity | None, event: Event[Any], now: datetime) -> Activity | None:
     decide_alone: Decide = (
-        decide.published if isinstance(event.data, partner_events.ActivityPublished) else decide.cancelled
+        decide.published if isinstance(event.data, opisto_events.ActivityPublished) else decide.cancelled
     )
     after = decide_alone(state, event, now, MatchContext())
     return after.state if isinstance(after, Decision) else None

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 from services.catalogue.model import Activity, Claim, SessionListing, Version
-from shared.contracts import service_events
-from shared.contracts.fields import Data
+from shared.contracts import catalogue_events
+from shared.contracts.data import Data
 from shared.engine.model import Follow
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -243,8 +243,8 @@ def _answers(
     activity: Activity,
     referral_id: str,
     claim: Claim,
-    sessions: tuple[service_events.ListedSession, ...],
-    call: service_events.ActivityCall | None,
+    sessions: tuple[catalogue_events.ListedSession, ...],
+    call: catalogue_events.ActivityCall | None,
     listing: str,
 ) -> tuple[Claim, list[Data]]:
     """The answer to the claim, and the sessions if the answer does not hold them: each only where it is news."""
@@ -268,7 +268,7 @@ def _answers(
         answers += news
     if is_news and claim.told_listing != listing:
         of_the_sessions = about | _numbers(claim) | terms
-        answers.append(service_events.SessionsChanged(**of_the_sessions, sessions=sessions, cancelled=call))
+        answers.append(catalogue_events.SessionsChanged(**of_the_sessions, sessions=sessions, cancelled=call))
         claim = _changed(claim, answer=claim.answer + 1, told_listing=listing)
     return claim, answers
 
@@ -281,13 +281,13 @@ def _of_the_place(
     activity: Activity,
     claim: Claim,
     about: dict[str, Any],
-    sessions: tuple[service_events.ListedSession, ...],
-    call: service_events.ActivityCall | None,
+    sessions: tuple[catalogue_events.ListedSession, ...],
+    call: catalogue_events.ActivityCall | None,
 ) -> list[Data]:
     match claim.state:
         case "reserved":
             assert claim.given_at is not None
-            reserved = service_events.PlaceReserved(
+            reserved = catalogue_events.PlaceReserved(
                 **about,
                 given_at=claim.given_at,
                 promoted=claim.promoted,
@@ -298,14 +298,16 @@ def _of_the_place(
             )
             return [reserved]
         case "waitlisted":
-            return [service_events.PlaceWaitlisted(**about, position=claim.position, sessions=sessions, cancelled=call)]
+            return [
+                catalogue_events.PlaceWaitlisted(**about, position=claim.position, sessions=sessions, cancelled=call)
+            ]
         case "refused":
             assert claim.reason
-            return [service_events.PlaceRefused(**about, reason=claim.reason)]
+            return [catalogue_events.PlaceRefused(**about, reason=claim.reason)]
         case "none":
             # Only a claim with a place, or a turn on the waiting list, hears of a release.
             held = claim.told.startswith(("reserved", "waitlisted"))
-            return [service_events.PlaceReleased(**about)] if held else []
+            return [catalogue_events.PlaceReleased(**about)] if held else []
 
 
 def _confirms(activity: Activity, claim: Claim) -> bool:
@@ -328,9 +330,9 @@ def _says(activity: Activity, claim: Claim) -> str:
     return " ".join([claim.state, claim.request, claim.reason, str(claim.position), terms])
 
 
-def _listed_sessions(activity: Activity) -> tuple[service_events.ListedSession, ...]:
+def _listed_sessions(activity: Activity) -> tuple[catalogue_events.ListedSession, ...]:
     return tuple(
-        service_events.ListedSession(
+        catalogue_events.ListedSession(
             session_id=session.session,
             starts_at=session.starts_at,
             ends_at=session.ends_at,
@@ -340,14 +342,14 @@ def _listed_sessions(activity: Activity) -> tuple[service_events.ListedSession, 
     )
 
 
-def _listing_facts(sessions: Iterable[service_events.ListedSession]) -> list[object]:
+def _listing_facts(sessions: Iterable[catalogue_events.ListedSession]) -> list[object]:
     return [[one.session_id, one.starts_at, one.ends_at, one.called_off] for one in sessions]
 
 
-def _call(activity: Activity) -> service_events.ActivityCall | None:
+def _call(activity: Activity) -> catalogue_events.ActivityCall | None:
     if activity.cancelled is None:
         return None
-    return service_events.ActivityCall(time=activity.cancelled.time, replaced_by=activity.cancelled.replaced_by)
+    return catalogue_events.ActivityCall(time=activity.cancelled.time, replaced_by=activity.cancelled.replaced_by)
 
 
 def _short(text: bytes) -> str:

@@ -19,7 +19,7 @@ from services.feedback.responses import FormLink, LinkAsked, LoopReport, Outcome
 from shared.clock import real_now
 from shared.contracts.envelope import Event, written
 from shared.contracts.errors import Problem
-from shared.contracts.service_events import FormLinkIssued
+from shared.contracts.feedback_events import FormLinkIssued
 from shared.engine.model import Document
 from shared.http import intake
 from shared.http.audit import REFERRAL_ID, record_look, referral_asked

@@ -29,7 +29,7 @@ from services.feedback.model import (
     places_at,
     quarter_of,
 )
-from shared.contracts import partner_events, service_events
+from shared.contracts import catalogue_events, feedback_events, participant_events, referral_events, region_events
 from shared.contracts.envelope import Event
 from shared.engine.model import Decision, Follow, Rejected, Waits
 
@@ -44,7 +44,7 @@ _changed = msgspec.structs.replace
 
 
 def issued(
-    state: ReferralFeedback | None, event: Event[partner_events.ReferralIssued], now: Any, context: Any
+    state: ReferralFeedback | None, event: Event[region_events.ReferralIssued], now: Any, context: Any
 ) -> Decided:
     """Keeps the region and the scopes of the consent; the latest by time holds.
 
@@ -71,7 +71,7 @@ def issued(
 
 
 def opened(
-    state: ReferralFeedback | None, event: Event[service_events.ReferralOpened], now: Any, context: Any
+    state: ReferralFeedback | None, event: Event[referral_events.ReferralOpened], now: Any, context: Any
 ) -> Decided:
     """The referral's region: before that nobody is asked and no answer taken. Forgets another region's issue."""
     data = event.data
@@ -82,7 +82,7 @@ def opened(
 
 
 def erased(
-    state: ReferralFeedback | None, event: Event[service_events.ReferralErased], now: Any, context: Any
+    state: ReferralFeedback | None, event: Event[referral_events.ReferralErased], now: Any, context: Any
 ) -> Decided:
     """Erases at the referral service's word, also where nothing is kept yet; ReferralClosed tells of a withdrawal."""
     data = event.data
@@ -101,7 +101,7 @@ def _status(state: ReferralFeedback) -> Any:
 
 def matched(
     state: ReferralFeedback | None,
-    event: Event[service_events.ActivitiesProposed | service_events.NoActivityFound],
+    event: Event[catalogue_events.ActivitiesProposed | catalogue_events.NoActivityFound],
     now: Any,
     context: Any,
 ) -> Decided:
@@ -109,7 +109,7 @@ def matched(
     data = event.data
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
-    proposed = isinstance(data, service_events.ActivitiesProposed)
+    proposed = isinstance(data, catalogue_events.ActivitiesProposed)
     latest = KnownMatch(data.number, event.time, event.id, proposed)
     known = state.matched
     if known and (known.number, known.time, known.id) > (latest.number, latest.time, latest.id):
@@ -118,7 +118,7 @@ def matched(
 
 
 def place_answered(
-    state: ReferralFeedback | None, event: Event[service_events.PlaceAnswer], now: Any, context: Any
+    state: ReferralFeedback | None, event: Event[catalogue_events.PlaceAnswer], now: Any, context: Any
 ) -> Decided:
     """Keeps who has, or had, the place. With the first place the participant is asked how things are before."""
     data = event.data
@@ -134,19 +134,19 @@ def place_answered(
     return _asked(_changed(state, places=dict(sorted(places.items()))))
 
 
-def _place(event: Event, data: service_events.PlaceAnswer) -> KnownPlace:
+def _place(event: Event, data: catalogue_events.PlaceAnswer) -> KnownPlace:
     match data:
-        case service_events.PlaceReserved():
+        case catalogue_events.PlaceReserved():
             return KnownPlace(data.answer, "reserved", event.time, had=True)
-        case service_events.PlaceWaitlisted():
+        case catalogue_events.PlaceWaitlisted():
             return KnownPlace(data.answer, "waitlisted", event.time)
-        case service_events.PlaceRefused():
+        case catalogue_events.PlaceRefused():
             return KnownPlace(data.answer, "refused", event.time, data.reason)
         case _:
             return KnownPlace(data.answer, "released", event.time)
 
 
-def ended(state: ReferralFeedback | None, event: Event[service_events.ReferralEnd], now: Any, context: Any) -> Decided:
+def ended(state: ReferralFeedback | None, event: Event[referral_events.ReferralEnd], now: Any, context: Any) -> Decided:
     """Completed or lapsed, by the latest event. At the first completion the participant and the partners are asked."""
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
@@ -155,7 +155,9 @@ def ended(state: ReferralFeedback | None, event: Event[service_events.ReferralEn
     return _asked(_changed(state, ended=_later(state.ended, _ended(event))))
 
 
-def closed(state: ReferralFeedback | None, event: Event[service_events.ReferralEnd], now: Any, context: Any) -> Decided:
+def closed(
+    state: ReferralFeedback | None, event: Event[referral_events.ReferralEnd], now: Any, context: Any
+) -> Decided:
     """The loop is closed, by the latest event."""
     if state is None or state.issued is None:
         return Waits("ReferralIssued")
@@ -165,7 +167,7 @@ def closed(state: ReferralFeedback | None, event: Event[service_events.ReferralE
 
 
 def reopened(
-    state: ReferralFeedback | None, event: Event[service_events.ReferralReopened], now: Any, context: Any
+    state: ReferralFeedback | None, event: Event[referral_events.ReferralReopened], now: Any, context: Any
 ) -> Decided:
     """The referral goes on: its closing, and its end unless it is still completed, hold no more."""
     data = event.data
@@ -177,7 +179,7 @@ def reopened(
     return Decision(_changed(state, closed=closed, ended=ended, reopened_at=at))
 
 
-def _ended(event: Event[service_events.ReferralEnd]) -> KnownEnding:
+def _ended(event: Event[referral_events.ReferralEnd]) -> KnownEnding:
     data = event.data
     return KnownEnding(data.outcome, data.sessions.attended, event.time, event.id)
 
@@ -204,12 +206,12 @@ def _due(state: ReferralFeedback) -> list[Phase]:
     return ["before"] if any(place.had for place in state.places.values()) else []
 
 
-def _request(referral_id: str, phase: Phase) -> service_events.FeedbackRequested:
+def _request(referral_id: str, phase: Phase) -> feedback_events.FeedbackRequested:
     if phase == "before":
-        return service_events.FeedbackRequested(
+        return feedback_events.FeedbackRequested(
             referral_id=referral_id, phase=phase, respondents=("participant",), instruments=("dimensions_v1",)
         )
-    return service_events.FeedbackRequested(
+    return feedback_events.FeedbackRequested(
         referral_id=referral_id,
         phase=phase,
         respondents=("participant", "region", "opisto"),
@@ -221,7 +223,7 @@ def _request(referral_id: str, phase: Phase) -> service_events.FeedbackRequested
 
 
 def form_link_issued(
-    state: ReferralFeedback | None, event: Event[service_events.FormLinkIssued], now: Any, context: Any
+    state: ReferralFeedback | None, event: Event[feedback_events.FormLinkIssued], now: Any, context: Any
 ) -> Decided:
     """A partner got a link; of each partner's links the newest stay, so that none closes another's."""
     data = event.data
@@ -244,7 +246,7 @@ def form_link_issued(
 
 
 def feedback_submitted(
-    state: ReferralFeedback | None, event: Event[partner_events.FeedbackSubmitted], now: Any, context: Any
+    state: ReferralFeedback | None, event: Event[participant_events.FeedbackSubmitted], now: Any, context: Any
 ) -> Decided:
     """Takes answers in; the latest of one respondent, phase and instrument holds. Tells each change once."""
     data = event.data
@@ -263,9 +265,9 @@ def feedback_submitted(
     return Decision(measured.state, [*taken, *measured.follow])
 
 
-def _taken(referral_id: str, event: Event[partner_events.FeedbackSubmitted]) -> service_events.FeedbackTaken:
+def _taken(referral_id: str, event: Event[participant_events.FeedbackSubmitted]) -> feedback_events.FeedbackTaken:
     data = event.data
-    return service_events.FeedbackTaken(
+    return feedback_events.FeedbackTaken(
         referral_id=referral_id,
         respondent=data.respondent,
         phase=data.phase,
@@ -280,7 +282,7 @@ A_PLACE: Final = "its referral, and a place of it at the sender's"
 """The same where there is no such referral: a stranger to a referral learns nothing of it."""
 
 
-def _may_not(state: ReferralFeedback, event: Event[partner_events.FeedbackSubmitted]) -> Waits | Rejected | None:
+def _may_not(state: ReferralFeedback, event: Event[participant_events.FeedbackSubmitted]) -> Waits | Rejected | None:
     assert state.issued is not None
     kind = event.source[1:].partition("/")[0]
     if kind == "region" and event.source != state.issued.source:
@@ -292,7 +294,7 @@ def _may_not(state: ReferralFeedback, event: Event[partner_events.FeedbackSubmit
     return _by_a_dead_link(state, event) if kind == "service" else None
 
 
-def _by_a_dead_link(state: ReferralFeedback, event: Event[partner_events.FeedbackSubmitted]) -> Rejected | None:
+def _by_a_dead_link(state: ReferralFeedback, event: Event[participant_events.FeedbackSubmitted]) -> Rejected | None:
     data = event.data
     for link in state.links:
         if form_event_id(link.token_hash, data.instrument) == event.id and not is_good(state, link):
@@ -321,9 +323,9 @@ def _measured(state: ReferralFeedback) -> Decision[ReferralFeedback]:
     return Decision(_changed(state, measured=changes), follow)
 
 
-def _measurement(referral_id: str, key: str, change: dict[str, int]) -> service_events.OutcomeMeasured:
+def _measurement(referral_id: str, key: str, change: dict[str, int]) -> feedback_events.OutcomeMeasured:
     respondent, _, instrument = key.partition(" ")
-    return service_events.OutcomeMeasured(
+    return feedback_events.OutcomeMeasured(
         referral_id=referral_id,
         respondent=respondent,  # type: ignore[arg-type]
         instrument=instrument,

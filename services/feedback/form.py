@@ -26,7 +26,7 @@ from services.feedback.model import FORM, Link, ReferralFeedback, form_event_id,
 from services.feedback.wording import WORDS
 from shared.clock import real_now
 from shared.contracts.envelope import Event
-from shared.contracts.partner_events import INSTRUMENTS, About, FeedbackSubmitted
+from shared.contracts.participant_events import INSTRUMENTS, About, FeedbackSubmitted
 from shared.engine.model import Document
 from shared.http import intake
 from shared.http.body import read_body

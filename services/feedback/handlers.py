@@ -2,7 +2,14 @@
 
 from services.feedback import decide
 from services.feedback.model import ReferralFeedback
-from shared.contracts import partner_events, service_events
+from shared.contracts import (
+    catalogue_events,
+    every_service_events,
+    feedback_events,
+    participant_events,
+    referral_events,
+    region_events,
+)
 from shared.contracts.envelope import Event
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Handler, Kind, Table
@@ -29,21 +36,21 @@ def table() -> Table:
         topics=READ_BY["feedback"],
         kinds=(FEEDBACK,),
         handlers={
-            partner_events.ReferralIssued: _by_referral(decide.issued),
-            service_events.ReferralOpened: _by_referral(decide.opened),
-            service_events.ReferralErased: _by_referral(decide.erased),
-            service_events.ActivitiesProposed: _by_referral(decide.matched),
-            service_events.NoActivityFound: _by_referral(decide.matched),
-            service_events.PlaceReserved: _by_referral(decide.place_answered),
-            service_events.PlaceWaitlisted: _by_referral(decide.place_answered),
-            service_events.PlaceRefused: _by_referral(decide.place_answered),
-            service_events.PlaceReleased: _by_referral(decide.place_answered),
-            service_events.ReferralCompleted: _by_referral(decide.ended),
-            service_events.ReferralLapsed: _by_referral(decide.ended),
-            service_events.ReferralClosed: _by_referral(decide.closed),
-            service_events.ReferralReopened: _by_referral(decide.reopened),
-            service_events.FormLinkIssued: _by_referral(decide.form_link_issued),
-            partner_events.FeedbackSubmitted: _by_referral(decide.feedback_submitted),
+            region_events.ReferralIssued: _by_referral(decide.issued),
+            referral_events.ReferralOpened: _by_referral(decide.opened),
+            referral_events.ReferralErased: _by_referral(decide.erased),
+            catalogue_events.ActivitiesProposed: _by_referral(decide.matched),
+            catalogue_events.NoActivityFound: _by_referral(decide.matched),
+            catalogue_events.PlaceReserved: _by_referral(decide.place_answered),
+            catalogue_events.PlaceWaitlisted: _by_referral(decide.place_answered),
+            catalogue_events.PlaceRefused: _by_referral(decide.place_answered),
+            catalogue_events.PlaceReleased: _by_referral(decide.place_answered),
+            referral_events.ReferralCompleted: _by_referral(decide.ended),
+            referral_events.ReferralLapsed: _by_referral(decide.ended),
+            referral_events.ReferralClosed: _by_referral(decide.closed),
+            referral_events.ReferralReopened: _by_referral(decide.reopened),
+            feedback_events.FormLinkIssued: _by_referral(decide.form_link_issued),
+            participant_events.FeedbackSubmitted: _by_referral(decide.feedback_submitted),
         },
         deadlines={
             "feedback": Handler(FEEDBACK, _aggregate, decide.deadline_passed),
@@ -59,5 +66,5 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _aggregate(event: Event[service_events.DeadlinePassed]) -> str:
+def _aggregate(event: Event[every_service_events.DeadlinePassed]) -> str:
     return event.data.aggregate

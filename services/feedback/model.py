@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from shared.contracts.identity import derived_id
-from shared.contracts.service_events import ReferralOutcome
+from shared.contracts.referral_events import ReferralOutcome
 
 Respondent = Literal["participant", "carer", "region", "opisto"]
 Phase = Literal["before", "after"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.feedback.model import COMPLETED, Figures, KnownEnding, KnownPlace, ReferralFeedback, quarter_of
-from shared.contracts.partner_events import INSTRUMENTS
+from shared.contracts.participant_events import INSTRUMENTS
 
 AT_LEAST: Final = 5
 LOST: Final[Mapping[str, tuple[str, ...]]] = {

@@ -12,10 +12,11 @@ from starlette.responses import JSONResponse, Response
 from services.monitor import responses
 from services.monitor.looks import ListedLately
 from services.monitor.model import Dead, can_be_redriven
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event, written
-from shared.contracts.fields import Data, read_referral_id
+from shared.contracts.fields import read_referral_id
 from shared.contracts.identity import derived_id
-from shared.contracts.service_events import DiscardRequested, RedriveRequested
+from shared.contracts.monitor_events import DiscardRequested, RedriveRequested
 from shared.engine.model import Document
 from shared.http.audit import deny_look, record_access
 from shared.http.intake import must_be_open, write

@@ -26,7 +26,7 @@ from services.monitor.model import (
     names_of,
     size_of,
 )
-from shared.contracts import service_events, topics
+from shared.contracts import monitor_events, topics
 from shared.contracts.envelope import Event
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import redrive_to
@@ -88,7 +88,7 @@ def _forms(state: Traced, data: RecordSeen) -> tuple[tuple[str, str], ...]:
 def _begun(data: RecordSeen) -> Iterator[Follow]:
     by_its_owner = data.sighting.topic == topics.events_of("referral")
     if data.type == REFERRAL_ERASED and by_its_owner and data.correlation:
-        yield Follow(service_events.ErasureToSpread(referral_id=data.correlation, code_digest=data.code_digest, nth=0))
+        yield Follow(monitor_events.ErasureToSpread(referral_id=data.correlation, code_digest=data.code_digest, nth=0))
 
 
 def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime, context: object) -> Decision[Dead]:
@@ -117,7 +117,7 @@ def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime,
     too_much = len(data.names) > MOST_NAMES or size_of(data.original) > MOST_SEARCHED
     if context or too_much or _cannot_be_searched(letter):
         return Decision(_blank(letter))
-    follow = [Follow(service_events.DeadLetterToErase(dl_id=letter.dl_id))] if letter.names else []
+    follow = [Follow(monitor_events.DeadLetterToErase(dl_id=letter.dl_id))] if letter.names else []
     return Decision(letter, follow)
 
 
@@ -177,7 +177,7 @@ def _blank(letter: Dead) -> Dead:
 
 
 def redrive(
-    state: Dead | None, event: Event[service_events.RedriveRequested], now: datetime, context: object
+    state: Dead | None, event: Event[monitor_events.RedriveRequested], now: datetime, context: object
 ) -> Decision[Dead] | Rejected | Waits:
     """Sends the letter again to the service that refused it; a second person's request for the attempt does nothing."""
     data = event.data
@@ -202,7 +202,7 @@ def _added(state: Dead) -> list[tuple[str, bytes | None]]:
 
 
 def discard(
-    state: Dead | None, event: Event[service_events.DiscardRequested], now: datetime, context: object
+    state: Dead | None, event: Event[monitor_events.DiscardRequested], now: datetime, context: object
 ) -> Decision[Dead] | Waits:
     """Lays an open letter aside for good."""
     data = event.data
@@ -222,12 +222,12 @@ def settled(state: Dead | None, event: Event, now: datetime, context: object) ->
 
 
 def spread(
-    state: Erasure | None, event: Event[service_events.ErasureToSpread], now: datetime, context: ErasureContext
+    state: Erasure | None, event: Event[monitor_events.ErasureToSpread], now: datetime, context: ErasureContext
 ) -> Decision[Erasure]:
     """Marks the referral first, and only then looks for what the monitor keeps: anything saved later meets the mark."""
     data = event.data
-    follow = [Follow(service_events.DeadLetterToErase(dl_id=dl_id), dl_id) for dl_id in context.letters]
-    follow += [Follow(service_events.TraceToErase(traced=traced), traced) for traced in context.traced]
+    follow = [Follow(monitor_events.DeadLetterToErase(dl_id=dl_id), dl_id) for dl_id in context.letters]
+    follow += [Follow(monitor_events.TraceToErase(traced=traced), traced) for traced in context.traced]
     if data.nth == 0 or context.more:
         follow.append(Follow(data.model_copy(update={"nth": data.nth + 1})))
     return Decision(state or Erasure(names_of(data.referral_id, data.code_digest)), follow)
@@ -254,7 +254,7 @@ def _left(codes: Mapping[str, str]) -> dict[str, str]:
 
 
 def registered(
-    state: Partner | None, event: Event[service_events.PartnerRegistered], now: datetime, context: object
+    state: Partner | None, event: Event[monitor_events.PartnerRegistered], now: datetime, context: object
 ) -> Decision[Partner]:
     """Keeps a partner's latest word about itself."""
     data = event.data

@@ -17,7 +17,7 @@ from services.monitor.model import (
     names_of,
 )
 from services.monitor.seen import receive
-from shared.contracts import service_events
+from shared.contracts import every_service_events, monitor_events
 from shared.contracts.envelope import Event
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
@@ -81,13 +81,13 @@ def table() -> Table:
         handlers={
             RecordSeen: Handler(EVENTS, _event, decide.seen, _of_an_erased),
             DeadLetterSeen: Handler(DEAD_LETTERS, _dead, decide.dead_letter, _names_an_erased),
-            service_events.RedriveRequested: Handler(DEAD_LETTERS, _named_letter, decide.redrive),
-            service_events.DiscardRequested: Handler(DEAD_LETTERS, _named_letter, decide.discard),
-            service_events.DeadLetterSettled: Handler(DEAD_LETTERS, _dead, decide.settled),
-            service_events.ErasureToSpread: Handler(ERASURES, _dead, decide.spread, _kept),
-            service_events.DeadLetterToErase: Handler(DEAD_LETTERS, _dead, decide.erase_letter, _names_an_erased),
-            service_events.TraceToErase: Handler(EVENTS, _dead, decide.erase_trace),
-            service_events.PartnerRegistered: Handler(PARTNERS, _dead, decide.registered),
+            monitor_events.RedriveRequested: Handler(DEAD_LETTERS, _named_letter, decide.redrive),
+            monitor_events.DiscardRequested: Handler(DEAD_LETTERS, _named_letter, decide.discard),
+            every_service_events.DeadLetterSettled: Handler(DEAD_LETTERS, _dead, decide.settled),
+            monitor_events.ErasureToSpread: Handler(ERASURES, _dead, decide.spread, _kept),
+            monitor_events.DeadLetterToErase: Handler(DEAD_LETTERS, _dead, decide.erase_letter, _names_an_erased),
+            monitor_events.TraceToErase: Handler(EVENTS, _dead, decide.erase_trace),
+            monitor_events.PartnerRegistered: Handler(PARTNERS, _dead, decide.registered),
         },
     )
 
@@ -100,7 +100,7 @@ def _dead(event: Event) -> str:
     return event.data.subject
 
 
-def _named_letter(event: Event[service_events.RedriveRequested | service_events.DiscardRequested]) -> str:
+def _named_letter(event: Event[monitor_events.RedriveRequested | monitor_events.DiscardRequested]) -> str:
     return event.data.dl_id
 
 
@@ -120,7 +120,7 @@ async def _names_an_erased(state: Dead | None, event: Event, store: Store, now: 
 
 
 async def _kept(
-    state: Erasure | None, event: Event[service_events.ErasureToSpread], store: Store, now: datetime
+    state: Erasure | None, event: Event[monitor_events.ErasureToSpread], store: Store, now: datetime
 ) -> ErasureContext:
     data = event.data
     if data.nth == 0:

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from shared.contracts import topics
-from shared.contracts.fields import Data
+from shared.contracts.data import Data
 from shared.contracts.original import Original
 from shared.contracts.referral_code import digest_of
 

@@ -15,9 +15,10 @@ from services.monitor.model import DeadLetterSeen, RecordSeen, Sighting
 from services.monitor.named import is_a_service, names_in, referral_in
 from shared.clock import real_now
 from shared.contracts import topics
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event, Raw, attributes_in, decode, read_kafka
 from shared.contracts.errors import EventError
-from shared.contracts.fields import Data, read_referral_id
+from shared.contracts.fields import read_referral_id
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.original import Original
 from shared.contracts.personal_identity import mask, mask_bytes

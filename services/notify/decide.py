@@ -13,7 +13,14 @@ import msgspec
 
 from services.notify.extracts import LAST_WORDS, extract_for_opisto, extract_for_partner, extract_for_region
 from services.notify.model import Recipient, ToldReferral
-from shared.contracts import partner_events, service_events
+from shared.contracts import (
+    catalogue_events,
+    every_service_events,
+    notify_events,
+    opisto_events,
+    referral_events,
+    region_events,
+)
 from shared.contracts.envelope import Event, type_of, written
 from shared.contracts.feed_events import (
     TO_OPISTO,
@@ -28,7 +35,7 @@ from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 FEED: Final = "feed"
 _ISSUE: Final = CLASSES["ReferralIssued"].type
 _OF_AN_ERASED: Final = "the referral was erased; nothing of what was sent is kept"
-_OF_LAST_WORDS: Final = TO_OPISTO.keys() | {service_events.ReferralClosed}
+_OF_LAST_WORDS: Final = TO_OPISTO.keys() | {referral_events.ReferralClosed}
 
 _changed = msgspec.structs.replace
 
@@ -37,7 +44,7 @@ _changed = msgspec.structs.replace
 
 
 def issued(
-    state: ToldReferral | None, event: Event[partner_events.ReferralIssued], now: datetime, context: object
+    state: ToldReferral | None, event: Event[region_events.ReferralIssued], now: datetime, context: object
 ) -> Decision[ToldReferral] | Waits:
     """Keeps what an opisto must know. If two regions issue the same id, the referral service says whose it is."""
     data = event.data
@@ -60,7 +67,7 @@ def issued(
 
 
 def opened(
-    state: ToldReferral | None, event: Event[service_events.ReferralOpened], now: datetime, context: object
+    state: ToldReferral | None, event: Event[referral_events.ReferralOpened], now: datetime, context: object
 ) -> Decision[ToldReferral]:
     """The referral's region and code: before that nobody is told anything. Notify forgets another region's issue."""
     data = event.data
@@ -87,7 +94,7 @@ def concerns_region_and_opisto(
         return Waits("ReferralIssued")
     follow = [_queued(state, state.region, event, extract_for_region(event))]
     data = event.data
-    if isinstance(data, service_events.PlaceAnswer) and type(data) in TO_OPISTO:
+    if isinstance(data, catalogue_events.PlaceAnswer) and type(data) in TO_OPISTO:
         activity, says = f"{data.organiser} {data.activity_id}", _says(data)
         if state.places.get(activity) != says:
             follow.append(_queued(state, data.organiser, event, extract_for_opisto(state, data)))
@@ -100,15 +107,15 @@ def concerns_region_and_opisto(
 
 
 def enrolment_taken(
-    state: ToldReferral | None, event: Event[service_events.EnrolmentTaken], now: datetime, context: object
+    state: ToldReferral | None, event: Event[referral_events.EnrolmentTaken], now: datetime, context: object
 ) -> Decision[ToldReferral] | Waits:
     """Passes an organiser's event on once it counts, under its own id, source and time."""
     data = event.data
     about = {"referral_id": data.referral_id, "activity_id": data.activity_id}
     said = (
-        partner_events.EnrolmentCancelled(**about, reason=data.cancelled)
+        opisto_events.EnrolmentCancelled(**about, reason=data.cancelled)
         if data.cancelled
-        else partner_events.EnrolmentConfirmed(**about)
+        else opisto_events.EnrolmentConfirmed(**about)
     )
     original = Event(
         data.event_id, data.organiser, data.event_time, said, finer=data.event_finer, synthetic=event.synthetic
@@ -119,10 +126,10 @@ def enrolment_taken(
 def _last_word(state: ToldReferral, event: Event) -> Follow | None:
     """After an erasure the region still hears that the referral is closed, an opisto that its place is free."""
     data = event.data
-    if isinstance(data, service_events.ReferralClosed) and state.region:
+    if isinstance(data, referral_events.ReferralClosed) and state.region:
         last = ReferralClosedToRegion(referral_id=state.id, outcome=data.outcome)
         return _queued(state, state.region, event, last)
-    if isinstance(data, service_events.PlaceReleased):
+    if isinstance(data, catalogue_events.PlaceReleased):
         free = PlaceReleasedToOpisto(referral_id=state.id, activity_id=data.activity_id)
         return _queued(state, data.organiser, event, free)
     return None
@@ -140,14 +147,14 @@ def _remembering(state: ToldReferral, event: Event) -> ToldReferral:
     return _changed(state, last_words=words)
 
 
-def _says(data: service_events.PlaceAnswer) -> str:
+def _says(data: catalogue_events.PlaceAnswer) -> str:
     # Notify tells an opisto only once of a place, and not of each step on the waiting list.
-    given = written(data.given_at) if isinstance(data, service_events.PlaceReserved) else ""
+    given = written(data.given_at) if isinstance(data, catalogue_events.PlaceReserved) else ""
     return f"{type(data).__name__} {given}"
 
 
 def deadline(
-    state: ToldReferral | None, event: Event[service_events.DeadlinePassed], now: datetime, context: object
+    state: ToldReferral | None, event: Event[every_service_events.DeadlinePassed], now: datetime, context: object
 ) -> Decision[ToldReferral] | Waits:
     """Tells each partner of its own deadlines."""
     data = event.data
@@ -162,7 +169,7 @@ def deadline(
 
 
 def erased(
-    state: ToldReferral | None, event: Event[service_events.ReferralErased], now: datetime, context: Iterable[str]
+    state: ToldReferral | None, event: Event[referral_events.ReferralErased], now: datetime, context: Iterable[str]
 ) -> Decision[ToldReferral]:
     """Blanks the referral's entries in every feed. Its region hears so; after that, only the last words go out.
 
@@ -172,14 +179,14 @@ def erased(
     state = state or ToldReferral(data.referral_id)
     follow = [
         Follow(
-            service_events.NotificationQueued(recipient=recipient, referral_id=data.referral_id, erase=True), recipient
+            notify_events.NotificationQueued(recipient=recipient, referral_id=data.referral_id, erase=True), recipient
         )
         for recipient in dict.fromkeys([*state.recipients, *context])
     ]
     follow.append(Follow(_queued(state, data.issuer, event, extract_for_region(event)).data, f"{data.issuer} erased"))
     # Blanked with all other entries if the feed has it already.
     follow += [
-        Follow(service_events.NotificationQueued.model_validate_json(word), about)
+        Follow(notify_events.NotificationQueued.model_validate_json(word), about)
         for about, word in state.last_words.items()
     ]
     # Not the engine's erasure: the state still knows who must hear the last word, and nothing else.
@@ -191,14 +198,14 @@ def _with(recipients: tuple[str, ...], recipient: str) -> tuple[str, ...]:
 
 
 def _queued(referral: ToldReferral, recipient: str, event: Event, extract: Extract) -> Follow:
-    queued = service_events.NotificationQueued(
+    queued = notify_events.NotificationQueued(
         recipient=recipient, referral_id=referral.id, notification=_notification(event, extract)
     )
     return Follow(queued, recipient)
 
 
-def _notification(event: Event, extract: Extract) -> service_events.Notification:
-    return service_events.Notification(
+def _notification(event: Event, extract: Extract) -> notify_events.Notification:
+    return notify_events.Notification(
         id=event.id,
         source=event.source,
         type=type_of(event.data),
@@ -212,7 +219,7 @@ def _notification(event: Event, extract: Extract) -> service_events.Notification
 
 
 def queued(
-    state: Recipient | None, event: Event[service_events.NotificationQueued], now: datetime, context: object
+    state: Recipient | None, event: Event[notify_events.NotificationQueued], now: datetime, context: object
 ) -> Decision[Recipient]:
     """The next entry of the feed, or the blanking of an erased referral's. `context`: whether it is erased by now.
 
@@ -234,14 +241,14 @@ def queued(
     return _entered(state, said, data.referral_id, synthetic=event.synthetic, is_blank=kept == frozenset())
 
 
-def _last_word_of(notification: service_events.Notification, kept: Iterable[str]) -> service_events.Notification:
+def _last_word_of(notification: notify_events.Notification, kept: Iterable[str]) -> notify_events.Notification:
     """Cuts an entry queued in full before the erasure, as a redriven PlaceReleased is, down to one of after it."""
     said = {name: value for name, value in json.loads(notification.data).items() if name in kept}
     return notification.model_copy(update={"data": json.dumps(said, ensure_ascii=False, separators=(",", ":"))})
 
 
 def refused(
-    state: Recipient | None, event: Event[service_events.EventRefused], now: datetime, context: object
+    state: Recipient | None, event: Event[every_service_events.EventRefused], now: datetime, context: object
 ) -> Decision[Recipient]:
     """Tells a sender which of its events was dead-lettered and why; no more where `context`: its referral is erased.
 
@@ -257,7 +264,7 @@ def refused(
     entered = _entered(state, _notification(event, extract), data.referral_id, synthetic=event.synthetic)
     if context or says_nothing:
         return entered
-    again = service_events.NotificationQueued(
+    again = notify_events.NotificationQueued(
         recipient=data.sender, referral_id=data.referral_id, once_more=state.last + 1
     )
     return _changed(entered, follow=[*entered.follow, Follow(again)])
@@ -269,7 +276,7 @@ def _blanked(recipient: str, referral_id: str, up_to: int) -> OutBlank:
 
 def _entered(
     state: Recipient,
-    about: service_events.Notification,
+    about: notify_events.Notification,
     referral_id: str | None,
     *,
     synthetic: bool,
@@ -280,13 +287,13 @@ def _entered(
     row = OutRow(FEED, state.source, number, referral_id or "", _entry(entry))
     # The refusal of a partner's own event discloses nothing of a referral.
     of = None if about.type.endswith(".EventRefused.v1") else referral_id
-    delivered = service_events.NotificationDelivered(
+    delivered = notify_events.NotificationDelivered(
         recipient=state.source, referral_id=of, channel="feed", event_id=about.id, event_source=about.source
     )
     return Decision(_changed(state, last=number), [Follow(delivered)], also=[row])
 
 
-def _structured(notification: service_events.Notification, recipient: str, *, synthetic: bool) -> dict[str, Any]:
+def _structured(notification: notify_events.Notification, recipient: str, *, synthetic: bool) -> dict[str, Any]:
     """The notification keeps the event's id, source and time; its data is the extract that `dataschema` names."""
     return {
         "specversion": "1.0",

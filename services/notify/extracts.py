@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.notify.model import ToldReferral
+from shared.contracts import catalogue_events, every_service_events
 from shared.contracts import feed_events as feed
-from shared.contracts import service_events
 from shared.contracts.envelope import Event
 from shared.contracts.feed_events import TO_OPISTO, TO_REGION, Extract
 
@@ -28,7 +28,7 @@ def extract_for_region(event: Event) -> Extract:
     return TO_REGION[type(event.data)].model_validate(said)
 
 
-def extract_for_opisto(referral: ToldReferral, data: service_events.PlaceAnswer) -> Extract:
+def extract_for_opisto(referral: ToldReferral, data: catalogue_events.PlaceAnswer) -> Extract:
     """An opisto's extract about a place."""
     said = {
         "referral_id": referral.id,
@@ -40,6 +40,6 @@ def extract_for_opisto(referral: ToldReferral, data: service_events.PlaceAnswer)
     return TO_OPISTO[type(data)].model_validate(said)
 
 
-def extract_for_partner(data: service_events.DeadlinePassed | service_events.EventRefused) -> Extract:
+def extract_for_partner(data: every_service_events.DeadlinePassed | every_service_events.EventRefused) -> Extract:
     """The extract for either, of its own deadline, or of an event of its own that was refused."""
     return TO_REGION[type(data)].model_validate(dict(data))

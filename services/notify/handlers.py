@@ -7,14 +7,14 @@ import msgspec
 
 from services.notify import decide
 from services.notify.model import Recipient, ToldReferral
-from shared.contracts import partner_events, service_events
+from shared.contracts import every_service_events, notify_events, opisto_events, referral_events, region_events
 from shared.contracts.envelope import Event
 from shared.contracts.feed_events import TO_REGION
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Journal, Store
 
-_OF_ENROLMENT: Final = (partner_events.EnrolmentConfirmed, partner_events.EnrolmentCancelled)
+_OF_ENROLMENT: Final = (opisto_events.EnrolmentConfirmed, opisto_events.EnrolmentCancelled)
 """An organiser's events: the region hears of them once they count for the referral, by EnrolmentTaken."""
 _REFERRALS: Final = msgspec.json.Decoder(Document[ToldReferral])
 REFERRALS = Kind(Collection("referrals"), ToldReferral)
@@ -32,13 +32,13 @@ def table() -> Table:
         journals=(Journal(decide.FEED),),
         handlers={
             **{model: tells for model in TO_REGION if model not in _OF_ENROLMENT},
-            partner_events.ReferralIssued: Handler(REFERRALS, _referral, decide.issued),
-            service_events.ReferralErased: Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
-            service_events.ReferralOpened: Handler(REFERRALS, _referral, decide.opened),
-            service_events.EnrolmentTaken: Handler(REFERRALS, _referral, decide.enrolment_taken),
-            service_events.DeadlinePassed: Handler(REFERRALS, _own_referral, decide.deadline),
-            service_events.NotificationQueued: Handler(RECIPIENTS, _recipient, decide.queued, _is_erased),
-            service_events.EventRefused: Handler(RECIPIENTS, _sender, decide.refused, _is_erased),
+            region_events.ReferralIssued: Handler(REFERRALS, _referral, decide.issued),
+            referral_events.ReferralErased: Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
+            referral_events.ReferralOpened: Handler(REFERRALS, _referral, decide.opened),
+            referral_events.EnrolmentTaken: Handler(REFERRALS, _referral, decide.enrolment_taken),
+            every_service_events.DeadlinePassed: Handler(REFERRALS, _own_referral, decide.deadline),
+            notify_events.NotificationQueued: Handler(RECIPIENTS, _recipient, decide.queued, _is_erased),
+            every_service_events.EventRefused: Handler(RECIPIENTS, _sender, decide.refused, _is_erased),
         },
     )
 
@@ -47,16 +47,16 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _own_referral(event: Event[service_events.DeadlinePassed]) -> str | None:
+def _own_referral(event: Event[every_service_events.DeadlinePassed]) -> str | None:
     data = event.data
     return data.referral_id if data.concerns and data.what != "early" else None
 
 
-def _recipient(event: Event[service_events.NotificationQueued]) -> str:
+def _recipient(event: Event[notify_events.NotificationQueued]) -> str:
     return event.data.recipient
 
 
-def _sender(event: Event[service_events.EventRefused]) -> str:
+def _sender(event: Event[every_service_events.EventRefused]) -> str:
     return event.data.sender
 
 
@@ -66,7 +66,7 @@ async def _in_whose_feeds(state: ToldReferral | None, event: Event, store: Store
 
 async def _is_erased(
     state: Recipient | None,
-    event: Event[service_events.EventRefused | service_events.NotificationQueued],
+    event: Event[every_service_events.EventRefused | notify_events.NotificationQueued],
     store: Store,
     now: datetime,
 ) -> bool:

@@ -3,14 +3,14 @@
 import msgspec
 
 from services.referral.model import Answer, Listed, PlaceGrant, Referral, activity_key
-from shared.contracts import service_events
+from shared.contracts import catalogue_events
 
 _changed = msgspec.structs.replace
 
-_Listing = service_events.PlaceReserved | service_events.PlaceWaitlisted | service_events.SessionsChanged
+_Listing = catalogue_events.PlaceReserved | catalogue_events.PlaceWaitlisted | catalogue_events.SessionsChanged
 
 
-def with_answer(state: Referral, data: service_events.PlaceAnswer) -> Referral:
+def with_answer(state: Referral, data: catalogue_events.PlaceAnswer) -> Referral:
     """The greatest answer of an activity holds; the final answer to a choice is kept beside it."""
     activity = activity_key(data.organiser, data.activity_id)
     known = state.answers.get(activity, Answer())
@@ -21,16 +21,16 @@ def with_answer(state: Referral, data: service_events.PlaceAnswer) -> Referral:
     return _with_verdict(state, f"{activity} {data.request}", data)
 
 
-def _of_the_place(answer: Answer, data: service_events.PlaceAnswer) -> Answer:
+def _of_the_place(answer: Answer, data: catalogue_events.PlaceAnswer) -> Answer:
     said = _changed(answer, answer=data.answer, request=data.request, position=0)
     match data:
-        case service_events.PlaceReserved():
+        case catalogue_events.PlaceReserved():
             return _changed(said, state="reserved")
-        case service_events.PlaceWaitlisted():
+        case catalogue_events.PlaceWaitlisted():
             return _changed(said, state="waitlisted", position=data.position)
-        case service_events.PlaceRefused():
+        case catalogue_events.PlaceRefused():
             return _changed(said, state="refused")
-        case service_events.PlaceReleased():
+        case catalogue_events.PlaceReleased():
             return _changed(said, state="released")
     return answer
 
@@ -45,26 +45,26 @@ def _of_the_sessions(answer: Answer, data: _Listing) -> Answer:
     return _changed(answer, cancelled_at=data.cancelled.time, replaced_by=replacement)
 
 
-def _with_verdict(state: Referral, asked: str, data: service_events.PlaceAnswer) -> Referral:
+def _with_verdict(state: Referral, asked: str, data: catalogue_events.PlaceAnswer) -> Referral:
     """Keeps the final answer to a choice, also where a later answer of the activity came before this one."""
     match data:
-        case service_events.PlaceReserved():
+        case catalogue_events.PlaceReserved():
             known = state.grants.get(asked)
             if known is None or known.answer < data.answer:
                 grant = PlaceGrant(data.answer, data.given_at, data.promoted, data.confirm, data.by_enrolment)
                 return _changed(state, grants={**state.grants, asked: grant})
-        case service_events.SessionsChanged() if asked in state.grants and data.confirm is not None:
+        case catalogue_events.SessionsChanged() if asked in state.grants and data.confirm is not None:
             return _changed(state, grants={**state.grants, asked: _by_newer_terms(state.grants[asked], data)})
-        case service_events.PlaceWaitlisted():
+        case catalogue_events.PlaceWaitlisted():
             return _changed(state, waited=_added(state.waited, asked))
-        case service_events.PlaceRefused() if data.reason in {"full", "cancelled"}:
+        case catalogue_events.PlaceRefused() if data.reason in {"full", "cancelled"}:
             return _changed(state, refused=_added(state.refused, asked))
-        case service_events.PlaceRefused() if data.reason == "closed":
+        case catalogue_events.PlaceRefused() if data.reason == "closed":
             return _changed(state, closed=_added(state.closed, asked))
     return state
 
 
-def _by_newer_terms(grant: PlaceGrant, data: service_events.SessionsChanged) -> PlaceGrant:
+def _by_newer_terms(grant: PlaceGrant, data: catalogue_events.SessionsChanged) -> PlaceGrant:
     # A late version may have been in force at the choice's time, though the place is long released.
     if grant.answer > data.answer:
         return grant

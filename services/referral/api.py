@@ -12,7 +12,7 @@ from services.referral.responses import Accesses, CodeRead, Look, ReferralNow
 from services.referral.shown import shown
 from shared.contracts.envelope import Event, written
 from shared.contracts.referral_code import read_code
-from shared.contracts.service_events import CodeLookedUp
+from shared.contracts.referral_events import CodeLookedUp
 from shared.engine.model import Document
 from shared.http.audit import REFERRAL_ID, deny_look, record_access, record_look, referral_asked
 from shared.http.intake import INTAKE, must_be_open, write

@@ -8,7 +8,7 @@ from services.referral.model import MatchAnswer, PlaceGrant, Referral, Status
 from services.referral.place import asked_as, last_end
 from services.referral.view import Choice, Durations, OpenDeadline
 from shared.contracts.instants import later
-from shared.contracts.service_events import ReferralOutcome
+from shared.contracts.referral_events import ReferralOutcome
 
 
 def deadlines_of(

@@ -29,7 +29,15 @@ from services.referral.needs import does_not_count, is_chosen, published_session
 from services.referral.relation import with_look_up
 from services.referral.telling import tell_changes
 from services.referral.view import Durations
-from shared.contracts import partner_events, service_events
+from shared.contracts import (
+    catalogue_events,
+    every_service_events,
+    feedback_events,
+    notify_events,
+    opisto_events,
+    referral_events,
+    region_events,
+)
 from shared.contracts.envelope import Event
 from shared.contracts.identity import rank_of
 from shared.engine.model import Decision, Due, Follow, Rejected, Waits
@@ -46,7 +54,7 @@ ITS_ISSUE: Final = Waits("ReferralIssued")
 
 def issued(
     state: Referral | None,
-    event: Event[partner_events.ReferralIssued],
+    event: Event[region_events.ReferralIssued],
     now: datetime,
     durations: Durations,
     code: str = "",
@@ -76,7 +84,7 @@ def issued(
 
 
 def chosen(
-    state: Referral | None, event: Event[partner_events.ActivityChosen], now: datetime, durations: Durations
+    state: Referral | None, event: Event[region_events.ActivityChosen], now: datetime, durations: Durations
 ) -> Decided:
     """A choice; the last one counts."""
     data = event.data
@@ -86,7 +94,7 @@ def chosen(
 
 
 def withdrawn(
-    state: Referral | None, event: Event[partner_events.ReferralWithdrawn], now: datetime, durations: Durations
+    state: Referral | None, event: Event[region_events.ReferralWithdrawn], now: datetime, durations: Durations
 ) -> Decided:
     """A withdrawal wins if its time is before the end, whenever it arrives; withdrawn consent erases at once."""
     data = event.data
@@ -107,7 +115,7 @@ def _without_its_issue(state: Referral, event: Event, reason: str) -> Decided:
 
 
 def enrolment_confirmed(
-    state: Referral | None, event: Event[partner_events.EnrolmentConfirmed], now: datetime, durations: Durations
+    state: Referral | None, event: Event[opisto_events.EnrolmentConfirmed], now: datetime, durations: Durations
 ) -> Decided:
     """The opisto has the participant on its list."""
     data = event.data
@@ -115,7 +123,7 @@ def enrolment_confirmed(
 
 
 def enrolment_cancelled(
-    state: Referral | None, event: Event[partner_events.EnrolmentCancelled], now: datetime, durations: Durations
+    state: Referral | None, event: Event[opisto_events.EnrolmentCancelled], now: datetime, durations: Durations
 ) -> Decided:
     """The opisto took the participant off its list, at any time."""
     data = event.data
@@ -129,7 +137,7 @@ def _enrolment(
     durations: Durations,
     kind: Literal["confirmed", "cancelled"],
     activity_id: str,
-    reason: partner_events.EnrolmentEnd | Literal[""] = "",
+    reason: opisto_events.EnrolmentEnd | Literal[""] = "",
 ) -> Decided:
     activity = activity_key(event.source, activity_id)
     if (no := does_not_count(state, event, durations)) is not None:
@@ -140,7 +148,7 @@ def _enrolment(
     decided = _with_fact(state, event, now, durations, kind, activity)
     if not isinstance(decided, Decision):
         return decided
-    taken = service_events.EnrolmentTaken(
+    taken = referral_events.EnrolmentTaken(
         referral_id=state.id,
         organiser=event.source,
         activity_id=activity_id,
@@ -154,7 +162,7 @@ def _enrolment(
 
 def session_recorded(
     state: Referral | None,
-    event: Event[partner_events.ActivityAttended | partner_events.ActivityMissed],
+    event: Event[opisto_events.ActivityAttended | opisto_events.ActivityMissed],
     now: datetime,
     durations: Durations,
 ) -> Decided:
@@ -169,7 +177,7 @@ def session_recorded(
     record = AttendanceRecord(
         activity,
         data.session_id,
-        isinstance(data, partner_events.ActivityAttended),
+        isinstance(data, opisto_events.ActivityAttended),
         event.time,
         event.rank,
         event.source,
@@ -180,7 +188,7 @@ def session_recorded(
 
 
 def feedback_taken(
-    state: Referral | None, event: Event[service_events.FeedbackTaken], now: datetime, durations: Durations
+    state: Referral | None, event: Event[feedback_events.FeedbackTaken], now: datetime, durations: Durations
 ) -> Decided:
     """The participant's answer after the activity, which the feedback service took in, ends the wait for it."""
     data = event.data
@@ -193,7 +201,7 @@ def feedback_taken(
 
 
 def code_looked_up(
-    state: Referral | None, event: Event[service_events.CodeLookedUp], now: datetime, durations: Durations
+    state: Referral | None, event: Event[referral_events.CodeLookedUp], now: datetime, durations: Durations
 ) -> Decided:
     """An organiser that read the code may speak of the referral for 30 days."""
     data = event.data
@@ -226,7 +234,7 @@ def _no_room(state: Referral, event: Event) -> Rejected:
 
 def matched(
     state: Referral | None,
-    event: Event[service_events.ActivitiesProposed | service_events.NoActivityFound],
+    event: Event[catalogue_events.ActivitiesProposed | catalogue_events.NoActivityFound],
     now: datetime,
     durations: Durations,
 ) -> Decided:
@@ -237,12 +245,12 @@ def matched(
     known = state.matched
     if known and (data.number, event.time, event.id) < (known.number, known.time, known.id):
         return Decision(state)
-    answer = MatchAnswer(data.number, event.id, event.time, isinstance(data, service_events.ActivitiesProposed))
+    answer = MatchAnswer(data.number, event.id, event.time, isinstance(data, catalogue_events.ActivitiesProposed))
     return tell_changes(_changed(state, matched=answer), event, now, durations)
 
 
 def place_answered(
-    state: Referral | None, event: Event[service_events.PlaceAnswer], now: datetime, durations: Durations
+    state: Referral | None, event: Event[catalogue_events.PlaceAnswer], now: datetime, durations: Durations
 ) -> Decided:
     """Takes an activity's answer; the greatest answer holds."""
     data = event.data
@@ -255,7 +263,7 @@ def place_answered(
 
 
 def deadline_passed(
-    state: Referral | None, event: Event[service_events.DeadlinePassed], now: datetime, durations: Durations
+    state: Referral | None, event: Event[every_service_events.DeadlinePassed], now: datetime, durations: Durations
 ) -> Decided:
     """A deadline passed, which counts if its step is still awaited."""
     data = event.data
@@ -281,7 +289,7 @@ def _still_named(state: Referral, fired: Fired) -> tuple[Fired, ...]:
 
 
 def accessed(
-    state: Access | None, event: Event[service_events.AccessRecorded], now: datetime, durations: Durations
+    state: Access | None, event: Event[every_service_events.AccessRecorded], now: datetime, durations: Durations
 ) -> Decision[Access]:
     """Keeps one look at a referral."""
     data = event.data
@@ -290,7 +298,7 @@ def accessed(
 
 
 def disclosed(
-    state: Access | None, event: Event[service_events.NotificationDelivered], now: datetime, durations: Durations
+    state: Access | None, event: Event[notify_events.NotificationDelivered], now: datetime, durations: Durations
 ) -> Decision[Access]:
     """Keeps one disclosure: an opisto read of the referral in its feed."""
     data = event.data

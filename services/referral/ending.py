@@ -9,7 +9,7 @@ from services.referral.model import AttendanceRecord, Ending, Listed, PlaceGrant
 from services.referral.place import attendance_of, grant_to, last_end
 from services.referral.view import Choice, CountedSession
 from services.referral.walk import Step, Walk
-from shared.contracts.service_events import ReferralOutcome
+from shared.contracts.referral_events import ReferralOutcome
 
 
 def ending_of(

@@ -11,7 +11,7 @@ from services.referral.fold import fold
 from services.referral.model import Ending, ErasedReferral, Referral, split_key
 from services.referral.telling import ending_event
 from services.referral.view import Durations
-from shared.contracts import service_events
+from shared.contracts import referral_events
 from shared.contracts.envelope import Event
 from shared.contracts.referral_code import digest_of
 from shared.engine.model import Decision, Follow
@@ -37,18 +37,18 @@ def erase(state: Referral, event: Event, durations: Durations, now: datetime) ->
     forget = list(_forgetting(state, event.time))
     # ReferralErased first, since it blanks the feeds: the end that follows stays in them.
     digest = digest_of(state.code) if state.code else None
-    erased = service_events.ReferralErased(referral_id=state.id, issuer=issuer, code_digest=digest)
-    ended_matching = service_events.MatchingEnded(referral_id=state.id, number=state.matching.number + 1)
+    erased = referral_events.ReferralErased(referral_id=state.id, issuer=issuer, code_digest=digest)
+    ended_matching = referral_events.MatchingEnded(referral_id=state.id, number=state.matching.number + 1)
     follow = [Follow(erased), *forget, Follow(ended_matching)]
     if ended != state.told.closed:
-        follow.append(Follow(ending_event(service_events.ReferralClosed, state.id, ended)))
+        follow.append(Follow(ending_event(referral_events.ReferralClosed, state.id, ended)))
     return Decision(Referral(state.id, erased=left), follow, erase=True)
 
 
 def _forgetting(state: Referral, freed_at: datetime) -> Iterator[Follow]:
     for activity, order in state.orders.items():
         organiser, activity_id = split_key(activity)
-        given_up = service_events.PlaceGivenUp(
+        given_up = referral_events.PlaceGivenUp(
             referral_id=state.id,
             organiser=organiser,
             activity_id=activity_id,

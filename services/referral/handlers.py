@@ -8,7 +8,15 @@ from services.referral import decide
 from services.referral.erasing import meets_erasure
 from services.referral.model import Access, Referral
 from services.referral.view import Durations
-from shared.contracts import partner_events, service_events
+from shared.contracts import (
+    catalogue_events,
+    every_service_events,
+    feedback_events,
+    notify_events,
+    opisto_events,
+    referral_events,
+    region_events,
+)
 from shared.contracts.envelope import Event
 from shared.contracts.referral_code import BITS, code_of
 from shared.contracts.topics import READ_BY
@@ -60,24 +68,24 @@ def table(durations: Durations) -> Table:
         kinds=(referrals, ACCESSES),
         context=durations,
         handlers={
-            partner_events.ReferralIssued: Handler(referrals, _referral, _issued, with_a_code),
-            partner_events.ActivityChosen: by_referral(decide.chosen),
-            partner_events.ReferralWithdrawn: by_referral(decide.withdrawn),
-            partner_events.EnrolmentConfirmed: by_referral(decide.enrolment_confirmed),
-            partner_events.EnrolmentCancelled: by_referral(decide.enrolment_cancelled),
-            partner_events.ActivityAttended: by_referral(decide.session_recorded),
-            partner_events.ActivityMissed: by_referral(decide.session_recorded),
-            service_events.CodeLookedUp: by_referral(decide.code_looked_up),
-            service_events.FeedbackTaken: by_referral(decide.feedback_taken),
-            service_events.ActivitiesProposed: by_referral(decide.matched),
-            service_events.NoActivityFound: by_referral(decide.matched),
-            service_events.PlaceReserved: by_referral(decide.place_answered),
-            service_events.PlaceWaitlisted: by_referral(decide.place_answered),
-            service_events.PlaceRefused: by_referral(decide.place_answered),
-            service_events.PlaceReleased: by_referral(decide.place_answered),
-            service_events.SessionsChanged: by_referral(decide.place_answered),
-            service_events.AccessRecorded: Handler(ACCESSES, _access, decide.accessed),
-            service_events.NotificationDelivered: Handler(ACCESSES, _disclosure, decide.disclosed),
+            region_events.ReferralIssued: Handler(referrals, _referral, _issued, with_a_code),
+            region_events.ActivityChosen: by_referral(decide.chosen),
+            region_events.ReferralWithdrawn: by_referral(decide.withdrawn),
+            opisto_events.EnrolmentConfirmed: by_referral(decide.enrolment_confirmed),
+            opisto_events.EnrolmentCancelled: by_referral(decide.enrolment_cancelled),
+            opisto_events.ActivityAttended: by_referral(decide.session_recorded),
+            opisto_events.ActivityMissed: by_referral(decide.session_recorded),
+            referral_events.CodeLookedUp: by_referral(decide.code_looked_up),
+            feedback_events.FeedbackTaken: by_referral(decide.feedback_taken),
+            catalogue_events.ActivitiesProposed: by_referral(decide.matched),
+            catalogue_events.NoActivityFound: by_referral(decide.matched),
+            catalogue_events.PlaceReserved: by_referral(decide.place_answered),
+            catalogue_events.PlaceWaitlisted: by_referral(decide.place_answered),
+            catalogue_events.PlaceRefused: by_referral(decide.place_answered),
+            catalogue_events.PlaceReleased: by_referral(decide.place_answered),
+            catalogue_events.SessionsChanged: by_referral(decide.place_answered),
+            every_service_events.AccessRecorded: Handler(ACCESSES, _access, decide.accessed),
+            notify_events.NotificationDelivered: Handler(ACCESSES, _disclosure, decide.disclosed),
         },
         deadlines={
             "referrals": Handler(referrals, _aggregate, decide.deadline_passed),
@@ -86,7 +94,7 @@ def table(durations: Durations) -> Table:
 
 
 def _issued(
-    state: Referral | None, event: Event[partner_events.ReferralIssued], now: datetime, opening: Opening
+    state: Referral | None, event: Event[region_events.ReferralIssued], now: datetime, opening: Opening
 ) -> decide.Decided:
     return decide.issued(state, event, now, opening.durations, opening.code)
 
@@ -95,15 +103,15 @@ def _referral(event: Event) -> str:
     return event.data.subject
 
 
-def _aggregate(event: Event[service_events.DeadlinePassed]) -> str:
+def _aggregate(event: Event[every_service_events.DeadlinePassed]) -> str:
     return event.data.aggregate
 
 
-def _access(event: Event[service_events.AccessRecorded]) -> str | None:
+def _access(event: Event[every_service_events.AccessRecorded]) -> str | None:
     return event.id if event.data.referral_id else None
 
 
-def _disclosure(event: Event[service_events.NotificationDelivered]) -> str | None:
+def _disclosure(event: Event[notify_events.NotificationDelivered]) -> str | None:
     # A notification to the referral's own region is no disclosure.
     data = event.data
     to_an_organiser = not data.recipient.startswith("/region/")

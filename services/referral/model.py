@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.contracts.service_events import ReferralOutcome
+from shared.contracts.referral_events import ReferralOutcome
 
 Status = Literal[
     "issued",

@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from services.referral.model import Status
 from services.referral.view import PlaceState, SessionState
-from shared.contracts.service_events import ReferralOutcome
+from shared.contracts.referral_events import ReferralOutcome
 from shared.http.shapes import ActivityId, Count, Cursor, EventId, Organiser, ReferralId, Source, Time
 
 

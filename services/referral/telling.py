@@ -11,7 +11,7 @@ import msgspec
 from services.referral.fold import fold
 from services.referral.model import Ending, Matching, PlaceOrder, Referral, split_key
 from services.referral.view import Durations, View, Want
-from shared.contracts import service_events
+from shared.contracts import data, referral_events
 from shared.contracts.envelope import Event
 from shared.engine.model import Decision, Follow
 
@@ -34,15 +34,15 @@ def tell_changes(
     return Decision(state, follow)
 
 
-def _opening(state: Referral, durations: Durations) -> service_events.ReferralOpened:
+def _opening(state: Referral, durations: Durations) -> referral_events.ReferralOpened:
     assert state.issued is not None
     deadlines = fold(state, durations).deadlines
-    return service_events.ReferralOpened(
+    return referral_events.ReferralOpened(
         referral_id=state.id,
         region=state.issued.source.rpartition("/")[2],
         referral_code=state.code,
         deadlines=tuple(
-            service_events.AwaitedStep(what=deadline.what, due_at=deadline.due_at) for deadline in deadlines
+            referral_events.AwaitedStep(what=deadline.what, due_at=deadline.due_at) for deadline in deadlines
         ),
     )
 
@@ -61,13 +61,13 @@ def _tell_ending(state: Referral, view: View, now: datetime) -> _Telling:
     follow: list[Follow] = []
     over = known.completed or known.lapsed
     if not closed and (known.closed or (over and not (completed or lapsed))):
-        follow.append(Follow(service_events.ReferralReopened(referral_id=state.id, completed=completed is not None)))
+        follow.append(Follow(referral_events.ReferralReopened(referral_id=state.id, completed=completed is not None)))
     if completed and completed != known.completed:
-        follow.append(Follow(ending_event(service_events.ReferralCompleted, state.id, completed)))
+        follow.append(Follow(ending_event(referral_events.ReferralCompleted, state.id, completed)))
     if lapsed and lapsed != known.lapsed:
-        follow.append(Follow(ending_event(service_events.ReferralLapsed, state.id, lapsed)))
+        follow.append(Follow(ending_event(referral_events.ReferralLapsed, state.id, lapsed)))
     if closed and closed != known.closed:
-        follow.append(Follow(ending_event(service_events.ReferralClosed, state.id, closed)))
+        follow.append(Follow(ending_event(referral_events.ReferralClosed, state.id, closed)))
     completed_at = (known.completed_at or now) if completed else None
     closed_at = (known.closed_at or now) if closed else None
     told_now = _changed(
@@ -77,10 +77,12 @@ def _tell_ending(state: Referral, view: View, now: datetime) -> _Telling:
 
 
 def ending_event(
-    event_class: type[service_events.ReferralEnd], referral_id: str, ended: Ending
-) -> service_events.ReferralEnd:
+    event_class: type[referral_events.ReferralEnd], referral_id: str, ended: Ending
+) -> referral_events.ReferralEnd:
     """The class of event that tells a referral's end."""
-    counts = service_events.SessionCounts(attended=ended.attended, missed=ended.missed, not_recorded=ended.not_recorded)
+    counts = referral_events.SessionCounts(
+        attended=ended.attended, missed=ended.missed, not_recorded=ended.not_recorded
+    )
     return event_class(referral_id=referral_id, outcome=ended.outcome, sessions=counts)
 
 
@@ -95,15 +97,15 @@ def _tell_matching(state: Referral, view: View, now: datetime) -> _Telling:
     number = known.number + 1
     if not view.matching:
         state = _changed(state, matching=_changed(known, number=number, wanted=False))
-        return state, [Follow(service_events.MatchingEnded(referral_id=state.id, number=number))]
+        return state, [Follow(referral_events.MatchingEnded(referral_id=state.id, number=number))]
     state = _changed(state, matching=Matching(number, number, wanted=True, without=without, asked_at=now))
     left_out = tuple(_key_model(activity) for activity in without)
-    return state, [Follow(service_events.RematchRequested(referral_id=state.id, number=number, without=left_out))]
+    return state, [Follow(referral_events.RematchRequested(referral_id=state.id, number=number, without=left_out))]
 
 
-def _key_model(activity: str) -> service_events.ActivityKey:
+def _key_model(activity: str) -> referral_events.ActivityKey:
     organiser, activity_id = split_key(activity)
-    return service_events.ActivityKey(organiser=organiser, activity_id=activity_id)
+    return referral_events.ActivityKey(organiser=organiser, activity_id=activity_id)
 
 
 # --- the activities
@@ -139,11 +141,11 @@ def _same(known: PlaceOrder, want: Want) -> bool:
     )
 
 
-def registration(referral_id: str, activity: str, order: PlaceOrder, freed_at: datetime) -> service_events.AboutPlace:
+def registration(referral_id: str, activity: str, order: PlaceOrder, freed_at: datetime) -> data.AboutPlace:
     """The order that tells an activity what a referral wants of it."""
     organiser, activity_id = split_key(activity)
     if order.want == "follow" or order.requested_at is None:
-        return service_events.PlaceGivenUp(
+        return referral_events.PlaceGivenUp(
             referral_id=referral_id,
             organiser=organiser,
             activity_id=activity_id,
@@ -151,7 +153,7 @@ def registration(referral_id: str, activity: str, order: PlaceOrder, freed_at: d
             follow=True,
             freed_at=freed_at,
         )
-    return service_events.PlaceRequested(
+    return referral_events.PlaceRequested(
         referral_id=referral_id,
         organiser=organiser,
         activity_id=activity_id,

@@ -19,11 +19,13 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import TypeVar
 
+from shared.contracts.data import Data
 from shared.contracts.errors import Forged, Invalid, PersonalData, Problem, Undecodable
 from shared.contracts.event_class import EventClass
-from shared.contracts.fields import Data, EventId, Sender, read_time
+from shared.contracts.fields import EventId, Sender
 from shared.contracts.identity import rank_of
-from shared.contracts.partner_events import FeedbackSubmitted
+from shared.contracts.instants import read_time
+from shared.contracts.participant_events import FeedbackSubmitted
 from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code, mask, may_hold_a_code
 from shared.contracts.registry import CLASSES, class_of, kind_of
 

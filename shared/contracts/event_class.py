@@ -6,7 +6,7 @@ The owner is the one service that dead-letters a record that is wrong in itself;
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeVar
 
-from shared.contracts.fields import Data
+from shared.contracts.data import Data
 from shared.contracts.topics import SERVICES
 
 TYPE_PREFIX: Final = "fi.kulttuurilahete."

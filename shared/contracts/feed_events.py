@@ -7,16 +7,22 @@ field without a value is left out, never null.
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from shared.contracts import partner_events, service_events
+from shared.contracts import (
+    catalogue_events,
+    every_service_events,
+    feedback_events,
+    opisto_events,
+    referral_events,
+)
+from shared.contracts.data import Data, Strict
 from shared.contracts.event_class import TYPE_PREFIX
 from shared.contracts.fields import (
     Accessibility,
     ActivityId,
     Count,
-    Data,
-    Instant,
+    EventType,
     Issuer,
     Language,
     Organiser,
@@ -24,14 +30,14 @@ from shared.contracts.fields import (
     ReferralId,
     RegionCode,
     Service,
+    What,
 )
+from shared.contracts.instants import Instant
 from shared.contracts.registry import CLASSES
 
 
-class Extract(BaseModel):
+class Extract(Strict):
     """What one kind of partner reads of one class of events."""
-
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, use_attribute_docstrings=True)
 
 
 class _OfReferral(Extract):
@@ -51,23 +57,23 @@ class ReferralOpenedToRegion(_OfReferral):
 
     region: RegionCode
     """The region whose referral it is, by its code."""
-    referral_code: service_events.ReferralCode
+    referral_code: referral_events.ReferralCode
     """Twelve characters by which an opisto at its desk finds the referral; the client shows them."""
-    deadlines: tuple[service_events.AwaitedStep, ...]
+    deadlines: tuple[referral_events.AwaitedStep, ...]
     """The steps that are awaited first, with their deadlines."""
 
 
 class ActivitiesProposedToRegion(_OfReferral):
     """Up to five activities that fit; they replace those proposed before."""
 
-    proposals: Annotated[tuple[service_events.Proposal, ...], Field(min_length=1, max_length=5)]
+    proposals: Annotated[tuple[catalogue_events.Proposal, ...], Field(min_length=1, max_length=5)]
     """One to five activities, the best first."""
 
 
 class NoActivityFoundToRegion(_OfReferral):
     """No activity fits now; the catalogue tries again as activities appear."""
 
-    nearest_misses: service_events.NearestMisses
+    nearest_misses: catalogue_events.NearestMisses
     """How many activities each filter alone refused, by its name."""
 
 
@@ -76,9 +82,9 @@ class PlaceReservedToRegion(_OfPlace):
 
     confirm: bool
     """Whether the opisto must confirm the place."""
-    sessions: tuple[service_events.ListedSession, ...]
+    sessions: tuple[catalogue_events.ListedSession, ...]
     """The activity's sessions, as listed last."""
-    cancelled: service_events.ActivityCall | None = None
+    cancelled: catalogue_events.ActivityCall | None = None
     """When the activity was cancelled, if it was."""
 
 
@@ -87,16 +93,16 @@ class PlaceWaitlistedToRegion(_OfPlace):
 
     position: Count
     """The place on the waiting list; 1 is next."""
-    sessions: tuple[service_events.ListedSession, ...]
+    sessions: tuple[catalogue_events.ListedSession, ...]
     """The activity's sessions, as listed last."""
-    cancelled: service_events.ActivityCall | None = None
+    cancelled: catalogue_events.ActivityCall | None = None
     """When the activity was cancelled, if it was."""
 
 
 class PlaceRefusedToRegion(_OfPlace):
     """No place."""
 
-    reason: service_events.PlaceRefusal
+    reason: catalogue_events.PlaceRefusal
     """Why. The catalogue judges `unknown` and `closed` again when a version of the activity arrives; `full` is final."""
 
 
@@ -111,7 +117,7 @@ class EnrolmentConfirmedToRegion(_OfPlace):
 class EnrolmentCancelledToRegion(_OfPlace):
     """The opisto took the participant off its list. Comes once it counts, under the event's own id, source and time."""
 
-    reason: partner_events.EnrolmentEnd
+    reason: opisto_events.EnrolmentEnd
     """Why: the activity is full; it does not suit the participant, who was not reached, wished it or stayed away; or
     something else."""
 
@@ -121,17 +127,17 @@ class FeedbackRequestedToRegion(_OfReferral):
 
     phase: Phase
     """Whether the answers are asked for before the activity or after it."""
-    respondents: tuple[service_events.Asked, ...]
+    respondents: tuple[feedback_events.Asked, ...]
     """Who is asked."""
-    instruments: tuple[service_events.Instrument, ...]
+    instruments: tuple[feedback_events.Instrument, ...]
     """Which questions are asked."""
 
 
 class _EndToRegion(_OfReferral):
-    outcome: service_events.ReferralOutcome
+    outcome: referral_events.ReferralOutcome
     """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
     without an activity that fits; without a choice in time; withdrawn."""
-    sessions: service_events.SessionCounts
+    sessions: referral_events.SessionCounts
     """How many of the counted sessions were attended, missed, or never recorded."""
 
 
@@ -146,10 +152,10 @@ class ReferralLapsedToRegion(_EndToRegion):
 class ReferralClosedToRegion(_OfReferral):
     """The loop is closed. Comes again when its content has changed; the latest holds."""
 
-    outcome: service_events.ReferralOutcome
+    outcome: referral_events.ReferralOutcome
     """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
     without an activity that fits; without a choice in time; withdrawn."""
-    sessions: service_events.SessionCounts | None = None
+    sessions: referral_events.SessionCounts | None = None
     """How many of the counted sessions were attended, missed, or never recorded; left out after an erasure."""
 
 
@@ -174,7 +180,7 @@ class ReferralErasedToRegion(_OfReferral):
 class PlaceReservedToOpisto(_OfReferral):
     """A place of the opisto's activity is held for a client."""
 
-    referral_code: service_events.ReferralCode
+    referral_code: referral_events.ReferralCode
     """What the client shows at the desk."""
     activity_id: ActivityId
     """The activity, by the opisto's own id."""
@@ -191,7 +197,7 @@ class PlaceWaitlistedToOpisto(PlaceReservedToOpisto):
 class PlaceReleasedToOpisto(_OfReferral):
     """A place of the opisto's activity, or a place on its waiting list, is free again."""
 
-    referral_code: service_events.ReferralCode | None = None
+    referral_code: referral_events.ReferralCode | None = None
     """What the client showed at the desk; left out after an erasure."""
     activity_id: ActivityId
     """The activity, by the opisto's own id."""
@@ -204,7 +210,7 @@ class PlaceReleasedToOpisto(_OfReferral):
 class DeadlinePassedToPartner(_OfReferral):
     """The partner's step has not come in time. The first passing reminds, the second acts."""
 
-    what: service_events.What
+    what: What
     """The awaited step: an activity that fits, the region's choice, the opisto's confirmation or records of attendance,
     the participant's answers; the others are the services' own."""
     due_at: Instant
@@ -220,42 +226,42 @@ class EventRefusedToSender(Extract):
     """The service that refused the event."""
     event_id: Annotated[str, Field(examples=["att-77"])]
     """The event's id, as far as it could be read."""
-    event_type: service_events.EventType
+    event_type: EventType
     """The event's type, as far as it could be read."""
-    reason: service_events.RefusalReason
+    reason: every_service_events.RefusalReason
     """Why, by class."""
-    errors: service_events.Refusals
+    errors: every_service_events.Refusals
     """Why, one line each: a JSON Pointer and what is wrong there."""
     referral_id: ReferralId | None = None
     """The referral that the event named, if one could be read."""
 
 
 _TO_BOTH: Final[Mapping[type[Data], type[Extract]]] = {
-    service_events.DeadlinePassed: DeadlinePassedToPartner,
-    service_events.EventRefused: EventRefusedToSender,
+    every_service_events.DeadlinePassed: DeadlinePassedToPartner,
+    every_service_events.EventRefused: EventRefusedToSender,
 }
 TO_REGION: Final[Mapping[type[Data], type[Extract]]] = {
-    service_events.ReferralOpened: ReferralOpenedToRegion,
-    service_events.ActivitiesProposed: ActivitiesProposedToRegion,
-    service_events.NoActivityFound: NoActivityFoundToRegion,
-    service_events.PlaceReserved: PlaceReservedToRegion,
-    service_events.PlaceWaitlisted: PlaceWaitlistedToRegion,
-    service_events.PlaceRefused: PlaceRefusedToRegion,
-    service_events.PlaceReleased: PlaceReleasedToRegion,
-    partner_events.EnrolmentConfirmed: EnrolmentConfirmedToRegion,
-    partner_events.EnrolmentCancelled: EnrolmentCancelledToRegion,
-    service_events.FeedbackRequested: FeedbackRequestedToRegion,
-    service_events.ReferralCompleted: ReferralCompletedToRegion,
-    service_events.ReferralLapsed: ReferralLapsedToRegion,
-    service_events.ReferralClosed: ReferralClosedToRegion,
-    service_events.ReferralReopened: ReferralReopenedToRegion,
-    service_events.ReferralErased: ReferralErasedToRegion,
+    referral_events.ReferralOpened: ReferralOpenedToRegion,
+    catalogue_events.ActivitiesProposed: ActivitiesProposedToRegion,
+    catalogue_events.NoActivityFound: NoActivityFoundToRegion,
+    catalogue_events.PlaceReserved: PlaceReservedToRegion,
+    catalogue_events.PlaceWaitlisted: PlaceWaitlistedToRegion,
+    catalogue_events.PlaceRefused: PlaceRefusedToRegion,
+    catalogue_events.PlaceReleased: PlaceReleasedToRegion,
+    opisto_events.EnrolmentConfirmed: EnrolmentConfirmedToRegion,
+    opisto_events.EnrolmentCancelled: EnrolmentCancelledToRegion,
+    feedback_events.FeedbackRequested: FeedbackRequestedToRegion,
+    referral_events.ReferralCompleted: ReferralCompletedToRegion,
+    referral_events.ReferralLapsed: ReferralLapsedToRegion,
+    referral_events.ReferralClosed: ReferralClosedToRegion,
+    referral_events.ReferralReopened: ReferralReopenedToRegion,
+    referral_events.ReferralErased: ReferralErasedToRegion,
     **_TO_BOTH,
 }
 TO_OPISTO: Final[Mapping[type[Data], type[Extract]]] = {
-    service_events.PlaceReserved: PlaceReservedToOpisto,
-    service_events.PlaceWaitlisted: PlaceWaitlistedToOpisto,
-    service_events.PlaceReleased: PlaceReleasedToOpisto,
+    catalogue_events.PlaceReserved: PlaceReservedToOpisto,
+    catalogue_events.PlaceWaitlisted: PlaceWaitlistedToOpisto,
+    catalogue_events.PlaceReleased: PlaceReleasedToOpisto,
     **_TO_BOTH,
 }
 EXTRACTS: Final[Mapping[str, type[Extract]]] = {

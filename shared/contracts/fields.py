@@ -1,20 +1,15 @@
 """The types of fields that events share: what a code, a time, a text may look like."""
 
 import re
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from shared.contracts.errors import Problem
 from shared.contracts.topics import SERVICES, ServiceName
 from shared.reference import DIMENSIONS, LANGUAGES, MUNICIPALITIES, REGIONS, THEMES
 
-_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # THL's and the organisations' own branch. Without four digits in a row no birth date, telephone or code has room.
 _UNIT = re.compile(r"^(?:1\.2\.246\.(?:10|537)(?:\.[0-9]{1,8}){1,8}|(?!.*[0-9]{4})[A-Za-z0-9_-]{1,16})$")
 _SCRIPTS: Final = "[Aa]rab|[Cc]yrl|[Hh]ans|[Hh]ant|[Ll]atn"
@@ -23,88 +18,6 @@ _UUID = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 MAX_TEXT = 4_000
-MIDNIGHT: Final = time(0)
-YEARS: Final = range(2000, 2101)
-"""The years that partners may name: a year beyond is a sentinel or a mistake, and times counted from it overflow."""
-_D = TypeVar("_D", bound=date)
-
-
-class Data(BaseModel):
-    """The data of an event. Types are strict; unknown fields are dropped."""
-
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, use_attribute_docstrings=True)
-
-    @property
-    def subject(self) -> str:
-        """The aggregate that the event is about, also the Kafka key: referral, else activity, else a source."""
-        raise AssertionError(f"{type(self).__name__} names no subject")
-
-    def misdated(self, time: datetime) -> Iterable[Problem]:
-        """The fields whose times cannot stand in an event that was recorded at `time`."""
-        return ()
-
-
-def _instant(value: object) -> object:
-    # pydantic takes a number for seconds since 1970, even strictly; our own code passes a datetime.
-    if isinstance(value, datetime):
-        return _in_utc(value) if value.tzinfo else value
-    return _read_instant(value)
-
-
-def _read_instant(text: object) -> datetime:
-    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
-        raise ValueError("a time is RFC 3339 with an offset and at most nanoseconds, such as 2026-09-01T10:15:00+03:00")
-    text = text.upper()
-    try:
-        return _in_utc(_after_leap_second(text) if text[17:19] == "60" else datetime.fromisoformat(text))
-    except OverflowError as error:
-        raise ValueError("the year is out of range") from error
-
-
-def read_time(text: object) -> datetime:
-    """A time that a partner names, in UTC. Raises `ValueError` that says what is wrong with the time."""
-    return _within_bounds(_read_instant(text))
-
-
-def _time(value: object) -> object:
-    # Reading and checking in one step: each step of ours costs as much as all of pydantic's.
-    if isinstance(value, datetime):
-        return _within_bounds(_in_utc(value) if value.tzinfo else value)
-    return read_time(value)
-
-
-def _after_leap_second(text: str) -> datetime:
-    """As POSIX counts: 23:59:60 is the next day's 00:00:00. A leap second is inserted there in UTC, nowhere else."""
-    before = datetime.fromisoformat(text[:17] + "59" + text[19:])
-    after = before + timedelta(seconds=1)
-    if (after - before.utcoffset()).time().replace(microsecond=0) != MIDNIGHT:  # type: ignore[operator]
-        raise ValueError("a second 60 stands at 23:59 of UTC alone")
-    return after
-
-
-def _in_utc(value: datetime) -> datetime:
-    if value.tzinfo is UTC:
-        return value
-    try:
-        return value.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("the year is out of range") from error
-
-
-def _day(value: object) -> object:
-    if isinstance(value, date):
-        return _within_bounds(value)
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise ValueError("a date is YYYY-MM-DD")
-    return _within_bounds(date.fromisoformat(value))
-
-
-def _within_bounds(value: _D) -> _D:
-    if value.year not in YEARS:
-        raise ValueError(
-            f"the year {value.year} is not one of {YEARS[0]} to {YEARS[-1]}; name the day itself, no stand-in for “open”"
-        )
-    return value
 
 
 def _known(codes: object, what: str):  # type: ignore[no-untyped-def]
@@ -172,10 +85,6 @@ def _organises(value: str) -> str:
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant), Field(examples=["2026-09-09T14:30:00Z"])]
-"""A time of our own: a time counted from a partner's may lie beyond the years that partners may name."""
-Time = Annotated[AwareDatetime, BeforeValidator(_time), Field(examples=["2026-09-09T17:30:00+03:00"])]
-Day = Annotated[date, BeforeValidator(_day), Field(examples=["2026-09-01"])]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000, examples=[1])]
 Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, examples=[3])]
 
@@ -248,6 +157,16 @@ Setting = Annotated[Literal["course", "peer", "drop_in", "meets_people", "guidan
 Phase = Annotated[Literal["before", "after"], Field(title="Phase")]
 Respondent = Annotated[Literal["participant", "carer", "region", "opisto"], Field(title="Respondent")]
 Service = Annotated[ServiceName, Field(title="Service")]
+What = Annotated[
+    Literal["match", "choice", "confirmation", "attendance", "feedback", "early", "waiting_list", "ended", "rematch"],
+    Field(title="Awaited"),
+]
+EventType = Annotated[str, Field(examples=["fi.kulttuurilahete.ReferralIssued.v1"])]
+CodeDigest = Annotated[str, Field(examples=["9f86d081884c7d659a2feaa0"])]
+DeadLetterId = Annotated[str, Field(examples=["0f2d7c3e-8a51-5b64-9c0d-3e1f6a2d8c11"])]
+Cause = Annotated[str, Field(examples=["choice-12"])]
+"""The id of the event that asked."""
+Finer = Annotated[str, Field(examples=["789"])]
 
 
 def _some_language(value: dict[str, str]) -> dict[str, str]:

@@ -1,18 +1,38 @@
-"""All classes of events; each declares itself beside its model, in partner_events.py or service_events.py."""
+"""All classes of events; each declares itself beside its model, in the module that is named after who sends it."""
 
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from shared.contracts import partner_events, service_events
+from shared.contracts import (
+    catalogue_events,
+    every_service_events,
+    feedback_events,
+    monitor_events,
+    notify_events,
+    opisto_events,
+    participant_events,
+    referral_events,
+    region_events,
+)
 from shared.contracts.errors import UnknownType
 from shared.contracts.event_class import DECLARED, TYPE_PREFIX, EventClass
 
+_MODULES: Final = (
+    region_events,
+    opisto_events,
+    participant_events,
+    referral_events,
+    catalogue_events,
+    feedback_events,
+    notify_events,
+    monitor_events,
+    every_service_events,
+)
 CLASSES: Final[Mapping[str, EventClass]] = {
-    name: one
-    for name, one in DECLARED.items()
-    if one.model.__module__ in {partner_events.__name__, service_events.__name__}
+    name: one for module in _MODULES for name, one in DECLARED.items() if one.model.__module__ == module.__name__
 }
+"""In the order of these modules and of the classes in each, whoever imports one of them first."""
 
 
 @lru_cache(maxsize=256)

@@ -11,8 +11,8 @@ import structlog
 from shared import log_events
 from shared.clock import Clock
 from shared.contracts.errors import EventError
+from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.instants import later
-from shared.contracts.service_events import DeadlinePassed
 from shared.engine.circuit_breaker import CircuitBreaker, CircuitOpen, Failure, origin_of
 from shared.engine.model import Decision, Early, Rejected, Table, Waits
 from shared.engine.receive import HANDLER_FAILED, RoutedEvent, read_again, route

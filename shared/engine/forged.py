@@ -13,7 +13,7 @@ from shared.clock import real_now
 from shared.contracts import topics
 from shared.contracts.dead_letter import DeadLetter, one_line
 from shared.contracts.errors import Forged
-from shared.contracts.service_events import AccessRecorded
+from shared.contracts.every_service_events import AccessRecorded
 from shared.engine.model import OutEvent
 from shared.engine.outbox import own_event
 

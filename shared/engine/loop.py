@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from shared import log_events, metrics
-from shared.contracts.service_events import DeadlinePassed
+from shared.contracts.every_service_events import DeadlinePassed
 from shared.engine.batch import Batch, Processor
 from shared.engine.circuit_breaker import CircuitOpen
 from shared.kafka import codecs, places

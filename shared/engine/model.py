@@ -11,11 +11,11 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event
-from shared.contracts.fields import Data
+from shared.contracts.fields import What
 from shared.contracts.original import Original
 from shared.contracts.registry import CLASSES
-from shared.contracts.service_events import What
 from shared.store import Collection, Index, Journal, Store
 from shared.store.interface import Fields, Outcome
 

@@ -8,15 +8,15 @@ import msgspec
 
 from shared.clock import real_now
 from shared.contracts import topics
+from shared.contracts.data import Data
 from shared.contracts.dead_letter import DeadLetter, one_line
 from shared.contracts.dead_letter import record_of as parts_of
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, attributes_of, kafka_headers
-from shared.contracts.fields import Data
+from shared.contracts.every_service_events import EventRefused
 from shared.contracts.identity import derived_id
 from shared.contracts.original import attributes_of as attributes_in
 from shared.contracts.original import referral_of, sender_to_tell
 from shared.contracts.personal_identity import mask
-from shared.contracts.service_events import EventRefused
 from shared.engine.model import Out, OutBlank, OutDead, OutEvent, OutRow
 from shared.kafka.producer import Record
 from shared.store import Store, Written

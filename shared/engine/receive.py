@@ -15,11 +15,11 @@ from shared.contracts.dead_letter import DeadLetter, redriven_from
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, check_class, decode, read_kafka
 from shared.contracts.errors import EventError, Forged, Invalid, PersonalData, Undecodable
 from shared.contracts.event_class import EventClass
+from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.original import Original, as_far_as_searched, hides_a_code, needs_a_closer_look
 from shared.contracts.personal_identity import MOST_SEARCHED, is_searchable
 from shared.contracts.registry import CLASSES, class_of
-from shared.contracts.service_events import DeadlinePassed
 from shared.engine.model import Decision, Handler, Table
 from shared.kafka.raw import Unreadable
 

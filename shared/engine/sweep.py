@@ -16,8 +16,8 @@ from aiokafka.errors import KafkaError
 from shared import log_events, metrics
 from shared.clock import Clock
 from shared.contracts.envelope import Event
+from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.identity import deadline_id
-from shared.contracts.service_events import DeadlinePassed
 from shared.engine.batch import Processor
 from shared.engine.documents import decoder_of, read
 from shared.engine.loop import Loop

@@ -11,10 +11,10 @@ import msgspec
 
 from shared.contracts.dead_letter import DeadLetter, bare
 from shared.contracts.envelope import Event, type_of
+from shared.contracts.every_service_events import DeadLetterSettled
 from shared.contracts.identity import following_id
 from shared.contracts.original import Original, attributes_of
 from shared.contracts.registry import class_of
-from shared.contracts.service_events import DeadLetterSettled
 from shared.engine.documents import written
 from shared.engine.model import Decision, Document, Early, Follow, Kind, Out, OutEvent, Rejected, Waits
 from shared.engine.outbox import outgoing, own_event, refusal

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from shared.clock import real_now
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.contracts.every_service_events import AccessRecorded
 from shared.contracts.fields import read_referral_id
-from shared.contracts.service_events import AccessRecorded
 from shared.http.keys import not_for, role_of
 from shared.http.parameters import Parameter
 from shared.http.problems import ProblemError

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
 from shared.contracts.errors import REASONS
-from shared.contracts.service_events import AccessRecorded
+from shared.contracts.every_service_events import AccessRecorded
 from shared.http.problem_types import PHRASES
 from shared.http.problems import REFUSED_FOR
 

@@ -30,8 +30,9 @@ from services.catalogue.handlers import table
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, Raw, decode, written
-from shared.contracts.partner_events import ActivityPublished, ReferralIssued
-from shared.contracts.service_events import PlaceRequested
+from shared.contracts.opisto_events import ActivityPublished
+from shared.contracts.referral_events import PlaceRequested
+from shared.contracts.region_events import ReferralIssued
 from shared.engine.batch import Processor
 from shared.engine.model import Decision, Document, Table
 from shared.kafka.cluster import Cluster

@@ -27,9 +27,10 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared.clock import Clock
-from shared.contracts import service_events, topics
+from shared.contracts import referral_events, topics
 from shared.contracts.envelope import Event, kafka_headers
-from shared.contracts.partner_events import ActivityAttended, ReferralIssued
+from shared.contracts.opisto_events import ActivityAttended
+from shared.contracts.region_events import ReferralIssued
 from shared.engine.batch import Batch, Processor
 from shared.engine.loop import MAX_RECORDS, Loop
 from shared.engine.model import Decision, Follow, Handler, Kind, Table
@@ -101,9 +102,9 @@ class Job:
     topics: tuple[str, ...] = (topics.INTAKE_HTTP,)
 
 
-def opened(referral_id: str) -> service_events.ReferralOpened:
+def opened(referral_id: str) -> referral_events.ReferralOpened:
     """What follows."""
-    return service_events.ReferralOpened(referral_id=referral_id, region="08", referral_code="", deadlines=())
+    return referral_events.ReferralOpened(referral_id=referral_id, region="08", referral_code="", deadlines=())
 
 
 # --- the engine

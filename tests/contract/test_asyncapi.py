@@ -11,12 +11,12 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from referencing import Registry
 
 from services.notify import decide
-from shared.contracts import service_events, topics
+from shared.contracts import notify_events, topics
 from shared.contracts.asyncapi import asyncapi, messages_on
 from shared.contracts.asyncapi_partners import asyncapi_partners
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.feed_events import EXTRACTS, TO_OPISTO, TO_REGION
-from shared.contracts.fields import Data
 from shared.contracts.registry import CLASSES, public_names, schema_id
 from shared.contracts.schemas import schema_path
 from shared.engine.model import OutRow
@@ -167,7 +167,7 @@ def test_a_feeds_entry_is_one_of_the_messages_that_its_reader_was_promised() -> 
 def _entry(model: type[Data], name: str) -> dict[str, Any]:
     """What stands in a feed, written by notify's own function, with the example of the extract."""
     (example,) = json.loads((KEPT / schema_path(name)).read_text(encoding="utf-8"))["examples"]
-    told = service_events.Notification(
+    told = notify_events.Notification(
         id="e1",
         source="/service/catalogue",
         type=CLASSES[model.__name__].type,
@@ -176,7 +176,7 @@ def _entry(model: type[Data], name: str) -> dict[str, Any]:
         data=json.dumps(example),
     )
     recipient = "/region/08" if TO_REGION.get(model, object).__name__ == name else "/opisto/x"
-    queued = service_events.NotificationQueued(recipient=recipient, referral_id=None, notification=told)
+    queued = notify_events.NotificationQueued(recipient=recipient, referral_id=None, notification=told)
     event = Event("q1", "/service/notify", datetime(2026, 9, 1, tzinfo=UTC), queued, synthetic=True)
     (row,) = decide.queued(None, event, event.time, None).also
     assert isinstance(row, OutRow)

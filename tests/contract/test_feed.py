@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from services.notify.extracts import LAST_WORDS
 from services.notify.handlers import table
 from services.notify.model import Recipient, ToldReferral
-from shared.contracts import service_events
+from shared.contracts import catalogue_events, every_service_events, notify_events
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.feed_events import EXTRACTS, TO_OPISTO, TO_REGION
-from shared.contracts.fields import Data
 from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import json_schema
 from shared.engine.model import Decision
@@ -32,18 +32,18 @@ every_class_told = pytest.mark.parametrize("model", TO_REGION, ids=lambda model:
 def _told(model: type[Data], said: dict[str, Any], *, erased: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """What stands in whose feed, decided by notify's own functions, once an event says this."""
     event = Event("e1", "/opisto/x", NOW, model.model_validate_json(msgspec.json.encode(said)))
-    if isinstance(event.data, service_events.EventRefused):
+    if isinstance(event.data, every_service_events.EventRefused):
         yield from _entry(event, event.data.sender, erased=erased)
         return
     # Enrolments are told by EnrolmentTaken, which gives their very data on.
-    handler = HANDLERS.get(model, HANDLERS[service_events.PlaceReserved])
+    handler = HANDLERS.get(model, HANDLERS[catalogue_events.PlaceReserved])
     if handler.aggregate(event) is None:
         return
     state = ToldReferral(event.data.subject, REGION, "DKGDM5F8QK4V", ("fi", "sv"), ("step_free",), ("when", "which"))
     decision = handler.decide(state, event, NOW, ())
     assert isinstance(decision, Decision)
     for queued in decision.follow:
-        assert isinstance(queued.data, service_events.NotificationQueued)
+        assert isinstance(queued.data, notify_events.NotificationQueued)
         if not queued.data.erase:
             yield from _entry(Event("q1", "/service/notify", NOW, queued.data), queued.data.recipient, erased=erased)
 

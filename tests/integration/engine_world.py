@@ -16,9 +16,9 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from shared.clock import Clock
-from shared.contracts import partner_events, service_events, topics
+from shared.contracts import every_service_events, opisto_events, referral_events, region_events, topics
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
-from shared.contracts.fields import Data
 from shared.engine.batch import Batch, Processor
 from shared.engine.documents import decoder_of, read
 from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutBlank, OutRow, Rejected, Table, Waits
@@ -62,7 +62,7 @@ class Given:
 
 def issued(state: Tally | None, event: Event, now: datetime, context: Given) -> Decision[Tally]:
     """Opens the tally, and awaits a choice within the term."""
-    opened = service_events.ReferralOpened(referral_id=event.data.subject, region="06", referral_code="", deadlines=())
+    opened = referral_events.ReferralOpened(referral_id=event.data.subject, region="06", referral_code="", deadlines=())
     return Decision(_counted(state, event, open=True, awaited=event.time + TERM), [Follow(opened)])
 
 
@@ -118,8 +118,8 @@ def _counted(state: Tally | None, event: Event, **changes: Any) -> Tally:
     return msgspec.structs.replace(counted, applied=(*counted.applied, f"{event.source} {event.id}"), **changes)
 
 
-def _wanted(event: Event, activity: str, size: int) -> service_events.PlaceRequested:
-    return service_events.PlaceRequested(
+def _wanted(event: Event, activity: str, size: int) -> referral_events.PlaceRequested:
+    return referral_events.PlaceRequested(
         referral_id=event.data.subject,
         organiser=OPISTO,
         activity_id=activity,
@@ -144,10 +144,10 @@ def table(context: Given, *extra_topics: str) -> Table:
         service="referral",
         topics=(topics.INTAKE_HTTP, "intake.region.*", topics.redrive_to("referral"), *extra_topics),
         handlers={
-            partner_events.ReferralIssued: Handler(TALLIES, _subject, issued),
-            partner_events.ActivityChosen: Handler(TALLIES, _subject, chosen),
-            partner_events.ReferralWithdrawn: Handler(TALLIES, _subject, withdrawn),
-            partner_events.ActivityAttended: Handler(TALLIES, _subject, attended),
+            region_events.ReferralIssued: Handler(TALLIES, _subject, issued),
+            region_events.ActivityChosen: Handler(TALLIES, _subject, chosen),
+            region_events.ReferralWithdrawn: Handler(TALLIES, _subject, withdrawn),
+            opisto_events.ActivityAttended: Handler(TALLIES, _subject, attended),
         },
         deadlines={"tallies": Handler(TALLIES, lambda event: event.data.aggregate, passed)},
         kinds=(TALLIES,),
@@ -164,8 +164,8 @@ def referral(number: int) -> str:
     return f"{number:08x}-0000-4000-8000-000000000000"
 
 
-def issue(number: int = 1, *, municipality: str = "837") -> partner_events.ReferralIssued:
-    return partner_events.ReferralIssued.model_validate_json(
+def issue(number: int = 1, *, municipality: str = "837") -> region_events.ReferralIssued:
+    return region_events.ReferralIssued.model_validate_json(
         msgspec.json.encode(
             {
                 "referral_id": referral(number),
@@ -180,20 +180,20 @@ def issue(number: int = 1, *, municipality: str = "837") -> partner_events.Refer
     )
 
 
-def choose(activity: str, number: int = 1) -> partner_events.ActivityChosen:
-    return partner_events.ActivityChosen(referral_id=referral(number), organiser=OPISTO, activity_id=activity)
+def choose(activity: str, number: int = 1) -> region_events.ActivityChosen:
+    return region_events.ActivityChosen(referral_id=referral(number), organiser=OPISTO, activity_id=activity)
 
 
-def withdraw(reason: str, number: int = 1) -> partner_events.ReferralWithdrawn:
-    return partner_events.ReferralWithdrawn(referral_id=referral(number), reason=reason)  # type: ignore[arg-type]
+def withdraw(reason: str, number: int = 1) -> region_events.ReferralWithdrawn:
+    return region_events.ReferralWithdrawn(referral_id=referral(number), reason=reason)  # type: ignore[arg-type]
 
 
-def attend(session: str, number: int = 1) -> partner_events.ActivityAttended:
-    return partner_events.ActivityAttended(referral_id=referral(number), activity_id="choir", session_id=session)
+def attend(session: str, number: int = 1) -> opisto_events.ActivityAttended:
+    return opisto_events.ActivityAttended(referral_id=referral(number), activity_id="choir", session_id=session)
 
 
-def silence(due_at: datetime, number: int = 1, what: str = "choice") -> service_events.DeadlinePassed:
-    return service_events.DeadlinePassed(
+def silence(due_at: datetime, number: int = 1, what: str = "choice") -> every_service_events.DeadlinePassed:
+    return every_service_events.DeadlinePassed(
         service="referral",
         collection=COLLECTION.name,
         aggregate=referral(number),

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.contracts.fields import Data
+from shared.contracts.data import Data
 from shared.contracts.identity import derived_id
 from shared.engine.batch import Processor
 from shared.kafka.producer import BrokerUnavailable

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from shared.contracts import topics
-from shared.contracts.fields import Data
+from shared.contracts.data import Data
 from shared.contracts.identity import derived_id, following_id
 from shared.engine.model import Document
 from shared.kafka.producer import Record

@@ -9,7 +9,7 @@ import pytest
 
 from shared.contracts import original
 from shared.contracts.envelope import Event, Raw, decode
-from shared.contracts.partner_events import ReferralIssued
+from shared.contracts.region_events import ReferralIssued
 from shared.engine import batch as engine
 from shared.engine import receive as receiving
 from shared.engine.batch import Processor

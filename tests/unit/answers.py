@@ -8,9 +8,9 @@ from services.referral.fold import fold
 from services.referral.handlers import table
 from services.referral.model import Referral
 from services.referral.view import View
-from shared.contracts import service_events
+from shared.contracts import catalogue_events, every_service_events
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event
-from shared.contracts.fields import Data
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import OPISTO, Meeting, a_referral, at, event
 from tests.unit.network import DURATIONS, grant_to
@@ -20,10 +20,10 @@ TWO_SESSIONS: tuple[Meeting, ...] = (("s1", 20), ("s2", 30))
 CATALOGUE = "/service/catalogue"
 
 
-def listed(meetings: Iterable[Meeting], called_off: Iterable[str] = ()) -> tuple[service_events.ListedSession, ...]:
+def listed(meetings: Iterable[Meeting], called_off: Iterable[str] = ()) -> tuple[catalogue_events.ListedSession, ...]:
     """Sessions of an hour."""
     return tuple(
-        service_events.ListedSession(
+        catalogue_events.ListedSession(
             session_id=session,
             starts_at=at(day),
             ends_at=at(day) + timedelta(hours=1),
@@ -43,12 +43,12 @@ def reserved(
     confirm: bool = False,
     context: float | None = None,
     promoted: bool = False,
-    cancelled: service_events.ActivityCall | None = None,
+    cancelled: catalogue_events.ActivityCall | None = None,
     by_enrolment: bool = False,
     organiser: str = OPISTO,
 ) -> Event:
     """PlaceReserved: given at the choice, or at `context`."""
-    data = service_events.PlaceReserved(
+    data = catalogue_events.PlaceReserved(
         **_about(activity, answer, request, organiser),
         given_at=at(days if context is None else context),
         promoted=promoted,
@@ -62,7 +62,7 @@ def reserved(
 
 def waitlisted(days: float, request: str, position: int = 1, activity: str = "a", *, answer: int = 1) -> Event:
     """PlaceWaitlisted."""
-    data = service_events.PlaceWaitlisted(
+    data = catalogue_events.PlaceWaitlisted(
         **_about(activity, answer, request), position=position, sessions=listed(TWO_SESSIONS)
     )
     return _said(data, days)
@@ -70,12 +70,12 @@ def waitlisted(days: float, request: str, position: int = 1, activity: str = "a"
 
 def refused(days: float, request: str, reason: Any = "full", activity: str = "a", *, answer: int = 1) -> Event:
     """PlaceRefused."""
-    return _said(service_events.PlaceRefused(**_about(activity, answer, request), reason=reason), days)
+    return _said(catalogue_events.PlaceRefused(**_about(activity, answer, request), reason=reason), days)
 
 
 def released(days: float, request: str, activity: str = "a", *, answer: int) -> Event:
     """PlaceReleased."""
-    return _said(service_events.PlaceReleased(**_about(activity, answer, request)), days)
+    return _said(catalogue_events.PlaceReleased(**_about(activity, answer, request)), days)
 
 
 def changed(
@@ -91,26 +91,28 @@ def changed(
     organiser: str = OPISTO,
 ) -> Event:
     """SessionsChanged: the activity is published, or has other times, or is cancelled."""
-    call = None if cancelled is None else service_events.ActivityCall(time=at(cancelled), replaced_by=replaced_by)
+    call = None if cancelled is None else catalogue_events.ActivityCall(time=at(cancelled), replaced_by=replaced_by)
     about = _about(activity, answer, request, organiser)
-    data = service_events.SessionsChanged(**about, sessions=listed(meetings, off), cancelled=call)
+    data = catalogue_events.SessionsChanged(**about, sessions=listed(meetings, off), cancelled=call)
     return _said(data, days)
 
 
 def proposed(days: float, number: int = 0) -> Event:
     """ActivitiesProposed: one."""
-    proposal = service_events.Proposal(
+    proposal = catalogue_events.Proposal(
         organiser=OPISTO, activity_id="a", score=90, reasons=("free",), starts_at=at(20), places_left=3
     )
     return _said(
-        service_events.ActivitiesProposed(referral_id=a_referral(), number=number, proposals=(proposal,)), days, number
+        catalogue_events.ActivitiesProposed(referral_id=a_referral(), number=number, proposals=(proposal,)),
+        days,
+        number,
     )
 
 
 def nothing_found(days: float, number: int = 0) -> Event:
     """NoActivityFound."""
     return _said(
-        service_events.NoActivityFound(referral_id=a_referral(), number=number, nearest_misses={}), days, number
+        catalogue_events.NoActivityFound(referral_id=a_referral(), number=number, nearest_misses={}), days, number
     )
 
 
@@ -168,7 +170,7 @@ def silence(state: Referral, what: str, times: int = 1) -> Referral:
 def passed(state: Referral, what: str) -> Event:
     """DeadlinePassed, of what the referral awaits now."""
     (deadline,) = [one for one in fold(state, DURATIONS).deadlines if one.what == what]
-    data = service_events.DeadlinePassed(
+    data = every_service_events.DeadlinePassed(
         service="referral",
         collection="referrals",
         aggregate=state.id,

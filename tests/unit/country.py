@@ -17,9 +17,9 @@ from services.monitor.owners import Owners
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import json_schema
-from shared.contracts.service_events import DeadlinePassed
 from shared.engine.batch import Processor
 from shared.http.outcomes import AskedEvent
 from shared.kafka.lag import READS

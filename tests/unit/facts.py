@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from shared.contracts import partner_events, service_events
+from shared.contracts import feedback_events, opisto_events, referral_events, region_events
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event
-from shared.contracts.fields import Data
 from shared.engine.model import Decision, Rejected, S, Waits
 
 START = datetime(2026, 9, 1, 8, tzinfo=UTC)
@@ -65,7 +65,7 @@ def issued(
         "needs": {"friends": 8},
         "consent": {"recorded_on": ISSUED_ON, "scopes": ["referral", *(["feedback"] if feedback else [])]},
     }
-    data = partner_events.ReferralIssued.model_validate(said | fields, strict=False)
+    data = region_events.ReferralIssued.model_validate(said | fields, strict=False)
     return event(data, days, source, synthetic=synthetic)
 
 
@@ -78,9 +78,7 @@ def chosen(
     source: str = REGION,
 ) -> Event[Any]:
     """ActivityChosen."""
-    data = partner_events.ActivityChosen(
-        referral_id=referral or a_referral(), organiser=organiser, activity_id=activity
-    )
+    data = region_events.ActivityChosen(referral_id=referral or a_referral(), organiser=organiser, activity_id=activity)
     return event(data, days, source)
 
 
@@ -88,12 +86,12 @@ def withdrawn(
     days: float, reason: Any = "client_wish", referral: str | None = None, *, source: str = REGION
 ) -> Event[Any]:
     """ReferralWithdrawn."""
-    return event(partner_events.ReferralWithdrawn(referral_id=referral or a_referral(), reason=reason), days, source)
+    return event(region_events.ReferralWithdrawn(referral_id=referral or a_referral(), reason=reason), days, source)
 
 
 def confirmed(days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO) -> Event[Any]:
     """EnrolmentConfirmed."""
-    data = partner_events.EnrolmentConfirmed(referral_id=referral or a_referral(), activity_id=activity)
+    data = opisto_events.EnrolmentConfirmed(referral_id=referral or a_referral(), activity_id=activity)
     return event(data, days, organiser)
 
 
@@ -101,7 +99,7 @@ def off_the_list(
     days: float, activity: str = "a", referral: str | None = None, *, organiser: str = OPISTO
 ) -> Event[Any]:
     """EnrolmentCancelled."""
-    data = partner_events.EnrolmentCancelled(
+    data = opisto_events.EnrolmentCancelled(
         referral_id=referral or a_referral(), activity_id=activity, reason="client_wish"
     )
     return event(data, days, organiser)
@@ -117,21 +115,21 @@ def recorded(
     organiser: str = OPISTO,
 ) -> Event[Any]:
     """ActivityAttended, or ActivityMissed."""
-    kind = partner_events.ActivityAttended if came else partner_events.ActivityMissed
+    kind = opisto_events.ActivityAttended if came else opisto_events.ActivityMissed
     data = kind(referral_id=referral or a_referral(), activity_id=activity, session_id=session)
     return event(data, days, organiser)
 
 
 def looked_up(days: float, referral: str | None = None, *, organiser: str = OPISTO) -> Event[Any]:
     """CodeLookedUp."""
-    data = service_events.CodeLookedUp(referral_id=referral or a_referral(), organiser=organiser)
+    data = referral_events.CodeLookedUp(referral_id=referral or a_referral(), organiser=organiser)
     return event(data, days, "/service/referral", f"CodeLookedUp-{days:g}-{organiser.rpartition('/')[2]}")
 
 
 def answered(days: float, respondent: Any = "participant", phase: Any = "after") -> Event[Any]:
     """FeedbackTaken: answers came in, about how it was."""
     id_ = f"FeedbackSubmitted-{days:g}"
-    data = service_events.FeedbackTaken(
+    data = feedback_events.FeedbackTaken(
         referral_id=a_referral(),
         respondent=respondent,
         phase=phase,
@@ -179,7 +177,7 @@ def published(
         ],
     }
     return event(
-        partner_events.ActivityPublished.model_validate(said | fields, strict=False),
+        opisto_events.ActivityPublished.model_validate(said | fields, strict=False),
         days,
         organiser,
         synthetic=synthetic,
@@ -190,7 +188,7 @@ def called_off(
     days: float, activity: str = "a", replaced_by: str | None = None, *, organiser: str = OPISTO
 ) -> Event[Any]:
     """ActivityCancelled."""
-    data = partner_events.ActivityCancelled(activity_id=activity, reason="merged", replaced_by=replaced_by)
+    data = opisto_events.ActivityCancelled(activity_id=activity, reason="merged", replaced_by=replaced_by)
     return event(data, days, organiser)
 
 

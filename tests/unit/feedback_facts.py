@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from services.feedback.handlers import table
 from services.feedback.model import ReferralFeedback
-from shared.contracts import partner_events, service_events
+from shared.contracts import catalogue_events, feedback_events, participant_events, referral_events, region_events
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event
-from shared.contracts.fields import Data
-from shared.contracts.service_events import ReferralOutcome
+from shared.contracts.referral_events import ReferralOutcome
 from shared.engine.model import Decision, Rejected, Waits
 
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
@@ -17,7 +17,7 @@ REGION = "/region/06"
 OPISTO = "/opisto/valkeakoski"
 OTHER_OPISTO = "/opisto/ylojarvi"
 START = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
-DIMENSIONS = dict.fromkeys(partner_events.INSTRUMENTS["dimensions_v1"], 5)
+DIMENSIONS = dict.fromkeys(participant_events.INSTRUMENTS["dimensions_v1"], 5)
 
 Phase = Literal["before", "after"]
 
@@ -37,20 +37,20 @@ def issued(
     referral: str = REFERRAL,
     synthetic: bool = False,
 ) -> Event[Any]:
-    data = partner_events.ReferralIssued(
+    data = region_events.ReferralIssued(
         referral_id=referral,
         unit_ref="u1",
         municipality=municipality,
         age_band="65-74",
         languages=("fi",),
         needs={"friends": 8},
-        consent=partner_events.Consent(recorded_on=date(2026, 8, 30), scopes=scopes),
+        consent=region_events.Consent(recorded_on=date(2026, 8, 30), scopes=scopes),
     )
     return event(data, source, day, f"issued-{source[-2:]}-{day}", synthetic=synthetic)
 
 
 def opened(day: float = 0, *, referral: str = REFERRAL, synthetic: bool = False) -> Event[Any]:
-    data = service_events.ReferralOpened(
+    data = referral_events.ReferralOpened(
         referral_id=referral, region=REGION.rpartition("/")[2], referral_code="DKGDM5F8QK4V", deadlines=()
     )
     return event(data, "/service/referral", day, synthetic=synthetic)
@@ -65,19 +65,19 @@ def and_opened(events: Iterable[Event]) -> Iterator[Event]:
 
 
 def erased(day: float = 5) -> Event[Any]:
-    return event(service_events.ReferralErased(referral_id=REFERRAL, issuer=REGION), "/service/referral", day)
+    return event(referral_events.ReferralErased(referral_id=REFERRAL, issuer=REGION), "/service/referral", day)
 
 
 def proposed(day: float = 1, number: int = 0) -> Event[Any]:
-    proposal = service_events.Proposal(
+    proposal = catalogue_events.Proposal(
         organiser=OPISTO, activity_id="choir", score=90, reasons=("need",), starts_at=START, places_left=2
     )
-    data = service_events.ActivitiesProposed(referral_id=REFERRAL, number=number, proposals=(proposal,))
+    data = catalogue_events.ActivitiesProposed(referral_id=REFERRAL, number=number, proposals=(proposal,))
     return event(data, "/service/catalogue", day)
 
 
 def none_found(day: float = 1, number: int = 0) -> Event[Any]:
-    data = service_events.NoActivityFound(referral_id=REFERRAL, number=number, nearest_misses={})
+    data = catalogue_events.NoActivityFound(referral_id=REFERRAL, number=number, nearest_misses={})
     return event(data, "/service/catalogue", day)
 
 
@@ -96,48 +96,48 @@ def reserved(
     day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir", referral: str = REFERRAL
 ) -> Event[Any]:
     about = _about(organiser, answer, activity, referral)
-    data = service_events.PlaceReserved(**about, given_at=START, promoted=False, confirm=False, sessions=())
+    data = catalogue_events.PlaceReserved(**about, given_at=START, promoted=False, confirm=False, sessions=())
     return event(data, "/service/catalogue", day, f"reserved-{organiser[-4:]}-{answer}")
 
 
 def waitlisted(day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir") -> Event[Any]:
-    data = service_events.PlaceWaitlisted(**_about(organiser, answer, activity), position=1, sessions=())
+    data = catalogue_events.PlaceWaitlisted(**_about(organiser, answer, activity), position=1, sessions=())
     return event(data, "/service/catalogue", day, f"waitlisted-{organiser[-4:]}-{answer}")
 
 
 def refused(
     reason: Any = "full", day: float = 2, *, organiser: str = OPISTO, answer: int = 1, activity: str = "choir"
 ) -> Event[Any]:
-    data = service_events.PlaceRefused(**_about(organiser, answer, activity), reason=reason)
+    data = catalogue_events.PlaceRefused(**_about(organiser, answer, activity), reason=reason)
     return event(data, "/service/catalogue", day, f"refused-{organiser[-4:]}-{answer}")
 
 
 def released(day: float = 4, *, organiser: str = OPISTO, answer: int = 2, activity: str = "choir") -> Event[Any]:
-    data = service_events.PlaceReleased(**_about(organiser, answer, activity))
+    data = catalogue_events.PlaceReleased(**_about(organiser, answer, activity))
     return event(data, "/service/catalogue", day, f"released-{organiser[-4:]}-{answer}")
 
 
 def _ending(
-    class_: type[service_events.ReferralEnd],
+    class_: type[referral_events.ReferralEnd],
     outcome: ReferralOutcome,
     day: float,
     attended: int,
     referral: str = REFERRAL,
 ) -> Event[Any]:
-    counts = service_events.SessionCounts(attended=attended, missed=1, not_recorded=0)
+    counts = referral_events.SessionCounts(attended=attended, missed=1, not_recorded=0)
     return event(class_(referral_id=referral, outcome=outcome, sessions=counts), "/service/referral", day)
 
 
 def completed(outcome: ReferralOutcome = "completed", day: float = 60, referral: str = REFERRAL) -> Event[Any]:
-    return _ending(service_events.ReferralCompleted, outcome, day, 4, referral)
+    return _ending(referral_events.ReferralCompleted, outcome, day, 4, referral)
 
 
 def lapsed(outcome: ReferralOutcome = "not_chosen", day: float = 30) -> Event[Any]:
-    return _ending(service_events.ReferralLapsed, outcome, day, 0)
+    return _ending(referral_events.ReferralLapsed, outcome, day, 0)
 
 
 def closed(outcome: ReferralOutcome = "completed", day: float = 70) -> Event[Any]:
-    return _ending(service_events.ReferralClosed, outcome, day, 4 if outcome in {"completed", "discontinued"} else 0)
+    return _ending(referral_events.ReferralClosed, outcome, day, 4 if outcome in {"completed", "discontinued"} else 0)
 
 
 def answered(
@@ -152,8 +152,8 @@ def answered(
     channel: Any = "form",
     referral: str = REFERRAL,
 ) -> Event[Any]:
-    data = partner_events.FeedbackSubmitted(
-        about=partner_events.About(kind="referral", id=referral),
+    data = participant_events.FeedbackSubmitted(
+        about=participant_events.About(kind="referral", id=referral),
         respondent=respondent,
         phase=phase,
         instrument=instrument,
@@ -179,7 +179,7 @@ def experienced(source: str, respondent: Any, day: float = 61) -> Event[Any]:
 def link(
     token_hash: str = "a" * 64, phase: Phase = "before", day: float = 2.5, *, issued_to: str = REGION
 ) -> Event[Any]:
-    data = service_events.FormLinkIssued(
+    data = feedback_events.FormLinkIssued(
         referral_id=REFERRAL,
         phase=phase,
         token_hash=token_hash,
@@ -243,11 +243,11 @@ class Told:
 
     def requests(self) -> list[str]:
         """The phases that were asked, in order."""
-        return [data.phase for data in self.follow if isinstance(data, service_events.FeedbackRequested)]
+        return [data.phase for data in self.follow if isinstance(data, feedback_events.FeedbackRequested)]
 
-    def measured(self) -> list[service_events.OutcomeMeasured]:
+    def measured(self) -> list[feedback_events.OutcomeMeasured]:
         """The outcomes that were told, in order."""
-        return [data for data in self.follow if isinstance(data, service_events.OutcomeMeasured)]
+        return [data for data in self.follow if isinstance(data, feedback_events.OutcomeMeasured)]
 
     def known(self) -> ReferralFeedback:
         """The state, which is there."""

@@ -26,10 +26,10 @@ from services.referral.view import Durations, View
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.identity import deadline_id
 from shared.contracts.original import Original
 from shared.contracts.registry import CLASSES
-from shared.contracts.service_events import DeadlinePassed
 from shared.engine.batch import Processor
 from shared.engine.model import Document, Due, Kind, Table
 from shared.engine.receive import RoutedEvent, read_again, route

@@ -17,7 +17,8 @@ from services.catalogue.matching import HardFilters, cosine
 from services.catalogue.model import Activity, Brief, Match, Wish
 from services.catalogue.needs import vector
 from shared.contracts.envelope import Event
-from shared.contracts.partner_events import ActivityPublished, ReferralIssued
+from shared.contracts.opisto_events import ActivityPublished
+from shared.contracts.region_events import ReferralIssued
 from shared.engine.model import Decision
 from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 from shared.store import Row

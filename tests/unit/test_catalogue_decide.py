@@ -13,7 +13,7 @@ from services.catalogue import decide
 from services.catalogue.model import Activity, Match
 from services.catalogue.settle import called_off as called_off_
 from services.catalogue.settle import places_left, settle, version_at
-from shared.contracts import service_events
+from shared.contracts import catalogue_events, every_service_events, referral_events
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event
 from shared.contracts.instants import END_OF_TIME
 from shared.engine.model import Decide, Decision, Rejected, Waits
@@ -31,12 +31,12 @@ def asks(name: str, days: float, *, number: int = 1, synthetic: bool = False, **
         "request": f"choice-of-{name}-{days:g}",
         "requested_at": at(days),
     }
-    data = service_events.PlaceRequested(**{**said, **fields})
+    data = referral_events.PlaceRequested(**{**said, **fields})
     return Event(f"p-{name}-{number}", "/service/referral", at(days), data, synthetic=synthetic)
 
 
 def gives_up(name: str, days: float, *, number: int = 2, follow: bool = True) -> Event[Any]:
-    data = service_events.PlaceGivenUp(
+    data = referral_events.PlaceGivenUp(
         referral_id=a_referral(name), organiser=OPISTO, activity_id="a", number=number, follow=follow, freed_at=at(days)
     )
     return Event(f"g-{name}-{number}", "/service/referral", at(days), data)
@@ -78,9 +78,9 @@ def test_a_place_that_falls_free_goes_to_the_first_on_the_waiting_list_as_of_the
         published(capacity=1, waiting=5), asks("one", 1), asks("late", 3), asks("early", 2), gives_up("one", 5)
     )
     assert held(state)[a_referral("early")] == "reserved"
-    reserved = next(one for one in follow if isinstance(one, service_events.PlaceReserved))
+    reserved = next(one for one in follow if isinstance(one, catalogue_events.PlaceReserved))
     assert (reserved.referral_id, reserved.promoted, reserved.given_at) == (a_referral("early"), True, at(5))
-    assert any(isinstance(one, service_events.PlaceReleased) for one in follow)
+    assert any(isinstance(one, catalogue_events.PlaceReleased) for one in follow)
 
 
 def test_a_capacity_that_is_lowered_takes_no_place_away_and_raised_gives_more() -> None:
@@ -89,7 +89,7 @@ def test_a_capacity_that_is_lowered_takes_no_place_away_and_raised_gives_more() 
     assert places_left(state) == -1
     state, follow = after(published(capacity=0, waiting=1), asks("one", 1), published(2, capacity=1, waiting=1))
     assert held(state) == {a_referral("one"): "reserved"}
-    assert any(isinstance(one, service_events.PlaceReserved) for one in follow)
+    assert any(isinstance(one, catalogue_events.PlaceReserved) for one in follow)
 
 
 def test_the_enrolled_and_the_moved_come_beyond_the_capacity() -> None:
@@ -108,20 +108,20 @@ def test_nobody_is_forgotten_whose_activity_is_not_known_yet() -> None:
     _, follow = after(asks("one", 1))
     assert follow[0].reason == "unknown"
     _, follow = after(asks("one", 1), published(0))
-    assert any(isinstance(one, service_events.PlaceReserved) for one in follow)
+    assert any(isinstance(one, catalogue_events.PlaceReserved) for one in follow)
 
 
 def test_enrolment_is_judged_at_the_choices_time_by_the_version_then_in_force() -> None:
     closed_later = published(3, closes=2)
     _, follow = after(published(0), closed_later, asks("one", 2.5))
-    assert isinstance(follow[0], service_events.PlaceReserved)
+    assert isinstance(follow[0], catalogue_events.PlaceReserved)
     _, follow = after(published(0), closed_later, asks("one", 4))
     assert follow[0].reason == "closed"
 
 
 def test_a_closed_one_is_judged_anew_and_full_is_final_for_that_asking() -> None:
     _, follow = after(published(0, closes=1), asks("one", 2), published(1.5, closes=9))
-    assert any(isinstance(one, service_events.PlaceReserved) for one in follow)
+    assert any(isinstance(one, catalogue_events.PlaceReserved) for one in follow)
     state, _ = after(published(capacity=0), asks("one", 1), published(2, capacity=5))
     assert held(state) == {a_referral("one"): "refused"}
     state, _ = after(published(capacity=0), asks("one", 1), published(2, capacity=5), asks("one", 3, number=2))
@@ -133,7 +133,7 @@ def test_a_session_left_out_before_it_begins_is_called_off_and_who_holds_is_told
         published(meetings=[("s1", 20), ("s2", 30)]), asks("one", 1), published(25, meetings=[("s2", 31)])
     )
     (changed,) = follow
-    assert isinstance(changed, service_events.SessionsChanged)
+    assert isinstance(changed, catalogue_events.SessionsChanged)
     assert [(one.session_id, one.called_off) for one in changed.sessions] == [("s1", False), ("s2", False)]
     assert changed.sessions[1].starts_at == at(31)
     _, follow = after(
@@ -173,7 +173,7 @@ def test_waiting_ends_when_enrolment_closes() -> None:
     state, _ = after(published(capacity=0, waiting=1, closes=10), asks("one", 1))
     (due, _) = decide.activity_deadlines(state)
     assert (due.what, due.due_at) == ("waiting_list", at(10))
-    passed = service_events.DeadlinePassed(
+    passed = every_service_events.DeadlinePassed(
         service="catalogue", collection="activities", aggregate=state.key, what="waiting_list", due_at=at(10), nth=1
     )
     decision = decide.activity_deadline(state, Event("d", "/service/catalogue", at(10), passed), at(11), NOTHING)
@@ -190,7 +190,7 @@ def test_erasure_leaves_no_more_than_the_number_that_guards() -> None:
     state, follow = after(published(), asks("one", 1), gives_up("one", 2, follow=False))
     claim = state.claims[a_referral("one")]
     assert (claim.want, claim.number, claim.request, claim.requested_at) == ("none", 2, "", None)
-    assert any(isinstance(one, service_events.PlaceReleased) for one in follow)
+    assert any(isinstance(one, catalogue_events.PlaceReleased) for one in follow)
     assert after(published(), asks("one", 1), gives_up("one", 2, follow=False), asks("one", 1))[1] == []
 
 
@@ -210,8 +210,8 @@ def test_a_large_activity_settles_whole() -> None:
 
 
 def rematch(number: int, *without: str) -> Event[Any]:
-    left_out = tuple(service_events.ActivityKey(organiser=OPISTO, activity_id=one) for one in without)
-    data = service_events.RematchRequested(referral_id=a_referral(), number=number, without=left_out)
+    left_out = tuple(referral_events.ActivityKey(organiser=OPISTO, activity_id=one) for one in without)
+    data = referral_events.RematchRequested(referral_id=a_referral(), number=number, without=left_out)
     return Event(f"r{number}", "/service/referral", at(1), data)
 
 
@@ -228,7 +228,7 @@ def is_issued(state: Match | None, event: Event[Any], now: datetime, found: deci
 
 def opened() -> Event[Any]:
     region = REGION.rpartition("/")[2]
-    data = service_events.ReferralOpened(
+    data = referral_events.ReferralOpened(
         referral_id=a_referral(), region=region, referral_code="DKGDM5F8QK4V", deadlines=()
     )
     return Event("o", "/service/referral", at(1), data)
@@ -268,7 +268,7 @@ def test_a_rematch_leaves_out_what_was_tried_and_an_old_one_counts_for_nothing()
     decision = decide.rematch_requested(state, rematch(2, "a"), at(1), candidates("a", "b"))
     assert isinstance(decision, Decision)
     data = decision.follow[0].data
-    assert isinstance(data, service_events.ActivitiesProposed)
+    assert isinstance(data, catalogue_events.ActivitiesProposed)
     assert [one.activity_id for one in data.proposals] == ["b"]
     stale = decide.rematch_requested(decision.state, rematch(1), at(1), candidates("a"))
     assert isinstance(stale, Decision)
@@ -277,7 +277,7 @@ def test_a_rematch_leaves_out_what_was_tried_and_an_old_one_counts_for_nothing()
 
 def test_who_wants_no_proposals_gets_none() -> None:
     state = is_issued(None, issued(), at(0), NOTHING).state
-    ended = service_events.MatchingEnded(referral_id=a_referral(), number=1)
+    ended = referral_events.MatchingEnded(referral_id=a_referral(), number=1)
     over = decide.matching_ended(state, Event("m", "/service/referral", at(1), ended), at(1), NOTHING).state
     assert decide.activity_to_match(over, rematch(0), at(2), candidates("a")).follow == ()
     assert is_issued(over, issued(3), at(3), candidates("a")).follow == ()
@@ -285,7 +285,7 @@ def test_who_wants_no_proposals_gets_none() -> None:
 
 def test_withdrawn_consent_erases_the_wish_also_where_nothing_was_yet() -> None:
     for state in (None, is_issued(None, issued(), at(0), NOTHING).state):
-        data = service_events.ReferralErased(referral_id=a_referral(), issuer=REGION)
+        data = referral_events.ReferralErased(referral_id=a_referral(), issuer=REGION)
         decision = decide.erased(state, Event("w", "/service/referral", at(1), data), at(1), NOTHING)
         assert decision.erase
         assert decision.state == Match(a_referral(), wanted=False, status="ended", issuer=REGION, erased=True)
@@ -349,5 +349,5 @@ def test_whoever_asks_for_a_place_is_answered_however_long_the_names_of_the_sess
         assert isinstance(decided, Decision)
         state = decided.state
     [answered] = decide.place_requested(state, asks("x", 0), at(0), NOTHING).follow
-    assert isinstance(answered.data, service_events.PlaceReserved)
+    assert isinstance(answered.data, catalogue_events.PlaceReserved)
     assert len(answered.data.model_dump_json()) < MAX_EVENT_BYTES

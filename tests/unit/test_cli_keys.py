@@ -27,7 +27,7 @@ from deploy.local.keys import (
 )
 from deploy.local.state import Folder, FolderError, open_folder
 from shared.contracts.envelope import check_class, decode, read_kafka
-from shared.contracts.service_events import AccessRecorded
+from shared.contracts.every_service_events import AccessRecorded
 from shared.http.keys import Keyring, hash_of
 
 

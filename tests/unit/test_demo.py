@@ -10,7 +10,8 @@ from demo.ledger import Ledger, balance
 from demo.people import people
 from demo.programme import programme
 from demo.register import load_opistos
-from shared.contracts.partner_events import ActivityPublished, ReferralIssued
+from shared.contracts.opisto_events import ActivityPublished
+from shared.contracts.region_events import ReferralIssued
 from shared.reference import REGIONS
 
 START = datetime(2026, 9, 1, tzinfo=UTC)

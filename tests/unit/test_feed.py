@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.contracts import service_events
+from shared.contracts import every_service_events
 from shared.contracts.envelope import Event
 from shared.http.problem_types import BEYOND_THE_END
 from tests.unit.doors import REGION, door, key
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio
 async def test_a_cursor_beyond_the_feeds_end_is_refused_with_what_to_do(tmp_path: Path) -> None:
     """So it is after a restore: what comes next would be given the numbers that this partner believes to have read."""
     refusals = [
-        service_events.EventRefused(
+        every_service_events.EventRefused(
             sender=REGION, service="referral", event_id=f"e{number}", event_type="x", reason="invalid", errors=("no",)
         )
         for number in range(3)

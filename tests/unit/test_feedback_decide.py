@@ -12,7 +12,8 @@ from services.feedback.decide import A_PLACE, MAX_LINKS, brief, erased_fields, f
 from services.feedback.handlers import table
 from services.feedback.model import Figures, form_event_id, has_the_place, is_used, quarter_of
 from shared.contracts.envelope import Event
-from shared.contracts.service_events import FeedbackRequested, FeedbackTaken, ReferralReopened
+from shared.contracts.feedback_events import FeedbackRequested, FeedbackTaken
+from shared.contracts.referral_events import ReferralReopened
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.feedback_facts import (
     OPISTO,

@@ -16,7 +16,7 @@ import pytest_asyncio
 from services.feedback import api, form, handlers
 from services.feedback.settings import FeedbackSettings
 from shared.clock import real_now
-from shared.contracts.partner_events import INSTRUMENTS
+from shared.contracts.participant_events import INSTRUMENTS
 from tests.unit.feedback_door import Door, ask_link, client_of, key_of, opened_door, path_of_form
 from tests.unit.feedback_facts import (
     OPISTO,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.feedback.instruments import LANGUAGES, QUESTIONS, Language, who5_score
 from services.feedback.model import FORM
 from services.feedback.wording import WORDS
-from shared.contracts.partner_events import INSTRUMENTS
+from shared.contracts.participant_events import INSTRUMENTS
 from shared.reference import DIMENSIONS
 
 

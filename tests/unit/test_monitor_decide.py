@@ -17,15 +17,15 @@ from services.monitor.model import MOST_SEARCHED, Dead, Erasure, Sighting, Trace
 from services.monitor.named import names_in
 from services.monitor.traces import in_causal_order
 from shared.contracts.envelope import Event
-from shared.contracts.original import Original
-from shared.contracts.referral_code import digest_of
-from shared.contracts.service_events import (
+from shared.contracts.monitor_events import (
     DeadLetterToErase,
     DiscardRequested,
     ErasureToSpread,
     RedriveRequested,
     TraceToErase,
 )
+from shared.contracts.original import Original
+from shared.contracts.referral_code import digest_of
 from shared.engine.model import Decision, OutRecord, Rejected
 from shared.engine.receive import route
 

@@ -8,7 +8,7 @@ import msgspec
 from services.notify import decide
 from services.notify.handlers import table
 from services.notify.model import Recipient, ToldReferral
-from shared.contracts import partner_events, service_events
+from shared.contracts import catalogue_events, every_service_events, notify_events, referral_events, region_events
 from shared.contracts.envelope import Event
 from shared.engine.model import Decision, OutBlank, OutRow, Waits
 from tests.unit import facts
@@ -28,7 +28,7 @@ def happened(data: Any, source: str = "/service/catalogue", id_: str = "e1", hou
 
 
 def issued(**changes: Any) -> Event[Any]:
-    data = partner_events.ReferralIssued.model_validate(
+    data = region_events.ReferralIssued.model_validate(
         {
             "referral_id": REFERRAL,
             "unit_ref": "unit-17",
@@ -47,7 +47,7 @@ def issued(**changes: Any) -> Event[Any]:
 
 def reserved(**changes: Any) -> Event[Any]:
     about = _about() | {"given_at": NOW, "promoted": False, "confirm": True, "sessions": ()}
-    return happened(service_events.PlaceReserved(**{**about, **changes}))
+    return happened(catalogue_events.PlaceReserved(**{**about, **changes}))
 
 
 def _about() -> dict[str, Any]:
@@ -67,13 +67,13 @@ def referral(**changes: Any) -> ToldReferral:
 
 
 def opened() -> Event[Any]:
-    return happened(service_events.ReferralOpened(referral_id=REFERRAL, region="08", referral_code=CODE, deadlines=()))
+    return happened(referral_events.ReferralOpened(referral_id=REFERRAL, region="08", referral_code=CODE, deadlines=()))
 
 
 def extracts(decision: Decision[Any]) -> dict[str, Any]:
     found = {}
     for follow in decision.follow:
-        assert isinstance(follow.data, service_events.NotificationQueued)
+        assert isinstance(follow.data, notify_events.NotificationQueued)
         told = follow.data.notification
         found[follow.data.recipient] = msgspec.json.decode(told.data) if told else None
     return found
@@ -81,7 +81,7 @@ def extracts(decision: Decision[Any]) -> dict[str, Any]:
 
 def erased() -> Event[Any]:
     return happened(
-        service_events.ReferralErased(referral_id=REFERRAL, issuer=REGION, code_digest="77"), "/service/referral", "w"
+        referral_events.ReferralErased(referral_id=REFERRAL, issuer=REGION, code_digest="77"), "/service/referral", "w"
     )
 
 
@@ -106,31 +106,31 @@ def test_an_opisto_is_not_told_twice_of_the_same_place() -> None:
 
 
 def test_what_comes_before_its_referral_waits() -> None:
-    decided = HANDLERS[service_events.PlaceReserved].decide(None, reserved(), NOW, None)
+    decided = HANDLERS[catalogue_events.PlaceReserved].decide(None, reserved(), NOW, None)
     assert isinstance(decided, Waits)
 
 
 def test_a_place_waits_for_the_code_that_its_opisto_is_told() -> None:
     unopened = step(None, issued()).state
-    assert HANDLERS[service_events.PlaceReserved].decide(unopened, reserved(), NOW, None) == Waits("ReferralOpened")
+    assert HANDLERS[catalogue_events.PlaceReserved].decide(unopened, reserved(), NOW, None) == Waits("ReferralOpened")
 
 
 def test_nobody_is_told_of_anything_before_it_is_known_whose_the_referral_is() -> None:
     """Another region that issued the same may have been read first."""
     completed = happened(
-        service_events.ReferralCompleted(
+        referral_events.ReferralCompleted(
             referral_id=REFERRAL,
             outcome="completed",
-            sessions=service_events.SessionCounts(attended=1, missed=0, not_recorded=0),
+            sessions=referral_events.SessionCounts(attended=1, missed=0, not_recorded=0),
         ),
         "/service/referral",
     )
     theirs = step(None, happened(issued().data, "/region/07", "theirs")).state
-    assert HANDLERS[service_events.ReferralCompleted].decide(theirs, completed, NOW, None) == Waits("ReferralOpened")
-    assert HANDLERS[partner_events.ReferralIssued].decide(theirs, issued(), NOW, None) == Waits("ReferralOpened")
+    assert HANDLERS[referral_events.ReferralCompleted].decide(theirs, completed, NOW, None) == Waits("ReferralOpened")
+    assert HANDLERS[region_events.ReferralIssued].decide(theirs, issued(), NOW, None) == Waits("ReferralOpened")
     told = step(theirs, opened())
     assert set(extracts(told)) == {REGION}
-    assert HANDLERS[service_events.PlaceReserved].decide(told.state, reserved(), NOW, None) == Waits("ReferralIssued")
+    assert HANDLERS[catalogue_events.PlaceReserved].decide(told.state, reserved(), NOW, None) == Waits("ReferralIssued")
     assert step(told.state, issued()).state == referral()
 
 
@@ -144,11 +144,11 @@ def test_a_region_is_told_of_enrolment_with_the_opisto_that_sent_it() -> None:
     }
     ends: Any = ((None, "EnrolmentConfirmed"), ("full", "EnrolmentCancelled"))
     for end, name in ends:
-        event = happened(service_events.EnrolmentTaken(**taken, cancelled=end), "/service/referral")
+        event = happened(referral_events.EnrolmentTaken(**taken, cancelled=end), "/service/referral")
         decision = step(referral(), event)
         assert extracts(decision)[REGION]["organiser"] == OPISTO
         [told] = [
-            one.data.notification for one in decision.follow if isinstance(one.data, service_events.NotificationQueued)
+            one.data.notification for one in decision.follow if isinstance(one.data, notify_events.NotificationQueued)
         ]
         assert told is not None
         assert (told.id, told.source, told.time, told.type.split(".")[2]) == (
@@ -174,7 +174,7 @@ def test_nobody_is_told_of_attendance_or_outcomes() -> None:
 
 
 def test_each_is_told_of_its_own_deadlines() -> None:
-    passed = service_events.DeadlinePassed(
+    passed = every_service_events.DeadlinePassed(
         service="referral",
         collection="referrals",
         aggregate=REFERRAL,
@@ -199,17 +199,17 @@ def test_after_erasure_only_the_last_word_is_told_and_it_says_nothing() -> None:
     left = decision.state
     assert left == ToldReferral(REFERRAL, region=REGION, erased=True)
     assert step(left, reserved(answer=5)).follow == ()
-    counts = service_events.SessionCounts(attended=0, missed=0, not_recorded=0)
-    closed = service_events.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts)
+    counts = referral_events.SessionCounts(attended=0, missed=0, not_recorded=0)
+    closed = referral_events.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts)
     assert extracts(step(left, happened(closed))) == {REGION: {"referral_id": REFERRAL, "outcome": "withdrawn"}}
     assert step(left, issued()).state == left
 
 
 def test_the_last_words_come_after_the_erasure_though_they_were_read_before_it() -> None:
-    released = happened(service_events.PlaceReleased(**_about()), id_="free")
-    counts = service_events.SessionCounts(attended=0, missed=0, not_recorded=0)
+    released = happened(catalogue_events.PlaceReleased(**_about()), id_="free")
+    counts = referral_events.SessionCounts(attended=0, missed=0, not_recorded=0)
     closed = happened(
-        service_events.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts), id_="end"
+        referral_events.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts), id_="end"
     )
     state: Any = referral()
     for event in (reserved(), released, closed):
@@ -240,7 +240,7 @@ def test_a_place_that_is_held_anew_has_no_last_word() -> None:
     state: Any = referral()
     for event in (
         reserved(),
-        happened(service_events.PlaceReleased(**_about())),
+        happened(catalogue_events.PlaceReleased(**_about())),
         reserved(given_at=NOW + timedelta(days=1)),
     ):
         state = step(state, event).state
@@ -259,7 +259,7 @@ def test_who_withdrew_before_anything_was_issued_is_told_that_it_is_erased() -> 
 def queued(
     recipient: str = OPISTO, id_: str = "n1", *, erase: bool = False, type_: str = "PlaceReserved"
 ) -> Event[Any]:
-    told = service_events.Notification(
+    told = notify_events.Notification(
         id=id_,
         source="/service/catalogue",
         type=f"fi.kulttuurilahete.{type_}.v1",
@@ -267,7 +267,7 @@ def queued(
         subject=REFERRAL,
         data='{"referral_id":"x","languages":["sv"]}',
     )
-    data = service_events.NotificationQueued(
+    data = notify_events.NotificationQueued(
         recipient=recipient, referral_id=REFERRAL, notification=None if erase else told, erase=erase
     )
     return happened(data, "/service/notify", f"q-{id_}")
@@ -293,7 +293,7 @@ def test_what_is_told_keeps_the_events_id_source_and_time_and_its_delivery_is_an
     entry = msgspec.json.decode(row.body)
     assert (entry["id"], entry["source"], entry["time"]) == ("n1", "/service/catalogue", "2026-09-01T00:00:00Z")
     (delivered,) = decision.follow
-    assert isinstance(delivered.data, service_events.NotificationDelivered)
+    assert isinstance(delivered.data, notify_events.NotificationDelivered)
     assert (delivered.data.recipient, delivered.data.event_id, delivered.data.channel) == (OPISTO, "n1", "feed")
 
 
@@ -320,7 +320,7 @@ def test_a_last_word_that_was_queued_in_full_before_the_erasure_says_no_more_tha
 def test_a_late_entry_goes_in_blank_however_many_referrals_of_its_recipient_were_erased_since() -> None:
     state = step(None, queued(erase=True)).state
     for number in range(1_001):
-        erases = service_events.NotificationQueued(recipient=OPISTO, referral_id=facts.a_referral(number), erase=True)
+        erases = notify_events.NotificationQueued(recipient=OPISTO, referral_id=facts.a_referral(number), erase=True)
         state = step(state, happened(erases)).state
     (late,) = decide.queued(state, queued(id_="late"), NOW, True).also
     assert isinstance(late, OutRow)
@@ -330,16 +330,16 @@ def test_a_late_entry_goes_in_blank_however_many_referrals_of_its_recipient_were
 def test_that_a_referral_is_erased_by_now_is_seen_in_the_referral_itself() -> None:
     network = Network(at(0), telling=True, in_lanes=True)
     network.in_order([facts.issued(0)])
-    erases = service_events.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION)
+    erases = referral_events.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION)
     network.tell_at_once("notify", [facts.event(erases, 0, "/service/referral")])
     told = queued().data.notification
-    late = service_events.NotificationQueued(recipient=OPISTO, referral_id=facts.a_referral(), notification=told)
+    late = notify_events.NotificationQueued(recipient=OPISTO, referral_id=facts.a_referral(), notification=told)
     network.tell_at_once("notify", [facts.event(late, 0, "/service/notify")])
     assert [set(entry) for entry in network.feeds(facts.a_referral())[OPISTO]] == [{"erased", "data"}]
 
 
 def refused(referral_id: str | None = None) -> Event[Any]:
-    data = service_events.EventRefused(
+    data = every_service_events.EventRefused(
         sender=REGION,
         service="referral",
         event_id="e9",
@@ -373,7 +373,7 @@ def test_that_its_own_event_was_refused_is_no_disclosure_to_its_sender() -> None
 
 
 def test_a_sender_is_told_of_its_refused_events_without_what_they_said() -> None:
-    data = service_events.EventRefused(
+    data = every_service_events.EventRefused(
         sender=REGION,
         service="referral",
         event_id="e9",
@@ -391,7 +391,7 @@ def test_a_sender_is_told_of_its_refused_events_without_what_they_said() -> None
 def test_what_was_refused_in_the_very_batch_that_erases_is_blanked_as_well() -> None:
     network = Network(at(0), telling=True, in_lanes=True)
     network.in_order([facts.issued(0)])
-    says = service_events.EventRefused(
+    says = every_service_events.EventRefused(
         sender=facts.STRANGER,
         service="referral",
         referral_id=facts.a_referral(),
@@ -400,7 +400,7 @@ def test_what_was_refused_in_the_very_batch_that_erases_is_blanked_as_well() -> 
         reason="rejected",
         errors=("what was said",),
     )
-    erases = service_events.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION)
+    erases = referral_events.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION)
     network.tell_at_once("notify", [facts.event(one, 0, "/service/referral") for one in (says, erases)])
     network.drain()
     feeds = network.feeds(facts.a_referral())
@@ -411,7 +411,7 @@ def test_what_was_refused_in_the_very_batch_that_erases_is_blanked_as_well() -> 
 
 def test_a_region_whose_issue_meets_an_erasure_is_told_so_whichever_is_read_first() -> None:
     why = "nothing is kept under this referral_id; issue it under a new id"
-    told = service_events.EventRefused(
+    told = every_service_events.EventRefused(
         sender=REGION,
         service="referral",
         referral_id=REFERRAL,
@@ -425,4 +425,4 @@ def test_a_region_whose_issue_meets_an_erasure_is_told_so_whichever_is_read_firs
         (row,) = decision.also
         assert isinstance(row, OutRow)
         assert msgspec.json.decode(row.body)["data"]["errors"] == [why]
-        assert [type(one.data) for one in decision.follow] == [service_events.NotificationDelivered]
+        assert [type(one.data) for one in decision.follow] == [notify_events.NotificationDelivered]

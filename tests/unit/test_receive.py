@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord
 
 from shared.contracts.dead_letter import DeadLetter, record_of
 from shared.contracts.identity import dead_letter_id
-from shared.contracts.partner_events import ActivityChosen, ReferralIssued
+from shared.contracts.region_events import ActivityChosen, ReferralIssued
 from shared.engine.model import Handler, Table
 from shared.engine.receive import RoutedEvent, read_again, receive
 from tests.integration.engine_world import (

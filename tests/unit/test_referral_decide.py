@@ -13,10 +13,10 @@ from services.referral.fold import fold
 from services.referral.handlers import table
 from services.referral.model import Referral
 from services.referral.view import View
-from shared.contracts import service_events
+from shared.contracts import catalogue_events, every_service_events, referral_events
 from shared.contracts.envelope import Event
-from shared.contracts.partner_events import ReferralIssued
 from shared.contracts.referral_code import digest_of, read_code
+from shared.contracts.region_events import ReferralIssued
 from shared.engine.model import Decision, Rejected, Waits
 from tests.unit.facts import (
     ANOTHER_REGION,
@@ -43,9 +43,9 @@ HANDLERS = TABLE.handlers
 SESSIONS = (("s1", 20.0), ("s2", 30.0))
 
 
-def listed(*sessions: tuple[str, float]) -> tuple[service_events.ListedSession, ...]:
+def listed(*sessions: tuple[str, float]) -> tuple[catalogue_events.ListedSession, ...]:
     return tuple(
-        service_events.ListedSession(session_id=name, starts_at=at(day), ends_at=at(day) + timedelta(hours=1))
+        catalogue_events.ListedSession(session_id=name, starts_at=at(day), ends_at=at(day) + timedelta(hours=1))
         for name, day in sessions
     )
 
@@ -70,7 +70,7 @@ class Life:
     def answer(
         self,
         days: float,
-        kind: type[service_events.PlaceAnswer] = service_events.PlaceReserved,
+        kind: type[catalogue_events.PlaceAnswer] = catalogue_events.PlaceReserved,
         activity: str = "a",
         **said: Any,
     ) -> "Life":
@@ -87,14 +87,14 @@ class Life:
             "request": order.request,
         }
         given = {"given_at": order.requested_at, "promoted": False, "confirm": False, "sessions": listed(*SESSIONS)}
-        fields = {**about, **(given if kind is service_events.PlaceReserved else {}), **said}
+        fields = {**about, **(given if kind is catalogue_events.PlaceReserved else {}), **said}
         return self.step(Event(f"answer-{self.count}", "/service/catalogue", at(days), kind(**fields)))
 
     def published(self, activity: str = "a", *sessions: tuple[str, float]) -> "Life":
         """The catalogue tells of an activity that is followed."""
         self.count += 1
         about: Any = {"referral_id": a_referral(), "organiser": OPISTO, "activity_id": activity}
-        data = service_events.SessionsChanged(
+        data = catalogue_events.SessionsChanged(
             **about, number=0, answer=self.count, request="", sessions=listed(*(sessions or SESSIONS))
         )
         return self.step(Event(f"answer-{self.count}", "/service/catalogue", at(0), data))
@@ -103,7 +103,7 @@ class Life:
         """The next deadline passes."""
         deadline = self.view.deadlines[0]
         assert deadline.nth == nth
-        data = service_events.DeadlinePassed(
+        data = every_service_events.DeadlinePassed(
             service="referral",
             collection="referrals",
             aggregate=a_referral(),
@@ -117,13 +117,13 @@ class Life:
     def matched(self, days: float, *, found: bool = True) -> "Life":
         assert self.state is not None
         number = self.state.matching.number
-        proposal = service_events.Proposal(
+        proposal = catalogue_events.Proposal(
             organiser=OPISTO, activity_id="a", score=90, reasons=(), starts_at=at(20), places_left=1
         )
         data: Any = (
-            service_events.ActivitiesProposed(referral_id=a_referral(), number=number, proposals=(proposal,))
+            catalogue_events.ActivitiesProposed(referral_id=a_referral(), number=number, proposals=(proposal,))
             if found
-            else service_events.NoActivityFound(referral_id=a_referral(), number=number, nearest_misses={})
+            else catalogue_events.NoActivityFound(referral_id=a_referral(), number=number, nearest_misses={})
         )
         return self.step(Event(f"matched-{days:g}", "/service/catalogue", at(days), data))
 
@@ -144,7 +144,7 @@ def placed() -> Life:
 def test_issuing_opens_it_with_its_code_and_its_deadline() -> None:
     life = Life(issued())
     opened = life.follow[0].data
-    assert isinstance(opened, service_events.ReferralOpened)
+    assert isinstance(opened, referral_events.ReferralOpened)
     assert opened.referral_code == CODE
     assert [(one.what, one.due_at) for one in opened.deadlines] == [("match", at(30))]
     assert life.view.status == "issued"
@@ -159,7 +159,7 @@ def test_a_referral_issued_anew_keeps_its_code_and_its_erasure_tells_what_finds_
     erased = life.step(withdrawn(6, reason="consent_withdrawn"))
     assert erased.state is not None
     assert erased.state.code == ""
-    assert erased.follow[0].data == service_events.ReferralErased(
+    assert erased.follow[0].data == referral_events.ReferralErased(
         referral_id=a_referral(), issuer=REGION, code_digest=digest_of(CODE)
     )
 
@@ -203,9 +203,9 @@ def test_a_choice_asks_for_the_place_and_ends_the_matching() -> None:
 def test_a_later_choice_releases_the_former_place_and_follows_it() -> None:
     life = placed().step(chosen(2, "b"))
     wants = {one.data.activity_id: one.data for one in life.follow}
-    assert isinstance(wants["a"], service_events.PlaceGivenUp)
+    assert isinstance(wants["a"], referral_events.PlaceGivenUp)
     assert wants["a"].follow
-    assert isinstance(wants["b"], service_events.PlaceRequested)
+    assert isinstance(wants["b"], referral_events.PlaceRequested)
 
 
 def test_where_the_opisto_confirms_the_place_is_requested_until_then() -> None:
@@ -216,7 +216,7 @@ def test_where_the_opisto_confirms_the_place_is_requested_until_then() -> None:
 
 def test_enrolled_at_the_desk_is_choice_and_place_in_one() -> None:
     life = Life(issued(), looked_up(2)).published().step(confirmed(3))
-    request = next(one.data for one in life.follow if isinstance(one.data, service_events.PlaceRequested))
+    request = next(one.data for one in life.follow if isinstance(one.data, referral_events.PlaceRequested))
     assert request.enrolled
     assert life.answer(3, confirm=True).view.status == "placed"
 
@@ -232,7 +232,7 @@ def test_it_completes_when_every_counted_session_is_recorded_with_one_attended()
     assert life.view.status == "attending"
     life.step(recorded(31, "s2", came=False))
     assert life.view.status in {"completed"}
-    completed = next(one.data for one in life.follow if isinstance(one.data, service_events.ReferralCompleted))
+    completed = next(one.data for one in life.follow if isinstance(one.data, referral_events.ReferralCompleted))
     assert (completed.outcome, completed.sessions.attended, completed.sessions.missed) == ("completed", 1, 1)
 
 
@@ -295,7 +295,7 @@ def test_a_lapse_is_silence_and_a_late_choice_undoes_it() -> None:
 def test_an_unconfirmed_place_is_released_and_matched_again_without_it() -> None:
     life = Life(issued(), chosen(1)).answer(1, confirm=True).silence().silence(2)
     assert sorted(life.told) == ["PlaceGivenUp", "RematchRequested"]
-    rematch = next(one.data for one in life.follow if isinstance(one.data, service_events.RematchRequested))
+    rematch = next(one.data for one in life.follow if isinstance(one.data, referral_events.RematchRequested))
     assert [one.activity_id for one in rematch.without] == ["a"]
 
 
@@ -303,7 +303,7 @@ def test_a_deadline_that_stands_no_more_does_nothing() -> None:
     life = Life(issued()).matched(1)
     deadline = life.view.deadlines[0]
     life.step(chosen(2))
-    stale = service_events.DeadlinePassed(
+    stale = every_service_events.DeadlinePassed(
         service="referral",
         collection="referrals",
         aggregate=a_referral(),
@@ -344,7 +344,7 @@ def test_what_is_told_of_a_withdrawal_is_what_is_shown_until_it_is_erased() -> N
 
 def closing(life: "Life") -> dict[str, int]:
     """The figures of the one ReferralClosed that followed."""
-    (closed,) = [one.data for one in life.follow if isinstance(one.data, service_events.ReferralClosed)]
+    (closed,) = [one.data for one in life.follow if isinstance(one.data, referral_events.ReferralClosed)]
     assert closed.outcome == "withdrawn"
     return closed.sessions.model_dump()
 
@@ -359,7 +359,7 @@ def test_withdrawn_consent_erases_at_once_and_leaves_id_status_and_dates() -> No
         at(0),
         REGION,
     )
-    given_up = next(one.data for one in life.follow if isinstance(one.data, service_events.PlaceGivenUp))
+    given_up = next(one.data for one in life.follow if isinstance(one.data, referral_events.PlaceGivenUp))
     assert not given_up.follow
 
 
@@ -380,8 +380,8 @@ def test_a_region_whose_issue_meets_its_own_erasure_is_told() -> None:
     assert met.erase
     assert met.state == Referral(a_referral(), erased=met.state.erased if met.state else None)
     told_so = {type(one.data): one.data for one in met.follow}
-    assert told_so[service_events.ReferralErased].issuer == REGION  # type: ignore[attr-defined]
-    assert service_events.ReferralClosed in told_so
+    assert told_so[referral_events.ReferralErased].issuer == REGION  # type: ignore[attr-defined]
+    assert referral_events.ReferralClosed in told_so
 
 
 def test_what_is_issued_after_the_erasure_is_told_to_be_kept_by_nobody() -> None:
@@ -400,10 +400,10 @@ def by(source: str, event: Event) -> Event:
 def test_an_enrolment_is_told_once_it_counts_under_the_name_it_had() -> None:
     life = placed()
     event = confirmed(2)
-    [taken] = [one.data for one in life.step(event).follow if isinstance(one.data, service_events.EnrolmentTaken)]
+    [taken] = [one.data for one in life.step(event).follow if isinstance(one.data, referral_events.EnrolmentTaken)]
     assert (taken.organiser, taken.event_id, taken.event_time, taken.cancelled) == (OPISTO, event.id, at(2), None)
     [ended] = [
-        one.data for one in life.step(off_the_list(3)).follow if isinstance(one.data, service_events.EnrolmentTaken)
+        one.data for one in life.step(off_the_list(3)).follow if isinstance(one.data, referral_events.EnrolmentTaken)
     ]
     assert ended.cancelled == "client_wish"
 
@@ -415,23 +415,23 @@ def test_a_later_choice_opens_again_what_was_closed_and_that_is_told() -> None:
     assert done.state.told.closed_at is not None
     assert "ReferralReopened" in done.step(chosen(40, "b")).told
     assert done.state.told.closed_at is None
-    again = next(one.data for one in done.follow if isinstance(one.data, service_events.ReferralReopened))
+    again = next(one.data for one in done.follow if isinstance(one.data, referral_events.ReferralReopened))
     assert not again.completed
     lapsed = placed().silence()
     reopened = lapsed.step(recorded(21, "s1"))
-    assert next(one.data for one in reopened.follow if isinstance(one.data, service_events.ReferralReopened)).completed
+    assert next(one.data for one in reopened.follow if isinstance(one.data, referral_events.ReferralReopened)).completed
 
 
 def test_a_stale_answer_changes_nothing() -> None:
     life = placed()
     state = life.state
     life.count = -1
-    life.answer(2, service_events.PlaceReleased)
+    life.answer(2, catalogue_events.PlaceReleased)
     assert life.state == state
 
 
 def test_a_refused_choice_goes_back_to_matching_and_choosing_it_again_asks_again() -> None:
-    life = Life(issued(), chosen(1)).answer(1, service_events.PlaceRefused, reason="full")
+    life = Life(issued(), chosen(1)).answer(1, catalogue_events.PlaceRefused, reason="full")
     assert "RematchRequested" in life.told
     again = life.step(chosen(2))
     assert "PlaceRequested" in again.told
@@ -495,7 +495,7 @@ def test_what_nobody_published_waits_and_is_asked_after_once() -> None:
     assert isinstance(first, Waits)
     assert first.meanwhile is not None
     [asked] = first.meanwhile.follow
-    assert isinstance(asked.data, service_events.PlaceGivenUp)
+    assert isinstance(asked.data, referral_events.PlaceGivenUp)
     assert asked.data.follow
     life.state = first.meanwhile.state
     for event in (confirmed(22, "nowhere"), off_the_list(22, "nowhere"), recorded(22, "s1", "nowhere")):

@@ -7,9 +7,9 @@ import pytest
 from services.referral.fold import fold
 from services.referral.model import Referral
 from services.referral.view import View
+from shared.contracts.catalogue_events import ActivityCall
 from shared.contracts.envelope import Event
 from shared.contracts.instants import END_OF_TIME
-from shared.contracts.service_events import ActivityCall
 from tests.unit.answers import (
     after,
     changed,

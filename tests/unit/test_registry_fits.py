@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cli.services import OF_NAME
-from shared.contracts.fields import Data
-from shared.contracts.partner_events import ReferralIssued
+from shared.contracts.data import Data
+from shared.contracts.region_events import ReferralIssued
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Table
 from shared.process.run import App
@@ -60,3 +60,12 @@ def test_a_service_that_owns_a_class_and_does_not_handle_it_does_not_start() -> 
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_class_is_documented_where_partners_and_developers_look(name: str) -> None:
     assert name in (REPOSITORY / "docs/contracts.md").read_text(encoding="utf-8")
+
+
+def test_a_class_stands_in_the_module_that_is_named_after_who_sends_it() -> None:
+    for one in CLASSES.values():
+        if len(one.senders) == 1:
+            sender = next(iter(one.senders)).removeprefix("service/")
+        else:
+            sender = "participant" if one.public else "every_service"
+        assert one.model.__module__ == f"shared.contracts.{sender}_events", one.name

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deploy.local.keys import check_holder
 from deploy.local.sample import events, organisers
 from shared.contracts.envelope import Raw, check_class, decode
-from shared.contracts.partner_events import ActivityPublished
+from shared.contracts.opisto_events import ActivityPublished
 
 MORNING = datetime(2026, 12, 1, 6, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.catalogue.decide import MatchContext, cancelled, published
 from services.catalogue.model import Activity, Cancelled, Claim
 from services.catalogue.settle import asked_before, kept, places_left, settle, version_at, waiting_ends
-from shared.contracts import service_events
+from shared.contracts import catalogue_events
 from shared.engine.model import Decision
 from tests.unit import facts
 from tests.unit.facts import at
@@ -73,7 +73,7 @@ def test_a_place_that_falls_free_is_given_at_the_time_of_the_fact_that_freed_it(
     after, follow = settled(left, freed=4)
     claim = after.claims[Y]
     assert (claim.state, claim.given_at, claim.promoted) == ("reserved", at(4), True)
-    assert {type(one) for one in follow} == {service_events.PlaceReserved, service_events.PlaceReleased}
+    assert {type(one) for one in follow} == {catalogue_events.PlaceReserved, catalogue_events.PlaceReleased}
 
 
 def test_a_place_is_not_given_before_it_was_chosen_though_what_freed_it_happened_before() -> None:
@@ -245,10 +245,10 @@ def test_an_answer_carries_the_askings_number_and_counts_up() -> None:
 
 def test_who_follows_is_told_of_the_sessions_at_once_and_of_each_change() -> None:
     state, follow = settled(activity({X: Claim(1, "follow")}))
-    assert [type(one) for one in follow] == [service_events.SessionsChanged]
+    assert [type(one) for one in follow] == [catalogue_events.SessionsChanged]
     decision = facts.taken(published(state, facts.published(1, meetings=[("s1", 21)]), NOW, MatchContext()))
     (changed,) = [one.data for one in decision.follow]
-    assert isinstance(changed, service_events.SessionsChanged)
+    assert isinstance(changed, catalogue_events.SessionsChanged)
     assert [(one.session_id, one.starts_at, one.called_off) for one in changed.sessions] == [
         ("s1", at(21), False),
         ("s2", at(30), True),
@@ -257,7 +257,7 @@ def test_who_follows_is_told_of_the_sessions_at_once_and_of_each_change() -> Non
 
 def test_who_is_refused_is_told_of_the_sessions_besides() -> None:
     _, follow = settled(activity({X: wants(1)}, closes=0))
-    assert [type(one) for one in follow] == [service_events.PlaceRefused, service_events.SessionsChanged]
+    assert [type(one) for one in follow] == [catalogue_events.PlaceRefused, catalogue_events.SessionsChanged]
     assert [one.answer for one in follow] == [1, 2]
 
 
@@ -269,16 +269,16 @@ def test_who_is_forgotten_is_told_nothing_more() -> None:
 def test_only_who_held_something_is_told_that_it_is_released() -> None:
     placed, _ = settled(activity({X: wants(1)}))
     left = with_claims(placed, {X: left_by(placed.claims[X])})
-    assert service_events.PlaceReleased in {type(one) for one in settled(left)[1]}
+    assert catalogue_events.PlaceReleased in {type(one) for one in settled(left)[1]}
     refused, _ = settled(activity({X: wants(1)}, capacity=0))
     left = with_claims(refused, {X: left_by(refused.claims[X])})
-    assert service_events.PlaceReleased not in {type(one) for one in settled(left)[1]}
+    assert catalogue_events.PlaceReleased not in {type(one) for one in settled(left)[1]}
 
 
 def test_each_on_the_waiting_list_is_told_when_the_turn_comes_nearer() -> None:
     full, _ = settled(activity({X: wants(1), Y: wants(2), Z: wants(3)}, capacity=1, waiting=2))
     _, follow = settled(with_claims(full, {name: full.claims[name] for name in (X, Z)}))
-    assert [(type(one), one.position) for one in follow] == [(service_events.PlaceWaitlisted, 1)]
+    assert [(type(one), one.position) for one in follow] == [(catalogue_events.PlaceWaitlisted, 1)]
 
 
 # --- any activity

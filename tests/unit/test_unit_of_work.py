@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared.contracts import service_events
+from shared.contracts import every_service_events, referral_events
 from shared.contracts.dead_letter import DeadLetter
 from shared.contracts.identity import following_id
 from shared.engine.model import Decision, Document, Follow, OutEvent, Rejected, Waits
@@ -54,8 +54,8 @@ def seen(attempt: int = 0, outcome: str = "applied", *, of: RoutedEvent | None =
     return Outcome(event.source, event.id, attempt, event.digest, outcome)
 
 
-def wanted(activity: str, number: int = 1) -> service_events.PlaceRequested:
-    return service_events.PlaceRequested(
+def wanted(activity: str, number: int = 1) -> referral_events.PlaceRequested:
+    return referral_events.PlaceRequested(
         referral_id=referral(number), organiser=OPISTO, activity_id=activity, number=1, request="x", requested_at=NOW
     )
 
@@ -175,7 +175,7 @@ def test_the_partner_is_told_what_was_refused_and_never_what_it_said() -> None:
     letter = DeadLetter("letter", "referral", "rejected", "no", routed(record).original, 1)
     [_, out] = refusal(letter, NOW)
     assert isinstance(out, OutEvent)
-    data = service_events.EventRefused.model_validate_json(bytes(out.data))
+    data = every_service_events.EventRefused.model_validate_json(bytes(out.data))
     assert (data.sender, data.event_id, data.reason, data.errors) == (REGION, "x", "rejected", ("no",))
     assert b"unit-17" not in bytes(out.data)
 

@@ -19,10 +19,11 @@ from pydantic import ValidationError
 from services.monitor.looks import ListedLately
 from shared.clock import Clock, real_now
 from shared.contracts import topics
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
-from shared.contracts.fields import Data
-from shared.contracts.partner_events import Consent, ReferralIssued, ReferralWithdrawn
-from shared.contracts.service_events import AccessRecorded, ReferralOpened
+from shared.contracts.every_service_events import AccessRecorded
+from shared.contracts.referral_events import ReferralOpened
+from shared.contracts.region_events import Consent, ReferralIssued, ReferralWithdrawn
 from shared.engine.batch import Processor
 from shared.kafka.producer import Record
 from shared.store import Written

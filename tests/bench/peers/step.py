@@ -10,7 +10,7 @@ from typing import Any, Final
 from shared.contracts.envelope import Event, attributes_of, decode, kafka_headers, read_kafka
 from shared.contracts.identity import following_id
 from shared.contracts.personal_identity import may_hold_a_code
-from shared.contracts.service_events import ReferralOpened
+from shared.contracts.referral_events import ReferralOpened
 
 INTAKE: Final = "intake.http"
 EVENTS: Final = "referral.events"

@@ -10,7 +10,7 @@ import pytest
 
 from edges.linked_events.read import convert
 from edges.linked_events.themes import THEMES_BY_KEYWORD
-from shared.contracts.partner_events import ActivityPublished
+from shared.contracts.opisto_events import ActivityPublished
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples" / "linked_events"
 ORGANISER = "/opisto/1.2.246.562.10.1"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edges.linked_events.read import convert
-from shared.contracts.partner_events import ActivityPublished
+from shared.contracts.opisto_events import ActivityPublished
 
 SAMPLES = Path(__file__).with_name("samples")
 NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edges.linked_events.fields import code, greatest_price, localized, plain
 from edges.linked_events.read import RefusedEvent, convert
 from edges.linked_events.themes import THEMES_BY_KEYWORD, THEMES_BY_LABEL
-from shared.contracts.partner_events import ActivityPublished
+from shared.contracts.opisto_events import ActivityPublished
 from shared.reference import THEMES
 
 NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)

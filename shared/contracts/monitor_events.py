@@ -1,0 +1,92 @@
+"""What the monitor decides, on `monitor.events`, and what comes by its own doors."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.contracts.data import AboutReferral, Data
+from shared.contracts.event_class import event_class
+from shared.contracts.fields import CodeDigest, Count, DeadLetterId, Source
+
+
+@event_class("monitor", "service/monitor", outcome="partners")
+class PartnerRegistered(Data):
+    """A partner's own words about itself: its name, which classes it wants to read, in which language."""
+
+    partner: Source
+    """The partner: its source."""
+    name: Annotated[str, Field(min_length=1, max_length=200, examples=["Pirkanmaan hyvinvointialue"])]
+    """The partner's name."""
+    classes: Annotated[tuple[str, ...], Field(max_length=60, examples=[["PlaceReserved", "ReferralClosed"]])] | None = (
+        None
+    )
+    """The classes that the partner wants in its feed; left out: all."""
+    language: Annotated[Literal["fi", "sv", "en"], Field(title="PartnerLanguage")] = "fi"
+    """The language that people at the partner read."""
+
+    @property
+    def subject(self) -> str:
+        return self.partner
+
+
+class _ToDeadLetter(Data):
+    # `place`, as `intake.http/3`: the topic and partition of the original. As subject, and so as key, it keeps requests
+    # about the letters of one partition in order.
+    dl_id: DeadLetterId
+    """The dead letter, by its id."""
+    by: Annotated[str, Field(examples=["ops:first"])]
+    """Who made the request: role and name."""
+    place: Annotated[str, Field(examples=["intake.http/3"])] | None = None
+    """The topic and the partition on which the original came, as `intake.http/3`."""
+
+    @property
+    def subject(self) -> str:
+        return self.place or self.dl_id
+
+
+@event_class("monitor", "service/monitor")
+class RedriveRequested(_ToDeadLetter):
+    """An ops person sends a dead letter again; those whose originals stand on one `place` in the order asked for."""
+
+    attempt: Count
+    """Which redrive of it this is, from 1."""
+
+
+@event_class("monitor", "service/monitor")
+class DiscardRequested(_ToDeadLetter):
+    """An ops person lays a dead letter aside for good."""
+
+
+@event_class("monitor", "service/monitor")
+class ErasureToSpread(AboutReferral):
+    """The monitor to itself: erase all that the monitor keeps of a referral."""
+
+    nth: Count
+    """Which step of the erasure: 0 marks the referral, so that the monitor keeps nothing of later events; each further
+    one finds some of the earlier ones."""
+    code_digest: CodeDigest = ""
+    """The digest to find texts by that hold the referral's code; empty where it had none."""
+
+
+@event_class("monitor", "service/monitor")
+class DeadLetterToErase(Data):
+    """The monitor to itself: erase this dead letter's bytes if it names an erased referral."""
+
+    dl_id: DeadLetterId
+    """The dead letter, by its id."""
+
+    @property
+    def subject(self) -> str:
+        return self.dl_id
+
+
+@event_class("monitor", "service/monitor")
+class TraceToErase(Data):
+    """The monitor to itself: erase the codes of this event of an erased referral, except the outcome."""
+
+    traced: Annotated[str, Field(examples=["/opisto/1.2.246.562.10.00000000001 att-77"])]
+    """The event's envelope in the monitor's store, by its id there."""
+
+    @property
+    def subject(self) -> str:
+        return self.traced

@@ -1,0 +1,191 @@
+"""What the referral service decides, on `referral.events`.
+
+`number` is the referral's count of its requests to one activity, or to the matching: the greatest number holds, so a stale
+message can neither free nor take a newer place.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.contracts.data import AboutPlace, AboutReferral, Strict
+from shared.contracts.event_class import event_class
+from shared.contracts.fields import (
+    ActivityId,
+    Cause,
+    CodeDigest,
+    Count,
+    EventId,
+    Finer,
+    Issuer,
+    Organiser,
+    RegionCode,
+    What,
+)
+from shared.contracts.instants import Instant
+from shared.contracts.opisto_events import EnrolmentEnd
+from shared.contracts.topics import LOG_KEPT_DAYS
+
+ReferralOutcome = Annotated[
+    Literal[
+        "completed", "discontinued", "never_attended", "not_recorded", "no_activity_found", "not_chosen", "withdrawn"
+    ],
+    Field(title="Outcome"),
+]
+ReferralCode = Annotated[str, Field(examples=["DKGDM5F8QK4V"])]
+
+
+class AwaitedStep(Strict):
+    """A step that is awaited, and until when."""
+
+    what: What
+    """What is awaited."""
+    due_at: Instant
+    """Until when, in UTC."""
+
+
+@event_class("notify", "service/referral")
+class ReferralOpened(AboutReferral):
+    """The platform has the referral and follows it."""
+
+    region: RegionCode
+    """The region whose referral it is, by its code."""
+    referral_code: ReferralCode
+    """Twelve characters by which an opisto at its desk finds the referral; the client shows them."""
+    deadlines: tuple[AwaitedStep, ...]
+    """The steps that are awaited first, with their deadlines."""
+
+
+@event_class("catalogue", "service/referral")
+class PlaceRequested(AboutPlace):
+    """The referral wants a place."""
+
+    request: Cause
+    """The id of the event that asks for the place."""
+    requested_at: Instant
+    """The time of that event, in UTC."""
+    enrolled: bool = False
+    """Whether the opisto has the participant on its list, so that the place is given beyond the capacity if need be."""
+    moved: bool = False
+    """Whether the place was held at an activity that this one replaces."""
+
+
+@event_class("catalogue", "service/referral")
+class PlaceGivenUp(AboutPlace):
+    """The referral wants no place here."""
+
+    follow: bool
+    """Whether the referral still follows the activity's sessions and cancellation."""
+    freed_at: Instant
+    """The time of the fact that freed the place, in UTC; the first in the queue has it from then on."""
+
+
+class SessionCounts(Strict):
+    """How many of the counted sessions were attended, missed, never recorded."""
+
+    attended: Count
+    """How many sessions the participant came to."""
+    missed: Count
+    """How many sessions the participant missed."""
+    not_recorded: Count
+    """Of how many sessions nobody said whether the participant came."""
+
+
+class ReferralEnd(AboutReferral):
+    """How a referral ended, as far as known."""
+
+    outcome: ReferralOutcome
+    """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
+    without an activity that fits; without a choice in time; withdrawn."""
+    sessions: SessionCounts
+    """How many of the counted sessions were attended, missed, or never recorded."""
+
+
+@event_class("feedback", "service/referral")
+class ReferralCompleted(ReferralEnd):
+    """Someone came. The feedback follows."""
+
+
+@event_class("feedback", "service/referral")
+class ReferralLapsed(ReferralEnd):
+    """Nothing came of it: silence, or nobody came."""
+
+
+@event_class("feedback", "service/referral")
+class ReferralClosed(ReferralEnd):
+    """The loop is closed. Sent again when what it said has changed; the latest holds."""
+
+
+@event_class("feedback", "service/referral")
+class ReferralReopened(AboutReferral):
+    """The referral goes on: an event came, or came late, after which its end, or its closing, holds no more."""
+
+    completed: bool
+    """Whether the referral is still completed, and merely not closed any more."""
+
+
+@event_class("notify", "service/referral")
+class ReferralErased(AboutReferral):
+    """The one who may do so withdrew the consent: every service erases what it keeps of the referral; the id stays."""
+
+    issuer: Issuer
+    """The region that issued it or, where nothing was issued yet, that withdrew the consent."""
+    code_digest: CodeDigest | None = None
+    """The digest to find texts by that hold the referral's code, if it had one."""
+    log_kept_days: Annotated[Count, Field(examples=[30])] = LOG_KEPT_DAYS
+    """For how many days at most Kafka's log still holds the events before."""
+    audit: Literal["own_term"] = "own_term"
+    """The list of who looked at the referral is kept for a term of its own."""
+
+
+@event_class("referral", "service/referral")
+class CodeLookedUp(AboutReferral):
+    """An organiser at its desk read the code that the client showed. For 30 days it may enrol the client."""
+
+    organiser: Organiser
+    """Who looked the code up."""
+
+
+@event_class("notify", "service/referral")
+class EnrolmentTaken(AboutReferral):
+    """An enrolment, or its end, counts as a fact of the referral; the region reads of it in its feed."""
+
+    organiser: Organiser
+    """Who sent the event that counts."""
+    activity_id: ActivityId
+    """The activity, by its organiser's own id."""
+    cancelled: EnrolmentEnd | None = None
+    """Why the enrolment ended; left out: it was confirmed."""
+    event_id: EventId
+    """The id of the event that counts."""
+    event_time: Instant
+    """The time of the event that counts, in UTC."""
+    event_finer: Finer = ""
+    """The digits of its time below a microsecond."""
+
+
+class ActivityKey(Strict):
+    """An activity is known by its organiser and the organiser's own id."""
+
+    organiser: Organiser
+    """Who runs the activity: the `source` of its publication."""
+    activity_id: ActivityId
+    """The activity, by its organiser's own id."""
+
+
+@event_class("catalogue", "service/referral")
+class RematchRequested(AboutReferral):
+    """The catalogue shall match the referral (again), without the activities that were tried."""
+
+    number: Count
+    """The referral's count of what it asked of the matching, from 1; the greatest holds."""
+    without: Annotated[tuple[ActivityKey, ...], Field(max_length=200)] = ()
+    """The activities that are not to be proposed again."""
+
+
+@event_class("catalogue", "service/referral")
+class MatchingEnded(AboutReferral):
+    """The referral wants no more proposals."""
+
+    number: Count
+    """The referral's count of what it asked of the matching, from 1; the greatest holds."""
