@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import httpx
 import msgspec
-from aiokafka import ConsumerRecord
 from structlog.testing import capture_logs
 
 from services.monitor.owners import Owners
@@ -24,12 +23,14 @@ from shared.engine.batch import Processor
 from shared.http.outcomes import AskedEvent
 from shared.kafka.lag import READS
 from shared.kafka.producer import Record
+from tests.unit.consumed import consumed
 from tests.unit.doors import OPISTO, REGION, Door, door, key
 
 SERVICES: Final = ("referral", "catalogue", "feedback", "monitor")
 NOW: Final = datetime.now(UTC)
 PUBLIC: Final = [one.name for one in CLASSES.values() if one.public]
 OF_A_REFERRAL: Final = [name for name in PUBLIC if name not in {"ActivityPublished", "ActivityCancelled"}]
+_AT: Final = 1_790_000_000_000
 Headers = list[tuple[str, bytes | None]]
 
 
@@ -100,11 +101,8 @@ class Country:
             self.told.append(json.loads(record.value or b""))
 
     async def _take(self, one: Door, records: Sequence[Record]) -> None:
-        came = []
-        for record in records:
-            self._offset += 1
-            head = (record.topic, 0, self._offset, 1_790_000_000_000, 0)
-            came.append(ConsumerRecord(*head, record.key, record.value, None, 0, 0, tuple(record.headers)))
+        came = [consumed(record, self._offset + nth, _AT) for nth, record in enumerate(records, 1)]
+        self._offset += len(came)
         wire: Any = one
         table, failing = one.wired.table, self.failing.get(one.wired.table.service, frozenset())
         engine = Processor(

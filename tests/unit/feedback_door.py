@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import httpx
 import msgspec
-from aiokafka import ConsumerRecord
 
 from services.feedback import api, handlers
 from services.feedback.settings import FeedbackSettings
@@ -24,6 +23,7 @@ from shared.http.keys import Keyring, hash_of, write_hashes
 from shared.http.server import application
 from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 from shared.store.sqlite import SqliteStore
+from tests.unit.consumed import consumed
 from tests.unit.feedback_facts import OPISTO, OTHER_OPISTO, REFERRAL, REGION, START, and_opened
 
 HOLDERS = (REGION, "/region/07", OPISTO, OTHER_OPISTO, "ops:anna", "reader:eero")
@@ -86,16 +86,10 @@ class Door:
         )
 
     async def _apply(self, records: Sequence[Record]) -> None:
-        consumed = []
-        for record in records:
-            self._offset += 1
-            consumed.append(
-                ConsumerRecord(
-                    record.topic, 0, self._offset, 0, 0, record.key, record.value, None, 0, 0, tuple(record.headers)
-                )
-            )
-        if consumed:
-            await self._processor.clear(await self._processor.process(self._processor.receive(consumed)))
+        came = [consumed(record, self._offset + nth) for nth, record in enumerate(records, 1)]
+        self._offset += len(came)
+        if came:
+            await self._processor.clear(await self._processor.process(self._processor.receive(came)))
 
     def on(self, topic: str) -> list[dict[str, Any]]:
         """The data of what was written to a topic, with the attributes."""

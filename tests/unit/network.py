@@ -36,6 +36,7 @@ from shared.engine.receive import RoutedEvent, read_again, route
 from shared.kafka.producer import Publisher, Record
 from shared.store import Collection, Form, Row
 from shared.store.interface import FIRST_FORM, InboxEntry, Journal, Range, Scalar, What, Written
+from tests.unit.consumed import consumed
 
 DURATIONS = Durations(*(timedelta(days=days) for days in (30, 14, 7, 14, 14)))
 CODE = "DKGDM5F8QK4V"
@@ -266,7 +267,7 @@ class Network:
     def tell_at_once(self, service: str, events: Iterable[Event]) -> None:
         """What the services say, read by one of them in one batch."""
         said = [_record(topics.events_of(event.source.rpartition("/")[2]), event) for event in events]
-        records = [_consumed(record, self._offset + n) for n, record in enumerate(said, 1)]
+        records = [consumed(record, self._offset + n) for n, record in enumerate(said, 1)]
         self._offset += len(said)
         _now(self._read(service, records))
 
@@ -278,7 +279,7 @@ class Network:
         self._offset += 1
         for name, table in self._tables.items():
             if record.topic in table.topics:
-                self.pending.append(Message(name, _consumed(record, self._offset)))
+                self.pending.append(Message(name, consumed(record, self._offset)))
 
     def _is_of_a_late_issue(self, record: Record) -> None:
         """Nothing else may be refused here than an issue that meets an erasure, and that keeps nothing of what it said."""
@@ -444,12 +445,6 @@ def _now(work: Coroutine[Any, Any, T]) -> T:
 def _record(topic: str, event: Event) -> Record:
     body = event.data.model_dump_json(exclude_none=True).encode()
     return Record(topic, event.data.subject.encode(), body, kafka_headers(attributes_of(event)))
-
-
-def _consumed(record: Record, offset: int) -> ConsumerRecord:
-    return ConsumerRecord(
-        record.topic, 0, offset, offset, 0, record.key, record.value, None, 0, 0, tuple(record.headers)
-    )
 
 
 def _dues(kind: Kind[Any], row: Row) -> Sequence[Due]:

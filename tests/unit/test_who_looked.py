@@ -12,7 +12,6 @@ from uuid import uuid4
 import msgspec
 import pytest
 import pytest_asyncio
-from aiokafka import ConsumerRecord
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
@@ -27,6 +26,7 @@ from shared.contracts.region_events import Consent, ReferralIssued, ReferralWith
 from shared.engine.batch import Processor
 from shared.kafka.producer import Record
 from shared.store import Written
+from tests.unit.consumed import consumed
 from tests.unit.doors import OPISTO, REGION, Door, key, opened
 
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
@@ -51,16 +51,10 @@ class Served(Door):
         return Processor(self.wired.table, self.store, self, Clock(), recent_outcomes=64, due_early=timedelta(days=30))  # type: ignore[arg-type]
 
     async def reads(self, records: Sequence[Record]) -> None:
-        consumed = []
-        for record in records:
-            self.offset += 1
-            consumed.append(
-                ConsumerRecord(
-                    record.topic, 0, self.offset, 0, 0, record.key, record.value, None, 0, 0, tuple(record.headers)
-                )
-            )
+        came = [consumed(record, self.offset + nth) for nth, record in enumerate(records, 1)]
+        self.offset += len(came)
         engine = self.engine()
-        await engine.clear(await engine.process(engine.receive(consumed)))
+        await engine.clear(await engine.process(engine.receive(came)))
 
     async def told(self, *events: Event, topic: str = topics.INTAKE_HTTP) -> None:
         await self.reads([record_of(event, topic) for event in events])
