@@ -1,0 +1,50 @@
+"""How a service keeps up with a partition, told from a window of samples without a threshold.
+
+The rules are Burrow's (its wiki, “Consumer Lag Evaluation Rules”), asked in its order: whoever has caught up once in the
+window keeps up; then the worst that the window shows. Burrow reads each commit, and so knows of one that repeats its
+offset. A sampler asks what is committed and cannot: here a group that has members is taken to be alive.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal, get_args
+
+LagState = Literal["ok", "unknown", "warn", "stall", "stop", "rewind"]
+"""The mildest first. `warn`: it advances and the lag never falls. `stall`: it lives and does not advance. `stop`: nobody
+of its group is there. `rewind`: its offset went back. `unknown`: the window is not full yet.
+"""
+WINDOW: Final = 10
+"""Samples, as in Burrow."""
+_MILDEST_FIRST: Final[tuple[LagState, ...]] = get_args(LagState)
+
+
+@dataclass(frozen=True, slots=True)
+class LagSample:
+    """What was seen of one group at one partition at one moment."""
+
+    committed: int
+    lag: int
+    has_members: bool
+
+
+def state_of(window: Sequence[LagSample]) -> LagState:
+    """The state that a window shows, its oldest sample first."""
+    if any(sample.lag == 0 for sample in window):
+        return "ok"
+    if _any_falls([sample.committed for sample in window]):
+        return "rewind"
+    if len(window) < WINDOW:
+        return "unknown"
+    if window[0].committed == window[-1].committed:
+        return "stall" if any(sample.has_members for sample in window) else "stop"
+    return "ok" if _any_falls([sample.lag for sample in window]) else "warn"
+
+
+def worst(states: Iterable[LagState]) -> LagState:
+    """The state of a service: the worst of those at its partitions."""
+    return max(states, key=_MILDEST_FIRST.index, default="unknown")
+
+
+def _any_falls(values: Sequence[int]) -> bool:
+    return any(later < earlier for earlier, later in pairwise(values))
