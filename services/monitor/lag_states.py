@@ -2,7 +2,7 @@
 
 The rules are Burrow's (its wiki, “Consumer Lag Evaluation Rules”), asked in its order: whoever has caught up once in the
 window keeps up; then the worst that the window shows. Burrow reads each commit, and so knows of one that repeats its
-offset. A sampler asks what is committed and cannot: here a group that has members is taken to be alive.
+offset. A sampler asks what is committed and cannot: each sample says beside it whether the service was alive.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Final, Literal, get_args
 
 LagState = Literal["ok", "unknown", "warn", "stall", "stop", "rewind"]
-"""The mildest first. `warn`: it advances and the lag never falls. `stall`: it lives and does not advance. `stop`: nobody
-of its group is there. `rewind`: its offset went back. `unknown`: the window is not full yet.
+"""The mildest first. `warn`: it advances and the lag never falls. `stall`: it lives and does not advance. `stop`: it was
+not alive all the while. `rewind`: its offset went back. `unknown`: the window is not full yet.
 """
 WINDOW: Final = 10
 """Samples, as in Burrow."""
@@ -25,7 +25,7 @@ class LagSample:
 
     committed: int
     lag: int
-    has_members: bool
+    alive: bool
 
 
 def state_of(window: Sequence[LagSample]) -> LagState:
@@ -37,7 +37,7 @@ def state_of(window: Sequence[LagSample]) -> LagState:
     if len(window) < WINDOW:
         return "unknown"
     if window[0].committed == window[-1].committed:
-        return "stall" if any(sample.has_members for sample in window) else "stop"
+        return "stall" if any(sample.alive for sample in window) else "stop"
     return "ok" if _any_falls([sample.lag for sample in window]) else "warn"
 
 
