@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Final, Literal, get_args
 
 LagState = Literal["ok", "unknown", "warn", "stall", "stop", "rewind"]
-"""The mildest first. `warn`: it advances and the lag never falls. `stall`: it lives and does not advance. `stop`: it was
-not alive all the while. `rewind`: its offset went back. `unknown`: the window is not full yet.
+"""The mildest first. `warn`: it advances and the lag never falls. `stall`: it lives and does not advance. `stop`: it is
+not alive now. `rewind`: its offset went back. `unknown`: the window is not full yet.
 """
 WINDOW: Final = 10
 """Samples, as in Burrow."""
@@ -37,7 +37,7 @@ def state_of(window: Sequence[LagSample]) -> LagState:
     if len(window) < WINDOW:
         return "unknown"
     if window[0].committed == window[-1].committed:
-        return "stall" if any(sample.alive for sample in window) else "stop"
+        return "stall" if window[-1].alive else "stop"
     return "ok" if _any_falls([sample.lag for sample in window]) else "warn"
 
 

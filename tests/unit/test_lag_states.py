@@ -57,3 +57,8 @@ def test_a_service_is_as_its_worst_partition() -> None:
     assert worst(["ok", "warn", "unknown"]) == "warn"
     assert worst(["stop", "rewind", "stall"]) == "rewind"
     assert worst([]) == "unknown"
+
+
+def test_a_service_that_died_a_moment_ago_has_stopped() -> None:
+    lived = window([0] * (WINDOW - 1), [5] * (WINDOW - 1))
+    assert state_of([*lived, LagSample(0, 5, alive=False)]) == "stop"
