@@ -44,12 +44,14 @@ def status(directory: RunDir = None, url: OpsUrl = None, key_file: KeyFile = Non
 def _from_afar(monitor: Monitor, *, json: bool) -> None:
     missing = [str(line) for line in decoded(monitor.answer("GET", "/health/ready")).get("missing", [])]
     behind: dict[str, int] = {}
-    for group in monitor.ask("GET", "/v1/lag")["groups"]:
+    answer = monitor.ask("GET", "/v1/lag")
+    for group in answer["groups"]:
         behind[group["service"]] = behind.get(group["service"], 0) + group["lag"]
+    states = {one["service"]: one["state"] for one in answer["services"]}
     if json:
-        terminal.as_json({"monitor": {"ready": not missing, "missing": missing}, "lag": behind})
+        terminal.as_json({"monitor": {"ready": not missing, "missing": missing}, "lag": behind, "states": states})
     else:
-        terminal.table(("service", "lag"), sorted(behind.items()))
+        terminal.table(("service", "lag", "state"), [(one, behind[one], states.get(one)) for one in sorted(behind)])
         for line in missing:
             terminal.line(f"monitor is not ready: {line}")
     if missing:
@@ -81,7 +83,7 @@ def _shown(value: object) -> object:
 
 
 def lag(directory: RunDir = None, url: OpsUrl = None, key_file: KeyFile = None, *, json: Json = False) -> None:
-    """How far each service is behind, in events and seconds; the partitions where it is, all of them with --json."""
+    """How far each service is behind, in events and seconds, and how it keeps up: where it is behind; all with --json."""
     answer = Monitor(directory, url, key_file).ask("GET", "/v1/lag")
     if json:
         terminal.as_json(answer)
@@ -90,5 +92,5 @@ def lag(directory: RunDir = None, url: OpsUrl = None, key_file: KeyFile = None, 
     if not groups:
         terminal.line("nothing is behind")
         return
-    columns = ("service", "topic", "partition", "lag", "seconds")
+    columns = ("service", "topic", "partition", "lag", "seconds", "state")
     terminal.table(columns, [[group[column] for column in columns] for group in groups])

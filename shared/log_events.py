@@ -16,6 +16,9 @@ MEANINGS: Final = {
     (PARTITION_STALLED := "partition_stalled"): "a partition stands still while the others are read; `where`",
     (EVENTS_FELL_OUT := "events_fell_out"): "the log begins after what was committed: events were never read; `detail`",
     (LOG_START_UNKNOWN := "log_start_unknown"): "Kafka has not said where the logs begin; the service asks again",
+    (
+        LAG_UNSAMPLED := "lag_unsampled"
+    ): "Kafka did not say how far it is read; until it does, states of lag are unknown",
     (LOG_GUARD_FAILED := "log_guard_failed"): "the embedded broker did not say how far its log is read",
     (RECORD_UNREAD := "record_unread"): "our own code failed to read one record; the record is a dead letter",
     (HANDLER_FAILED := "handler_failed"): "a handler raised at an event; the event is a dead letter",

@@ -35,6 +35,9 @@ LAG_SECONDS = Gauge(
     "real seconds since the oldest event in hand came to Kafka; 0 with nothing in hand",
     ["service"],
 )
+LAG_STATE = Gauge(
+    "lahete_lag_state", "1 for how a service keeps up, as the monitor has seen it of late, 0 else", ["reader", "state"]
+)
 ANSWERS = Counter("lahete_http_answers", "answers over HTTP but to probes, by status", ["service", "status"])
 DOOR_REFUSALS = Counter(
     "lahete_door_refusals", "requests refused for the events in them, by why", ["service", "reason"]

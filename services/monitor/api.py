@@ -1,7 +1,6 @@
-"""The monitor's HTTP for people and programs: what became of an event, lag, partners, the start page."""
+"""The monitor's HTTP for people and programs: what became of an event, partners, the start page."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Final
 
 import msgspec
@@ -9,10 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.monitor import dead_letters_api, page, traces
+from services.monitor import dead_letters_api, lag_api, page, traces
 from services.monitor.fates import fates, letters_of
 from services.monitor.model import Traced
-from services.monitor.responses import EventNow, EventsAsked, EventsNow, Lags, Named
+from services.monitor.responses import EventNow, EventsAsked, EventsNow, Named
 from shared.clock import real_now
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, decode, written
 from shared.contracts.errors import EventError, Problem
@@ -28,7 +27,6 @@ from shared.http.outcomes import MAX_ASKED, MAX_QUESTION
 from shared.http.parameters import Parameter
 from shared.http.problems import ProblemError, problem_of
 from shared.http.shapes import Accepted
-from shared.kafka.lag import lags
 from shared.store import Store
 
 OWN: Final = "/service/monitor"
@@ -55,7 +53,7 @@ def operations() -> list[Operation]:
         Operation(
             "GET", "/v1/events/{event_id}", one_event, {200: EventNow}, everybody, (_EVENT, _SOURCE), also=(404,)
         ),
-        Operation("GET", "/v1/lag", lag, {200: Lags}, readers),
+        lag_api.OPERATION,
         Operation("PUT", partner, put_partner, {202: Accepted}, own, (_KIND, _ID), himself, also=(404,)),
         *dead_letters_api.operations(),
     ]
@@ -136,14 +134,7 @@ _UNKNOWN: Final[EventNow] = {
 }
 
 
-# --- lag and partners
-
-
-async def lag(request: Request) -> Response:
-    """How far each service is behind, in events and seconds; for ops and readers."""
-    must_be(request, "ops", "reader")
-    found = await lags(request.app.state.cluster)
-    return JSONResponse({"groups": [asdict(one) for one in found]})
+# --- partners
 
 
 async def put_partner(request: Request) -> Response:

@@ -1,6 +1,7 @@
 """The monitor's wiring: settings in, app out."""
 
 from services.monitor import api, handlers
+from services.monitor.lag_sampler import LagSampler
 from services.monitor.looks import ListedLately
 from services.monitor.owners import Owners
 from services.monitor.settings import MonitorSettings
@@ -10,9 +11,11 @@ from shared.process.run import App
 def build_app(settings: MonitorSettings) -> App:
     """The monitor, ready to run."""
     owners = Owners(settings.service_urls, settings.service_key())
+    sampler = LagSampler(settings.service_urls)
     return App(
         settings,
         handlers.table(),
         api.operations(),
-        state={"owners": owners, "listed_lately": ListedLately()},
+        state={"owners": owners, "listed_lately": ListedLately(), "lag_sampler": sampler},
+        background=(sampler.run,),
     )

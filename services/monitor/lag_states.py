@@ -14,9 +14,9 @@ LagState = Literal["ok", "unknown", "warn", "stall", "stop", "rewind"]
 """The mildest first. `warn`: it advances and the lag never falls. `stall`: it lives and does not advance. `stop`: it is
 not alive now. `rewind`: its offset went back. `unknown`: the window is not full yet.
 """
+STATES: Final[tuple[LagState, ...]] = get_args(LagState)
 WINDOW: Final = 10
 """Samples, as in Burrow."""
-_MILDEST_FIRST: Final[tuple[LagState, ...]] = get_args(LagState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def state_of(window: Sequence[LagSample]) -> LagState:
 
 def worst(states: Iterable[LagState]) -> LagState:
     """The state of a service: the worst of those at its partitions."""
-    return max(states, key=_MILDEST_FIRST.index, default="unknown")
+    return max(states, key=STATES.index, default="unknown")
 
 
 def _any_falls(values: Sequence[int]) -> bool:

@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Meta
 
 from services.monitor.model import DeadState
-from shared.contracts.topics import ServiceName
 from shared.http.shapes import EventId, EventType, ReferralId, Source, Time
 
 _BECAME = ["unknown", "in_flight", "applied", "waiting", "dead_lettered"]
@@ -67,24 +66,6 @@ class EventsNow(TypedDict):
     """What became of each, in the order of the question."""
 
     events: Annotated[list[EventNow], Meta(description="One for each event of the question, in its order.")]
-
-
-class LagNow(TypedDict):
-    """How far a service is behind on one partition."""
-
-    service: Annotated[ServiceName, Meta(description="The service that reads.")]
-    topic: Topic
-    partition: Partition
-    lag: Annotated[int, Meta(ge=0, description="How many events are still to be read.", examples=[0])]
-    seconds: Annotated[
-        float, Meta(ge=0, description="Real seconds that the oldest of them has waited.", examples=[0.0])
-    ]
-
-
-class Lags(TypedDict):
-    """How far each service is behind."""
-
-    groups: Annotated[list[LagNow], Meta(description="One for each service and partition.")]
 
 
 class TracedShown(TypedDict):

@@ -46,6 +46,21 @@ class Lag:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a service goes on at one partition, and where the log ends there."""
+
+    service: str
+    at: TopicPartition
+    committed: int
+    end: int
+
+    @property
+    def lag(self) -> int:
+        """Events that it has still to read."""
+        return max(0, self.end - self.committed)
+
+
 class LagReader:
     """Asks for the lag of services; keeps its connections between questions. A context manager."""
 
@@ -81,6 +96,12 @@ class LagReader:
         If all are 0, the services had dealt with every event on the log and all that follows from it: a service
         publishes before it commits, and the reader asks for the committed offsets before the logs' ends.
         """
+        positions = await self.positions()
+        found = await asyncio.gather(*(self._lags_of(service, positions) for service in self._consumers))
+        return [lag for lags in found for lag in lags]
+
+    async def positions(self) -> list[Position]:
+        """As `lags`, without reading how long the oldest event has waited: it costs ten questions. Raises `KafkaError`."""
         partitions = await self._partitions()
         asker = next(iter(self._consumers.values()))
         beginnings = await asker.beginning_offsets(partitions)
@@ -89,13 +110,12 @@ class LagReader:
             *(self._committed(service, beginnings, written) for service in self._consumers)
         )
         ends = await asker.end_offsets(partitions)
-        found = await asyncio.gather(
-            *(
-                self._lags_of(service, beginnings | positions, ends)
-                for service, positions in zip(self._consumers, committed, strict=True)
-            )
-        )
-        return [lag for lags in found for lag in lags]
+        return [
+            Position(service, at, offsets.get(at, beginnings[at]), end)
+            for service, offsets in zip(self._consumers, committed, strict=True)
+            for at, end in ends.items()
+            if self._reads[service](at.topic)
+        ]
 
     async def _partitions(self) -> list[TopicPartition]:
         return await partitions_read(self._client, lambda topic: any(reads(topic) for reads in self._reads.values()))
@@ -106,21 +126,19 @@ class LagReader:
         """The group's committed offsets, of the partitions that hold anything: the empty ones cost no question."""
         consumer, reads = self._consumers[service], self._reads[service]
         wanted = [partition for partition in written if reads(partition.topic)]
-        offsets = await asyncio.gather(*(consumer.committed(partition) for partition in wanted))
+        # One question for all of them: the consumer's own method asks for each partition apart.
+        offsets = await consumer._coordinator.fetch_committed_offsets(wanted)  # noqa: SLF001
         # A group without a commit begins at the earliest record, as our services are set; so does a group whose next
         # records retention has taken.
-        return {at: max(beginnings[at], offset or 0) for at, offset in zip(wanted, offsets, strict=True)}
+        return {at: max(beginnings[at], offsets[at].offset if at in offsets else 0) for at in wanted}
 
-    async def _lags_of(
-        self, service: str, positions: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
-    ) -> list[Lag]:
-        reads = self._reads[service]
-        behind = {at: max(0, end - positions[at]) for at, end in ends.items() if reads(at.topic)}
-        since = await self._oldest(service, {at: positions[at] for at, lag in behind.items() if lag})
+    async def _lags_of(self, service: str, positions: Iterable[Position]) -> list[Lag]:
+        own = [one for one in positions if one.service == service]
+        since = await self._oldest(service, {one.at: one.committed for one in own if one.lag})
         now = time.time()
         return [
-            Lag(service, at.topic, at.partition, lag, round(max(0.0, now - since.get(at, now)), 3))
-            for at, lag in behind.items()
+            Lag(service, one.at.topic, one.at.partition, one.lag, round(max(0.0, now - since.get(one.at, now)), 3))
+            for one in own
         ]
 
     async def _oldest(self, service: str, positions: Mapping[TopicPartition, int]) -> dict[TopicPartition, float]:

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -45,6 +45,10 @@ _GATHERED_MS: Final = 50
 _GATHERED_BYTES: Final = 64 * 1024
 
 
+Background = Callable[[Mapping[str, Any]], Coroutine[Any, Any, None]]
+"""A task that runs from when Kafka and the store have answered; it is handed what the addresses find in `app.state`."""
+
+
 @dataclass(frozen=True)
 class App:
     """A service's own parts."""
@@ -53,6 +57,7 @@ class App:
     table: Table
     operations: Sequence[Operation]
     state: dict[str, Any] = field(default_factory=dict)
+    background: Sequence[Background] = ()
 
     def __post_init__(self) -> None:
         """Raises `ValueError` where the table does not fit the registry."""
@@ -139,6 +144,7 @@ async def _run(app: App) -> None:
             starting.clear()
             sweeper = Sweeper(loop, processor, publisher, clock, cluster, not_ready=preconditions.not_ready)
             background += [asyncio.create_task(sweeper.run()), asyncio.create_task(preconditions.run())]
+            background += [asyncio.create_task(one(state)) for one in app.background]
             if guard:
                 background.append(asyncio.create_task(guard.run()))
             gc.collect()

@@ -98,6 +98,26 @@ def test_a_trace_shows_a_dead_letter_as_it_stands(state: str, attempts: int, lin
     assert line in shown.stdout.splitlines()
 
 
+def test_lag_and_status_from_afar_say_how_each_service_keeps_up(tmp_path: Path) -> None:
+    behind = {
+        "service": "referral",
+        "topic": "intake.http",
+        "partition": 0,
+        "lag": 3,
+        "seconds": 70.0,
+        "state": "stall",
+    }
+    read = {**behind, "partition": 1, "lag": 0, "seconds": 0.0, "state": "ok"}
+    lag = {"groups": [behind, read], "services": [{"service": "referral", "state": "stall"}]}
+    answers: dict[str, tuple[int, Any]] = {"/v1/lag": (200, lag), "/health/ready": (200, {"missing": []})}
+    key = tmp_path / "key"
+    key.write_text("key")
+    with answering(answers) as url:
+        asked = [CliRunner().invoke(app, [verb, "--url", url, "--key-file", str(key)]) for verb in ("lag", "status")]
+    shown = [one.stdout.splitlines()[-1].split() for one in asked]
+    assert shown == [["referral", "intake.http", "0", "3", "70.0", "stall"], ["referral", "3", "stall"]]
+
+
 def test_only_a_service_is_restarted(tmp_path: Path) -> None:
     with run_of(tmp_path, referral="http://127.0.0.1:1") as at:
         refused = CliRunner().invoke(app, ["restart", "supervisor", *at])

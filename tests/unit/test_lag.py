@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
 
 from deploy.local.drain import lines
 from shared.kafka.cluster import Cluster
@@ -31,6 +32,7 @@ class Asking:
         self.log = log
         self.service = service
         self.sought = -1
+        self._coordinator = self
 
     async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(partitions, self.log.begins)
@@ -38,8 +40,9 @@ class Asking:
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(partitions, self.log.ends)
 
-    async def committed(self, _: TopicPartition) -> int | None:
-        return self.log.committed.get(self.service)
+    async def fetch_committed_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Any]:
+        offset = self.log.committed.get(self.service)
+        return {} if offset is None else dict.fromkeys(partitions, OffsetAndMetadata(offset, ""))
 
     def assign(self, _: Iterable[TopicPartition]) -> None:
         """It is asked for one alone."""
