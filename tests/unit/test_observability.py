@@ -122,7 +122,7 @@ def test_there_is_an_alarm_for_all_that_stands_still_or_is_lost() -> None:
     }
     for rule in RULES:
         assert rule["labels"]["severity"] in {"page", "ticket"}
-        assert rule["annotations"].keys() == {"summary", "description"}
+        assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
         used = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
         assert used <= {"service", *asked(rule["expr"])[1]}, rule["alert"]
 
