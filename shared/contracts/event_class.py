@@ -1,4 +1,4 @@
-"""The row that stands with each class of events: who owns it, who may send it, where its outcome is kept.
+"""The row of each class of events: its owner, who may send it, where its outcome is kept, where it is documented.
 
 The owner is the one service that dead-letters a record that is wrong in itself; other readers skip and count it.
 """
@@ -11,6 +11,7 @@ from shared.contracts.topics import SERVICES
 
 TYPE_PREFIX: Final = "fi.kulttuurilahete."
 EVERY_SERVICE: Final = tuple(f"service/{name}" for name in SERVICES)
+_PAGE: Final = "docs/contracts.md"
 D = TypeVar("D", bound=type[Data])
 
 
@@ -36,6 +37,24 @@ class EventClass(NamedTuple):
     def public(self) -> bool:
         """Whether partners send the class."""
         return not all(sender.startswith("service/") for sender in self.senders)
+
+    @property
+    def sent_by(self) -> str:
+        """Who may send the class, in words: `an opisto, a region or the feedback service`."""
+        if self.senders >= {*EVERY_SERVICE}:
+            return "any service"
+        *others, last = (_in_words(sender) for sender in sorted(self.senders))
+        return f"{', '.join(others)} or {last}" if others else last
+
+    @property
+    def documented(self) -> str:
+        """Where the class is documented: a page and its heading."""
+        return f"{_PAGE}, “Sent by {self.sent_by}”"
+
+
+def _in_words(sender: str) -> str:
+    kind, _, service = sender.partition("/")
+    return f"the {service} service" if service else {"region": "a region", "opisto": "an opisto"}[kind]
 
 
 DECLARED: Final[dict[str, EventClass]] = {}

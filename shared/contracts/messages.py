@@ -23,7 +23,7 @@ def message(event_class: EventClass) -> Document:
     return {
         "name": event_class.type,
         "title": event_class.name,
-        "description": cleandoc(event_class.model.__doc__ or ""),
+        "description": _description(event_class),
         "contentType": "application/json",
         "headers": _headers_of(event_class),
         "payload": {"schemaFormat": _JSON_SCHEMA, "schema": {"$ref": schema_path(event_class.name)}},
@@ -35,6 +35,10 @@ def message(event_class: EventClass) -> Document:
             "The event's subject: the referral's id where there is one, else activity_id, else the source."
         ),
     }
+
+
+def _description(event_class: EventClass) -> str:
+    return f"{cleandoc(event_class.model.__doc__ or '')}\n\nMore: {event_class.documented}."
 
 
 def _headers_of(event_class: EventClass) -> Document:
@@ -143,7 +147,7 @@ def _key(description: str) -> Document:
 
 def structured_message(event_class: EventClass) -> Document:
     """An event that a partner posts."""
-    return _structured(event_class, event_class.model.__doc__, event_class.name, {})
+    return _structured(event_class, _description(event_class), event_class.name, {})
 
 
 def feed_messages() -> dict[str, Document]:

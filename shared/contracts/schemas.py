@@ -36,7 +36,8 @@ class _Generator(GenerateJsonSchema):
 def json_schema(event_class: EventClass) -> Document:
     """The JSON Schema, draft 2020-12, of the class's data."""
     schema = event_class.model.model_json_schema(schema_generator=_Generator)
-    return _named(_with_null_for_absent(schema) if event_class.public else schema, _sent_by(event_class))
+    schema = _with_null_for_absent(schema) if event_class.public else schema
+    return _named(schema, f"Sent by {event_class.sent_by}.")
 
 
 def extract_schema(extract: type[Extract]) -> Document:
@@ -51,13 +52,6 @@ def _named(schema: Document, direction: str) -> Document:
             one["description"] = " ".join(one.get("description", "").split())
     schema["description"] += f"\n\n{direction}"
     return {"$schema": DIALECT, "$id": schema_id(schema["title"])} | with_examples(schema)
-
-
-def _sent_by(event_class: EventClass) -> str:
-    partners = {"region": "a region", "opisto": "an opisto"}
-    senders = [partners.get(one, one.replace("service/", "the service ")) for one in sorted(event_class.senders)]
-    *others, last = senders
-    return f"Sent by {', '.join(others)} or {last}." if others else f"Sent by {last}."
 
 
 def _with_null_for_absent(schema: Any) -> Any:

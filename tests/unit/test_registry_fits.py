@@ -58,8 +58,11 @@ def test_a_service_that_owns_a_class_and_does_not_handle_it_does_not_start() -> 
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_every_class_is_documented_where_partners_and_developers_look(name: str) -> None:
-    assert name in (REPOSITORY / "docs/contracts.md").read_text(encoding="utf-8")
+def test_every_class_is_documented_under_the_heading_that_its_row_names(name: str) -> None:
+    page, _, heading = CLASSES[name].documented.removesuffix("”").partition(", “")
+    _, _, below = (REPOSITORY / page).read_text(encoding="utf-8").partition(f"\n### {heading}\n")
+    section, _, _ = below.partition("\n#")
+    assert f"**{name}**" in section, f"{page} has no **{name}** under “{heading}”"
 
 
 def test_a_class_stands_in_the_module_that_is_named_after_who_sends_it() -> None:

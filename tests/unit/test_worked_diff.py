@@ -70,8 +70,12 @@ def test_the_worked_diff_makes_a_class_that_every_part_knows(copy: Path) -> None
     run(copy, sys.executable, "-m", "ruff", "format", "--quiet", "--check", "services", "shared")
     run(copy, sys.executable, "-m", "cli.main", "contracts", "--out", "docs/contracts")
     assert (copy / "docs/contracts/schemas/AskedOnPaper.v1.json").is_file()
-    with (copy / "docs/contracts.md").open("a", encoding="utf-8") as contracts:
-        contracts.write("\nAskedOnPaper: the region has asked the client itself.\n")
+    documented = copy / "docs/contracts.md"
+    text = documented.read_text(encoding="utf-8")
+    heading = "### Sent by a region\n\n"
+    assert text.count(heading) == 1
+    sentence = "- **AskedOnPaper**: the region has asked the client itself. `referral_id` · `phase`.\n"
+    documented.write_text(text.replace(heading, heading + sentence), encoding="utf-8")
     (copy / "tests/unit/test_played.py").write_text(PLAYED, encoding="utf-8")
     tests = ("unit/test_played.py", "unit/test_fates.py", "unit/test_registry_fits.py", "contract/test_schemas.py")
     said = run(
