@@ -14,6 +14,7 @@ from services.monitor.looks import ListedLately
 from services.monitor.model import Dead, can_be_redriven
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event, written
+from shared.contracts.error_kind import without_values
 from shared.contracts.fields import read_referral_id
 from shared.contracts.identity import derived_id
 from shared.contracts.monitor_events import DiscardRequested, RedriveRequested
@@ -71,7 +72,7 @@ async def list_dead_letters(request: Request) -> Response:
     )
     letters = [letter for row in rows[:limit] if (letter := _DOCUMENT.decode(row.body).state)]
     await _keep_listing(request, who, [letter.referral_id for letter in letters if letter.referral_id])
-    found = [shown(letter) for letter in letters]
+    found = [_listed(letter) for letter in letters]
     return JSONResponse({"dead_letters": found, "next": str(offset + limit) if len(rows) > limit else None})
 
 
@@ -195,6 +196,11 @@ def _text(content: bytes | None) -> str | responses.Base64 | None:
         return content.decode()
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(content).decode()}
+
+
+def _listed(letter: Dead) -> responses.DeadLetterShown:
+    # Whoever reads a list opens nothing: an id or a value in it would be a look that nobody keeps.
+    return {**shown(letter), "error": without_values(letter.error)}
 
 
 def shown(letter: Dead) -> responses.DeadLetterShown:

@@ -111,7 +111,11 @@ class DeadLetterShown(TypedDict):
     dl_id: DeadLetterId
     reason: Annotated[str, Meta(description="Why, by class.", examples=["invalid"])]
     error: Annotated[
-        str, Meta(description="Why, in one line.", examples=["/data/municipality: no municipality has the code 'Oulu'"])
+        str,
+        Meta(
+            description="Why, in one line; in lists without ids and values.",
+            examples=["/data/municipality: no municipality has the code 'Oulu'"],
+        ),
     ]
     service: Annotated[str, Meta(description="Who could not take it.", examples=["referral"])]
     topic: Topic

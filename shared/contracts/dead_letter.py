@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from shared.contracts.envelope import written
+from shared.contracts.error_kind import without_values
 from shared.contracts.masked import masked, masked_json
 from shared.contracts.original import SMALL, Headers, Original, attributes_of, small_attributes
 from shared.contracts.personal_identity import mask
@@ -103,6 +104,11 @@ def _redriven(headers: Headers) -> tuple[int, str, tuple[str, int, int]] | None:
 def one_line(text: str) -> str:
     """The text on one line, bounded, with no personal identity code in it."""
     return mask(" ".join(text.split()))[:SMALL]
+
+
+def as_told(letter: DeadLetter) -> tuple[str, str, str]:
+    """What makes a refusal news to its sender: he is told once a dead letter, and again where the reason has changed."""
+    return letter.dl_id, letter.reason, without_values(one_line(letter.error))
 
 
 def bare(letter: DeadLetter) -> DeadLetter:

@@ -9,7 +9,7 @@ import msgspec
 from shared.clock import real_now
 from shared.contracts import topics
 from shared.contracts.data import Data
-from shared.contracts.dead_letter import DeadLetter, one_line
+from shared.contracts.dead_letter import DeadLetter, as_told, one_line
 from shared.contracts.dead_letter import record_of as parts_of
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, attributes_of, kafka_headers
 from shared.contracts.every_service_events import EventRefused
@@ -64,7 +64,7 @@ def refusal(letter: DeadLetter, now: datetime, *, erased: bool = False) -> list[
         errors=(one_line(letter.error),),
         referral_id=None if erased else referral_of(original),
     )
-    event = own_event(letter.service, refused, now, "refused", letter.dl_id, letter.attempts)
+    event = own_event(letter.service, refused, now, "refused", *as_told(letter))
     return [dead, event]
 
 

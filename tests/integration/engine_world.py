@@ -19,6 +19,8 @@ from shared.clock import Clock
 from shared.contracts import every_service_events, opisto_events, referral_events, region_events, topics
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
+from shared.contracts.error_kind import without_values
+from shared.contracts.identity import derived_id
 from shared.engine.batch import Batch, Processor
 from shared.engine.documents import decoder_of, read
 from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, OutBlank, OutRow, Rejected, Table, Waits
@@ -267,6 +269,12 @@ class Letter:
         assert len(values) == 1, f"{header} stands {len(values)} times"
         assert values[0] is not None
         return values[0].decode()
+
+    @property
+    def told_as(self) -> str:
+        """The id of the EventRefused that tells of it."""
+        said = self["dl_id"], self["dl_reason"], without_values(self["dl_error"])
+        return derived_id(self["dl_service"], "refused", *said)
 
 
 def header(record: Record | ConsumerRecord[bytes, bytes], name: str) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.contracts.identity import dead_letter_id, derived_id
+from shared.contracts.identity import dead_letter_id
 from shared.kafka.producer import BrokerUnavailable
 from tests.integration.engine_world import (
     COLLECTION,
@@ -224,4 +224,4 @@ async def test_the_engine_derives_every_id_of_what_it_says_itself(world: World) 
     await world.take(world.log.event(issue()), world.log.event(choose("refused")))
     [letter] = world.wire.letters()
     [refused] = world.wire.named("EventRefused")
-    assert header(refused, "ce_id") == derived_id("referral", "refused", letter["dl_id"], 1)
+    assert header(refused, "ce_id") == letter.told_as

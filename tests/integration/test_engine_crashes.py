@@ -20,7 +20,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.data import Data
-from shared.contracts.identity import derived_id
 from shared.engine.batch import Processor
 from shared.kafka.producer import BrokerUnavailable
 from tests.integration.conftest import WORLDS
@@ -68,7 +67,7 @@ async def end_of(world: World) -> End:
         for letter in world.wire.letters()
         if letter["dl_reason"] != "conflict" or (letter.record.key or b"").decode() not in erased
     ]
-    refused = {derived_id("referral", "refused", one["dl_id"], one["dl_attempts"]) for one in letters}
+    refused = {one.told_as for one in letters}
     about_letters = {header(record, "ce_id") for record in world.wire.named("EventRefused")} - refused
     return End(
         states=tuple(document.state for document in documents),

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from shared.contracts import topics
 from shared.contracts.data import Data
-from shared.contracts.identity import derived_id, following_id
+from shared.contracts.identity import following_id
 from shared.engine.model import Document
 from shared.kafka.producer import Record
 from shared.store.interface import Outcome
@@ -386,9 +386,9 @@ class Engine(RuleBasedStateMachine):
         )
         of_state = [one for one in of_kept if one["dl_reason"] in {"rejected", "handler_failed"}]
         assert Counter((_name(one.record), one["dl_attempts"]) for one in of_state) == self.model.letters()
-        told = {derived_id("referral", "refused", *letter) for letter in letters}
-        named = [letter for letter, one in letters.items() if one["dl_reason"] != "undecodable"]
-        assert {derived_id("referral", "refused", *letter) for letter in named} <= self._ids("EventRefused") <= told
+        told = {one.told_as for one in letters.values()}
+        named = {one.told_as for one in letters.values() if one["dl_reason"] != "undecodable"}
+        assert named <= self._ids("EventRefused") <= told
         names = {one["dl_id"]: _name(one.record) for one in of_kept}
         settled = Counter(names[dl_id] for dl_id in self._settled() if dl_id in names)
         assert settled == Counter(self.model.settled()), "each once"

@@ -146,7 +146,17 @@ async def test_a_redriven_event_that_still_fails_is_the_same_dead_letter_with_on
     }, "the headers do not grow"
     assert {(letter["dl_topic"], letter["dl_offset"]) for letter in letters} == {("intake.http", "1")}
     assert world.wire.named("DeadLetterSettled") == [], "the repetition of a failed attempt resolves nothing"
-    assert len({header(record, "ce_id") for record in world.wire.named("EventRefused")}) == 4
+    assert len({header(record, "ce_id") for record in world.wire.named("EventRefused")}) == 1, "nothing of it is new"
+
+
+async def test_a_redriven_event_that_fails_for_another_reason_is_told_once_more(world: World) -> None:
+    await world.take(world.log.event(issue()), world.log.event(choose("broken")))
+    world.context.broken.clear()
+    world.context.refused.add("broken")
+    await world.take(world.log.redriven(world.wire.letters()[-1]))
+    assert world.wire.reasons() == ["handler_failed", "rejected"]
+    assert len({letter["dl_id"] for letter in world.wire.letters()}) == 1
+    assert len({header(record, "ce_id") for record in world.wire.named("EventRefused")}) == 2
 
 
 async def test_a_failed_attempt_can_be_redriven_after_its_repetition(world: World) -> None:
