@@ -1,6 +1,6 @@
 # Few verbs. Everything is installed into .venv from the lock file, with hashes; nothing else is touched.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench profile scenarios soak chaos up down contracts sbom
+.PHONY: help install demo test lint bench profile scenarios soak chaos up down contracts sbom
 PYTHON ?= python3
 BIN := .venv/bin
 NEEDS_DOCKER = docker compose version >/dev/null 2>&1 || \
@@ -18,6 +18,8 @@ help: ## what there is
 	$(BIN)/python -m pip install --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
 	@touch $@
+
+install: .venv/installed ## installs into .venv what the lock file names, and does nothing else
 
 demo: .venv/installed ## carries 1,000 referrals from regions to opistos and back, in about two minutes where the machine is quiet
 	$(BIN)/lahete demo

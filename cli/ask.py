@@ -144,6 +144,10 @@ class Monitor:
     def ask(self, method: str, where: str, params: dict[str, Any] | None = None) -> Any:
         """The monitor's answer, decoded from JSON."""
         response = self.answer(method, where, params)
+        if response.status_code == 404 and self.answer("GET", "/v1/lag").status_code == 404:
+            raise VerbError(
+                f"what answers at {self._reach.url} is not the monitor: --url or {PREFIX}URL names the monitor's address here"
+            )
         if response.is_error:
             raise VerbError(problem(response))
         return decoded(response)

@@ -21,6 +21,7 @@ RETRY_SECONDS: Final = 30.0
 _SINGLE: Final = "application/cloudevents+json"
 _BATCH: Final = "application/cloudevents-batch+json"
 _NOT_NOW: Final = frozenset({429, 500, 502, 503, 504})
+_NO_DOOR: Final = frozenset({404, 405})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Sender:
         """Sends all lines; reports a refused one at once and goes on.
 
         Raises:
-            VerbError: the door did not answer for 30 s, or only that it cannot now; says at which line.
+            VerbError: the door did not answer for 30 s, or only that it cannot now, or is none; says which, and at which line.
         """
         for item in gathered(read_line(number, text) for number, text in numbered(lines)):
             if isinstance(item, Refused):
@@ -124,6 +125,10 @@ class Sender:
         response = self._post(batch, key)
         if response.is_success:
             self.result.accepted += len(batch)
+        elif response.status_code in _NO_DOOR or response.is_redirect:
+            raise self._not_sent(
+                batch, f"{response.status_code}: this is no door, which referral, catalogue and feedback have"
+            )
         elif len(batch) == 1:
             self._refuse(Refused(batch[0].number, problem(response)))
         else:
@@ -147,12 +152,15 @@ class Sender:
             else:
                 why = f"no answer: {answer or type(answer).__name__}"
             if time.monotonic() + pause > deadline:
-                raise VerbError(
-                    f"line {batch[0].number} and what follows: not sent: {why} "
-                    f"({self.result.accepted} accepted, {len(self.result.refused)} refused before it)"
-                )
+                raise self._not_sent(batch, why)
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
+
+    def _not_sent(self, batch: list[Line], why: str) -> VerbError:
+        return VerbError(
+            f"line {batch[0].number} and what follows: not sent: {self._door.base_url}: {why} "
+            f"({self.result.accepted} accepted, {len(self.result.refused)} refused before it)"
+        )
 
     def _post_once(self, batch: list[Line], key: str) -> httpx.Response | httpx.TransportError:
         single = len(batch) == 1

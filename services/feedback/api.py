@@ -96,9 +96,8 @@ async def _phase(request: Request) -> Phase:
     try:
         return msgspec.json.decode(await read_body(request, _MAX_REQUEST), type=LinkAsked).phase
     except msgspec.ValidationError as error:
-        raise ProblemError(
-            422, 'send {"phase": "before"} or {"phase": "after"}', [Problem("/phase", str(error))]
-        ) from error
+        detail = 'send {"phase": "before"} or {"phase": "after"}'
+        raise ProblemError(422, detail, [Problem("/phase", "is before or after")]) from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(400, f"no JSON: {error}") from error
 

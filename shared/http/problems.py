@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from shared.contracts.errors import EventError, PersonalData, Problem
 from shared.contracts.personal_identity import mask
@@ -75,11 +76,23 @@ async def on_problem(request: Request, error: Exception) -> Response:
     return respond(error)
 
 
-async def on_http(_: Request, error: Exception) -> Response:
+async def on_http(request: Request, error: Exception) -> Response:
     """Starlette's handler for its router's own refusals."""
     assert isinstance(error, HTTPException)
-    detail = _NO_ADDRESS if error.status_code == 404 else str(error.detail)
-    return respond(ProblemError(error.status_code, detail, headers=error.headers))
+    if error.status_code == 404:
+        return respond(ProblemError(404, _NO_ADDRESS))
+    if error.status_code == 405:
+        return respond(_other_method(request))
+    return respond(ProblemError(error.status_code, str(error.detail), headers=error.headers))
+
+
+def _other_method(request: Request) -> ProblemError:
+    # A route has one method; the router's own header names the first route's alone.
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    at_this = (route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    allowed = ", ".join(sorted(set().union(*at_this)))
+    detail = f"this address takes {allowed}, not {request.method[:20]}; /openapi.json says what each does"
+    return ProblemError(405, detail, headers={"Allow": allowed})
 
 
 async def on_gone(_: Request, error: Exception) -> Response:

@@ -32,7 +32,7 @@ async def diagnose(kafka: Cluster, error: Exception) -> str:
         except (KafkaError, OSError) as found:
             if why := _told(kafka, found):
                 return f"Kafka at {kafka.bootstrap} {why}"
-    return f"Kafka at {kafka.bootstrap} does not answer"
+    return f"Kafka at {kafka.bootstrap} does not answer; LAHETE_KAFKA says where it is"
 
 
 async def _ask(kafka: Cluster, host: str, port: int) -> None:

@@ -104,7 +104,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
 def test_a_kafka_that_is_not_there_at_start_is_waited_for_and_said_once(standing: Standing) -> None:
     at = f"Kafka at {standing.kafka.address}"
     away, lacking = standing.at_start
-    assert away == f"{at} does not answer"
+    assert away == f"{at} does not answer; LAHETE_KAFKA says where it is"
     assert lacking.startswith(f"{at} lacks the topics audit.events, catalogue.events, dead-letters, ")
     assert lacking.endswith("referral.events: run `lahete topics apply`")
     one = standing.service
@@ -119,7 +119,7 @@ def test_a_kafka_that_is_killed_and_comes_back_is_gone_on_with(standing: Standin
     assert not one.counts_as_ready()
     assert one.ask(f"/v1/referrals/{uuid4()}").status_code in {404, 503}, "what needs no Kafka is answered"
     one.until(lambda: len(one.told()) > before, "it is logged")
-    assert one.told()[before:] == [line] == [f"Kafka at {standing.kafka.address} does not answer"]
+    assert one.told()[before:] == [line]
     standing.kafka.start()
     standing.kafka.wait_until_ready()
     one.becomes_ready()

@@ -93,17 +93,26 @@ def test_a_wait_that_would_be_too_long_ends_it_with_the_line_that_was_reached(
 ) -> None:
     door.answers = [(202, {}, {}), (503, {"Retry-After": "31"}, {"detail": "the platform is stopping"})]
     with pytest.raises(
-        VerbError, match=r"^line 2 and what follows: not sent: the platform is stopping \(1 accepted, 0"
+        VerbError, match=r"^line 2 and what follows: not sent: \S+: the platform is stopping \(1 accepted, 0"
     ):
         Sender(to_door, KEYS.get, ignore).send(events(("1", "/region/06"), ("2", "/region/08")))
 
 
 def test_a_door_where_nobody_answers_ends_it(free_port: Callable[[], int]) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
     with (
-        client(f"http://127.0.0.1:{free_port()}", None) as nowhere,
-        pytest.raises(VerbError, match="line 1 and what follows: not sent: no answer"),
+        client(url, None) as nowhere,
+        pytest.raises(VerbError, match=f"line 1 and what follows: not sent: {url}: no answer"),
     ):
         Sender(nowhere, KEYS.get, ignore, retry_seconds=0.3).send(events(("1", "/region/06")))
+
+
+@pytest.mark.parametrize("status", [301, 404, 405])
+def test_what_answers_and_is_no_door_ends_it_at_the_first_line(status: int, door: Door, to_door: httpx.Client) -> None:
+    door.answers = [(status, {"Location": "https://door.example/v1/events"}, {})]
+    with pytest.raises(VerbError, match=f"^line 1 and what follows: not sent: {door.url}: {status}: this is no door"):
+        Sender(to_door, KEYS.get, ignore).send(events(("1", "/region/06"), ("2", "/region/06")))
+    assert len(door.asked) == 1
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.main import app, main
 from deploy.local.keys import OPS
 from deploy.local.state import Run, anchored_clock, claim, open_folder, write_run
 from shared.private import write_private
@@ -116,6 +116,29 @@ def test_lag_and_status_from_afar_say_how_each_service_keeps_up(tmp_path: Path) 
         asked = [CliRunner().invoke(app, [verb, "--url", url, "--key-file", str(key)]) for verb in ("lag", "status")]
     shown = [one.stdout.splitlines()[-1].split() for one in asked]
     assert shown == [["referral", "intake.http", "0", "3", "70.0", "stall"], ["referral", "3", "stall"]]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [["status"], ["lag"], ["trace", "e-77"], ["dead-letters", "list"], ["dead-letters", "show", "d1"]],
+    ids=" ".join,
+)
+def test_who_names_a_door_where_the_monitor_is_meant_is_told(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "key").write_text("key")
+    with answering({"/health/ready": (200, {"ready": True, "missing": []})}) as door, pytest.raises(SystemExit) as end:
+        main([*verb, "--url", door, "--key-file", str(tmp_path / "key")])
+    assert end.value.code == 1
+    told = f"lahete: what answers at {door} is not the monitor: --url or LAHETE_URL names the monitor's address here\n"
+    assert capsys.readouterr().err == told
+
+
+def test_what_the_monitor_does_not_know_is_its_own_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "key").write_text("key")
+    with answering({"/v1/lag": (200, {"groups": []})}) as monitor, pytest.raises(SystemExit):
+        main(["trace", "e-77", "--url", monitor, "--key-file", str(tmp_path / "key")])
+    assert capsys.readouterr().err == "lahete: nothing is known by /v1/traces/e-77\n"
 
 
 def test_only_a_service_is_restarted(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ async def _speaks_http(_: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 @pytest.mark.asyncio
 async def test_nobody_there_is_said() -> None:
     why = await diagnose(Cluster("127.0.0.1:1,localhost:1"), KafkaConnectionError())
-    assert why == "Kafka at 127.0.0.1:1,localhost:1 does not answer"
+    assert why == "Kafka at 127.0.0.1:1,localhost:1 does not answer; LAHETE_KAFKA says where it is"
 
 
 @pytest.mark.asyncio

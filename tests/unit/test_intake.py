@@ -257,6 +257,14 @@ async def test_a_slash_behind_an_address_leads_nowhere(referrals: Door) -> None:
 async def test_another_method_is_told_which_there_are(referrals: Door) -> None:
     answer = await referrals.client.delete("/v1/events")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["detail"] == "this address takes POST, not DELETE; /openapi.json says what each does"
+
+
+async def test_all_methods_of_an_address_are_named_whichever_row_has_them(tmp_path: Path) -> None:
+    async with door("feedback", tmp_path) as one:
+        answer = await one.client.put("/f/token")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+        assert "takes GET, HEAD, POST, not PUT" in answer.json()["detail"]
 
 
 async def test_a_number_of_thousands_of_digits_is_no_number(tmp_path: Path) -> None:

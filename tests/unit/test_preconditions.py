@@ -194,7 +194,7 @@ async def test_an_outage_is_no_fault_and_takes_none_away(tmp_path: Path) -> None
     async with Looking(tmp_path, kafka) as one:
         assert await one.look() is None
         kafka.gone = KafkaConnectionError()
-        assert await one.look() == "Kafka at 127.0.0.1:1 does not answer"
+        assert await one.look() == "Kafka at 127.0.0.1:1 does not answer; LAHETE_KAFKA says where it is"
         assert one.preconditions.fault is None, "what is in hand may still be committed"
         kafka.gone, kafka.cluster = None, "B"
         assert "is cluster B" in (await one.look() or "")
@@ -209,7 +209,7 @@ async def test_a_broker_that_stands_still_is_noticed(tmp_path: Path, monkeypatch
     monkeypatch.setattr(preconditions, "_ANSWERS_WITHIN", 0.05)
     async with Looking(tmp_path, kafka) as one:
         kafka.stands_still = True
-        assert await one.look() == "Kafka at 127.0.0.1:1 does not answer"
+        assert await one.look() == "Kafka at 127.0.0.1:1 does not answer; LAHETE_KAFKA says where it is"
         kafka.stands_still = False
         assert await one.look() is None
 
