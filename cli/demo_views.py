@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import terminal
-from demo.look import Observation
+from demo.look import Snapshot
 from demo.size import DAYS
 from demo.terms import STEPS
 
@@ -38,7 +38,7 @@ class PlainView:
         if not self._quiet:
             terminal.line(line)
 
-    def show(self, seen: Observation, line: str) -> None:
+    def show(self, seen: Snapshot, line: str) -> None:
         """One look."""
         now = time.monotonic()
         if line:
@@ -58,7 +58,7 @@ class LiveView:
     def __init__(self) -> None:
         self._live = Live(console=Console(), refresh_per_second=4)
         self._lines: list[str] = []
-        self._seen = Observation()
+        self._seen = Snapshot()
         self._over = False
 
     def __enter__(self) -> None:
@@ -80,7 +80,7 @@ class LiveView:
         self._lines = [*self._lines, line][-_LINES:]
         self._draw()
 
-    def show(self, seen: Observation, line: str) -> None:
+    def show(self, seen: Snapshot, line: str) -> None:
         """One look."""
         self._seen = seen
         if line:
@@ -99,7 +99,7 @@ class LiveView:
         self._live.update(Group(head, _loop(seen), flow, _dead(seen), lines))
 
 
-def _loop(seen: Observation) -> Table:
+def _loop(seen: Snapshot) -> Table:
     loop = Table("", "referrals", "", box=None, pad_edge=False)
     most = max(1, int(seen.loop.get("issued", 0)))
     for name, word in STEPS.items():
@@ -108,14 +108,14 @@ def _loop(seen: Observation) -> Table:
     return loop
 
 
-def _dead(seen: Observation) -> Table:
+def _dead(seen: Snapshot) -> Table:
     dead = Table("dead letters", "", box=None, pad_edge=False)
     for reason, count in sorted(seen.dead.items()):
         dead.add_row(reason, str(count))
     return dead
 
 
-def pace(seen: Observation) -> str:
+def pace(seen: Snapshot) -> str:
     """The clock's pace, and who slows it down."""
     if seen.pace == 1:
         return "full pace"

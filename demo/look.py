@@ -17,7 +17,7 @@ Ask = Callable[[str, str, str], Awaitable[httpx.Response | None]]
 
 
 @dataclass
-class Observation:
+class Snapshot:
     """One observation. Rates are since the one before, delays over the whole run; `pace` of the clock's full speed."""
 
     day: float = 0.0
@@ -33,7 +33,7 @@ class Observation:
     dead: Counter[str] = field(default_factory=Counter)
 
 
-async def look(post: Post, metrics: Iterable[str], before: Observation) -> Observation:
+async def look(post: Post, metrics: Iterable[str], before: Snapshot) -> Snapshot:
     """Reads the services' latest metrics, and asks for the reports; leaves out a service that does not answer now."""
     handled, buckets = 0.0, Counter[float]()
     for text in metrics:
@@ -41,7 +41,7 @@ async def look(post: Post, metrics: Iterable[str], before: Observation) -> Obser
     now = time.monotonic()
     loop = await post.ask("feedback", "/v1/reports/loop", OPS)
     letters = await all_dead_letters(post.ask)
-    return Observation(
+    return Snapshot(
         day=before.day,
         sent=post.ledger.sent,
         handled=int(handled),

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from demo import pace
 from demo.ledger import Balance, balance
-from demo.look import OPS, Observation, all_dead_letters, look
+from demo.look import OPS, Snapshot, all_dead_letters, look
 from demo.post import Post
 from demo.pulse import Pulse
 from demo.script import OWN_REGION, Script
@@ -37,7 +37,7 @@ _FLUSH_EVERY: Final = 0.25
 _LOOK_EVERY: Final = 2.0
 _QUIET_WITHIN: Final = 300.0
 
-Show = Callable[[Observation, str], None]
+Show = Callable[[Snapshot, str], None]
 """Shows one look, and a line about what goes on."""
 
 
@@ -56,7 +56,7 @@ class DemoResult:
 
     course: Course
     balance: Balance
-    seen: Observation
+    seen: Snapshot
     faults: tuple[Made, ...]
     imports_refused: tuple[tuple[str, list[str]], ...]
     refused_at_the_door: dict[str, int]
@@ -103,7 +103,7 @@ class Simulation:
         self._timetable = Timetable(clock.now)
         self._script = Script(size, self._post, clock.now, self._timetable, rng, own_opisto)
         self._pulse = Pulse(run.urls)
-        self._seen = Observation()
+        self._seen = Snapshot()
         self._begun = clock.now()
         self._back_after: float | None = None
         self._watching: list[asyncio.Task[None]] = []

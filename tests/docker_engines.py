@@ -32,7 +32,7 @@ class DockerMissing(Exception):
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedPorts:
     """Where the daemon's published ports are: the address that clients use, the interface that they listen on."""
 
     host: str
@@ -56,7 +56,7 @@ def mongodb_in_docker() -> str:
     return f"mongodb://{host}:{port}"
 
 
-def kafka_container(published: Published, port: int) -> DockerContainer:
+def kafka_container(published: PublishedPorts, port: int) -> DockerContainer:
     """One KRaft node. Clients come back to the address it advertises, so its port is the same within and without."""
     settings = {
         "NODE_ID": "1",
@@ -86,7 +86,7 @@ def kafka_container(published: Published, port: int) -> DockerContainer:
     return container.waiting_for(started)
 
 
-def mongodb_container(published: Published) -> DockerContainer:
+def mongodb_container(published: PublishedPorts) -> DockerContainer:
     """A server without a login: tests make databases of their own."""
     container = DockerContainer(image_of("mongodb"))
     _publish(container, 27017, published.interface)
@@ -105,7 +105,7 @@ def _named(service: str) -> str:
     return image_of(service).partition("@")[0]
 
 
-def _published() -> Published:
+def _published() -> PublishedPorts:
     """Servers without a login listen on this machine alone, unless the daemon is on another, or around this one."""
     with _or_missing("no daemon answers"):
         daemon = DockerClient(timeout=_ANSWERS_WITHIN)
@@ -114,7 +114,7 @@ def _published() -> Published:
             near = host == _HERE and daemon.get_connection_mode() is ConnectionMode.docker_host
         finally:
             daemon.client.close()
-    return Published(host, _HERE if near else "0.0.0.0")
+    return PublishedPorts(host, _HERE if near else "0.0.0.0")
 
 
 def _by_number(host: str) -> str:

@@ -51,7 +51,7 @@ class Wired:
 
 
 @dataclass(frozen=True)
-class Wire:
+class WireBatch:
     """One batch. What is given besides records spoils it, or not."""
 
     records: Sequence[Wired] = field(default_factory=lambda: [Wired()])

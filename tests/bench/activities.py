@@ -41,8 +41,8 @@ from shared.store import Row
 from shared.store.sqlite import SqliteStore
 from tests.bench.effort import Effort, turned
 from tests.bench.goals import MATCHINGS, OTHERS
-from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
-from tests.integration.engine_world import Log
+from tests.bench.results import MeasuredFigure, MeasuredRow, Part, Section, figure, quantiles, say
+from tests.integration.engine_world import MemoryLog
 
 SIZES: Final = ((100, 1_000, 5_000, 20_000), (100, 2_000))
 CONCERNED: Final = 100
@@ -69,7 +69,7 @@ class _Catalogue:
     store: SqliteStore
 
 
-async def _lines(effort: Effort) -> list[Line]:
+async def _lines(effort: Effort) -> list[MeasuredRow]:
     now, sizes = datetime.now(UTC), effort.some(*SIZES)
     activities = _activities(max(sizes), now)
     async with AsyncExitStack() as stack:
@@ -79,7 +79,7 @@ async def _lines(effort: Effort) -> list[Line]:
         _settle()
         others = await _others(catalogues, activities[:CONCERNED], now, effort.of(10, 2))
         gc.unfreeze()
-    found = [Line(f"{one.size:,}", {**matched[at], **others[at]}) for at, one in enumerate(catalogues)]
+    found = [MeasuredRow(f"{one.size:,}", {**matched[at], **others[at]}) for at, one in enumerate(catalogues)]
     for line in found:
         told = ", ".join(f"{name} {one.median:.2f} {one.unit}" for name, one in line.figures.items())
         say(f"{line.name} activities: {told}")
@@ -126,10 +126,10 @@ def _settle() -> None:
 # --- matching
 
 
-async def _matching(catalogue: _Catalogue, now: datetime, effort: Effort) -> dict[str, Figure]:
+async def _matching(catalogue: _Catalogue, now: datetime, effort: Effort) -> dict[str, MeasuredFigure]:
     before, referrals = effort.of(900, 100), effort.of(300, 60)
     plans = people(Random(2), before + referrals, 1.0)
-    found: dict[str, Figure] = {}
+    found: dict[str, MeasuredFigure] = {}
     for column in MATCHINGS:
         if column != MATCHINGS[0]:
             for plan in plans:
@@ -167,12 +167,12 @@ async def _one(catalogue: _Catalogue, plan: Any, now: datetime) -> tuple[float, 
 
 async def _others(
     catalogues: Sequence[_Catalogue], concerned: Sequence[Event], now: datetime, batches: int
-) -> list[dict[str, Figure]]:
+) -> list[dict[str, MeasuredFigure]]:
     """By turns, a batch of each size and then the next: the machine's speed changes within minutes.
 
     As many activities are concerned at every size, and the same, so that nothing but what stands beside them grows.
     """
-    log = Log()
+    log = MemoryLog()
     costs = [{name: list[float]() for name in OTHERS} for _ in catalogues]
     with (
         tempfile.TemporaryDirectory(prefix="lahete-bench-") as place,
@@ -193,7 +193,7 @@ async def _others(
     return [{name: figure("µs", some) for name, some in one.items()} for one in costs]
 
 
-def _wanted(log: Log, activity: Event, now: datetime) -> ConsumerRecord[bytes, bytes]:
+def _wanted(log: MemoryLog, activity: Event, now: datetime) -> ConsumerRecord[bytes, bytes]:
     data = PlaceRequested(
         referral_id=str(uuid4()),
         organiser=activity.source,
@@ -205,7 +205,7 @@ def _wanted(log: Log, activity: Event, now: datetime) -> ConsumerRecord[bytes, b
     return log.event(data, source="/service/referral", time=now, topic=topics.events_of("referral"))
 
 
-def _again(log: Log, activity: Event, now: datetime) -> ConsumerRecord[bytes, bytes]:
+def _again(log: MemoryLog, activity: Event, now: datetime) -> ConsumerRecord[bytes, bytes]:
     return log.event(activity.data, source=activity.source, time=now)
 
 

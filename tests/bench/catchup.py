@@ -5,7 +5,7 @@ from typing import Final
 from shared.contracts import topics
 from tests.bench.effort import Effort, in_rounds
 from tests.bench.pairs import MONGO, PAIRS, TOPICS, Pair
-from tests.bench.results import Line, Part, Section, figure, say
+from tests.bench.results import MeasuredRow, Part, Section, figure, say
 from tests.bench.runs import Failed, new_referrals, one_round
 
 WAITING: Final = (100_000, 10_000)
@@ -34,7 +34,7 @@ def _part(pair: Pair, effort: Effort) -> Part:
         return Part(pair.name, missing=str(error))
 
 
-def _line(pair: Pair, count: int) -> Line:
+def _line(pair: Pair, count: int) -> MeasuredRow:
     one = one_round(pair, "engine", new_referrals(count), count, topics=_WIDE)
     say(f"{pair.name}: {count:,} in {one['seconds']:.1f} s")
     found = {
@@ -42,4 +42,4 @@ def _line(pair: Pair, count: int) -> Line:
         "events a second": figure("events/s", [count / one["seconds"]]),
         "memory": figure("MB", [one["memory_mb"]]),
     }
-    return Line(f"{count:,} waiting", found)
+    return MeasuredRow(f"{count:,} waiting", found)

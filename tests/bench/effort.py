@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tests.bench.results import Line, over_rounds
+from tests.bench.results import MeasuredRow, over_rounds
 
 T = TypeVar("T")
 
@@ -31,6 +31,6 @@ def turned(some: Sequence[T], by: int) -> list[T]:
     return [*some[by:], *some[:by]]
 
 
-def in_rounds(effort: Effort, some: Sequence[T], measure: Callable[[T], Line]) -> list[Line]:
+def in_rounds(effort: Effort, some: Sequence[T], measure: Callable[[T], MeasuredRow]) -> list[MeasuredRow]:
     """A line for each, of all rounds."""
     return over_rounds([[measure(one) for one in turned(some, number)] for number in range(effort.rounds)])

@@ -22,10 +22,10 @@ from shared.kafka.producer import Record
 from shared.store.interface import Outcome
 from shared.store.sqlite import SqliteStore
 from tests.bench.effort import Effort, turned
-from tests.bench.one_way import COLLECTION, KIND, PADDING, Counted
+from tests.bench.one_way import COLLECTION, KIND, PADDING, CountedEvents
 from tests.bench.pairs import EMBEDDED, TOPICS
 from tests.bench.referrals import attended, referral_issued
-from tests.bench.results import Line, Part, Section, say
+from tests.bench.results import MeasuredRow, Part, Section, say
 from tests.bench.runs import Failed, one_round
 from tests.bench.ways import figures
 
@@ -87,7 +87,7 @@ async def filled(folder: Path, count: int) -> None:
     await store.open([KIND.stored])
     await store.close()
     seen = Outcome("/region/08", "x" * 36, 0, "y" * 32, "applied")
-    body = msgspec.json.encode(Document(state=Counted(1, "x" * PADDING), recent_outcomes=[seen]))
+    body = msgspec.json.encode(Document(state=CountedEvents(1, "x" * PADDING), recent_outcomes=[seen]))
     with closing(sqlite3.connect(file)) as connection:
         for first in range(0, count, _AT_ONCE):
             rows = [(_id(number), body, b"o" * _OUTBOX) for number in range(first, min(count, first + _AT_ONCE))]
@@ -143,7 +143,7 @@ def _part(name: str, sizes: Sequence[int], count: int, once: Callable[[int], dic
             except Failed as error:
                 failed[size] = str(error)
                 say(f"{size:,} {name}: {error}")
-    lines = [Line(f"{size:,}", figures(count, found)) for size, found in rounds.items() if found]
+    lines = [MeasuredRow(f"{size:,}", figures(count, found)) for size, found in rounds.items() if found]
     first, last = lines[0], lines[-1]
     column = "processor an event"
     grown = {

@@ -11,7 +11,7 @@ from deploy.java.servers import KafkaServer
 from tests.bench.child import Child, wait_for
 from tests.bench.effort import Effort, in_rounds
 from tests.bench.pairs import KAFKA, MONGO, TOPICS, Pair
-from tests.bench.results import Line, Part, Section, figure, say
+from tests.bench.results import MeasuredRow, Part, Section, figure, say
 from tests.bench.runs import Failed, fill, new_referrals
 from tests.engines import _make, drop_store
 
@@ -42,8 +42,8 @@ def _part(pair: Pair, count: int, effort: Effort) -> Part:
     return Part(pair.name, lines, {f"{line.name} ÷ 1": line.figures["events a second"].median / one for line in lines})
 
 
-def _line(pair: Pair, instances: int, count: int) -> Line:
-    line = Line(f"{instances}", _figures(count, _together(pair, instances, count)))
+def _line(pair: Pair, instances: int, count: int) -> MeasuredRow:
+    line = MeasuredRow(f"{instances}", _figures(count, _together(pair, instances, count)))
     say(f"{pair.name}, {instances} instances: {line.figures['events a second'].median:.0f} events/s")
     return line
 

@@ -15,9 +15,9 @@ from uuid import uuid4
 
 from tests.bench.effort import Effort, in_rounds
 from tests.bench.pairs import PAIRS, Pair
-from tests.bench.platform import Running, platform
+from tests.bench.platform import MeasuredPlatform, platform
 from tests.bench.referrals import DATA, attributes
-from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
+from tests.bench.results import MeasuredFigure, MeasuredRow, Part, Section, figure, quantiles, say
 
 REGION: Final = "/region/08"
 SHAPES: Final = ((1, 1), (1, 16), (100, 4), (500, 4))
@@ -41,14 +41,14 @@ def _part(pair: Pair, effort: Effort) -> Part:
     return Part(pair.name, in_rounds(effort, SHAPES, lambda shape: _line(pair, *shape, effort)))
 
 
-def _line(pair: Pair, size: int, at_once: int, effort: Effort) -> Line:
+def _line(pair: Pair, size: int, at_once: int, effort: Effort) -> MeasuredRow:
     # On a log of its own: the embedded broker's has room for some 14,000 events that a service has not read, and the doors
     # close before one falls out; only one service runs here.
     with platform(pair=pair, services=("referral",)) as running:
         return asyncio.run(_shape(running, size, at_once, effort))
 
 
-async def _shape(running: Running, size: int, at_once: int, effort: Effort) -> Line:
+async def _shape(running: MeasuredPlatform, size: int, at_once: int, effort: Effort) -> MeasuredRow:
     url, key = urlsplit(running.run.urls["referral"]), running.keys[REGION]
     count = effort.of(*EVENTS[size])
     requests = [_request(key, size) for _ in range(count // size)]
@@ -58,7 +58,7 @@ async def _shape(running: Running, size: int, at_once: int, effort: Effort) -> L
     seconds, used = time.monotonic() - began, running.cpu_seconds()["referral"] - before
     told = [delay * 1000 for share in delays for delay in share]
     cuts = {name: figure("ms", [value]) for name, value in quantiles(told).items()}
-    found: dict[str, Figure] = {
+    found: dict[str, MeasuredFigure] = {
         "events a second": figure("events/s", [count / seconds]),
         **{f"answer {name}": cut for name, cut in cuts.items()},
         "processor an event": figure("µs", [used / count * 1e6]),
@@ -66,7 +66,7 @@ async def _shape(running: Running, size: int, at_once: int, effort: Effort) -> L
     }
     name = f"{'singly' if size == 1 else f'batches of {size}'}, {at_once} at once"
     say(f"{name}: {count / seconds:.0f} events/s")
-    return Line(name, found)
+    return MeasuredRow(name, found)
 
 
 async def _send(host: str, port: int, requests: Sequence[bytes]) -> list[float]:

@@ -20,9 +20,9 @@ from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
 from tests.bench.effort import Effort, in_rounds
 from tests.bench.pairs import PAIRS, Pair
-from tests.bench.platform import Running, platform, written
+from tests.bench.platform import MeasuredPlatform, platform, written
 from tests.bench.referrals import choir, event_record, referral_issued
-from tests.bench.results import Figure, Line, Part, Section, figure, quantiles, say
+from tests.bench.results import MeasuredFigure, MeasuredRow, Part, Section, figure, quantiles, say
 
 RATES: Final = (10, 100, 500)
 """Events a second on the log, all topics together."""
@@ -61,13 +61,13 @@ def _part(pair: Pair, effort: Effort) -> Part:
     return Part(pair.name, in_rounds(effort, RATES, partial(_alone, pair, effort)))
 
 
-def _alone(pair: Pair, effort: Effort, rate: int) -> Line:
+def _alone(pair: Pair, effort: Effort, rate: int) -> MeasuredRow:
     """On a platform of its own: what another rate has left, unread or kept, would be in the way."""
     with platform(pair=pair) as running:
         return asyncio.run(_at(running, effort, rate))
 
 
-async def _at(running: Running, effort: Effort, rate: int) -> Line:
+async def _at(running: MeasuredPlatform, effort: Effort, rate: int) -> MeasuredRow:
     async with Partners(running.run.kafka) as partners:
         before = await written(running.run.kafka)
         await partners.send(PILOTS, 4.0, _LEFT_WITHIN)
@@ -75,7 +75,9 @@ async def _at(running: Running, effort: Effort, rate: int) -> Line:
         return await _line(running, partners, effort, rate, a_referral)
 
 
-async def _line(running: Running, partners: "Partners", effort: Effort, rate: int, a_referral: float) -> Line:
+async def _line(
+    running: MeasuredPlatform, partners: "Partners", effort: Effort, rate: int, a_referral: float
+) -> MeasuredRow:
     before, used = await written(running.run.kafka), running.cpu_seconds()
     began = time.monotonic()
     count = max(effort.of(*LEAST), round(rate * effort.of(*SECONDS) / a_referral))
@@ -83,7 +85,7 @@ async def _line(running: Running, partners: "Partners", effort: Effort, rate: in
     took = time.monotonic() - began
     events = await written(running.run.kafka) - before
     busy = sum(after - used[name] for name, after in running.cpu_seconds().items()) / took
-    found: dict[str, Figure] = {}
+    found: dict[str, MeasuredFigure] = {}
     for moment, values in delays.items():
         if len(values) > 1:
             found |= {f"{moment} {name}": figure("ms", [value]) for name, value in quantiles(values).items()}
@@ -92,7 +94,7 @@ async def _line(running: Running, partners: "Partners", effort: Effort, rate: in
     found["services' processor"] = figure("cores", [busy])
     told = ", ".join(f"{name} {one.median:.0f} ms" for name, one in found.items() if name.endswith("p95"))
     say(f"{rate} events a second, {count} referrals: {told}")
-    return Line(f"{rate} events a second", found)
+    return MeasuredRow(f"{rate} events a second", found)
 
 
 class Partners:

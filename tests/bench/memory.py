@@ -14,9 +14,9 @@ from tests.bench.child import Child
 from tests.bench.effort import Effort
 from tests.bench.goals import MILLION
 from tests.bench.pairs import EMBEDDED, TOPICS
-from tests.bench.platform import Running, platform, written
+from tests.bench.platform import MeasuredPlatform, platform, written
 from tests.bench.referrals import referral_issued
-from tests.bench.results import Line, Part, Section, figure, over_rounds, say
+from tests.bench.results import MeasuredRow, Part, Section, figure, over_rounds, say
 from tests.engines import broker_with
 
 EVENTS: Final = (1_000_000, 20_000)
@@ -38,7 +38,7 @@ def measure(effort: Effort) -> Section:
     return Section("memory", "Memory", SAYS, [Part(MILLION, engine), Part("all five services", services)])
 
 
-def _engine(effort: Effort) -> list[Line]:
+def _engine(effort: Effort) -> list[MeasuredRow]:
     count = effort.of(*EVENTS)
     with (
         tempfile.TemporaryDirectory(prefix="lahete-bench-") as place,
@@ -50,10 +50,10 @@ def _engine(effort: Effort) -> list[Line]:
     return lines
 
 
-async def _pass(cluster: Cluster, child: Child, count: int, within: float) -> list[Line]:
+async def _pass(cluster: Cluster, child: Child, count: int, within: float) -> list[MeasuredRow]:
     publisher = Publisher.to(cluster)
     await publisher.start()
-    began, sent, lines = time.monotonic(), 0, list[Line]()
+    began, sent, lines = time.monotonic(), 0, list[MeasuredRow]()
     while child.done < count and time.monotonic() - began < within:
         child.check()
         if sent < count and sent - child.done < _UNDER_WAY:
@@ -69,24 +69,24 @@ async def _pass(cluster: Cluster, child: Child, count: int, within: float) -> li
     return lines
 
 
-def _line(child: Child, after: int, seconds: float) -> Line:
+def _line(child: Child, after: int, seconds: float) -> MeasuredRow:
     say(f"the engine after {child.done:,} events, {seconds:.0f} s: {child.memory_mb:.0f} MB")
     found = {"events": figure("", [child.done]), "memory": figure("MB", [child.memory_mb])}
-    return Line(f"after {after:,}", found)
+    return MeasuredRow(f"after {after:,}", found)
 
 
 # --- all services
 
 
-def _services(effort: Effort) -> list[Line]:
+def _services(effort: Effort) -> list[MeasuredRow]:
     with platform() as running:
         return asyncio.run(_referrals(running, effort.of(*REFERRALS), WITHIN[effort.quick]))
 
 
-async def _referrals(running: Running, count: int, within: float) -> list[Line]:
+async def _referrals(running: MeasuredPlatform, count: int, within: float) -> list[MeasuredRow]:
     publisher = Publisher.to(Cluster(running.run.kafka))
     await publisher.start()
-    began, sent, lines = time.monotonic(), 0, list[Line]()
+    began, sent, lines = time.monotonic(), 0, list[MeasuredRow]()
     async with LagReader(Cluster(running.run.kafka)) as reader:
         while sent < count and time.monotonic() - began < within:
             await publisher.publish([referral_issued()[1] for _ in range(min(_AT_ONCE, count - sent))])
@@ -99,11 +99,11 @@ async def _referrals(running: Running, count: int, within: float) -> list[Line]:
     return lines
 
 
-async def _services_line(running: Running, sent: int, seconds: float) -> Line:
+async def _services_line(running: MeasuredPlatform, sent: int, seconds: float) -> MeasuredRow:
     memory = running.memory_mb()
     events = await written(running.run.kafka)
     say(f"after {sent:,} referrals, {events:,} events: {max(memory.values()):.0f} MB at most")
     found = {name: figure("MB", [memory[name]]) for name in SERVICES}
     found["events"] = figure("", [events])
     found["referrals a second, so far"] = figure("", [sent / seconds])
-    return Line(f"after {sent:,} referrals", found)
+    return MeasuredRow(f"after {sent:,} referrals", found)

@@ -45,7 +45,7 @@ COLLECTION: Final = Collection("counted")
 _WITHIN: Final = 400
 
 
-class Counted(msgspec.Struct, frozen=True):
+class CountedEvents(msgspec.Struct, frozen=True):
     """The aggregate."""
 
     count: int = 0
@@ -110,12 +110,12 @@ def opened(referral_id: str) -> referral_events.ReferralOpened:
 # --- the engine
 
 
-def _decide(state: Counted | None, event: Event, now: datetime, padding: str) -> Decision[Counted]:
-    known = state or Counted(0, padding)
+def _decide(state: CountedEvents | None, event: Event, now: datetime, padding: str) -> Decision[CountedEvents]:
+    known = state or CountedEvents(0, padding)
     return Decision(msgspec.structs.replace(known, count=known.count + 1), [Follow(opened(event.data.subject))])
 
 
-KIND: Final = Kind(COLLECTION, Counted)
+KIND: Final = Kind(COLLECTION, CountedEvents)
 
 
 def _table(job: Job) -> Table:
@@ -223,7 +223,7 @@ async def bare(job: Job) -> None:
     await publisher.stop()
 
 
-_STATE = msgspec.json.Decoder(Counted)
+_STATE = msgspec.json.Decoder(CountedEvents)
 
 
 async def _step(records: Sequence[ConsumerRecord], job: Job, publisher: Publisher) -> None:
@@ -231,7 +231,7 @@ async def _step(records: Sequence[ConsumerRecord], job: Job, publisher: Publishe
     rows = await job.store.load(COLLECTION.name, list({event.subject for event in events}))
     states = {id_: _STATE.decode(row.body) for id_, row in rows.items()}
     for event in events:
-        known = states.get(event.subject) or Counted(0, job.padding)
+        known = states.get(event.subject) or CountedEvents(0, job.padding)
         states[event.subject] = msgspec.structs.replace(known, count=known.count + 1)
     versions = {id_: row.version for id_, row in rows.items()}
     saved = [Row(id_, versions.get(id_, 0) + 1, msgspec.json.encode(state)) for id_, state in states.items()]
@@ -272,7 +272,7 @@ async def framework(job: Job) -> None:
         # Its own validation has decoded JSON before it looks at types, and our contracts are strict.
         event = ReferralIssued.model_validate(body, strict=False)
         row = (await store.load(COLLECTION.name, [event.subject])).get(event.subject)
-        known = _STATE.decode(row.body) if row else Counted(0, job.padding)
+        known = _STATE.decode(row.body) if row else CountedEvents(0, job.padding)
         state = msgspec.structs.replace(known, count=known.count + 1)
         await store.save(
             COLLECTION.name, [Row(event.subject, row.version + 1 if row else 1, msgspec.json.encode(state))]

@@ -29,7 +29,7 @@ from tests.engines import _only, address_of, kafka, mongodb
 
 
 @dataclass(frozen=True)
-class Running:
+class MeasuredPlatform:
     """A platform that runs."""
 
     run: Run
@@ -64,7 +64,9 @@ async def written(kafka: str) -> int:
 
 
 @contextmanager
-def platform(port_base: int = 8700, pair: Pair = EMBEDDED, services: Sequence[str] = SERVICES) -> Iterator[Running]:
+def platform(
+    port_base: int = 8700, pair: Pair = EMBEDDED, services: Sequence[str] = SERVICES
+) -> Iterator[MeasuredPlatform]:
     """Runs it meanwhile, and says how long it took to be ready."""
     with ExitStack() as stack:
         place = stack.enter_context(tempfile.TemporaryDirectory(prefix="lahete-bench-"))
@@ -90,7 +92,7 @@ def platform(port_base: int = 8700, pair: Pair = EMBEDDED, services: Sequence[st
         say(f"{', '.join(services)} on {pair.name}: ready after {ready_after:.1f} s")
         run = read_run(folder)
         assert run is not None
-        yield Running(run, read_keys(folder), ready_after)
+        yield MeasuredPlatform(run, read_keys(folder), ready_after)
         # In order, so that Kafka's groups are left: who comes after one that was killed waits for its session to end.
         for left in supervisor.stop():
             say(left)

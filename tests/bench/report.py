@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tests.bench.goals import Goal, goals
-from tests.bench.results import Figure, Part, Section
+from tests.bench.results import MeasuredFigure, Part, Section
 
 _REACHED = {True: "reached", False: "not reached", None: "not measured"}
 
@@ -40,7 +40,7 @@ def number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def cell(figure: Figure | None) -> str:
+def cell(figure: MeasuredFigure | None) -> str:
     """The median, and the spread where there were several rounds."""
     if figure is None:
         return "–"

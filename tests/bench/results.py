@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MeasuredFigure:
     """The median of several rounds, the least and the greatest of them, in `unit`."""
 
     unit: str
@@ -18,11 +18,11 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Line:
+class MeasuredRow:
     """One row of a table: what was measured of one thing, by the names of the columns."""
 
     name: str
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, MeasuredFigure]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Part:
     """One table: a pair of backends, or one question. `missing`: why there is none; `ratios` are of medians."""
 
     name: str
-    lines: Sequence[Line] = ()
+    lines: Sequence[MeasuredRow] = ()
     ratios: Mapping[str, float] = field(default_factory=dict)
     missing: str = ""
 
@@ -54,12 +54,12 @@ class Section:
         return next((one for one in self.parts if one.name == name), Part(name, missing="not measured"))
 
 
-def figure(unit: str, values: Sequence[float]) -> Figure:
+def figure(unit: str, values: Sequence[float]) -> MeasuredFigure:
     """One value a round."""
-    return Figure(unit, statistics.median(values), min(values), max(values), len(values))
+    return MeasuredFigure(unit, statistics.median(values), min(values), max(values), len(values))
 
 
-def over_rounds(rounds: Sequence[Sequence[Line]]) -> list[Line]:
+def over_rounds(rounds: Sequence[Sequence[MeasuredRow]]) -> list[MeasuredRow]:
     """The lines of several rounds as one table, in the order of the first; each figure of a round is one value."""
     found: dict[str, dict[str, tuple[str, list[float]]]] = {}
     for lines in rounds:
@@ -68,7 +68,7 @@ def over_rounds(rounds: Sequence[Sequence[Line]]) -> list[Line]:
             for column, one in line.figures.items():
                 columns.setdefault(column, (one.unit, []))[1].append(one.median)
     return [
-        Line(name, {column: figure(unit, values) for column, (unit, values) in columns.items()})
+        MeasuredRow(name, {column: figure(unit, values) for column, (unit, values) in columns.items()})
         for name, columns in found.items()
     ]
 

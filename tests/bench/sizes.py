@@ -15,7 +15,7 @@ from shared.kafka.producer import Publisher, Record
 from tests.bench.child import Child, wait_for
 from tests.bench.effort import Effort
 from tests.bench.pairs import KAFKA, TOPICS
-from tests.bench.results import Line, Part, Section, figure, say
+from tests.bench.results import MeasuredRow, Part, Section, figure, say
 from tests.bench.runs import Failed, fill, new_referrals
 from tests.engines import _make
 
@@ -40,7 +40,7 @@ def measure(effort: Effort) -> Section:
     return Section("sizes", "Bytes of an event", SAYS, [Part("bytes", lines)])
 
 
-def _measured(count: int) -> list[Line]:
+def _measured(count: int) -> list[MeasuredRow]:
     records = list(new_referrals(count))
     single = count // 10
     found = {"payload": sum(map(_payload, records)) / count}
@@ -57,7 +57,7 @@ def _measured(count: int) -> list[Line]:
         found["singly, wire and disk"] = _log(folder, "singly") / single
         found["what follows, wire and disk"] = _log(folder, topics.events_of("referral")) / count
         found["SQLite, disk"] = sum(file.stat().st_size for file in folder.glob("service.sqlite*")) / count
-    return [Line(name, {"an event": figure("B", [value])}) for name, value in found.items()]
+    return [MeasuredRow(name, {"an event": figure("B", [value])}) for name, value in found.items()]
 
 
 async def _one_by_one(server: KafkaServer, records: Iterable[Record]) -> None:

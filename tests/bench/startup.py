@@ -6,7 +6,7 @@ from shared.contracts.topics import SERVICES
 from tests.bench.effort import Effort, in_rounds
 from tests.bench.pairs import PAIRS, Pair
 from tests.bench.platform import platform
-from tests.bench.results import Line, Part, Section, figure
+from tests.bench.results import MeasuredRow, Part, Section, figure
 
 STARTED: Final = {"one service": ("referral",), "all five": SERVICES}
 SAYS: Final = (
@@ -27,6 +27,6 @@ def _part(pair: Pair, effort: Effort) -> Part:
     return Part(pair.name, in_rounds(effort, list(STARTED), lambda name: _line(pair, name)))
 
 
-def _line(pair: Pair, name: str) -> Line:
+def _line(pair: Pair, name: str) -> MeasuredRow:
     with platform(pair=pair, services=STARTED[name]) as running:
-        return Line(name, {"until ready": figure("s", [running.ready_after])})
+        return MeasuredRow(name, {"until ready": figure("s", [running.ready_after])})

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tests.bench.effort import Effort
 from tests.bench.pairs import PAIRS, Pair
-from tests.bench.results import Line, Part, Section, figure, say
+from tests.bench.results import MeasuredRow, Part, Section, figure, say
 from tests.bench.runs import Failed, new_referrals, one_round
 
 STEPS: Final = ("fetch", "decode", "load", "recall", "decide", "save", "publish", "commit", "clear")
@@ -33,10 +33,10 @@ def _part(pair: Pair, effort: Effort) -> Part:
         rounds = [one_round(pair, "engine", new_referrals(count), count, "--by-step") for _ in range(effort.rounds)]
     except Failed as error:
         return Part(pair.name, missing=str(error))
-    lines = [Line(step, {"an event": figure("µs", [_of(one, step, count) for one in rounds])}) for step in STEPS]
+    lines = [MeasuredRow(step, {"an event": figure("µs", [_of(one, step, count) for one in rounds])}) for step in STEPS]
     whole = figure("µs", [sum(_of(one, step, count) for step in STEPS) for one in rounds])
     say(f"{pair.name}: {whole.median:.0f} µs an event")
-    return Part(pair.name, [*lines, Line("together", {"an event": whole})])
+    return Part(pair.name, [*lines, MeasuredRow("together", {"an event": whole})])
 
 
 def _of(one: dict[str, Any], step: str, count: int) -> float:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.effort import Effort
-from tests.bench.results import Line, Part, Section, figure, say
+from tests.bench.results import MeasuredRow, Part, Section, figure, say
 from tests.engines import STORES, Missed, mongodb
-from tests.integration.engine_world import World, attend, issue
+from tests.integration.engine_world import EngineWorld, attend, issue
 
 BATCHES: Final = (20, 3)
 EACH: Final = 100
@@ -34,20 +34,20 @@ def _part(kind: str, batches: int) -> Part:
         return Part(kind, missing=found.why)
     lines = []
     for name, times in zip(("first events", "second events"), asyncio.run(_measure(kind, batches)), strict=True):
-        lines.append(Line(name, {"a batch": figure("ms", times)}))
+        lines.append(MeasuredRow(name, {"a batch": figure("ms", times)}))
         say(f"{kind}, {name}: {lines[-1].figures['a batch'].median:.0f} ms a batch of {EACH}")
     return Part(kind, lines)
 
 
 async def _measure(kind: str, batches: int) -> tuple[list[float], list[float]]:
     with tempfile.TemporaryDirectory(prefix="lahete-bench-") as place:
-        async with World(Path(place), store=kind) as world:
+        async with EngineWorld(Path(place), store=kind) as world:
             await _batches(world, batches, attended=False, base=1_000_000)  # the first ones warm the server up
             first = await _batches(world, batches, attended=False, base=0)
             return first, await _batches(world, batches, attended=True, base=0)
 
 
-async def _batches(world: World, batches: int, *, attended: bool, base: int) -> list[float]:
+async def _batches(world: EngineWorld, batches: int, *, attended: bool, base: int) -> list[float]:
     times = []
     for start in range(base, base + batches * EACH, EACH):
         numbers = range(start, start + EACH)

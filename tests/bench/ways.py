@@ -10,7 +10,7 @@ from typing import Any, Final
 from tests.bench.effort import Effort, turned
 from tests.bench.pairs import KAFKA, PAIRS, Pair
 from tests.bench.peers.environment import NotInstalled
-from tests.bench.results import Figure, Line, Part, Section, figure, say
+from tests.bench.results import MeasuredFigure, MeasuredRow, Part, Section, figure, say
 from tests.bench.runs import PEERS, Failed, new_referrals, one_round
 
 WAYS: Final = {"bare": (16_000, 4_000), "engine": (16_000, 4_000), "framework": (600, 100)}
@@ -41,7 +41,7 @@ def _part(pair: Pair, effort: Effort) -> Part:
     return Part(pair.name, lines, ratios(part), part.missing)
 
 
-def compare(pair: Pair, ways: Sequence[str], effort: Effort) -> tuple[list[Line], list[str]]:
+def compare(pair: Pair, ways: Sequence[str], effort: Effort) -> tuple[list[MeasuredRow], list[str]]:
     """A line a way, and why one is missing."""
     measured: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     failed: dict[str, str] = {}
@@ -56,11 +56,11 @@ def compare(pair: Pair, ways: Sequence[str], effort: Effort) -> tuple[list[Line]
             except (Failed, NotInstalled) as error:
                 failed[way] = str(error)
                 say(f"{pair.name}, {way}: {error}")
-    lines = [Line(way, figures(effort.of(*COUNTS[way]), rounds)) for way, rounds in measured.items() if rounds]
+    lines = [MeasuredRow(way, figures(effort.of(*COUNTS[way]), rounds)) for way, rounds in measured.items() if rounds]
     return lines, [f"{way}: {why}" for way, why in failed.items()]
 
 
-def figures(count: int, rounds: Sequence[dict[str, Any]]) -> dict[str, Figure]:
+def figures(count: int, rounds: Sequence[dict[str, Any]]) -> dict[str, MeasuredFigure]:
     """Of rounds over so many events."""
     return {
         "events a second": figure("events/s", [count / one["seconds"] for one in rounds]),

@@ -24,7 +24,7 @@ from aiokafka.client import AIOKafkaClient
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import LagReader, partitions_read
 from shared.kafka.producer import Publisher, Record
-from tests.bench.platform import Running, platform
+from tests.bench.platform import MeasuredPlatform, platform
 from tests.bench.referrals import choir, event_record, referral_issued
 
 FIGURES: Final = Path(__file__).with_name("year.json")
@@ -56,7 +56,7 @@ def measure() -> None:
     print(json.dumps(figures, indent=1))
 
 
-async def _year(running: Running) -> dict[str, Any]:
+async def _year(running: MeasuredPlatform) -> dict[str, Any]:
     now = datetime.now(UTC)
     began = now - timedelta(hours=SESSIONS + 2)
     referrals = [str(uuid4()) for _ in range(REFERRALS)]
@@ -98,7 +98,7 @@ async def _year(running: Running) -> dict[str, Any]:
 class Bench:
     """Sends, waits until all is done, and counts what came of it. A context manager."""
 
-    def __init__(self, running: Running, publisher: Publisher, lag: LagReader, log: AIOKafkaConsumer) -> None:
+    def __init__(self, running: MeasuredPlatform, publisher: Publisher, lag: LagReader, log: AIOKafkaConsumer) -> None:
         self.phases: dict[str, Phase] = {}
         self.idle: dict[str, float] = {}
         self._running = running
@@ -108,7 +108,7 @@ class Bench:
         self._read: dict[TopicPartition, int] = {}
 
     @classmethod
-    def of(cls, running: Running) -> "Bench":
+    def of(cls, running: MeasuredPlatform) -> "Bench":
         """On a platform that runs."""
         kafka = running.run.kafka
         log = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", fetch_max_wait_ms=10)

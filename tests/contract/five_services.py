@@ -23,7 +23,7 @@ T = TypeVar("T")
 UNBOUND: Final = dict.fromkeys(("requests_a_minute", "events_a_minute", "denied_a_minute"), 1_000_000)
 
 
-class Told(Door):
+class KafkaDoor(Door):
     """A door that may lose Kafka, and before which what is written is taken to who reads it."""
 
     is_cut_off = False
@@ -39,7 +39,7 @@ class FiveServices:
 
     def __init__(self, folder: Path) -> None:
         self.known: dict[str, str] = {}
-        self.doors: dict[str, Told] = {}
+        self.doors: dict[str, KafkaDoor] = {}
         self.broken: dict[str, SqliteStore] = {}
         """Of each service a store that can read nothing."""
         self._stack = AsyncExitStack()
@@ -49,13 +49,13 @@ class FiveServices:
 
     async def _open(self, folder: Path) -> None:
         for service in topics.SERVICES:
-            one = Told(service, folder, **UNBOUND)
+            one = KafkaDoor(service, folder, **UNBOUND)
             self.doors[service] = await self._stack.enter_async_context(opened(one))
             self.broken[service] = await self._broken(one, folder / f"broken-{service}.sqlite")
         self.country = Country(self.doors)
         await self._fill()
 
-    async def _broken(self, one: Told, path: Path) -> SqliteStore:
+    async def _broken(self, one: KafkaDoor, path: Path) -> SqliteStore:
         store = SqliteStore(path)
         await store.open(one.wired.table.collections, one.wired.table.journals)
         self._stack.push_async_callback(store.close)

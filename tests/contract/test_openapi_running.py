@@ -42,7 +42,7 @@ OPERATIONS: Final = {
 }
 
 
-class Running(NamedTuple):
+class AskedServices(NamedTuple):
     """The services, where each is asked, and what there is, by the names of what stands in a path."""
 
     services: FiveServices
@@ -51,7 +51,7 @@ class Running(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AskedServices]:
     with closing(FiveServices(tmp_path_factory.mktemp("five"))) as services:
         known = services.known
         _, kind, organiser = OPISTO.split("/")
@@ -67,11 +67,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             "id": organiser,
             "activity_id": known["activity"],
         }
-        yield Running(services, services.listen(), there)
+        yield AskedServices(services, services.listen(), there)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_whatever_the_document_says_may_be_asked_is_answered_as_it_says(running: Running, name: str) -> None:
+def test_whatever_the_document_says_may_be_asked_is_answered_as_it_says(running: AskedServices, name: str) -> None:
     operation = OPERATIONS[name]
     written = operation.definition.raw
     in_path = {one["name"] for one in written["parameters"] if one["in"] == "path"}

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from tests.integration.engine_world import World
+from tests.integration.engine_world import EngineWorld
 
 RINGS = (0, 1, 64)
 WORLDS = (*(("sqlite", recent_outcomes) for recent_outcomes in RINGS), ("mongodb", 1))
@@ -28,7 +28,7 @@ def quiet() -> Iterator[None]:
 
 
 @pytest_asyncio.fixture(params=WORLDS, ids=lambda one: f"{one[0]}-ring{one[1]}")
-async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[EngineWorld]:
     store, recent_outcomes = request.param
-    async with World(tmp_path, recent_outcomes, store) as made:
+    async with EngineWorld(tmp_path, recent_outcomes, store) as made:
         yield made

@@ -21,7 +21,7 @@ from shared.engine.batch import Processor
 from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 from shared.store import Store, StoreUnavailable
 from shared.store.sqlite import SqliteStore, _Connection
-from tests.integration.engine_world import DUE_EARLY, Wire, World, watched
+from tests.integration.engine_world import DUE_EARLY, EngineWorld, KeepingPublisher, watched
 
 T = TypeVar("T")
 How = Literal["done", "unanswered", "refused"]
@@ -30,22 +30,22 @@ How = Literal["done", "unanswered", "refused"]
 PARTITIONS: Final = (topics.INTAKE_HTTP, "intake.region.06", topics.redrive_to("referral"))
 
 
-def opened(folder: Path, recent_outcomes: int) -> World:
+def opened(folder: Path, recent_outcomes: int) -> EngineWorld:
     """A world on SQLite, used on this thread at once: each step is let anyway, and the hop to another costs more than all."""
-    world = asyncio.run(World(folder, recent_outcomes).__aenter__())
+    world = asyncio.run(EngineWorld(folder, recent_outcomes).__aenter__())
     for connection in _connections(world):
         connection.run = partial(_at_once, connection)  # type: ignore[method-assign]
     return world
 
 
-def closed(world: World) -> None:
+def closed(world: EngineWorld) -> None:
     """Ends it."""
     for connection in _connections(world):
         del connection.run
     asyncio.run(world.__aexit__(None, None, None))
 
 
-def _connections(world: World) -> tuple[_Connection, _Connection]:
+def _connections(world: EngineWorld) -> tuple[_Connection, _Connection]:
     store = watched(world.main)._store
     assert isinstance(store, SqliteStore)
     return store._reader, store._writer
@@ -78,7 +78,7 @@ class _Stand:
 class Actor(ABC):
     """An actor at work on the data. Between two calls it stands before a step, or has no work in hand."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EngineWorld) -> None:
         self.world = world
         self.before: str | None = None
         self._work: Coroutine[str, How | None, None] | None = None
@@ -153,7 +153,7 @@ class _StepwiseStore:
 class _StepwiseWire(Publisher):
     """A wire on which a publication is two steps, so that a part of it may be out."""
 
-    def __init__(self, actor: Actor, wire: Wire) -> None:
+    def __init__(self, actor: Actor, wire: KeepingPublisher) -> None:
         self._actor, self._wire = actor, wire
 
     async def publish(self, records: Iterable[Record], *, within: float = 30.0) -> None:
@@ -166,7 +166,7 @@ class _StepwiseWire(Publisher):
 class Group:
     """The holders of the partitions, how far each is read and how far committed."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EngineWorld) -> None:
         self.world = world
         self.committed: defaultdict[str, int] = defaultdict(int)
         self._read: defaultdict[str, int] = defaultdict(int)

@@ -16,7 +16,7 @@ from shared.kafka.cluster import Cluster
 from shared.kafka.lag import lags
 from shared.kafka.producer import Publisher, Record
 from tests.integration.engine_process import OPTIONS
-from tests.integration.engine_world import DUE_EARLY, World, watched
+from tests.integration.engine_world import DUE_EARLY, EngineWorld, watched
 from tests.integration.running import PATIENCE
 
 TOPICS = {"intake.http": 4, "intake.region.06": 1, "redrive.referral": 1, "referral.events": 4, "dead-letters": 1}
@@ -74,11 +74,11 @@ def header(record: ConsumerRecord[bytes, bytes], name: str) -> str:
     return headers.get(name, b"").decode()
 
 
-class Running:
+class LoopOnKafka:
     """The loop, the publisher and the sweeper in this process, on a world's store."""
 
     def __init__(
-        self, world: World, broker: Cluster, processor: Processor, publisher: Publisher, options: dict[str, int]
+        self, world: EngineWorld, broker: Cluster, processor: Processor, publisher: Publisher, options: dict[str, int]
     ) -> None:
         self.world = world
         self.processor = processor
@@ -96,18 +96,18 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    world: World,
+    world: EngineWorld,
     broker: Cluster,
     publisher: Publisher,
     *,
     sweeps: bool = False,
     options: dict[str, int] | None = None,
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[LoopOnKafka]:
     store = watched(await world.processor())
     processor = Processor(
         world.table, store, publisher, world.clock, recent_outcomes=world.recent_outcomes, due_early=DUE_EARLY
     )
-    one = Running(world, broker, processor, publisher, options or {})
+    one = LoopOnKafka(world, broker, processor, publisher, options or {})
     await one.loop.start()
     sweeping = asyncio.create_task(one.sweeper.run()) if sweeps else None
     try:

@@ -205,7 +205,7 @@ def silence(due_at: datetime, number: int = 1, what: str = "choice") -> every_se
     )
 
 
-class Log:
+class MemoryLog:
     """A Kafka log in memory, one partition a topic: a record stays where it was written."""
 
     def __init__(self) -> None:
@@ -282,7 +282,7 @@ def header(record: Record | ConsumerRecord[bytes, bytes], name: str) -> str:
     return next((value.decode() for key, value in record.headers if key == name and value is not None), "")
 
 
-class Wire(Publisher):
+class KeepingPublisher(Publisher):
     """Keeps published records. While it is `down`, nothing gets through."""
 
     def __init__(self) -> None:
@@ -398,7 +398,7 @@ class WatchedStore:
         return await self._store.count(collection, equal)
 
 
-class World:
+class EngineWorld:
     """One service's data, log and wire; processors come and go as processes do, each with a store of its own."""
 
     def __init__(self, folder: Path, recent_outcomes: int = 64, store: str = "sqlite") -> None:
@@ -407,8 +407,8 @@ class World:
         self.recent_outcomes = recent_outcomes
         self.context = Given()
         self.table = table(self.context)
-        self.log = Log()
-        self.wire = Wire()
+        self.log = MemoryLog()
+        self.wire = KeepingPublisher()
         self.clock = HandClock(NOW)
         self._stores: list[WatchedStore] = []
 

@@ -11,7 +11,7 @@ from tests.integration.running import PATIENCE
 from tests.wire import Wired
 
 
-class Ending(Enum):
+class TransactionEnding(Enum):
     """Of a transaction; `NONE` is none at all, `OPEN` is committed when all else is done."""
 
     NONE = "none"
@@ -21,12 +21,12 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True)
-class Batch:
+class ClientBatch:
     """Records that it writes at once."""
 
     records: Sequence[Wired]
     codec: str
-    ending: Ending
+    ending: TransactionEnding
 
 
 class Client:
@@ -35,20 +35,20 @@ class Client:
     def __init__(self, broker: Cluster, topic: str) -> None:
         self._broker = broker
         self._topic = topic
-        self._producers: dict[tuple[str, Ending], Producer] = {}
+        self._producers: dict[tuple[str, TransactionEnding], Producer] = {}
         self._open: list[Producer] = []
 
-    def writes(self, batch: Batch) -> list[int]:
+    def writes(self, batch: ClientBatch) -> list[int]:
         """The offsets that its records have."""
         producer = self._producer(batch.codec, batch.ending)
-        if batch.ending is not Ending.NONE:
+        if batch.ending is not TransactionEnding.NONE:
             producer.begin_transaction()
         offsets = written(producer, self._topic, batch.records)
-        if batch.ending is Ending.COMMITTED:
+        if batch.ending is TransactionEnding.COMMITTED:
             producer.commit_transaction(PATIENCE)
-        if batch.ending is Ending.ABORTED:
+        if batch.ending is TransactionEnding.ABORTED:
             producer.abort_transaction(PATIENCE)
-        if batch.ending is Ending.OPEN:
+        if batch.ending is TransactionEnding.OPEN:
             self._open.append(producer)
         return offsets
 
@@ -57,11 +57,11 @@ class Client:
         while self._open:
             self._open.pop().commit_transaction(PATIENCE)
 
-    def _producer(self, codec: str, ending: Ending) -> Producer:
+    def _producer(self, codec: str, ending: TransactionEnding) -> Producer:
         if (known := self._producers.get((codec, ending))) is not None:
             return known
         options = {"bootstrap.servers": self._broker.bootstrap, "compression.type": codec}
-        if ending is Ending.NONE:
+        if ending is TransactionEnding.NONE:
             made = Producer(options)
         else:
             made = Producer({**options, "transactional.id": f"{self._topic}-{codec}-{ending.value}"})

@@ -47,7 +47,7 @@ def is_running(pid: int) -> bool:
     return False
 
 
-class Running:
+class RunningPlatform:
     """A platform in a process of its own."""
 
     def __init__(self, engine: Backend, folder: Path, base: int, process: subprocess.Popen[str]) -> None:
@@ -112,11 +112,11 @@ def start(engine: Backend, folder: Path, base: int, *further: str, **environment
 @contextmanager
 def running(
     engine: Backend, folder: Path, base: int | None = None, *further: str, **environment: str
-) -> Iterator[Running]:
+) -> Iterator[RunningPlatform]:
     """A run that is ready; killed at the end of the block if it has not ended by then."""
     base = base or free_base()
     process = start(engine, folder, base, *further, **environment)
-    platform = Running(engine, folder, base, process)
+    platform = RunningPlatform(engine, folder, base, process)
     try:
         there = wait_for(lambda: (folder / "run.json").exists() or process.poll() is not None, READY_WITHIN)
         assert there, f"not ready; see {folder}/logs"

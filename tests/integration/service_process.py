@@ -27,7 +27,7 @@ from tests.ports import free_base
 REGION = "/region/06"
 
 
-class Service:
+class ReferralService:
     """The referral service, its state and keys in a folder that outlives the process."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
@@ -128,9 +128,9 @@ _REASONS = {DEPENDENCY_AWAITED, DEPENDENCY_CHECK_FAILED}
 
 
 @contextmanager
-def service(folder: Path, **environment: str) -> Iterator[Service]:
+def service(folder: Path, **environment: str) -> Iterator[ReferralService]:
     """One that runs meanwhile; asked to end at the end, and it must end well."""
-    one = Service(folder, environment)
+    one = ReferralService(folder, environment)
     try:
         yield one
         if one.process.poll() is None:

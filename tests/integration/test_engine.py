@@ -16,7 +16,7 @@ from tests.integration.engine_world import (
     NOW,
     REGION,
     TERM,
-    World,
+    EngineWorld,
     attend,
     choose,
     header,
@@ -33,7 +33,7 @@ LATER = timedelta(hours=1)
 # --- what is remembered
 
 
-async def test_a_repetition_has_no_second_effect_and_its_follow_ups_keep_their_ids(world: World) -> None:
+async def test_a_repetition_has_no_second_effect_and_its_follow_ups_keep_their_ids(world: EngineWorld) -> None:
     records = [world.log.event(issue()), world.log.event(choose("a:b"))]
     await world.take(*records)
     told = world.wire.follow_ups()
@@ -44,13 +44,13 @@ async def test_a_repetition_has_no_second_effect_and_its_follow_ups_keep_their_i
     assert len(told) == 3
 
 
-async def test_a_repetition_within_one_batch_is_recognised_too(world: World) -> None:
+async def test_a_repetition_within_one_batch_is_recognised_too(world: EngineWorld) -> None:
     record = world.log.event(issue())
     await world.take(record, record, record)
     assert await world.applied() == ["e1"]
 
 
-async def test_a_repetition_is_recognised_long_after_it_left_the_ring(world: World) -> None:
+async def test_a_repetition_is_recognised_long_after_it_left_the_ring(world: EngineWorld) -> None:
     first = world.log.event(issue())
     await world.take(first)
     others = [world.log.event(attend(str(number))) for number in range(70)]
@@ -65,7 +65,7 @@ async def test_a_repetition_is_recognised_long_after_it_left_the_ring(world: Wor
     assert await world.version() == version
 
 
-async def test_the_same_id_of_another_sender_is_another_event(world: World) -> None:
+async def test_the_same_id_of_another_sender_is_another_event(world: EngineWorld) -> None:
     await world.take(world.log.event(issue(), id="same"))
     other = world.log.event(attend("1"), id="same")
     await world.take(other)
@@ -73,7 +73,7 @@ async def test_the_same_id_of_another_sender_is_another_event(world: World) -> N
     assert world.wire.letters() == []
 
 
-async def test_the_ring_is_saved_untrimmed_so_that_an_outcome_is_always_in_one_of_the_two(world: World) -> None:
+async def test_the_ring_is_saved_untrimmed_so_that_an_outcome_is_always_in_one_of_the_two(world: EngineWorld) -> None:
     """A crash right after the save: the inbox holds nothing yet, so the document must hold all."""
     records = [world.log.event(issue()), world.log.event(attend("1"))]
     await world.crash("saved", *records)
@@ -82,7 +82,7 @@ async def test_the_ring_is_saved_untrimmed_so_that_an_outcome_is_always_in_one_o
     assert await world.applied() == ["e1", "e2"]
 
 
-async def test_the_inbox_is_asked_after_the_load(world: World) -> None:
+async def test_the_inbox_is_asked_after_the_load(world: EngineWorld) -> None:
     """Between the two, who saved moves its overflow and clears: the outcome must be found in one or the other."""
     record, other = world.log.event(issue()), world.log.event(attend("1"))
     await world.take(other)
@@ -104,12 +104,12 @@ async def test_the_inbox_is_asked_after_the_load(world: World) -> None:
     assert await world.applied() == ["e2", "e1"]
 
 
-async def test_the_inbox_is_not_asked_for_a_document_that_never_spilled(world: World) -> None:
+async def test_the_inbox_is_not_asked_for_a_document_that_never_spilled(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()))
     assert "recall" not in watched(world.main).asked
 
 
-async def test_only_what_a_saved_document_holds_reaches_the_inbox(world: World) -> None:
+async def test_only_what_a_saved_document_holds_reaches_the_inbox(world: EngineWorld) -> None:
     """A decision that lost its race must leave nothing behind: here it was a refusal, and in the end it is none."""
     await world.take(world.log.event(issue()))
     record = world.log.event(choose("refused"), id="chosen")
@@ -127,7 +127,7 @@ async def test_only_what_a_saved_document_holds_reaches_the_inbox(world: World) 
     assert world.wire.letters() == []
 
 
-async def test_a_crash_before_the_save_leaves_nothing(world: World) -> None:
+async def test_a_crash_before_the_save_leaves_nothing(world: EngineWorld) -> None:
     record = world.log.event(issue())
     for step in ("received", "loaded", "recalled"):
         await world.crash(step, record)
@@ -139,7 +139,7 @@ async def test_a_crash_before_the_save_leaves_nothing(world: World) -> None:
 # --- conflicts
 
 
-async def test_the_same_id_with_another_content_is_a_conflict_and_has_no_effect(world: World) -> None:
+async def test_the_same_id_with_another_content_is_a_conflict_and_has_no_effect(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("a"), id="chosen"))
     other = world.log.event(choose("b"), id="chosen")
     await world.take(other)
@@ -151,19 +151,19 @@ async def test_the_same_id_with_another_content_is_a_conflict_and_has_no_effect(
     assert len(world.wire.named("EventRefused")) == 1
 
 
-async def test_a_conflict_stays_one_after_the_first_left_the_ring(world: World) -> None:
+async def test_a_conflict_stays_one_after_the_first_left_the_ring(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("a"), id="chosen"))
     await world.take(*(world.log.event(attend(str(number))) for number in range(70)))
     await world.take(world.log.event(choose("b"), id="chosen"))
     assert world.wire.reasons() == ["conflict"]
 
 
-async def test_an_honest_retry_with_another_time_is_no_conflict(world: World) -> None:
+async def test_an_honest_retry_with_another_time_is_no_conflict(world: EngineWorld) -> None:
     await world.take(world.log.event(issue(), id="one"), world.log.event(issue(), id="one", time=NOW - LATER))
     assert world.wire.letters() == []
 
 
-async def test_a_conflict_is_one_with_what_was_refused_and_with_what_waits(world: World) -> None:
+async def test_a_conflict_is_one_with_what_was_refused_and_with_what_waits(world: EngineWorld) -> None:
     await world.take(world.log.event(choose("a"), id="waits"), world.log.event(choose("b"), id="waits"))
     await world.take(world.log.event(issue()), world.log.event(choose("refused"), id="no"))
     await world.take(world.log.event(choose("b"), id="no"))
@@ -171,7 +171,7 @@ async def test_a_conflict_is_one_with_what_was_refused_and_with_what_waits(world
     assert await world.applied() == ["e3", "waits"]
 
 
-async def test_a_conflict_is_forgotten_when_the_save_is_lost(world: World) -> None:
+async def test_a_conflict_is_forgotten_when_the_save_is_lost(world: EngineWorld) -> None:
     """Two contents of one id in a batch; another processor takes the second meanwhile: the first is the conflict."""
     await world.take(world.log.event(issue()))
     first = world.log.event(choose("a"), id="chosen")
@@ -187,7 +187,7 @@ async def test_a_conflict_is_forgotten_when_the_save_is_lost(world: World) -> No
     assert letter["dl_offset"] == str(first.offset)
 
 
-async def test_a_conflict_is_a_conflict_under_every_attempt(world: World) -> None:
+async def test_a_conflict_is_a_conflict_under_every_attempt(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("a"), id="chosen"))
     await world.take(world.log.event(choose("b"), id="chosen"))
     await world.take(world.log.redriven(world.wire.letters()[0]))
@@ -199,7 +199,7 @@ async def test_a_conflict_is_a_conflict_under_every_attempt(world: World) -> Non
     assert world.wire.named("DeadLetterSettled") == []
 
 
-async def test_a_reader_that_does_not_own_the_class_ignores_a_conflict_of_it(world: World) -> None:
+async def test_a_reader_that_does_not_own_the_class_ignores_a_conflict_of_it(world: EngineWorld) -> None:
     world.table = replace(world.table, service="feedback")
     reader = await world.processor()
     await world.take(world.log.event(issue()), world.log.event(choose("a"), id="chosen"), by=reader)
@@ -211,7 +211,7 @@ async def test_a_reader_that_does_not_own_the_class_ignores_a_conflict_of_it(wor
 # --- deadlines
 
 
-async def test_a_deadline_counts_only_while_it_stands(world: World) -> None:
+async def test_a_deadline_counts_only_while_it_stands(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()))
     await world.take(
         world.log.event(silence(NOW), id="gone", topic="referral.events"),
@@ -220,7 +220,7 @@ async def test_a_deadline_counts_only_while_it_stands(world: World) -> None:
     assert await world.applied() == ["e1", "stands"]
 
 
-async def test_the_engine_derives_every_id_of_what_it_says_itself(world: World) -> None:
+async def test_the_engine_derives_every_id_of_what_it_says_itself(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("refused")))
     [letter] = world.wire.letters()
     [refused] = world.wire.named("EventRefused")

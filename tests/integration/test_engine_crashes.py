@@ -27,9 +27,9 @@ from tests.integration.engine_world import (
     NOW,
     STEPS,
     Crash,
-    Log,
+    EngineWorld,
+    MemoryLog,
     Tally,
-    World,
     attend,
     choose,
     header,
@@ -53,7 +53,7 @@ class End:
     letters: frozenset[tuple[str, str, str]]
 
 
-async def end_of(world: World) -> End:
+async def end_of(world: EngineWorld) -> End:
     documents = [await world.document(number) for number in AGGREGATES]
     for document in documents:
         assert document.outbox == []
@@ -78,9 +78,9 @@ async def end_of(world: World) -> End:
     )
 
 
-async def undisturbed(folder: Path, log: Log, recent_outcomes: int) -> End:
+async def undisturbed(folder: Path, log: MemoryLog, recent_outcomes: int) -> End:
     """What becomes of the log where nothing fails; in SQLite always, so that the stores are held to the same end."""
-    async with World(folder, recent_outcomes) as world:
+    async with EngineWorld(folder, recent_outcomes) as world:
         await world.take(*log.records)
         return await end_of(world)
 
@@ -88,9 +88,9 @@ async def undisturbed(folder: Path, log: Log, recent_outcomes: int) -> End:
 # --- a crash at every step, and a second one at every step
 
 
-def eventful() -> Log:
+def eventful() -> MemoryLog:
     """A log in which everything that can become of a record becomes of one."""
-    log = Log()
+    log = MemoryLog()
     log.event(choose("a", 2))
     log.event(issue(1))
     log.event(choose("a:b", 1))
@@ -113,7 +113,7 @@ async def test_a_crash_at_any_step_and_another_on_the_second_try_change_nothing(
     log = eventful()
     with tempfile.TemporaryDirectory() as calm, tempfile.TemporaryDirectory() as wild:
         expected = await undisturbed(Path(calm), log, recent_outcomes)
-        async with World(Path(wild), recent_outcomes, store) as world:
+        async with EngineWorld(Path(wild), recent_outcomes, store) as world:
             for step in (first, second):
                 await world.crash(step, *log.records)
             await world.take(*log.records)
@@ -144,9 +144,9 @@ HAPPENINGS = st.lists(
 )
 
 
-def said(facts: Iterable[Fact]) -> Log:
+def said(facts: Iterable[Fact]) -> MemoryLog:
     """The log that these facts make. Ids meet again, with the same content or another."""
-    log = Log()
+    log = MemoryLog()
     for what, number, id_, ago in facts:
         if what == "garbage":
             log.raw("intake.http", b"key", b"no event")
@@ -166,7 +166,7 @@ def _data(what: str, number: int) -> Data:
     return known.get(what) or choose(what, number)
 
 
-def _redrive_the_last(log: Log) -> None:
+def _redrive_the_last(log: MemoryLog) -> None:
     # As if a person had seen it as a dead letter; whether it is one, another part of the draw decides.
     for record in reversed(log.records):
         if record.topic == "intake.http":
@@ -180,7 +180,7 @@ def _redrive_the_last(log: Log) -> None:
 class Consumption:
     """A group that reads the log: where it stands, and what may go wrong with those who read for it."""
 
-    def __init__(self, world: World, log: Log) -> None:
+    def __init__(self, world: EngineWorld, log: MemoryLog) -> None:
         self.world = world
         self.records = log.records
         self.committed = 0
@@ -249,7 +249,7 @@ async def _whatever_happens(
     log = said(facts)
     with tempfile.TemporaryDirectory() as calm, tempfile.TemporaryDirectory() as wild:
         expected = await undisturbed(Path(calm), log, recent_outcomes)
-        async with World(Path(wild), recent_outcomes, store) as world:
+        async with EngineWorld(Path(wild), recent_outcomes, store) as world:
             group = Consumption(world, log)
             for happening in happenings:
                 await group.happens(*happening)
@@ -259,7 +259,7 @@ async def _whatever_happens(
             await replayed(world, await world.processor(), log, found)
 
 
-async def replayed(world: World, processor: Processor, log: Log, found: End) -> None:
+async def replayed(world: EngineWorld, processor: Processor, log: MemoryLog, found: End) -> None:
     """The whole log once more: nothing new is said and nothing changes."""
     versions = [await world.version(number) for number in AGGREGATES]
     await world.take(*log.records, by=processor)

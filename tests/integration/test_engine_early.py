@@ -10,7 +10,7 @@ from tests.integration.engine_world import (
     COLLECTION,
     NOW,
     TERM,
-    World,
+    EngineWorld,
     attend,
     choose,
     header,
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.asyncio
 LATER = timedelta(hours=1)
 
 
-async def test_what_comes_early_is_applied_in_order_of_time_once_its_turn_comes(world: World) -> None:
+async def test_what_comes_early_is_applied_in_order_of_time_once_its_turn_comes(world: EngineWorld) -> None:
     await world.take(world.log.event(choose("c"), time=NOW - LATER))
     earliest = world.log.event(choose("a"), time=NOW - 3 * LATER)
     await world.take(earliest, world.log.event(choose("b"), time=NOW - 2 * LATER))
@@ -36,7 +36,7 @@ async def test_what_comes_early_is_applied_in_order_of_time_once_its_turn_comes(
     assert (await world.document()).early == []
 
 
-async def test_an_early_event_is_kept_byte_for_byte(world: World) -> None:
+async def test_an_early_event_is_kept_byte_for_byte(world: EngineWorld) -> None:
     record = world.log.event(choose("a"))
     await world.take(record)
     [early] = (await world.document()).early
@@ -50,7 +50,7 @@ async def test_an_early_event_is_kept_byte_for_byte(world: World) -> None:
 
 
 @pytest.mark.parametrize("step", ["saved", "published", "cleared"])
-async def test_an_early_event_is_kept_once_and_applied_once(world: World, step: str) -> None:
+async def test_an_early_event_is_kept_once_and_applied_once(world: EngineWorld, step: str) -> None:
     early, opening = world.log.event(choose("a")), world.log.event(issue())
     await world.crash(step, early)
     await world.take(early, early)
@@ -62,7 +62,7 @@ async def test_an_early_event_is_kept_once_and_applied_once(world: World, step: 
     assert len(world.wire.follow_ups()) == 2
 
 
-async def test_an_early_event_that_is_refused_in_its_turn_is_a_dead_letter(world: World) -> None:
+async def test_an_early_event_that_is_refused_in_its_turn_is_a_dead_letter(world: EngineWorld) -> None:
     record = world.log.event(choose("refused"))
     await world.take(record)
     await world.take(world.log.event(choose("broken")), world.log.event(issue()))
@@ -73,7 +73,7 @@ async def test_an_early_event_that_is_refused_in_its_turn_is_a_dead_letter(world
 
 
 async def test_an_early_event_is_validated_again_when_its_turn_comes(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stricter(*_: object) -> None:
         raise Invalid("/data/activity_id: this program wants another")
@@ -86,7 +86,7 @@ async def test_an_early_event_is_validated_again_when_its_turn_comes(
     assert (await world.document()).early == []
 
 
-async def test_what_an_event_waits_for_is_asked_for_once_while_it_waits(world: World) -> None:
+async def test_what_an_event_waits_for_is_asked_for_once_while_it_waits(world: EngineWorld) -> None:
     world.context.unheard_of = {"a"}
     await world.take(world.log.event(issue()), world.log.event(choose("a")), world.log.event(choose("a")))
     await world.take(world.log.event(attend("s1")))
@@ -97,13 +97,13 @@ async def test_what_an_event_waits_for_is_asked_for_once_while_it_waits(world: W
     assert await world.applied() == ["e1", "e4", "e5", "e2", "e3"]
 
 
-async def test_more_than_64_early_events_are_rejected(world: World) -> None:
+async def test_more_than_64_early_events_are_rejected(world: EngineWorld) -> None:
     await world.take(*(world.log.event(choose("a")) for _ in range(66)))
     assert len((await world.document()).early) == 64
     assert world.wire.reasons() == ["rejected", "rejected"]
 
 
-async def test_early_events_of_too_many_bytes_are_rejected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_early_events_of_too_many_bytes_are_rejected(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = world.log.event(choose("a")), world.log.event(choose("a" * 60))
     assert first.value is not None
     headers = sum(len(name) + len(value) for name, value in first.headers)
@@ -113,7 +113,7 @@ async def test_early_events_of_too_many_bytes_are_rejected(world: World, monkeyp
     assert world.wire.reasons() == ["rejected"]
 
 
-async def test_what_waits_too_long_leaves_as_a_dead_letter(world: World) -> None:
+async def test_what_waits_too_long_leaves_as_a_dead_letter(world: EngineWorld) -> None:
     due = NOW + timedelta(days=30)
     waiting = world.log.event(choose("a"))
     await world.take(waiting)
@@ -137,7 +137,7 @@ async def test_what_waits_too_long_leaves_as_a_dead_letter(world: World) -> None
     assert (await world.document()).early == []
 
 
-async def test_the_deadline_of_what_waits_is_found_by_its_time(world: World) -> None:
+async def test_the_deadline_of_what_waits_is_found_by_its_time(world: EngineWorld) -> None:
     await world.take(world.log.event(choose("a")))
     due = (NOW + timedelta(days=30)).timestamp()
     store = world.main.store
@@ -147,7 +147,7 @@ async def test_the_deadline_of_what_waits_is_found_by_its_time(world: World) -> 
     assert len(await store.find(COLLECTION.name, at_most=("due_at", (NOW + TERM).timestamp()))) == 1
 
 
-async def test_a_redriven_event_that_waits_is_settled_once_it_is_applied_and_not_before(world: World) -> None:
+async def test_a_redriven_event_that_waits_is_settled_once_it_is_applied_and_not_before(world: EngineWorld) -> None:
     waiting = world.log.event(choose("a"))
     await world.take(waiting)
     due = NOW + timedelta(days=30)
@@ -162,7 +162,7 @@ async def test_a_redriven_event_that_waits_is_settled_once_it_is_applied_and_not
     assert len(world.wire.named("DeadLetterSettled")) == 1
 
 
-async def test_a_redrive_of_what_waits_already_is_settled_in_its_turn(world: World) -> None:
+async def test_a_redrive_of_what_waits_already_is_settled_in_its_turn(world: EngineWorld) -> None:
     """A dead letter of a record nobody could read then, sent again by its sender meanwhile, then redriven."""
     record = world.log.event(choose("a"))
     await world.take(record)

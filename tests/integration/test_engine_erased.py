@@ -7,7 +7,7 @@ from tests.integration.engine_world import (
     OPISTO,
     REGION,
     Crash,
-    World,
+    EngineWorld,
     attend,
     choose,
     issue,
@@ -19,7 +19,7 @@ from tests.integration.engine_world import (
 pytestmark = pytest.mark.asyncio
 
 
-async def test_erasure_leaves_a_marker_at_which_later_events_do_nothing(world: World) -> None:
+async def test_erasure_leaves_a_marker_at_which_later_events_do_nothing(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("a")))
     await world.take(world.log.event(withdraw("consent_withdrawn")))
     told = len(world.wire.records)
@@ -30,14 +30,14 @@ async def test_erasure_leaves_a_marker_at_which_later_events_do_nothing(world: W
     assert len(world.wire.records) == told
 
 
-async def test_erasure_of_what_was_never_there_leaves_a_marker_too(world: World) -> None:
+async def test_erasure_of_what_was_never_there_leaves_a_marker_too(world: EngineWorld) -> None:
     await world.take(world.log.event(withdraw("consent_withdrawn")))
     await world.take(world.log.event(issue()), world.log.event(choose("a")))
     assert (await world.document()).erased
     assert await world.applied() == []
 
 
-async def test_a_late_save_does_not_bring_the_erased_back(world: World) -> None:
+async def test_a_late_save_does_not_bring_the_erased_back(world: EngineWorld) -> None:
     """A processor decided when nothing was there yet; before it saves, the referral is erased."""
     slow = await world.processor()
 
@@ -51,7 +51,7 @@ async def test_a_late_save_does_not_bring_the_erased_back(world: World) -> None:
     assert world.wire.named("ReferralOpened") == []
 
 
-async def test_erasure_drops_what_waits_and_remembers_it(world: World) -> None:
+async def test_erasure_drops_what_waits_and_remembers_it(world: EngineWorld) -> None:
     waiting = world.log.event(choose("a"))
     await world.take(waiting)
     await world.take(world.log.event(withdraw("consent_withdrawn")))
@@ -63,14 +63,14 @@ async def test_erasure_drops_what_waits_and_remembers_it(world: World) -> None:
     assert await world.version() == version
 
 
-async def test_what_was_not_out_before_the_erasure_goes_out_still(world: World) -> None:
+async def test_what_was_not_out_before_the_erasure_goes_out_still(world: EngineWorld) -> None:
     await world.crash("saved", world.log.event(issue()))
     await world.take(world.log.event(withdraw("consent_withdrawn")))
     assert len(world.wire.named("ReferralOpened")) == 1
     assert (await world.document()).outbox == []
 
 
-async def test_what_is_erased_keeps_no_digest_and_sees_repetitions_all_the_same(world: World) -> None:
+async def test_what_is_erased_keeps_no_digest_and_sees_repetitions_all_the_same(world: EngineWorld) -> None:
     """A digest of a few answers could be found by trying them all. Nothing is left that another content differs from."""
     records = [world.log.event(issue()), world.log.event(withdraw("consent_withdrawn"))]
     await world.take(*records)
@@ -82,7 +82,9 @@ async def test_what_is_erased_keeps_no_digest_and_sees_repetitions_all_the_same(
 
 
 @pytest.mark.parametrize("crash_at", ["saved", "published", None])
-async def test_what_went_on_to_the_inbox_loses_its_digest_by_erasure_too(world: World, crash_at: str | None) -> None:
+async def test_what_went_on_to_the_inbox_loses_its_digest_by_erasure_too(
+    world: EngineWorld, crash_at: str | None
+) -> None:
     """Also where the process ends on the way. What comes again, changed or not, is a repetition, never a conflict."""
     records = [world.log.event(issue()), *(world.log.event(attend(str(number))) for number in range(70))]
     for record in records:
@@ -102,7 +104,7 @@ async def test_what_went_on_to_the_inbox_loses_its_digest_by_erasure_too(world: 
     assert world.wire.letters() == []
 
 
-async def test_what_was_on_its_way_to_the_inbox_when_it_was_erased_loses_its_digest(world: World) -> None:
+async def test_what_was_on_its_way_to_the_inbox_when_it_was_erased_loses_its_digest(world: EngineWorld) -> None:
     """The overflow is in the inbox, and the process ended before the document said so."""
     hasty = await world.processor("published", recent_outcomes=0)
     with pytest.raises(Crash):
@@ -112,7 +114,7 @@ async def test_what_was_on_its_way_to_the_inbox_when_it_was_erased_loses_its_dig
     assert [one.outcome.digest for one in kept] == [""]
 
 
-async def test_a_dead_letter_redriven_to_what_was_erased_is_settled(world: World) -> None:
+async def test_a_dead_letter_redriven_to_what_was_erased_is_settled(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("broken")))
     await world.take(world.log.event(withdraw("consent_withdrawn")))
     await world.take(world.log.redriven(world.wire.letters()[0]))

@@ -42,8 +42,8 @@ from tests.integration.engine_world import (
     NOW,
     STEPS,
     TERM,
-    Log,
-    World,
+    EngineWorld,
+    MemoryLog,
     attend,
     choose,
     issue,
@@ -101,7 +101,7 @@ class Sending:
     """What is sent, wave by wave, and what must become of it."""
 
     def __init__(self) -> None:
-        self.log = Log()
+        self.log = MemoryLog()
         self.applied: Counter[int] = Counter()
         self.follow_ups = 0
         self.refused = 0
@@ -140,7 +140,7 @@ async def test_killed_at_every_step_it_loses_nothing_and_doubles_nothing(
         # Those that died may have left nothing: what it alone can read shows that it is up.
         await publisher.publish(sending.wave(len(STEPS) + 1))
         try:
-            async with World(tmp_path, recent_outcomes, store) as world:
+            async with EngineWorld(tmp_path, recent_outcomes, store) as world:
                 await all_is_read(broker, world.table)
                 living.terminate()
                 assert await ended(living, tmp_path) == 0
@@ -165,7 +165,7 @@ async def test_instances_share_the_work_and_take_over_what_a_killed_one_held(
     times out, 2 s here.
     """
     sending, started = Sending(), list[subprocess.Popen[bytes]]()
-    async with publisher_to(real_broker) as publisher, World(tmp_path, 1, "mongodb") as world:
+    async with publisher_to(real_broker) as publisher, EngineWorld(tmp_path, 1, "mongodb") as world:
         try:
             for number in range(3):
                 started.append(process(real_broker, "mongodb", tmp_path, 1, "-"))
@@ -220,12 +220,12 @@ async def all_is_told_once(broker: Cluster, sending: Sending) -> None:
 
 
 @pytest.fixture
-def setting(engines: tuple[str, str], tmp_path: Path) -> Callable[[], World]:
-    return lambda: World(tmp_path, store=engines[1])
+def setting(engines: tuple[str, str], tmp_path: Path) -> Callable[[], EngineWorld]:
+    return lambda: EngineWorld(tmp_path, store=engines[1])
 
 
 async def test_what_was_committed_before_a_clean_stop_is_not_read_again(
-    broker: Cluster, setting: Callable[[], World]
+    broker: Cluster, setting: Callable[[], EngineWorld]
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
         await publisher.publish([sent(world.log.event(issue(one))) for one in range(20)])
@@ -241,7 +241,7 @@ async def test_what_was_committed_before_a_clean_stop_is_not_read_again(
 
 
 async def test_an_idle_service_waits_for_records_instead_of_asking_again_and_again(
-    broker: Cluster, setting: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+    broker: Cluster, setting: Callable[[], EngineWorld], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FastStream left to itself would ask some 500 times."""
     async with setting() as world, publisher_to(broker) as publisher, running(world, broker, publisher) as one:
@@ -260,7 +260,9 @@ async def test_an_idle_service_waits_for_records_instead_of_asking_again_and_aga
         assert len(asked) <= 10
 
 
-async def test_who_gathers_reads_together_what_comes_one_by_one(broker: Cluster, setting: Callable[[], World]) -> None:
+async def test_who_gathers_reads_together_what_comes_one_by_one(
+    broker: Cluster, setting: Callable[[], EngineWorld]
+) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
         options = fetching(dataclasses.replace(world.table, gathers=True), wait_ms=3_000)
         async with running(world, broker, publisher, options=options) as one:
@@ -277,7 +279,7 @@ async def test_who_gathers_reads_together_what_comes_one_by_one(broker: Cluster,
 
 
 async def test_while_the_store_does_not_answer_the_batch_comes_again_and_nothing_is_dead_lettered(
-    broker: Cluster, setting: Callable[[], World]
+    broker: Cluster, setting: Callable[[], EngineWorld]
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
         async with running(world, broker, publisher) as one:
@@ -299,7 +301,7 @@ async def test_while_the_store_does_not_answer_the_batch_comes_again_and_nothing
 
 
 async def test_an_open_breaker_commits_nothing_and_a_restart_reads_it_all(
-    broker: Cluster, setting: Callable[[], World]
+    broker: Cluster, setting: Callable[[], EngineWorld]
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
         opening = [sent(world.log.event(issue(one))) for one in range(45)]
@@ -321,7 +323,7 @@ async def test_an_open_breaker_commits_nothing_and_a_restart_reads_it_all(
 
 
 async def test_the_first_events_of_a_new_senders_topic_are_read(
-    broker: Cluster, engines: tuple[str, str], setting: Callable[[], World], tmp_path: Path
+    broker: Cluster, engines: tuple[str, str], setting: Callable[[], EngineWorld], tmp_path: Path
 ) -> None:
     async with setting() as world, publisher_to(broker) as publisher, running(world, broker, publisher) as one:
         await publisher.publish([sent(world.log.event(issue(1)))])
@@ -333,7 +335,7 @@ async def test_the_first_events_of_a_new_senders_topic_are_read(
 
 
 async def test_a_record_of_a_megabyte_is_dead_lettered_and_the_batch_is_committed(
-    broker: Cluster, setting: Callable[[], World]
+    broker: Cluster, setting: Callable[[], EngineWorld]
 ) -> None:
     """A dead letter is larger than its record: where it did not fit, the batch would come again for ever."""
     large = Record("intake.http", referral(1).encode(), b"x" * 1_000_000, [(f"h{n}", b"y" * 1_000) for n in range(90)])
@@ -347,7 +349,9 @@ async def test_a_record_of_a_megabyte_is_dead_lettered_and_the_batch_is_committe
     assert header(letter, "dl_reason") == "undecodable"
 
 
-async def test_deadlines_fire_when_all_before_them_is_consumed(broker: Cluster, setting: Callable[[], World]) -> None:
+async def test_deadlines_fire_when_all_before_them_is_consumed(
+    broker: Cluster, setting: Callable[[], EngineWorld]
+) -> None:
     async with setting() as world, publisher_to(broker) as publisher:
         world.table = with_own_events(world.table)
         await publisher.publish([sent(world.log.event(issue(1))), sent(world.log.event(choose("a", 2)))])
@@ -371,7 +375,7 @@ async def test_deadlines_fire_when_all_before_them_is_consumed(broker: Cluster, 
 
 
 async def test_a_deadline_waits_for_the_backlog_from_the_first_look_after_a_start(
-    broker: Cluster, setting: Callable[[], World]
+    broker: Cluster, setting: Callable[[], EngineWorld]
 ) -> None:
     """A service was away, the answer came meanwhile and stands on the log, and the deadline is long past."""
     async with setting() as world, publisher_to(broker) as publisher:
@@ -417,7 +421,7 @@ async def test_a_broker_that_stands_still_keeps_nobody_from_ending(
     monkeypatch.setattr("shared.engine.loop._LEFT_WITHIN", 1.0)
     with start_broker(tmp_path / "broker", TOPICS) as broker:
         cluster = Cluster(broker.kafka)
-        async with World(tmp_path) as world:
+        async with EngineWorld(tmp_path) as world:
             loop = Loop(world.main, cluster, OPTIONS)
             await loop.start()
             os.kill(broker.pid, signal.SIGSTOP)
@@ -444,7 +448,7 @@ async def test_a_broker_that_dies_as_partitions_are_assigned_keeps_nobody_from_e
             return offset
 
         monkeypatch.setattr(AIOKafkaConsumer, "committed", dies)
-        async with World(tmp_path) as world:
+        async with EngineWorld(tmp_path) as world:
             loop = Loop(world.main, Cluster(broker.kafka), OPTIONS)
             await loop.start()
             async with asyncio.timeout(20):

@@ -9,7 +9,7 @@ from shared.kafka.producer import BrokerUnavailable
 from shared.store import Row
 from tests.integration.engine_world import (
     COLLECTION,
-    World,
+    EngineWorld,
     choose,
     header,
     issue,
@@ -22,7 +22,7 @@ from tests.integration.engine_world import (
 pytestmark = pytest.mark.asyncio
 
 
-async def test_a_repetition_publishes_what_a_dead_consumer_left_in_the_outbox(world: World) -> None:
+async def test_a_repetition_publishes_what_a_dead_consumer_left_in_the_outbox(world: EngineWorld) -> None:
     records = [world.log.event(issue()), world.log.event(choose("a"))]
     await world.crash("saved", *records)
     assert world.wire.records == []
@@ -33,13 +33,13 @@ async def test_a_repetition_publishes_what_a_dead_consumer_left_in_the_outbox(wo
     assert (await world.document()).outbox == []
 
 
-async def test_a_conflict_publishes_the_outbox_of_the_document_it_touched(world: World) -> None:
+async def test_a_conflict_publishes_the_outbox_of_the_document_it_touched(world: EngineWorld) -> None:
     await world.crash("saved", world.log.event(issue(), id="one"))
     await world.take(world.log.event(choose("a"), id="one"))
     assert len(world.wire.named("ReferralOpened")) == 1
 
 
-async def test_what_follows_joins_the_outbox_behind_what_is_still_in_it(world: World) -> None:
+async def test_what_follows_joins_the_outbox_behind_what_is_still_in_it(world: EngineWorld) -> None:
     await world.crash("saved", world.log.event(issue()), world.log.event(choose("a")))
     await world.crash("saved", world.log.event(choose("b")))
     await world.take(world.log.event(choose("c")))
@@ -48,7 +48,7 @@ async def test_what_follows_joins_the_outbox_behind_what_is_still_in_it(world: W
     assert [record.key for record in world.wire.records] == [referral(1).encode()] * 4
 
 
-async def test_nothing_is_cleared_that_was_not_acknowledged(world: World) -> None:
+async def test_nothing_is_cleared_that_was_not_acknowledged(world: EngineWorld) -> None:
     world.wire.down = True
     record = world.log.event(issue())
     for _ in range(3):
@@ -63,13 +63,13 @@ async def test_nothing_is_cleared_that_was_not_acknowledged(world: World) -> Non
     assert (await world.document()).outbox_since is None
 
 
-async def test_clearing_makes_no_new_version(world: World) -> None:
+async def test_clearing_makes_no_new_version(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()))
     assert await world.version() == 1
     assert (await world.document()).outbox == []
 
 
-async def test_clearing_late_overwrites_nothing_newer(world: World) -> None:
+async def test_clearing_late_overwrites_nothing_newer(world: EngineWorld) -> None:
     batch = await world.main.process(world.main.receive([world.log.event(issue())]))
     await world.crash("saved", world.log.event(choose("a")))
     newer = await world.document()
@@ -79,12 +79,12 @@ async def test_clearing_late_overwrites_nothing_newer(world: World) -> None:
     assert await world.version() == 2
 
 
-async def test_clearing_brings_nothing_into_being(world: World) -> None:
+async def test_clearing_brings_nothing_into_being(world: EngineWorld) -> None:
     await world.main.store.clear(COLLECTION.name, [Row(referral(9), 1, b"{}")])
     assert await world.version(9) == 0
 
 
-async def test_the_sweep_publishes_and_clears_what_a_dead_consumer_left(world: World) -> None:
+async def test_the_sweep_publishes_and_clears_what_a_dead_consumer_left(world: EngineWorld) -> None:
     for number in (1, 2, 3):
         await world.crash("saved", world.log.event(issue(number)))
     assert await world.main.sweep(time.time() - 60) == 0, "a consumer that lives needs time to publish by itself"
@@ -97,7 +97,7 @@ async def test_the_sweep_publishes_and_clears_what_a_dead_consumer_left(world: W
     assert len(document.recent_outcomes) + document.spilled == 1
 
 
-async def test_an_outbox_that_an_earlier_program_kept_in_the_body_goes_out_and_is_cleared(world: World) -> None:
+async def test_an_outbox_that_an_earlier_program_kept_in_the_body_goes_out_and_is_cleared(world: EngineWorld) -> None:
     await world.crash("saved", world.log.event(issue()))
     store = world.main.store
     (row,) = (await store.load(COLLECTION.name, [referral(1)])).values()
@@ -111,7 +111,7 @@ async def test_an_outbox_that_an_earlier_program_kept_in_the_body_goes_out_and_i
     assert (document.outbox, document.outbox_since, await world.version()) == ([], None, 1)
 
 
-async def test_a_sweep_beside_a_living_consumer_takes_nothing_from_it(world: World) -> None:
+async def test_a_sweep_beside_a_living_consumer_takes_nothing_from_it(world: EngineWorld) -> None:
     """The sweeper has loaded; the consumer saves the next version; then the sweeper clears."""
     await world.crash("saved", world.log.event(issue()))
     sweeper = await world.processor()
@@ -127,7 +127,7 @@ async def test_a_sweep_beside_a_living_consumer_takes_nothing_from_it(world: Wor
 
 
 async def test_rows_of_a_journal_are_written_once_and_blanked_to_where_the_blank_stood_however_often_let_out(
-    world: World,
+    world: EngineWorld,
 ) -> None:
     record = world.log.event(withdraw("moved"))
     await world.crash("saved", record)
@@ -138,7 +138,7 @@ async def test_rows_of_a_journal_are_written_once_and_blanked_to_where_the_blank
     assert [row.body for row in rows] == [b'"blank"', b'"last word"']
 
 
-async def test_what_follows_from_a_synthetic_referral_is_synthetic_for_good(world: World) -> None:
+async def test_what_follows_from_a_synthetic_referral_is_synthetic_for_good(world: EngineWorld) -> None:
     await world.take(world.log.event(issue(), synthetic=True))
     await world.take(world.log.event(choose("a")))
     assert [header(record, "ce_synthetic") for record in world.wire.records] == ["true", "true"]
@@ -147,7 +147,7 @@ async def test_what_follows_from_a_synthetic_referral_is_synthetic_for_good(worl
 REFERRALS = "/service/referral"
 
 
-async def test_no_event_makes_a_test_of_a_real_referral_nor_a_real_one_of_a_test(world: World) -> None:
+async def test_no_event_makes_a_test_of_a_real_referral_nor_a_real_one_of_a_test(world: EngineWorld) -> None:
     """Whoever may send an event about it could take it out of every report, and keep it from every real place."""
     await world.take(world.log.event(choose("early"), synthetic=True))
     await world.take(world.log.event(issue()), world.log.event(choose("a"), synthetic=True))

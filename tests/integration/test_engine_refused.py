@@ -4,7 +4,7 @@ import pytest
 
 from shared.contracts.identity import dead_letter_id
 from tests.integration.engine_world import (
-    World,
+    EngineWorld,
     attend,
     choose,
     header,
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio
 
 
 @pytest.mark.parametrize(("activity", "reason"), [("refused", "rejected"), ("broken", "handler_failed")])
-async def test_a_refusal_is_remembered_and_told_once(world: World, activity: str, reason: str) -> None:
+async def test_a_refusal_is_remembered_and_told_once(world: EngineWorld, activity: str, reason: str) -> None:
     record = world.log.event(choose(activity), id="chosen")
     await world.take(world.log.event(issue()), record)
     world.context.broken.clear()
@@ -39,7 +39,7 @@ async def test_a_refusal_is_remembered_and_told_once(world: World, activity: str
 
 
 @pytest.mark.parametrize("step", ["saved", "published", "cleared"])
-async def test_a_refusal_is_told_under_the_same_ids_after_a_crash(world: World, step: str) -> None:
+async def test_a_refusal_is_told_under_the_same_ids_after_a_crash(world: EngineWorld, step: str) -> None:
     records = [world.log.event(issue()), world.log.event(choose("refused")), world.log.event(choose("broken"))]
     await world.crash(step, *records)
     await world.take(*records)
@@ -49,7 +49,7 @@ async def test_a_refusal_is_told_under_the_same_ids_after_a_crash(world: World, 
     assert len({header(record, "ce_id") for record in world.wire.named("EventRefused")}) == 2
 
 
-async def test_a_failure_undoes_its_own_event_alone(world: World) -> None:
+async def test_a_failure_undoes_its_own_event_alone(world: EngineWorld) -> None:
     await world.take(
         world.log.event(issue()),
         world.log.event(choose("a")),
@@ -62,14 +62,14 @@ async def test_a_failure_undoes_its_own_event_alone(world: World) -> None:
     assert world.wire.reasons() == ["handler_failed"]
 
 
-async def test_what_follows_and_breaks_its_contract_is_the_handlers_failure(world: World) -> None:
+async def test_what_follows_and_breaks_its_contract_is_the_handlers_failure(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("too-large")), world.log.event(choose("a")))
     assert world.wire.reasons() == ["handler_failed"]
     assert "65536 are allowed" in world.wire.letters()[0]["dl_error"]
     assert await world.applied() == ["e1", "e3"]
 
 
-async def test_classes_switched_to_fail_do_so_until_they_are_switched_back(world: World) -> None:
+async def test_classes_switched_to_fail_do_so_until_they_are_switched_back(world: EngineWorld) -> None:
     failing = await world.processor(failing=["ActivityChosen"])
     await world.take(world.log.event(issue()), world.log.event(choose("a")), by=failing)
     assert world.wire.reasons() == ["handler_failed"]
@@ -80,7 +80,7 @@ async def test_classes_switched_to_fail_do_so_until_they_are_switched_back(world
 # --- records that fail by themselves
 
 
-async def test_what_fails_by_itself_has_the_same_dead_letter_each_time_it_is_read(world: World) -> None:
+async def test_what_fails_by_itself_has_the_same_dead_letter_each_time_it_is_read(world: EngineWorld) -> None:
     record = world.log.raw("intake.http", b"key", b"no event")
     await world.crash("published", record)
     await world.take(record)
@@ -92,14 +92,14 @@ async def test_what_fails_by_itself_has_the_same_dead_letter_each_time_it_is_rea
     }
 
 
-async def test_a_bad_record_blocks_neither_its_neighbours_nor_its_key(world: World) -> None:
+async def test_a_bad_record_blocks_neither_its_neighbours_nor_its_key(world: EngineWorld) -> None:
     key = referral(1).encode()
     await world.take(world.log.event(issue()), world.log.raw("intake.http", key, b"\xff"), world.log.event(choose("a")))
     assert await world.applied() == ["e1", "e2"]
     assert world.wire.reasons() == ["undecodable"]
 
 
-async def test_the_sender_of_what_failed_by_itself_is_told_once_by_id(world: World) -> None:
+async def test_the_sender_of_what_failed_by_itself_is_told_once_by_id(world: EngineWorld) -> None:
     event = world.log.event(issue(), topic="intake.region.06")
     broken = world.log.raw("intake.region.06", event.key, b'{"referral_id": 1}', event.headers)
     await world.take(broken)
@@ -112,7 +112,7 @@ async def test_the_sender_of_what_failed_by_itself_is_told_once_by_id(world: Wor
 # --- redrive
 
 
-async def test_a_redriven_event_that_is_mended_is_applied_and_settled(world: World) -> None:
+async def test_a_redriven_event_that_is_mended_is_applied_and_settled(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("broken")))
     [letter] = world.wire.letters()
     world.context.broken.clear()
@@ -131,7 +131,7 @@ async def test_a_redriven_event_that_is_mended_is_applied_and_settled(world: Wor
 
 @pytest.mark.parametrize("activity", ["broken", "refused"])
 async def test_a_redriven_event_that_still_fails_is_the_same_dead_letter_with_one_attempt_more(
-    world: World, activity: str
+    world: EngineWorld, activity: str
 ) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose(activity)))
     for _ in range(3):
@@ -149,7 +149,7 @@ async def test_a_redriven_event_that_still_fails_is_the_same_dead_letter_with_on
     assert len({header(record, "ce_id") for record in world.wire.named("EventRefused")}) == 1, "nothing of it is new"
 
 
-async def test_a_redriven_event_that_fails_for_another_reason_is_told_once_more(world: World) -> None:
+async def test_a_redriven_event_that_fails_for_another_reason_is_told_once_more(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("broken")))
     world.context.broken.clear()
     world.context.refused.add("broken")
@@ -159,7 +159,7 @@ async def test_a_redriven_event_that_fails_for_another_reason_is_told_once_more(
     assert len({header(record, "ce_id") for record in world.wire.named("EventRefused")}) == 2
 
 
-async def test_a_failed_attempt_can_be_redriven_after_its_repetition(world: World) -> None:
+async def test_a_failed_attempt_can_be_redriven_after_its_repetition(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("broken")))
     again = world.log.redriven(world.wire.letters()[0])
     await world.take(again)
@@ -170,7 +170,7 @@ async def test_a_failed_attempt_can_be_redriven_after_its_repetition(world: Worl
     assert len(world.wire.named("DeadLetterSettled")) == 1
 
 
-async def test_the_original_read_again_after_a_failed_redrive_is_a_repetition(world: World) -> None:
+async def test_the_original_read_again_after_a_failed_redrive_is_a_repetition(world: EngineWorld) -> None:
     """The document may hold the later attempt alone; the inbox has the first one's outcome then."""
     record = world.log.event(choose("broken"))
     await world.take(world.log.event(issue()), record)
@@ -181,7 +181,7 @@ async def test_the_original_read_again_after_a_failed_redrive_is_a_repetition(wo
     assert await world.applied() == ["e2"]
 
 
-async def test_a_redriven_event_that_was_applied_meanwhile_is_a_repetition_but_settled(world: World) -> None:
+async def test_a_redriven_event_that_was_applied_meanwhile_is_a_repetition_but_settled(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("broken")))
     [letter] = world.wire.letters()
     world.context.broken.clear()
@@ -195,7 +195,7 @@ async def test_a_redriven_event_that_was_applied_meanwhile_is_a_repetition_but_s
     assert len({header(one, "ce_id") for one in world.wire.named("DeadLetterSettled")}) == 2
 
 
-async def test_what_still_cannot_be_read_keeps_its_dead_letter_when_redriven(world: World) -> None:
+async def test_what_still_cannot_be_read_keeps_its_dead_letter_when_redriven(world: EngineWorld) -> None:
     await world.take(world.log.raw("intake.http", b"key", b"no event"))
     await world.take(world.log.redriven(world.wire.letters()[0]))
     first, second = world.wire.letters()
@@ -207,14 +207,14 @@ async def test_what_still_cannot_be_read_keeps_its_dead_letter_when_redriven(wor
     assert (second["dl_attempts"], second["dl_service"]) == ("2", "referral")
 
 
-async def test_the_sender_of_a_redriven_record_is_checked_against_its_first_topic(world: World) -> None:
+async def test_the_sender_of_a_redriven_record_is_checked_against_its_first_topic(world: EngineWorld) -> None:
     await world.take(world.log.event(issue(), source="/region/02", topic="intake.region.06"))
     await world.take(world.log.redriven(world.wire.letters()[0]))
     assert world.wire.reasons() == ["forged_sender", "forged_sender"]
     assert await world.version() == 0
 
 
-async def test_attempt_and_dead_letter_are_trusted_on_the_redrive_topic_alone(world: World) -> None:
+async def test_attempt_and_dead_letter_are_trusted_on_the_redrive_topic_alone(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), world.log.event(choose("broken")))
     again = world.log.redriven(world.wire.letters()[0])
     world.context.broken.clear()

@@ -18,8 +18,8 @@ from shared.store import Row, StoreUnavailable
 from tests.integration.engine_world import (
     REGION,
     TALLIES,
+    EngineWorld,
     Tally,
-    World,
     attend,
     choose,
     header,
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.asyncio
 # --- races
 
 
-async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(world: World) -> None:
+async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(world: EngineWorld) -> None:
     slow = await world.processor()
 
     async def another_opens_it() -> None:
@@ -46,7 +46,7 @@ async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(world: World)
     assert (await world.document()).early == []
 
 
-async def test_of_two_hundred_first_events_at_two_processors_none_is_lost(world: World) -> None:
+async def test_of_two_hundred_first_events_at_two_processors_none_is_lost(world: EngineWorld) -> None:
     one, two = await world.processor(), await world.processor()
     records = [world.log.event(attend(str(number))) for number in range(200)]
 
@@ -58,7 +58,9 @@ async def test_of_two_hundred_first_events_at_two_processors_none_is_lost(world:
     assert sorted(await world.applied()) == sorted(f"e{number}" for number in range(1, 201))
 
 
-async def test_a_race_that_nobody_won_is_an_error_and_no_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_race_that_nobody_won_is_an_error_and_no_loop(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As when another unique index refuses the document: the version after the reload is the same."""
     saves = 0
 
@@ -74,7 +76,7 @@ async def test_a_race_that_nobody_won_is_an_error_and_no_loop(world: World, monk
     assert world.wire.records == []
 
 
-async def test_a_document_that_grows_too_large_fails_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_document_that_grows_too_large_fails_alone(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "MAX_DOCUMENT_BYTES", 20_000)
     world.context.padding = 30_000
     await world.take(world.log.event(issue()), world.log.event(issue(2)))
@@ -87,7 +89,7 @@ async def test_a_document_that_grows_too_large_fails_alone(world: World, monkeyp
     assert await world.applied() == ["e1", "e5"]
 
 
-async def test_a_document_that_the_store_can_never_keep_fails_alone(world: World) -> None:
+async def test_a_document_that_the_store_can_never_keep_fails_alone(world: EngineWorld) -> None:
     """A number that neither SQLite nor BSON can hold would fail the whole save, now and on every repetition."""
     heavy = replace(TALLIES, fields=lambda state: {"weight": 2**70 if state.padding else 1})
     handlers = {name: replace(handler, kind=heavy) for name, handler in world.table.handlers.items()}
@@ -105,7 +107,7 @@ async def test_a_document_that_the_store_can_never_keep_fails_alone(world: World
 
 
 async def test_a_document_at_its_bound_still_takes_the_dead_letters_of_what_it_refuses(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "MAX_DOCUMENT_BYTES", 20_000)
     world.context.padding = 17_000
@@ -119,7 +121,7 @@ async def test_a_document_at_its_bound_still_takes_the_dead_letters_of_what_it_r
 
 @pytest.mark.parametrize("moment", ["before load", "before recall", "before save", "after save", "before remember"])
 async def test_while_the_store_does_not_answer_nothing_is_dead_lettered_and_nothing_lost(
-    world: World, moment: str
+    world: EngineWorld, moment: str
 ) -> None:
     """After the save too: an answer that got lost leaves unknown whether it was saved."""
     processor = await world.processor(recent_outcomes=0)
@@ -140,7 +142,7 @@ async def test_while_the_store_does_not_answer_nothing_is_dead_lettered_and_noth
     assert len(world.wire.follow_ups()) == 3
 
 
-async def test_a_store_that_does_not_answer_a_look_up_is_no_failure_of_the_handler(world: World) -> None:
+async def test_a_store_that_does_not_answer_a_look_up_is_no_failure_of_the_handler(world: EngineWorld) -> None:
     answers = [StoreUnavailable("no answer"), None]
 
     async def look_up(*_: object) -> object:
@@ -160,7 +162,9 @@ async def test_a_store_that_does_not_answer_a_look_up_is_no_failure_of_the_handl
     assert world.wire.letters() == []
 
 
-async def test_the_breaker_opens_when_handlers_fail_in_numbers_and_nothing_of_the_batch_is_kept(world: World) -> None:
+async def test_the_breaker_opens_when_handlers_fail_in_numbers_and_nothing_of_the_batch_is_kept(
+    world: EngineWorld,
+) -> None:
     await world.take(*(world.log.event(issue(number)) for number in range(40)))
     before = len(world.wire.records)
     senders = ("/region/06", "/region/08", "/region/11", "/region/17")
@@ -191,7 +195,7 @@ class ReadsBadly:
 
 
 async def test_a_record_at_which_reading_itself_fails_is_laid_aside_and_sent_again_once_that_is_mended(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading = ReadsBadly(monkeypatch)
     records = world.log.event(issue(), id="poisoned"), world.log.event(issue(2), id="sound")
@@ -208,7 +212,7 @@ async def test_a_record_at_which_reading_itself_fails_is_laid_aside_and_sent_aga
 
 
 async def test_a_dead_letter_at_which_reading_fails_is_not_dead_lettered_without_end(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ReadsBadly(monkeypatch)
     await world.take(
@@ -218,7 +222,7 @@ async def test_a_dead_letter_at_which_reading_fails_is_not_dead_lettered_without
 
 
 async def test_of_a_record_that_cannot_even_be_searched_no_byte_is_kept(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ReadsBadly(monkeypatch)
 
@@ -233,7 +237,7 @@ async def test_of_a_record_that_cannot_even_be_searched_no_byte_is_kept(
 
 
 async def test_where_reading_fails_whoever_sends_the_breaker_opens_and_nothing_is_laid_aside(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading = ReadsBadly(monkeypatch)
     reading.at = {f"e{number}" for number in range(1, 61)}
@@ -251,13 +255,13 @@ async def test_where_reading_fails_whoever_sends_the_breaker_opens_and_nothing_i
     assert world.wire.reasons() == ["handler_failed"] * 20
 
 
-async def test_refusals_by_the_domain_never_open_the_breaker(world: World) -> None:
+async def test_refusals_by_the_domain_never_open_the_breaker(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()), *(world.log.event(choose("refused")) for _ in range(40)))
     assert world.main.breaker.why is None
     assert len(world.wire.letters()) == 40
 
 
-async def test_an_outage_while_one_event_fails_does_not_open_the_breaker(world: World) -> None:
+async def test_an_outage_while_one_event_fails_does_not_open_the_breaker(world: EngineWorld) -> None:
     await world.take(world.log.event(issue()))
     record = world.log.event(choose("broken"))
 
@@ -272,7 +276,7 @@ async def test_an_outage_while_one_event_fails_does_not_open_the_breaker(world: 
     assert world.wire.reasons() == ["handler_failed"]
 
 
-async def test_what_one_sender_set_off_is_laid_aside_in_order_and_the_others_go_on(world: World) -> None:
+async def test_what_one_sender_set_off_is_laid_aside_in_order_and_the_others_go_on(world: EngineWorld) -> None:
     await world.take(*(world.log.event(issue(number)) for number in range(61)))
     poisoned = [world.log.event(choose("broken", number)) for number in range(60)]
     await world.take(*poisoned, world.log.event(choose("a", 60), source="/region/08"))
@@ -282,7 +286,7 @@ async def test_what_one_sender_set_off_is_laid_aside_in_order_and_the_others_go_
     assert len(await world.applied(60)) == 2
 
 
-async def test_what_follows_names_the_partner_whose_event_began_the_chain(world: World) -> None:
+async def test_what_follows_names_the_partner_whose_event_began_the_chain(world: EngineWorld) -> None:
     await world.take(world.log.event(issue(), origin="/region/08"))
     (opened,) = world.wire.named("ReferralOpened")
     assert header(opened, "ce_origin") == REGION, "not whom the partner named"
@@ -291,7 +295,7 @@ async def test_what_follows_names_the_partner_whose_event_began_the_chain(world:
 
 @pytest.mark.parametrize("poison", ["deadlines", "fields", "brief"])
 async def test_a_state_that_cannot_be_found_by_is_laid_aside_alone_and_a_restart_gets_past_it(
-    world: World, poison: str
+    world: EngineWorld, poison: str
 ) -> None:
     """A course that ended in 9999 made every batch with one of its clients in it come again, for ever."""
 

@@ -31,7 +31,7 @@ from shared.store.sqlite import VERSION
 from tests.engines import address_of, broker_with, java
 from tests.integration.road import REGION, issued
 from tests.integration.running import PATIENCE, lahete, wait_for
-from tests.integration.service_process import Service, record, service, write
+from tests.integration.service_process import ReferralService, record, service, write
 from tests.ports import free_base
 
 TOPICS = {**topics.platform_topics(), topics.intake_of(REGION): 1}
@@ -81,7 +81,7 @@ class Standing:
     """A service that stands on a Kafka, and what it said while that was not there yet."""
 
     kafka: KafkaServer
-    service: Service
+    service: ReferralService
     at_start: list[str]
 
 
@@ -162,7 +162,7 @@ def test_fewer_partitions_than_before_stop_the_service_until_a_person_accepts_th
         one.comes_to_hold(referral)
 
 
-def accept(monkeypatch: pytest.MonkeyPatch, one: Service, kafka: Cluster) -> None:
+def accept(monkeypatch: pytest.MonkeyPatch, one: ReferralService, kafka: Cluster) -> None:
     monkeypatch.setenv("LAHETE_KAFKA", kafka.bootstrap)
     monkeypatch.setenv("LAHETE_STATE", str(one.folder.path))
     code, printed = lahete("setup", "--accept-cluster")
@@ -283,7 +283,7 @@ def verbs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster]:
 
 
 @dataclass(frozen=True)
-class Door:
+class ReferralDoor:
     """The referral service over HTTP, as a region asks it."""
 
     url: str
@@ -359,7 +359,7 @@ def test_a_kafka_of_others_is_set_up_run_on_and_left_running(verbs: Cluster, tmp
         run = json.loads((folder / "run.json").read_text())
         assert (run["kafka"], run["store"]) == (verbs.bootstrap, f"sqlite:{folder}")
         assert run["pids"].keys() == {*topics.SERVICES, "supervisor"}
-        referral = Door(run["urls"]["referral"], json.loads((folder / "keys.json").read_text())[REGION])
+        referral = ReferralDoor(run["urls"]["referral"], json.loads((folder / "keys.json").read_text())[REGION])
         over_http = issued(str(uuid4()))
         assert referral.takes(over_http) == 202
         assert wait_for(lambda: referral.holds(over_http["subject"]))

@@ -35,7 +35,7 @@ from tests.integration.running import (
     PATIENCE,
     READY_WITHIN,
     SERVERS,
-    Running,
+    RunningPlatform,
     command,
     is_running,
     lahete,
@@ -59,13 +59,13 @@ def engine(request: pytest.FixtureRequest) -> Backend:
 
 
 @pytest.fixture(scope="module")
-def platform(engine: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def platform(engine: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     """One that the tests share, with the sample; the last of them ends it."""
     with running(engine, tmp_path_factory.mktemp("shared") / ".lahete", None, "--sample") as shared:
         yield shared
 
 
-def test_run_json_says_what_runs_and_where(platform: Running) -> None:
+def test_run_json_says_what_runs_and_where(platform: RunningPlatform) -> None:
     run = platform.run
     assert run.keys() == {"kafka", "store", "urls", "pids", "clock"}
     assert run["urls"].keys() == INSTANCES[platform.engine]
@@ -81,7 +81,7 @@ def test_run_json_says_what_runs_and_where(platform: Running) -> None:
     assert all(platform.ready(name) for name in INSTANCES[platform.engine])
 
 
-def test_every_service_that_runs_serves_the_document_of_all_addresses_to_anybody(platform: Running) -> None:
+def test_every_service_that_runs_serves_the_document_of_all_addresses_to_anybody(platform: RunningPlatform) -> None:
     kept = (REPOSITORY / "docs" / "contracts" / "openapi.json").read_bytes()
     for url in platform.run["urls"].values():
         answer = httpx.get(f"{url}/openapi.json", trust_env=False)
@@ -107,7 +107,7 @@ def test_all_that_it_keeps_is_its_owners_alone_though_it_was_open_and_the_umask_
         os.umask(before)
 
 
-def test_the_door_asks_for_the_right_key(platform: Running) -> None:
+def test_the_door_asks_for_the_right_key(platform: RunningPlatform) -> None:
     event = referral()
     assert platform.send(event, None).status_code == 401
     assert platform.send(event, "lahete_wrong").status_code == 401
@@ -117,7 +117,7 @@ def test_the_door_asks_for_the_right_key(platform: Running) -> None:
     assert (taken.status_code, taken.json()) == (202, {"accepted": [{"id": event["id"], "source": "/region/06"}]})
 
 
-def test_a_first_referral_finds_a_place_in_the_sample(platform: Running) -> None:
+def test_a_first_referral_finds_a_place_in_the_sample(platform: RunningPlatform) -> None:
     first = referral("08")
     assert platform.send(first, platform.key("/region/08")).status_code == 202
 
@@ -130,7 +130,9 @@ def test_a_first_referral_finds_a_place_in_the_sample(platform: Running) -> None
 
 
 @pytest.mark.parametrize("engine", [Backend.EMBEDDED], indirect=True)
-def test_the_first_day_goes_as_its_page_says_and_so_does_every_other_request_of_the_guides(platform: Running) -> None:
+def test_the_first_day_goes_as_its_page_says_and_so_does_every_other_request_of_the_guides(
+    platform: RunningPlatform,
+) -> None:
     """All commands of docs/guides/first-day.md, pasted as they stand into one shell, then the rest."""
     urls = {f"{service.upper()}_URL": platform.run["urls"][service] for service in SERVICES}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -157,7 +159,7 @@ def test_the_first_day_goes_as_its_page_says_and_so_does_every_other_request_of_
 
 
 def test_ops_ask_by_address_with_a_key_of_their_own_as_they_do_where_no_folder_is(
-    platform: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    platform: RunningPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "ops.key").write_text(platform.key("ops:first"))
     monkeypatch.chdir(tmp_path)
@@ -173,7 +175,7 @@ def test_ops_ask_by_address_with_a_key_of_their_own_as_they_do_where_no_folder_i
     assert wait_for(lambda: lahete("trace", str(event["subject"]), *at)[0] == 0)
 
 
-def test_a_key_works_from_when_it_is_added_until_it_is_revoked(platform: Running) -> None:
+def test_a_key_works_from_when_it_is_added_until_it_is_revoked(platform: RunningPlatform) -> None:
     at = ("--dir", str(platform.folder))
     assert lahete("key", "add", "ops:anna", *at)[0] == 0
     url, headers = platform.run["urls"]["monitor"] + "/v1/lag", {"Authorization": f"Bearer {platform.key('ops:anna')}"}
@@ -182,7 +184,7 @@ def test_a_key_works_from_when_it_is_added_until_it_is_revoked(platform: Running
     assert httpx.get(url, headers=headers, trust_env=False).status_code == 401
 
 
-def test_status_shows_every_process_as_it_is(platform: Running) -> None:
+def test_status_shows_every_process_as_it_is(platform: RunningPlatform) -> None:
     code, printed = lahete("status", "--json", "--dir", str(platform.folder))
     assert code == 0
     processes = {process["name"]: process for process in json.loads(printed)["processes"]}
@@ -192,7 +194,7 @@ def test_status_shows_every_process_as_it_is(platform: Running) -> None:
     assert all(isinstance(processes[service]["lag"], int) for service in SERVICES)
 
 
-def test_what_is_emitted_is_traced_and_leaves_no_lag(platform: Running) -> None:
+def test_what_is_emitted_is_traced_and_leaves_no_lag(platform: RunningPlatform) -> None:
     event, unknown = referral(), referral("06", type="fi.kulttuurilahete.Nothing.v1")
     lines = "\n".join(json.dumps(line) for line in (event, unknown, referral("08")))
     at = ("--dir", str(platform.folder))
@@ -210,7 +212,7 @@ def test_what_is_emitted_is_traced_and_leaves_no_lag(platform: Running) -> None:
     assert wait_for(lambda: lahete("lag", *at) == (0, "nothing is behind\n"))
 
 
-async def make_topic(platform: Running, name: str, partitions: int) -> None:
+async def make_topic(platform: RunningPlatform, name: str, partitions: int) -> None:
     if platform.engine is Backend.EMBEDDED:
         BrokerControl.from_port_file(platform.folder / "broker.json").create_topic(name, partitions)
         return
@@ -223,7 +225,7 @@ async def make_topic(platform: Running, name: str, partitions: int) -> None:
 
 
 @pytest.mark.asyncio
-async def test_lag_counts_what_nobody_has_read_and_how_long_it_waits(platform: Running) -> None:
+async def test_lag_counts_what_nobody_has_read_and_how_long_it_waits(platform: RunningPlatform) -> None:
     """A group that has read nothing is behind by all there is; one topic, so that what else happens does not count."""
     kafka = platform.run["kafka"]
     await make_topic(platform, "lag.test", 2)
@@ -239,7 +241,7 @@ async def test_lag_counts_what_nobody_has_read_and_how_long_it_waits(platform: R
     assert 59 < behind.seconds < 75
 
 
-def test_while_the_platform_stops_the_door_says_when_to_come_again(platform: Running) -> None:
+def test_while_the_platform_stops_the_door_says_when_to_come_again(platform: RunningPlatform) -> None:
     closed = platform.folder / "intake-closed"
     closed.touch()
     try:
@@ -258,14 +260,14 @@ def test_while_the_platform_stops_the_door_says_when_to_come_again(platform: Run
     assert platform.send(referral(), platform.key("/region/06")).status_code == 202
 
 
-def test_a_topic_granted_while_running_is_there(platform: Running) -> None:
+def test_a_topic_granted_while_running_is_there(platform: RunningPlatform) -> None:
     assert lahete("topics", "add", "/region/06", "--dir", str(platform.folder))[0] == 0
     client = AdminClient({"bootstrap.servers": platform.run["kafka"]})
     # All of them: one that is asked for by name, librdkafka's broker makes up.
     assert client.list_topics(timeout=30).topics["intake.region.06"].partitions.keys() == {0}
 
 
-def test_a_second_run_in_the_folder_is_refused_in_one_line(platform: Running) -> None:
+def test_a_second_run_in_the_folder_is_refused_in_one_line(platform: RunningPlatform) -> None:
     second = start(platform.engine, platform.folder, free_base())
     printed, _ = second.communicate(timeout=PATIENCE)
     assert second.returncode == 1
@@ -274,7 +276,7 @@ def test_a_second_run_in_the_folder_is_refused_in_one_line(platform: Running) ->
     assert platform.ready("referral")
 
 
-def test_a_port_in_use_is_refused_in_one_line_before_anything_starts(platform: Running, tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_in_one_line_before_anything_starts(platform: RunningPlatform, tmp_path: Path) -> None:
     second = start(platform.engine, tmp_path / "other", platform.base - 1)
     printed, _ = second.communicate(timeout=PATIENCE)
     assert second.returncode == 1
@@ -284,7 +286,7 @@ def test_a_port_in_use_is_refused_in_one_line_before_anything_starts(platform: R
     assert not (tmp_path / "other" / "keys.json").exists()
 
 
-def test_a_service_that_is_killed_comes_back_and_run_json_says_so(platform: Running) -> None:
+def test_a_service_that_is_killed_comes_back_and_run_json_says_so(platform: RunningPlatform) -> None:
     before = platform.run
     os.kill(before["pids"]["catalogue"], signal.SIGKILL)
     assert wait_for(lambda: platform.run["pids"]["catalogue"] not in {0, before["pids"]["catalogue"]})
@@ -294,7 +296,7 @@ def test_a_service_that_is_killed_comes_back_and_run_json_says_so(platform: Runn
     assert wait_for(lambda: platform.ready("catalogue"))
 
 
-def test_a_service_is_restarted_by_name_all_its_instances_and_nothing_else(platform: Running) -> None:
+def test_a_service_is_restarted_by_name_all_its_instances_and_nothing_else(platform: RunningPlatform) -> None:
     before, at = platform.run["pids"], ("--dir", str(platform.folder))
     instances = sorted(name for name in INSTANCES[platform.engine] if name.startswith("referral"))
     code, printed = lahete("restart", "referral", *at)
@@ -304,7 +306,7 @@ def test_a_service_is_restarted_by_name_all_its_instances_and_nothing_else(platf
     assert lahete("restart", "broker", *at)[0] == 2, "it is no service: what stands on it would be lost"
 
 
-def test_status_says_why_a_service_is_not_ready(platform: Running) -> None:
+def test_status_says_why_a_service_is_not_ready(platform: RunningPlatform) -> None:
     pid = platform.run["pids"]["notify"]
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -319,7 +321,7 @@ def test_status_says_why_a_service_is_not_ready(platform: Running) -> None:
 @pytest.mark.parametrize("engine", [Backend.JAVA], indirect=True)
 @pytest.mark.parametrize("server", ["broker", "mongodb"])
 def test_a_server_that_is_killed_comes_back_with_what_it_held_and_run_json_says_so(
-    platform: Running, server: str
+    platform: RunningPlatform, server: str
 ) -> None:
     """The broker in memory does not, which has a test of its own below."""
     known, before = referral(), platform.run
@@ -337,7 +339,7 @@ def test_a_server_that_is_killed_comes_back_with_what_it_held_and_run_json_says_
     assert wait_for(lambda: all(platform.ready(name) for name in INSTANCES[platform.engine]))
 
 
-def test_nothing_is_left_running_when_the_supervisor_is_killed(platform: Running) -> None:
+def test_nothing_is_left_running_when_the_supervisor_is_killed(platform: RunningPlatform) -> None:
     """The last of those that share a run."""
     pids = platform.run["pids"]
     platform.process.kill()

@@ -15,7 +15,7 @@ from shared.kafka.producer import Publisher
 from tests.engines import broker_with
 from tests.integration.engine_on_kafka import (
     TOPICS,
-    Running,
+    LoopOnKafka,
     all_is_read,
     everything_on,
     header,
@@ -23,10 +23,10 @@ from tests.integration.engine_on_kafka import (
     running,
     sent,
 )
-from tests.integration.engine_world import NOW, TERM, World, issue
+from tests.integration.engine_world import NOW, TERM, EngineWorld, issue
 from tests.integration.librdkafka import written
 from tests.integration.running import PATIENCE
-from tests.wire import CODECS, Wire, Wired, issued, produce
+from tests.wire import CODECS, WireBatch, Wired, issued, produce
 
 pytestmark = pytest.mark.asyncio
 OWN = "intake.region.06"
@@ -51,16 +51,16 @@ async def publisher(broker: Cluster) -> AsyncIterator[Publisher]:
 
 
 @pytest_asyncio.fixture
-async def one(broker: Cluster, publisher: Publisher, tmp_path: Path) -> AsyncIterator[Running]:
-    async with World(tmp_path) as world:
+async def one(broker: Cluster, publisher: Publisher, tmp_path: Path) -> AsyncIterator[LoopOnKafka]:
+    async with EngineWorld(tmp_path) as world:
         world.table = dataclasses.replace(world.table, topics=(*world.table.topics, "referral.events"))
         async with running(world, broker, publisher, sweeps=True) as one:
             yield one
 
 
 @pytest.mark.parametrize("codec", CODECS)
-async def test_every_codec_is_read(broker: Cluster, one: Running, codec: str) -> None:
-    [taken] = await produce(broker, OWN, Wire([issued(1), issued(2)], codec).encoded())
+async def test_every_codec_is_read(broker: Cluster, one: LoopOnKafka, codec: str) -> None:
+    [taken] = await produce(broker, OWN, WireBatch([issued(1), issued(2)], codec).encoded())
     assert taken.code == 0
     await one.holds(2, 1)
     await all_is_read(broker, one.world.table)
@@ -68,13 +68,17 @@ async def test_every_codec_is_read(broker: Cluster, one: Running, codec: str) ->
 
 
 async def test_beside_batches_that_nobody_can_read_everything_flows_and_of_each_it_is_told(
-    broker: Cluster, one: Running, publisher: Publisher
+    broker: Cluster, one: LoopOnKafka, publisher: Publisher
 ) -> None:
-    odd_name = Wire([issued(1), issued(2, (b"\xff\xfe", b"1")), issued(3)])
-    broken = [Wire([issued(4), issued(5)], crc=1), Wire([issued(6)], codec_number=5), Wire(packed=b"\x01\x02")]
-    bomb = Wire([Wired(value=bytes(40_000_000))], "zstd")
-    crowded, many = Wire([issued(8), issued(9, *[(b"x", b"")] * 1_001)]), Wire([Wired()] * 20_001)
-    batches = [odd_name, *broken, bomb, crowded, many, Wire([issued(7)])]
+    odd_name = WireBatch([issued(1), issued(2, (b"\xff\xfe", b"1")), issued(3)])
+    broken = [
+        WireBatch([issued(4), issued(5)], crc=1),
+        WireBatch([issued(6)], codec_number=5),
+        WireBatch(packed=b"\x01\x02"),
+    ]
+    bomb = WireBatch([Wired(value=bytes(40_000_000))], "zstd")
+    crowded, many = WireBatch([issued(8), issued(9, *[(b"x", b"")] * 1_001)]), WireBatch([Wired()] * 20_001)
+    batches = [odd_name, *broken, bomb, crowded, many, WireBatch([issued(7)])]
     taken = [one.code for one in await produce(broker, OWN, *(batch.encoded() for batch in batches))]
     assert (taken[0], taken[-1]) == (0, 0)
     for number in range(100, 160):
@@ -94,7 +98,7 @@ async def test_beside_batches_that_nobody_can_read_everything_flows_and_of_each_
 
 @pytest.mark.parametrize("codec", ["none", "zstd"])
 async def test_the_offset_that_a_record_says_it_has_is_data(
-    broker: Cluster, kind: str, one: Running, codec: str
+    broker: Cluster, kind: str, one: LoopOnKafka, codec: str
 ) -> None:
     """Deltas that stand still, jump far beyond the end, go back or are below 0: each record takes effect, and lag ends."""
     odd = [(0, 0, 0), (0, 2**31 - 1, 1), (2, 1, 0), (-3, -2, -1), (None,)]
@@ -102,7 +106,7 @@ async def test_the_offset_that_a_record_says_it_has_is_data(
         {number: dataclasses.replace(issued(number), said=said) for number, said in enumerate(deltas, start=10 * nth)}
         for nth, deltas in enumerate(odd, start=1)
     ]
-    taken = await produce(broker, OWN, *(Wire([*batch.values()], codec).encoded() for batch in batches))
+    taken = await produce(broker, OWN, *(WireBatch([*batch.values()], codec).encoded() for batch in batches))
     # What is packed, Kafka itself looks into and refuses.
     assert [answer.code for answer in taken] == [-1 if kind == "kafka" and codec != "none" else 0] * 4 + [0]
     for batch, answer in zip(batches, taken, strict=True):
@@ -113,7 +117,7 @@ async def test_the_offset_that_a_record_says_it_has_is_data(
     assert one.loop.not_ready() is None
 
 
-class Sender:
+class TransactionalClient:
     """A client of its own making, librdkafka's, with a transaction."""
 
     def __init__(self, broker: Cluster) -> None:
@@ -127,10 +131,10 @@ class Sender:
 
 
 async def test_transactions_are_read_when_they_are_committed_and_hold_up_nothing(
-    broker: Cluster, kind: str, one: Running
+    broker: Cluster, kind: str, one: LoopOnKafka
 ) -> None:
     """Neither an open one nor the markers that end one count as lag: `lahete stop` and every deadline would wait."""
-    sender = await asyncio.to_thread(Sender, broker)
+    sender = await asyncio.to_thread(TransactionalClient, broker)
     await asyncio.to_thread(sender.writes, 1, then=Producer.commit_transaction)
     await one.holds(1, 1)
     await all_is_read(broker, one.world.table)
@@ -149,9 +153,9 @@ async def test_transactions_are_read_when_they_are_committed_and_hold_up_nothing
 
 
 @pytest.mark.parametrize("time", [-1, 0, 1_790_000_000_000_000, 2**63 - 1, -(2**63)])
-async def test_any_clock_of_a_record_is_data(broker: Cluster, one: Running, time: int) -> None:
-    await produce(broker, OWN, Wire([issued(1)], time=time).encoded())
-    await produce(broker, OWN, Wire([issued(2)]).encoded())
+async def test_any_clock_of_a_record_is_data(broker: Cluster, one: LoopOnKafka, time: int) -> None:
+    await produce(broker, OWN, WireBatch([issued(1)], time=time).encoded())
+    await produce(broker, OWN, WireBatch([issued(2)]).encoded())
     await one.holds(2, 1)
     await all_is_read(broker, one.world.table)
     assert await everything_on(broker, "dead-letters") == []

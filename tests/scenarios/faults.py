@@ -87,7 +87,7 @@ def plan(lane: Lane, instances: Sequence[str], rng: Random) -> Iterator[Planned]
             yield Planned(rng.uniform(lane.least, lane.most), kind, rng.choice(instances), rng.uniform(least, most))
 
 
-class Faults:
+class FaultInjector:
     """Injects the faults, and keeps the time of each, in seconds since `began`."""
 
     def __init__(self, folder: Path, began: float, say: Callable[[str], None], proxied: Proxied | None = None) -> None:

@@ -26,7 +26,7 @@ _ISSUED: Final = {"ReferralOpened": 1}
 
 
 @dataclass(frozen=True)
-class Step:
+class JourneyStep:
     """One sending. `by`: whose key, or whose topic on Kafka. `event` without an id is bytes that nobody can read."""
 
     event: Mapping[str, Any]
@@ -42,7 +42,7 @@ class Step:
         return self.by == ON_KAFKA and not self.over_http
 
 
-Journey = list[Step]
+Journey = list[JourneyStep]
 """Steps of one key: each goes out once a door took the one before."""
 
 
@@ -52,7 +52,7 @@ class _Activity:
     id: str
 
 
-class World:
+class Journeys:
     """An endless supply of journeys."""
 
     def __init__(self, rng: Random, began: datetime, opistos: Sequence[str]) -> None:
@@ -84,7 +84,7 @@ class World:
         again = self._published(activity, 1, more=self._rng.random() < 0.5)
         return [first, first, again] if self._rng.random() < 0.3 else [first, again]
 
-    def _published(self, activity: _Activity, version: int, *, more: bool = False) -> Step:
+    def _published(self, activity: _Activity, version: int, *, more: bool = False) -> JourneyStep:
         starts = [self._began + timedelta(hours=3 + number) for number in range(len(_SESSIONS))]
         if int(activity.id[-1], 16) % 2 or more:
             starts.append(self._began + timedelta(days=30))
@@ -146,16 +146,16 @@ class World:
                 steps.append(self._answered(region, referral, shown))
         return self._repeated(steps)
 
-    def _chosen(self, region: str, referral: str, activity: _Activity, hours: float, shown: str | None) -> Step:
+    def _chosen(self, region: str, referral: str, activity: _Activity, hours: float, shown: str | None) -> JourneyStep:
         data = {"referral_id": referral, "organiser": activity.organiser, "activity_id": activity.id}
         return self._step(region, "ActivityChosen", data, hours, effects=region != ON_KAFKA and _CHOSEN, shown=shown)
 
-    def _attendance(self, organiser: str, about: Mapping[str, str], shown: str | None) -> Iterator[Step]:
+    def _attendance(self, organiser: str, about: Mapping[str, str], shown: str | None) -> Iterator[JourneyStep]:
         for number, session in enumerate(_SESSIONS):
             name = "ActivityAttended" if self._rng.random() < 0.8 else "ActivityMissed"
             yield self._step(organiser, name, {**about, "session_id": session}, 4 + number, shown=shown)
 
-    def _answered(self, region: str, referral: str, shown: str | None) -> Step:
+    def _answered(self, region: str, referral: str, shown: str | None) -> JourneyStep:
         data = {
             "about": {"kind": "referral", "id": referral},
             "respondent": "participant",
@@ -182,12 +182,12 @@ class World:
         other = {**issued.event, "data": {**issued.event["data"], "unit_ref": "unit-2"}}
         return [first, *steps[1:], replace(first, event=other)]
 
-    def _of_a_stranger(self, region: str, referral: str, activity: _Activity) -> Step:
+    def _of_a_stranger(self, region: str, referral: str, activity: _Activity) -> JourneyStep:
         stranger = next(one for one in REGIONS if one != region)
         data = {"referral_id": referral, "organiser": activity.organiser, "activity_id": activity.id}
         return _waiting(self._step(stranger, "ActivityChosen", data, 1.7))
 
-    def _mishaps(self) -> Sequence[Callable[[], Step]]:
+    def _mishaps(self) -> Sequence[Callable[[], JourneyStep]]:
         return (
             self._unreadable,
             self._unknown_type,
@@ -198,30 +198,30 @@ class World:
             self._of_nobody,
         )
 
-    def _unreadable(self) -> Step:
-        return Step({"subject": self._id(), "data": "{no json"}, ON_KAFKA)
+    def _unreadable(self) -> JourneyStep:
+        return JourneyStep({"subject": self._id(), "data": "{no json"}, ON_KAFKA)
 
-    def _unknown_type(self) -> Step:
+    def _unknown_type(self) -> JourneyStep:
         return self._step(ON_KAFKA, "ReferralDreamt", {"referral_id": self._id()}, 1, dead="unknown_type")
 
-    def _forged_on_kafka(self) -> Step:
+    def _forged_on_kafka(self) -> JourneyStep:
         step = self._step("/region/01", "ReferralIssued", {"referral_id": self._id(), **_WISH}, 1, dead="forged_sender")
         assert step.expected
         return replace(step, by=ON_KAFKA, expected=replace(step.expected, source=ON_KAFKA))
 
-    def _broken_on_kafka(self) -> Step:
+    def _broken_on_kafka(self) -> JourneyStep:
         data = {"referral_id": self._id(), **_WISH, "municipality": "999"}
         return self._step(ON_KAFKA, "ReferralIssued", data, 1, dead="invalid")
 
-    def _broken_over_http(self) -> Step:
+    def _broken_over_http(self) -> JourneyStep:
         data = {"referral_id": self._id(), **_WISH, "municipality": "999"}
         return replace(self._step(REGIONS[0], "ReferralIssued", data, 1), expected=None, refused=True)
 
-    def _forged_over_http(self) -> Step:
+    def _forged_over_http(self) -> JourneyStep:
         step = self._step("/region/01", "ReferralIssued", {"referral_id": self._id(), **_WISH}, 1)
         return replace(step, by=REGIONS[0], expected=None, refused=True)
 
-    def _of_nobody(self) -> Step:
+    def _of_nobody(self) -> JourneyStep:
         data = {"referral_id": self._id(), "activity_id": self._activities[0].id, "session_id": "1"}
         return _waiting(self._step(self._activities[0].organiser, "ActivityAttended", data, 4))
 
@@ -237,7 +237,7 @@ class World:
         effects: Mapping[str, int] | bool = False,
         shown: str | None = None,
         dead: str = "",
-    ) -> Step:
+    ) -> JourneyStep:
         event = {
             "specversion": "1.0",
             "id": self._id(),
@@ -255,7 +255,7 @@ class World:
             refusals=frozenset({dead} if dead else ()),
             history_of=shown,
         )
-        return Step(event, source, expected)
+        return JourneyStep(event, source, expected)
 
     def _id(self) -> str:
         return str(self._uuid())
@@ -264,7 +264,7 @@ class World:
         return UUID(int=self._rng.getrandbits(128), version=4)
 
 
-def _waiting(step: Step) -> Step:
+def _waiting(step: JourneyStep) -> JourneyStep:
     assert step.expected
     return replace(step, expected=replace(step.expected, fate="waiting"))
 

@@ -12,11 +12,11 @@ from random import Random
 from typing import Final
 
 from deploy.backends import Backend
-from tests.scenarios.journeys import Journey, World
+from tests.scenarios.journeys import Journey, Journeys
 from tests.scenarios.observation import RecordPlace
 from tests.scenarios.oracle import Declared
 from tests.scenarios.platform import Platform
-from tests.scenarios.send import NotTakenError, Sender
+from tests.scenarios.send import NotTakenError, Senders
 
 RATES: Final[Mapping[Backend, float]] = {Backend.EMBEDDED: 20.0, Backend.JAVA: 10.0}
 """Events from outside a second that leave two cores room for the faults meanwhile."""
@@ -24,7 +24,7 @@ _OPISTOS: Final = 4
 _SECONDS_BETWEEN_STEPS: Final = 1.3
 
 
-class Load(Sender):
+class Load(Senders):
     """Begins journeys at a rate, in events a second, and walks them to their ends. A context manager."""
 
     def __init__(
@@ -89,7 +89,7 @@ def under_load(
 ) -> Load:
     """Journeys of every kind for so long, and `least` events, while something befalls the platform; walked to their ends. As it was sent."""
     opistos = sorted(who for who in platform.place.keys if who.startswith("/opisto/"))[:_OPISTOS]
-    world = World(platform.rng, datetime.now(UTC) - timedelta(hours=12), opistos)
+    world = Journeys(platform.rng, datetime.now(UTC) - timedelta(hours=12), opistos)
 
     async def play() -> Load:
         async with Load(

@@ -54,7 +54,7 @@ class RecordPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ObservedRecord:
     """One record on Kafka, its bytes as digests: a long run has more of them than memory holds."""
 
     topic: str
@@ -142,7 +142,7 @@ def _digest(*parts: object) -> bytes:
 class Observation:
     """Everything that the oracle sees once the platform is quiet."""
 
-    records: Sequence[Record] = ()
+    records: Sequence[ObservedRecord] = ()
     """Of every topic, in order of offset within a partition."""
     fell_out: Mapping[str, int] = field(default_factory=dict)
     """Partitions that do not begin at 0: the oracle cannot judge the records that fell out."""
@@ -156,18 +156,18 @@ class Observation:
     """By sender of these events: the entries of its feed."""
 
     @cached_property
-    def intake(self) -> Sequence[Record]:
+    def intake(self) -> Sequence[ObservedRecord]:
         """The records that came from outside."""
         return [one for one in self.records if one.topic.startswith("intake.")]
 
     @cached_property
-    def decided(self) -> Sequence[Record]:
+    def decided(self) -> Sequence[ObservedRecord]:
         """The records of the services."""
         own = {f"{service}.events" for service in SERVICES}
         return [one for one in self.records if one.topic in own]
 
     @cached_property
-    def dead(self) -> Sequence[Record]:
+    def dead(self) -> Sequence[ObservedRecord]:
         """The dead letters."""
         return [one for one in self.records if one.topic == "dead-letters"]
 
@@ -189,7 +189,7 @@ async def look(place: RecordPlace, named: Iterable[Named], referrals: Iterable[s
 # --- Kafka
 
 
-async def read_all(kafka: str, topics: Sequence[str] = ()) -> tuple[list[Record], dict[str, int]]:
+async def read_all(kafka: str, topics: Sequence[str] = ()) -> tuple[list[ObservedRecord], dict[str, int]]:
     """Every record there is, or of these topics, and the partitions that have lost their beginning."""
     async with AIOKafkaConsumer(
         bootstrap_servers=kafka,
@@ -202,7 +202,7 @@ async def read_all(kafka: str, topics: Sequence[str] = ()) -> tuple[list[Record]
         at = [one for one in await partitions(kafka) if not topics or one.topic in topics]
         beginnings = await consumer.beginning_offsets(at)
         ends = {one: end for one, end in (await consumer.end_offsets(at)).items() if end > beginnings[one]}
-        records: list[Record] = []
+        records: list[ObservedRecord] = []
         if ends:
             consumer.assign(list(ends))
             await consumer.seek_to_beginning(*ends)
@@ -212,16 +212,16 @@ async def read_all(kafka: str, topics: Sequence[str] = ()) -> tuple[list[Record]
     return records, {f"{one.topic}[{one.partition}]": begin for one, begin in beginnings.items() if begin}
 
 
-async def _read_partition(consumer: Any, one: TopicPartition, end: int) -> list[Record]:
+async def _read_partition(consumer: Any, one: TopicPartition, end: int) -> list[ObservedRecord]:
     """One partition after the other: a record that the client cannot read costs it its records of the others."""
-    records: list[Record] = []
+    records: list[ObservedRecord] = []
     while (position := await consumer.position(one)) < end:
         try:
             for batch in (await consumer.getmany(one, timeout_ms=500)).values():
                 records += [_record(record) for record in batch if record.offset < end]
         except Exception as error:  # noqa: BLE001 - whatever it is, something stands there that it cannot read
             log.debug("%s[%s]@%s cannot be read: %r", one.topic, one.partition, position, error)
-            records.append(Record.read(one.topic, one.partition, position, None, None, ()))
+            records.append(ObservedRecord.read(one.topic, one.partition, position, None, None, ()))
             consumer.seek(one, position + 1)
     return records
 
@@ -243,8 +243,8 @@ async def partitions(kafka: str) -> list[TopicPartition]:
     ]
 
 
-def _record(record: Any) -> Record:
-    return Record.read(
+def _record(record: Any) -> ObservedRecord:
+    return ObservedRecord.read(
         record.topic, record.partition, record.offset, record.key, record.value, record.headers, record.timestamp
     )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Literal
 
-from tests.scenarios.observation import Named, Observation, Record, RecordPlace, look
+from tests.scenarios.observation import Named, Observation, ObservedRecord, RecordPlace, look
 
 Fate = Literal["applied", "dead_lettered", "waiting", "unknown"]
 """An event's outcome as the monitor has it. `unknown`: nobody can read its id, so nobody can ask by it."""
@@ -199,7 +199,7 @@ def _a_record_has_one_dead_letter_a_service(declared: Declared, observation: Obs
 
 
 def _a_repetition_says_the_same(declared: Declared, observation: Observation) -> Iterator[str]:
-    first: dict[tuple[str, Named], Record] = {}
+    first: dict[tuple[str, Named], ObservedRecord] = {}
     for record in observation.decided:
         if record.named is None:
             yield f"{record.at} has no id"
@@ -265,11 +265,11 @@ def _nobody_is_told_twice(declared: Declared, observation: Observation) -> Itera
 def _effects_of_a_key_are_in_order(declared: Declared, observation: Observation) -> Iterator[str]:
     """Each service speaks in the order of the records of one partition and key, repetitions apart."""
     parked = {expected.id for expected in declared.expected.values() if expected.parked}
-    causes: dict[str, Record] = {}
+    causes: dict[str, ObservedRecord] = {}
     for record in observation.intake:
         if record.named and record.named[1] not in parked:
             causes.setdefault(record.named[1], record)
-    spoken: defaultdict[tuple[str, int, bytes | None, str, int, bytes | None], list[Record]] = defaultdict(list)
+    spoken: defaultdict[tuple[str, int, bytes | None, str, int, bytes | None], list[ObservedRecord]] = defaultdict(list)
     seen: set[Named] = set()
     for record in observation.decided:
         cause = causes.get(record.attributes.get("causationid", ""))

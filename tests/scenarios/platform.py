@@ -38,11 +38,11 @@ from deploy.local.supervisor import Supervisor
 from tests.integration.road import in_mongodb, in_sqlite
 from tests.ports import free_base
 from tests.proxy import Proxy
-from tests.scenarios.journeys import ON_KAFKA, Step
-from tests.scenarios.observation import OPS, Observation, Record, RecordPlace, read_all, until_quiet
+from tests.scenarios.journeys import ON_KAFKA, JourneyStep
+from tests.scenarios.observation import OPS, Observation, ObservedRecord, RecordPlace, read_all, until_quiet
 from tests.scenarios.oracle import Declared, Expected, see, violations
 from tests.scenarios.proxied import Proxied
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 
 QUIET_WITHIN: Final = 90.0
 READY_WITHIN: Final = 120.0
@@ -130,11 +130,11 @@ class Platform:
 
     # --- playing
 
-    def play(self, script: Callable[[Sender], Awaitable[T]]) -> T:
+    def play(self, script: Callable[[Senders], Awaitable[T]]) -> T:
         """Runs a script with a sender whose every event is kept in the ledger."""
 
         async def run() -> T:
-            async with Sender(self.place, self.declared, self.rng) as sender:
+            async with Senders(self.place, self.declared, self.rng) as sender:
                 result = await script(sender)
             assert sender.faults == []
             return result
@@ -216,7 +216,7 @@ class Platform:
             rows = (row for _, row in in_sqlite(self.folder / f"{service}.sqlite"))
         return any(text.encode() in row for row in rows)
 
-    def on_the_log(self, name: str, subject: str) -> list[Record]:
+    def on_the_log(self, name: str, subject: str) -> list[ObservedRecord]:
         """The records of a class about somebody that Kafka holds at this moment."""
         records, _ = asyncio.run(read_all(self.place.kafka))
         return [one for one in records if one.name == name and one.key == subject.encode()]
@@ -390,11 +390,11 @@ def looked_after(supervisor: Supervisor) -> Iterator[Callable[[], None]]:
 # --- sendings
 
 
-def step(event: Mapping[str, Any], *, by: str = "", refused: bool = False, **expected: Any) -> Step:
+def step(event: Mapping[str, Any], *, by: str = "", refused: bool = False, **expected: Any) -> JourneyStep:
     """A sending with its expected outcome: `Expected`'s arguments. `by`: another's key or topic than its source's."""
     sender = by or event["source"]  # what is written to a topic is its sender's, whomever it names
     what = None if refused else Expected(sender, event["id"], **expected)
-    return Step(event, sender, what, refused)
+    return JourneyStep(event, sender, what, refused)
 
 
 def told(platform: Platform, who: str, name: str) -> Counter[str]:

@@ -22,7 +22,7 @@ _LINE: Final = re.compile(r"\| (?P<number>\d+) \| [^|]+ \| (?P<engine>\w+) \|")
 
 
 @dataclass(frozen=True)
-class Row:
+class ScenarioRow:
     """One scenario on one engine. `played` is None where it ended before the oracle was asked."""
 
     number: int
@@ -32,7 +32,7 @@ class Row:
     played: Played | None
 
 
-def rows_of(stats: Mapping[str, Sequence[Any]]) -> list[Row]:
+def rows_of(stats: Mapping[str, Sequence[Any]]) -> list[ScenarioRow]:
     """The scenarios among the tests that ran, by number and engine."""
     ran = [
         report
@@ -44,17 +44,17 @@ def rows_of(stats: Mapping[str, Sequence[Any]]) -> list[Row]:
     return sorted((row for row in found if row), key=lambda row: (row.number, row.engine))
 
 
-def _row(report: pytest.TestReport) -> Row | None:
+def _row(report: pytest.TestReport) -> ScenarioRow | None:
     properties = dict(report.user_properties)
     number = _PLAYED.search(report.nodeid)
     if number is None or "engine" not in properties:
         return None
     played = properties.get("played")
     numbers = Played(**played) if isinstance(played, dict) else None
-    return Row(int(number[1]), str(properties["engine"]), report.passed, report.duration, numbers)
+    return ScenarioRow(int(number[1]), str(properties["engine"]), report.passed, report.duration, numbers)
 
 
-def as_markdown(rows: Iterable[Row], before: str = "") -> str:
+def as_markdown(rows: Iterable[ScenarioRow], before: str = "") -> str:
     """The page. `before`: the last one, whose scenarios stay unless they were played now."""
     played: dict[tuple[int, str], list[str]] = {}
     for row in rows:
@@ -76,7 +76,7 @@ def as_markdown(rows: Iterable[Row], before: str = "") -> str:
     return "\n".join(lines)
 
 
-def _line(row: Row) -> str:
+def _line(row: ScenarioRow) -> str:
     one = row.played
     numbers = (
         [one.rounds, one.events, one.effects, one.repetitions, one.dead_letters, f"{one.longest_pause:.1f}"]

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.contracts.topics import DOORS
-from tests.scenarios.journeys import Step
+from tests.scenarios.journeys import JourneyStep
 from tests.scenarios.observation import Headers, RecordPlace
 from tests.scenarios.oracle import Declared
 
@@ -29,7 +29,7 @@ class NotTakenError(AssertionError):
     """No door took an event in time."""
 
 
-class Sender:
+class Senders:
     """All senders of one platform. A context manager.
 
     `sent` counts what was taken, `retries` the tries without an answer, `faults` the answers that were not the declared,
@@ -64,7 +64,7 @@ class Sender:
         self._doors = [url for url in self._doors if url != self._place.urls[instance]]
         return self
 
-    async def send(self, step: Step) -> None:
+    async def send(self, step: JourneyStep) -> None:
         """Declares an event, and sends it until a final answer. Raises `NotTakenError`."""
         if step.expected:
             self._declared.expect(step.expected)
@@ -77,21 +77,21 @@ class Sender:
         self.sent += 1
         self.longest_wait = max(self.longest_wait, time.monotonic() - began)
 
-    async def send_all(self, steps: Iterable[Step], at_once: int = 50) -> None:
+    async def send_all(self, steps: Iterable[JourneyStep], at_once: int = 50) -> None:
         """Many that do not wait for one another. Raises `NotTakenError`."""
         free = asyncio.Semaphore(at_once)
 
-        async def one(step: Step) -> None:
+        async def one(step: JourneyStep) -> None:
             async with free:
                 await self.send(step)
 
         await asyncio.gather(*(one(step) for step in steps))
 
-    async def attempt(self, step: Step) -> bool:
+    async def attempt(self, step: JourneyStep) -> bool:
         """One try with a declared event: whether the answer was final."""
         return await (self._to_kafka(step) if step.on_kafka else self._over_http(step))
 
-    async def _over_http(self, step: Step) -> bool:
+    async def _over_http(self, step: JourneyStep) -> bool:
         source, id_ = step.event["source"], step.event["id"]
         headers = {
             "Authorization": f"Bearer {self._place.keys[step.by]}",
@@ -116,7 +116,7 @@ class Sender:
             self.faults.append(f"{source} {id_}: the door answered {response.status_code} {response.text[:200]}")
         return True
 
-    async def _to_kafka(self, step: Step) -> bool:
+    async def _to_kafka(self, step: JourneyStep) -> bool:
         event = step.event
         named = (step.by, event["id"]) if "id" in event else None
         try:

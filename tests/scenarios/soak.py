@@ -33,8 +33,8 @@ from deploy.java.jars import JavaError
 from deploy.local.state import EmbeddedError, open_folder, read_run
 from shared.log_events import START_TIMED_OUT
 from tests.scenarios.drawing import Sample, drawing
-from tests.scenarios.faults import CHAOS, SOAK, Faults, Lane
-from tests.scenarios.journeys import World
+from tests.scenarios.faults import CHAOS, SOAK, FaultInjector, Lane
+from tests.scenarios.journeys import Journeys
 from tests.scenarios.load import Load
 from tests.scenarios.observation import Observation, until_quiet
 from tests.scenarios.oracle import Declared, see, violations
@@ -126,9 +126,9 @@ async def _soak(platform: Platform, lanes: Sequence[Lane], seconds: float, rate:
         platform.check,
     )
     opistos = sorted(who for who in place.keys if who.startswith("/opisto/"))[:_OPISTOS]
-    world = World(Random(seed), datetime.now(UTC) - timedelta(hours=12), opistos)
+    world = Journeys(Random(seed), datetime.now(UTC) - timedelta(hours=12), opistos)
     began = time.monotonic()
-    faults = Faults(folder, began, say, platform.proxied)
+    faults = FaultInjector(folder, began, say, platform.proxied)
     samples: list[Sample] = []
     async with Load(place, declared, world.journeys(), rate, Random(seed + 2)) as load:
         sampling = asyncio.create_task(_sample(folder, began, samples))

@@ -24,11 +24,11 @@ from shared.contracts import topics
 from shared.contracts.topics import SERVICES
 from tests.integration.road import OPISTO, REGION, event, issued, kafka_headers_of, now, published
 from tests.scenarios.conftest import Opened
-from tests.scenarios.journeys import Step
+from tests.scenarios.journeys import JourneyStep
 from tests.scenarios.observation import until_quiet
 from tests.scenarios.oracle import Expected
 from tests.scenarios.platform import Platform, step, told
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
 
 COURSE: Final = "every-order"
@@ -46,7 +46,7 @@ def referral(platform: Platform, number: int, scene: int) -> str:
     return str(UUID(int=Random(f"{platform.seed} {scene} {number}").getrandbits(128), version=4))
 
 
-def way(shown: str, *, of_order: bool = True) -> list[Step]:
+def way(shown: str, *, of_order: bool = True) -> list[JourneyStep]:
     """A referral's way in five events, in order; the facts lie some hours apart, before now."""
     about = {"referral_id": shown, "activity_id": COURSE}
     answers = {
@@ -109,7 +109,7 @@ def test_every_order_of_five_events_ends_the_same(opened: Opened, engine: object
         if not ALL:
             orders = [orders[0], *Random(platform.seed).sample(orders[1:], _FEW_ORDERS)]
 
-        async def play(sender: Sender) -> None:
+        async def play(sender: Senders) -> None:
             await sender.send(step(course()))
             await asyncio.gather(
                 *(in_order(sender, way(referral(platform, number, 17)), order) for number, order in enumerate(orders))
@@ -123,7 +123,7 @@ def test_every_order_of_five_events_ends_the_same(opened: Opened, engine: object
         assert [orders[number] for number, end in enumerate(ends) if end != ends[0]] == []
 
 
-async def in_order(sender: Sender, steps: list[Step], order: Iterable[int]) -> None:
+async def in_order(sender: Senders, steps: list[JourneyStep], order: Iterable[int]) -> None:
     for number in order:
         await sender.send(steps[number])
 
@@ -141,7 +141,7 @@ def test_what_waits_is_shown_and_what_waits_too_long_is_reported(opened: Opened,
             {"referral_id": referral(platform, 0, 17), "activity_id": COURSE, "session_id": "1"},
         )
 
-        async def play(sender: Sender) -> None:
+        async def play(sender: Senders) -> None:
             await sender.send(step(lonely, fate="dead_lettered", refusals=frozenset({"rejected"})))
 
         def state() -> str:
@@ -166,7 +166,7 @@ def test_all_that_ever_came_is_read_again(opened: Opened, engine: object) -> Non
     """
     with opened() as platform:
 
-        async def play(sender: Sender) -> None:
+        async def play(sender: Senders) -> None:
             await sender.send(step(course()))
             for number in range(10):
                 await in_order(sender, way(referral(platform, number, 25)), range(5))
@@ -227,20 +227,20 @@ def test_one_aggregate_takes_very_many_events(opened: Opened, engine: Backend, t
         marks = [recorded(shown, number) for number in range(count)]
         last = marks[-1]["id"]
 
-        async def begin(sender: Sender) -> None:
+        async def begin(sender: Senders) -> None:
             await sender.send(step(course()))
             await in_order(sender, way(shown)[:3], range(3))
             # Of what comes before the place is confirmed no more than 64 events of one sender wait; others are rejected.
             assert await until_quiet(platform.place, _DONE_WITHIN) == []
             await many(platform, sender, marks[: count // 10], last)
 
-        async def go_on(sender: Sender) -> float:
+        async def go_on(sender: Senders) -> float:
             began = time.monotonic()
             await many(platform, sender, marks[count // 10 : count // 2], last)
             assert await until_quiet(platform.place, _DONE_WITHIN) == []
             return time.monotonic() - began
 
-        async def end(sender: Sender) -> float:
+        async def end(sender: Senders) -> float:
             began = time.monotonic()
             await many(platform, sender, [*marks[count // 2 :], marks[0]], last)
             assert await until_quiet(platform.place, _DONE_WITHIN) == []
@@ -267,7 +267,7 @@ def recorded(shown: str, number: int) -> dict[str, Any]:
     }
 
 
-async def many(platform: Platform, sender: Sender, events: Sequence[Mapping[str, Any]], last: str) -> None:
+async def many(platform: Platform, sender: Senders, events: Sequence[Mapping[str, Any]], last: str) -> None:
     """Declares them and writes them to the opisto's topic, in order, without waiting for each.
 
     `last`: the id of the one that holds in the end, and that alone the history shows.

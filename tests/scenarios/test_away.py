@@ -20,7 +20,7 @@ from tests.scenarios.load import under_load
 from tests.scenarios.observation import Observation
 from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import chosen, missed, referral, referrals
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
 from tests.scenarios.watch import offsets_watched
 
@@ -81,7 +81,7 @@ def test_a_broker_that_stands_still_is_told_by_every_service_until_the_alarm_fir
     assert alarm["expr"] == "lahete_ready == 0"
     waits = _seconds(alarm["for"])
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         sender.taken_within = 2 * waits
         with platform.frozen("broker"):
             sending = asyncio.create_task(sender.send_all(referrals(platform.rng, 20)))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from deploy.backends import Backend
 from tests.scenarios.delays import delays, percentile
-from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.journeys import ON_KAFKA, JourneyStep
 from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import chosen, missed, referral, referrals, subject_of, withdrawn
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import ALL, EMBEDDED, JAVA, scenario
 
 OPENED = {"LAHETE_FAULT_FAIL_ON": "ActivityMissed,ReferralWithdrawn"}
@@ -36,7 +36,7 @@ def test_an_event_whose_handler_always_fails_is_laid_aside_and_the_next_goes_on(
     bad = missed(platform.rng, first, fate="dead_lettered", refusals=FAILED, history_of=None)
     last = chosen(platform.rng, first)
 
-    async def in_order(sender: Sender) -> None:
+    async def in_order(sender: Senders) -> None:
         for one in (first, bad, last):
             await sender.send(one)
 
@@ -65,7 +65,7 @@ def test_a_hot_key_that_fails_does_not_hold_up_the_cold_ones(platform: Platform,
     platform.play(lambda sender: sender.send(hot))
     cold = referrals(platform.rng, count)
 
-    async def at_a_rate(sender: Sender) -> None:
+    async def at_a_rate(sender: Senders) -> None:
         began = time.monotonic()
         sending = []
         for number, one in enumerate(cold):
@@ -138,7 +138,7 @@ def _counted(platform: Platform, name: str, outcome: str) -> float:
     return platform.metric("referral", "lahete_events_total", type=name, outcome=outcome)
 
 
-def _letters_of(platform: Platform, steps: Sequence[Step], count: int) -> dict[str, str] | None:
+def _letters_of(platform: Platform, steps: Sequence[JourneyStep], count: int) -> dict[str, str] | None:
     ids = {one.event["id"] for one in steps}
     open_ = (one for one in platform.dead_letters() if one["state"] == "open")
     found = {one["event_id"]: one["dl_id"] for one in open_ if one["event_id"] in ids}

@@ -15,7 +15,7 @@ from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
 from tests.integration.road import kafka_headers_of
 from tests.scenarios.conftest import SEED, Opened
-from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.journeys import ON_KAFKA, JourneyStep
 from tests.scenarios.observation import read_all
 from tests.scenarios.platform import Platform
 from tests.scenarios.proxied import Proxied
@@ -66,7 +66,7 @@ def test_a_cold_start_waits_for_why_not_ready_and_then_takes_all_that_waits(open
         assert any("MongoDB at" in line for line in lines), name
 
 
-async def _fill(kafka: Cluster, some: Sequence[Step]) -> None:
+async def _fill(kafka: Cluster, some: Sequence[JourneyStep]) -> None:
     topic = intake_of(ON_KAFKA)
     records = [
         Record(

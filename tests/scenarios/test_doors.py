@@ -14,7 +14,7 @@ from shared.contracts.topics import DOORS
 from tests.scenarios.delays import delays, percentile
 from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import referrals
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import ALL, scenario
 
 OPENED = {"LAHETE_EVENTS_A_MINUTE": "15000"}
@@ -46,7 +46,7 @@ def test_an_attack_on_the_doors_leaves_the_road_open(platform: Platform) -> None
     honest = referrals(platform.rng, HONEST)
     told: Told = defaultdict(Counter)
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         async with under_attack(platform, told):
             for number, one in enumerate(honest):
                 await sender.send(one)

@@ -10,11 +10,11 @@ import httpx
 from shared.contracts.topics import SERVICES
 from tests.integration.road import OPISTO, event, kafka_headers_of, published
 from tests.integration.road import issued as a_wish
-from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.journeys import ON_KAFKA, JourneyStep
 from tests.scenarios.oracle import Expected
 from tests.scenarios.platform import Platform, step
 from tests.scenarios.referrals import about, answers, seeded, subject_of
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import scenario
 
 TOPIC: Final = "intake.region.08"
@@ -56,20 +56,20 @@ def test_of_an_erased_referral_nothing_is_left_whatever_comes_after_it(platform:
     assert "read" in {look["action"] for look in looks}
 
 
-def over_http(one: Step) -> Step:
+def over_http(one: JourneyStep) -> JourneyStep:
     return replace(one, over_http=True)
 
 
-def said(issued: Step, reason: str) -> dict[str, str]:
+def said(issued: JourneyStep, reason: str) -> dict[str, str]:
     return {"referral_id": subject_of(issued), "reason": reason}
 
 
-async def in_order(sender: Sender, steps: Iterator[Step]) -> None:
+async def in_order(sender: Senders, steps: Iterator[JourneyStep]) -> None:
     for one in steps:
         await sender.send(one)
 
 
-def life(platform: Platform, issued: Step, course: str) -> Iterator[Step]:
+def life(platform: Platform, issued: JourneyStep, course: str) -> Iterator[JourneyStep]:
     """The events about the client before the erasure."""
     here = {"referral_id": subject_of(issued), "activity_id": course}
     other = {**issued.event, "data": {**issued.event["data"], "municipality": "091"}}
@@ -83,7 +83,7 @@ def life(platform: Platform, issued: Step, course: str) -> Iterator[Step]:
     yield over_http(about(platform.rng, issued, ON_KAFKA, "FeedbackSubmitted", answers(issued), history_of=None))
 
 
-async def afterwards(platform: Platform, sender: Sender, issued: Step, course: str) -> None:
+async def afterwards(platform: Platform, sender: Senders, issued: JourneyStep, course: str) -> None:
     """The same events once more, and worse."""
     late = {**issued.event["data"], "unit_ref": LATE}
     here = {"referral_id": subject_of(issued), "activity_id": course}

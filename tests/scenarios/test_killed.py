@@ -9,7 +9,7 @@ from signal import SIGKILL
 from deploy.backends import Backend
 from shared.contracts.topics import SERVICES
 from tests.integration.road import REGION
-from tests.scenarios.faults import Faults, Lane, plan
+from tests.scenarios.faults import FaultInjector, Lane, plan
 from tests.scenarios.journeys import ON_KAFKA
 from tests.scenarios.load import under_load
 from tests.scenarios.platform import Platform, told
@@ -104,7 +104,7 @@ def test_kills_at_random_moments_lose_and_double_nothing(platform: Platform, eng
     """
     events, rate = EVENTS[engine]
     seconds = events / rate
-    faults = Faults(platform.folder, time.monotonic(), print)
+    faults = FaultInjector(platform.folder, time.monotonic(), print)
     kills = plan(
         Lane(("kill",), 0.45 * seconds / ROUNDS, 1.35 * seconds / ROUNDS), platform.instances, Random(platform.seed)
     )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from deploy.backends import Backend
-from tests.scenarios.journeys import Step
+from tests.scenarios.journeys import JourneyStep
 from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import chosen, missed, referral, referrals
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import ALL, scenario
 
 OPENED = {"LAHETE_FAULT_FAIL_ON": "ActivityMissed"}
@@ -38,14 +38,14 @@ def test_a_poisoned_referral_and_one_senders_chain_of_them_stop_nobody(platform:
     behind = [chosen(platform.rng, sick), chosen(platform.rng, chain[0])]
     platform.play(lambda sender: sender.send_all([sick, *chain]))
 
-    async def fail(sender: Sender) -> None:
+    async def fail(sender: Senders) -> None:
         await fail_at(sender, at_one[: AT_ONE // 2], set_off[: IN_A_CHAIN // 2])
         await asyncio.to_thread(lambda: still_shut(platform, (AT_ONE + IN_A_CHAIN) // 2))
         platform.signal("referral", signal.SIGKILL)
         await fail_at(sender, at_one[AT_ONE // 2 :], set_off[IN_A_CHAIN // 2 :])
         await sender.send_all(behind)
 
-    async def beside(sender: Sender) -> None:
+    async def beside(sender: Senders) -> None:
         await asyncio.gather(sender.send_all(healthy, 20), fail(sender))
 
     platform.play(beside)
@@ -58,7 +58,7 @@ def test_a_poisoned_referral_and_one_senders_chain_of_them_stop_nobody(platform:
     assert Counter(letter.letter["reason"] for letter in observation.dead).keys() == FAILED
 
 
-async def fail_at(sender: Sender, at_one: Sequence[Step], set_off: Sequence[Step]) -> None:
+async def fail_at(sender: Senders, at_one: Sequence[JourneyStep], set_off: Sequence[JourneyStep]) -> None:
     """The events of one referral, each once a door took the one before."""
 
     async def in_order() -> None:

@@ -17,9 +17,9 @@ from deploy.backends import Backend
 from shared.engine.circuit_breaker import MINIMUM
 from tests.integration.road import OPISTO, REGION, event, issued, published
 from tests.scenarios.conftest import SEED, met
-from tests.scenarios.observation import Observation, Record
+from tests.scenarios.observation import Observation, ObservedRecord
 from tests.scenarios.platform import Platform, open_platform, step
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import scenario
 
 BROKEN: Final = {18: "ActivityChosen", 20: "ActivityMissed", 22: "ActivityPublished"}
@@ -92,7 +92,7 @@ def resolved(platform: Platform, letter: Mapping[str, Any]) -> None:
     )
 
 
-def sent_again(observation: Observation, wish: Mapping[str, Any]) -> list[Record]:
+def sent_again(observation: Observation, wish: Mapping[str, Any]) -> list[ObservedRecord]:
     return [one for one in observation.records if one.topic.startswith("redrive.") and one.named == named(wish)]
 
 
@@ -100,7 +100,7 @@ def named(wish: Mapping[str, Any]) -> tuple[str, str]:
     return wish["source"], wish["id"]
 
 
-def is_the_original(observation: Observation, again: Record, wish: Mapping[str, Any]) -> bool:
+def is_the_original(observation: Observation, again: ObservedRecord, wish: Mapping[str, Any]) -> bool:
     """Byte for byte, except the headers that the dead letter added."""
     (original,) = [one for one in observation.intake if one.named == named(wish)]
     assert again.attributes == original.attributes
@@ -120,7 +120,7 @@ def test_what_is_still_broken_comes_back_to_the_same_entry(platform: Platform) -
     about = {"referral_id": referral(platform, 0, 20), "activity_id": "choir", "session_id": "1"}
     wish = event(OPISTO, "ActivityMissed", about)
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         await sender.send(step(issued(about["referral_id"]), effects={"ReferralOpened": 1}))
         await sender.send(step(wish, fate="dead_lettered", refusals=HANDLER_FAILED))
 
@@ -152,7 +152,7 @@ def test_a_dead_letter_is_sent_again_once_the_bug_is_mended(platform: Platform) 
     about = {"referral_id": referral(platform, 0, 18), "organiser": OPISTO, "activity_id": "mended"}
     wish, shown = event(REGION, "ActivityChosen", about), about["referral_id"]
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         await sender.send(step(issued(shown), effects={"ReferralOpened": 1}, history_of=shown))
         once = {"PlaceRequested": 1}
         await sender.send(step(wish, effects=once, refusals=HANDLER_FAILED, history_of=shown, parked=True))
@@ -190,11 +190,11 @@ def test_two_people_at_once_send_it_again_once(platform: Platform) -> None:
     without = issued(shown, consent={"recorded_on": "2026-09-01", "scopes": ["referral"]})
     wish, consent = event(REGION, "FeedbackSubmitted", answers), issued(shown)
 
-    async def before(sender: Sender) -> None:
+    async def before(sender: Senders) -> None:
         await sender.send(step(without, effects={"ReferralOpened": 1}))
         await sender.send(step(wish, refusals=frozenset({"rejected"}), parked=True))
 
-    async def after(sender: Sender) -> None:
+    async def after(sender: Senders) -> None:
         await sender.send(step(consent, history_of=None))
 
     platform.play(before)
@@ -236,7 +236,7 @@ def test_where_every_event_fails_the_breaker_opens(platform: Platform) -> None:
     wishes = [{**published(f"breaker-{number}"), "source": opistos[number % 8]} for number in range(BURST)]
     steps = [step(wish) for wish in wishes]
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         await sender.send_all(steps)
 
     platform.play(play)

@@ -13,11 +13,11 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.contracts.topics import SERVICES
 from tests.integration.road import OPISTO, REGION, event, issued, kafka_headers_of, published
-from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.journeys import ON_KAFKA, JourneyStep
 from tests.scenarios.observation import Headers, partitions
 from tests.scenarios.oracle import Expected
 from tests.scenarios.platform import Platform, step
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import scenario
 
 TOPIC: Final = "intake.region.08"
@@ -34,7 +34,7 @@ def referral(platform: Platform, number: int, scene: int) -> str:
 
 
 @dataclass(frozen=True)
-class Raw:
+class FaultyRecord:
     """A faulty record. `named`: (source, id) where they can be read."""
 
     reason: str
@@ -44,7 +44,7 @@ class Raw:
     named: tuple[str, str] | None = None
 
 
-async def put(platform: Platform, sender: Sender, raw: Raw) -> None:
+async def put(platform: Platform, sender: Senders, raw: FaultyRecord) -> None:
     """Declares a record and writes it to Kafka."""
     if raw.named:
         refusals = frozenset({raw.reason})
@@ -56,16 +56,16 @@ async def put(platform: Platform, sender: Sender, raw: Raw) -> None:
         platform.declared.nameless()
 
 
-def with_value(wish: Mapping[str, Any], reason: str, value: bytes | None, *, key: bool = True) -> Raw:
+def with_value(wish: Mapping[str, Any], reason: str, value: bytes | None, *, key: bool = True) -> FaultyRecord:
     """An honest event but for its value, or its key."""
     subject = str(wish["subject"]).encode() if key else None
-    return Raw(reason, value, subject, kafka_headers_of(wish), (str(wish["source"]), str(wish["id"])))
+    return FaultyRecord(reason, value, subject, kafka_headers_of(wish), (str(wish["source"]), str(wish["id"])))
 
 
 # --- 11
 
 
-def unreadable(platform: Platform) -> Iterator[Raw]:
+def unreadable(platform: Platform) -> Iterator[FaultyRecord]:
     """One of each kind."""
     wishes = [issued(referral(platform, number, 11), source=ON_KAFKA) for number in range(7)]
     whole = json.dumps(wishes[0]["data"]).encode()
@@ -75,11 +75,11 @@ def unreadable(platform: Platform) -> Iterator[Raw]:
     yield with_value(wishes[3], "invalid", json.dumps(wishes[3]["data"]).encode(), key=False)
     yield with_value(wishes[4], "undecodable", b'{"more":' + b"[" * 10_000 + b"]" * 10_000 + b"}")
     yield with_value(wishes[5], "undecodable", whole[:-1] + b', "more": NaN}')
-    yield Raw("undecodable", whole, b"key", [("ce_source", b"/region/\xff\xfe"), ("x", b"\xff")])
-    yield Raw("undecodable", whole, b"key", [("ce_type", None), ("x", None)])
-    yield Raw("undecodable", b"", b"key", [])
-    yield Raw("undecodable", None, b"key", [("x", b"")])
-    yield Raw("undecodable", b"\x80" * 100, None, [])
+    yield FaultyRecord("undecodable", whole, b"key", [("ce_source", b"/region/\xff\xfe"), ("x", b"\xff")])
+    yield FaultyRecord("undecodable", whole, b"key", [("ce_type", None), ("x", None)])
+    yield FaultyRecord("undecodable", b"", b"key", [])
+    yield FaultyRecord("undecodable", None, b"key", [("x", b"")])
+    yield FaultyRecord("undecodable", b"\x80" * 100, None, [])
 
 
 @scenario(11)
@@ -94,7 +94,7 @@ def test_what_cannot_be_read_is_laid_aside_as_it_came(platform: Platform) -> Non
     before = {reason: refusals(platform, reason) for reason in ("undecodable", "invalid")}
     retries, logged = batch_retries(platform), log_bytes(platform)
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         for raw in raws:
             await put(platform, sender, raw)
         await sender.send(step(honest, effects={"ReferralOpened": 1}, history_of=honest["subject"]))
@@ -133,7 +133,7 @@ def test_a_type_that_nobody_knows_is_laid_aside_as_that(platform: Platform) -> N
     unknown[1]["type"] = "fi.kulttuurilahete.ReferralIssued.v2"
     at_the_door = [{**one, "id": f"{one['id']}-door", "source": REGION} for one in unknown]
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         for one in unknown:
             await sender.send(step(one, fate="dead_lettered", refusals=frozenset({"unknown_type"})))
         for one in at_the_door:
@@ -157,10 +157,10 @@ def test_another_content_under_a_known_id_is_a_conflict(platform: Platform) -> N
     others = [{**first, "data": {**first["data"], "unit_ref": unit}} for unit in ("unit-2", "unit-3", "unit-3")]
     expected = step(first, effects={"ReferralOpened": 1}, refusals=frozenset({"conflict"}), history_of=first["subject"])
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         await sender.send(expected)
         for other in others:
-            await sender.send(Step(other, REGION, expected.expected))
+            await sender.send(JourneyStep(other, REGION, expected.expected))
 
     platform.play(play)
     observation = platform.judge()
@@ -204,7 +204,7 @@ def test_who_writes_in_anothers_name_has_no_effect(platform: Platform) -> None:
     on_kafka = [step(one, by=ON_KAFKA, fate="dead_lettered", refusals=FORGED) for one in forged_on_kafka(platform)]
     at_the_door = list(forged_at_the_door(platform))
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         for one in on_kafka:
             await sender.send(one)
         for wish, by in at_the_door:
@@ -229,7 +229,7 @@ def codes() -> Sequence[str]:
     return [*(f"010594{sign}9021" for sign in SIGNS), "010594-902X"]
 
 
-def coded_on_kafka(platform: Platform) -> Iterator[Raw]:
+def coded_on_kafka(platform: Platform) -> Iterator[FaultyRecord]:
     """Each code in a value, then one in each other place that bytes can have."""
     for number, code in enumerate(codes()):
         wish = issued(referral(platform, number, 30), source=ON_KAFKA, unit_ref=f"u {code}")
@@ -248,11 +248,11 @@ def coded_on_kafka(platform: Platform) -> Iterator[Raw]:
     wish = issued(referral(platform, 54, 30), source=ON_KAFKA)
     named = (ON_KAFKA, str(wish["id"]))
     whole = json.dumps(wish["data"]).encode()
-    yield Raw("personal_data", whole, code.encode(), kafka_headers_of(wish), named)
+    yield FaultyRecord("personal_data", whole, code.encode(), kafka_headers_of(wish), named)
     wish = issued(referral(platform, 55, 30), source=ON_KAFKA)
     headers = [*kafka_headers_of(wish), ("x-note", code.encode())]
     whole = json.dumps(wish["data"]).encode()
-    yield Raw("personal_data", whole, str(wish["subject"]).encode(), headers, (ON_KAFKA, str(wish["id"])))
+    yield FaultyRecord("personal_data", whole, str(wish["subject"]).encode(), headers, (ON_KAFKA, str(wish["id"])))
 
 
 def coded_at_the_door(platform: Platform) -> Iterator[dict[str, Any]]:
@@ -272,7 +272,7 @@ def test_a_personal_identity_code_stays_with_whoever_sent_it(platform: Platform)
     """
     on_kafka = list(coded_on_kafka(platform))
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         for raw in on_kafka:
             await put(platform, sender, raw)
         for wish in coded_at_the_door(platform):

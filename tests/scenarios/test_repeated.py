@@ -6,7 +6,7 @@ from uuid import uuid4
 from tests.integration.road import REGION, issued
 from tests.scenarios.conftest import Opened
 from tests.scenarios.platform import step, told
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import JAVA, scenario
 
 TIMES = 50
@@ -22,7 +22,7 @@ def test_the_same_referral_fifty_times_is_one_referral(opened: Opened, engine: o
     event = issued(str(uuid4()))
     once = step(event, effects={"ReferralOpened": 1}, history_of=event["data"]["referral_id"])
 
-    async def fifty_times(sender: Sender) -> None:
+    async def fifty_times(sender: Senders) -> None:
         await asyncio.gather(*(sender.send(once) for _ in range(TIMES)))
 
     with opened(instances=instances) as platform:

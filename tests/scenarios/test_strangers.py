@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tests.integration.road import OPISTO, REGION, published
-from tests.scenarios.journeys import Step
+from tests.scenarios.journeys import JourneyStep
 from tests.scenarios.platform import Platform, feed, step
 from tests.scenarios.referrals import about, answers, referral, subject_of
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import ALL, scenario
 
 OPENED = {"LAHETE_DUE_EARLY": "PT45S"}
@@ -38,7 +38,7 @@ def test_a_stranger_takes_over_nobody_s_client(platform: Platform) -> None:
     ]
     clients = [referral(platform.rng, REGION) for _ in range(CLIENTS)]
 
-    async def play(sender: Sender) -> None:
+    async def play(sender: Senders) -> None:
         await sender.send_all(courses)
         for client in clients:
             for honest in journey(platform, client, course):
@@ -62,7 +62,7 @@ def test_a_stranger_takes_over_nobody_s_client(platform: Platform) -> None:
     assert Counter(one["type"].split(".")[2] for one in feed(platform, stranger)) == {"EventRefused": ATTACKS}
 
 
-def journey(platform: Platform, client: Step, course: str) -> Iterator[Step]:
+def journey(platform: Platform, client: JourneyStep, course: str) -> Iterator[JourneyStep]:
     """The real events of a client."""
     here = {"referral_id": subject_of(client), "activity_id": course}
     yield client
@@ -72,11 +72,11 @@ def journey(platform: Platform, client: Step, course: str) -> Iterator[Step]:
     yield about(platform.rng, client, OPISTO, "EnrolmentConfirmed", here)
 
 
-def attack(platform: Platform, client: Step, stranger: str, course: str, trap: str) -> Iterator[Step]:
+def attack(platform: Platform, client: JourneyStep, stranger: str, course: str, trap: str) -> Iterator[JourneyStep]:
     """Every class that an opisto may send about a client."""
     client_id = subject_of(client)
 
-    def sends(name: str, **data: Any) -> Step:
+    def sends(name: str, **data: Any) -> JourneyStep:
         return about(platform.rng, client, stranger, name, {"referral_id": client_id, **data}, **REFUSED)
 
     yield sends("EnrolmentConfirmed", activity_id=trap)

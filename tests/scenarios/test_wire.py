@@ -11,12 +11,12 @@ from deploy.backends import Backend
 from shared.kafka.cluster import Cluster
 from tests.integration.road import kafka_headers_of
 from tests.scenarios.delays import delays, percentile
-from tests.scenarios.journeys import ON_KAFKA, Step
+from tests.scenarios.journeys import ON_KAFKA, JourneyStep
 from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import referrals, subject_of
-from tests.scenarios.send import Sender
+from tests.scenarios.send import Senders
 from tests.scenarios.table import ALL, JAVA, scenario
-from tests.wire import CODECS, Wire, Wired, produce
+from tests.wire import CODECS, WireBatch, Wired, produce
 
 OPENED = {"LAHETE_DUE_MATCH": "PT15S"}
 TOPIC: Final = "intake.region.08"
@@ -30,13 +30,13 @@ CLOCKS: Final = (-1, 0, 1_790_000_000_000_000, 2**63 - 1, -(2**63))
 PATIENCE: Final = 30.0
 
 
-def wired(one: Step, *headers: tuple[bytes, bytes | None]) -> Wired:
+def wired(one: JourneyStep, *headers: tuple[bytes, bytes | None]) -> Wired:
     """An event as a client of its own making writes it."""
     written = [(name.encode(), value) for name, value in kafka_headers_of(one.event)]
     return Wired(subject_of(one).encode(), _data(one), [*written, *headers])
 
 
-def _data(one: Step) -> bytes:
+def _data(one: JourneyStep) -> bytes:
     return json.dumps(one.event["data"]).encode()
 
 
@@ -56,7 +56,7 @@ def test_a_codec_storm_on_one_topic_slows_nobody_else(platform: Platform) -> Non
     platform.quiet()
     others = referrals(platform.rng, OTHERS)
 
-    async def storm(sender: Sender) -> None:
+    async def storm(sender: Senders) -> None:
         await asyncio.gather(at_a_rate(sender, others), storm_on(platform))
 
     platform.play(storm)
@@ -69,11 +69,11 @@ def test_a_codec_storm_on_one_topic_slows_nobody_else(platform: Platform) -> Non
     assert [name for name in platform.instances if not platform.is_ready(name)] == []
 
 
-def _named(steps: Sequence[Step]) -> list[tuple[str, str]]:
+def _named(steps: Sequence[JourneyStep]) -> list[tuple[str, str]]:
     return [(one.event["source"], one.event["id"]) for one in steps]
 
 
-async def at_a_rate(sender: Sender, steps: Iterable[Step]) -> None:
+async def at_a_rate(sender: Senders, steps: Iterable[JourneyStep]) -> None:
     """One after the other, however long the doors take."""
     async with asyncio.TaskGroup() as sending:
         for one in steps:
@@ -96,22 +96,22 @@ async def storm_on(platform: Platform) -> None:
 
 
 async def take(
-    platform: Platform, kafka: Cluster, steps: Sequence[Step], *, codec: str = "none", time: int = Wire.time
+    platform: Platform, kafka: Cluster, steps: Sequence[JourneyStep], *, codec: str = "none", time: int = WireBatch.time
 ) -> None:
     """Writes a batch, and into the ledger what Kafka took. `time`: of its records, in milliseconds."""
     for one in steps:
         assert one.expected
         platform.declared.expect(one.expected)
-    [taken] = await produce(kafka, TOPIC, Wire([wired(one) for one in steps], codec, time=time).encoded())
+    [taken] = await produce(kafka, TOPIC, WireBatch([wired(one) for one in steps], codec, time=time).encoded())
     for one in steps if taken.code == 0 else ():
         platform.declared.accepted(one.event["source"], one.event["id"])
 
 
-def broken_batches(one: Step) -> Iterator[Wire]:
+def broken_batches(one: JourneyStep) -> Iterator[WireBatch]:
     """What a broker that looks refuses, and one that does not hands to its readers."""
-    yield Wire([wired(one)], crc=1)
-    yield Wire([wired(one)], codec_number=5)
-    yield Wire(packed=b"\x01\x02")
+    yield WireBatch([wired(one)], crc=1)
+    yield WireBatch([wired(one)], codec_number=5)
+    yield WireBatch(packed=b"\x01\x02")
 
 
 # --- 34
@@ -128,7 +128,7 @@ def test_transactions_and_clocks_of_any_kind_hold_up_nothing(platform: Platform,
     waits, *rest = referrals(platform.rng, 3)
     platform.play(lambda sender: sender.send_all([waits, *rest]))
 
-    async def clocks(_: Sender) -> None:
+    async def clocks(_: Senders) -> None:
         for time in CLOCKS:
             await take(platform, Cluster(platform.place.kafka), referrals(platform.rng, 1, ON_KAFKA), time=time)
 
@@ -158,7 +158,7 @@ def transactions(platform: Platform) -> Iterator[Callable[[], None]]:
     yield commit
 
 
-def begin(platform: Platform, producer: Producer, *, accepted: bool) -> Sequence[Step]:
+def begin(platform: Platform, producer: Producer, *, accepted: bool) -> Sequence[JourneyStep]:
     """Three referrals in a transaction, all on the log."""
     steps = referrals(platform.rng, 3, ON_KAFKA)
     producer.begin_transaction()
@@ -171,7 +171,7 @@ def begin(platform: Platform, producer: Producer, *, accepted: bool) -> Sequence
     return steps
 
 
-def accept(platform: Platform, steps: Sequence[Step]) -> None:
+def accept(platform: Platform, steps: Sequence[JourneyStep]) -> None:
     """Into the ledger: what is committed."""
     for one in steps:
         assert one.expected

@@ -21,7 +21,7 @@ WATCHED: Final = (
 
 
 @dataclass
-class Offsets:
+class WatchedOffsets:
     """Of the groups that are watched. `went_back`: what must not be, a line each."""
 
     last: dict[tuple[str, TopicPartition], int] = field(default_factory=dict)
@@ -41,9 +41,9 @@ class Offsets:
 
 
 @contextmanager
-def offsets_watched(kafka: str, groups: Sequence[str]) -> Iterator[Offsets]:
+def offsets_watched(kafka: str, groups: Sequence[str]) -> Iterator[WatchedOffsets]:
     """Looks again and again meanwhile, at the topics of what comes from outside."""
-    offsets, over = Offsets(), threading.Event()
+    offsets, over = WatchedOffsets(), threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(_watch(kafka, groups, offsets, over)), daemon=True)
     thread.start()
     try:
@@ -54,7 +54,7 @@ def offsets_watched(kafka: str, groups: Sequence[str]) -> Iterator[Offsets]:
     assert offsets.looks > 0
 
 
-async def _watch(kafka: str, groups: Sequence[str], offsets: Offsets, over: threading.Event) -> None:
+async def _watch(kafka: str, groups: Sequence[str], offsets: WatchedOffsets, over: threading.Event) -> None:
     consumers = {
         group: AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False) for group in groups
     }
@@ -71,7 +71,7 @@ async def _watch(kafka: str, groups: Sequence[str], offsets: Offsets, over: thre
             await consumer.stop()
 
 
-async def _look(group: str, consumer: AIOKafkaConsumer, offsets: Offsets) -> None:
+async def _look(group: str, consumer: AIOKafkaConsumer, offsets: WatchedOffsets) -> None:
     for partition in WATCHED:
         try:
             async with asyncio.timeout(2):

@@ -10,7 +10,7 @@ from typing import Any
 Answer = tuple[int, dict[str, str], object]
 
 
-class Door:
+class DoorDouble:
     """What was asked with which key, by the events' ids; the answers that are still to be given."""
 
     def __init__(self) -> None:
@@ -28,8 +28,8 @@ class Door:
         return 202, {}, {"accepted": []}
 
 
-def handler(door: Door) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def handler(door: DoorDouble) -> type[BaseHTTPRequestHandler]:
+    class DoorHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -48,13 +48,13 @@ def handler(door: Door) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    return Handler
+    return DoorHandler
 
 
 @contextmanager
-def listening() -> Iterator[Door]:
+def listening() -> Iterator[DoorDouble]:
     """One that listens meanwhile."""
-    double = Door()
+    double = DoorDouble()
     with ThreadingHTTPServer(("127.0.0.1", 0), handler(double)) as server:
         server.daemon_threads = True
         double.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -29,7 +29,7 @@ from tests.unit.feedback_facts import OPISTO, OTHER_OPISTO, REFERRAL, REGION, ST
 HOLDERS = (REGION, "/region/07", OPISTO, OTHER_OPISTO, "ops:anna", "reader:eero")
 
 
-class Door:
+class FeedbackDoor:
     """The service as a client sees it, and what it wrote."""
 
     def __init__(self, folder: Path, settings: FeedbackSettings) -> None:
@@ -104,15 +104,17 @@ class Door:
 
 
 @asynccontextmanager
-async def opened_door(folder: Path, **settings: object) -> AsyncIterator[Door]:
+async def opened_door(folder: Path, **settings: object) -> AsyncIterator[FeedbackDoor]:
     """A door whose store stands in a folder, with these settings beside the defaults."""
-    door = Door(folder, FeedbackSettings.model_validate({"env": "test", "state": folder, "port": 8103, **settings}))
+    door = FeedbackDoor(
+        folder, FeedbackSettings.model_validate({"env": "test", "state": folder, "port": 8103, **settings})
+    )
     await door.store.open(door.table.collections)
     yield door
     await door.store.close()
 
 
-def client_of(door: Door) -> httpx.AsyncClient:
+def client_of(door: FeedbackDoor) -> httpx.AsyncClient:
     """A client of a door, without a connection."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(door.app), base_url="http://feedback")
 

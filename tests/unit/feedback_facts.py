@@ -197,7 +197,7 @@ def decide(state: ReferralFeedback | None, one: Event) -> Decision[ReferralFeedb
     return HANDLERS[type(one.data)].decide(state, one, one.time, None)
 
 
-class Told:
+class PlayedEvents:
     """What became of a row of events: the state, what followed, what was rejected, what still waits.
 
     First of all the referral service says whose the referral is, but where it is `unopened`.

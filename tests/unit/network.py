@@ -50,7 +50,7 @@ def grant_to(name: str) -> Durations | Opening:
     return Opening(DURATIONS, CODE) if name == "ReferralIssued" else DURATIONS
 
 
-class HandClock(Clock):
+class TickingClock(Clock):
     """A clock that a test sets; each look at it is a moment later, so that no two decisions have the same time."""
 
     def __init__(self, now: datetime) -> None:
@@ -203,7 +203,7 @@ def _lies(kept: Any, low: Any, high: Any) -> bool:
     return kept is not None and (low is None or low <= kept) and (high is None or kept <= high)
 
 
-class Wire(Publisher):
+class DirectPublisher(Publisher):
     """Hands on what is published instead of sending it."""
 
     def __init__(self, take: Callable[[Record], None]) -> None:
@@ -232,7 +232,7 @@ class Network:
     def __init__(
         self, now: datetime, *, seed: int = 0, in_lanes: bool = False, recent_outcomes: int = 64, telling: bool = False
     ) -> None:
-        self.clock = HandClock(now)
+        self.clock = TickingClock(now)
         self.random = random.Random(seed)
         self.pending: list[Message] = []
         self.delivered: list[Message] = []
@@ -250,7 +250,7 @@ class Network:
             name: Processor(
                 table,
                 self._stores[name],
-                Wire(self._put_on),
+                DirectPublisher(self._put_on),
                 self.clock,
                 recent_outcomes=recent_outcomes,
                 due_early=timedelta(days=3_650),

@@ -12,7 +12,7 @@ from tests.bench.peers import environment
 from tests.bench.picture import picture
 from tests.bench.profile import table
 from tests.bench.report import Report, as_json, as_page, as_text, cell, number
-from tests.bench.results import Line, Part, Section, figure, over_rounds, quantiles
+from tests.bench.results import MeasuredRow, Part, Section, figure, over_rounds, quantiles
 from tests.bench.steps import STEPS
 from tests.bench.ways import figures, ratios
 
@@ -20,13 +20,13 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def rated(**rates: float) -> Part:
-    lines = [Line(way, {"events a second": figure("events/s", [rate])}) for way, rate in rates.items()]
+    lines = [MeasuredRow(way, {"events a second": figure("events/s", [rate])}) for way, rate in rates.items()]
     part = Part(KAFKA.name, lines)
     return Part(KAFKA.name, lines, ratios(part))
 
 
-def line(name: str, **values: float) -> Line:
-    return Line(name, {column.replace("_", " "): figure("µs", [value]) for column, value in values.items()})
+def line(name: str, **values: float) -> MeasuredRow:
+    return MeasuredRow(name, {column.replace("_", " "): figure("µs", [value]) for column, value in values.items()})
 
 
 def report(*sections: Section) -> Report:
@@ -48,7 +48,7 @@ WHOLE = report(
             Part(
                 KAFKA.name,
                 [
-                    Line(
+                    MeasuredRow(
                         "100 events a second",
                         {"hop p95": figure("ms", [11.9]), "road p95": figure("ms", [80.0])},
                     )
@@ -129,7 +129,7 @@ def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
 @pytest.mark.parametrize(("events", "reached"), [(1_000_000, True), (999_999, None)])
 def test_memory_is_flat_over_a_million_events_and_no_less(events: int, reached: bool | None) -> None:
     lines = [
-        Line("", {"events": figure("", [count]), "memory": figure("MB", [size])})
+        MeasuredRow("", {"events": figure("", [count]), "memory": figure("MB", [size])})
         for count, size in ((1_000, 100), (events, 110))
     ]
     whole = report(Section("memory", "Memory", "", [Part(MILLION, lines)]))
@@ -139,7 +139,7 @@ def test_memory_is_flat_over_a_million_events_and_no_less(events: int, reached: 
 
 def test_matching_may_grow_where_the_rest_may_not() -> None:
     lines = [
-        Line(size, {column: figure("", [value]) for column in (*OTHERS, *MATCHINGS)})
+        MeasuredRow(size, {column: figure("", [value]) for column in (*OTHERS, *MATCHINGS)})
         for size, value in (("100", 1.0), ("20,000", 4.0))
     ]
     whole = report(Section("activities", "", "", [Part("activities", lines)]))

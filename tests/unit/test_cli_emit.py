@@ -21,20 +21,20 @@ from cli.main import app, main
 from deploy.embedded_broker.control import REPOSITORY
 from deploy.local.state import Run, anchored_clock, claim, open_folder, write_run
 from shared.private import write_private
-from tests.unit.door_double import Door, listening
+from tests.unit.door_double import DoorDouble, listening
 from tests.unit.test_cli_verbs import COURSE
 
 KEYS = {"/region/06": "key-06", "/region/08": "key-08"}
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
+def door() -> Iterator[DoorDouble]:
     with listening() as double:
         yield double
 
 
 @pytest.fixture
-def to_door(door: Door) -> Iterator[httpx.Client]:
+def to_door(door: DoorDouble) -> Iterator[httpx.Client]:
     with client(door.url, None) as connected:
         yield connected
 
@@ -47,21 +47,21 @@ def ignore(_: Refused) -> None:
     """What is refused is looked at in the end."""
 
 
-def test_consecutive_lines_of_a_source_go_together_in_their_order(door: Door, to_door: httpx.Client) -> None:
+def test_consecutive_lines_of_a_source_go_together_in_their_order(door: DoorDouble, to_door: httpx.Client) -> None:
     lines = events(("1", "/region/06"), ("2", "/region/06"), ("3", "/region/08"), ("4", "/region/06"))
     told = Sender(to_door, KEYS.get, ignore).send(lines)
     assert (told.accepted, told.refused) == (4, [])
     assert door.asked == [("key-06", ["1", "2"]), ("key-08", ["3"]), ("key-06", ["4"])]
 
 
-def test_no_batch_is_larger_than_a_hundred(door: Door, to_door: httpx.Client) -> None:
+def test_no_batch_is_larger_than_a_hundred(door: DoorDouble, to_door: httpx.Client) -> None:
     told = Sender(to_door, KEYS.get, ignore).send(events(*((str(n), "/region/06") for n in range(250))))
     assert told.accepted == 250
     assert [len(ids) for _, ids in door.asked] == [100, 100, 50]
     assert [id_ for _, ids in door.asked for id_ in ids] == [str(n) for n in range(250)]
 
 
-def test_a_refused_line_is_told_alone_and_does_not_stop_the_rest(door: Door, to_door: httpx.Client) -> None:
+def test_a_refused_line_is_told_alone_and_does_not_stop_the_rest(door: DoorDouble, to_door: httpx.Client) -> None:
     told_at_once: list[Refused] = []
     lines = events(("1", "/region/06"), ("2", "/region/06"), ("3", "/region/06"), ("4", "/region/08"), bad=["2"])
     told = Sender(to_door, KEYS.get, told_at_once.append).send(lines)
@@ -70,7 +70,7 @@ def test_a_refused_line_is_told_alone_and_does_not_stop_the_rest(door: Door, to_
     assert [ids for _, ids in door.asked] == [["1", "2", "3"], ["1"], ["2"], ["3"], ["4"]]
 
 
-def test_a_source_without_a_key_and_what_is_no_event_are_refused_here(door: Door, to_door: httpx.Client) -> None:
+def test_a_source_without_a_key_and_what_is_no_event_are_refused_here(door: DoorDouble, to_door: httpx.Client) -> None:
     lines = [*events(("1", "/region/07")), b"{", b"[1]", b'{"id": "x"}', b"\xff\xfe", *events(("2", "/region/06"))]
     told = Sender(to_door, KEYS.get, ignore).send(lines)
     assert told.accepted == 1
@@ -81,7 +81,7 @@ def test_a_source_without_a_key_and_what_is_no_event_are_refused_here(door: Door
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_door_that_cannot_now_is_asked_again(door: Door, to_door: httpx.Client, status: int) -> None:
+def test_a_door_that_cannot_now_is_asked_again(door: DoorDouble, to_door: httpx.Client, status: int) -> None:
     door.answers = [(status, {}, {"detail": "later"}), (status, {}, {"detail": "later"})]
     told = Sender(to_door, KEYS.get, ignore).send(events(("1", "/region/06"), ("2", "/region/06")))
     assert (told.accepted, told.refused) == (2, [])
@@ -89,7 +89,7 @@ def test_a_door_that_cannot_now_is_asked_again(door: Door, to_door: httpx.Client
 
 
 def test_a_wait_that_would_be_too_long_ends_it_with_the_line_that_was_reached(
-    door: Door, to_door: httpx.Client
+    door: DoorDouble, to_door: httpx.Client
 ) -> None:
     door.answers = [(202, {}, {}), (503, {"Retry-After": "31"}, {"detail": "the platform is stopping"})]
     with pytest.raises(
@@ -147,7 +147,7 @@ def test_lines_in_bytes_also_bound_a_batch() -> None:
 
 @pytest.mark.parametrize("by", ["option", "environment"])
 def test_a_door_elsewhere_is_sent_to_by_its_address_with_the_key_of_a_file(
-    by: str, door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    by: str, door: DoorDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, key = tmp_path / "events.jsonl", tmp_path / "key"
     file.write_bytes(b"\n".join(events(("1", "/opisto/1.2.3"), ("2", "/opisto/1.2.3"))))
@@ -185,7 +185,7 @@ def test_an_address_that_is_none_is_refused_and_shows_no_secret(
     assert printed.count("\n") == 1
 
 
-def test_what_is_imported_can_be_piped_into_emit(door: Door, tmp_path: Path) -> None:
+def test_what_is_imported_can_be_piped_into_emit(door: DoorDouble, tmp_path: Path) -> None:
     """Both read standard input where the file is -, as their help says."""
     folder = open_folder(tmp_path)
     write_private(folder.keys, json.dumps({"/opisto/1.2.3": "key-opisto"}))

@@ -28,7 +28,7 @@ LETTER = {"dl_id": "d1", "reason": "rejected", "error": "no consent for it"}
 def answering(answers: dict[str, tuple[int, Any]]) -> Iterator[str]:
     """A service that answers each path as it is told; its URL."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class AnswerHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, document = answers.get(self.path, (404, {"detail": f"nothing is known by {self.path}"}))
             content = json.dumps(document).encode()
@@ -40,7 +40,7 @@ def answering(answers: dict[str, tuple[int, Any]]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), AnswerHandler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"

@@ -23,7 +23,7 @@ OPS = "ops:anna"
 STRANGER = "lahete_" + "x" * 43
 
 
-class Doors:
+class RefusingDoors:
     """An application whose events are all refused, with the counters of a service of its own."""
 
     def __init__(self, keys: Any) -> None:
@@ -56,11 +56,11 @@ class Doors:
 
 
 @pytest.fixture
-def doors(tmp_path: Any) -> Doors:
-    return Doors(tmp_path / "keys.json")
+def doors(tmp_path: Any) -> RefusingDoors:
+    return RefusingDoors(tmp_path / "keys.json")
 
 
-def test_every_counter_is_there_at_0_before_anything_is_asked(doors: Doors) -> None:
+def test_every_counter_is_there_at_0_before_anything_is_asked(doors: RefusingDoors) -> None:
     """Prometheus sees no increase of a counter that begins with its first event."""
     assert {doors.counted("lahete_http_answers_total", status=str(status)) for status in (200, 202, *PHRASES)} == {0}
     assert {doors.counted("lahete_denied_looks_total", action=action) for action in ("read", "trace")} == {0}
@@ -79,12 +79,12 @@ def test_the_loop_counts_from_0_every_reason_and_every_outcome_of_what_it_handle
     assert REGISTRY.get_sample_value("lahete_circuit_breaker_open", {"service": service}) == 0
 
 
-def test_nothing_is_told_twice(doors: Doors) -> None:
+def test_nothing_is_told_twice(doors: RefusingDoors) -> None:
     assert doors.counted("lahete_http_answers_created", status="200") is None
 
 
 @pytest.mark.asyncio
-async def test_answers_are_counted_by_status_also_where_nobody_foresaw_the_fault(doors: Doors) -> None:
+async def test_answers_are_counted_by_status_also_where_nobody_foresaw_the_fault(doors: RefusingDoors) -> None:
     asked = [await doors.ask("GET", path, "the key") for path in ("/ops/1", "/ops/2", "/ops/fault", "/nowhere")]
     assert asked == [200, 200, 500, 404]
     assert doors.counted("lahete_http_answers_total", status="200") == 2
@@ -93,21 +93,21 @@ async def test_answers_are_counted_by_status_also_where_nobody_foresaw_the_fault
 
 
 @pytest.mark.asyncio
-async def test_probes_are_not_counted(doors: Doors) -> None:
+async def test_probes_are_not_counted(doors: RefusingDoors) -> None:
     assert [await doors.ask("GET", path) for path in ("/health/ready", "/health/live", "/metrics")] == [503, 200, 200]
     assert doors.counted("lahete_http_answers_total", status="503") == 0
     assert doors.counted("lahete_http_answers_total", status="200") == 0
 
 
 @pytest.mark.asyncio
-async def test_wrong_keys_are_counted_apart_from_none(doors: Doors) -> None:
+async def test_wrong_keys_are_counted_apart_from_none(doors: RefusingDoors) -> None:
     assert [await doors.ask("GET", "/ops/1", key) for key in (None, STRANGER, STRANGER)] == [401, 401, 401]
     assert doors.counted("lahete_key_refusals_total", key="none") == 1
     assert doors.counted("lahete_key_refusals_total", key="unknown") == 2
 
 
 @pytest.mark.asyncio
-async def test_events_refused_at_the_door_are_counted_by_why(doors: Doors) -> None:
+async def test_events_refused_at_the_door_are_counted_by_why(doors: RefusingDoors) -> None:
     assert await doors.ask("POST", "/events") == 422
     doors.refuses = Forged("/source: /region/06 is not the sender, /region/07")
     assert await doors.ask("POST", "/events") == 403

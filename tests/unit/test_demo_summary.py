@@ -7,7 +7,7 @@ import pytest
 
 from cli.demo_summary import document, last_screen, show, verdict
 from demo.ledger import Balance
-from demo.look import Observation
+from demo.look import Snapshot
 from demo.simulation import DemoResult, Made
 from demo.size import DAYS, Size
 from demo.terms import MEANING, OPEN, STEPS, terms
@@ -43,7 +43,7 @@ def _told(course: Course = COURSE, balance: Balance = BALANCE, **loop: Any) -> D
     return DemoResult(
         course=course,
         balance=balance,
-        seen=Observation(loop=LOOP | loop, dead=dict(course.letters)),  # type: ignore[arg-type]
+        seen=Snapshot(loop=LOOP | loop, dead=dict(course.letters)),  # type: ignore[arg-type]
         faults=(Made("one id, two contents", 33, "dead letter conflict"),),
         imports_refused=(),
         refused_at_the_door={"422": 17},

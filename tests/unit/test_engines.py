@@ -18,7 +18,7 @@ from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 
 from deploy.java.jars import JavaMissing
 from tests import docker_engines, engines
-from tests.docker_engines import DockerMissing, Published, kafka_container, kafka_in_docker, mongodb_in_docker
+from tests.docker_engines import DockerMissing, PublishedPorts, kafka_container, kafka_in_docker, mongodb_in_docker
 from tests.engines import REQUIRED, Met, Missed, address_of
 from tests.unit.containers import REPOSITORY, environment, services
 from tests.unit.fake_docker import FakeContainer, FakeDocker, fake_docker, known_as
@@ -181,7 +181,7 @@ def test_a_daemon_around_this_container_publishes_outside_of_it(
     daemon: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(testcontainers_config, "connection_mode_override", ConnectionMode.gateway_ip)
-    assert docker_engines._published() == Published("127.0.0.1", "0.0.0.0")
+    assert docker_engines._published() == PublishedPorts("127.0.0.1", "0.0.0.0")
 
 
 # --- when it is ready
@@ -196,7 +196,7 @@ def test_it_waits_for_the_line_that_says_so(service: str, start: Starts, daemon:
 
 
 def test_it_waits_two_minutes_at_most(daemon: FakeDocker) -> None:
-    container = kafka_container(Published("127.0.0.1", "127.0.0.1"), 9092)
+    container = kafka_container(PublishedPorts("127.0.0.1", "127.0.0.1"), 9092)
     strategy = container._wait_strategy
     assert strategy is not None
     assert strategy._startup_timeout == 120

@@ -21,7 +21,7 @@ from tests.unit.feedback_facts import (
     REFERRAL,
     REGION,
     START,
-    Told,
+    PlayedEvents,
     answered,
     closed,
     completed,
@@ -48,7 +48,7 @@ WHO5 = {"q1": 1, "q2": 2, "q3": 3, "q4": 4, "q5": 5}
 
 
 def test_the_first_place_asks_the_participant_how_things_are_before() -> None:
-    story = Told([issued(), proposed(), reserved()])
+    story = PlayedEvents([issued(), proposed(), reserved()])
     [request] = story.follow
     assert request == FeedbackRequested(
         referral_id=REFERRAL, phase="before", respondents=("participant",), instruments=("dimensions_v1",)
@@ -56,12 +56,12 @@ def test_the_first_place_asks_the_participant_how_things_are_before() -> None:
 
 
 def test_a_second_place_asks_nobody_again() -> None:
-    story = Told([issued(), reserved(), released(), reserved(6, organiser=OTHER_OPISTO)])
+    story = PlayedEvents([issued(), reserved(), released(), reserved(6, organiser=OTHER_OPISTO)])
     assert story.requests() == ["before"]
 
 
 def test_completion_asks_the_participant_and_the_partners_once() -> None:
-    story = Told([issued(), reserved(), completed(), completed(day=61), closed()])
+    story = PlayedEvents([issued(), reserved(), completed(), completed(day=61), closed()])
     assert story.requests() == ["before", "after"]
     request = story.follow[-1]
     assert isinstance(request, FeedbackRequested)
@@ -70,19 +70,19 @@ def test_completion_asks_the_participant_and_the_partners_once() -> None:
 
 
 def test_a_waiting_list_and_a_lapse_ask_nobody() -> None:
-    assert Told([issued(), waitlisted(), lapsed()]).requests() == []
+    assert PlayedEvents([issued(), waitlisted(), lapsed()]).requests() == []
 
 
 def test_nothing_is_asked_where_the_consent_does_not_cover_it() -> None:
-    assert Told([issued(scopes=("referral",)), reserved(), completed()]).follow == []
+    assert PlayedEvents([issued(scopes=("referral",)), reserved(), completed()]).follow == []
 
 
 def test_a_later_issue_that_consents_asks_what_is_due() -> None:
-    assert Told([issued(scopes=("referral",)), reserved(), issued(3)]).requests() == ["before"]
+    assert PlayedEvents([issued(scopes=("referral",)), reserved(), issued(3)]).requests() == ["before"]
 
 
 def test_nobody_is_asked_how_it_was_before_once_it_is_over() -> None:
-    assert Told([issued(), completed(), reserved()]).requests() == ["after"]
+    assert PlayedEvents([issued(), completed(), reserved()]).requests() == ["after"]
 
 
 @pytest.mark.parametrize("early", [proposed(), none_found(), reserved(), completed(), closed(), link(), answered()])
@@ -96,38 +96,38 @@ def test_what_comes_before_its_referral_waits_for_it(early: Event) -> None:
 def test_the_latest_issue_holds_and_the_first_gives_the_quarter() -> None:
     early, late = issued(-70, municipality="980"), issued(5)
     for order in ([early, late], [late, early]):
-        state = Told(order).known()
+        state = PlayedEvents(order).known()
         assert state.issued is not None
         assert state.issued.municipality == "908"
         assert fields(state)["quarter"] == "2026-Q2"
 
 
 def test_another_region_changes_nothing() -> None:
-    before = Told([issued()]).known()
-    assert Told([issued(), issued(9, source="/region/07")]).known() == before
+    before = PlayedEvents([issued()]).known()
+    assert PlayedEvents([issued(), issued(9, source="/region/07")]).known() == before
 
 
 def test_of_two_regions_that_issue_the_same_the_one_that_the_referral_service_named_has_it() -> None:
     """Whichever is read first; what its partners and participant say before that is known waits, and none of it is lost."""
     said = [issued(9, source="/region/07"), opened(), issued(), reserved(), answered(), answered(source="/region/07")]
-    expected = Told(said)
+    expected = PlayedEvents(said)
     assert len(expected.known().answers) == 1
     for order in permutations(said):
-        told = Told(order, unopened=True)
+        told = PlayedEvents(order, unopened=True)
         assert told.known() == expected.known()
         assert told.waiting == expected.waiting
         assert told.requests() == ["before"]
 
 
 def test_consent_that_ends_removes_answers_and_links() -> None:
-    story = Told([issued(), reserved(), link(), answered(), issued(9, scopes=("referral",))])
+    story = PlayedEvents([issued(), reserved(), link(), answered(), issued(9, scopes=("referral",))])
     state = story.known()
     assert (state.answers, state.measured, state.links, state.spent) == ((), {}, (), ())
     assert fields(state)["token"] == []
 
 
 def test_erasure_leaves_id_region_status_and_dates_alone() -> None:
-    story = Told([issued(), reserved(), link(), answered(), erased(day=5)])
+    story = PlayedEvents([issued(), reserved(), link(), answered(), erased(day=5)])
     state = story.known()
     assert story.erased
     assert msgspec.to_builtins(state) == {
@@ -143,7 +143,7 @@ def test_erasure_leaves_id_region_status_and_dates_alone() -> None:
 
 
 def test_consent_withdrawn_before_anything_is_known_erases_too() -> None:
-    story = Told([erased(), issued(), answered()])
+    story = PlayedEvents([erased(), issued(), answered()])
     assert story.erased
     assert story.known().erased is not None
     assert erased_fields(story.known()) == {"quarter": None}
@@ -159,7 +159,7 @@ def test_consent_withdrawn_before_anything_is_known_erases_too() -> None:
     ],
 )
 def test_what_had_ended_stays_said_when_it_is_erased(endings: list[Event], status: str) -> None:
-    left = Told([issued(), reserved(), *endings, erased(day=90)]).known().erased
+    left = PlayedEvents([issued(), reserved(), *endings, erased(day=90)]).known().erased
     assert left is not None
     assert left.status == status
 
@@ -169,20 +169,20 @@ def test_what_had_ended_stays_said_when_it_is_erased(endings: list[Event], statu
 
 @given(st.permutations([waitlisted(), reserved(3, answer=2), released(4, answer=3)]))
 def test_the_greatest_answer_holds_and_a_place_once_had_stays_known(order: list[Event]) -> None:
-    [place] = Told([issued(), *order]).known().places.values()
+    [place] = PlayedEvents([issued(), *order]).known().places.values()
     assert (place.state, place.had) == ("released", True)
 
 
 def test_the_form_is_for_who_has_the_place_and_afterwards_for_who_had_it() -> None:
     moved = [issued(), reserved(), released(), reserved(6, organiser=OTHER_OPISTO)]
-    assert not has_the_place(Told(moved).known(), OPISTO)
-    assert has_the_place(Told(moved).known(), OTHER_OPISTO)
-    assert has_the_place(Told([issued(), reserved(), completed(), released(80)]).known(), OPISTO)
-    assert not has_the_place(Told([issued(), waitlisted()]).known(), OPISTO)
+    assert not has_the_place(PlayedEvents(moved).known(), OPISTO)
+    assert has_the_place(PlayedEvents(moved).known(), OTHER_OPISTO)
+    assert has_the_place(PlayedEvents([issued(), reserved(), completed(), released(80)]).known(), OPISTO)
+    assert not has_the_place(PlayedEvents([issued(), waitlisted()]).known(), OPISTO)
 
 
 def test_the_answer_to_the_latest_matching_holds() -> None:
-    state = Told([issued(), none_found(9, number=1), proposed(8, number=0)]).known()
+    state = PlayedEvents([issued(), none_found(9, number=1), proposed(8, number=0)]).known()
     assert state.matched is not None
     assert (state.matched.proposed, state.proposed) == (False, True)
 
@@ -191,7 +191,7 @@ def test_the_answer_to_the_latest_matching_holds() -> None:
 
 
 def test_without_the_scope_feedback_is_rejected() -> None:
-    story = Told([issued(scopes=("referral",)), reserved(), answered(), experienced(REGION, "region")])
+    story = PlayedEvents([issued(scopes=("referral",)), reserved(), answered(), experienced(REGION, "region")])
     assert [why for _, why in story.rejected] == [
         f"the consent of {REFERRAL} does not cover feedback; issue it again with the scope feedback"
     ] * 2
@@ -199,30 +199,32 @@ def test_without_the_scope_feedback_is_rejected() -> None:
 
 def test_another_regions_feedback_waits_as_where_there_is_no_such_referral() -> None:
     sent = experienced("/region/07", "region")
-    for known in (None, Told([issued()]).state, Told([issued(scopes=("referral",))]).state):
+    for known in (None, PlayedEvents([issued()]).state, PlayedEvents([issued(scopes=("referral",))]).state):
         assert decide(known, sent) == Waits("ReferralIssued")
 
 
 def test_an_opisto_that_is_nobody_to_it_learns_nothing_of_its_consent() -> None:
-    without = Told([issued(scopes=("referral",)), reserved()])
+    without = PlayedEvents([issued(scopes=("referral",)), reserved()])
     assert decide(without.state, experienced(OTHER_OPISTO, "opisto")) == Waits(A_PLACE)
     assert isinstance(decide(without.state, experienced(OPISTO, "opisto")), Rejected)
 
 
 def test_the_own_region_may_send_its_own_and_a_participants_from_paper() -> None:
     paper = answered(source=REGION, channel="paper")
-    assert len(Told([issued(), experienced(REGION, "region"), paper]).known().answers) == 2
+    assert len(PlayedEvents([issued(), experienced(REGION, "region"), paper]).known().answers) == 2
 
 
 def test_an_opistos_feedback_waits_until_it_is_known_who_has_the_place() -> None:
     sent = experienced(OPISTO, "opisto")
-    for known in (None, Told([issued()]).state, Told([issued(), waitlisted()]).state):
+    for known in (None, PlayedEvents([issued()]).state, PlayedEvents([issued(), waitlisted()]).state):
         assert decide(known, sent) == Waits(A_PLACE)
-    assert len(Told([issued(), sent, reserved()]).known().answers) == 1
+    assert len(PlayedEvents([issued(), sent, reserved()]).known().answers) == 1
 
 
 def test_an_opisto_that_had_the_place_may_send_feedback() -> None:
-    story = Told([issued(), reserved(), released(), reserved(6, organiser=OTHER_OPISTO), experienced(OPISTO, "opisto")])
+    story = PlayedEvents(
+        [issued(), reserved(), released(), reserved(6, organiser=OTHER_OPISTO), experienced(OPISTO, "opisto")]
+    )
     assert len(story.known().answers) == 1
 
 
@@ -230,18 +232,18 @@ def test_an_opisto_that_had_the_place_may_send_feedback() -> None:
 def test_the_feedback_of_an_opisto_that_never_had_the_place_waits_and_is_told_nothing_of_who_has_it(
     places: list[Event],
 ) -> None:
-    assert decide(Told([issued(), *places]).state, experienced(OTHER_OPISTO, "opisto")) == Waits(A_PLACE)
+    assert decide(PlayedEvents([issued(), *places]).state, experienced(OTHER_OPISTO, "opisto")) == Waits(A_PLACE)
 
 
 def test_that_answers_were_taken_is_told_and_of_what_is_refused_or_waits_nothing() -> None:
     sent = answered(phase="after", day=61)
-    story = Told([issued(), reserved(), sent])
+    story = PlayedEvents([issued(), reserved(), sent])
     [taken] = [data for data in story.follow if isinstance(data, FeedbackTaken)]
     assert (taken.event_source, taken.event_id, taken.event_time) == (sent.source, sent.id, sent.time)
     assert (taken.respondent, taken.phase) == ("participant", "after")
     by_a_stranger = answered(phase="after", source=OTHER_OPISTO, channel="paper")
-    without_scope = Told([issued(scopes=("referral",)), sent])
-    for refused_or_early in (Told([issued(), reserved(), by_a_stranger]), without_scope):
+    without_scope = PlayedEvents([issued(scopes=("referral",)), sent])
+    for refused_or_early in (PlayedEvents([issued(), reserved(), by_a_stranger]), without_scope):
         assert not any(isinstance(data, FeedbackTaken) for data in refused_or_early.follow)
 
 
@@ -250,7 +252,7 @@ def test_what_comes_by_the_link_of_an_opisto_that_lost_the_place_is_refused_and_
     for holder, hash_, taken in ((OPISTO, "a" * 64, False), (REGION, "b" * 64, True), (OTHER_OPISTO, "c" * 64, True)):
         sent = answered(phase="after", day=61, id_=form_event_id(hash_, "dimensions_v1"))
         context = link(hash_, "after", issued_to=holder)
-        story = Told([issued(), reserved(), context, *moved, sent])
+        story = PlayedEvents([issued(), reserved(), context, *moved, sent])
         assert any(isinstance(data, FeedbackTaken) for data in story.follow) is taken
         assert bool(story.known().answers) is taken
         assert [why for _, why in story.rejected] == [
@@ -261,7 +263,11 @@ def test_what_comes_by_the_link_of_an_opisto_that_lost_the_place_is_refused_and_
 def test_what_came_by_the_link_of_an_opisto_while_it_had_the_place_stays() -> None:
     sent = answered(phase="after", day=61, id_=form_event_id("a" * 64, "dimensions_v1"))
     context = link(phase="after", issued_to=OPISTO)
-    assert Told([issued(), reserved(), context, sent, released(), reserved(6, organiser=OTHER_OPISTO)]).known().answers
+    assert (
+        PlayedEvents([issued(), reserved(), context, sent, released(), reserved(6, organiser=OTHER_OPISTO)])
+        .known()
+        .answers
+    )
 
 
 # --- what holds, what changed
@@ -269,21 +275,21 @@ def test_what_came_by_the_link_of_an_opisto_while_it_had_the_place_stays() -> No
 
 @given(st.permutations([answered({"health": answer}, day=day) for answer, day in ((2, 3), (7, 5), (4, 4))]))
 def test_the_latest_answers_hold(order: list[Event]) -> None:
-    [held] = Told([issued(), *order]).known().answers
+    [held] = PlayedEvents([issued(), *order]).known().answers
     assert held.answers == {"health": 7}
 
 
 def test_of_two_with_the_same_time_the_greater_id_holds() -> None:
     one, two = answered({"health": 1}, id_="a"), answered({"health": 2}, id_="b")
     for order in ([one, two], [two, one]):
-        assert Told([issued(), *order]).known().answers[0].answers == {"health": 2}
+        assert PlayedEvents([issued(), *order]).known().answers[0].answers == {"health": 2}
 
 
 def test_of_two_of_one_microsecond_the_later_by_nanoseconds_holds_whatever_their_ids() -> None:
     one = msgspec.structs.replace(answered({"health": 1}, id_="b"), finer="1")
     two = msgspec.structs.replace(answered({"health": 2}, id_="a"), finer="2")
     for order in ([one, two], [two, one]):
-        assert Told([issued(), *order]).known().answers[0].answers == {"health": 2}
+        assert PlayedEvents([issued(), *order]).known().answers[0].answers == {"health": 2}
 
 
 @pytest.mark.parametrize("respondent", ["participant", "carer"])
@@ -291,7 +297,7 @@ def test_before_and_after_are_measured_an_item(respondent: str) -> None:
     before = answered({"health": 3, "friends": 2, "family": 5}, respondent=respondent)
     after = answered({"health": 5, "friends": 1, "finance": 9}, respondent=respondent, phase="after", day=61)
     for order in ([before, after], [after, before]):
-        [measured] = Told([issued(), *order]).measured()
+        [measured] = PlayedEvents([issued(), *order]).measured()
         assert (measured.respondent, measured.instrument) == (respondent, "dimensions_v1")
         assert measured.change == {"health": 2, "friends": -1}
 
@@ -299,7 +305,7 @@ def test_before_and_after_are_measured_an_item(respondent: str) -> None:
 def test_who5_is_measured_by_its_score() -> None:
     before = answered(WHO5, instrument="who5", source=REGION, channel="phone")
     after = answered(dict.fromkeys(WHO5, 5), instrument="who5", source=REGION, channel="phone", phase="after", day=61)
-    [measured] = Told([issued(), before, after]).measured()
+    [measured] = PlayedEvents([issued(), before, after]).measured()
     assert measured.change == {"score": 40}
 
 
@@ -307,12 +313,12 @@ def test_an_outcome_is_told_again_only_if_it_changed() -> None:
     before, after = answered({"health": 3}), answered({"health": 5}, phase="after", day=61)
     same = answered({"health": 5}, phase="after", day=62)
     other = answered({"health": 6}, phase="after", day=63)
-    changes = [one.change for one in Told([issued(), before, after, same, other]).measured()]
+    changes = [one.change for one in PlayedEvents([issued(), before, after, same, other]).measured()]
     assert changes == [{"health": 2}, {"health": 3}]
 
 
 def test_answers_of_different_people_or_of_partners_are_no_pair() -> None:
-    story = Told(
+    story = PlayedEvents(
         [
             issued(),
             answered(),
@@ -333,19 +339,19 @@ def test_a_link_is_used_once_an_answer_of_the_form_came_in() -> None:
         sent = answered(answers, phase="after", instrument=instrument, id_=id_, day=61)
         events = [link("b" * 64, "after"), link("c" * 64, "after"), sent]
         for order in (events, events[::-1]):
-            state = Told([issued(), *order]).known()
+            state = PlayedEvents([issued(), *order]).known()
             assert {one.token_hash[0]: is_used(state, one) for one in state.links} == {"b": True, "c": False}
 
 
 def test_a_partner_cannot_use_up_a_link() -> None:
     sent = answered(source=REGION, id_=form_event_id("a" * 64, "dimensions_v1"), channel="paper")
-    state = Told([issued(), link(), sent]).known()
+    state = PlayedEvents([issued(), link(), sent]).known()
     assert not is_used(state, state.links[0])
 
 
 def test_the_newest_links_stay() -> None:
     links = [link(f"{number:064x}", day=number) for number in range(40)]
-    assert len(Told([issued(), *links]).known().links) == 32
+    assert len(PlayedEvents([issued(), *links]).known().links) == 32
 
 
 # --- any order, any repetition
@@ -370,7 +376,7 @@ STORY = (
 
 @given(st.permutations(STORY))
 def test_any_order_of_the_same_events_ends_in_the_same_state(order: list[Event]) -> None:
-    expected, story = Told(STORY), Told(order)
+    expected, story = PlayedEvents(STORY), PlayedEvents(order)
     assert not story.waiting
     assert not story.rejected
     assert msgspec.structs.replace(story.known(), asked=()) == msgspec.structs.replace(expected.known(), asked=())
@@ -381,7 +387,7 @@ def test_any_order_of_the_same_events_ends_in_the_same_state(order: list[Event])
 
 @given(st.lists(st.sampled_from(STORY[1:]), max_size=40))
 def test_repetitions_change_nothing_and_tell_nothing(repeated: list[Event]) -> None:
-    story = Told(STORY)
+    story = PlayedEvents(STORY)
     state, follow = story.known(), list(story.follow)
     for one in repeated:
         story.take(one)
@@ -391,7 +397,7 @@ def test_repetitions_change_nothing_and_tell_nothing(repeated: list[Event]) -> N
 
 @given(st.permutations(STORY), st.integers(0, len(STORY)))
 def test_erasure_leaves_nothing_wherever_it_comes(order: list[Event], at: int) -> None:
-    story = Told([*order[:at], erased(day=90), *order[at:]])
+    story = PlayedEvents([*order[:at], erased(day=90), *order[at:]])
     left = msgspec.to_builtins(story.known())
     assert left.keys() == {"id", "erased"}
     assert left["erased"].keys() == {"status", "issued_at", "closed_at", "issuer"}
@@ -424,7 +430,7 @@ def test_a_quarter_holds_the_month_it_says(time: datetime) -> None:
 
 
 def test_the_brief_holds_figures_and_nothing_of_a_synthetic_referral() -> None:
-    state = Told([issued(), answered({"health": 3}), answered(WHO5, instrument="who5", source=REGION)]).known()
+    state = PlayedEvents([issued(), answered({"health": 3}), answered(WHO5, instrument="who5", source=REGION)]).known()
     figures = msgspec.json.decode(brief(state), type=Figures)
     assert figures == Figures(
         REGION,
@@ -432,14 +438,14 @@ def test_the_brief_holds_figures_and_nothing_of_a_synthetic_referral() -> None:
         "2026-Q3",
         (("participant", "before", "dimensions_v1", {"health": 3}), ("participant", "before", "who5", {"score": 60})),
     )
-    test = Told([issued(synthetic=True), answered()]).known()
+    test = PlayedEvents([issued(synthetic=True), answered()]).known()
     assert brief(test) == b""
     assert fields(test)["answered_in"] is None
-    assert brief(Told([issued()]).known()) == b""
+    assert brief(PlayedEvents([issued()]).known()) == b""
 
 
 def test_a_deadline_of_its_own_changes_nothing() -> None:
-    state = Told([issued()]).state
+    state = PlayedEvents([issued()]).state
     passed = table().deadlines["feedback"].decide(state, issued(), START, None)
     assert passed == Decision(state)
 
@@ -449,14 +455,14 @@ def test_a_referral_that_goes_on_is_neither_closed_nor_ended_any_more() -> None:
     for still in (False, True):
         again = event(ReferralReopened(referral_id=REFERRAL, completed=still), "/service/referral", 80, "again")
         for order in ([*done, again], [issued(), reserved(), again, *done[2:]]):
-            state = Told(order).known()
+            state = PlayedEvents(order).known()
             assert state.closed is None
             assert (state.ended is not None) is (still and order[-1] is again)
-        assert Told([*done, again, closed(day=90)]).known().closed is not None
+        assert PlayedEvents([*done, again, closed(day=90)]).known().closed is not None
 
 
 def test_links_of_one_who_asks_for_many_shut_nobody_elses() -> None:
     theirs = [link(f"{number:064x}", day=3 + number, issued_to=OPISTO) for number in range(MAX_LINKS + 8)]
-    state = Told([issued(), link(), *theirs]).known()
+    state = PlayedEvents([issued(), link(), *theirs]).known()
     assert "a" * 64 in {one.token_hash for one in state.links}
     assert len(state.links) == MAX_LINKS + 1

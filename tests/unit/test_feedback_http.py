@@ -17,7 +17,7 @@ from services.feedback import api, form, handlers
 from services.feedback.settings import FeedbackSettings
 from shared.clock import real_now
 from shared.contracts.participant_events import INSTRUMENTS
-from tests.unit.feedback_door import Door, ask_link, client_of, key_of, opened_door, path_of_form
+from tests.unit.feedback_door import FeedbackDoor, ask_link, client_of, key_of, opened_door, path_of_form
 from tests.unit.feedback_facts import (
     OPISTO,
     OTHER_OPISTO,
@@ -36,13 +36,13 @@ FORM_TYPE = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @pytest_asyncio.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
+async def door(tmp_path: Path) -> AsyncIterator[FeedbackDoor]:
     async with opened_door(tmp_path) as one:
         yield one
 
 
 @pytest_asyncio.fixture
-async def client(door: Door) -> AsyncIterator[httpx.AsyncClient]:
+async def client(door: FeedbackDoor) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(door) as one:
         yield one
 
@@ -51,7 +51,7 @@ async def client(door: Door) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.mark.asyncio
-async def test_the_region_gets_a_link_and_only_its_hash_is_kept(door: Door, client: httpx.AsyncClient) -> None:
+async def test_the_region_gets_a_link_and_only_its_hash_is_kept(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await door.context(issued())
     before = real_now()
     response = await ask_link(client)
@@ -82,7 +82,9 @@ def test_the_public_address_is_a_setting() -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_opisto_with_the_place_gets_a_link_and_no_other(door: Door, client: httpx.AsyncClient) -> None:
+async def test_the_opisto_with_the_place_gets_a_link_and_no_other(
+    door: FeedbackDoor, client: httpx.AsyncClient
+) -> None:
     await door.context(issued(), reserved(), waitlisted(organiser=OTHER_OPISTO, activity="other"))
     assert (await ask_link(client, OPISTO)).status_code == 201
     for holder, status in ((OTHER_OPISTO, 404), ("/region/07", 404), ("ops:anna", 403), ("reader:eero", 403)):
@@ -93,7 +95,7 @@ async def test_the_opisto_with_the_place_gets_a_link_and_no_other(door: Door, cl
 
 @pytest.mark.asyncio
 async def test_without_a_key_without_a_referral_without_a_phase_there_is_no_link(
-    door: Door, client: httpx.AsyncClient
+    door: FeedbackDoor, client: httpx.AsyncClient
 ) -> None:
     await door.context(issued())
     address = f"/v1/referrals/{REFERRAL}/form-links"
@@ -109,7 +111,7 @@ async def test_without_a_key_without_a_referral_without_a_phase_there_is_no_link
 
 
 @pytest.mark.asyncio
-async def test_without_consent_to_feedback_there_is_no_link(door: Door, client: httpx.AsyncClient) -> None:
+async def test_without_consent_to_feedback_there_is_no_link(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await door.context(issued(scopes=("referral",)))
     assert (await ask_link(client)).status_code == 422
     await door.context(issued(1), erased())
@@ -119,7 +121,7 @@ async def test_without_consent_to_feedback_there_is_no_link(door: Door, client: 
 
 
 @pytest.mark.asyncio
-async def test_no_link_without_kafka(door: Door, client: httpx.AsyncClient) -> None:
+async def test_no_link_without_kafka(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await door.context(issued())
     door.down = True
     response = await ask_link(client)
@@ -129,7 +131,7 @@ async def test_no_link_without_kafka(door: Door, client: httpx.AsyncClient) -> N
 
 @pytest.mark.asyncio
 async def test_a_link_is_handed_out_though_its_event_is_slow(
-    door: Door, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    door: FeedbackDoor, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await door.context(issued())
     monkeypatch.setattr(form, "_APPLIED_WITHIN", 0.05)
@@ -162,7 +164,7 @@ class Page(HTMLParser):
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("phase", "questions"), [("before", 10), ("after", 12)])
 async def test_the_form_can_be_read_and_used_by_everyone(
-    door: Door, client: httpx.AsyncClient, phase: str, questions: int
+    door: FeedbackDoor, client: httpx.AsyncClient, phase: str, questions: int
 ) -> None:
     await door.context(issued(), reserved(), completed())
     path = await path_of_form(client, phase)
@@ -185,7 +187,7 @@ async def test_the_form_can_be_read_and_used_by_everyone(
 
 
 @pytest.mark.asyncio
-async def test_the_form_loads_nothing_and_leaves_nothing_behind(door: Door, client: httpx.AsyncClient) -> None:
+async def test_the_form_loads_nothing_and_leaves_nothing_behind(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await door.context(issued())
     response = await client.get(await path_of_form(client))
     policy = response.headers["content-security-policy"]
@@ -204,7 +206,7 @@ async def test_the_form_loads_nothing_and_leaves_nothing_behind(door: Door, clie
     [("", "fi"), ("sv-FI,sv;q=0.9,en;q=0.5", "sv"), ("de,en;q=0.4,sv;q=0.3", "en"), ("de", "fi"), ("x;q=y", "fi")],
 )
 async def test_the_form_speaks_the_language_of_its_reader(
-    door: Door, client: httpx.AsyncClient, accepted: str, language: str
+    door: FeedbackDoor, client: httpx.AsyncClient, accepted: str, language: str
 ) -> None:
     await door.context(issued())
     path = await path_of_form(client)
@@ -240,7 +242,7 @@ def _luminance(colour: str) -> float:
 
 
 @pytest.mark.asyncio
-async def test_looking_does_not_use_the_form_up_and_sending_does(door: Door, client: httpx.AsyncClient) -> None:
+async def test_looking_does_not_use_the_form_up_and_sending_does(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await door.context(issued())
     path = await path_of_form(client)
     assert [(await client.get(path)).status_code for _ in range(3)] == [200, 200, 200]
@@ -267,7 +269,7 @@ async def test_looking_does_not_use_the_form_up_and_sending_does(door: Door, cli
 
 @pytest.mark.asyncio
 async def test_the_link_of_an_opisto_is_dead_once_another_has_the_place_and_the_regions_is_not(
-    door: Door, client: httpx.AsyncClient
+    door: FeedbackDoor, client: httpx.AsyncClient
 ) -> None:
     await door.context(issued(), reserved(), completed())
     by_holder = {holder: await path_of_form(client, "after", holder) for holder in (OPISTO, REGION)}
@@ -292,7 +294,7 @@ def _plain(page: httpx.Response) -> str:
 
 @pytest.mark.asyncio
 async def test_other_answers_sent_right_after_the_first_are_told_that_the_form_was_used(
-    door: Door, client: httpx.AsyncClient
+    door: FeedbackDoor, client: httpx.AsyncClient
 ) -> None:
     """The thanks come when the answers are in: until then the second event would be a conflict of the first."""
     await door.context(issued())
@@ -313,7 +315,7 @@ async def test_other_answers_sent_right_after_the_first_are_told_that_the_form_w
 
 @pytest.mark.asyncio
 async def test_a_double_post_is_one_event(
-    door: Door, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    door: FeedbackDoor, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(form, "_APPLIED_WITHIN", 0.05)
     await door.context(issued())
@@ -328,7 +330,7 @@ async def test_a_double_post_is_one_event(
 
 @pytest.mark.asyncio
 async def test_after_the_activity_both_instruments_are_sent_and_the_change_is_told(
-    door: Door, client: httpx.AsyncClient
+    door: FeedbackDoor, client: httpx.AsyncClient
 ) -> None:
     await door.context(issued(), reserved(), completed())
     await client.post(await path_of_form(client), data={"dimensions_v1-health": "4"})
@@ -353,14 +355,16 @@ async def test_after_the_activity_both_instruments_are_sent_and_the_change_is_to
 
 
 @pytest.mark.asyncio
-async def test_a_carer_answers_as_a_carer(door: Door, client: httpx.AsyncClient) -> None:
+async def test_a_carer_answers_as_a_carer(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await door.context(issued())
     await client.post(await path_of_form(client), data={"dimensions_v1-health": "4", "respondent": "carer"})
     assert door.on("intake.http")[-1]["data"]["respondent"] == "carer"
 
 
 @pytest.mark.asyncio
-async def test_what_follows_from_a_synthetic_referral_is_synthetic(door: Door, client: httpx.AsyncClient) -> None:
+async def test_what_follows_from_a_synthetic_referral_is_synthetic(
+    door: FeedbackDoor, client: httpx.AsyncClient
+) -> None:
     await door.context(issued(synthetic=True))
     await client.post(await path_of_form(client), data={"dimensions_v1-health": "4"})
     assert [one["ce_synthetic"] for one in door.on("intake.http")] == ["true", "true"]
@@ -371,7 +375,7 @@ async def test_what_follows_from_a_synthetic_referral_is_synthetic(door: Door, c
     "wrong", ["11", "-1", "7.5", "٧", "07", "seitsemän", "131052-308T", "<script>alert(1)</script>", " 7"]
 )
 async def test_what_the_form_does_not_offer_is_refused_and_never_repeated(
-    door: Door, client: httpx.AsyncClient, wrong: str
+    door: FeedbackDoor, client: httpx.AsyncClient, wrong: str
 ) -> None:
     await door.context(issued())
     path = await path_of_form(client)
@@ -391,7 +395,7 @@ async def test_what_the_form_does_not_offer_is_refused_and_never_repeated(
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("answers", ["", "dimensions_v1-health=", "name=Aino", "experience_v1-recommend=9"])
-async def test_at_least_one_answer_is_needed(door: Door, client: httpx.AsyncClient, answers: str) -> None:
+async def test_at_least_one_answer_is_needed(door: FeedbackDoor, client: httpx.AsyncClient, answers: str) -> None:
     await door.context(issued())
     response = await client.post(await path_of_form(client), content=answers, headers=FORM_TYPE)
     assert response.status_code == 422
@@ -401,7 +405,7 @@ async def test_at_least_one_answer_is_needed(door: Door, client: httpx.AsyncClie
 
 
 @pytest.mark.asyncio
-async def test_who_answers_is_one_of_two(door: Door, client: httpx.AsyncClient) -> None:
+async def test_who_answers_is_one_of_two(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await door.context(issued())
     response = await client.post(await path_of_form(client), data={"dimensions_v1-health": "4", "respondent": "opisto"})
     assert response.status_code == 422
@@ -409,7 +413,7 @@ async def test_who_answers_is_one_of_two(door: Door, client: httpx.AsyncClient) 
 
 
 @pytest.mark.asyncio
-async def test_a_body_that_is_no_form_or_too_large_is_not_read(door: Door, client: httpx.AsyncClient) -> None:
+async def test_a_body_that_is_no_form_or_too_large_is_not_read(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await door.context(issued())
     path = await path_of_form(client)
     assert (await client.post(path, json={"health": 3})).status_code == 415
@@ -423,7 +427,7 @@ async def test_a_body_that_is_no_form_or_too_large_is_not_read(door: Door, clien
 
 
 @pytest.mark.asyncio
-async def test_without_kafka_the_answers_stay_on_the_page(door: Door, client: httpx.AsyncClient) -> None:
+async def test_without_kafka_the_answers_stay_on_the_page(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await door.context(issued())
     path = await path_of_form(client)
     door.down = True
@@ -438,7 +442,7 @@ async def test_without_kafka_the_answers_stay_on_the_page(door: Door, client: ht
 
 @pytest.mark.asyncio
 async def test_a_link_that_is_unknown_expired_or_erased_says_so_in_three_languages(
-    door: Door, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    door: FeedbackDoor, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unknown = await client.get("/f/" + "x" * 43, headers={"accept-language": "en"})
     assert unknown.status_code == 404
@@ -469,7 +473,7 @@ async def _told(client: httpx.AsyncClient, report: str, holder: str = "ops:anna"
     return found
 
 
-async def _answered(door: Door, count: int, **how: Any) -> None:
+async def _answered(door: FeedbackDoor, count: int, **how: Any) -> None:
     for number, referral in enumerate(_referrals(count)):
         before = answered({"health": 3}, referral=referral, id_=f"before-{number}")
         after = answered({"health": 5}, referral=referral, phase="after", day=60, id_=f"after-{number}")
@@ -479,7 +483,7 @@ async def _answered(door: Door, count: int, **how: Any) -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("count", "n"), [(4, "<5"), (5, 5)])
 async def test_outcomes_are_shown_for_five_or_more(
-    door: Door, client: httpx.AsyncClient, count: int, n: object
+    door: FeedbackDoor, client: httpx.AsyncClient, count: int, n: object
 ) -> None:
     await _answered(door, count)
     report = await _told(client, "outcomes", **{"from": "2026-Q3", "to": "2026-Q3"})
@@ -488,7 +492,7 @@ async def test_outcomes_are_shown_for_five_or_more(
 
 
 @pytest.mark.asyncio
-async def test_a_region_reads_its_own_reports(door: Door, client: httpx.AsyncClient) -> None:
+async def test_a_region_reads_its_own_reports(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await _answered(door, 5)
     assert (await _told(client, "loop", REGION))["issued"] == 5
     assert (await _told(client, "loop", REGION, region="06"))["issued"] == 5
@@ -522,7 +526,7 @@ async def test_a_filter_that_cannot_be_is_told(client: httpx.AsyncClient, query:
 
 @pytest.mark.asyncio
 async def test_reports_read_page_by_page_and_know_no_synthetic_referral(
-    door: Door, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    door: FeedbackDoor, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api, "_PAGE", 2)
     await _answered(door, 5)
@@ -532,7 +536,7 @@ async def test_reports_read_page_by_page_and_know_no_synthetic_referral(
 
 
 @pytest.mark.asyncio
-async def test_an_erased_referral_is_counted_by_what_is_left(door: Door, client: httpx.AsyncClient) -> None:
+async def test_an_erased_referral_is_counted_by_what_is_left(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
     await door.context(issued(), answered(), erased())
     report = await _told(client, "loop", **{"from": "2026-Q3", "to": "2026-Q3"})
     assert (report["issued"], report["withdrawn"]) == (1, 1)

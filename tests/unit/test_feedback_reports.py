@@ -12,7 +12,7 @@ from services.feedback.reports import AT_LEAST, Cell, ReportFilters, groups_of, 
 from shared.contracts.envelope import Event
 from tests.unit.feedback_facts import (
     OTHER_OPISTO,
-    Told,
+    PlayedEvents,
     closed,
     completed,
     erased,
@@ -32,7 +32,7 @@ QUARTERS = ("2026-Q1", "2026-Q2", "2026-Q3")
 
 
 def _state(*events: Event) -> ReferralFeedback:
-    return Told([issued(), *events]).known()
+    return PlayedEvents([issued(), *events]).known()
 
 
 # --- the loop
@@ -117,7 +117,7 @@ def test_a_referral_that_is_opened_again_is_not_closed(goes_on: list[Event]) -> 
 
 
 def test_synthetic_referrals_are_in_no_report() -> None:
-    synthetic = Told([issued(synthetic=True), reserved()]).known()
+    synthetic = PlayedEvents([issued(synthetic=True), reserved()]).known()
     assert loop([synthetic], ReportFilters())["issued"] == 0
 
 
@@ -138,7 +138,7 @@ def test_erased_referrals_are_counted_but_where_a_municipality_is_asked_for() ->
     assert loop([gone], ReportFilters(region="/region/06"))["withdrawn"] == 1
     assert loop([gone], ReportFilters(region="/region/07"))["withdrawn"] == 0
     assert loop([gone], ReportFilters(municipality="908"))["withdrawn"] == 0
-    never_issued = Told([erased()]).known()
+    never_issued = PlayedEvents([erased()]).known()
     assert loop([never_issued], ReportFilters())["issued"] == 0
 
 

@@ -15,8 +15,9 @@ from shared.contracts import topics
 from shared.contracts.envelope import attributes_of, kafka_headers
 from shared.engine.batch import Processor
 from shared.engine.forged import EVERY, Forgeries
-from shared.kafka.producer import Publisher, Record
+from shared.kafka.producer import Record
 from shared.store.sqlite import SqliteStore
+from tests.integration.engine_world import KeepingPublisher
 from tests.unit.doors import BATCH, OPISTO, REGION, app_of, door, referral
 from tests.unit.feedback_facts import REFERRAL, issued
 
@@ -56,27 +57,15 @@ async def test_what_a_sender_may_not_send_is_kept_as_well_and_what_is_only_wrong
         assert [one["what"] for one in kept(one.written)] == ["/type: a opisto may not send ReferralIssued"]
 
 
-class Wire:
-    """Keeps what is published."""
-
-    def __init__(self) -> None:
-        self.written: list[Record] = []
-
-    async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
-        """At once."""
-        self.written += records
-
-
 @pytest.mark.asyncio
 async def test_who_sends_in_anothers_name_over_kafka_is_kept_by_the_sender_that_its_topic_proves(
     tmp_path: Path,
 ) -> None:
-    wire: Any = Wire()
-    publisher: Publisher = wire
+    wire = KeepingPublisher()
     table, store = app_of("referral", tmp_path).table, SqliteStore(tmp_path / "referral.sqlite")
     await store.open(table.collections, table.journals)
     clock = Clock(datetime(2026, 9, 2, tzinfo=UTC), datetime.now(UTC).timestamp(), 1.0)
-    processor = Processor(table, store, publisher, clock, recent_outcomes=64, due_early=timedelta(days=30))
+    processor = Processor(table, store, wire, clock, recent_outcomes=64, due_early=timedelta(days=30))
     event = issued(source=REGION)
     headers = tuple(kafka_headers(attributes_of(event)))
     value = event.data.model_dump_json(exclude_none=True).encode()
@@ -86,11 +75,10 @@ async def test_who_sends_in_anothers_name_over_kafka_is_kept_by_the_sender_that_
     ]
     await processor.process(processor.receive(records))
     await store.close()
-    assert [(one["who"], one["action"], one["allowed"]) for one in kept(wire.written)] == [
+    assert [(one["who"], one["action"], one["allowed"]) for one in kept(wire.records)] == [
         (OTHER, "forged_sender", False)
     ]
-    letters = [record for record in wire.written if record.topic == topics.DEAD_LETTERS]
-    assert len(letters) == 3, "each of them is a dead letter"
+    assert len(wire.letters()) == 3, "each of them is a dead letter"
 
 
 def test_another_is_kept_a_minute_later_and_the_same_as_often_as_it_comes_again() -> None:

@@ -250,7 +250,7 @@ async def answered(one: Door, asked: Asked) -> tuple[int, dict[bytes, bytes], by
 # --- the five services, with something in each
 
 
-class World:
+class FiveDoors:
     """All five doors on one loop."""
 
     def __init__(self, folder: Path) -> None:
@@ -275,9 +275,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FiveDoors]:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # /v1/lag asks a Kafka that is not there
-    one = World(tmp_path_factory.mktemp("fuzzed"))
+    one = FiveDoors(tmp_path_factory.mktemp("fuzzed"))
     yield one
     one.close()
 
@@ -285,7 +285,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.mark.parametrize("service", topics.SERVICES)
 @PATIENCE
 @given(data=st.data())
-def test_no_request_makes_a_fault_of_ours(world: World, service: str, data: st.DataObject) -> None:
+def test_no_request_makes_a_fault_of_ours(world: FiveDoors, service: str, data: st.DataObject) -> None:
     asked = data.draw(requests(operations_of(world.doors[service])))
     status, headers, body = world.ask(service, asked)
     assert status < 500 or status == 503, (status, body)
@@ -297,7 +297,7 @@ def test_no_request_makes_a_fault_of_ours(world: World, service: str, data: st.D
 
 
 @pytest.mark.parametrize("service", topics.SERVICES)
-def test_no_address_takes_a_parameter_that_it_does_not_know(world: World, service: str) -> None:
+def test_no_address_takes_a_parameter_that_it_does_not_know(world: FiveDoors, service: str) -> None:
     for operation in operations_of(world.doors[service]):
         asked = Asked(operation.method, operation.path.encode(), b"no_such_parameter=1", [], [])
         assert world.ask(service, asked)[0] == 422, operation.path

@@ -112,7 +112,7 @@ def test_what_is_copied_holds_what_is_started() -> None:
 # --- the health check
 
 
-class Service(BaseHTTPRequestHandler):
+class ServiceDouble(BaseHTTPRequestHandler):
     """Answers as a service would."""
 
     status = 200
@@ -129,7 +129,7 @@ class Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), ServiceDouble) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.server_port
@@ -149,12 +149,12 @@ def check(port: int) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_ready_service_is_healthy(service: int) -> None:
-    Service.status = 200
+    ServiceDouble.status = 200
     assert check(service).returncode == 0
 
 
 def test_one_that_is_not_ready_is_not_and_the_check_says_what_is_missing(service: int) -> None:
-    Service.status = 503
+    ServiceDouble.status = 503
     checked = check(service)
     assert checked.returncode == 1
     assert "Kafka has not answered yet" in checked.stdout

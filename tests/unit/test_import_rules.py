@@ -285,9 +285,9 @@ def test_every_loop_reads_from_the_earliest_record_and_sees_new_topics_within_se
 
 
 def test_a_public_class_has_a_name_of_its_own() -> None:
-    """So a name says which class is meant, wherever it stands."""
+    """So a name says which class is meant, wherever it stands, in the tests too."""
     places: dict[str, list[str]] = {}
-    for path in everything():
+    for path in (*everything(), *modules("tests")):
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(name_of(path))

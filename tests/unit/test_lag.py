@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio
 AT = TopicPartition("intake.http", 0)
 
 
-class Log:
+class PartitionLog:
     """One partition, of which retention has taken all before `begins`."""
 
     def __init__(self, begins: int, ends: int, committed: Mapping[str, int]) -> None:
@@ -28,7 +28,7 @@ class Log:
 class Asking:
     """One service's consumer. Its record of each offset came a minute ago."""
 
-    def __init__(self, log: Log, service: str) -> None:
+    def __init__(self, log: PartitionLog, service: str) -> None:
         self.log = log
         self.service = service
         self.sought = -1
@@ -59,7 +59,7 @@ class Asking:
         return {AT: [ConsumerRecord(*AT, self.sought, came, 1, b"k", b"v", None, 1, 1, ())]}
 
 
-async def lags(monkeypatch: pytest.MonkeyPatch, log: Log) -> list[Lag]:
+async def lags(monkeypatch: pytest.MonkeyPatch, log: PartitionLog) -> list[Lag]:
     everything: dict[str, Any] = dict.fromkeys(("new", "behind", "ahead"), lambda _: True)
     reader = LagReader(Cluster("127.0.0.1:1"), everything)
     consumers: Any = {service: Asking(log, service) for service in everything}
@@ -73,7 +73,7 @@ async def lags(monkeypatch: pytest.MonkeyPatch, log: Log) -> list[Lag]:
 
 
 async def test_what_retention_took_is_no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = await lags(monkeypatch, Log(40, 50, {"behind": 10, "ahead": 45}))
+    found = await lags(monkeypatch, PartitionLog(40, 50, {"behind": 10, "ahead": 45}))
     assert {one.service: one.lag for one in found} == {"new": 10, "behind": 10, "ahead": 5}
     assert all(59 < one.seconds < 100 for one in found), "the oldest is the first that is still there"
     assert lines(found) == [
@@ -84,6 +84,6 @@ async def test_what_retention_took_is_no_lag(monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_of_a_log_that_retention_has_emptied_nothing_is_left_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that `lahete stop` does not wait for what never comes."""
-    found = await lags(monkeypatch, Log(50, 50, {"behind": 10, "ahead": 50}))
+    found = await lags(monkeypatch, PartitionLog(50, 50, {"behind": 10, "ahead": 50}))
     assert [(one.lag, one.seconds) for one in found] == [(0, 0.0)] * 3
     assert lines(found) == []

@@ -29,7 +29,7 @@ A, B = TopicPartition("intake.http", 0), TopicPartition("intake.http", 1)
 Found = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 
 
-class Consumer:
+class ConsumerDouble:
     """Holds A and B, and stands behind what was read."""
 
     def __init__(self) -> None:
@@ -110,13 +110,13 @@ class Processing:
         self.steps.append("clear")
 
 
-class World:
+class LoopAndConsumer:
     def __init__(self) -> None:
         made: Any = Processing()
         self.processing = made
         self.loop = Loop(made, Cluster("127.0.0.1:1"))
         self.loop._pause = 0.001
-        self.consumer = Consumer()
+        self.consumer = ConsumerDouble()
         self.loop._subscription._subscriber.consumer = self.consumer
         self.loop._held.assigned = True
         self.loop.reading.begin({A: 5, B: 3})
@@ -137,8 +137,8 @@ class World:
 
 
 @pytest_asyncio.fixture
-async def world() -> World:
-    return World()
+async def world() -> LoopAndConsumer:
+    return LoopAndConsumer()
 
 
 def record(partition: TopicPartition, offset: int) -> ConsumerRecord[bytes, bytes]:
@@ -153,20 +153,20 @@ def raises(error: Exception) -> Callable[[], Awaitable[None]]:
     return fail
 
 
-async def test_a_batch_commits_its_partitions_by_name_and_is_cleared_after(world: World) -> None:
+async def test_a_batch_commits_its_partitions_by_name_and_is_cleared_after(world: LoopAndConsumer) -> None:
     await world.take()
     assert world.consumer.commits == [{A: 8, B: 4}]
     assert world.loop.reading.done == {A: 8, B: 4}
     assert world.processing.steps == ["process", "clear"]
 
 
-async def test_clearing_begins_before_the_next_batch_is_read(world: World) -> None:
+async def test_clearing_begins_before_the_next_batch_is_read(world: LoopAndConsumer) -> None:
     await world.loop._take(await world.read())
     assert world.processing.steps == ["process", "clear"]
     await world.loop._finish_clearing()
 
 
-async def test_what_was_read_before_a_rebalance_is_not_committed_after_it(world: World) -> None:
+async def test_what_was_read_before_a_rebalance_is_not_committed_after_it(world: LoopAndConsumer) -> None:
     """A partition that went and came back stands where its other holder committed."""
     records = await world.read()
     await world.loop._held.on_partitions_revoked([])
@@ -177,7 +177,9 @@ async def test_what_was_read_before_a_rebalance_is_not_committed_after_it(world:
 
 
 @pytest.mark.parametrize("what", ["on_partitions_revoked", "on_partitions_assigned"])
-async def test_after_a_rebalance_in_the_middle_of_a_batch_nothing_is_committed(world: World, what: str) -> None:
+async def test_after_a_rebalance_in_the_middle_of_a_batch_nothing_is_committed(
+    world: LoopAndConsumer, what: str
+) -> None:
     async def rebalance() -> None:
         await getattr(world.loop._held, what)([])
 
@@ -190,7 +192,9 @@ async def test_after_a_rebalance_in_the_middle_of_a_batch_nothing_is_committed(w
 @pytest.mark.parametrize(
     "error", [StoreUnavailable("no answer"), BrokerUnavailable("no answer"), RuntimeError("a bug in the engine")]
 )
-async def test_a_batch_that_failed_comes_again_and_no_exception_gets_out(world: World, error: Exception) -> None:
+async def test_a_batch_that_failed_comes_again_and_no_exception_gets_out(
+    world: LoopAndConsumer, error: Exception
+) -> None:
     """What got out would be swallowed by the framework, and the batch jumped over."""
     world.processing.during = raises(error)
     await world.take()
@@ -202,7 +206,9 @@ async def test_a_batch_that_failed_comes_again_and_no_exception_gets_out(world: 
     assert world.consumer.commits == [{A: 8, B: 4}]
 
 
-async def test_what_a_failed_batch_had_saved_is_counted_then_and_the_rest_once_it_is_through(world: World) -> None:
+async def test_what_a_failed_batch_had_saved_is_counted_then_and_the_rest_once_it_is_through(
+    world: LoopAndConsumer,
+) -> None:
     def counted() -> list[float]:
         named = [("ReferralIssued", "applied"), ("ReferralIssued", "repetition"), ("", "skipped")]
         return [metrics.EVENTS.labels(world.loop.service, *one)._value.get() for one in named]
@@ -218,7 +224,7 @@ async def test_what_a_failed_batch_had_saved_is_counted_then_and_the_rest_once_i
     assert [after - one for after, one in zip(counted(), before, strict=True)] == [2, 2, 1]
 
 
-async def test_what_is_large_is_processed_in_parts_and_committed_once(world: World) -> None:
+async def test_what_is_large_is_processed_in_parts_and_committed_once(world: LoopAndConsumer) -> None:
     """What is refused of a batch is kept in a document until it is out: a document has a bound."""
     value = bytes(MOST_BYTES // 2)
     large = [ConsumerRecord(*A, offset, 1, 0, b"k", value, None, 1, 1, ()) for offset in (5, 6, 7)]
@@ -231,7 +237,7 @@ async def test_what_is_large_is_processed_in_parts_and_committed_once(world: Wor
     assert [len(part) for part in parts([record(A, 1)] * 9)] == [9]
 
 
-async def test_the_pauses_grow_while_it_fails_and_shrink_when_it_works(world: World) -> None:
+async def test_the_pauses_grow_while_it_fails_and_shrink_when_it_works(world: LoopAndConsumer) -> None:
     first = world.loop._pause
     world.processing.during = raises(StoreUnavailable("no answer"))
     await world.take()
@@ -242,7 +248,7 @@ async def test_the_pauses_grow_while_it_fails_and_shrink_when_it_works(world: Wo
     assert world.loop._pause == 0.1
 
 
-async def test_after_a_rebalance_a_failed_batch_is_left_to_the_new_holders(world: World) -> None:
+async def test_after_a_rebalance_a_failed_batch_is_left_to_the_new_holders(world: LoopAndConsumer) -> None:
     async def rebalance_and_fail() -> None:
         await world.loop._held.on_partitions_revoked([])
         raise StoreUnavailable("no answer")
@@ -252,7 +258,7 @@ async def test_after_a_rebalance_a_failed_batch_is_left_to_the_new_holders(world
     assert world.consumer.seeks == []
 
 
-async def test_a_commit_that_is_refused_brings_the_batch_back_and_clears_nothing(world: World) -> None:
+async def test_a_commit_that_is_refused_brings_the_batch_back_and_clears_nothing(world: LoopAndConsumer) -> None:
     world.consumer.refuses_commits = True
     await world.take()
     assert world.consumer.seeks == [(A, 5), (B, 3)]
@@ -260,7 +266,7 @@ async def test_a_commit_that_is_refused_brings_the_batch_back_and_clears_nothing
 
 
 async def test_a_commit_that_is_never_answered_is_given_up_and_the_batch_comes_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: LoopAndConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """aiokafka waits for the group's coordinator without end: a loop that waited with it would be deaf and say it is well."""
     monkeypatch.setattr(loops, "_COMMITTED_WITHIN", 0.01)
@@ -275,7 +281,7 @@ async def test_a_commit_that_is_never_answered_is_given_up_and_the_batch_comes_a
     assert world.loop.not_ready() is None
 
 
-async def test_a_clearing_that_fails_in_an_unforeseen_way_stops_one_batch_and_not_all(world: World) -> None:
+async def test_a_clearing_that_fails_in_an_unforeseen_way_stops_one_batch_and_not_all(world: LoopAndConsumer) -> None:
     async def fail(batch: Batch) -> None:
         raise RuntimeError("unforeseen")
 
@@ -290,7 +296,7 @@ async def test_a_clearing_that_fails_in_an_unforeseen_way_stops_one_batch_and_no
     assert world.consumer.seeks == [(A, 8), (B, 4)], "to what the first had done, and the second had not"
 
 
-async def test_what_could_not_be_cleared_is_said_for_what_it_is(world: World) -> None:
+async def test_what_could_not_be_cleared_is_said_for_what_it_is(world: LoopAndConsumer) -> None:
     """An outbox that stays full, or a log that another reads: the sweep comes back to both."""
     world.processing.clear = raises_of_a_batch(StoreUnavailable("another process reads it"))
     with capture_logs() as said:
@@ -309,7 +315,7 @@ def raises_of_a_batch(error: Exception) -> Callable[[Batch], Awaitable[None]]:
     return fail
 
 
-async def test_an_open_breaker_stops_consumption_and_is_said(world: World) -> None:
+async def test_an_open_breaker_stops_consumption_and_is_said(world: LoopAndConsumer) -> None:
     async def open_it() -> None:
         world.processing.breaker.why = "the circuit breaker is open"
         raise CircuitOpen("20 of the last 20 events failed")
@@ -324,7 +330,7 @@ async def test_an_open_breaker_stops_consumption_and_is_said(world: World) -> No
     assert world.consumer.seeks == [(A, 5), (B, 3)] * 2
 
 
-async def test_records_that_fell_out_unread_stop_the_service_with_an_alarm(world: World) -> None:
+async def test_records_that_fell_out_unread_stop_the_service_with_an_alarm(world: LoopAndConsumer) -> None:
     await world.is_assigned()
     assert world.loop.not_ready() is None
     world.consumer.beginnings = {A: 5, B: 9}
@@ -338,7 +344,7 @@ async def test_records_that_fell_out_unread_stop_the_service_with_an_alarm(world
 
 
 async def test_no_batch_is_begun_before_it_is_known_where_the_log_begins(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: LoopAndConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beginnings, "_FIRST_PAUSE", 0.01)
     world.consumer.unanswered = 2
@@ -356,7 +362,7 @@ async def test_no_batch_is_begun_before_it_is_known_where_the_log_begins(
 
 
 async def test_what_another_holds_by_now_is_not_looked_at_any_more(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: LoopAndConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beginnings, "_FIRST_PAUSE", 0.01)
     world.consumer.unanswered = 1
@@ -369,7 +375,7 @@ async def test_what_another_holds_by_now_is_not_looked_at_any_more(
     assert world.loop.not_ready() is None
 
 
-async def test_what_fell_out_is_counted_where_an_alarm_sees_it(world: World) -> None:
+async def test_what_fell_out_is_counted_where_an_alarm_sees_it(world: LoopAndConsumer) -> None:
     fell_out = metrics.FELL_OUT.labels(world.loop.service)
     before = fell_out._value.get()
     world.consumer.beginnings = {A: 9, B: 0}
@@ -378,7 +384,7 @@ async def test_what_fell_out_is_counted_where_an_alarm_sees_it(world: World) -> 
 
 
 async def test_the_lag_is_the_age_of_the_oldest_event_in_hand_and_grows_while_it_cannot_be_dealt_with(
-    world: World,
+    world: LoopAndConsumer,
 ) -> None:
     assert world.loop.lag_seconds() == 0
     world.processing.during = raises(StoreUnavailable("the disk is full"))
@@ -389,7 +395,7 @@ async def test_the_lag_is_the_age_of_the_oldest_event_in_hand_and_grows_while_it
     assert world.loop.lag_seconds() == 0
 
 
-async def test_an_open_breaker_and_a_shared_out_partition_do_not_hide_or_invent_a_lag(world: World) -> None:
+async def test_an_open_breaker_and_a_shared_out_partition_do_not_hide_or_invent_a_lag(world: LoopAndConsumer) -> None:
     world.processing.breaker.why = "the circuit breaker is open"
     await world.take()
     assert world.loop.lag_seconds() > 0
@@ -397,12 +403,14 @@ async def test_an_open_breaker_and_a_shared_out_partition_do_not_hide_or_invent_
     assert world.loop.lag_seconds() == 0, "what is held now comes again and is then in hand"
 
 
-async def test_before_anything_is_assigned_it_is_not_ready(world: World) -> None:
+async def test_before_anything_is_assigned_it_is_not_ready(world: LoopAndConsumer) -> None:
     world.loop._held.assigned = False
     assert world.loop.not_ready() == "no partitions assigned yet"
 
 
-async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_is_through(world: World) -> None:
+async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_is_through(
+    world: LoopAndConsumer,
+) -> None:
     """It is no reason to stop trying."""
     world.loop._pause = loops._FIRST_PAUSE
     world.processing.during = raises(StoreUnavailable("disk I/O error"))
@@ -416,7 +424,7 @@ async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_
     assert world.consumer.commits == [{A: 8, B: 4}]
 
 
-async def test_a_partition_that_stands_still_is_named_by_readiness_until_it_goes_on(world: World) -> None:
+async def test_a_partition_that_stands_still_is_named_by_readiness_until_it_goes_on(world: LoopAndConsumer) -> None:
     apart = world.loop.reading.apart
     gone: Stretch | Exception = OSError("the disk is gone")
     answers = [gone] * 4 + [Stretch((), 9)]
@@ -437,13 +445,13 @@ async def test_a_partition_that_stands_still_is_named_by_readiness_until_it_goes
     apart.give_back_all()
 
 
-async def test_what_is_not_held_any_more_keeps_nobody_from_being_ready(world: World) -> None:
+async def test_what_is_not_held_any_more_keeps_nobody_from_being_ready(world: LoopAndConsumer) -> None:
     world.loop.waits_for = "a batch failed and is read again: disk I/O error"
     await world.is_assigned()
     assert world.loop.not_ready() is None
 
 
-async def test_stopping_finishes_the_batch_in_hand_and_takes_no_other(world: World) -> None:
+async def test_stopping_finishes_the_batch_in_hand_and_takes_no_other(world: LoopAndConsumer) -> None:
     reached, go_on = asyncio.Event(), asyncio.Event()
 
     async def wait() -> None:
@@ -466,7 +474,7 @@ async def test_stopping_finishes_the_batch_in_hand_and_takes_no_other(world: Wor
     assert world.processing.steps == ["process", "clear", "broker stops"]
 
 
-def broker_stops(world: World) -> Callable[[], Awaitable[None]]:
+def broker_stops(world: LoopAndConsumer) -> Callable[[], Awaitable[None]]:
     async def stop() -> None:
         world.processing.steps.append("broker stops")
 
@@ -485,5 +493,7 @@ def broker_stops(world: World) -> Callable[[], Awaitable[None]]:
         ("dead-letters", False),
     ],
 )
-async def test_the_group_reads_the_topics_of_its_table_and_no_others(world: World, topic: str, *, reads: bool) -> None:
+async def test_the_group_reads_the_topics_of_its_table_and_no_others(
+    world: LoopAndConsumer, topic: str, *, reads: bool
+) -> None:
     assert world.loop.reads(topic) is reads

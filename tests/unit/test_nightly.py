@@ -12,7 +12,7 @@ import pytest
 
 from deploy.embedded_broker.control import REPOSITORY
 from tests.guides import Block, blocks
-from tests.unit.door_double import Door, listening
+from tests.unit.door_double import DoorDouble, listening
 
 PROGRAMS: Final[dict[str, tuple[Sequence[str], Sequence[str]]]] = {
     "sh": ((), ("sh", "nightly.sh")),
@@ -28,7 +28,7 @@ EXAMPLES: Final = [block for block in blocks(REPOSITORY / "docs/guides/opisto.md
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
+def door() -> Iterator[DoorDouble]:
     with listening() as double:
         yield double
 
@@ -40,7 +40,7 @@ def test_there_is_one_in_each_language_and_each_is_short() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.language)
 def test_what_the_door_cannot_take_now_is_sent_again_and_what_it_refuses_is_printed(
-    example: Block, door: Door, tmp_path: Path
+    example: Block, door: DoorDouble, tmp_path: Path
 ) -> None:
     compiled, run = PROGRAMS[example.language]
     for program in (*compiled[:1], run[0]):

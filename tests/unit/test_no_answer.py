@@ -16,18 +16,18 @@ from shared.engine.sweep import Sweeper
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import LagReader
 from shared.kafka.producer import Publisher
-from tests.integration.engine_world import World
+from tests.integration.engine_world import EngineWorld
 
 pytestmark = pytest.mark.asyncio
-Asks = Callable[[World, Cluster], AbstractAsyncContextManager[object]]
+Asks = Callable[[EngineWorld, Cluster], AbstractAsyncContextManager[object]]
 
 
-def lag(_: World, kafka: Cluster) -> LagReader:
+def lag(_: EngineWorld, kafka: Cluster) -> LagReader:
     return LagReader(kafka)
 
 
 @asynccontextmanager
-async def sweep(world: World, kafka: Cluster) -> AsyncIterator[None]:
+async def sweep(world: EngineWorld, kafka: Cluster) -> AsyncIterator[None]:
     publisher = Publisher.to(kafka)
     try:
         async with Sweeper(Loop(world.main, kafka), world.main, publisher, world.clock, kafka):
@@ -64,14 +64,14 @@ async def left_open_by(asking: Callable[[], Awaitable[object]]) -> list[str]:
     return [str(one.message) for one in said]
 
 
-async def enter(asks: Asks, world: World, kafka: Cluster) -> None:
+async def enter(asks: Asks, world: EngineWorld, kafka: Cluster) -> None:
     async with asks(world, kafka):
         raise AssertionError("nobody answers")
 
 
 @pytest.mark.parametrize("asks", [lag, sweep])
 async def test_where_nobody_listens_nothing_is_left_open(asks: Asks, tmp_path: Path) -> None:
-    async with World(tmp_path) as world:
+    async with EngineWorld(tmp_path) as world:
 
         async def asked() -> None:
             with pytest.raises(KafkaError):
@@ -82,7 +82,7 @@ async def test_where_nobody_listens_nothing_is_left_open(asks: Asks, tmp_path: P
 
 @pytest.mark.parametrize("asks", [lag, sweep])
 async def test_where_nobody_answers_who_waits_no_longer_leaves_nothing_open(asks: Asks, tmp_path: Path) -> None:
-    async with World(tmp_path) as world, silent() as (kafka, taken):
+    async with EngineWorld(tmp_path) as world, silent() as (kafka, taken):
 
         async def given_up() -> None:
             waiting = asyncio.create_task(enter(asks, world, kafka))

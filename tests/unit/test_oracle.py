@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.observation import Headers, Named, Observation, Record
+from tests.scenarios.observation import Headers, Named, Observation, ObservedRecord
 from tests.scenarios.oracle import Declared, Expected, violations
 
 REGION = "/region/06"
@@ -17,21 +17,23 @@ TYPE = "fi.kulttuurilahete.{}.v1"
 
 def record(
     topic: str, offset: int, source: str, id_: str, name: str, *, value: bytes = b"{}", key: bytes = KEY, **more: str
-) -> Record:
+) -> ObservedRecord:
     attributes = {"id": id_, "source": source, "type": TYPE.format(name), **more}
     headers: Headers = [(f"ce_{one}", text.encode()) for one, text in attributes.items()]
-    return Record.read(topic, 0, offset, key, value, headers)
+    return ObservedRecord.read(topic, 0, offset, key, value, headers)
 
 
-def sent(offset: int, id_: str, name: str = "ReferralIssued", value: bytes = b"{}") -> Record:
+def sent(offset: int, id_: str, name: str = "ReferralIssued", value: bytes = b"{}") -> ObservedRecord:
     return record("intake.http", offset, REGION, id_, name, value=value)
 
 
-def effect(offset: int, id_: str, cause: str, name: str = "ReferralOpened", value: bytes = b"{}") -> Record:
+def effect(offset: int, id_: str, cause: str, name: str = "ReferralOpened", value: bytes = b"{}") -> ObservedRecord:
     return record("referral.events", offset, "/service/referral", id_, name, value=value, causationid=cause)
 
 
-def letter(offset: int, dl_id: str, of: Record, reason: str = "invalid", value: bytes = b"{}") -> Record:
+def letter(
+    offset: int, dl_id: str, of: ObservedRecord, reason: str = "invalid", value: bytes = b"{}"
+) -> ObservedRecord:
     attributes = {f"ce_{name}": text for name, text in of.attributes.items()}
     added = {
         "dl_id": dl_id,
@@ -43,15 +45,15 @@ def letter(offset: int, dl_id: str, of: Record, reason: str = "invalid", value: 
         "dl_time": f"{offset}",
     }
     headers: Headers = [(name, text.encode()) for name, text in (attributes | added).items()]
-    return Record.read("dead-letters", 0, offset, of.key, value, headers)
+    return ObservedRecord.read("dead-letters", 0, offset, of.key, value, headers)
 
 
 @dataclass
-class World:
+class ObservedRun:
     """Two events that took effect in order, and one that is dead-lettered; all is well."""
 
     declared: Declared = field(default_factory=Declared)
-    records: list[Record] = field(default_factory=list)
+    records: list[ObservedRecord] = field(default_factory=list)
     became: dict[Named, tuple[str, int]] = field(default_factory=dict)
     histories: dict[str, list[Named]] = field(default_factory=dict)
     feeds: dict[str, list[Named]] = field(default_factory=dict)
@@ -88,11 +90,11 @@ class World:
 
 
 def test_where_all_is_well_the_oracle_has_nothing_to_say() -> None:
-    assert World().faults() == []
+    assert ObservedRun().faults() == []
 
 
 def test_a_repetition_on_the_wire_that_says_the_same_is_no_fault_whatever_its_time() -> None:
-    world = World()
+    world = ObservedRun()
     again = replace(world.records[3], offset=2, attributes={**world.records[3].attributes, "time": "later"})
     world.records.append(again)
     world.records.append(letter(1, "d1", world.records[2]))
@@ -100,7 +102,7 @@ def test_a_repetition_on_the_wire_that_says_the_same_is_no_fault_whatever_its_ti
 
 
 def test_an_event_that_was_sent_again_is_no_fault() -> None:
-    world = World()
+    world = ObservedRun()
     world.declared.accepted(REGION, "issued")
     world.declared.unanswered(REGION, "chosen")
     world.records += [sent(3, "issued"), sent(4, "chosen", "ActivityChosen")]
@@ -111,7 +113,7 @@ def test_an_event_that_was_sent_again_is_no_fault() -> None:
 
 @pytest.mark.parametrize("repeats", [True, False])
 def test_of_an_event_the_log_holds_more_than_was_sent_where_the_broker_repeats_alone(*, repeats: bool) -> None:
-    world = World(Declared(repeats=repeats))
+    world = ObservedRun(Declared(repeats=repeats))
     world.records.append(sent(3, "issued"))
     world.became[REGION, "issued"] = ("applied", 1)
     assert [fault for fault in world.faults() if "the log holds 2" in fault] == world.faults()
@@ -119,7 +121,7 @@ def test_of_an_event_the_log_holds_more_than_was_sent_where_the_broker_repeats_a
 
 
 def test_effects_of_what_was_parked_may_come_behind() -> None:
-    world = World()
+    world = ObservedRun()
     world.declared.expected[REGION, "issued"] = replace(world.declared.expected[REGION, "issued"], parked=True)
     world.records[3], world.records[4] = replace(world.records[4], offset=0), replace(world.records[3], offset=1)
     assert world.faults() == []
@@ -128,132 +130,132 @@ def test_effects_of_what_was_parked_may_come_behind() -> None:
 # --- each kind of violation
 
 
-def _lag(world: World) -> str:
+def _lag(world: ObservedRun) -> str:
     world.unquiet = ["notify has 3 events of referral.events[0] still to read"]
     return "notify has 3 events"
 
 
-def _fell_out(world: World) -> str:
+def _fell_out(world: ObservedRun) -> str:
     world.fell_out = {"intake.http[0]": 7}
     return "begins at 7"
 
 
-def _lost(world: World) -> str:
+def _lost(world: ObservedRun) -> str:
     del world.records[1]
     del world.became[REGION, "chosen"]
     return "the log holds 0"
 
 
-def _never_sent(world: World) -> str:
+def _never_sent(world: ObservedRun) -> str:
     world.records.append(sent(3, "stranger"))
     return "was never sent"
 
 
-def _refused_and_on_the_log(world: World) -> str:
+def _refused_and_on_the_log(world: ObservedRun) -> str:
     world.declared.refused(REGION, "refused")
     world.records.append(sent(3, "refused"))
     return "refused at the door and is on the log"
 
 
-def _undeclared(world: World) -> str:
+def _undeclared(world: ObservedRun) -> str:
     world.declared.accepted(REGION, "surprise")
     world.records.append(sent(3, "surprise"))
     world.became[REGION, "surprise"] = ("applied", 0)
     return "not declared before"
 
 
-def _in_flight(world: World) -> str:
+def _in_flight(world: ObservedRun) -> str:
     world.became[REGION, "issued"] = ("in_flight", 0)
     return "is in_flight, not applied"
 
 
-def _miscounted(world: World) -> str:
+def _miscounted(world: ObservedRun) -> str:
     world.became[REGION, "issued"] = ("applied", 1)
     return "the monitor saw 2"
 
 
-def _dead_letter_lacks(world: World) -> str:
+def _dead_letter_lacks(world: ObservedRun) -> str:
     del world.records[5]
     return "dead-lettered as not at all; expected: invalid"
 
 
-def _dead_letter_too_many(world: World) -> str:
+def _dead_letter_too_many(world: ObservedRun) -> str:
     world.records.append(letter(1, "d2", world.records[0], "handler_failed"))
     return "dead-lettered as handler_failed; expected: not at all"
 
 
-def _dead_letter_of_the_nameless_lacks(world: World) -> str:
+def _dead_letter_of_the_nameless_lacks(world: ObservedRun) -> str:
     world.declared.nameless()
     return "1 to 1 records without an id were taken, 0 are dead-lettered"
 
 
-def _dead_letter_differs(world: World) -> str:
+def _dead_letter_differs(world: ObservedRun) -> str:
     world.records[5] = letter(0, "d1", world.records[2], value=b"{ }")
     return "differs from its original"
 
 
-def _dead_letter_of_nothing(world: World) -> str:
+def _dead_letter_of_nothing(world: ObservedRun) -> str:
     world.records[5] = letter(0, "d1", replace(world.records[2], offset=99))
     return "where nothing stands"
 
 
-def _two_dead_letters_of_one_record(world: World) -> str:
+def _two_dead_letters_of_one_record(world: ObservedRun) -> str:
     world.records.append(letter(1, "d2", world.records[2]))
     return "under 2 ids: d1, d2"
 
 
-def _same_id_other_content(world: World) -> str:
+def _same_id_other_content(world: ObservedRun) -> str:
     world.records.append(effect(2, "e1", "issued", value=b'{"code": 1}'))
     return "says one thing at referral.events[0]@0 and another at referral.events[0]@2"
 
 
-def _an_effect_without_an_id(world: World) -> str:
-    world.records.append(Record.read("referral.events", 0, 2, KEY, b"{}", []))
+def _an_effect_without_an_id(world: ObservedRun) -> str:
+    world.records.append(ObservedRecord.read("referral.events", 0, 2, KEY, b"{}", []))
     return "has no id"
 
 
-def _the_same_effect_twice(world: World) -> str:
+def _the_same_effect_twice(world: ObservedRun) -> str:
     # Of a class of which nothing is declared: the oracle knows it by its content.
     world.records += [effect(2, "e3", "chosen", "MatchingEnded"), effect(3, "e4", "chosen", "MatchingEnded")]
     return "came under 2 ids: e3, e4"
 
 
-def _an_effect_too_many(world: World) -> str:
+def _an_effect_too_many(world: ObservedRun) -> str:
     world.records.append(effect(2, "e3", "chosen", "PlaceGivenUp"))
     return "has 2 effects of PlaceRequested|PlaceGivenUp, not 1"
 
 
-def _no_effect(world: World) -> str:
+def _no_effect(world: ObservedRun) -> str:
     del world.records[3]
     return "has 0 effects of ReferralOpened, not 1"
 
 
-def _an_effect_of_what_is_dead(world: World) -> str:
+def _an_effect_of_what_is_dead(world: ObservedRun) -> str:
     world.records.append(effect(2, "e3", "broken"))
     return "is to be dead_lettered and has effects: ReferralOpened"
 
 
-def _history_lacks(world: World) -> str:
+def _history_lacks(world: ObservedRun) -> str:
     world.histories["referral-1"].pop()
     return f"the history of referral-1 lacks {REGION} chosen"
 
 
-def _history_doubles(world: World) -> str:
+def _history_doubles(world: ObservedRun) -> str:
     world.histories["referral-1"].append((REGION, "chosen"))
     return "chosen 2 times"
 
 
-def _history_has_a_stranger(world: World) -> str:
+def _history_has_a_stranger(world: ObservedRun) -> str:
     world.histories["referral-1"].append((REGION, "broken"))
     return "broken, which is not to be in it"
 
 
-def _told_twice(world: World) -> str:
+def _told_twice(world: ObservedRun) -> str:
     world.feeds[REGION].append(("/service/referral", "e1"))
     return f"{REGION} was told /service/referral e1 2 times"
 
 
-def _out_of_order(world: World) -> str:
+def _out_of_order(world: ObservedRun) -> str:
     world.records[3], world.records[4] = replace(world.records[4], offset=0), replace(world.records[3], offset=1)
     return "caused by the later intake.http[0]@1"
 
@@ -289,8 +291,8 @@ def _out_of_order(world: World) -> str:
     ],
     ids=lambda one: one.__name__.strip("_"),
 )
-def test_the_oracle_finds(break_it: Callable[[World], str]) -> None:
-    world = World()
+def test_the_oracle_finds(break_it: Callable[[ObservedRun], str]) -> None:
+    world = ObservedRun()
     wanted = break_it(world)
     faults = world.faults()
     assert any(wanted in fault for fault in faults), faults

@@ -18,22 +18,15 @@ from services.referral.settings import ReferralSettings
 from shared.clock import Clock
 from shared.contracts.envelope import attributes_of, kafka_headers
 from shared.engine.batch import Processor
-from shared.kafka.producer import Publisher, Record
 from shared.process.run import App
 from shared.process.settings import read
 from shared.store.sqlite import SqliteStore
+from tests.integration.engine_world import KeepingPublisher
 from tests.unit.feedback_facts import REFERRAL, issued
 
 pytestmark = pytest.mark.asyncio
 NOW = datetime(2026, 9, 2, tzinfo=UTC)
 APPS = {"referral": lambda: referral(read(ReferralSettings)), "feedback": lambda: feedback(read(FeedbackSettings))}
-
-
-class Wire:
-    """Takes all that is published."""
-
-    async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
-        """At once."""
 
 
 def records(*municipalities: str) -> list[ConsumerRecord[Any, Any]]:
@@ -55,11 +48,9 @@ def letters(service: str, reason: str) -> float:
 
 async def taken(app: App, store: SqliteStore, read_now: Sequence[ConsumerRecord[Any, Any]]) -> Counter[tuple[str, str]]:
     """What became of the records, as the loop counts it."""
-    wire: Any = Wire()
-    publisher: Publisher = wire
     await store.open(app.table.collections, app.table.journals)
     clock = Clock(NOW, datetime.now(UTC).timestamp(), 1.0)
-    processor = Processor(app.table, store, publisher, clock, recent_outcomes=64, due_early=timedelta(days=30))
+    processor = Processor(app.table, store, KeepingPublisher(), clock, recent_outcomes=64, due_early=timedelta(days=30))
     return (await processor.process(processor.receive(read_now))).outcomes
 
 

@@ -75,7 +75,7 @@ class Talk:
             return 0
 
 
-class Doors:
+class ServerUnderTest:
     """A server that runs, with two addresses besides the health: one reads its body, one waits to be let go."""
 
     def __init__(self, bounds: Bounds) -> None:
@@ -133,8 +133,8 @@ class Doors:
 
 
 @asynccontextmanager
-async def doors(**bounds: Any) -> AsyncIterator[Doors]:
-    one = Doors(replace(BOUNDS, **bounds))
+async def doors(**bounds: Any) -> AsyncIterator[ServerUnderTest]:
+    one = ServerUnderTest(replace(BOUNDS, **bounds))
     while not one.server.started:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     try:
@@ -578,7 +578,7 @@ async def test_many_addresses_of_one_ipv6_network_leave_the_others_their_room() 
         assert await one.live() == 200
 
 
-class Held:
+class HeldConnection:
     """A connection of a model."""
 
     def __init__(self, address: str) -> None:
@@ -597,12 +597,12 @@ STEPS = st.lists(
 @given(STEPS)
 def test_there_are_never_more_than_may_be_and_who_works_is_never_closed(steps: list[tuple[str, str, int]]) -> None:
     room = Room(Bounds(6, 3, 1, 1, 1))
-    everyone: list[Held] = []
-    working: set[Held] = set()
+    everyone: list[HeldConnection] = []
+    working: set[HeldConnection] = set()
     for what, address, place in steps:
-        one = everyone[place % len(everyone)] if everyone else Held(address)
+        one = everyone[place % len(everyone)] if everyone else HeldConnection(address)
         if what == "enter":
-            one = Held(address)
+            one = HeldConnection(address)
             if room.enter(one):
                 everyone.append(one)
         elif what == "work" and one.is_there:

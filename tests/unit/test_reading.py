@@ -26,7 +26,7 @@ from shared.kafka.apart import Apart
 from shared.kafka.cluster import Cluster
 from shared.kafka.raw import Stretch, Unreadable
 from shared.kafka.reading import Reading
-from tests.wire import Wire, Wired
+from tests.wire import WireBatch, Wired
 
 pytestmark = pytest.mark.asyncio
 A, B, C = (TopicPartition("intake.region.06", number) for number in range(3))
@@ -36,7 +36,7 @@ def record(partition: TopicPartition, offset: int) -> ConsumerRecord[bytes, byte
     return ConsumerRecord(*partition, offset, 1, 0, b"k", b"v", None, 1, 1, ())
 
 
-class Log:
+class ListConsumer:
     """A consumer over lists of records; `broken` of a partition is raised instead of what it has."""
 
     def __init__(self) -> None:
@@ -80,9 +80,9 @@ class Log:
         self.paused.discard(partition)
 
 
-class World:
+class ReadingOfLists:
     def __init__(self) -> None:
-        self.log = Log()
+        self.log = ListConsumer()
         self.assignment = 1
         self.reading = Reading("referral", Cluster("127.0.0.1:1"), lambda: self.assignment)
         self.reading.begin({A: 0, B: 0, C: 0})
@@ -112,12 +112,12 @@ class World:
 
 
 @pytest_asyncio.fixture
-async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ReadingOfLists]:
     for module in (readings, aparts):
         monkeypatch.setattr(module, "_FIRST_PAUSE", 0.0)
     monkeypatch.setattr(readings, "_POSITIONS_EVERY", 0.0)
     monkeypatch.setattr(readings, "_BETWEEN_ROUNDS", 0.0)
-    world = World()
+    world = ReadingOfLists()
     yield world
     world.reading.apart.give_back_all()
 
@@ -126,7 +126,7 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     "error", [UnicodeDecodeError("utf-8", b"\xe4", 0, 1, "no"), ValueError("corrupt"), KeyError(1)]
 )
 async def test_what_was_taken_before_a_partition_failed_is_read_again_and_the_others_go_on(
-    world: World, error: Exception
+    world: ReadingOfLists, error: Exception
 ) -> None:
     world.log.logs |= {A: [0, 1], C: [0]}
     world.log.broken[B] = error
@@ -137,7 +137,9 @@ async def test_what_was_taken_before_a_partition_failed_is_read_again_and_the_ot
     assert await world.looks(1) == [(A, 2)], "nobody looks for a culprit any more"
 
 
-async def test_what_stands_where_the_client_fails_is_read_apart_and_handed_on_with_the_rest(world: World) -> None:
+async def test_what_stands_where_the_client_fails_is_read_apart_and_handed_on_with_the_rest(
+    world: ReadingOfLists,
+) -> None:
     world.log.broken[B] = ValueError("corrupt")
     await world.looks(3)
     world.log.logs[A] = [0]
@@ -149,7 +151,7 @@ async def test_what_stands_where_the_client_fails_is_read_apart_and_handed_on_wi
 
 
 async def test_a_record_with_too_many_headers_is_handed_on_unread_and_its_partition_is_not_tried_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: ReadingOfLists, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crowded = replace(record(B, 0), headers=(("", b""),) * 1_001)
 
@@ -165,7 +167,7 @@ async def test_a_record_with_too_many_headers_is_handed_on_unread_and_its_partit
     assert (world.reading.ends, set(world.reading.apart.partitions)) == ({B: 2}, set())
 
 
-async def test_what_cannot_be_read_is_tried_some_times_and_then_handed_on(world: World) -> None:
+async def test_what_cannot_be_read_is_tried_some_times_and_then_handed_on(world: ReadingOfLists) -> None:
     world.log.broken[B] = ValueError("corrupt")
     await world.looks(3)
     unreadable = Unreadable.of(B, 4, 6, "its checksum is wrong")
@@ -178,14 +180,14 @@ async def test_what_cannot_be_read_is_tried_some_times_and_then_handed_on(world:
     assert world.stands_still_at(B) is None
 
 
-async def test_what_a_connection_had_spoilt_is_read_at_the_next_try(world: World) -> None:
+async def test_what_a_connection_had_spoilt_is_read_at_the_next_try(world: ReadingOfLists) -> None:
     world.log.broken[B] = ValueError("corrupt")
     await world.looks(3)
     world.raw = [Stretch([Unreadable.of(B, 4, 6, "its checksum is wrong")], 7), Stretch([record(B, 4)], 7)]
     assert await world.looks(2) == [(B, 4)]
 
 
-async def test_a_partition_that_kafka_does_not_give_stands_still_alone_and_is_named(world: World) -> None:
+async def test_a_partition_that_kafka_does_not_give_stands_still_alone_and_is_named(world: ReadingOfLists) -> None:
     world.log.broken[B] = TopicAuthorizationFailedError("intake.region.06")
     world.raw = [TopicAuthorizationFailedError("intake.region.06")] * 20
     await world.looks(8)
@@ -221,7 +223,7 @@ async def test_a_partition_that_stands_still_is_asked_ever_more_seldom_and_named
 
 
 async def test_a_partition_without_a_fault_for_a_while_is_read_with_the_others_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: ReadingOfLists, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.log.broken[B] = ValueError("corrupt")
     world.raw = [Stretch([record(B, 0)], 1)]
@@ -233,7 +235,9 @@ async def test_a_partition_without_a_fault_for_a_while_is_read_with_the_others_a
     assert (world.log.paused, set(world.reading.apart.partitions)) == (set(), set())
 
 
-async def test_a_partition_whose_next_record_retention_took_is_read_with_the_others_again(world: World) -> None:
+async def test_a_partition_whose_next_record_retention_took_is_read_with_the_others_again(
+    world: ReadingOfLists,
+) -> None:
     world.log.broken[B] = ValueError("corrupt")
     world.raw = [OffsetOutOfRangeError()]
     await world.looks(4)
@@ -244,7 +248,7 @@ async def test_a_partition_whose_next_record_retention_took_is_read_with_the_oth
 
 
 async def test_of_a_partition_that_changed_hands_while_it_was_asked_for_nothing_is_said_to_stand_still(
-    world: World,
+    world: ReadingOfLists,
 ) -> None:
     world.log.broken[B] = ValueError("corrupt")
     await world.looks(3)
@@ -290,7 +294,9 @@ async def test_who_leads_a_partition_is_asked_anew_once_the_leader_does_not_answ
     apart.give_back_all()
 
 
-async def test_partitions_that_do_not_answer_delay_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_partitions_that_do_not_answer_delay_no_other(
+    world: ReadingOfLists, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each is asked while the others are waited for: the last has its turn although the first never says anything."""
     waiting: set[TopicPartition] = set()
     healthy_is_asked = asyncio.Event()
@@ -320,7 +326,7 @@ class OfOneBatch:
 
     def __init__(self, records: int) -> None:
         self.asked_at: list[int] = []
-        self._raw = Wire([Wired()] * records, "zstd").encoded()
+        self._raw = WireBatch([Wired()] * records, "zstd").encoded()
         self._end = records
 
     async def fetch_all_metadata(self) -> Any:
@@ -348,7 +354,7 @@ async def test_a_batch_of_many_records_is_fetched_and_unpacked_once() -> None:
 
 
 async def test_a_client_that_gives_nothing_at_all_is_said_and_blames_no_partition(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: ReadingOfLists, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readings, "_SEARCHED_FOR", -1.0)
     world.log.breaks = TimeoutError("the coordinator is away")
@@ -361,7 +367,7 @@ async def test_a_client_that_gives_nothing_at_all_is_said_and_blames_no_partitio
     assert world.reading.fails is None
 
 
-async def test_after_a_failure_nothing_of_before_is_committed(world: World) -> None:
+async def test_after_a_failure_nothing_of_before_is_committed(world: ReadingOfLists) -> None:
     world.log.logs[A] = [0, 1]
     await world.reading.look(world.log, 100)
     assert world.reading.ends == {A: 2}
@@ -372,7 +378,7 @@ async def test_after_a_failure_nothing_of_before_is_committed(world: World) -> N
     assert await world.looks(3) == [(A, 0), (A, 1)]
 
 
-async def test_what_was_read_while_partitions_changed_hands_is_read_again(world: World) -> None:
+async def test_what_was_read_while_partitions_changed_hands_is_read_again(world: ReadingOfLists) -> None:
     world.log.logs[A] = [0]
     getmany = world.log.getmany
 
@@ -385,7 +391,7 @@ async def test_what_was_read_while_partitions_changed_hands_is_read_again(world:
     assert await world.looks(2) == [(A, 0)]
 
 
-async def test_a_position_that_goes_on_without_a_record_is_committed_at_the_second_look(world: World) -> None:
+async def test_a_position_that_goes_on_without_a_record_is_committed_at_the_second_look(world: ReadingOfLists) -> None:
     """As over the markers of a transaction. At the first it may be what the client steps over before it says so."""
     await world.looks(1)
     world.log.at[B] = 3
@@ -396,7 +402,7 @@ async def test_a_position_that_goes_on_without_a_record_is_committed_at_the_seco
     assert world.reading.done[B] == 3
 
 
-async def test_a_consumer_that_is_stopped_ends_the_reading(world: World) -> None:
+async def test_a_consumer_that_is_stopped_ends_the_reading(world: ReadingOfLists) -> None:
     world.log.breaks = ConsumerStoppedError()
     with pytest.raises(ConsumerStoppedError):
         await world.look()

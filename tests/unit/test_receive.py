@@ -23,7 +23,7 @@ from tests.integration.engine_world import (
     TALLIES,
     Given,
     Letter,
-    Log,
+    MemoryLog,
     attend,
     attended,
     choose,
@@ -69,7 +69,7 @@ def with_header(record: ConsumerRecord[bytes, bytes], name: str, value: bytes | 
 
 
 def test_an_event_goes_to_the_aggregate_that_it_names_itself() -> None:
-    record = Log().event(choose("a", 7), id="x")
+    record = MemoryLog().event(choose("a", 7), id="x")
     arrival = taken(record)
     assert arrival.at == (COLLECTION.name, referral(7))
     assert (arrival.event.source, arrival.event.id, arrival.attempt) == (REGION, "x", 0)
@@ -88,43 +88,43 @@ def test_a_structured_event_is_taken_like_a_binary_one() -> None:
         "data": data.model_dump(mode="json"),
     }
     headers = [("content-type", b"application/cloudevents+json"), ("ce_type", b"fi.kulttuurilahete.PlaceRequested.v1")]
-    record = Log().raw("intake.http", referral(1).encode(), json.dumps(whole).encode(), headers)
+    record = MemoryLog().raw("intake.http", referral(1).encode(), json.dumps(whole).encode(), headers)
     assert taken(record).event.data == data
 
 
 def test_of_a_header_that_stands_twice_the_last_counts_and_the_owner_does_not_miss_it() -> None:
-    record = Log().event(choose("a"))
+    record = MemoryLog().event(choose("a"))
     first = ("ce_type", b"fi.kulttuurilahete.PlaceRequested.v1")
     assert taken(changed(record, headers=(first, *record.headers))).event.name == "ActivityChosen"
 
 
 def test_what_waited_is_read_again_as_it_was() -> None:
-    arrival = taken(Log().event(choose("a"), synthetic=True))
+    arrival = taken(MemoryLog().event(choose("a"), synthetic=True))
     assert read_again(arrival.original, TABLE, NOW + timedelta(days=30)) == arrival.event
 
 
 def test_a_class_without_a_handler_is_nothing_to_the_service() -> None:
-    assert receive(Log().event(choose("a")), OTHER, NOW) is None
+    assert receive(MemoryLog().event(choose("a")), OTHER, NOW) is None
 
 
 def test_an_event_of_no_aggregate_is_nothing_to_the_service() -> None:
     nowhere = replace(TABLE, handlers={ActivityChosen: Handler(TALLIES, lambda _: None, attended)})
-    assert receive(Log().event(choose("a")), nowhere, NOW) is None
+    assert receive(MemoryLog().event(choose("a")), nowhere, NOW) is None
 
 
 def test_a_deadline_goes_to_the_collection_it_is_of() -> None:
-    assert taken(Log().event(silence(NOW), topic="referral.events")).at == (COLLECTION.name, referral(1))
+    assert taken(MemoryLog().event(silence(NOW), topic="referral.events")).at == (COLLECTION.name, referral(1))
 
 
 def test_a_deadline_of_another_service_is_nothing_to_this_one() -> None:
     theirs = silence(NOW, what="early").model_copy(update={"service": "catalogue"})
-    record = Log().event(theirs, source="/service/catalogue", topic="catalogue.events")
+    record = MemoryLog().event(theirs, source="/service/catalogue", topic="catalogue.events")
     assert receive(record, TABLE, NOW) is None
 
 
 def test_the_time_of_what_waits_needs_no_handler_of_the_service() -> None:
     without = replace(TABLE, handlers={})
-    record = Log().event(silence(NOW, what="early"), topic="referral.events")
+    record = MemoryLog().event(silence(NOW, what="early"), topic="referral.events")
     assert taken(record, without).at == (COLLECTION.name, referral(1))
 
 
@@ -134,12 +134,18 @@ def test_the_time_of_what_waits_needs_no_handler_of_the_service() -> None:
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (Log().raw("intake.http", b"k", None), "undecodable"),
-        (Log().raw("intake.http", b"k", b"no event"), "undecodable"),
-        (Log().raw("intake.http", b"k", b"{}", [("ce_id", b"\xff")]), "undecodable"),
-        (Log().raw("intake.http", b"k", b"{}", [("ce_type", b"fi.kulttuurilahete.Unheard.v1")]), "unknown_type"),
-        (Log().raw("intake.http", b"k", b"{}", [("ce_type", b"fi.kulttuurilahete.ReferralIssued.v9")]), "unknown_type"),
-        (Log().raw("intake.http", b"k", b"{}", [("ce_type", b"fi.kulttuurilahete.ReferralIssued.v1")]), "invalid"),
+        (MemoryLog().raw("intake.http", b"k", None), "undecodable"),
+        (MemoryLog().raw("intake.http", b"k", b"no event"), "undecodable"),
+        (MemoryLog().raw("intake.http", b"k", b"{}", [("ce_id", b"\xff")]), "undecodable"),
+        (MemoryLog().raw("intake.http", b"k", b"{}", [("ce_type", b"fi.kulttuurilahete.Unheard.v1")]), "unknown_type"),
+        (
+            MemoryLog().raw("intake.http", b"k", b"{}", [("ce_type", b"fi.kulttuurilahete.ReferralIssued.v9")]),
+            "unknown_type",
+        ),
+        (
+            MemoryLog().raw("intake.http", b"k", b"{}", [("ce_type", b"fi.kulttuurilahete.ReferralIssued.v1")]),
+            "invalid",
+        ),
     ],
 )
 def test_what_fails_by_itself_is_dead_lettered_by_its_owner_and_skipped_by_the_others(
@@ -152,13 +158,13 @@ def test_what_fails_by_itself_is_dead_lettered_by_its_owner_and_skipped_by_the_o
 
 
 def test_a_reader_that_does_not_own_the_class_dead_letters_no_conflict_of_it() -> None:
-    record = Log().event(issue())
+    record = MemoryLog().event(issue())
     assert taken(record).owned
     assert not taken(record, OTHER).owned
 
 
 def test_who_refused_it_owns_it_when_it_is_redriven() -> None:
-    log = Log()
+    log = MemoryLog()
     letter = Letter(record_for(DeadLetter("dl", "catalogue", "rejected", "no", taken(log.event(issue())).original, 1)))
     again = changed(log.redriven(letter), topic="redrive.catalogue")
     arrival = taken(again, OTHER)
@@ -173,7 +179,7 @@ def record_for(letter: DeadLetter) -> Any:
 
 
 def test_what_the_monitor_adds_is_believed_on_the_redrive_topic_alone() -> None:
-    log = Log()
+    log = MemoryLog()
     letter = Letter(record_for(DeadLetter("dl", "referral", "rejected", "no", taken(log.event(issue())).original, 4)))
     again = log.redriven(letter)
     assert (taken(again).attempt, taken(again).dl_id) == (4, "dl")
@@ -197,18 +203,18 @@ def test_what_the_monitor_adds_is_believed_on_the_redrive_topic_alone() -> None:
     ],
 )
 def test_a_topic_proves_its_sender(topic: str, source: str, *, taken_: bool) -> None:
-    received = receive(Log().event(issue(), source=source, topic=topic), TABLE, NOW)
+    received = receive(MemoryLog().event(issue(), source=source, topic=topic), TABLE, NOW)
     assert isinstance(received, RoutedEvent) is taken_
     assert taken_ or (isinstance(received, DeadLetter) and received.reason == "forged_sender")
 
 
 @pytest.mark.parametrize("source", [OPISTO, "/service/referral"])
 def test_a_sender_may_send_its_own_classes_alone(source: str) -> None:
-    assert refused(Log().event(issue(), source=source)).reason == "forged_sender"
+    assert refused(MemoryLog().event(issue(), source=source)).reason == "forged_sender"
 
 
 def test_a_redriven_record_is_proven_by_the_topic_it_first_stood_on() -> None:
-    log = Log()
+    log = MemoryLog()
     forged = log.event(issue(), source="/region/02", topic="intake.region.06")
     letter = Letter(record_for(refused(forged)))
     assert refused(log.redriven(letter)).reason == "forged_sender"
@@ -234,11 +240,11 @@ def broken(event: ConsumerRecord[bytes, bytes]) -> dict[str, tuple[str, Consumer
     }
 
 
-@pytest.mark.parametrize("what", broken(Log().event(issue())))
+@pytest.mark.parametrize("what", broken(MemoryLog().event(issue())))
 def test_what_comes_in_anothers_name_is_forged_whatever_else_is_wrong_with_it(what: str) -> None:
-    reason, own = broken(Log().event(issue(), source="/region/06", topic="intake.region.06"))[what]
+    reason, own = broken(MemoryLog().event(issue(), source="/region/06", topic="intake.region.06"))[what]
     assert refused(own).reason == reason
-    _, anothers = broken(Log().event(issue(), source="/region/06", topic="intake.region.02"))[what]
+    _, anothers = broken(MemoryLog().event(issue(), source="/region/06", topic="intake.region.02"))[what]
     letter = refused(anothers)
     assert letter.reason == "forged_sender"
     assert letter.error == "/source: /region/06 on intake.region.02, which proves /region/02"
@@ -246,7 +252,7 @@ def test_what_comes_in_anothers_name_is_forged_whatever_else_is_wrong_with_it(wh
 
 @pytest.mark.parametrize("source", [None, b"", b"/region/\xff"])
 def test_where_no_source_can_be_read_nobody_is_said_to_be_forged(source: bytes | None) -> None:
-    event = Log().event(issue(), source="/region/06", topic="intake.region.02")
+    event = MemoryLog().event(issue(), source="/region/06", topic="intake.region.02")
     assert refused(with_header(event, "ce_source", source)).reason in {"undecodable", "invalid"}
 
 
@@ -256,21 +262,21 @@ def test_where_no_source_can_be_read_nobody_is_said_to_be_forged(source: bytes |
 @pytest.mark.parametrize("key", [None, b"", b"elsewhere", referral(2).encode(), b"\xff"])
 def test_a_key_that_is_not_the_subject_is_invalid(key: bytes | None) -> None:
     """It decides the partition: with another key the order of the aggregate's events would be lost."""
-    letter = refused(changed(Log().event(issue()), key=key))
+    letter = refused(changed(MemoryLog().event(issue()), key=key))
     assert letter.reason == "invalid"
     assert letter.error.startswith("/subject: the record's key")
 
 
 def test_an_event_of_the_future_is_invalid() -> None:
-    assert taken(Log().event(issue(), time=NOW + timedelta(minutes=5)))
-    assert refused(Log().event(issue(), time=NOW + timedelta(minutes=6))).reason == "invalid"
+    assert taken(MemoryLog().event(issue(), time=NOW + timedelta(minutes=5)))
+    assert refused(MemoryLog().event(issue(), time=NOW + timedelta(minutes=6))).reason == "invalid"
 
 
 # --- personal identity codes
 
 
 def hiding_places() -> dict[str, ConsumerRecord[bytes, bytes]]:
-    event = Log().event(attend("1"))
+    event = MemoryLog().event(attend("1"))
     value = event.value or b""
     escaped = "".join(f"\\u{ord(sign):04x}" for sign in CODE).encode()
     return {
@@ -328,7 +334,7 @@ def _in_base64(data: str, **more: str) -> ConsumerRecord[bytes, bytes]:
         "data_base64": base64.b64encode(data.encode()).decode(),
     }
     headers = [("content-type", b"application/cloudevents+json")]
-    return Log().raw("intake.http", referral(1).encode(), json.dumps(whole | more).encode(), headers)
+    return MemoryLog().raw("intake.http", referral(1).encode(), json.dumps(whole | more).encode(), headers)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +370,7 @@ def _words(count: int) -> bytes:
 @pytest.mark.parametrize("structured", [True, False])
 def test_of_what_is_too_large_to_be_searched_what_is_small_is_kept_and_its_sender_is_told(structured: bool) -> None:
     value = b'{"data_base64": "' + _words(50_000) + b'"}' if structured else _words(50_000)
-    record = with_header(changed(Log().event(choose("a")), value=value), "ce_comment", b"x" * 60_000)
+    record = with_header(changed(MemoryLog().event(choose("a")), value=value), "ce_comment", b"x" * 60_000)
     if structured:
         record = with_header(record, "content-type", b"application/cloudevents+json")
     letter = refused(record)
@@ -377,14 +383,16 @@ def test_of_what_is_too_large_to_be_searched_what_is_small_is_kept_and_its_sende
 
 
 def test_a_code_beside_what_is_too_large_to_be_searched_is_masked() -> None:
-    letter = refused(changed(with_header(Log().event(choose("a")), "ce_type", CODE.encode()), value=_words(50_000)))
+    letter = refused(
+        changed(with_header(MemoryLog().event(choose("a")), "ce_type", CODE.encode()), value=_words(50_000))
+    )
     assert letter.reason == "personal_data"
     assert CODE.encode() not in b" ".join(value or b"" for _, value in record_of(letter, NOW).headers)
 
 
 def test_what_is_large_and_plain_text_is_kept_as_it_came() -> None:
     value = b"x" * 1_000_000
-    assert record_of(refused(changed(Log().event(choose("a")), value=value)), NOW).value == value
+    assert record_of(refused(changed(MemoryLog().event(choose("a")), value=value)), NOW).value == value
 
 
 def test_attributes_are_bounded_before_they_are_searched() -> None:
@@ -413,7 +421,7 @@ def test_base64_in_an_envelope_that_cannot_be_read_is_searched_too() -> None:
 def test_the_content_type_alone_tells_the_mode_so_that_the_reason_is_the_one_that_is_so(
     content_type: bytes, prefix: str, reason: str, told: str
 ) -> None:
-    event = Log().event(choose("a"))
+    event = MemoryLog().event(choose("a"))
     renamed = [(name.replace("ce_", prefix), value) for name, value in event.headers if name != "content-type"]
     letter = refused(changed(event, headers=(*renamed, ("content-type", content_type))))
     assert letter.reason == reason

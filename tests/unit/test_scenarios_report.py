@@ -1,11 +1,11 @@
 """The report of the scenarios: what was played now, and what stays of earlier."""
 
 from tests.scenarios.platform import Played
-from tests.scenarios.report import Row, as_markdown
+from tests.scenarios.report import ScenarioRow, as_markdown
 
 
-def row(number: int, engine: str = "java", *, passed: bool = True, events: int = 1) -> Row:
-    return Row(number, engine, passed, 12.3, Played(events, 2, 3, 4, 0.5, 1))
+def row(number: int, engine: str = "java", *, passed: bool = True, events: int = 1) -> ScenarioRow:
+    return ScenarioRow(number, engine, passed, 12.3, Played(events, 2, 3, 4, 0.5, 1))
 
 
 def lines(page: str) -> list[str]:

@@ -20,7 +20,7 @@ from shared.engine.sweep import OUTBOX_AGE, Sweeper
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Record
 from shared.store import StoreUnavailable
-from tests.integration.engine_world import COLLECTION, NOW, TERM, World, choose, header, issue, referral, withdraw
+from tests.integration.engine_world import COLLECTION, NOW, TERM, EngineWorld, choose, header, issue, referral, withdraw
 
 pytestmark = pytest.mark.asyncio
 A, B, FOREIGN = TopicPartition("intake.http", 0), TopicPartition("intake.http", 1), TopicPartition("audit.events", 0)
@@ -65,10 +65,10 @@ class Reads:
         return topic == "intake.http"
 
 
-class Sweep:
+class SweptWorld:
     """A sweeper over a world, and its offsets."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EngineWorld) -> None:
         self.world = world
         self.offsets = Offsets()
         self.loop = Reads()
@@ -91,32 +91,32 @@ class Sweep:
 
 
 @pytest_asyncio.fixture
-async def sweep(tmp_path: Path) -> AsyncIterator[Sweep]:
-    async with World(tmp_path) as world:
+async def sweep(tmp_path: Path) -> AsyncIterator[SweptWorld]:
+    async with EngineWorld(tmp_path) as world:
         await world.take(world.log.event(issue()))
-        yield Sweep(world)
+        yield SweptWorld(world)
 
 
-async def test_a_deadline_fires_once_its_time_is_up_and_all_before_is_consumed(sweep: Sweep) -> None:
+async def test_a_deadline_fires_once_its_time_is_up_and_all_before_is_consumed(sweep: SweptWorld) -> None:
     sweep.world.clock.set(DUE - timedelta(seconds=1))
     assert await sweep.fired() == []
     sweep.world.clock.set(DUE)
     assert len(await sweep.fired()) == 1
 
 
-async def test_a_log_that_retention_has_emptied_stops_no_deadline(sweep: Sweep) -> None:
+async def test_a_log_that_retention_has_emptied_stops_no_deadline(sweep: SweptWorld) -> None:
     sweep.offsets.ends[B] = sweep.offsets.beginnings[B] = 7
     sweep.world.clock.set(DUE)
     assert len(await sweep.fired()) == 1
 
 
-async def test_where_events_fell_out_unread_no_silence_is_taken_for_one(sweep: Sweep) -> None:
+async def test_where_events_fell_out_unread_no_silence_is_taken_for_one(sweep: SweptWorld) -> None:
     sweep.loop.lost = "4 events fell out unread"
     sweep.world.clock.set(DUE)
     assert await sweep.fired() == []
 
 
-async def test_nothing_goes_out_while_the_ground_is_at_fault(sweep: Sweep) -> None:
+async def test_nothing_goes_out_while_the_ground_is_at_fault(sweep: SweptWorld) -> None:
     """What was published to another cluster would be cleared from its outbox, and lost."""
     fault = ["it is another cluster"]
     sweep.sweeper._not_ready = lambda: fault[0] if fault else None
@@ -130,7 +130,7 @@ async def test_nothing_goes_out_while_the_ground_is_at_fault(sweep: Sweep) -> No
     assert len(sweep.world.wire.named("DeadlinePassed")) == 1
 
 
-async def test_a_deadline_does_not_fire_while_the_backlog_may_hold_the_answer(sweep: Sweep) -> None:
+async def test_a_deadline_does_not_fire_while_the_backlog_may_hold_the_answer(sweep: SweptWorld) -> None:
     """After an outage: the clock is past it, and what was answered in time is still to be read."""
     sweep.offsets.ends[A] = 12
     sweep.world.clock.set(DUE + timedelta(days=9))
@@ -141,7 +141,7 @@ async def test_a_deadline_does_not_fire_while_the_backlog_may_hold_the_answer(sw
     assert len(await sweep.fired()) == 1
 
 
-async def test_what_is_written_later_does_not_keep_it_waiting(sweep: Sweep) -> None:
+async def test_what_is_written_later_does_not_keep_it_waiting(sweep: SweptWorld) -> None:
     sweep.offsets.ends[A] = 12
     sweep.world.clock.set(DUE)
     assert await sweep.fired() == []
@@ -150,7 +150,7 @@ async def test_what_is_written_later_does_not_keep_it_waiting(sweep: Sweep) -> N
     assert len(await sweep.fired()) == 1
 
 
-async def test_being_done_with_what_was_there_before_its_time_does_not_suffice(sweep: Sweep) -> None:
+async def test_being_done_with_what_was_there_before_its_time_does_not_suffice(sweep: SweptWorld) -> None:
     """The end was read before the time was up: what was written between the two may hold the answer."""
     sweep.offsets.ends[A] = 12
     assert await sweep.fired() == []
@@ -163,7 +163,7 @@ async def test_being_done_with_what_was_there_before_its_time_does_not_suffice(s
     assert len(await sweep.fired()) == 1
 
 
-async def test_every_partition_counts_whoever_holds_it_and_no_topic_that_is_not_read(sweep: Sweep) -> None:
+async def test_every_partition_counts_whoever_holds_it_and_no_topic_that_is_not_read(sweep: SweptWorld) -> None:
     sweep.world.clock.set(DUE)
     sweep.offsets.ends[B] = 3
     assert await sweep.fired() == []
@@ -171,20 +171,20 @@ async def test_every_partition_counts_whoever_holds_it_and_no_topic_that_is_not_
     assert len(await sweep.fired()) == 1
 
 
-async def test_where_no_topic_is_there_nothing_is_known_to_be_consumed(sweep: Sweep) -> None:
+async def test_where_no_topic_is_there_nothing_is_known_to_be_consumed(sweep: SweptWorld) -> None:
     sweep.offsets.ends = {}
     sweep.world.clock.set(DUE + TERM)
     assert [await sweep.fired() for _ in range(3)] == [[], [], []]
 
 
-async def test_what_this_instance_committed_is_known_without_a_question(sweep: Sweep) -> None:
+async def test_what_this_instance_committed_is_known_without_a_question(sweep: SweptWorld) -> None:
     sweep.world.clock.set(DUE)
     sweep.offsets.commits.clear()
     sweep.loop.reading.done[A] = 10
     assert len(await sweep.fired()) == 1
 
 
-async def test_its_id_is_derived_and_its_time_is_when_it_was_due(sweep: Sweep) -> None:
+async def test_its_id_is_derived_and_its_time_is_when_it_was_due(sweep: SweptWorld) -> None:
     sweep.world.clock.set(DUE + timedelta(days=3))
     [record] = await sweep.fired()
     raw = read_kafka(record.value, record.headers)
@@ -193,7 +193,7 @@ async def test_its_id_is_derived_and_its_time_is_when_it_was_due(sweep: Sweep) -
     assert (record.topic, record.key) == ("referral.events", referral(1).encode())
 
 
-async def test_it_fires_as_the_same_event_after_a_restart_and_not_at_every_look(sweep: Sweep) -> None:
+async def test_it_fires_as_the_same_event_after_a_restart_and_not_at_every_look(sweep: SweptWorld) -> None:
     sweep.world.clock.set(DUE)
     [first] = await sweep.fired()
     assert await sweep.fired() == []
@@ -202,7 +202,7 @@ async def test_it_fires_as_the_same_event_after_a_restart_and_not_at_every_look(
     assert await sweep.fired() == [first]
 
 
-async def test_its_handler_takes_it_and_the_deadline_is_gone(sweep: Sweep) -> None:
+async def test_its_handler_takes_it_and_the_deadline_is_gone(sweep: SweptWorld) -> None:
     sweep.world.clock.set(DUE)
     [record] = await sweep.fired()
     written = sweep.world.log.raw(record.topic, record.key, record.value, record.headers)
@@ -213,7 +213,7 @@ async def test_its_handler_takes_it_and_the_deadline_is_gone(sweep: Sweep) -> No
     assert await sweep.fired() == []
 
 
-async def test_what_waits_too_long_is_due_as_well(sweep: Sweep) -> None:
+async def test_what_waits_too_long_is_due_as_well(sweep: SweptWorld) -> None:
     await sweep.world.take(sweep.world.log.event(choose("a", 2), synthetic=True))
     sweep.world.clock.set(NOW + timedelta(days=30))
     early = [record for record in await sweep.fired() if b'"early"' in (record.value or b"")]
@@ -221,7 +221,7 @@ async def test_what_waits_too_long_is_due_as_well(sweep: Sweep) -> None:
     assert header(early[0], "ce_synthetic") == "true"
 
 
-async def test_what_is_erased_is_never_due(sweep: Sweep) -> None:
+async def test_what_is_erased_is_never_due(sweep: SweptWorld) -> None:
     await sweep.world.take(sweep.world.log.event(withdraw("consent_withdrawn")))
     sweep.world.clock.set(DUE + timedelta(days=99))
     assert await sweep.fired() == []
@@ -233,7 +233,7 @@ def database_in(folder: Path) -> Path:
 
 
 async def test_what_an_erasure_could_not_take_from_the_log_while_it_was_read_is_taken_later(
-    sweep: Sweep, tmp_path: Path
+    sweep: SweptWorld, tmp_path: Path
 ) -> None:
     file = database_in(tmp_path)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
@@ -246,7 +246,7 @@ async def test_what_an_erasure_could_not_take_from_the_log_while_it_was_read_is_
     assert file.with_name(file.name + "-wal").stat().st_size == 0
 
 
-async def test_the_sweep_leaves_a_living_consumer_its_time(sweep: Sweep) -> None:
+async def test_the_sweep_leaves_a_living_consumer_its_time(sweep: SweptWorld) -> None:
     await sweep.world.crash("saved", sweep.world.log.event(choose("a")))
     await sweep.sweeper._sweep_outboxes()
     assert sweep.world.wire.named("PlaceRequested") == []
@@ -254,7 +254,7 @@ async def test_the_sweep_leaves_a_living_consumer_its_time(sweep: Sweep) -> None
     assert len(sweep.world.wire.named("PlaceRequested")) == 1
 
 
-async def test_the_age_of_what_is_not_out_rises_while_nothing_can_go_out(sweep: Sweep) -> None:
+async def test_the_age_of_what_is_not_out_rises_while_nothing_can_go_out(sweep: SweptWorld) -> None:
     """A scrape computes the age; and the sweeper looks at the store during an outage, too."""
     lacks = ["Kafka does not answer"]
     sweep.sweeper._not_ready = lambda: lacks[0] if lacks else None

@@ -30,7 +30,7 @@ LETTER = "aa9a527b-1e5c-574c-8a0e-3f1f6a2d8c11"
 CODE = "DKGDM5F8QK4V"
 
 
-class Monitor:
+class TracingMonitor:
     """The monitor's HTTP, and the log that it reads."""
 
     def __init__(self, folder: Path) -> None:
@@ -123,14 +123,14 @@ class Monitor:
 
 
 @pytest_asyncio.fixture
-async def monitor(tmp_path: Path) -> AsyncIterator[Monitor]:
-    one = Monitor(tmp_path)
+async def monitor(tmp_path: Path) -> AsyncIterator[TracingMonitor]:
+    one = TracingMonitor(tmp_path)
     await one.store.open(one.table.collections, one.table.journals)
     yield one
     await one.store.close()
 
 
-async def test_who_floods_a_referral_hides_nothing_that_others_said_of_it(monitor: Monitor) -> None:
+async def test_who_floods_a_referral_hides_nothing_that_others_said_of_it(monitor: TracingMonitor) -> None:
     await monitor.event("ReferralOpened", OPENED)
     await monitor.sees_many("intake.opisto.a", "/opisto/a", "EnrolmentConfirmed", 2_500)
     await monitor.sees_many("referral.events", "/service/referral", "EventRefused", 2_500)
@@ -164,7 +164,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize("what", SPELLINGS)
-async def test_a_referral_is_traced_by_whatever_a_person_holds(what: str, monitor: Monitor) -> None:
+async def test_a_referral_is_traced_by_whatever_a_person_holds(what: str, monitor: TracingMonitor) -> None:
     await monitor.event("ReferralOpened", OPENED)
     await monitor.sees(
         "intake.region.06",
@@ -197,7 +197,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("what", UNKNOWN, ids=lambda what: what[:20])
-async def test_what_nothing_is_known_by_is_404_in_one_line(what: str, monitor: Monitor) -> None:
+async def test_what_nothing_is_known_by_is_404_in_one_line(what: str, monitor: TracingMonitor) -> None:
     answer = await monitor.asked(what)
     assert answer.status_code == 404
     assert answer.json()["detail"].startswith("nothing is known by ")
@@ -205,7 +205,7 @@ async def test_what_nothing_is_known_by_is_404_in_one_line(what: str, monitor: M
     assert "010594Y9021" not in answer.text
 
 
-async def test_an_event_that_concerns_no_referral_is_traced_alone(monitor: Monitor) -> None:
+async def test_an_event_that_concerns_no_referral_is_traced_alone(monitor: TracingMonitor) -> None:
     await monitor.event("SessionsChanged", "s-1", ce_subject="choir")
     await monitor.letter("choir", ce_id="s-1", ce_source="/service/referral", dl_topic="referral.events")
     told = (await monitor.asked("s-1")).json()
@@ -214,7 +214,9 @@ async def test_an_event_that_concerns_no_referral_is_traced_alone(monitor: Monit
     assert [one["dl_id"] for one in told["dead_letters"]] == [LETTER]
 
 
-async def test_who_traces_an_event_of_which_there_are_several_looked_at_the_referral_of_each(monitor: Monitor) -> None:
+async def test_who_traces_an_event_of_which_there_are_several_looked_at_the_referral_of_each(
+    monitor: TracingMonitor,
+) -> None:
     other = "0d9a527b-1e5c-474c-8a0e-3f1f6a2d8c12"
     for region, referral_id in (("06", REFERRAL), ("07", other)):
         said = {"ce_id": "e-1", "ce_source": f"/region/{region}", "ce_subject": referral_id, "ce_type": "x"}
@@ -226,7 +228,7 @@ async def test_who_traces_an_event_of_which_there_are_several_looked_at_the_refe
     assert sorted(looks) == sorted([REFERRAL, other])
 
 
-async def test_a_trace_shows_its_dead_letters_as_they_stand_now(monitor: Monitor) -> None:
+async def test_a_trace_shows_its_dead_letters_as_they_stand_now(monitor: TracingMonitor) -> None:
     await monitor.event("ReferralOpened", OPENED)
     await monitor.letter(REFERRAL)
     await monitor.letter(REFERRAL, dl_attempts="2", dl_error="/type: is still not known")
@@ -238,7 +240,7 @@ async def test_a_trace_shows_its_dead_letters_as_they_stand_now(monitor: Monitor
     assert letter["state"] == "resolved"
 
 
-async def test_a_code_is_erased_with_its_referral_whose_id_still_finds_what_is_left(monitor: Monitor) -> None:
+async def test_a_code_is_erased_with_its_referral_whose_id_still_finds_what_is_left(monitor: TracingMonitor) -> None:
     await monitor.event("ReferralOpened", OPENED)
     await monitor.event("ReferralErased", "erased-1")
     assert (await monitor.asked(CODE)).status_code == 404
@@ -250,7 +252,7 @@ FORGED = {"ce_id": "e-77", "ce_source": "/region/06", "ce_type": "fi.kulttuurila
 
 @pytest.mark.parametrize("first", ["intake.http", "intake.opisto.x"])
 async def test_what_is_forged_changes_nothing_of_what_became_of_the_named_ones_event(
-    first: str, monitor: Monitor
+    first: str, monitor: TracingMonitor
 ) -> None:
     for topic in (first, "intake.opisto.x" if first == "intake.http" else "intake.http"):
         await monitor.sees(topic, REFERRAL, FORGED)
@@ -262,7 +264,7 @@ async def test_what_is_forged_changes_nothing_of_what_became_of_the_named_ones_e
     assert (await monitor.asked(LETTER)).status_code == 200
 
 
-async def test_a_partner_neither_erases_a_code_nor_delivers_anything_in_a_trace(monitor: Monitor) -> None:
+async def test_a_partner_neither_erases_a_code_nor_delivers_anything_in_a_trace(monitor: TracingMonitor) -> None:
     await monitor.event("ReferralOpened", OPENED)
     for name in ("ReferralErased", "NotificationDelivered", "ReferralOpened"):
         said = {"ce_id": name, "ce_source": "/service/referral", "ce_type": f"fi.kulttuurilahete.{name}.v1"}
@@ -272,6 +274,6 @@ async def test_a_partner_neither_erases_a_code_nor_delivers_anything_in_a_trace(
     assert [one["source"] for one in told["events"]].count("/opisto/x") == 3
 
 
-async def test_a_partner_traces_nothing(monitor: Monitor) -> None:
+async def test_a_partner_traces_nothing(monitor: TracingMonitor) -> None:
     await monitor.event("ReferralOpened", OPENED)
     assert (await monitor.asked(REFERRAL, "key of 06")).status_code == 403

@@ -25,7 +25,7 @@ from tests.integration.engine_world import (
     TALLIES,
     TERM,
     Given,
-    Log,
+    MemoryLog,
     Tally,
     choose,
     issue,
@@ -44,7 +44,7 @@ def unit(**parts: Any) -> UnitOfWork:
 
 
 def routed(record: ConsumerRecord[bytes, bytes] | None = None, attempt: int = 0) -> RoutedEvent:
-    received = receive(record or Log().event(choose("a"), id="x"), TABLE, NOW)
+    received = receive(record or MemoryLog().event(choose("a"), id="x"), TABLE, NOW)
     assert isinstance(received, RoutedEvent)
     return replace(received, attempt=attempt)
 
@@ -92,7 +92,7 @@ def test_an_event_is_known_under_its_attempt_or_a_later_one_and_under_any_that_w
 
 @pytest.mark.parametrize("attempt", [0, 1, 2])
 def test_another_content_under_the_same_id_is_a_conflict_under_every_attempt(attempt: int) -> None:
-    other = routed(Log().event(choose("b"), id="x"), attempt)
+    other = routed(MemoryLog().event(choose("b"), id="x"), attempt)
     assert unit(recent_outcomes=[seen()]).known_as(other, {}) == CONFLICT
     assert unit(recent_outcomes=[seen(1, "rejected")]).known_as(other, {}) == CONFLICT
 
@@ -171,7 +171,7 @@ def test_a_decision_whose_follow_up_is_too_large_changes_nothing() -> None:
 
 
 def test_the_partner_is_told_what_was_refused_and_never_what_it_said() -> None:
-    record = Log().event(issue(), id="x")
+    record = MemoryLog().event(issue(), id="x")
     letter = DeadLetter("letter", "referral", "rejected", "no", routed(record).original, 1)
     [_, out] = refusal(letter, NOW)
     assert isinstance(out, OutEvent)
@@ -184,7 +184,7 @@ def test_the_partner_is_told_what_was_refused_and_never_what_it_said() -> None:
 
 
 def test_what_waits_is_bounded_in_count() -> None:
-    one, log = unit(), Log()
+    one, log = unit(), MemoryLog()
     answers = [one.keep_early(routed(log.event(choose("a"))), Waits("ReferralIssued"), LEAVES) for _ in range(66)]
     assert answers[:MAX_EARLY] == [None] * MAX_EARLY
     assert all(isinstance(answer, Rejected) for answer in answers[MAX_EARLY:])
@@ -192,7 +192,7 @@ def test_what_waits_is_bounded_in_count() -> None:
 
 
 def test_what_one_sender_lets_wait_leaves_room_for_everybody_else() -> None:
-    one, log = unit(), Log()
+    one, log = unit(), MemoryLog()
     for _ in range(70):
         one.keep_early(routed(log.event(choose("a"), source="/region/01")), Waits("ReferralIssued"), LEAVES)
     assert one.keep_early(routed(log.event(choose("a"))), Waits("ReferralIssued"), LEAVES) is None
@@ -200,7 +200,7 @@ def test_what_one_sender_lets_wait_leaves_room_for_everybody_else() -> None:
 
 
 def test_what_waits_survives_being_kept() -> None:
-    record = Log().raw("intake.http", b"\xff\x00", b"\x00\xff", [("binary", b"\xfe"), ("none", None)])
+    record = MemoryLog().raw("intake.http", b"\xff\x00", b"\x00\xff", [("binary", b"\xfe"), ("none", None)])
     odd = replace(routed(), original=replace_original(routed(), record))
     one = unit()
     one.keep_early(odd, Waits("ReferralIssued"), LEAVES)
@@ -252,8 +252,8 @@ def test_it_is_due_at_the_first_of_its_deadlines_or_when_the_first_that_waits_le
 
 def test_what_is_erased_is_due_never_and_keeps_no_digest_nor_what_waited() -> None:
     one = unit(state=Tally(awaited=NOW + TERM), recent_outcomes=[seen()])
-    one.keep_early(routed(Log().event(choose("b"))), Waits("ReferralIssued"), LEAVES)
-    erasure = routed(Log().event(withdraw("consent_withdrawn"), id="w"))
+    one.keep_early(routed(MemoryLog().event(choose("b"))), Waits("ReferralIssued"), LEAVES)
+    erasure = routed(MemoryLog().event(withdraw("consent_withdrawn"), id="w"))
     one.apply(Decision(Tally(awaited=NOW), erase=True), erasure.event, NOW)
     one.remember(erasure, "applied")
     kept = read_document(one.row(1.0))

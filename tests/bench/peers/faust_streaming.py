@@ -13,7 +13,7 @@ from typing import Any
 
 import faust
 
-from tests.bench.peers.meter import Meter, tell
+from tests.bench.peers.meter import PeerMeter, tell
 from tests.bench.peers.step import EVENTS, INTAKE, decided, judged
 
 PARTITIONS = 8
@@ -21,7 +21,7 @@ PARTITIONS = 8
 
 def main(kafka: str, folder: str, count: int) -> None:
     """Runs until so many events are committed."""
-    meter = Meter(count)
+    meter = PeerMeter(count)
     app = faust.App(
         f"faust-{Path(folder).name}",  # a name of its own: its group would wait for the member of the round before
         broker=f"kafka://{kafka}",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Meter:
+class PeerMeter:
     """Counts events; whoever commits says when they are done."""
 
     def __init__(self, wanted: int) -> None:

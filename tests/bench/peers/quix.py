@@ -10,13 +10,13 @@ from typing import Any
 
 from quixstreams import Application, State
 
-from tests.bench.peers.meter import Meter, tell
+from tests.bench.peers.meter import PeerMeter, tell
 from tests.bench.peers.step import EVENTS, INTAKE, decided, judged
 
 
 def main(kafka: str, folder: str, count: int) -> None:
     """Runs until so many events are committed."""
-    meter = Meter(count)
+    meter = PeerMeter(count)
     app = Application(
         broker_address=kafka,
         consumer_group=f"quix-{Path(folder).name}",
