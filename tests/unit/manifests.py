@@ -22,13 +22,22 @@ SCHEMAS = ROOT / "tests" / "schemas"
 Manifest = Mapping[str, Any]
 
 
+PLACES = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+"""Where programs are looked for: `.ci/run` installs some beside Python."""
+
+
 def build(folder: Path) -> list[Manifest]:
     """All objects of a folder. Skips, loudly, where no kustomize is to be had."""
-    return list(yaml.safe_load_all(_build(folder)))
+    return list(yaml.safe_load_all(_once(folder)))
 
 
 @cache
-def _build(folder: Path) -> str:
+def _once(folder: Path) -> str:
+    return built(folder)
+
+
+def built(folder: Path) -> str:
+    """The objects of a folder as it is now, in YAML."""
     command = _kustomize()
     if command is None:
         pytest.skip("neither kustomize nor kubectl is here: the manifests of deploy/kubernetes are NOT checked")
@@ -38,10 +47,9 @@ def _build(folder: Path) -> str:
 
 
 def _kustomize() -> list[str] | None:
-    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    if kustomize := shutil.which("kustomize", path=places):
+    if kustomize := shutil.which("kustomize", path=PLACES):
         return [kustomize, "build"]
-    kubectl = shutil.which("kubectl", path=places)
+    kubectl = shutil.which("kubectl", path=PLACES)
     return [kubectl, "kustomize"] if kubectl else None
 
 
