@@ -1,6 +1,7 @@
 """The monitor's wiring: settings in, app out."""
 
 from services.monitor import api, handlers
+from services.monitor.console.routes import console_state, routes
 from services.monitor.lag_sampler import LagSampler
 from services.monitor.looks import ListedLately
 from services.monitor.owners import Owners
@@ -16,6 +17,12 @@ def build_app(settings: MonitorSettings) -> App:
         settings,
         handlers.table(),
         api.operations(),
-        state={"owners": owners, "listed_lately": ListedLately(), "lag_sampler": sampler},
+        state={
+            "owners": owners,
+            "listed_lately": ListedLately(),
+            "lag_sampler": sampler,
+            **console_state(settings),
+        },
         background=(sampler.run,),
+        pages=routes(),
     )

@@ -108,6 +108,7 @@ class AccessRecorded(Data):
             "discard",
             "key",
             "forged_sender",
+            "sign_in",
         ],
         Field(title="Access"),
     ]

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute
 
 from shared.http import problems
 from shared.http.counted import Counted
@@ -24,11 +25,14 @@ from shared.store import StoreUnavailable
 
 
 def application(
-    operations: Sequence[Operation], not_ready: Callable[[], Sequence[str]], state: dict[str, Any]
+    operations: Sequence[Operation],
+    not_ready: Callable[[], Sequence[str]],
+    state: dict[str, Any],
+    pages: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """The ASGI application. `not_ready` says why the service is not."""
+    """The ASGI application. `not_ready` says why the service is not; `pages` are for people, and in no document."""
     app = Starlette(
-        routes=[operation.route() for operation in (*EVERYWHERE, *operations)],
+        routes=[*(operation.route() for operation in (*EVERYWHERE, *operations)), *pages],
         exception_handlers={
             problems.ProblemError: problems.on_problem,
             HTTPException: problems.on_http,

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import structlog
 import uvloop
+from starlette.routing import BaseRoute
 
 from shared import log_events, metrics
 from shared.engine.batch import Processor
@@ -58,6 +59,8 @@ class App:
     operations: Sequence[Operation]
     state: dict[str, Any] = field(default_factory=dict)
     background: Sequence[Background] = ()
+    pages: Sequence[BaseRoute] = ()
+    """What is for people alone, and no part of the contract with programs."""
 
     def __post_init__(self) -> None:
         """Raises `ValueError` where the table does not fit the registry."""
@@ -129,7 +132,7 @@ async def _run(app: App) -> None:
         "fault": lambda: preconditions.fault,
         **app.state,
     }
-    http = server(Counted(application(app.operations, not_ready, state), table.service), settings.bounds())
+    http = server(Counted(application(app.operations, not_ready, state, app.pages), table.service), settings.bounds())
     serving = asyncio.create_task(http.serve(sockets=[listening]))
     background: list[asyncio.Task[None]] = []
     try:

@@ -66,7 +66,7 @@ class Door:
         self.wired = app_of(service, folder, **settings)
         self.store = SqliteStore(folder / f"{service}.sqlite")
         write_hashes(folder / "keys.json", {hash_of(f"key of {holder}"): holder for holder in HOLDERS})
-        self.app: Starlette = application(self.wired.operations, list, self._state())
+        self.app: Starlette = application(self.wired.operations, list, self._state(), self.wired.pages)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://door")
 
     def _state(self) -> dict[str, Any]:

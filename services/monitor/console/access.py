@@ -1,0 +1,132 @@
+"""Signing in by key and out again, and what guards every form: it comes from this site and from this session."""
+
+import hmac
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from services.monitor.console.frame import bare_page, language_of
+from services.monitor.console.pages import ROLES
+from services.monitor.console.sessions import SignedIn
+from services.monitor.console.words import words_of
+from shared.http.audit import NO_GROUND, record_access
+from shared.http.body import read_body
+from shared.http.keys import hash_of, role_of
+from shared.http.problems import REFUSED_FOR, ProblemError
+from shared.http.room import sender_at
+
+SIGN_IN: Final = "/sign-in"
+SIGN_OUT: Final = "/sign-out"
+TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
+_MOST_BYTES: Final = 256 * 1024
+_MOST_FIELDS: Final = 100
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+async def fields_of(request: Request) -> Mapping[str, str]:
+    """The fields of a form, each field's last value. Raises 400, 413, 415."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise ProblemError(415, f"a form is sent as {_FORM}")
+    text = (await read_body(request, _MOST_BYTES)).decode(errors="replace")
+    try:
+        fields = parse_qs(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise ProblemError(400, f"a form has at most {_MOST_FIELDS} fields") from error
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def comes_from_here(request: Request) -> bool:
+    """Whether a page of this site sends the form, as far as the browser says it; an old browser says it by `Origin`."""
+    if site := request.headers.get("sec-fetch-site"):
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def is_of(session: SignedIn, request: Request, fields: Mapping[str, str]) -> bool:
+    """Whether the form was made in this session."""
+    expected: str = request.app.state.sessions.form_token(session)
+    return hmac.compare_digest(expected.encode(), fields.get(TOKEN, "").encode())
+
+
+def to_sign_in(request: Request) -> Response:
+    """Leads to signing in, and from there to where somebody wanted to go."""
+    then = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        # A link on another site brings no strict cookie along; a link of our own page, followed at once, does.
+        return _page(request, "arriving", then=then)
+    return RedirectResponse(f"{SIGN_IN}?{urlencode({'then': then})}", 303)
+
+
+async def show_sign_in(request: Request) -> Response:
+    """The page on which one signs in."""
+    return _page(request, "sign_in", then=_within(request.query_params.get("then", "/")), fault="")
+
+
+async def sign_in(request: Request) -> Response:
+    """Begins a session for a key of ops or reader."""
+    fields = await fields_of(request)
+    then, key = _within(fields.get("then", "/")), fields.get("key", "").strip()
+    try:
+        holder = _holder(request, key)
+        await _must_be_of_ops(request, holder)
+    except ProblemError as error:
+        setattr(request.state, REFUSED_FOR, error.why)
+        fault = {401: "unknown_key", 403: "other_key", 429: "too_often"}.get(error.status, "not_now")
+        return _page(request, "sign_in", error.status, then=then, fault=fault)
+    response = RedirectResponse(then, 303)
+    sessions = request.app.state.sessions
+    sessions.keep(response, sessions.begin(holder, hash_of(key)))
+    return response
+
+
+def _holder(request: Request, key: str) -> str:
+    """Raises 401, 403, 429."""
+    if not comes_from_here(request):
+        raise ProblemError(403, "the form comes from another site")
+    request.app.state.sign_ins.take(sender_at(request.client.host if request.client else ""))
+    holder: str | None = request.app.state.keyring.holder(key)
+    if holder is None:
+        raise ProblemError(401, "the key is unknown", why="unknown")
+    return holder
+
+
+async def _must_be_of_ops(request: Request, holder: str) -> None:
+    """Raises 403 to another's key, and keeps that in the audit; 429, 503."""
+    if role_of(holder) not in ROLES:
+        await record_access(request, holder, "sign_in", "console", NO_GROUND, allowed=False)
+        raise ProblemError(403, "the console is for ops and readers")
+
+
+async def sign_out(request: Request) -> Response:
+    """Ends the session."""
+    response = RedirectResponse(SIGN_IN, 303)
+    state = request.app.state
+    session = state.sessions.of(request, state.keyring)
+    if session and comes_from_here(request) and is_of(session, request, await fields_of(request)):
+        state.sessions.end(response)
+    return response
+
+
+def _page(request: Request, name: str, status: int = 200, **content: str) -> Response:
+    response = bare_page(request, name, words_of("sign_in", language_of(request)), content, status)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _within(address: str) -> str:
+    """An address of this console; else its first page."""
+    is_here = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return address if is_here else "/"
+
+
+ROUTES: Final = (
+    Route(SIGN_IN, show_sign_in, methods=["GET"]),
+    Route(SIGN_IN, sign_in, methods=["POST"]),
+    Route(SIGN_OUT, sign_out, methods=["POST"]),
+)

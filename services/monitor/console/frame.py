@@ -1,0 +1,137 @@
+"""The frame of every page: its menu, languages, headers, and who has signed in."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from services.monitor.console import shown
+from services.monitor.console.pages import Page, Visit
+from services.monitor.console.static_files import STATIC
+from services.monitor.console.words import Words, words_of
+from shared.http.keys import role_of
+from shared.http.language import LANGUAGES, negotiated
+
+LANGUAGE_COOKIE: Final = "lahete_lang"
+RENEWAL: Final = "lahete-renewal"
+"""The header of a page that renews itself: nobody is there for sure, so that a session is not kept by it."""
+_A_YEAR: Final = 365 * 86_400
+GROUPS: Final = ("today", "mend", "traffic", "control")
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Entry(NamedTuple):
+    """A line of the menu."""
+
+    path: str
+    title: str
+    is_current: bool
+    is_allowed: bool
+
+
+def language_of(request: Request) -> str:
+    """?lang, else what was chosen before, else what the browser prefers."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in LANGUAGES and "lang" not in request.query_params else negotiated(request)
+
+
+def page_of(visit: Visit, menu: Sequence[Page], content: Mapping[str, Any], status: int = 200) -> Response:
+    """A page for somebody who has signed in."""
+    sessions = visit.request.app.state.sessions
+    signed_in = {
+        "who": visit.who,
+        "acts": visit.acts,
+        "renews": visit.page.renews,
+        "form_token": sessions.form_token(visit.session),
+        "menu": {group: list(_entries(visit, menu, group)) for group in GROUPS},
+    }
+    response = bare_page(
+        visit.request, content.get("template", visit.page.name), visit.words, {**signed_in, **content}, status
+    )
+    if RENEWAL not in visit.request.headers:
+        sessions.keep(response, visit.session)
+    return response
+
+
+def bare_page(request: Request, template: str, words: Words, content: Mapping[str, Any], status: int = 200) -> Response:
+    """A page for anybody."""
+    language = language_of(request)
+    frame = {
+        "words": words,
+        "lang": language,
+        "languages": {code: (name, _in_language(request, code)) for code, name in LANGUAGES.items()},
+        "static": STATIC,
+        "now": datetime.now(UTC),
+        "who": None,
+        "menu": {},
+        "renews": False,
+        "summary": "",
+        "form_token": "",
+    }
+    html = _PAGES.get_template(f"{template}.html").render({**frame, **content})
+    response = HTMLResponse(html, status, {**_HEADERS, "Content-Language": language})
+    if request.query_params.get("lang") in LANGUAGES:
+        response.set_cookie(LANGUAGE_COOKIE, language, max_age=_A_YEAR, path="/", httponly=True, samesite="lax")
+    return response
+
+
+def _in_language(request: Request, language: str) -> str:
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
+    return f"{request.url.path if request.method == 'GET' else '/'}?{urlencode([*kept, ('lang', language)])}"
+
+
+def _entries(visit: Visit, menu: Sequence[Page], group: str) -> Iterator[Entry]:
+    for page in menu:
+        if page.menu == group:
+            title = words_of(page.name, visit.language)["title"]
+            yield Entry(page.path, title, page.menu == group and page.name == visit.page.name, page.is_for(visit.who))
+
+
+# --- how templates show values: each in the page's language
+
+
+@pass_context
+def _number(context: Context, value: float) -> str:
+    return shown.number(value, context["lang"])
+
+
+@pass_context
+def _span(context: Context, seconds: float) -> str:
+    return shown.span(seconds, context["lang"])
+
+
+@pass_context
+def _instant(context: Context, value: str | datetime | None) -> str:
+    return shown.instant(value, context["lang"])
+
+
+@pass_context
+def _foreign(context: Context, value: object, most: int = shown.MOST) -> str:
+    return shown.foreign(value, context["lang"], most)
+
+
+_PAGES: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_PAGES.filters |= {"number": _number, "span": _span, "instant": _instant, "foreign": _foreign, "role": role_of}

@@ -1,0 +1,96 @@
+"""The monitor's console as a browser meets it: something in the store to look at, Kafka as it is told, sessions by key."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import httpx
+import pytest
+from starlette.requests import Request
+
+from services.monitor.console.frame import LANGUAGE_COOKIE
+from shared.kafka.lag import Lag
+from shared.kafka.producer import Record
+from tests.unit.country import Country, an_event, country
+from tests.unit.doors import Door
+
+OPS: Final = "ops:anna"
+READER: Final = "reader:eero"
+SCRIPT: Final = "<script>alert(1)</script>"
+TURNED: Final = "\u202etxt.exe\u2066"
+LONG: Final = "å" * 60_000
+FORM: Final = {"sec-fetch-site": "same-origin"}
+BEHIND: Final = (
+    Lag("referral", "intake.http", 3, 12_345, 312.5),
+    Lag("referral", "intake.region.06", 0, 2, 4.0),
+    Lag("catalogue", "intake.http", 3, 0, 0.0),
+)
+
+
+@asynccontextmanager
+async def console(folder: Path, lags: Sequence[Lag] = BEHIND) -> AsyncIterator[Country]:
+    """Four services, of which the monitor has a referral on its way, dead letters, some of them hostile, and this lag."""
+
+    async def told(_: object) -> Sequence[Lag]:
+        return lags
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("services.monitor.api.lags", told)
+        async with country(folder) as one:
+            await fill(one)
+            yield one
+
+
+async def fill(one: Country) -> str:
+    """A referral with a place; letters that say what they must not. Its id."""
+    referral = str(uuid4())
+    await one.send(*(an_event(name, referral) for name in ("ActivityPublished", "ReferralIssued", "ActivityChosen")))
+    await one.send(*(an_event("ReferralIssued", str(uuid4()), municipality=wrong) for wrong in ("000", SCRIPT, TURNED)))
+    await one.flow([hostile(nth, text) for nth, text in enumerate((SCRIPT, TURNED, LONG))])
+    return referral
+
+
+def hostile(nth: int, text: str) -> Record:
+    """A dead letter in which each text is this one."""
+    said = {
+        "dl_id": f"hostile-{nth}",
+        "dl_reason": "invalid",
+        "dl_service": "referral",
+        "dl_error": text,
+        "dl_topic": text,
+        "ce_id": text,
+        "ce_type": text,
+        "ce_source": text,
+        text[:60]: text,
+    }
+    headers = [(name, value.encode()) for name, value in said.items()]
+    return Record("dead-letters", text.encode(), text.encode(), headers)
+
+
+def browser_of(door: Door, **cookies: str) -> httpx.AsyncClient:
+    """A browser that has not signed in."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(door.app), base_url="http://door", cookies=cookies)
+
+
+@asynccontextmanager
+async def signed_in(door: Door, who: str = OPS, language: str = "en") -> AsyncIterator[httpx.AsyncClient]:
+    """A browser in which somebody has signed in."""
+    async with browser_of(door, **{LANGUAGE_COOKIE: language}) as client:
+        answer = await client.post("/sign-in", data={"key": f"key of {who}"}, headers=FORM)
+        assert answer.status_code == 303, answer.text
+        yield client
+
+
+def with_cookies(cookies: Mapping[str, str]) -> Request:
+    """A request that brings cookies along."""
+    header = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return Request({"type": "http", "headers": [(b"cookie", header.encode("latin-1"))]})
+
+
+def token_of(door: Door, client: httpx.AsyncClient) -> str:
+    """What the forms of a browser's session bring along."""
+    state = door.app.state
+    session = state.sessions.of(with_cookies(dict(client.cookies)), state.keyring)
+    return str(state.sessions.form_token(session))

@@ -1,0 +1,143 @@
+"""The console's pages in a browser, in three languages and two themes, by keyboard alone and without scripts."""
+
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from services.monitor.console.frame import LANGUAGE_COOKIE
+from tests.browser import WIDTHS, chromium, draw, findings_of_axe, opened, served, sticking_out
+from tests.unit.console_door import OPS, READER, console, signed_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+LANGUAGES = ("fi", "sv", "en")
+PAGES = {
+    "lag": "/lag",
+    "dead-letters": "/dead-letters",
+    "dead-letter": "/dead-letters/hostile-0",
+    "dead-letter-turned": "/dead-letters/hostile-1",
+    "dead-letter-long": "/dead-letters/hostile-2",
+    "unknown": "/dead-letters/none",
+}
+
+
+class Place(NamedTuple):
+    """Where the console answers, and the cookies of who has signed in, by name."""
+
+    base: str
+    cookies: dict[str, list[dict[str, Any]]]
+
+    def profile(self, who: str = OPS, language: str = "fi", **profile: Any) -> dict[str, Any]:
+        cookies = [one for one in self.cookies[who] if one["name"] != LANGUAGE_COOKIE]
+        chosen = {"name": LANGUAGE_COOKIE, "value": language, "domain": "127.0.0.1", "path": "/"}
+        return {"storage_state": {"cookies": [*cookies, chosen], "origins": []}, **profile}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as one:
+        yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    async with console(tmp_path_factory.mktemp("console")) as one:
+        monitor = one.doors["monitor"]
+        cookies = {}
+        for who in (OPS, READER):
+            async with signed_in(monitor, who) as client:
+                cookies[who] = [
+                    {"name": cookie.name, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}
+                    for cookie in client.cookies.jar
+                ]
+        async with served(monitor.app, monitor.wired.settings) as base:
+            yield Place(base, cookies)
+
+
+async def is_in_order(page: Page) -> None:
+    """Nothing of it sticks out, axe finds nothing, and it has one heading of its own."""
+    assert await sticking_out(page) == []
+    assert await findings_of_axe(page) == []
+    assert await page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+async def test_every_page_is_in_order_in_each_language_and_theme_at_every_width(
+    browser: Browser, place: Place, name: str, language: str, theme: str
+) -> None:
+    profile = place.profile(language=language, color_scheme=theme)
+    async with opened(browser, place.base + PAGES[name], **profile) as page:
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 900})
+            await draw(page, f"console-{name}-{language}-{theme}-{width}")
+            assert await sticking_out(page) == [], width
+        await is_in_order(page)
+        assert await page.locator("html").get_attribute("lang") == language
+        await page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+        await is_in_order(page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_page_to_sign_in_is_in_order(browser: Browser, place: Place, language: str) -> None:
+    for theme in ("light", "dark"):
+        async with opened(browser, f"{place.base}/sign-in?lang={language}", color_scheme=theme) as page:
+            await draw(page, f"console-sign-in-{language}-{theme}")
+            await is_in_order(page)
+
+
+async def test_who_has_forced_colours_and_little_motion_has_the_page_in_order(browser: Browser, place: Place) -> None:
+    profile = place.profile(forced_colors="active", reduced_motion="reduce")
+    async with opened(browser, f"{place.base}/lag", **profile) as page:
+        await draw(page, "console-lag-forced-colours")
+        await is_in_order(page)
+
+
+async def test_by_keyboard_alone_and_without_a_script_one_signs_in_and_reads_a_dead_letter(
+    browser: Browser, place: Place
+) -> None:
+    address = f"{place.base}/dead-letters?lang=en"
+    async with opened(browser, address, java_script_enabled=False) as page:
+        await page.keyboard.type(f"key of {OPS}")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(f"{place.base}/dead-letters?lang=en")
+        await page.keyboard.press("Tab")
+        assert await page.locator(":focus").inner_text() == "Skip to content"
+        await page.keyboard.press("Enter")
+        for _ in range(20):
+            await page.keyboard.press("Tab")
+            if "/dead-letters/" in (await page.locator(":focus").get_attribute("href") or ""):
+                break
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(f"{place.base}/dead-letters/*")
+        assert await page.locator("h1").inner_text() == "Dead letter"
+
+
+async def test_the_menu_opens_on_a_phone_and_shows_a_reader_what_is_not_for_him(browser: Browser, place: Place) -> None:
+    async with opened(browser, f"{place.base}/lag", width=320, **place.profile(READER, "en")) as page:
+        menu = page.locator("#menu")
+        assert not await menu.is_visible()
+        await page.get_by_role("button", name="Menu").click()
+        assert await menu.is_visible()
+        await draw(page, "console-menu-320")
+        assert await menu.locator(".off").all_inner_texts() == ["Dead letters\nfor ops alone"]
+        await is_in_order(page)
+
+
+async def test_a_page_renews_itself_where_nobody_is_busy_and_pauses_when_asked(browser: Browser, place: Place) -> None:
+    async with opened(browser, f"{place.base}/lag", **place.profile(language="en")) as page:
+        await page.evaluate("document.querySelector('#lag').innerHTML = '<p>as of before</p>'")
+        pause = page.get_by_role("button", name="Pause updates")
+        await pause.click()
+        await page.evaluate("window.dispatchEvent(new Event('focus'))")
+        assert await page.locator("#lag").inner_text() == "as of before"
+        await page.evaluate("getSelection().selectAllChildren(document.querySelector('#lag'))")
+        await pause.click()
+        await page.wait_for_function("document.querySelector('#as-of').textContent")
+        assert await page.locator("#lag").inner_text() == "as of before"
+        await page.evaluate("getSelection().removeAllRanges()")
+        await page.evaluate("window.dispatchEvent(new Event('focus'))")
+        await page.locator("#lag table").first.wait_for()
