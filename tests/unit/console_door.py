@@ -37,7 +37,7 @@ async def console(folder: Path, lags: Sequence[Lag] = BEHIND) -> AsyncIterator[C
         return lags
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("services.monitor.api.lags", told)
+        patch.setattr("services.monitor.lag_api.lags", told)
         async with country(folder) as one:
             await fill(one)
             yield one
