@@ -123,7 +123,7 @@ async def test_a_page_says_which_parameter_it_does_not_have(tmp_path: Path) -> N
 # --- sessions
 
 
-class Hand:
+class SessionClock:
     """A clock that is turned by hand."""
 
     def __init__(self) -> None:
@@ -153,7 +153,7 @@ def keyring(tmp_path: Path) -> Keyring:
 
 
 async def test_a_session_ends_by_idleness_by_length_and_with_its_key(keyring: Keyring, tmp_path: Path) -> None:
-    clock, cookies = Hand(), Cookies()
+    clock, cookies = SessionClock(), Cookies()
     began = clock.now
     sessions = Sessions("secret", secure=True, clock=clock)
     cookies.keep(sessions, sessions.begin(OPS, "hash"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from services.monitor.console.pages import Content, Page, Visit
+from services.monitor.console.pages import Content, ConsolePage, Visit
 from shared.contracts.errors import REASONS
 
 PATH: Final = "/dead-letters"
@@ -56,6 +56,6 @@ def _text(content: Any) -> str | None:
 
 
 PAGES: Final = (
-    Page("dead_letters", PATH, show_list, "mend", roles=("ops",), takes=(*_FILTERS, "after"), renews=True),
-    Page("dead_letter", f"{PATH}/{{dl_id}}", show_one, roles=("ops",)),
+    ConsolePage("dead_letters", PATH, show_list, "mend", roles=("ops",), takes=(*_FILTERS, "after"), renews=True),
+    ConsolePage("dead_letter", f"{PATH}/{{dl_id}}", show_one, roles=("ops",)),
 )

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from services.monitor.console import shown
-from services.monitor.console.pages import Page, Visit
+from services.monitor.console.pages import ConsolePage, Visit
 from services.monitor.console.static_files import STATIC
 from services.monitor.console.words import Words, words_of
 from shared.http.keys import role_of
@@ -52,7 +52,7 @@ def language_of(request: Request) -> str:
     return chosen if chosen in LANGUAGES and "lang" not in request.query_params else negotiated(request)
 
 
-def page_of(visit: Visit, menu: Sequence[Page], content: Mapping[str, Any], status: int = 200) -> Response:
+def page_of(visit: Visit, menu: Sequence[ConsolePage], content: Mapping[str, Any], status: int = 200) -> Response:
     """A page for somebody who has signed in."""
     sessions = visit.request.app.state.sessions
     signed_in = {
@@ -97,7 +97,7 @@ def _in_language(request: Request, language: str) -> str:
     return f"{request.url.path if request.method == 'GET' else '/'}?{urlencode([*kept, ('lang', language)])}"
 
 
-def _entries(visit: Visit, menu: Sequence[Page], group: str) -> Iterator[Entry]:
+def _entries(visit: Visit, menu: Sequence[ConsolePage], group: str) -> Iterator[Entry]:
     for page in menu:
         if page.menu == group:
             title = words_of(page.name, visit.language)["title"]

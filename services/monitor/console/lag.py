@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from services.monitor.console.pages import Content, Page, Visit
+from services.monitor.console.pages import Content, ConsolePage, Visit
 from services.monitor.lag_states import LagState
 
 TONES: Final[Mapping[LagState, str]] = {
@@ -40,4 +40,4 @@ def _together(service: str, state: LagState, groups: Iterable[Mapping[str, Any]]
     }
 
 
-PAGE: Final = Page("lag", "/lag", show, "traffic", renews=True)
+PAGE: Final = ConsolePage("lag", "/lag", show, "traffic", renews=True)

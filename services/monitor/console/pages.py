@@ -18,7 +18,7 @@ Content = Mapping[str, Any]
 Fields = Mapping[str, str]
 
 
-class Part(NamedTuple):
+class PartSaid(NamedTuple):
     """One part of a page: what an address said, or why it did not, so that the page shows the rest."""
 
     said: Any
@@ -30,7 +30,7 @@ class Visit:
     """A request for a page by somebody who has signed in."""
 
     request: Request
-    page: "Page"
+    page: "ConsolePage"
     session: SignedIn
     language: str
 
@@ -62,12 +62,12 @@ class Visit:
         """Has one of the addresses do something. Raises `NotAnswered`."""
         return await asked.ask(self.request, self.who, path, method="POST", body=body)
 
-    async def part(self, path: str, query: Mapping[str, str] | None = None) -> Part:
+    async def part(self, path: str, query: Mapping[str, str] | None = None) -> PartSaid:
         """What an address says, or why it says nothing."""
         try:
-            return Part(await self.ask(path, query))
+            return PartSaid(await self.ask(path, query))
         except asked.NotAnswered as error:
-            return Part(None, error.detail)
+            return PartSaid(None, error.detail)
 
 
 Show = Callable[[Visit], Awaitable[Content]]
@@ -75,7 +75,7 @@ Act = Callable[[Visit, Fields], Awaitable[Content | Response]]
 
 
 @dataclass(frozen=True)
-class Page:
+class ConsolePage:
     """One page. `name` is that of its texts and of its template.
 
     `menu`: the group of the menu in which it stands, if any. `roles`: who may see it. `takes`: the parameters of its

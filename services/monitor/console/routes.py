@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from services.monitor.console import access, dead_letters, lag, static_files
 from services.monitor.console.asked import NotAnswered
 from services.monitor.console.frame import language_of, page_of
-from services.monitor.console.pages import Page, Visit
+from services.monitor.console.pages import ConsolePage, Visit
 from services.monitor.console.sessions import Sessions
 from services.monitor.console.words import words_of
 from services.monitor.settings import MonitorSettings
@@ -20,7 +20,7 @@ from shared.http.rates import Rate
 
 SIGN_INS_A_MINUTE: Final = 30
 """Of one address."""
-PAGES: Final[Sequence[Page]] = (*dead_letters.PAGES, lag.PAGE)
+PAGES: Final[Sequence[ConsolePage]] = (*dead_letters.PAGES, lag.PAGE)
 
 
 def routes() -> list[BaseRoute]:
@@ -36,19 +36,19 @@ def console_state(settings: MonitorSettings) -> dict[str, Any]:
     }
 
 
-def _routes_of(page: Page) -> list[Route]:
+def _routes_of(page: ConsolePage) -> list[Route]:
     shown = Route(page.path, partial(_show, page), methods=["GET"])
     return [shown, Route(page.path, partial(_act, page), methods=["POST"])] if page.act else [shown]
 
 
-async def _show(page: Page, request: Request) -> Response:
+async def _show(page: ConsolePage, request: Request) -> Response:
     visit = _visit(page, request)
     if visit is None:
         return access.to_sign_in(request)
     return await _answered(visit, partial(page.show, visit))
 
 
-async def _act(page: Page, request: Request) -> Response:
+async def _act(page: ConsolePage, request: Request) -> Response:
     visit = _visit(page, request)
     if visit is None:
         return access.to_sign_in(request)
@@ -59,7 +59,7 @@ async def _act(page: Page, request: Request) -> Response:
     return await _answered(visit, partial(page.act, visit, fields))
 
 
-def _visit(page: Page, request: Request) -> Visit | None:
+def _visit(page: ConsolePage, request: Request) -> Visit | None:
     state = request.app.state
     session = state.sessions.of(request, state.keyring)
     return Visit(request, page, session, language_of(request)) if session else None
