@@ -124,6 +124,7 @@ class LoopReport(Filtered):
 
 _CHANGE: Final = {"n": 24, "mean_before": 4.1, "mean_after": 6.3, "mean_change": 2.2}
 _ONCE: Final = {"n": 24, "mean": 4.2}
+_POINTS: Final = "in points of the item's scale, the greater the better"
 
 
 class Figure(TypedDict, total=False):
@@ -133,16 +134,10 @@ class Figure(TypedDict, total=False):
     suppressed: Annotated[
         bool, Meta(description="True where the figure is hidden; absent where it is shown.", examples=[True])
     ]
-    mean: Annotated[
-        float, Meta(description="The mean in points of the item's scale, where it is asked once.", examples=[4.2])
-    ]
-    mean_before: Annotated[
-        float, Meta(description="The mean before the activity, in points of the item's scale.", examples=[4.1])
-    ]
-    mean_after: Annotated[
-        float, Meta(description="The mean after the activity, in points of the item's scale.", examples=[6.3])
-    ]
-    mean_change: Annotated[float, Meta(description="After less before, in points: above 0 it rose.", examples=[2.2])]
+    mean: Annotated[float, Meta(description=f"The mean, where the item is asked once, {_POINTS}.", examples=[4.2])]
+    mean_before: Annotated[float, Meta(description=f"The mean before the activity, {_POINTS}.", examples=[4.1])]
+    mean_after: Annotated[float, Meta(description=f"The mean after the activity, {_POINTS}.", examples=[6.3])]
+    mean_change: Annotated[float, Meta(description="After less before, in points: above 0 is better.", examples=[2.2])]
 
 
 class Answered(TypedDict):

@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 from shared.contracts.data import Data, Strict
 from shared.contracts.event_class import event_class
 from shared.contracts.fields import Integer, Phase, ReferralId, Respondent
+from shared.reference import DIMENSIONS
 
 
 class About(Strict):
@@ -21,21 +22,7 @@ class About(Strict):
 
 
 INSTRUMENTS: dict[str, dict[str, tuple[int, int]]] = {
-    "dimensions_v1": dict.fromkeys(
-        (
-            "health",
-            "resilience",
-            "housing",
-            "working_studying",
-            "family",
-            "friends",
-            "finance",
-            "improvement_of_strengths",
-            "self_esteem",
-            "life_satisfaction",
-        ),
-        (0, 10),
-    ),
+    "dimensions_v1": dict.fromkeys(DIMENSIONS, (0, 10)),
     "who5": dict.fromkeys(("q1", "q2", "q3", "q4", "q5"), (0, 5)),
     "experience_v1": {"satisfaction": (1, 5), "recommend": (0, 10)},
 }

@@ -23,22 +23,23 @@ MODELS: dict[str, type[BaseModel]] = {name: one.model for name, one in CLASSES.i
 OPENAPI = document()["components"]["schemas"]
 every_schema = pytest.mark.parametrize("name", SCHEMAS)
 
-UNITS = (
+COUNTS = (
     "how many",
     "cents",
     "years",
-    "degrees",
-    " to 10",
     "count of",
     "from 1",
-    "step",
+    "from 0",
+    "which step",
     "days",
     "place on",
     "number of",
-    "points",
     "seconds",
     "status",
 )
+SCALES = (" to 10", "degrees", "points", "the instrument's scale")
+DIRECTIONS = ("the greater the better", "the greater the more", "above 0 is better", "positive to the")
+"""What the greater end of a scale means."""
 
 
 def _properties(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -92,14 +93,21 @@ def _is_one(example: object, schema: dict[str, Any]) -> bool:
     return bool(Draft202012Validator({**schema, "components": {"schemas": OPENAPI}}).is_valid(example))
 
 
+def _says_what_its_number_means(where: str, one: dict[str, Any]) -> None:
+    said = one["description"].lower()
+    if not _kinds(one) & {"integer", "number"} or any(unit in said for unit in COUNTS):
+        return
+    assert any(unit in said for unit in SCALES), f"{where} has no unit: {said}"
+    assert any(end in said for end in DIRECTIONS), f"{where} does not say which end of its scale is which: {said}"
+
+
 @pytest.mark.parametrize("where", OPENAPI_PROPERTIES)
 def test_every_property_that_http_carries_says_what_it_means_and_has_an_example_that_fits(where: str) -> None:
     one = OPENAPI_PROPERTIES[where]
     assert one.get("description", "").endswith("."), where
     assert one["examples"], where
     assert [example for example in one["examples"] if not _is_one(example, one)] == [], where
-    if _kinds(one) & {"integer", "number"}:
-        assert any(unit in one["description"].lower() for unit in UNITS), f"{where}: {one['description']}"
+    _says_what_its_number_means(where, one)
 
 
 @pytest.mark.parametrize("name", [name for name in OPENAPI if name.endswith("Event") and "allOf" in OPENAPI[name]])
@@ -117,11 +125,9 @@ def test_the_example_of_an_event_that_partners_send_is_one_that_the_intake_takes
 
 
 @every_schema
-def test_every_number_says_what_it_counts(name: str) -> None:
+def test_every_number_says_what_it_counts_or_which_end_of_its_scale_is_which(name: str) -> None:
     for where, one in _properties(SCHEMAS[name]):
-        if _kinds(one) & {"integer", "number"}:
-            said = one["description"].lower()
-            assert any(unit in said for unit in UNITS), f"{where}: {said}"
+        _says_what_its_number_means(where, one)
 
 
 @every_schema
