@@ -32,7 +32,9 @@ MEANINGS: Final = {
     (
         GROUP_NOT_LEFT := "group_not_left"
     ): "the stop did not wait for the group, which goes on once it misses the member",
-    (DOCUMENT_VANISHED := "document_vanished"): "a document that was there is gone: was MongoDB restored?",
+    (
+        DOCUMENT_VANISHED := "document_vanished"
+    ): "a loaded document is gone: its term just ended, or was MongoDB restored?",
     (DOCUMENTS_UNCHECKED := "documents_unchecked"): "the server has no validators: it only stands in for MongoDB",
 }
 """By key: what the line means and what follows from it."""

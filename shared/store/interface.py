@@ -81,6 +81,11 @@ class Collection:
             if name not in self.narrowing:
                 raise ValueError(f"{self.name} declares no narrowing field {name}")
 
+    def check_orders(self, field: str) -> None:
+        """Raises `ValueError` where no index begins with this field, or one of several strings does."""
+        if not any(index.first == field and not index.many for index in self.indexes):
+            raise ValueError(f"{self.name} declares no index that begins with {field}")
+
 
 @dataclass(frozen=True)
 class Journal:
@@ -208,8 +213,21 @@ class Store(Protocol):
         behind the one with this value of `order` and this id. The rows carry `what` alone.
         """
 
-    async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
-        """How many documents have these values in declared fields."""
+    async def count(
+        self,
+        collection: str,
+        equal: Mapping[str, Scalar],
+        *,
+        at_most: tuple[str, Scalar] | None = None,
+        most: int | None = None,
+    ) -> int:
+        """How many documents have these values in declared fields; `most`: the store counts no further."""
+
+    async def remove(self, collection: str, field: str, at_most: float, *, limit: int) -> int:
+        """Removes documents whose declared field is at most that, the lowest first; returns how many: `limit` or fewer.
+
+        A document that changes meanwhile stays, and so does one with an outbox. The inbox keeps its outcomes.
+        """
 
     async def versions(
         self,

@@ -20,7 +20,7 @@ import structlog
 from bson.errors import BSONError
 from bson.max_key import MaxKey
 from bson.raw_bson import RawBSONDocument
-from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReplaceOne, UpdateOne
+from pymongo import AsyncMongoClient, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConfigurationError, OperationFailure, PyMongoError
 
@@ -172,11 +172,28 @@ class MongoStore:
         documents = await self._read(collection, query.filter, _WHAT[what], sort, limit, offset)
         return [_row(document) for document in documents]
 
-    async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
+    async def count(
+        self,
+        collection: str,
+        equal: Mapping[str, Scalar],
+        *,
+        at_most: tuple[str, Scalar] | None = None,
+        most: int | None = None,
+    ) -> int:
         query = _Query(self._collections[collection])
         query.equals(equal)
+        query.compares("$lte", at_most)
+        bound: Json = {} if most is None else {"limit": most}
         with self._telling():
-            return await self._database[collection].count_documents(query.filter)
+            return await self._database[collection].count_documents(query.filter, **bound)
+
+    async def remove(self, collection: str, field: str, at_most: float, *, limit: int) -> int:
+        self._collections[collection].check_orders(field)
+        query = {field: {"$lte": at_most}, "outbox": {"$exists": False}}
+        found = await self._read(collection, query, {"version": 1}, [(field, 1), ("_id", 1)], limit)
+        guarded = [DeleteOne({"_id": one["_id"], "version": one["version"]}) for one in found]
+        removed: int = (await self._write(collection, guarded))["nRemoved"]
+        return removed
 
     async def versions(
         self,
@@ -280,10 +297,10 @@ class MongoStore:
             cursor = self._database[name].find(query, what, batch_size=_IN_ONE_ANSWER, limit=limit or 0, skip=offset)
             return await (cursor.sort(list(sort)) if sort else cursor).to_list(None)
 
-    async def _write(self, name: str, operations: Sequence[ReplaceOne[Any] | UpdateOne]) -> Json:
+    async def _write(self, name: str, operations: Sequence[ReplaceOne[Any] | UpdateOne | DeleteOne]) -> Json:
         """One unordered bulk; its result, errors of single documents too."""
         if not operations:
-            return {"writeErrors": [], "upserted": []}
+            return {"writeErrors": [], "upserted": [], "nRemoved": 0}
         with self._telling():
             try:
                 return (await self._database[name].bulk_write(operations, ordered=False)).bulk_api_result
@@ -305,7 +322,7 @@ class MongoStore:
                     raise
 
     async def _take_back(self, name: str, rows: Sequence[Row]) -> None:
-        """A replace found no document and inserted one. None is ever removed, so somebody emptied the database."""
+        """A replace found no document and inserted one: it was removed at this moment, or somebody emptied the database."""
         for row in rows:
             log.error(log_events.DOCUMENT_VANISHED, collection=name, id=row.id, version=row.version - 1)
             with self._telling():

@@ -105,10 +105,23 @@ class SqliteStore:
         query.compares(">=", at_least)
         return await self._reader.run(query.run, order, limit, offset, after, descending=descending)
 
-    async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
+    async def count(
+        self,
+        collection: str,
+        equal: Mapping[str, Scalar],
+        *,
+        at_most: tuple[str, Scalar] | None = None,
+        most: int | None = None,
+    ) -> int:
         query = _Query(self._collections[collection], "brief")
         query.equals(equal)
-        return await self._reader.run(query.count)
+        query.compares("<=", at_most)
+        return await self._reader.run(query.count, most)
+
+    async def remove(self, collection: str, field: str, at_most: float, *, limit: int) -> int:
+        declared = self._collections[collection]
+        declared.check_orders(field)
+        return await self._writer.run(_remove, declared, field, at_most, limit)
 
     async def versions(
         self,
@@ -477,6 +490,20 @@ def _empty(connection: sqlite3.Connection, name: str, versions: Mapping[str, int
     )
 
 
+def _remove(connection: sqlite3.Connection, collection: Collection, field: str, at_most: float, limit: int) -> int:
+    # In one transaction, so that no document changes between being found and being removed.
+    connection.execute("BEGIN IMMEDIATE")
+    name = collection.name
+    found = connection.execute(
+        f"SELECT json_group_array(id) FROM (SELECT id FROM {name} WHERE {field} <= ? AND outbox IS NULL"
+        f" ORDER BY {field} LIMIT ?)",
+        [at_most, limit],
+    ).fetchone()
+    for table in (*(_side(collection, index.first) for index in _many(collection)), name):
+        removed = connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", found)
+    return removed.rowcount
+
+
 class _Query:
     """A SELECT over declared fields. Names come from the code alone and are checked against the declaration."""
 
@@ -521,9 +548,11 @@ class _Query:
         statement = f"SELECT {', '.join(asked)} FROM {tables} WHERE {where} ORDER BY {sort} LIMIT ? OFFSET ?"
         return [_row(self._what, *row) for row in connection.execute(statement, [*values, limit, offset])]
 
-    def count(self, connection: sqlite3.Connection) -> int:
+    def count(self, connection: sqlite3.Connection, most: int | None) -> int:
         tables, where, values = self._from_main()
-        (found,) = connection.execute(f"SELECT count(*) FROM {tables} WHERE {where}", values).fetchone()
+        bound = -1 if most is None else most  # to SQLite a negative limit is none
+        statement = f"SELECT count(*) FROM (SELECT 1 FROM {tables} WHERE {where} LIMIT ?)"
+        (found,) = connection.execute(statement, [*values, bound]).fetchone()
         return int(found)
 
     def _from_main(self) -> tuple[str, str, list[Scalar]]:

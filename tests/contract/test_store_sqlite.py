@@ -113,15 +113,33 @@ async def test_sqlite_asks_what_find_promises(tmp_path: Path) -> None:
     await found(store, equal={"kind": "k"}, at_least=("at", 1.0))
     await found(store, equal={"tags": "x", "areas": "y"})
     await found(store, equal={"tags": ["x", "y"]})
+    await store.count("things", {}, at_most=("at", 1.0), most=10)
     await store.versions("things", "tags", ["x", "y"], within={"price": (1, 2)}, outside={"price": (3, 4)})
     questions = [statement for statement in sent if statement.startswith("SELECT")]
     await store.close()
-    assert len(questions) == 5
+    assert len(questions) == 6
     assert "body" not in questions[-1]
     with closing(sqlite3.connect(path)) as connection:
         for question in questions:
             plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {question}"))
             assert "SCAN things" not in plan, f"{question}: {plan}"
+
+
+async def test_sqlite_removes_by_an_index(tmp_path: Path) -> None:
+    path = tmp_path / "service.sqlite"
+    store = SqliteStore(path)
+    await store.open([THINGS], [DIARY])
+    sent: list[str] = []
+    await store._writer.run(lambda connection: connection.set_trace_callback(sent.append))
+    await store.remove("things", "at", 1.0, limit=10)
+    await store.close()
+    statements = [statement for statement in sent if statement.startswith(("SELECT", "DELETE"))]
+    assert len(statements) == 4
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
+            assert "SCAN things" not in plan, f"{statement}: {plan}"
+            assert "TEMP B-TREE" not in plan, f"{statement}: {plan}"
 
 
 async def test_sqlite_that_finds_the_disk_full_is_unavailable_keeps_nothing_and_goes_on_when_there_is_room(

@@ -394,8 +394,18 @@ class WatchedStore:
     async def scrub(self) -> None:
         await self._store.scrub()
 
-    async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
-        return await self._store.count(collection, equal)
+    async def count(
+        self,
+        collection: str,
+        equal: Mapping[str, Scalar],
+        *,
+        at_most: tuple[str, Scalar] | None = None,
+        most: int | None = None,
+    ) -> int:
+        return await self._store.count(collection, equal, at_most=at_most, most=most)
+
+    async def remove(self, collection: str, field: str, at_most: float, *, limit: int) -> int:
+        return await self._store.remove(collection, field, at_most, limit=limit)
 
 
 class EngineWorld:

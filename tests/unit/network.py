@@ -126,8 +126,18 @@ class MemoryStore:
             rows = [row for row in rows if _lies(row.fields.get(at_least[0]), at_least[1], None)]
         return [_with(what, row) for row in sorted(rows, key=lambda row: row.id)[:limit]]
 
-    async def count(self, collection: str, equal: Mapping[str, Scalar]) -> int:
+    async def count(
+        self,
+        collection: str,
+        equal: Mapping[str, Scalar],
+        *,
+        at_most: tuple[str, Scalar] | None = None,
+        most: int | None = None,
+    ) -> int:
         raise AssertionError("no decision counts documents")
+
+    async def remove(self, collection: str, field: str, at_most: float, *, limit: int) -> int:
+        raise AssertionError("no decision removes documents")
 
     async def versions(
         self,
