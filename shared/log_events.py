@@ -30,6 +30,15 @@ MEANINGS: Final = {
     (SWEEP_FAILED := "sweep_failed"): "outboxes or deadlines wait for Kafka or the store; `why`",
     (DEADLINES_FAILED := "deadlines_failed"): "the deadlines of one aggregate cannot be computed; the others fire",
     (
+        TERM_PASSED := "term_passed"
+    ): "documents were removed since the term for which they are kept had passed; how many",
+    (
+        REMOVAL_POSTPONED := "removal_postponed"
+    ): "documents whose term has passed are there yet: the store does not answer; `why`",
+    (
+        REMOVAL_FAILED := "removal_failed"
+    ): "documents whose term has passed stay, since one of them cannot be judged; the fault",
+    (
         GROUP_NOT_LEFT := "group_not_left"
     ): "the stop did not wait for the group, which goes on once it misses the member",
     (

@@ -45,6 +45,7 @@ DOOR_REFUSALS = Counter(
 KEY_REFUSALS = Counter("lahete_key_refusals", "requests with no key, or one that is nobody's", ["service", "key"])
 DENIED_LOOKS = Counter("lahete_denied_looks", "looks at referrals that were denied, by service", ["service", "action"])
 FELL_OUT = Gauge("lahete_events_fell_out", "events that left the log before they were read", ["service"])
+REMOVED = Counter("lahete_removed", "documents removed since their term had passed", ["service", "collection"])
 STANDS_STILL_AT = Gauge(
     "lahete_partition_stands_still_at",
     "the offset at which a partition cannot be read on; there while it stands still",

@@ -5,6 +5,7 @@ from services.monitor.console.routes import console_state, routes
 from services.monitor.lag_sampler import LagSampler
 from services.monitor.looks import ListedLately
 from services.monitor.owners import Owners
+from services.monitor.retention import retentions
 from services.monitor.settings import MonitorSettings
 from shared.process.run import App
 
@@ -23,6 +24,7 @@ def build_app(settings: MonitorSettings) -> App:
             "lag_sampler": sampler,
             **console_state(settings),
         },
+        retentions=retentions(settings),
         background=(sampler.run,),
         pages=routes(),
     )

@@ -70,6 +70,7 @@ def seen(state: Traced | None, event: Event[RecordSeen], now: datetime, context:
         _changed(
             state,
             seen=state.seen + 1,
+            last_at=now,
             # An event that comes again with its type or subject mended is traced by the mended one.
             type=state.type if state.type in _TYPES else data.type,
             correlation=state.correlation or data.correlation,

@@ -25,12 +25,13 @@ from shared.store import Collection, Index, Store
 
 _TRACED = msgspec.json.Decoder(Document[Traced])
 EVENTS = Kind(
-    Collection("events", (Index(("correlation",)), Index(("event_id",)), Index(("code",)))),
+    Collection("events", (Index(("correlation",)), Index(("event_id",)), Index(("code",)), Index(("at",)))),
     Traced,
     fields=lambda traced: {
         "correlation": traced.correlation or None,
         "event_id": traced.id,
         "code": traced.opens or None,
+        "at": traced.last_at.timestamp() if traced.last_at else None,
     },
     marked=False,
 )

@@ -64,6 +64,8 @@ class Traced(msgspec.Struct, frozen=True, omit_defaults=True):
     opens: str = ""
     """The digest of the referral's code, of the event that tells it to anybody: before that nobody has it in hand."""
     first: Sighting | None = None
+    last_at: datetime | None = None
+    """When its last record was read, by the platform's clock."""
     seen: int = 0
     came_as: tuple[tuple[str, str], ...] = ()
 

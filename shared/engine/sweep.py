@@ -60,16 +60,16 @@ class Sweeper:
         self._outbox_since: float | None = None
         # Asked when it is scraped: a sweep that Kafka keeps waiting would never say so by itself.
         metrics.OLDEST_OUTBOX_SECONDS.labels(self._table.service).set_function(self.outbox_seconds)
-        self._consumed = Consumed(kafka, self._table.service, loop.reads, lambda: loop.reading.done)
+        self.consumed = Consumed(kafka, self._table.service, loop.reads, lambda: loop.reading.done)
         self._decoders = {kind.collection.name: decoder_of(kind) for kind in self._table.kinds}
 
     async def __aenter__(self) -> Self:
         """Connects. Raises `KafkaError` where Kafka does not answer."""
-        await self._consumed.__aenter__()
+        await self.consumed.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumed.__aexit__()
+        await self.consumed.__aexit__()
 
     async def run(self) -> None:
         """Sweeps until cancelled, through every outage."""
@@ -114,8 +114,8 @@ class Sweeper:
     async def _fire_deadlines(self) -> None:
         if self._not_ready() or self._loop.lost:
             return
-        await self._consumed.look(self._clock.now())
-        if (until := self._consumed.to) is None:
+        await self.consumed.look(self._clock.now())
+        if (until := self.consumed.to) is None:
             return
         horizon = time.monotonic() - _REPEAT_AFTER
         self._fired = {id_: at for id_, at in self._fired.items() if at > horizon}

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from shared.kafka.log_bound import LogGuard
 from shared.kafka.producer import BrokerUnavailable, Publisher
 from shared.private import CHILDREN_UMASK, make_private_folder
 from shared.process import logs
+from shared.process.keeping import Keeping, Retention
 from shared.process.migrations import form_of
 from shared.process.preconditions import PRECONDITIONS, Preconditions
 from shared.process.settings import PlatformSettings, stop_start
@@ -58,6 +60,7 @@ class App:
     table: Table
     operations: Sequence[Operation]
     state: dict[str, Any] = field(default_factory=dict)
+    retentions: Sequence[Retention] = ()
     background: Sequence[Background] = ()
     pages: Sequence[BaseRoute] = ()
     """What is for people alone, and no part of the contract with programs."""
@@ -147,6 +150,7 @@ async def _run(app: App) -> None:
             starting.clear()
             sweeper = Sweeper(loop, processor, publisher, clock, cluster, not_ready=preconditions.not_ready)
             background += [asyncio.create_task(sweeper.run()), asyncio.create_task(preconditions.run())]
+            background += [asyncio.create_task(one.run()) for one in _keeping(app, store, sweeper, preconditions)]
             background += [asyncio.create_task(one(state)) for one in app.background]
             if guard:
                 background.append(asyncio.create_task(guard.run()))
@@ -177,6 +181,13 @@ def fetching(table: Table, wait_ms: int) -> dict[str, int]:
     if not table.gathers:
         return {"fetch_max_wait_ms": wait_ms}
     return {"fetch_max_wait_ms": max(wait_ms, _GATHERED_MS), "fetch_min_bytes": _GATHERED_BYTES}
+
+
+def _keeping(app: App, store: Store, sweeper: Sweeper, preconditions: Preconditions) -> list[Keeping]:
+    def until() -> datetime | None:
+        return None if preconditions.not_ready() else sweeper.consumed.to
+
+    return [Keeping(app.table.service, store, one, until) for one in app.retentions]
 
 
 async def _until_one_ends(serving: asyncio.Task[None], background: list[asyncio.Task[None]]) -> None:

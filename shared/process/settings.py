@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, Self, TypeVar
+from typing import Annotated, Final, Literal, NoReturn, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -46,6 +47,17 @@ def _duration(value: object, read: ValidatorFunctionWrapHandler) -> timedelta:
 
 
 Duration = Annotated[timedelta, WrapValidator(_duration)]
+_LONGEST_TERM: Final = timedelta(days=36_500)
+
+
+def _term(term: timedelta) -> timedelta:
+    if not timedelta(days=1) <= term <= _LONGEST_TERM:
+        raise ValueError("a term for which something is kept is from P1D to P36500D, such as P180D")
+    return term
+
+
+Term = Annotated[Duration, AfterValidator(_term)]
+"""For how long something is kept. Not less than a day: what is still on its way may be about it."""
 
 
 def _login(of: str) -> str:

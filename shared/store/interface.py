@@ -81,11 +81,6 @@ class Collection:
             if name not in self.narrowing:
                 raise ValueError(f"{self.name} declares no narrowing field {name}")
 
-    def check_orders(self, field: str) -> None:
-        """Raises `ValueError` where no index begins with this field, or one of several strings does."""
-        if not any(index.first == field and not index.many for index in self.indexes):
-            raise ValueError(f"{self.name} declares no index that begins with {field}")
-
 
 @dataclass(frozen=True)
 class Journal:
@@ -223,10 +218,10 @@ class Store(Protocol):
     ) -> int:
         """How many documents have these values in declared fields; `most`: the store counts no further."""
 
-    async def remove(self, collection: str, field: str, at_most: float, *, limit: int) -> int:
-        """Removes documents whose declared field is at most that, the lowest first; returns how many: `limit` or fewer.
+    async def remove(self, collection: str, versions: Mapping[str, int]) -> int:
+        """Removes each document that still has its version, and no outbox; returns how many.
 
-        A document that changes meanwhile stays, and so does one with an outbox. The inbox keeps its outcomes.
+        The inbox keeps their outcomes.
         """
 
     async def versions(

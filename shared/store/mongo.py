@@ -187,11 +187,9 @@ class MongoStore:
         with self._telling():
             return await self._database[collection].count_documents(query.filter, **bound)
 
-    async def remove(self, collection: str, field: str, at_most: float, *, limit: int) -> int:
-        self._collections[collection].check_orders(field)
-        query = {field: {"$lte": at_most}, "outbox": {"$exists": False}}
-        found = await self._read(collection, query, {"version": 1}, [(field, 1), ("_id", 1)], limit)
-        guarded = [DeleteOne({"_id": one["_id"], "version": one["version"]}) for one in found]
+    async def remove(self, collection: str, versions: Mapping[str, int]) -> int:
+        out = {"outbox": {"$exists": False}}
+        guarded = [DeleteOne({"_id": id_, "version": version, **out}) for id_, version in versions.items()]
         removed: int = (await self._write(collection, guarded))["nRemoved"]
         return removed
 

@@ -118,10 +118,8 @@ class SqliteStore:
         query.compares("<=", at_most)
         return await self._reader.run(query.count, most)
 
-    async def remove(self, collection: str, field: str, at_most: float, *, limit: int) -> int:
-        declared = self._collections[collection]
-        declared.check_orders(field)
-        return await self._writer.run(_remove, declared, field, at_most, limit)
+    async def remove(self, collection: str, versions: Mapping[str, int]) -> int:
+        return await self._writer.run(_remove, self._collections[collection], versions)
 
     async def versions(
         self,
@@ -490,14 +488,14 @@ def _empty(connection: sqlite3.Connection, name: str, versions: Mapping[str, int
     )
 
 
-def _remove(connection: sqlite3.Connection, collection: Collection, field: str, at_most: float, limit: int) -> int:
+def _remove(connection: sqlite3.Connection, collection: Collection, versions: Mapping[str, int]) -> int:
     # In one transaction, so that no document changes between being found and being removed.
     connection.execute("BEGIN IMMEDIATE")
     name = collection.name
     found = connection.execute(
-        f"SELECT json_group_array(id) FROM (SELECT id FROM {name} WHERE {field} <= ? AND outbox IS NULL"
-        f" ORDER BY {field} LIMIT ?)",
-        [at_most, limit],
+        f"SELECT json_group_array({name}.id) FROM json_each(?) AS wanted JOIN {name} ON {name}.id = wanted.key"
+        f" WHERE {name}.version = wanted.value AND {name}.outbox IS NULL",
+        [msgspec.json.encode(versions).decode()],
     ).fetchone()
     for table in (*(_side(collection, index.first) for index in _many(collection)), name):
         removed = connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", found)

@@ -464,33 +464,39 @@ async def test_a_count_has_a_bound_of_value_and_one_of_effort(shelf: Store) -> N
 # --- removing
 
 
-async def test_what_lies_up_to_the_bound_is_removed_the_lowest_first_and_nothing_else(shelf: Store) -> None:
-    assert await shelf.remove("things", "at", 4.0, limit=3) == 3
-    assert await found(shelf) == ["bare", "t4", "t5", "t6"]
-    assert await shelf.remove("things", "at", 4.0, limit=3) == 1
-    assert await shelf.remove("things", "at", 4.0, limit=3) == 0
-    assert await found(shelf) == ["bare", "t5", "t6"]
+async def test_what_is_removed_is_removed_whole_and_nothing_else_is(shelf: Store) -> None:
+    assert await shelf.remove("things", {"t1": 1, "t3": 1, "nobody": 1}) == 2
+    assert await found(shelf) == ["bare", "t2", "t4", "t5", "t6"]
+    assert await shelf.remove("things", {"t1": 1}) == 0
+    assert await shelf.remove("things", {}) == 0
 
 
 async def test_what_is_removed_is_found_by_nothing_any_more(shelf: Store) -> None:
-    await shelf.remove("things", "at", 5.0, limit=100)
+    await shelf.remove("things", {f"t{number}": 1 for number in range(1, 6)})
     assert await found(shelf, equal={"tags": "round"}) == ["t6"]
     assert await shelf.versions("things", "tags", ["round"]) == {"t6": 1}
     assert await shelf.versions("things", "areas", ["north", "south"]) == {}
     assert await bodies(shelf, "t1") == {}
 
 
+async def test_a_document_that_changed_meanwhile_is_not_removed(store: Store) -> None:
+    await store.save("things", [row("a", 1), row("b", 1)])
+    await store.save("things", [row("a", 2, b"changed")])
+    assert await store.remove("things", {"a": 1, "b": 1}) == 1
+    assert await bodies(store, "a", "b") == {"a": (2, b"changed")}
+
+
 async def test_a_document_whose_outbox_is_not_out_is_not_removed(store: Store) -> None:
     await store.save("things", [Row("a", 1, b"a", {"at": 1.0}, outbox=b"[]"), row("b", 1, b"b", {"at": 2.0})])
-    assert await store.remove("things", "at", 9.0, limit=1) == 1
+    assert await store.remove("things", {"a": 1, "b": 1}) == 1
     assert await found(store) == ["a"]
     await store.empty("things", {"a": 1})
-    assert await store.remove("things", "at", 9.0, limit=1) == 1
+    assert await store.remove("things", {"a": 1}) == 1
 
 
 async def test_who_saves_what_was_removed_meanwhile_loses_and_begins_anew(store: Store) -> None:
     await store.save("things", [row("a", 1, b"1", {"at": 1.0})])
-    assert await store.remove("things", "at", 1.0, limit=1) == 1
+    assert await store.remove("things", {"a": 1}) == 1
     assert await store.save("things", [row("a", 2, b"2", {"at": 9.0})]) == {"a"}
     assert await bodies(store, "a") == {}
     assert await store.save("things", [row("a", 1, b"anew", {"at": 9.0})]) == set()
@@ -498,29 +504,23 @@ async def test_who_saves_what_was_removed_meanwhile_loses_and_begins_anew(store:
 
 
 async def test_of_saves_beside_a_removal_none_is_lost(another: Opener) -> None:
-    """Each document is removed as it was, or saved with a time to come and then stays: never both."""
+    """Each document is removed as it was, or saved and then stays: never both."""
     one, other = await another(), await another()
-    await one.save("things", [row(f"t{number}", 1, b"old", {"at": 1.0}) for number in range(60)])
     ids = [f"t{number}" for number in range(60)]
+    await one.save("things", [row(id_, 1, b"old") for id_ in ids])
 
     async def renew() -> set[str]:
         lost: set[str] = set()
         for first in range(60, 0, -6):
-            lost |= await one.save("things", [row(id_, 2, b"new", {"at": 9.0}) for id_ in ids[first - 6 : first]])
+            lost |= await one.save("things", [row(id_, 2, b"new") for id_ in ids[first - 6 : first]])
         return lost
 
     async def removed() -> int:
-        return sum([await other.remove("things", "at", 1.0, limit=5) for _ in range(20)])
+        return sum([await other.remove("things", dict.fromkeys(ids[at : at + 5], 1)) for at in range(0, 60, 5)])
 
     lost, gone = await asyncio.gather(renew(), removed())
     assert set(await bodies(one, *ids)) == set(ids) - lost
     assert gone == len(lost)
-
-
-async def test_documents_are_removed_only_by_a_field_that_an_index_begins_with(store: Store) -> None:
-    for field in ("price", "colour", "tags"):
-        with pytest.raises(ValueError, match=f"things declares no index that begins with {field}"):
-            await store.remove("things", field, 1.0, limit=1)
 
 
 async def test_collections_are_apart(shelf: Store) -> None:

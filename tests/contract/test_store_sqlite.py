@@ -131,7 +131,7 @@ async def test_sqlite_removes_by_an_index(tmp_path: Path) -> None:
     await store.open([THINGS], [DIARY])
     sent: list[str] = []
     await store._writer.run(lambda connection: connection.set_trace_callback(sent.append))
-    await store.remove("things", "at", 1.0, limit=10)
+    await store.remove("things", {"t1": 1, "t2": 1})
     await store.close()
     statements = [statement for statement in sent if statement.startswith(("SELECT", "DELETE"))]
     assert len(statements) == 4

@@ -404,8 +404,8 @@ class WatchedStore:
     ) -> int:
         return await self._store.count(collection, equal, at_most=at_most, most=most)
 
-    async def remove(self, collection: str, field: str, at_most: float, *, limit: int) -> int:
-        return await self._store.remove(collection, field, at_most, limit=limit)
+    async def remove(self, collection: str, versions: Mapping[str, int]) -> int:
+        return await self._store.remove(collection, versions)
 
 
 class EngineWorld:

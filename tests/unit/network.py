@@ -136,7 +136,7 @@ class MemoryStore:
     ) -> int:
         raise AssertionError("no decision counts documents")
 
-    async def remove(self, collection: str, field: str, at_most: float, *, limit: int) -> int:
+    async def remove(self, collection: str, versions: Mapping[str, int]) -> int:
         raise AssertionError("no decision removes documents")
 
     async def versions(

@@ -10,6 +10,7 @@ import pytest
 
 from cli.main import main
 from deploy.embedded_broker.control import REPOSITORY
+from services.monitor.settings import MonitorSettings
 from services.referral.settings import ReferralSettings
 from shared.process.names import PREFIX, SETTINGS, is_known, mistaken
 from shared.process.settings import read
@@ -87,3 +88,21 @@ def test_a_duration_that_is_none_is_refused_with_an_example(
         read(ReferralSettings)
     example = "a duration is ISO 8601 and above zero, such as P14D or PT12H"
     assert capsys.readouterr().err == f"lahete: LAHETE_DUE_MATCH is {value!r}: {example}\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("180", "a duration is ISO 8601 and above zero, such as P14D or PT12H"),
+        ("PT23H", "a term for which something is kept is from P1D to P36500D, such as P180D"),
+        ("P101Y", "a term for which something is kept is from P1D to P36500D, such as P180D"),
+        ("P99999999999D", "a duration is ISO 8601 and above zero, such as P14D or PT12H"),
+    ],
+)
+def test_a_term_that_is_none_is_refused_with_an_example(
+    value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAHETE_KEEP_TRACES", value)
+    with pytest.raises(SystemExit):
+        read(MonitorSettings)
+    assert capsys.readouterr().err == f"lahete: LAHETE_KEEP_TRACES is {value!r}: {said}\n"

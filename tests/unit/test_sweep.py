@@ -77,7 +77,7 @@ class SweptWorld:
     def _made(self) -> Sweeper:
         loop: Any = self.loop
         made = Sweeper(loop, self.world.main, self.world.wire, self.world.clock, Cluster("127.0.0.1:1"))
-        made._consumed._offsets = made._consumed._client = self.offsets
+        made.consumed._offsets = made.consumed._client = self.offsets
         return made
 
     async def fired(self) -> list[Record]:
