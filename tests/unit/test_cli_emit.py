@@ -108,7 +108,9 @@ def test_a_door_where_nobody_answers_ends_it(free_port: Callable[[], int]) -> No
 
 
 @pytest.mark.parametrize("status", [301, 404, 405])
-def test_what_answers_and_is_no_door_ends_it_at_the_first_line(status: int, door: Door, to_door: httpx.Client) -> None:
+def test_what_answers_and_is_no_door_ends_it_at_the_first_line(
+    status: int, door: DoorDouble, to_door: httpx.Client
+) -> None:
     door.answers = [(status, {"Location": "https://door.example/v1/events"}, {})]
     with pytest.raises(VerbError, match=f"^line 1 and what follows: not sent: {door.url}: {status}: this is no door"):
         Sender(to_door, KEYS.get, ignore).send(events(("1", "/region/06"), ("2", "/region/06")))
