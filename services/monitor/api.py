@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.monitor import dead_letters_api, lag_api, page, traces
+from services.monitor import dead_letters_api, lag_api, overdue_api, page, traces
 from services.monitor.fates import fates, letters_of
 from services.monitor.model import Traced
 from services.monitor.responses import EventNow, EventsAsked, EventsNow, Named
@@ -55,6 +55,7 @@ def operations() -> list[Operation]:
         ),
         lag_api.OPERATION,
         Operation("PUT", partner, put_partner, {202: Accepted}, own, (_KIND, _ID), himself, also=(404,)),
+        *overdue_api.operations(),
         *dead_letters_api.operations(),
     ]
 

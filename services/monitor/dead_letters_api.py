@@ -1,7 +1,6 @@
 """Dead letters for ops: listed, shown, sent again, laid aside. The audit keeps everybody who looks or acts."""
 
 import base64
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.monitor import responses
-from services.monitor.looks import ListedLately
+from services.monitor.looks import keep_listing
 from services.monitor.model import Dead, can_be_redriven
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event, written
@@ -71,16 +70,10 @@ async def list_dead_letters(request: Request) -> Response:
         offset=offset,
     )
     letters = [letter for row in rows[:limit] if (letter := _DOCUMENT.decode(row.body).state)]
-    await _keep_listing(request, who, [letter.referral_id for letter in letters if letter.referral_id])
+    listed = [letter.referral_id for letter in letters if letter.referral_id]
+    await keep_listing(request, who, "dead_letters", "dead-letters", listed)
     found = [_listed(letter) for letter in letters]
     return JSONResponse({"dead_letters": found, "next": str(offset + limit) if len(rows) > limit else None})
-
-
-async def _keep_listing(request: Request, who: str, referrals: Sequence[str]) -> None:
-    lately: ListedLately = request.app.state.listed_lately
-    if new := lately.not_yet(who, referrals):
-        await record_access(request, who, "dead_letters", "dead-letters", "operations", allowed=True, about=new)
-        lately.were_shown(who, new)
 
 
 async def _keep_look(request: Request, who: str, action: str, letter: Dead) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.monitor import decide
+from services.monitor import decide, standings
 from services.monitor.decide import ErasureContext
 from services.monitor.model import (
     MOST_NAMES,
@@ -17,7 +17,7 @@ from services.monitor.model import (
     names_of,
 )
 from services.monitor.seen import receive
-from shared.contracts import every_service_events, monitor_events
+from shared.contracts import every_service_events, monitor_events, referral_events
 from shared.contracts.envelope import Event
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
@@ -77,18 +77,21 @@ def table() -> Table:
         service="monitor",
         gathers=True,
         topics=READ_BY["monitor"],
-        kinds=(EVENTS, DEAD_LETTERS, PARTNERS, ERASURES),
+        kinds=(EVENTS, DEAD_LETTERS, PARTNERS, ERASURES, standings.STANDINGS),
         receive=receive,
         handlers={
             RecordSeen: Handler(EVENTS, _event, decide.seen, _of_an_erased),
-            DeadLetterSeen: Handler(DEAD_LETTERS, _dead, decide.dead_letter, _names_an_erased),
+            DeadLetterSeen: Handler(DEAD_LETTERS, _subject, decide.dead_letter, _names_an_erased),
             monitor_events.RedriveRequested: Handler(DEAD_LETTERS, _named_letter, decide.redrive),
             monitor_events.DiscardRequested: Handler(DEAD_LETTERS, _named_letter, decide.discard),
-            every_service_events.DeadLetterSettled: Handler(DEAD_LETTERS, _dead, decide.settled),
-            monitor_events.ErasureToSpread: Handler(ERASURES, _dead, decide.spread, _kept),
-            monitor_events.DeadLetterToErase: Handler(DEAD_LETTERS, _dead, decide.erase_letter, _names_an_erased),
-            monitor_events.TraceToErase: Handler(EVENTS, _dead, decide.erase_trace),
-            monitor_events.PartnerRegistered: Handler(PARTNERS, _dead, decide.registered),
+            every_service_events.DeadLetterSettled: Handler(DEAD_LETTERS, _subject, decide.settled),
+            monitor_events.ErasureToSpread: Handler(ERASURES, _subject, decide.spread, _kept),
+            monitor_events.DeadLetterToErase: Handler(DEAD_LETTERS, _subject, decide.erase_letter, _names_an_erased),
+            monitor_events.TraceToErase: Handler(EVENTS, _subject, decide.erase_trace),
+            monitor_events.PartnerRegistered: Handler(PARTNERS, _subject, decide.registered),
+            referral_events.StandingChanged: Handler(standings.STANDINGS, _subject, standings.told),
+            referral_events.ReferralErased: Handler(standings.STANDINGS, _subject, standings.erased),
+            monitor_events.OverdueTended: Handler(standings.STANDINGS, _subject, standings.tended),
         },
     )
 
@@ -97,7 +100,7 @@ def _event(event: Event[RecordSeen]) -> str:
     return f"{event.data.source} {event.data.event_id}"
 
 
-def _dead(event: Event) -> str:
+def _subject(event: Event) -> str:
     return event.data.subject
 
 

@@ -1,12 +1,16 @@
-"""Who saw a list of dead letters, so that the audit keeps one look a minute at a list that reloads again and again.
+"""Who saw a list that names referrals, so that the audit keeps one look a minute at a list that reloads again and again.
 
-The audit keeps every look at a single dead letter; a list would write as many records as it has rows each time a page
+The audit keeps every look at a single one; a list would write as many records as it has rows each time a page
 reloads itself.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
+
+from starlette.requests import Request
+
+from shared.http.audit import record_access
 
 _A_LOOK: Final = 60.0
 _MOST: Final = 50_000
@@ -30,3 +34,11 @@ class ListedLately:
         if len(self._shown) >= _MOST:
             self._shown = {look: at for look, at in self._shown.items() if at > now - _A_LOOK}
         self._shown |= {(who, one): now for one in referrals}
+
+
+async def keep_listing(request: Request, who: str, action: str, what: str, referrals: Sequence[str]) -> None:
+    """Writes down whose referrals a list shows, unless the same person saw them within the minute. Raises 503."""
+    lately: ListedLately = request.app.state.listed_lately
+    if new := lately.not_yet(who, referrals):
+        await record_access(request, who, action, what, "operations", allowed=True, about=new)
+        lately.were_shown(who, new)

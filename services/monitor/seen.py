@@ -37,13 +37,18 @@ ACTED_ON: Final = frozenset(
         "DeadLetterToErase",
         "TraceToErase",
         "DeadlinePassed",
+        "StandingChanged",
+        "OverdueTended",
+        "ReferralErased",
     }
 )
+TRACED_TOO: Final = frozenset({"PartnerRegistered", "ReferralErased"})
+"""Classes of which the monitor also keeps a trace: what it acts on otherwise is its own machinery."""
 _CODES: Final = ("reason", "outcome", "what", "nth", "position", "phase", "number", "action", "allowed", "change")
 
 
 def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent | tuple[RoutedEvent, RoutedEvent]:
-    """The routed events of a record; never a dead letter. A partner's word about itself is acted on and traced."""
+    """The routed events of a record; never a dead letter. `TRACED_TOO` are acted on and traced."""
     place = (record.topic, record.partition, record.offset)
     original = Original(*place, record.timestamp, record.key, record.value, list(record.headers))
     if record.topic == topics.DEAD_LETTERS:
@@ -52,8 +57,8 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent 
         raw = _read(original)
         if (event := _acted_on(raw, record.topic, now)) and (routed := route(event, table)):
             acted_on = RoutedEvent(event, *routed, original, 0, owned=False, service="monitor")
-            registered = event.name == "PartnerRegistered"
-            return (acted_on, _stored(_seen(raw, original), original, table, now)) if registered else acted_on
+            traced = event.name in TRACED_TOO
+            return (acted_on, _stored(_seen(raw, original), original, table, now)) if traced else acted_on
         data = _seen(raw, original)
     return _stored(data, original, table, now)
 

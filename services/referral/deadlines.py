@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.referral.model import MatchAnswer, PlaceGrant, Referral, Status
+from services.referral.model import MatchAnswer, PlaceGrant, Referral
 from services.referral.place import asked_as, last_end
 from services.referral.view import Choice, Durations, OpenDeadline
 from shared.contracts.instants import later
-from shared.contracts.referral_events import ReferralOutcome
+from shared.contracts.referral_events import ReferralOutcome, Status
 
 
 def deadlines_of(
@@ -45,7 +45,8 @@ def _next(
     concerns: str,
 ) -> OpenDeadline:
     nth = times_fired(referral, what, awaited) + 1
-    return OpenDeadline(what, later(since, duration, nth), nth, awaited, concerns)
+    due_at, first = later(since, duration, nth), later(since, duration)
+    return OpenDeadline(what, due_at, nth, awaited, concerns, since, first)
 
 
 # --- silence

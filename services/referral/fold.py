@@ -13,10 +13,11 @@ from services.referral.deadlines import (
     times_fired,
 )
 from services.referral.ending import ended_with, ending_of
-from services.referral.model import Answer, Ending, PlaceGrant, Referral, Status
+from services.referral.model import Answer, Ending, PlaceGrant, Referral
 from services.referral.place import answer_to, attendance_of, grant_to, is_refused, lapsed_at
 from services.referral.view import Choice, Durations, PlaceState, View, Want
 from services.referral.walk import Walk, walk_of
+from shared.contracts.referral_events import Status
 
 
 def fold(referral: Referral, durations: Durations) -> View:

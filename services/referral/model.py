@@ -10,20 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from shared.contracts.referral_events import ReferralOutcome
-
-Status = Literal[
-    "issued",
-    "proposed",
-    "unmatched",
-    "requested",
-    "waitlisted",
-    "placed",
-    "attending",
-    "completed",
-    "lapsed",
-    "withdrawn",
-]
+from shared.contracts.fields import What
+from shared.contracts.referral_events import ReferralOutcome, Status
 
 
 class LatestIssue(msgspec.Struct, frozen=True):
@@ -164,6 +152,18 @@ class ToldEnding(msgspec.Struct, frozen=True):
     closed_at: datetime | None = None
 
 
+class ToldStanding(msgspec.Struct, frozen=True):
+    """The last word about where the referral stands."""
+
+    status: Status
+    closed: bool
+    what: What | None = None
+    concerns: str = ""
+    since: datetime | None = None
+    due_at: datetime | None = None
+    passed: int = 0
+
+
 class Fired(msgspec.Struct, frozen=True):
     """A deadline that passed: `awaited` names the step, so that the deadline counts no more once the step changes."""
 
@@ -211,6 +211,9 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     orders: dict[str, PlaceOrder] = msgspec.field(name="registers", default_factory=dict)
     matching: Matching = Matching()
     told: ToldEnding = ToldEnding()
+    standing: ToldStanding | None = None
+    standings: int = 0
+    """How often the referral has told where it stands."""
     withdrawn_by: tuple[str, ...] = ()
     """Regions that withdrew the consent before anybody issued: each for the referral that it may yet issue itself."""
     erased: ErasedReferral | None = None

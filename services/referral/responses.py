@@ -4,9 +4,8 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 
-from services.referral.model import Status
 from services.referral.view import PlaceState, SessionState
-from shared.contracts.referral_events import ReferralOutcome
+from shared.contracts.referral_events import ReferralOutcome, Status
 from shared.http.shapes import ActivityId, Count, Cursor, EventId, Organiser, ReferralId, Source, Time
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from services.referral.fold import fold
 from services.referral.model import Ending, Matching, PlaceOrder, Referral, split_key
+from services.referral.standing import tell_standing
 from services.referral.view import Durations, View, Want
 from shared.contracts import data, referral_events
 from shared.contracts.envelope import Event
@@ -28,6 +29,9 @@ def tell_changes(
         state, events = tell(state, view, now)
         follow += events
     state, events = _tell_activities(state, view, event.time, now)
+    follow += events
+    # What was just told may begin a wait: the referral is folded again where it told anything.
+    state, events = tell_standing(state, fold(state, durations) if follow else view, now)
     follow += events
     if opened:
         follow.insert(0, Follow(_opening(state, durations)))

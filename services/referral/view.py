@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.referral.model import Ending, Status
+from services.referral.model import Ending
+from shared.contracts.referral_events import Status
 
 PlaceState = Literal["requested", "waitlisted", "placed"]
 SessionState = Literal["upcoming", "attended", "missed", "not_recorded"]
@@ -50,13 +51,18 @@ class CountedSession:
 
 @dataclass(frozen=True)
 class OpenDeadline:
-    """An awaited step and its deadline. `awaited` names the step: once it changes, the deadline counts no more."""
+    """An awaited step and its deadline. `awaited` names the step: once it changes, the deadline counts no more.
+
+    The step is awaited since `since`, and is late from `first_due_at` on; `due_at` is its `nth` deadline.
+    """
 
     what: Literal["match", "choice", "confirmation", "attendance", "feedback"]
     due_at: datetime
     nth: int
     awaited: str
     concerns: str
+    since: datetime
+    first_due_at: datetime
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,7 @@ class AccessRecorded(Data):
             "dead_letter",
             "redrive",
             "discard",
+            "overdue",
             "key",
             "forged_sender",
             "sign_in",

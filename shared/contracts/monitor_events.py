@@ -8,6 +8,8 @@ from shared.contracts.data import AboutReferral, Data
 from shared.contracts.event_class import event_class
 from shared.contracts.fields import CodeDigest, Count, DeadLetterId, Source
 
+OpsPerson = Annotated[str, Field(pattern=r"^ops:[A-Za-z0-9._-]{1,60}$", examples=["ops:first"])]
+
 
 @event_class("monitor", "service/monitor", outcome="partners")
 class PartnerRegistered(Data):
@@ -55,6 +57,18 @@ class RedriveRequested(_ToDeadLetter):
 @event_class("monitor", "service/monitor")
 class DiscardRequested(_ToDeadLetter):
     """An ops person lays a dead letter aside for good."""
+
+
+@event_class("monitor", "service/monitor")
+class OverdueTended(AboutReferral):
+    """An ops person looks after a late referral: who, and what they noted. Nothing of the client stands there."""
+
+    by: Annotated[str, Field(examples=["ops:first"])]
+    """Who says so: role and name."""
+    owner: OpsPerson | None = None
+    """Who looks after it; left out: nobody."""
+    note: Annotated[str, Field(max_length=200, examples=["The region was called; it answers by Friday."])] | None = None
+    """What the ops team should know; left out: nothing."""
 
 
 @event_class("monitor", "service/monitor")

@@ -20,6 +20,7 @@ from shared.contracts.fields import (
     Issuer,
     Organiser,
     RegionCode,
+    Source,
     What,
 )
 from shared.contracts.instants import Instant
@@ -31,6 +32,18 @@ ReferralOutcome = Annotated[
         "completed", "discontinued", "never_attended", "not_recorded", "no_activity_found", "not_chosen", "withdrawn"
     ],
     Field(title="Outcome"),
+]
+Status = Literal[
+    "issued",
+    "proposed",
+    "unmatched",
+    "requested",
+    "waitlisted",
+    "placed",
+    "attending",
+    "completed",
+    "lapsed",
+    "withdrawn",
 ]
 ReferralCode = Annotated[str, Field(examples=["DKGDM5F8QK4V"])]
 
@@ -189,3 +202,34 @@ class MatchingEnded(AboutReferral):
 
     number: Count
     """The referral's count of what it asked of the matching, from 1; the greatest holds."""
+
+
+class AwaitedNow(Strict):
+    """The step that is awaited now, from whom, and how long silence has lasted."""
+
+    what: What
+    """What is awaited."""
+    concerns: Source
+    """From whom it is awaited: the partner who is reminded."""
+    since: Instant
+    """Since when it is awaited, in UTC."""
+    due_at: Instant
+    """Until when it should be there, in UTC; later it is late, whether or not a reminder went out."""
+    passed: Count
+    """How often its deadline has passed: how many reminders the partner had."""
+
+
+@event_class("monitor", "service/referral")
+class StandingChanged(AboutReferral):
+    """Where the referral stands now, and what is awaited from whom: for those who watch, so that they copy no rule."""
+
+    number: Count
+    """The referral's count of these words, from 1; the greatest holds."""
+    status: Annotated[Status, Field(title="ReferralStatus")]
+    """Where it stands."""
+    closed: bool
+    """Whether the loop is closed: nothing is awaited any more."""
+    awaits: AwaitedNow | None = None
+    """The step that is awaited; left out: none, or one of the platform's own."""
+    session_at: Instant | None = None
+    """When the first session of the chosen activity begins that was still to come, in UTC."""

@@ -91,6 +91,10 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/traces/{asked}"): [Ask(f"/v1/traces/{known['held']}", "ops:anna")],
         ("POST", "/v1/events/outcomes"): [Ask("/v1/events/outcomes", "reader:eero", body={"events": [event]})],
         ("GET", "/v1/events/{event_id}"): [Ask(f"/v1/events/{known['event']}", OPISTO), Ask("/v1/events/none", REGION)],
+        ("GET", "/v1/overdue"): [Ask("/v1/overdue", "reader:eero", {"limit": "1"})],
+        ("PUT", "/v1/overdue/{referral_id}"): [
+            Ask(f"/v1/overdue/{known['late']}", "ops:anna", body={"owner": "ops:anna"})
+        ],
         ("GET", "/v1/lag"): [Ask("/v1/lag", "reader:eero")],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", REGION, body={"name": "Pirkanmaa"})],
         ("GET", "/v1/dead-letters"): [Ask(letters, "ops:anna", {"limit": "1"})],
@@ -123,6 +127,7 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask("/v1/events/none", REGION, {"source": OPISTO}),
             Ask("/v1/events/none", REGION, {"source": "/service/monitor"}),
         ],
+        ("PUT", "/v1/overdue/{referral_id}"): [Ask(f"/v1/overdue/{NONE}", "ops:anna", body={})],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/nobody/06", "ops:anna", body={"name": "x"})],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/none", "ops:anna")],
         ("POST", "/v1/dead-letters/{dl_id}/redrive"): [

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import uuid4
@@ -12,6 +13,8 @@ import httpx
 from structlog.testing import capture_logs
 
 from shared.contracts import topics
+from shared.contracts.envelope import Event
+from shared.contracts.referral_events import AwaitedNow, StandingChanged
 from shared.http.counted import Counted
 from shared.http.server import Server, bind, server
 from shared.kafka.producer import BrokerUnavailable, Record
@@ -128,7 +131,17 @@ class FiveServices:
         self.known["code"] = (await self._json("referral", f"/v1/referrals/{held}", REGION))["referral_code"]
         letters = (await self._json("monitor", "/v1/dead-letters", "ops:anna"))["dead_letters"]
         self.known["redriven"], self.known["discarded"] = (letter["dl_id"] for letter in letters)
+        self.known["late"] = await self._late()
         self.known["shown"], self.known["used"] = [await self._link() for _ in "12"]
+
+    async def _late(self) -> str:
+        """A referral of which the referral service said that nobody chose for it in time."""
+        referral, since = str(uuid4()), datetime.now(UTC) - timedelta(days=20)
+        awaits = AwaitedNow(what="choice", concerns=REGION, since=since, due_at=since + timedelta(days=14), passed=1)
+        said = StandingChanged(referral_id=referral, number=1, status="proposed", closed=False, awaits=awaits)
+        word = Event(str(uuid4()), "/service/referral", since, said, correlation=referral)
+        await self.doors["monitor"].given(word, topic=topics.events_of("referral"))
+        return referral
 
     async def _json(self, service: str, path: str, who: str) -> Any:
         answer = await self._ask(service, self.doors[service].client.build_request("GET", path, headers=key(who)))

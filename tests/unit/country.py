@@ -13,7 +13,6 @@ import msgspec
 from structlog.testing import capture_logs
 
 from services.monitor.owners import Owners
-from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.every_service_events import DeadlinePassed
@@ -106,7 +105,13 @@ class Country:
         wire: Any = one
         table, failing = one.wired.table, self.failing.get(one.wired.table.service, frozenset())
         engine = Processor(
-            table, one.store, wire, Clock(), recent_outcomes=1, due_early=timedelta(days=30), failing=failing
+            table,
+            one.store,
+            wire,
+            one.app.state.clock,
+            recent_outcomes=1,
+            due_early=timedelta(days=30),
+            failing=failing,
         )
         await engine.clear(await engine.process(engine.receive(came)))
 

@@ -134,7 +134,15 @@ class Life:
 
     @property
     def told(self) -> list[str]:
-        return names(self.follow)
+        """All but where the referral stands, which it tells at most steps."""
+        return [name for name in names(self.follow) if name != "StandingChanged"]
+
+    @property
+    def standing(self) -> referral_events.StandingChanged | None:
+        """Where it said it stands, at this step."""
+        said = [one.data for one in self.follow if isinstance(one.data, referral_events.StandingChanged)]
+        assert len(said) < 2
+        return said[0] if said else None
 
 
 def placed() -> Life:
@@ -192,6 +200,37 @@ def test_another_regions_withdrawal_of_consent_does_as_much_as_where_there_is_no
     assert (of_nothing.follow, of_nothing.erase) == ((), False)
 
 
+def test_it_tells_where_it_stands_and_what_is_awaited_from_whom() -> None:
+    life = Life(issued())
+    assert life.standing is not None
+    assert life.standing.awaits is not None
+    assert (life.standing.status, life.standing.awaits.what, life.standing.awaits.concerns) == (
+        "issued",
+        "match",
+        REGION,
+    )
+    life.matched(1)
+    assert life.standing.awaits is not None
+    assert (life.standing.number, life.standing.awaits.what, life.standing.awaits.due_at) == (2, "choice", at(15))
+    life.silence()
+    assert life.standing.awaits is not None
+    assert (life.standing.awaits.since, life.standing.awaits.due_at, life.standing.awaits.passed) == (at(1), at(15), 1)
+    life.step(chosen(16)).answer(16)
+    assert life.standing.awaits is not None
+    assert (life.standing.status, life.standing.awaits.concerns, life.standing.session_at) == ("placed", OPISTO, at(20))
+    life.step(recorded(21, "s1"))
+    assert (life.standing.status, life.standing.session_at) == ("attending", at(30))
+    life.step(withdrawn(22))
+    assert (life.standing.status, life.standing.closed) == ("withdrawn", True)
+    assert life.standing.awaits is None
+
+
+def test_where_it_stands_is_told_once() -> None:
+    life = placed().step(recorded(21, "s1"))
+    assert life.standing is not None
+    assert life.step(recorded(21, "s1", came=False)).standing is None
+
+
 def test_a_choice_asks_for_the_place_and_ends_the_matching() -> None:
     life = Life(issued()).matched(0.1).step(chosen(1))
     assert sorted(life.told) == ["MatchingEnded", "PlaceRequested"]
@@ -202,7 +241,7 @@ def test_a_choice_asks_for_the_place_and_ends_the_matching() -> None:
 
 def test_a_later_choice_releases_the_former_place_and_follows_it() -> None:
     life = placed().step(chosen(2, "b"))
-    wants = {one.data.activity_id: one.data for one in life.follow}
+    wants = {one.key.rpartition(" ")[2]: one.data for one in life.follow}
     assert isinstance(wants["a"], referral_events.PlaceGivenUp)
     assert wants["a"].follow
     assert isinstance(wants["b"], referral_events.PlaceRequested)

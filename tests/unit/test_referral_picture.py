@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final, get_args
 
-from services.referral.model import Status
 from shared.contracts.envelope import Event
+from shared.contracts.referral_events import Status
 from shared.contracts.registry import class_of
 from tests.unit.facts import (
     a_referral,

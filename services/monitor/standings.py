@@ -1,0 +1,119 @@
+"""Where each referral stands, as the referral service says, and who of the ops team takes care of a late one. Pure.
+
+The monitor copies no rule: what is awaited from whom, and until when, comes with StandingChanged, the greatest number of
+which holds. A late referral leaves the list when its step is there, and by nothing else.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from shared.contracts.envelope import Event
+from shared.contracts.fields import What
+from shared.contracts.monitor_events import OverdueTended
+from shared.contracts.referral_events import AwaitedNow, StandingChanged, Status
+from shared.engine.model import Decision, Kind
+from shared.store import Collection, Index
+
+_changed = msgspec.structs.replace
+
+
+class Awaited(msgspec.Struct, frozen=True):
+    """The step that is awaited, from whom, since when; it is late after `due_at`. `passed` counts the reminders."""
+
+    what: What
+    concerns: str
+    since: datetime
+    due_at: datetime
+    passed: int
+
+
+class Care(msgspec.Struct, frozen=True):
+    """Who of the ops team looks after a late referral, and what they noted."""
+
+    owner: str | None
+    note: str | None
+    by: str
+    time: datetime
+    id: str
+
+
+class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The latest word about one referral, and the care for the step that is awaited now."""
+
+    referral_id: str
+    number: int = 0
+    status: Status | None = None
+    closed: bool = False
+    awaited: Awaited | None = None
+    session_at: datetime | None = None
+    synthetic: bool = False
+    care: Care | None = None
+
+
+def late_from(standing: Standing) -> float | None:
+    """From when on the referral is late; None: nothing is awaited, or it is a test's and stands in no figure."""
+    return standing.awaited.due_at.timestamp() if standing.awaited and not standing.synthetic else None
+
+
+def _brief(standing: Standing) -> bytes:
+    return msgspec.json.encode(standing.session_at.timestamp()) if standing.session_at else b""
+
+
+STANDINGS: Final = Kind(
+    Collection("standings", (Index(("late_from",)), Index(("concerns", "late_from")), Index(("what", "late_from")))),
+    Standing,
+    fields=lambda one: {
+        "late_from": late_from(one),
+        "concerns": one.awaited.concerns if one.awaited else None,
+        "what": one.awaited.what if one.awaited else None,
+    },
+    brief=_brief,
+    marked=False,
+)
+
+
+def told(state: Standing | None, event: Event[StandingChanged], now: datetime, context: object) -> Decision[Standing]:
+    """Takes the referral service's word over, unless a later one is known. Care for a step ends with the step."""
+    data = event.data
+    known = state or Standing(data.referral_id)
+    if known.number >= data.number:
+        return Decision(known)
+    awaited = _awaited(data.awaits)
+    goes_on = awaited and known.awaited and _step(awaited) == _step(known.awaited)
+    return Decision(
+        Standing(
+            referral_id=known.referral_id,
+            number=data.number,
+            status=data.status,
+            closed=data.closed,
+            awaited=awaited,
+            session_at=data.session_at,
+            synthetic=event.synthetic,
+            care=known.care if goes_on or not known.number else None,
+        )
+    )
+
+
+def _awaited(step: AwaitedNow | None) -> Awaited | None:
+    return Awaited(step.what, step.concerns, step.since, step.due_at, step.passed) if step else None
+
+
+def _step(awaited: Awaited) -> tuple[str, str, datetime]:
+    return awaited.what, awaited.concerns, awaited.due_at
+
+
+def tended(state: Standing | None, event: Event[OverdueTended], now: datetime, context: object) -> Decision[Standing]:
+    """An ops person takes a late referral over, or notes something; of two words the later one holds."""
+    data = event.data
+    known = state or Standing(data.referral_id)
+    care = Care(data.owner, data.note, data.by, event.time, event.id)
+    if known.care and (known.care.time, known.care.id) >= (care.time, care.id):
+        return Decision(known)
+    return Decision(_changed(known, care=care))
+
+
+def erased(state: Standing | None, event: Event[Any], now: datetime, context: object) -> Decision[Standing]:
+    """An erased referral stands nowhere: its id is left, so that no later word about it is kept."""
+    return Decision(Standing(event.data.referral_id), erase=True)

@@ -1,0 +1,223 @@
+"""What is late, as ops sees it: from what the referral service says of itself, through five real services' doors."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.monitor import standings
+from services.monitor.standings import Standing
+from shared.contracts.envelope import Event
+from shared.contracts.monitor_events import OverdueTended
+from shared.contracts.referral_events import AwaitedNow, StandingChanged
+from shared.engine.model import Decision
+from tests.unit.country import Country, an_event, country, erased
+from tests.unit.doors import OPISTO, REGION, key
+from tests.unit.facts import a_referral, at
+from tests.unit.network import HandClock
+
+LATE = "/v1/overdue"
+
+
+async def _proposed(one: Country) -> str:
+    referral = str(uuid4())
+    await one.send(an_event("ActivityPublished", referral), an_event("ReferralIssued", referral))
+    return referral
+
+
+def _days_later(one: Country, days: float) -> None:
+    """The monitor's clock; the others stand still, as one does that has stopped."""
+    state = one.doors["monitor"].app.state
+    state.clock = HandClock(state.clock.now() + timedelta(days=days))
+
+
+async def _listed(one: Country, query: str = "", who: str = "reader:eero") -> Any:
+    answer = await one.asks(LATE + query, who)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def _tend(one: Country, referral: str, said: Any, who: str = "ops:anna") -> int:
+    monitor = one.doors["monitor"]
+    answer = await monitor.client.put(f"{LATE}/{referral}", json=said, headers=key(who))
+    await one.flow(monitor.written.copy())
+    return answer.status_code
+
+
+@pytest.mark.asyncio
+async def test_a_referral_nobody_chose_for_is_late_until_somebody_does(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        referral = await _proposed(one)
+        assert (await _listed(one))["referrals"] == []
+        _days_later(one, 14.01)
+        (late,) = (await _listed(one))["referrals"]
+        assert (late["referral_id"], late["status"], late["what"], late["concerns"]) == (
+            referral,
+            "proposed",
+            "choice",
+            REGION,
+        )
+        assert (late["reminders"], late["care"]) == (0, None)
+        assert (await _listed(one, "?what=confirmation"))["counted"]["referrals"] == 0
+        assert (await _listed(one, f"?concerns={REGION}&what=choice"))["counted"]["referrals"] == 1
+        await one.send(an_event("ActivityChosen", referral))
+        assert (await _listed(one))["referrals"] == []
+        _days_later(one, 30)  # the activity's session was on the ninth day
+        (late,) = (await _listed(one))["referrals"]
+        assert (late["what"], late["concerns"]) == ("attendance", OPISTO)
+
+
+@pytest.mark.asyncio
+async def test_people_are_counted_and_who_has_a_session_soon(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        unconfirmed = str(uuid4())
+        for referral, confirm in ((unconfirmed, True), (str(uuid4()), False)):
+            await one.send(
+                an_event("ActivityPublished", referral, enrolment={"confirm": confirm}),
+                an_event("ReferralIssued", referral),
+                an_event("ActivityChosen", referral),
+            )
+        _days_later(one, 7.5)
+        found = await _listed(one)
+        assert found["counted"] == {"referrals": 1, "more": False, "session_within_a_week": 1}
+        assert [late["referral_id"] for late in found["referrals"]] == [unconfirmed]
+
+
+@pytest.mark.asyncio
+async def test_an_owner_and_a_note_stay_until_the_step_is_there(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        referral = await _proposed(one)
+        assert await _tend(one, referral, {"owner": "ops:anna"}) == 404
+        _days_later(one, 15)
+        assert await _tend(one, referral, {"owner": "ops:anna", "note": "Called on Monday."}) == 202
+        (late,) = (await _listed(one))["referrals"]
+        care = late["care"]
+        assert (care["owner"], care["note"], care["by"]) == ("ops:anna", "Called on Monday.", "ops:anna")
+        assert await _tend(one, referral.upper(), {}) == 202
+        assert (await _listed(one))["referrals"][0]["care"]["owner"] is None
+        await _tend(one, referral, {"owner": "ops:anna"})
+        await one.send(an_event("ActivityChosen", referral))
+        _days_later(one, 30)
+        assert (await _listed(one))["referrals"][0]["care"] is None
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("who", "said", "status"),
+    [
+        ("reader:eero", {"owner": "ops:anna"}, 403),
+        (REGION, {"owner": "ops:anna"}, 403),
+        ("ops:anna", {"owner": "Anna from the office"}, 422),
+        ("ops:anna", {"note": "x" * 201}, 422),
+        ("ops:anna", {"note": "of the client 131052-308T"}, 422),
+        ("ops:anna", {"note": 5}, 400),
+        ("ops:anna", [], 400),
+    ],
+    ids=str,
+)
+async def test_only_ops_may_note_and_nothing_of_the_client(who: str, said: Any, status: int, tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        referral = await _proposed(one)
+        _days_later(one, 15)
+        assert await _tend(one, referral, said, who) == status
+        assert (await _listed(one))["referrals"][0]["care"] is None
+
+
+@pytest.mark.asyncio
+async def test_an_erased_referral_is_on_no_list(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        referral = await _proposed(one)
+        _days_later(one, 15)
+        await _tend(one, referral, {"note": "Called on Monday."})
+        await erased(one, referral)
+        assert (await _listed(one))["counted"]["referrals"] == 0
+        (row,) = (await one.doors["monitor"].store.load("standings", [referral])).values()
+        assert b"Monday" not in row.body
+
+
+@pytest.mark.asyncio
+async def test_a_tests_referral_is_on_no_list_and_in_no_figure(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        referral = str(uuid4())
+        issued = an_event("ReferralIssued", referral)
+        body = msgspec.json.encode(issued.data)
+        await one.write(issued, body, [*issued.headers, ("ce_synthetic", b"true")])
+        _days_later(one, 40)
+        assert (await _listed(one))["counted"]["referrals"] == 0
+
+
+@pytest.mark.asyncio
+async def test_the_list_goes_on_where_it_stopped_the_oldest_first(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        referrals = [await _proposed(one) for _ in range(5)]
+        _days_later(one, 15)
+        found, after = [], ""
+        for _ in range(3):
+            page = await _listed(one, f"?limit=2{after}")
+            assert page["counted"]["referrals"] == 5
+            found += [late["referral_id"] for late in page["referrals"]]
+            after = f"&after={page['next']}"
+        assert (found, page["next"]) == (referrals, None)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("query", ["after=5", "after=%27", "what=nothing", "limit=501", "of=x"])
+async def test_an_impossible_question_is_told_what_is_possible(query: str, tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        answer = await one.asks(f"{LATE}?{query}")
+        assert answer.status_code == 422
+        assert query.split("=")[0] in answer.json()["detail"]
+
+
+# --- what the words do, in whatever order they come
+
+
+def _word(number: int, what: Any, days: int) -> Event[StandingChanged]:
+    awaits = what and AwaitedNow(what=what, concerns=REGION, since=at(days), due_at=at(days + 14), passed=0)
+    data = StandingChanged(
+        referral_id=a_referral(), number=number, status="proposed", closed=not what, awaits=awaits or None
+    )
+    return Event(f"word-{number}", "/service/referral", at(days), data)
+
+
+def _care(days: float, owner: str) -> Event[OverdueTended]:
+    data = OverdueTended(referral_id=a_referral(), by=owner, owner=owner)
+    return Event(f"care-{days}", "/service/monitor", at(days), data)
+
+
+def _after_all(events: Sequence[Event[Any]]) -> Standing:
+    state: Standing | None = None
+    for event in events:
+        decide: Any = standings.told if isinstance(event.data, StandingChanged) else standings.tended
+        decided: Decision[Standing] = decide(state, event, event.time, None)
+        state = decided.state
+    assert state is not None
+    return state
+
+
+WORDS = [_word(1, "match", 0), _word(2, "choice", 3), _word(3, "choice", 3), _word(4, None, 9)]
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=12))
+def test_the_greatest_number_holds_in_any_order_and_however_often(words: list[Event[StandingChanged]]) -> None:
+    last = max(words, key=lambda word: word.data.number)
+    assert _after_all(words) == _after_all([last])
+
+
+@given(st.permutations([_care(4, "ops:anna"), _care(5, "ops:berit"), _care(6, "ops:carl")]))
+def test_of_two_who_say_that_they_look_after_it_the_later_one_does(cares: list[Event[OverdueTended]]) -> None:
+    standing = _after_all([*cares, *cares])
+    assert standing.care is not None
+    assert standing.care.owner == "ops:carl"
+
+
+def test_care_goes_on_while_the_same_step_is_awaited() -> None:
+    cared = [*WORDS[:2], _care(4, "ops:anna")]
+    assert _after_all([*cared, WORDS[2]]).care is not None
+    assert _after_all([*cared, WORDS[3]]).care is None
