@@ -20,7 +20,7 @@ from shared.engine.model import Decision
 from tests.unit.country import Country, an_event, country, erased
 from tests.unit.doors import OPISTO, REGION, key
 from tests.unit.facts import a_referral, at
-from tests.unit.network import HandClock
+from tests.unit.network import TickingClock
 
 LATE = "/v1/overdue"
 
@@ -34,7 +34,7 @@ async def _proposed(one: Country) -> str:
 def _days_later(one: Country, days: float) -> None:
     """The monitor's clock; the others stand still, as one does that has stopped."""
     state = one.doors["monitor"].app.state
-    state.clock = HandClock(state.clock.now() + timedelta(days=days))
+    state.clock = TickingClock(state.clock.now() + timedelta(days=days))
 
 
 async def _listed(one: Country, query: str = "", who: str = "reader:eero") -> Any:
