@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.monitor.looks import keep_listing
-from services.monitor.standings import STANDINGS, Care, Standing, late_from
+from services.monitor.standings import STANDINGS, Care, ReferralStanding, late_from
 from shared.contracts.envelope import Raw, decode, written
 from shared.contracts.errors import EventError
 from shared.contracts.fields import What
@@ -32,7 +32,7 @@ MOST_COUNTED: Final = 1_000
 _A_WEEK: Final = timedelta(days=7)
 _MOST_SAID: Final = 4_096
 _SEE: Final = ("ops", "reader")
-_DOCUMENT = msgspec.json.Decoder(Document[Standing])
+_DOCUMENT = msgspec.json.Decoder(Document[ReferralStanding])
 _LIMIT: Final = Number("limit", 100, 1, 500, "How many at most.")
 _AFTER: Final = Pattern(
     "after",
@@ -70,7 +70,7 @@ class LateReferral(TypedDict):
     care: Annotated[CareShown | None, Meta(description="Who looks after it; null: nobody yet.")]
 
 
-class Counted(TypedDict):
+class PeopleCounted(TypedDict):
     """How many people wait."""
 
     referrals: Annotated[Count, Meta(description=f"How many referrals are late, counted up to {MOST_COUNTED}.")]
@@ -81,7 +81,7 @@ class Counted(TypedDict):
 class Overdue(TypedDict):
     """What is late, the oldest first."""
 
-    counted: Annotated[Counted, Meta(description="All that the filter finds, not this page alone.")]
+    counted: Annotated[PeopleCounted, Meta(description="All that the filter finds, not this page alone.")]
     referrals: Annotated[list[LateReferral], Meta(description="Those of this page.")]
     next: Annotated[
         str | None,
@@ -162,7 +162,7 @@ async def _late(store: Store, asked: _Filter, limit: int, after: tuple[float, st
     )
 
 
-async def _counted(store: Store, asked: _Filter) -> Counted:
+async def _counted(store: Store, asked: _Filter) -> PeopleCounted:
     rows = await _late(store, asked, MOST_COUNTED + 1, None, "brief")
     sessions = [float(row.brief) for row in rows[:MOST_COUNTED] if row.brief]
     soon = asked.until, asked.until + _A_WEEK.total_seconds()
@@ -173,7 +173,7 @@ async def _counted(store: Store, asked: _Filter) -> Counted:
     }
 
 
-def _shown(one: Standing) -> LateReferral:
+def _shown(one: ReferralStanding) -> LateReferral:
     assert one.awaited is not None  # only a referral that awaits something is found as late
     return {
         "referral_id": one.referral_id,

@@ -19,7 +19,7 @@ from shared.store import Collection, Index
 _changed = msgspec.structs.replace
 
 
-class Awaited(msgspec.Struct, frozen=True):
+class StepAwaited(msgspec.Struct, frozen=True):
     """The step that is awaited, from whom, since when; it is late after `due_at`. `passed` counts the reminders."""
 
     what: What
@@ -39,31 +39,31 @@ class Care(msgspec.Struct, frozen=True):
     id: str
 
 
-class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReferralStanding(msgspec.Struct, frozen=True, omit_defaults=True):
     """The latest word about one referral, and the care for the step that is awaited now."""
 
     referral_id: str
     number: int = 0
     status: Status | None = None
     closed: bool = False
-    awaited: Awaited | None = None
+    awaited: StepAwaited | None = None
     session_at: datetime | None = None
     synthetic: bool = False
     care: Care | None = None
 
 
-def late_from(standing: Standing) -> float | None:
+def late_from(standing: ReferralStanding) -> float | None:
     """From when on the referral is late; None: nothing is awaited, or it is a test's and stands in no figure."""
     return standing.awaited.due_at.timestamp() if standing.awaited and not standing.synthetic else None
 
 
-def _brief(standing: Standing) -> bytes:
+def _brief(standing: ReferralStanding) -> bytes:
     return msgspec.json.encode(standing.session_at.timestamp()) if standing.session_at else b""
 
 
 STANDINGS: Final = Kind(
     Collection("standings", (Index(("late_from",)), Index(("concerns", "late_from")), Index(("what", "late_from")))),
-    Standing,
+    ReferralStanding,
     fields=lambda one: {
         "late_from": late_from(one),
         "concerns": one.awaited.concerns if one.awaited else None,
@@ -74,16 +74,18 @@ STANDINGS: Final = Kind(
 )
 
 
-def told(state: Standing | None, event: Event[StandingChanged], now: datetime, context: object) -> Decision[Standing]:
+def told(
+    state: ReferralStanding | None, event: Event[StandingChanged], now: datetime, context: object
+) -> Decision[ReferralStanding]:
     """Takes the referral service's word over, unless a later one is known. Care for a step ends with the step."""
     data = event.data
-    known = state or Standing(data.referral_id)
+    known = state or ReferralStanding(data.referral_id)
     if known.number >= data.number:
         return Decision(known)
     awaited = _awaited(data.awaits)
     goes_on = awaited and known.awaited and _step(awaited) == _step(known.awaited)
     return Decision(
-        Standing(
+        ReferralStanding(
             referral_id=known.referral_id,
             number=data.number,
             status=data.status,
@@ -96,24 +98,28 @@ def told(state: Standing | None, event: Event[StandingChanged], now: datetime, c
     )
 
 
-def _awaited(step: AwaitedNow | None) -> Awaited | None:
-    return Awaited(step.what, step.concerns, step.since, step.due_at, step.passed) if step else None
+def _awaited(step: AwaitedNow | None) -> StepAwaited | None:
+    return StepAwaited(step.what, step.concerns, step.since, step.due_at, step.passed) if step else None
 
 
-def _step(awaited: Awaited) -> tuple[str, str, datetime]:
+def _step(awaited: StepAwaited) -> tuple[str, str, datetime]:
     return awaited.what, awaited.concerns, awaited.due_at
 
 
-def tended(state: Standing | None, event: Event[OverdueTended], now: datetime, context: object) -> Decision[Standing]:
+def tended(
+    state: ReferralStanding | None, event: Event[OverdueTended], now: datetime, context: object
+) -> Decision[ReferralStanding]:
     """An ops person takes a late referral over, or notes something; of two words the later one holds."""
     data = event.data
-    known = state or Standing(data.referral_id)
+    known = state or ReferralStanding(data.referral_id)
     care = Care(data.owner, data.note, data.by, event.time, event.id)
     if known.care and (known.care.time, known.care.id) >= (care.time, care.id):
         return Decision(known)
     return Decision(_changed(known, care=care))
 
 
-def erased(state: Standing | None, event: Event[Any], now: datetime, context: object) -> Decision[Standing]:
+def erased(
+    state: ReferralStanding | None, event: Event[Any], now: datetime, context: object
+) -> Decision[ReferralStanding]:
     """An erased referral stands nowhere: its id is left, so that no later word about it is kept."""
-    return Decision(Standing(event.data.referral_id), erase=True)
+    return Decision(ReferralStanding(event.data.referral_id), erase=True)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.monitor import standings
-from services.monitor.standings import Standing
+from services.monitor.standings import ReferralStanding
 from shared.contracts.envelope import Event
 from shared.contracts.monitor_events import OverdueTended
 from shared.contracts.referral_events import AwaitedNow, StandingChanged
@@ -191,11 +191,11 @@ def _care(days: float, owner: str) -> Event[OverdueTended]:
     return Event(f"care-{days}", "/service/monitor", at(days), data)
 
 
-def _after_all(events: Sequence[Event[Any]]) -> Standing:
-    state: Standing | None = None
+def _after_all(events: Sequence[Event[Any]]) -> ReferralStanding:
+    state: ReferralStanding | None = None
     for event in events:
         decide: Any = standings.told if isinstance(event.data, StandingChanged) else standings.tended
-        decided: Decision[Standing] = decide(state, event, event.time, None)
+        decided: Decision[ReferralStanding] = decide(state, event, event.time, None)
         state = decided.state
     assert state is not None
     return state

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from services.monitor.console.pages import Content, ConsolePage, Visit
+from services.monitor.console.pages import ConsolePage, Content, Visit
 from shared.contracts.errors import REASONS
 
 PATH: Final = "/dead-letters"

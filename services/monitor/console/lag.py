@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from services.monitor.console.pages import Content, ConsolePage, Visit
+from services.monitor.console.pages import ConsolePage, Content, Visit
 from services.monitor.lag_states import LagState
 
 TONES: Final[Mapping[LagState, str]] = {
