@@ -77,7 +77,13 @@ def test_the_worked_diff_makes_a_class_that_every_part_knows(copy: Path) -> None
     sentence = "- **AskedOnPaper**: the region has asked the client itself. `referral_id` · `phase`.\n"
     documented.write_text(text.replace(heading, heading + sentence), encoding="utf-8")
     (copy / "tests/unit/test_played.py").write_text(PLAYED, encoding="utf-8")
-    tests = ("unit/test_played.py", "unit/test_fates.py", "unit/test_registry_fits.py", "contract/test_schemas.py")
+    of_classes = ("test_schemas", "test_samples_events", "test_asyncapi", "test_descriptions")
+    tests = (
+        "unit/test_played.py",
+        "unit/test_fates.py",
+        "unit/test_registry_fits.py",
+        *(f"contract/{one}.py" for one in of_classes),
+    )
     said = run(
         copy,
         sys.executable,
