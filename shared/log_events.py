@@ -1,4 +1,5 @@
-"""Every line that a service logs, by its key: the key stays, and the case itself stands in fields.
+"""Every line that a service logs, by its key: the key stays, and the case itself stands in fields. They name event id and
+referral id, and say nothing of what an event says.
 
 docs/guides/operations.md shows them to who reads logs.
 """
@@ -9,6 +10,7 @@ MEANINGS: Final = {
     (DEPENDENCY_AWAITED := "dependency_awaited"): "the start waits for Kafka or the store; `why`",
     (START_TIMED_OUT := "start_timed_out"): "a step of the start did not end; the process ends, to be started again",
     (PART_ENDED := "part_ended"): "a task of the service ended that must not; the process ends with it",
+    (TASK_FAILED := "task_failed"): "a task that nobody waits for failed; the service goes on; `what`",
     (DEPENDENCY_CHECK_FAILED := "dependency_check_failed"): "another cluster, a missing topic, or no answer; `what`",
     (DEPENDENCY_CHECK_PASSED := "dependency_check_passed"): "Kafka and the store have again what a check missed",
     (FETCH_FAILED := "fetch_failed"): "Kafka's client raised; every partition goes back to what is done",
@@ -20,8 +22,8 @@ MEANINGS: Final = {
         LAG_UNSAMPLED := "lag_unsampled"
     ): "Kafka did not say how far it is read; until it does, states of lag are unknown",
     (LOG_GUARD_FAILED := "log_guard_failed"): "the embedded broker did not say how far its log is read",
-    (RECORD_UNREAD := "record_unread"): "our own code failed to read one record; the record is a dead letter",
-    (HANDLER_FAILED := "handler_failed"): "a handler raised at an event; the event is a dead letter",
+    (RECORD_UNREAD := "record_unread"): "our own code failed to read one record, `record`; the record is a dead letter",
+    (HANDLER_FAILED := "handler_failed"): "a handler raised at the event `event_id`; the event is a dead letter",
     (BATCH_REWOUND := "batch_rewound"): "a batch could not be saved or published; the loop rereads it after `pause`",
     (ENGINE_FAILED := "engine_failed"): "the engine itself raised; the batch is read again",
     (COMMIT_POSTPONED := "commit_postponed"): "Kafka took no offsets; a later commit covers them",

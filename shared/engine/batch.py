@@ -144,7 +144,7 @@ class Processor:
             return self._receive(record, self.table, now)
         except Exception as error:
             place = f"{record.topic}/{record.partition}/{record.offset}"
-            log.error(log_events.RECORD_UNREAD, record=place, error=type(error).__name__, exc_info=error)
+            log.error(log_events.RECORD_UNREAD, record=place, exc_info=error)
             self.breaker.saw(("", place), Failure("a record", topics.sender_of(record.topic) or record.topic))
             # A dead letter of a dead letter would fail like this one, without end.
             return None if record.topic == topics.DEAD_LETTERS else unread(record, self.table.service, error)
@@ -213,7 +213,7 @@ class Processor:
             lost, unsaveable = await self._save(rows)
             refused |= unsaveable
             for at in refused.keys() & doomed.keys():
-                raise StoreUnavailable(f"{at[0]} {at[1]} cannot even keep what it refuses: {refused[at]}")
+                raise StoreUnavailable(f"{at[0]} {at[1]} cannot even keep what it refuses")
             for at, unit in units.items():
                 if at in lost and versions.get(at) == unit.version:
                     raise StoreUnavailable(f"{at[0]} {at[1]} lost a race at version {unit.version} that nobody won")

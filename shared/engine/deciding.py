@@ -122,7 +122,8 @@ class Deciding:
 
     def _failed(self, unit: UnitOfWork, routed: RoutedEvent, error: Exception, now: datetime) -> str:
         event = routed.event
-        log.error(log_events.HANDLER_FAILED, type=event.name, id=event.id, error=type(error).__name__, exc_info=error)
+        referral = getattr(event.data, "referral_id", None) or event.correlation
+        log.error(log_events.HANDLER_FAILED, type=event.name, event_id=event.id, referral_id=referral, exc_info=error)
         self._breaker.saw(routed.at, Failure(event.name, origin_of(event, routed.at)))
         return unit.refuse(routed, HANDLER_FAILED, f"{type(error).__name__}: {error}", now)
 

@@ -200,14 +200,14 @@ class Loop:
                 await self._process_part(part, batches)
             await self._commit()
         except (StoreUnavailable, BrokerUnavailable, KafkaError) as error:
-            await self._back_off(error)
+            await self._back_off(error, str(error))
         except CircuitOpen as error:
             metrics.CIRCUIT_BREAKER.labels(self.service).set(1)
             log.critical(log_events.CIRCUIT_BREAKER_OPENED, why=str(error))
             await self._seek_back()
         except Exception as error:
             log.exception(log_events.ENGINE_FAILED)
-            await self._back_off(error)
+            await self._back_off(error, type(error).__name__)  # its text may quote an event
         else:
             self._pause, self.waits_for = _FIRST_PAUSE, None
             self._nothing_in_hand()
@@ -240,11 +240,11 @@ class Loop:
             raise BrokerUnavailable(f"Kafka has taken no offsets within {_COMMITTED_WITHIN:g} s") from error
         self.reading.done.update(ends)
 
-    async def _back_off(self, error: Exception) -> None:
+    async def _back_off(self, error: Exception, why: str) -> None:
         metrics.RETRIES.labels(self.service, type(error).__name__).inc()
         if self._pause > _FIRST_PAUSE:  # the second failure in a row: one hiccup is no outage
-            self.waits_for = f"a batch failed and is read again: {error}"
-        log.warning(log_events.BATCH_REWOUND, why=str(error), pause=round(self._pause, 2))
+            self.waits_for = f"a batch failed and is read again: {why}"
+        log.warning(log_events.BATCH_REWOUND, why=why, pause=round(self._pause, 2))
         await asyncio.sleep(self._pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         await self._seek_back()

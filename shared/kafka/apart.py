@@ -22,6 +22,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from shared import log_events, metrics
 from shared.kafka.cluster import Cluster
 from shared.kafka.raw import Fetched, Stretch, Unreadable
+from shared.kafka.reach import told
 
 _FETCHED: Final = 8 * 1024 * 1024  # the largest batch that a topic takes, twice
 _ANSWERS_WITHIN: Final = 5.0
@@ -83,7 +84,7 @@ class Apart:
 
     def take(self, partition: TopicPartition, error: Exception) -> None:
         """From now on the partition is read here."""
-        log.warning(log_events.PARTITION_READ_APART, topic=partition.topic, number=partition.partition, why=repr(error))
+        log.warning(log_events.PARTITION_READ_APART, topic=partition.topic, number=partition.partition, why=told(error))
         self._troubles[partition] = _Trouble(self._service, partition)
 
     def sound(self) -> list[TopicPartition]:
@@ -131,7 +132,7 @@ class Apart:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, this partition waits and no other
             self._cluster = None  # the partition may have another leader by now
-            self._fails(partition, trouble, at, repr(error))
+            self._fails(partition, trouble, at, told(error))
             return None
         spoilt = next((record for record in stretch.records if isinstance(record, Unreadable)), None)
         if spoilt and (trouble.at != spoilt.offset or trouble.tries < _TRIES):

@@ -8,6 +8,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared import log_events, metrics
+from shared.kafka.reach import told
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
@@ -57,7 +58,7 @@ class Beginnings:
                 async with asyncio.timeout(_ANSWERS_WITHIN):
                     return await self._check(consumer, partitions)
             except Exception as error:  # noqa: BLE001 - whatever it is, no batch may begin before this is known
-                log.warning(log_events.LOG_START_UNKNOWN, why=repr(error), pause=pause)
+                log.warning(log_events.LOG_START_UNKNOWN, why=told(error), pause=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

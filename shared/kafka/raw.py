@@ -19,6 +19,7 @@ from aiokafka.record.util import calc_crc32c
 from shared.contracts import topics
 from shared.kafka import codecs
 from shared.kafka.places import Placed
+from shared.kafka.reach import told
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Bytes of records that are taken together: a document keeps the refused ones until they are out."""
@@ -175,7 +176,7 @@ def _past(partition: TopicPartition, raw: bytes, reader: Any, most: int, error: 
     at = reader.next_fetch_offset
     batch_bytes, batch = _batch_of(raw, at)
     if batch is None:
-        return _skipped(partition, at, at, repr(error))
+        return _skipped(partition, at, at, told(error))
     last = batch.last if at <= batch.last < at + _MOST_OFFSETS else at
     if calc_crc32c(batch_bytes[_COVERED_BY_CRC:]) != batch.crc:
         return _skipped(partition, at, last, "its checksum is wrong")

@@ -22,6 +22,11 @@ _UNSAID: Final = (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError,
 """Errors that hold no reason of the broker's: `diagnose` asks for it."""
 
 
+def told(error: Exception) -> str:
+    """An error as a log may say it: one about a server in its own words, any other by its class: its words may quote a record."""
+    return repr(error) if isinstance(error, KafkaError | OSError) else type(error).__name__
+
+
 async def diagnose(kafka: Cluster, error: Exception) -> str:
     """What keeps a client from speaking to the cluster, and what to look at. Never with the password."""
     if not isinstance(error, _UNSAID):

@@ -20,6 +20,7 @@ from shared.kafka import codecs
 from shared.kafka.apart import Apart
 from shared.kafka.cluster import Cluster
 from shared.kafka.raw import legible
+from shared.kafka.reach import told
 
 _LOOKS_UP_EVERY_MS: Final = 1_000
 _LOOKS_UP_FOR_THOSE_APART_MS: Final = 50
@@ -153,13 +154,13 @@ class Reading:
     async def _failed(self, error: Exception) -> None:
         """Lets the loop read the lost records again, and begins the search for the partition that failed."""
         metrics.RETRIES.labels(self._service, type(error).__name__).inc()
-        log.warning(log_events.FETCH_FAILED, why=repr(error), pause=self._pause)
+        log.warning(log_events.FETCH_FAILED, why=told(error), pause=self._pause)
         self._astray = True
         self._idle_at = {}
         self._suspects = sorted(self.done.keys() - set(self.apart.partitions))
         self._searched_until = time.monotonic() + _SEARCHED_FOR
         if self._pause > _FIRST_PAUSE:  # the second failure in a row: no partition's fault
-            self.fails = f"Kafka's client gives nothing: {error!r}"
+            self.fails = f"Kafka's client gives nothing: {told(error)}"
         await asyncio.sleep(self._pause)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 

@@ -1,18 +1,27 @@
-"""Logging: structlog, one JSON object a line on standard error, with no personal identity code in it, ever."""
+"""Logging: structlog, one JSON object a line on standard error. It names ids, and says nothing of what events say.
 
+An exception is told by its class and the lines of code it came through, never by its text, which may quote an event.
+"""
+
+import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+import traceback
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Final, TextIO, cast
 
 import structlog
 
+from shared import log_events
 from shared.contracts.personal_identity import mask
 
 _TEXTS: Final = 1_000
+
+log = structlog.get_logger()
 
 
 class Unfailing:
@@ -78,7 +87,7 @@ def configure(service: str, level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_without_text),
         _masked,
     ]
     structlog.configure(
@@ -97,6 +106,34 @@ def configure(service: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # While Kafka is away each of its clients says so several times a second; we log the cause ourselves, once.
     logging.getLogger("aiokafka").setLevel(logging.WARNING if level == "debug" else logging.CRITICAL)
+    sys.excepthook = _on_the_end
+
+
+def on_forgotten(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An event loop's exception handler: its own would print what the exception says."""
+    error = context.get("exception")
+    # Beside an exception the message shows a call with its arguments.
+    log.error(log_events.TASK_FAILED, what=None if error else context["message"], exc_info=error)
+
+
+def _on_the_end(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
+    log.critical(log_events.PART_ENDED, exc_info=error)
+
+
+def _without_text(raised: Any) -> str:
+    return "\n".join(_told(raised[1], set()))
+
+
+def _told(error: BaseException, before: set[int]) -> Iterator[str]:
+    """What led to the exception first, each once."""
+    before.add(id(error))
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for led_to_it in (error.__cause__ or error.__context__, *parts):
+        if led_to_it is not None and id(led_to_it) not in before:
+            yield from _told(led_to_it, before)
+    yield f"{type(error).__module__}.{type(error).__qualname__}"
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
 
 
 def _masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

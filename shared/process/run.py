@@ -86,6 +86,7 @@ def run(app: App) -> None:
 
 async def _run(app: App) -> None:
     settings, table = app.settings, app.table
+    asyncio.get_running_loop().set_exception_handler(logs.on_forgotten)
     try:
         listening = bind(settings.host, settings.port)
     except OSError as error:

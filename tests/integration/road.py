@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class Road:
     supervisor: Supervisor
     folder: Path
     keys: Mapping[str, str]
+    sent: list[Mapping[str, Any]] = field(default_factory=list)
+    """All events that went to a door, taken or not."""
 
     @property
     def run(self) -> Any:
@@ -57,6 +59,7 @@ class Road:
 
     def send(self, event: Mapping[str, Any], who: str | None = None) -> httpx.Response:
         headers = {"Content-Type": "application/cloudevents+json"}
+        self.sent.append(event)
         return self.ask(
             "referral", "/v1/events", who or event["source"], "POST", headers=headers, content=json.dumps(event)
         )

@@ -6,6 +6,7 @@ One platform for all of the module; every test walks with referrals and activiti
 import asyncio
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,6 +18,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.backends import Backend
+from shared.contracts.topics import SERVICES
 from tests.engines import address_of, java
 from tests.integration.road import (
     OPISTO,
@@ -32,13 +34,16 @@ from tests.integration.road import (
 )
 from tests.scenarios.observation import read_all
 
+BROKEN = "EnrolmentCancelled"
+"""A class at which every handler fails."""
+
 
 @pytest.fixture(scope="module", params=[Backend.EMBEDDED, Backend.JAVA])
 def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     if request.param is Backend.JAVA:
         address_of(java())
     folder: Path = tmp_path_factory.mktemp("road")
-    with road(folder, request.param) as made:
+    with road(folder, request.param, LAHETE_FAULT_FAIL_ON=BROKEN) as made:
         yield made
 
 
@@ -443,3 +448,36 @@ def test_no_log_holds_a_personal_identity_code(platform: Road) -> None:
     ]
     assert files
     assert [file.name for file in files if b"010594Y9021" in file.read_bytes()] == []
+
+
+def test_every_line_of_the_run_names_ids_and_says_nothing_of_what_its_events_say(platform: Road) -> None:
+    """The last test of this module: it reads what all services logged through all of the tests above, faults and kills."""
+    course = published(f"lokissa-{uuid4().hex[:6]}")
+    activity = course["data"]["activity_id"]
+    platform.accepted(course)
+    referral_id = _placed(platform, activity)
+    broken = event(OPISTO, BROKEN, {**_about(referral_id, activity), "reason": "not_reached"})
+    platform.accepted(broken)
+    platform.until(lambda: platform.dead_letters(type=broken["type"]), "its handler fails")
+    lines = [line for file in platform.folder.glob("logs/*.log") for line in file.read_text().splitlines()]
+    failed = [said for line in lines if (said := json.loads(line))["event"] == "handler_failed"]
+    assert {(said["event_id"], said["referral_id"]) for said in failed} == {(broken["id"], referral_id)}
+    telling = _told_by(platform) | {_code_of(platform, referral_id), *platform.keys.values()}
+    assert {"Kuoro kaikille", "unit-17", "65-74", "not_reached"} <= telling
+    assert [line for line in lines for word in telling if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", line)] == []
+
+
+def _told_by(platform: Road) -> set[str]:
+    """What the run's events say in words, but for ids, names of services, and what is too short to tell anything."""
+
+    def words(said: Any, name: str) -> Iterator[str]:
+        if isinstance(said, dict):
+            for key, value in said.items():
+                yield from words(value, key)
+        elif isinstance(said, list):
+            for one in said:
+                yield from words(one, name)
+        elif isinstance(said, str) and not name.endswith("id") and name != "organiser" and len(said) > 4:
+            yield said
+
+    return {word for one in platform.sent for word in words(one["data"], "data")} - {*SERVICES}

@@ -424,6 +424,18 @@ async def test_an_outage_is_said_from_the_second_failure_in_a_row_until_a_batch_
     assert world.consumer.commits == [{A: 8, B: 4}]
 
 
+async def test_what_a_bug_in_the_engine_quotes_of_an_event_is_neither_logged_nor_said_by_readiness(
+    world: LoopAndConsumer,
+) -> None:
+    world.loop._pause = loops._FIRST_PAUSE
+    world.processing.during = raises(ValueError("no need has 'Aino Esimerkki'"))
+    with capture_logs() as said:
+        await world.take()
+        await world.take()
+    assert [one["why"] for one in said if one["event"] == log_events.BATCH_REWOUND] == ["ValueError"] * 2
+    assert world.loop.not_ready() == "a batch failed and is read again: ValueError"
+
+
 async def test_a_partition_that_stands_still_is_named_by_readiness_until_it_goes_on(world: LoopAndConsumer) -> None:
     apart = world.loop.reading.apart
     gone: Stretch | Exception = OSError("the disk is gone")

@@ -367,6 +367,20 @@ async def test_a_client_that_gives_nothing_at_all_is_said_and_blames_no_partitio
     assert world.reading.fails is None
 
 
+async def test_what_a_failure_quotes_of_a_record_is_neither_logged_nor_said_by_readiness(
+    world: ReadingOfLists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "_SEARCHED_FOR", -1.0)
+    quoting = UnicodeDecodeError("utf-8", b"Aino Esimerkki " + b"\xff", 15, 16, "invalid start byte")
+    world.log.breaks, world.reading._pause = quoting, 0.001
+    with capture_logs() as said:
+        await world.looks(2)
+        world.reading.apart.take(A, quoting)
+    assert [one["why"] for one in said] == ["UnicodeDecodeError"] * 3
+    assert world.reading.fails == "Kafka's client gives nothing: UnicodeDecodeError"
+    world.reading.apart.give_back_all()
+
+
 async def test_after_a_failure_nothing_of_before_is_committed(world: ReadingOfLists) -> None:
     world.log.logs[A] = [0, 1]
     await world.reading.look(world.log, 100)
