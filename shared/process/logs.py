@@ -120,8 +120,8 @@ def _on_the_end(_: type[BaseException], error: BaseException, __: TracebackType 
     log.critical(log_events.PART_ENDED, exc_info=error)
 
 
-def _without_text(raised: Any) -> str:
-    return "\n".join(_told(raised[1], set()))
+def _without_text(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    return "\n".join(_told(exc_info[1], set()))
 
 
 def _told(error: BaseException, before: set[int]) -> Iterator[str]:
