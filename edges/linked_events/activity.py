@@ -96,12 +96,12 @@ def _themes_of(keyword: object) -> tuple[str, ...]:
     return THEMES_BY_LABEL.get(localized(keyword.get("name")).get("fi", "").casefold(), ())
 
 
-def _municipality(row: Row, given: str | None) -> str:
+def _municipality(row: Row, callers: str | None) -> str:
     """The municipality of its place, else the caller's, else the publisher's."""
     location = mapping(row.get("location"))
-    found = _municipality_of(location) or given or _municipality_of_publisher(row.get("publisher"))
+    found = _municipality_of(location) or callers or _municipality_of_publisher(row.get("publisher"))
     if found is None:
-        raise Unusable("location", row.get("location"), "names no municipality, and none was given")
+        raise Unusable("location", row.get("location"), "names no municipality, and the caller named none")
     return found
 
 
@@ -159,8 +159,8 @@ def _coordinates(position: object) -> dict[str, object]:
 
 def _languages(row: Row) -> list[str]:
     """The languages; Finnish if the row names none."""
-    told = dict.fromkeys((link_id(item) or "").replace("_", "-") for item in items(row.get("in_language")))
-    known = [language for language in told if _LANGUAGE.fullmatch(language) and len(language) <= 35]
+    named = dict.fromkeys((link_id(item) or "").replace("_", "-") for item in items(row.get("in_language")))
+    known = [language for language in named if _LANGUAGE.fullmatch(language) and len(language) <= 35]
     return known[:MAX_LANGUAGES] or ["fi"]
 
 
@@ -214,7 +214,7 @@ def _price_texts(value: object) -> list[str]:
 
 def _enrolment(row: Row) -> dict[str, object]:
     ends = {"opens": "enrolment_start_time", "closes": "enrolment_end_time"}
-    times = {end: instant(field, told) for end, field in ends.items() if (told := _of_course(row, field)) is not None}
+    times = {end: instant(field, text) for end, field in ends.items() if (text := _of_course(row, field)) is not None}
     if len(times) == 2 and times["opens"] > times["closes"]:
         raise Unusable("enrolment_start_time", times["opens"].isoformat(), "is after enrolment_end_time")
     return {end: time.isoformat() for end, time in times.items()}

@@ -10,7 +10,7 @@ MAX_SESSIONS = 200
 
 def not_offered(row: Row) -> list[str]:
     """Why nobody could take part in the event, if so."""
-    told = [
+    reasons = [
         ("deleted", row.get("deleted") not in (None, False), "says it was deleted"),
         ("replaced_by", bool(row.get("replaced_by")), "takes its place"),
         ("publication_status", row.get("publication_status") not in (None, "public"), "is not public"),
@@ -19,7 +19,7 @@ def not_offered(row: Row) -> list[str]:
         ("type_id", row.get("type_id") == "Volunteering", "seeks volunteers, not participants"),
         ("super_event_type", row.get("super_event_type") == "umbrella", "gathers separate events: take those instead"),
     ]
-    return [f"{field}: {shown(row.get(field))} {why}" for field, against, why in told if against]
+    return [f"{field}: {shown(row.get(field))} {why}" for field, against, why in reasons if against]
 
 
 def _is_postponed(row: Row) -> bool:

@@ -25,7 +25,7 @@ from shared.kafka.producer import Record
 from tests.unit.consumed import consumed
 from tests.unit.doors import OPISTO, REGION, Door, door, key
 
-SERVICES: Final = ("referral", "catalogue", "feedback", "monitor")
+SERVICES: Final = tuple(one for one in topics.SERVICES if one != "notify")
 NOW: Final = datetime.now(UTC)
 PUBLIC: Final = [one.name for one in CLASSES.values() if one.public]
 OF_A_REFERRAL: Final = [name for name in PUBLIC if name not in {"ActivityPublished", "ActivityCancelled"}]

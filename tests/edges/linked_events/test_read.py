@@ -186,7 +186,7 @@ def test_rows_are_refused_one_by_one_beside_those_taken() -> None:
         ({"name": {"et": "a\u2028\x85\ud800"}}, r'name: {"et": "a\u2028\x85\ud800"} has no text in fi, sv or en'),
         ({"keywords": []}, "keywords: [] name no theme that we know"),
         ({"keywords": [link("keyword", "yso:p4354")]}, 'keywords: ["yso:p4354"] name no theme that we know'),
-        ({"location": None}, "location: null names no municipality, and none was given"),
+        ({"location": None}, "location: null names no municipality, and the caller named none"),
         ({"offers": []}, "offers: [] tell no price"),
         (
             {"offers": [{"is_free": False, "price": {"fi": "kysy"}}]},
