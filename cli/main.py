@@ -18,6 +18,7 @@ from cli import (
     dead_letters,
     demo,
     emit,
+    find,
     imports,
     key,
     logins,
@@ -79,6 +80,7 @@ app.command()(backup.restore)
 app.command()(status.status)
 app.command()(emit.emit)
 app.add_typer(imports.app, name="import")
+app.command()(find.find)
 app.command()(trace.trace)
 app.command()(status.lag)
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -24,6 +24,11 @@ def printable(value: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(value))
 
 
+def short(type_: str) -> str:
+    """A class without the prefix that all have; senders may name any."""
+    return type_.removeprefix("fi.kulttuurilahete.")
+
+
 def line(text: str) -> None:
     """One line of the answer, at once."""
     typer.echo(printable(text))

@@ -43,4 +43,4 @@ def _short(event: dict[str, object], column: str) -> object:
     value = event.get(column)
     if isinstance(value, dict):
         return [f"{name}={code}" for name, code in value.items()]
-    return str(value).removeprefix("fi.kulttuurilahete.") if column == "type" else value
+    return terminal.short(str(value)) if column == "type" else value

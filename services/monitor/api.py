@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.monitor import dead_letters_api, lag_api, overdue_api, page, traces
+from services.monitor import dead_letters_api, found_api, lag_api, overdue_api, page, traces
 from services.monitor.fates import fates, letters_of
 from services.monitor.model import Traced
 from services.monitor.responses import EventNow, EventsAsked, EventsNow, Named
@@ -49,6 +49,7 @@ def operations() -> list[Operation]:
     return [
         page.OPERATION,
         traces.OPERATION,
+        found_api.OPERATION,
         Operation("POST", "/v1/events/outcomes", many_events, {200: EventsNow}, readers, body=named),
         Operation(
             "GET", "/v1/events/{event_id}", one_event, {200: EventNow}, everybody, (_EVENT, _SOURCE), also=(404,)
@@ -102,7 +103,7 @@ async def _became(request: Request, asked: list[Named]) -> list[EventNow]:
     state = request.app.state
     seen = await _seen(state.store, asked)
     events = list(seen.values())
-    became = await fates(state.store, state.owners, events, await letters_of(state.store, events))
+    became = (await fates(state.store, state.owners, events, await letters_of(state.store, events))).for_sure()
     return [_answer(one, seen.get((one.source, one.id)), became.get((one.source, one.id))) for one in asked]
 
 

@@ -6,7 +6,7 @@ One rule for the address of one event, for many at once and for traces: the outc
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,10 +16,26 @@ from services.monitor.owners import Owners, owner_of
 from shared.contracts.registry import class_of
 from shared.engine.model import Document
 from shared.http.outcomes import AskedEvent, outcomes
+from shared.http.problems import ProblemError
 from shared.store import Store
 
 Named = tuple[str, str]
 """Source and id."""
+
+
+class Fates(NamedTuple):
+    """Of each event `applied`, `waiting`, `dead_lettered`, or None: still on its way, or without an owner who answers."""
+
+    of: dict[Named, str | None]
+    silent: dict[str, ProblemError]
+    """Owners that do not answer, and how that is said."""
+
+    def for_sure(self) -> dict[Named, str | None]:
+        """The outcomes, where all owners answered. Raises 503."""
+        for error in self.silent.values():
+            raise error
+        return self.of
+
 
 _DEAD = msgspec.json.Decoder(Document[Dead])
 _OF_A_HANDLER: Final = frozenset({"rejected", "handler_failed"})
@@ -27,19 +43,15 @@ _MOST: Final = 100
 _LOCATE: Final = table().locate
 
 
-async def fates(
-    store: Store, owners: Owners, events: Sequence[Traced], letters: Iterable[Dead]
-) -> dict[Named, str | None]:
-    """`applied`, `waiting`, `dead_lettered`, or None: still on its way, or without an owner to ask. Raises 503.
-
-    `letters`: all dead letters of these events, of others too.
-    """
-    known = dict(await owners.outcomes([one for one in events if owner_of(one.type) != "monitor"]))
-    known |= await _own(store, [one for one in events if owner_of(one.type) == "monitor"])
+async def fates(store: Store, owners: Owners, events: Sequence[Traced], letters: Iterable[Dead]) -> Fates:
+    """The outcomes of these events. `letters`: all dead letters of them, of others too."""
+    answers = await owners.outcomes([one for one in events if owner_of(one.type) != "monitor"])
+    known = answers.known | await _own(store, [one for one in events if owner_of(one.type) == "monitor"])
     of: defaultdict[Named, list[Dead]] = defaultdict(list)
     for letter in letters:
         of[letter.sender, letter.event_id].append(letter)
-    return {(one.source, one.id): _fate(one, known, of[one.source, one.id]) for one in events}
+    of_each = {(one.source, one.id): _fate(one, known, of[one.source, one.id]) for one in events}
+    return Fates(of_each, answers.silent)
 
 
 async def letters_of(store: Store, events: Iterable[Traced]) -> list[Dead]:

@@ -1,10 +1,11 @@
 """What each record does in the monitor, and which look-up it needs."""
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
-from services.monitor import decide, standings
+from services.monitor import decide, shares, standings
 from services.monitor.decide import ErasureContext
 from services.monitor.model import (
     MOST_NAMES,
@@ -19,16 +20,38 @@ from services.monitor.model import (
 from services.monitor.seen import receive
 from shared.contracts import every_service_events, monitor_events, referral_events
 from shared.contracts.envelope import Event
+from shared.contracts.registry import CLASSES
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
 _TRACED = msgspec.json.Decoder(Document[Traced])
+CANCELLED: Final = CLASSES["ActivityCancelled"].type
+_ORGANISERS_EVENTS: Final = frozenset({CLASSES["ActivityPublished"].type, CANCELLED})
+
+
+def _activity(traced: Traced) -> str | None:
+    """The activity that an event of its organiser is about; regions and services are no organisers."""
+    is_its_organisers = traced.type in _ORGANISERS_EVENTS and not traced.source.startswith(("/region/", "/service/"))
+    return traced.subject if is_its_organisers else None
+
+
 EVENTS = Kind(
-    Collection("events", (Index(("correlation",)), Index(("event_id",)), Index(("code",)), Index(("at",)))),
+    Collection(
+        "events",
+        (
+            Index(("correlation", "said")),
+            Index(("activity", "said")),
+            Index(("event_id",)),
+            Index(("code",)),
+            Index(("at",)),
+        ),
+    ),
     Traced,
     fields=lambda traced: {
         "correlation": traced.correlation or None,
+        "activity": _activity(traced),
+        "said": shares.said(traced),
         "event_id": traced.id,
         "code": traced.opens or None,
         "at": traced.last_at.timestamp() if traced.last_at else None,
@@ -44,7 +67,7 @@ DEAD_LETTERS = Kind(
             Index(("sender", "at")),
             Index(("type", "at")),
             Index(("event",)),
-            Index(("referral_id",)),
+            Index(("referral_id", "said")),
             Index(("names",), many=True),
         ),
     ),
@@ -56,6 +79,7 @@ DEAD_LETTERS = Kind(
         "type": dead.type or None,
         "event": f"{dead.sender} {dead.event_id}" if dead.event_id else None,
         "referral_id": dead.referral_id or None,
+        "said": shares.said(dead),
         "names": dead.names,
     },
     marked=False,

@@ -1,7 +1,7 @@
 """Asking the owners for the outcomes of events: they answer from the document, the inbox and the early events."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 import msgspec
@@ -16,6 +16,13 @@ _ENDS: Final = ("applied", "waiting", "dead_lettered")
 """If one event has several outcomes, as a corrected one does, the first of these counts."""
 
 
+class OwnersAnswers(NamedTuple):
+    """What the owners say, and which of them do not answer."""
+
+    known: dict[tuple[str, str], str]
+    silent: dict[str, ProblemError]
+
+
 class Owners:
     """The services that own classes of events, by their HTTP."""
 
@@ -24,19 +31,25 @@ class Owners:
         self._key = key
         self._tls = httpx.create_ssl_context()  # to make one takes 40 ms
 
-    async def outcomes(self, events: Sequence[Traced]) -> dict[tuple[str, str], str]:
-        """`applied`, `dead_lettered` or `waiting` by (source, id), where the owner knows the event. Raises 503."""
+    async def outcomes(self, events: Sequence[Traced]) -> OwnersAnswers:
+        """`applied`, `dead_lettered` or `waiting` by (source, id), where the owner knows the event."""
         by_owner: dict[str, list[AskedEvent]] = {}
         for event in events:
             for owner, question in _questions(event):
                 by_owner.setdefault(owner, []).append(question)
         known: dict[tuple[str, str], str] = {}
+        silent: dict[str, ProblemError] = {}
         async with httpx.AsyncClient(timeout=10, verify=self._tls) as client:
             for owner, some in _within_bounds(by_owner):
-                for one, outcome in zip(some, await self._ask(client, owner, some), strict=True):
+                try:
+                    said = await self._ask(client, owner, some)
+                except ProblemError as error:
+                    silent[owner] = error
+                    continue
+                for one, outcome in zip(some, said, strict=True):
                     if outcome:
                         known[one.source, one.id] = _better(outcome, known.get((one.source, one.id)))
-        return known
+        return OwnersAnswers(known, silent)
 
     async def _ask(self, client: httpx.AsyncClient, owner: str, events: Sequence[AskedEvent]) -> list[str | None]:
         body: dict[str, Any] = {"events": msgspec.to_builtins(events)}
@@ -64,7 +77,9 @@ def _better(one: str, other: str | None) -> str:
     return one if other is None else min(one, other, key=_ENDS.index)
 
 
-def _within_bounds(by_owner: Mapping[str, Sequence[AskedEvent]]) -> Iterator[tuple[str, Sequence[AskedEvent]]]:
+def _within_bounds(
+    by_owner: Mapping[str, Sequence[AskedEvent]],
+) -> Iterator[tuple[str, Sequence[AskedEvent]]]:
     """Questions in parts of no more than an owner answers at once."""
     for owner, owned in by_owner.items():
         for first in range(0, len(owned), MAX_ASKED):

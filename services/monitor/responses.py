@@ -68,6 +68,11 @@ class EventsNow(TypedDict):
     events: Annotated[list[EventNow], Meta(description="One for each event of the question, in its order.")]
 
 
+Outcome = Annotated[
+    str | None, Meta(description="What became of it; null of the platform's own.", examples=["applied"])
+]
+
+
 class TracedShown(TypedDict):
     """One event of the trace: its envelope and codes, nothing of what it says of a person."""
 
@@ -83,9 +88,7 @@ class TracedShown(TypedDict):
         Topic | None, Meta(description="The topic in Kafka where it stands first; null where no record is known.")
     ]
     causationid: CausationId
-    outcome: Annotated[
-        str | None, Meta(description="What became of it; null of the platform's own.", examples=["applied"])
-    ]
+    outcome: Outcome
     seen: Annotated[int, Meta(description="How many records of it there are.", examples=[1])]
     codes: Annotated[
         dict[str, str],
@@ -174,6 +177,12 @@ class DeadLetters(TypedDict):
     next: Annotated[str | None, Meta(description="Where `after` goes on; null at the end.", examples=["50"])]
 
 
+Silent = Annotated[
+    list[str],
+    Meta(description="Services that do not answer: what became of their events is null here.", examples=[["referral"]]),
+]
+
+
 class Trace(TypedDict):
     """Every event of a referral, causes first."""
 
@@ -183,6 +192,7 @@ class Trace(TypedDict):
     events: Annotated[list[TracedShown], Meta(description="The events, causes first.")]
     dead_letters: Annotated[list[DeadLetterShown], Meta(description="Those of its events that could not be taken.")]
     deliveries: Annotated[list[DeliveryTraced], Meta(description="What was told to partners, causes first.")]
+    silent: Silent
 
 
 class Redriven(TypedDict):

@@ -7,17 +7,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from services.monitor.handlers import EVENTS
 from services.monitor.model import Traced
 from services.monitor.settings import MonitorSettings
+from services.monitor.shares import BEHIND_ALL, decoded_events, said
 from shared.contracts.registry import CLASSES
-from shared.engine.model import Document
 from shared.process.keeping import Retention
 from shared.store import Store
 
-_TRACED = msgspec.json.Decoder(Document[Traced])
 _REFERRAL: Final = "/service/referral"
 _OPENS: Final = frozenset(CLASSES[name].type for name in ("ReferralOpened", "ReferralReopened"))
 _ENDS: Final = frozenset(CLASSES[name].type for name in ("ReferralClosed", "ReferralErased"))
@@ -49,20 +46,20 @@ def is_in_use(told: Iterable[Traced], bound: datetime) -> bool:
 
 
 async def _told(store: Store, referral: str) -> list[Traced]:
-    """What the referral's service told of it: in the store the id of an event begins with who sent it."""
+    """What the referral's service told of it."""
     told: list[Traced] = []
-    after = f"{_REFERRAL} "
+    after = (f"{_REFERRAL} ", "")
     while referral:
         rows = await store.find(
             EVENTS.collection.name,
             equal={"correlation": referral},
-            order="correlation",
-            after=(referral, after),
+            at_most=("said", f"{_REFERRAL} {BEHIND_ALL}"),
+            order="said",
+            after=after,
             limit=_PAGE,
         )
-        own = [row for row in rows if row.id.startswith(f"{_REFERRAL} ")]
-        told += [state for row in own if (state := _TRACED.decode(row.body).state)]
+        told += (own := decoded_events(rows))
         if len(rows) < _PAGE:
             break
-        after = rows[-1].id
+        after = (said(own[-1]), rows[-1].id)
     return told

@@ -1,43 +1,25 @@
 """Traces: every event of one referral, causes first, with its outcome, and the dead letters.
 
-A person may ask by the referral's id or its code, an event's id, or a dead letter's.
+A person may ask by the referral's id or its code, an event's id, a dead letter's, an activity's.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, NoReturn, TypeVar
+from typing import Final, NamedTuple
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.monitor import dead_letters_api, responses
-from services.monitor.decide import REFERRAL_ERASED
-from services.monitor.fates import Named, fates, letters_of
+from services.monitor import dead_letters_api, responses, shares
+from services.monitor.fates import Fates, fates, letters_of
+from services.monitor.found import Found
+from services.monitor.found_api import SEE_REFERRALS, find_or_say, who_may_look
 from services.monitor.model import Dead, Traced
-from services.monitor.named import is_a_service
+from services.monitor.shares import decoded_events
+from services.monitor.typed import read_typed
 from shared.contracts.envelope import written
-from shared.contracts.fields import read_referral_id
-from shared.contracts.referral_code import digest_of, read_code
-from shared.engine.model import Document
-from shared.http.audit import deny_look, record_access
-from shared.http.keys import role_of, who_asks
+from shared.http.audit import record_access
 from shared.http.operations import Operation
 from shared.http.parameters import Parameter
-from shared.http.problems import ProblemError
-from shared.store import Row, Store
-
-_TRACED = msgspec.json.Decoder(Document[Traced])
-_DEAD = msgspec.json.Decoder(Document[Dead])
-MOST = 2_000
-_SEE_TRACES: Final = ("ops", "reader")
-SHARE: Final = 300
-"""Events of one partner, of one class of a service's, dead letters of one sender, that a referral's trace shows."""
-_PAGE: Final = 1_000
-_PAGES: Final = 50
-_BEHIND_ALL: Final = "\U0010ffff"
-
-T = TypeVar("T", Traced, Dead)
+from shared.store import Store
 
 
 class TraceFound(NamedTuple):
@@ -53,32 +35,25 @@ async def trace(request: Request) -> Response:
 
     Of an id that concerns no referral, or several, those events alone.
     """
-    who = who_asks(request)
-    if role_of(who) not in _SEE_TRACES:
-        await _deny(request, who)
-    found = await _found(request.app.state.store, request.path_params["asked"])
-    what = found.referral_id or request.path_params["asked"]
-    await record_access(request, who, "trace", what, "operations", allowed=True, about=_concerned(found))
-    became = await fates(request.app.state.store, request.app.state.owners, found.events, found.letters)
-    return JSONResponse(_answer(found, became))
+    state, asked = request.app.state, request.path_params["asked"]
+    typed = read_typed(asked, _SOURCE.value(request) or "")
+    who = await who_may_look(request, "trace", typed)
+    traced = await _traced(state.store, await find_or_say(request, who, typed))
+    what = traced.referral_id or asked
+    await record_access(request, who, "trace", what, "operations", allowed=True, about=_concerned(traced))
+    became = await fates(state.store, state.owners, traced.events, traced.letters)
+    return JSONResponse(_answer(traced, became))
 
 
 _ASKED: Final = Parameter(
     "asked",
-    "A referral's id or code, an event's id, or a dead letter's.",
+    "A referral's id or code, an event's id, a dead letter's, or an activity's.",
     example="7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11",
 )
+_SOURCE: Final = Parameter("source", "Whose it is, where several have one id.", example="/opisto/tampere")
 OPERATION: Final = Operation(
-    "GET", "/v1/traces/{asked}", trace, {200: responses.Trace}, _SEE_TRACES, (_ASKED,), also=(404,)
+    "GET", "/v1/traces/{asked}", trace, {200: responses.Trace}, SEE_REFERRALS, (_ASKED, _SOURCE), also=(404,)
 )
-
-
-async def _deny(request: Request, who: str) -> NoReturn:
-    """The referral for which the audit keeps a question, if any: one look finds it, so that time tells nothing."""
-    named = read_referral_id(request.path_params["asked"])
-    known = named is not None and bool(await _events(request.app.state.store, "correlation", named, 1))
-    about = [named] if named and known else []
-    await deny_look(request, who, "trace", named or "a trace by another word", *_SEE_TRACES, about=about)
 
 
 def _concerned(found: TraceFound) -> list[str]:
@@ -92,113 +67,38 @@ def _concerned(found: TraceFound) -> list[str]:
 # --- what is meant
 
 
-async def _found(store: Store, asked: str) -> TraceFound:
-    """Raises 404."""
-    for id_ in dict.fromkeys((asked, read_referral_id(asked) or asked)):
-        if found := await _of_referral(store, id_) or await _of_letter(store, id_) or await _of_event(store, id_):
-            return found
-    if (code := read_code(asked)) and (found := await _of_code(store, code)):
-        return found
-    raise ProblemError(
-        404,
-        f"nothing is known by {asked[:60]!r}: ask by a referral's id or referral_code, an event's id, or a dead letter's",
-    )
-
-
-async def _of_referral(store: Store, id_: str) -> TraceFound | None:
-    events = await _shares(store, "events", "correlation", id_, _decoded, _sayer)
-    letters = await _shares(store, "dead_letters", "referral_id", id_, _decoded_letters, lambda letter: letter.sender)
-    return TraceFound(id_, events, letters) if events or letters else None
-
-
-async def _of_letter(store: Store, id_: str) -> TraceFound | None:
-    letters = _decoded_letters((await store.load("dead_letters", [id_])).values())
-    if not letters:
-        return None
-    if letters[0].referral_id:
-        return await _of_referral(store, letters[0].referral_id)
-    rows = await store.load("events", [f"{letters[0].sender} {letters[0].event_id}"])
-    return await _whole(store, _decoded(rows.values()), letters)
-
-
-async def _of_event(store: Store, id_: str) -> TraceFound | None:
-    events = await _events(store, "event_id", id_, MOST)
-    return await _whole(store, events, []) if events else None
-
-
-async def _of_code(store: Store, code: str) -> TraceFound | None:
-    """The referral of a code; an erasure takes the code with its referral."""
-    opened = await _events(store, "code", digest_of(code), 1)
-    found = await _of_referral(store, opened[0].correlation) if opened else None
-    return None if found and any(_is_erasure(event) for event in found.events) else found
+async def _traced(store: Store, found: Found) -> TraceFound:
+    letter = found.letter
+    if referral_id := found.referral_id or (letter and letter.referral_id):
+        return TraceFound(referral_id, *await shares.of_referral(store, referral_id))
+    if letter:
+        rows = await store.load("events", [f"{letter.sender} {letter.event_id}"])
+        return await _whole(store, decoded_events(rows.values()), [letter])
+    if found.events:
+        return await _whole(store, found.events, [])
+    events = [one for some in found.activities.values() for one in some]
+    return TraceFound(None, events, await letters_of(store, events))
 
 
 async def _whole(store: Store, events: list[Traced], letters: list[Dead]) -> TraceFound:
     """The one referral that the events concern; the events alone where they concern none, or several."""
     concerned = {event.correlation for event in events}
     if len(concerned) == 1 and (referral_id := concerned.pop()):
-        return await _of_referral(store, referral_id) or TraceFound(referral_id, events, letters)
+        return TraceFound(referral_id, *await shares.of_referral(store, referral_id))
     return TraceFound(None, events, letters or await letters_of(store, events))
-
-
-async def _shares(
-    store: Store,
-    collection: str,
-    field: str,
-    id_: str,
-    decoded: Callable[[Iterable[Row]], list[T]],
-    of: Callable[[T], str],
-) -> list[T]:
-    """All that concerns a referral, a bounded share of each sender: a flood hides nothing of the others'."""
-    shares: defaultdict[str, list[T]] = defaultdict(list)
-    at = ""
-    for _ in range(_PAGES):
-        rows = await store.find(collection, equal={field: id_}, order=field, after=(id_, at), limit=_PAGE)
-        for one in decoded(rows):
-            shares[of(one)].append(one)
-        shares = defaultdict(list, {whose: some[:SHARE] for whose, some in shares.items()})
-        if len(rows) < _PAGE:
-            break
-        at = _next_after(rows)
-    services_first = sorted(shares, key=lambda whose: (not is_a_service(whose), whose))
-    return [one for whose in services_first for one in shares[whose]][:MOST]
-
-
-def _next_after(rows: Sequence[Row]) -> str:
-    """The cursor behind the last row; behind all rows of a partner who fills a page alone."""
-    last = rows[-1].id
-    source = last.partition(" ")[0]
-    alone = rows[0].id.startswith(f"{source} ") and not is_a_service(source)
-    return f"{source} {_BEHIND_ALL}" if alone else last
-
-
-def _sayer(event: Traced) -> str:
-    # A stranger's flood of refusals makes a service send as many notices; its other events are of other classes.
-    return f"{event.source} {event.type}" if is_a_service(event.source) else event.source
-
-
-async def _events(store: Store, field: str, value: str, most: int) -> list[Traced]:
-    return _decoded(await store.find("events", equal={field: value}, limit=most))
-
-
-def _decoded(rows: Iterable[Row]) -> list[Traced]:
-    return [state for row in rows if (state := _TRACED.decode(row.body).state)]
-
-
-def _decoded_letters(rows: Iterable[Row]) -> list[Dead]:
-    return [letter for row in rows if (letter := _DEAD.decode(row.body).state)]
 
 
 # --- how it is shown
 
 
-def _answer(found: TraceFound, became: Mapping[Named, str | None]) -> responses.Trace:
+def _answer(found: TraceFound, became: Fates) -> responses.Trace:
     ordered = in_causal_order(found.events)
     return {
         "referral_id": found.referral_id,
-        "events": [_shown(one, became[one.source, one.id]) for one in ordered if not _is_delivery(one)],
+        "events": [_shown(one, became.of[one.source, one.id]) for one in ordered if not _is_delivery(one)],
         "dead_letters": [dead_letters_api.shown(letter) for letter in found.letters],
         "deliveries": [_delivery(one) for one in ordered if _is_delivery(one)],
+        "silent": sorted(became.silent),
     }
 
 
@@ -222,10 +122,6 @@ def in_causal_order(traced: list[Traced]) -> list[Traced]:
 
 def _recorded(one: Traced) -> str:
     return written(one.first.recorded_at) if one.first else ""
-
-
-def _is_erasure(one: Traced) -> bool:
-    return one.source == "/service/referral" and one.type == REFERRAL_ERASED
 
 
 def _is_delivery(one: Traced) -> bool:

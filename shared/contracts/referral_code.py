@@ -7,10 +7,13 @@ weighed by their odd places, so that it shows one wrong character or two swapped
 
 from hashlib import blake2b
 from typing import Final
+from unicodedata import category
 
 BITS: Final = 55
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
+_LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_BETWEEN: Final = frozenset({"Pd", "Zs", "Zl", "Zp", "Cc", "Cf"})
+"""Dashes and blanks of any kind, and marks that nobody sees, as texts from pages and mails have them."""
 
 
 def code_of(chance: int) -> str:
@@ -26,7 +29,7 @@ def digest_of(code: str) -> str:
 
 def read_code(typed: str) -> str | None:
     """The code as a person typed it, made canonical; None where it cannot be one."""
-    code = typed.strip().upper().translate(_LOOK_ALIKES)
+    code = "".join(one for one in typed if category(one) not in _BETWEEN).upper().translate(_LOOK_ALIKES)
     if len(code) != 12 or any(character not in ALPHABET for character in code):
         return None
     return code if _check(code[:-1]) == code[-1] else None

@@ -21,7 +21,13 @@ Json = dict[str, Any]
 Step = Callable[[str, Json], Json]
 """A collection and one of its documents, whose aggregate is `state`; the document in the next form."""
 
-STEPS: Final[Sequence[Step]] = ()
+
+def _found_anew(_: str, document: Json) -> Json:
+    """The document as it is; with each step the store lists it by the fields that this program finds it by."""
+    return document
+
+
+STEPS: Final[Sequence[Step]] = (_found_anew,)
 """The first leads from `OLDEST_FORM` to the next."""
 FORM: Final = OLDEST_FORM + len(STEPS)
 

@@ -89,6 +89,10 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask("/v1/deliveries", "ops:anna", {"referral_id": known["held"]}),
         ],
         ("GET", "/v1/traces/{asked}"): [Ask(f"/v1/traces/{known['held']}", "ops:anna")],
+        ("GET", "/v1/found"): [
+            Ask("/v1/found", "reader:eero", {"q": word})
+            for word in (known["code"].lower(), known["event"], known["redriven"], known["activity"])
+        ],
         ("POST", "/v1/events/outcomes"): [Ask("/v1/events/outcomes", "reader:eero", body={"events": [event]})],
         ("GET", "/v1/events/{event_id}"): [Ask(f"/v1/events/{known['event']}", OPISTO), Ask("/v1/events/none", REGION)],
         ("GET", "/v1/overdue"): [Ask("/v1/overdue", "reader:eero", {"limit": "1"})],
@@ -123,6 +127,7 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask(f"/f/{known['shown']}", body=b"a=1&" * 61, kind=FORM),
         ],
         ("GET", "/v1/traces/{asked}"): [Ask("/v1/traces/none", "ops:anna")],
+        ("GET", "/v1/found"): [Ask("/v1/found", "ops:anna", {"q": "none"}), Ask("/v1/found", "ops:anna")],
         ("GET", "/v1/events/{event_id}"): [
             Ask("/v1/events/none", REGION, {"source": OPISTO}),
             Ask("/v1/events/none", REGION, {"source": "/service/monitor"}),

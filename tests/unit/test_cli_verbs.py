@@ -24,6 +24,7 @@ from shared.contracts.feed_events import EXTRACTS
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import READ_BY, SERVICES
 from shared.kafka.lag import READS
+from shared.process.migrations import FORM
 
 COURSE = {
     "id": "helsinki:abc",
@@ -105,6 +106,7 @@ def test_the_version_is_the_packages() -> None:
             ["emit", "missing.jsonl"],
             ["emit", "."],
             ["trace"],
+            ["find"],
             ["dead-letters", "redrive"],
             ["dead-letters", "discard"],
         ),
@@ -127,6 +129,7 @@ def test_wrong_use_ends_with_2(wrong: list[str]) -> None:
         ["restart", "referral"],
         ["lag"],
         ["trace", "x"],
+        ["find", "x"],
         ["emit", __file__],
         ["dead-letters", "list"],
         ["key", "list"],
@@ -155,16 +158,16 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pyt
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("version", ["1", "3"])
+@pytest.mark.parametrize("version", ["1", str(FORM + 1)], ids=["older", "newer"])
 def test_a_folder_of_another_version_is_refused_with_what_to_do(
     version: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of form 1 no step leads on, 3 is a newer program's."""
+    """Of form 1 no step leads on."""
     (tmp_path / "version").write_text(f"{version}\n")
     assert ended(["key", "add", "ops:anna", "--dir", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert f"holds state of form '{version}', this program takes 2 to 2; run the program that wrote it" in said
-    assert ("go back to the copy" in said) is (version == "3")
+    assert f"holds state of form '{version}', this program takes 2 to {FORM}; run the program that wrote it" in said
+    assert ("go back to the copy" in said) is (version != "1")
     assert len(said.splitlines()) == 1
 
 

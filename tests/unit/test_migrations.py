@@ -3,6 +3,10 @@
 import msgspec
 import pytest
 
+from services.monitor.handlers import EVENTS
+from services.monitor.handlers import table as monitors_table
+from services.monitor.model import Sighting, Traced
+from services.monitor.shares import said
 from services.referral.handlers import ACCESSES, table
 from services.referral.model import Access, Referral
 from shared.engine.documents import decoder_of, read
@@ -52,6 +56,18 @@ def migrated(row: Row, found: int = OLDEST_FORM, collection: str = "referrals") 
     assert form.number == OLDEST_FORM + 2
     assert form.migrate is not None
     return form.migrate(collection, found, row)
+
+
+def test_what_the_monitor_kept_of_form_2_is_listed_by_who_said_it_and_when() -> None:
+    monitor = monitors_table()
+    form = form_of(monitor, may_migrate=True)
+    assert form.migrate is not None
+    at = Sighting("intake.opisto.tampere", 0, 7, START)
+    event = Traced("/opisto/tampere", "a-1", "fi.kulttuurilahete.ActivityPublished.v1", "", "choir", first=at)
+    kept = Row("/opisto/tampere a-1", 1, msgspec.json.encode(Document(event)))
+    now = form.migrate("events", OLDEST_FORM, kept)
+    assert (now.fields["activity"], now.fields["said"]) == ("choir", said(event))
+    assert decoder_of(EVENTS).decode(now.body).state == event
 
 
 def test_the_number_of_the_form_follows_from_the_steps() -> None:

@@ -28,6 +28,15 @@ def test_the_names_that_the_environment_may_hold_are_those_of_the_table() -> Non
 
 
 def test_every_verb_that_the_guides_name_is_there() -> None:
-    for words in (["trace"], ["status"], ["lag"], ["dead-letters", "redrive"], ["emit"], ["topics", "add"], ["run"]):
+    for words in (
+        ["trace"],
+        ["find"],
+        ["status"],
+        ["lag"],
+        ["dead-letters", "redrive"],
+        ["emit"],
+        ["topics", "add"],
+        ["run"],
+    ):
         assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0, words
         assert f"lahete {' '.join(words)}" in GUIDES

@@ -32,10 +32,13 @@ def test_a_code_is_twelve_characters_of_crockfords_alphabet_and_reads_as_itself(
 
 
 @given(codes, st.data())
-def test_case_look_alikes_hyphens_and_spaces_are_forgiven(code: str, data: st.DataObject) -> None:
+def test_case_look_alikes_dashes_and_blanks_are_forgiven(code: str, data: st.DataObject) -> None:
     looks = {"0": "0Oo", "1": "1IiLl"}
     typed = [data.draw(st.sampled_from(looks.get(character, character + character.lower()))) for character in code]
-    between = [data.draw(st.sampled_from(["", "-", " "])) for _ in code]
+    between = [
+        data.draw(st.sampled_from(["", "-", " ", "\N{EN DASH}", "\N{NO-BREAK SPACE}", "\N{ZERO WIDTH SPACE}"]))
+        for _ in code
+    ]
     assert read_code("".join(a + b for a, b in zip(typed, between, strict=True))) == code
 
 

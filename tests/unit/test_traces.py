@@ -1,133 +1,24 @@
 """Traces over HTTP: found by whatever a person holds, against the real store, filled by the monitor's own engine."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-import httpx
 import msgspec
 import pytest
 import pytest_asyncio
-from aiokafka import ConsumerRecord
 
-from services.monitor import api, handlers, traces
-from services.monitor.owners import Owners
-from shared.clock import Clock
-from shared.engine.batch import Processor
-from shared.http.keys import Keyring, hash_of, write_hashes
-from shared.http.server import application
-from shared.kafka.producer import Publisher, Record
-from shared.process.settings import PlatformSettings, read
-from shared.store.sqlite import SqliteStore
+from services.monitor import shares
+from tests.unit.monitor_here import CODE, LETTER, OPENED, REFERRAL, TracingMonitor, monitor_in
 
 pytestmark = pytest.mark.asyncio
-REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
-OPENED = "0d9a527b-1e5c-574c-8a0e-3f1f6a2d8c11"
-LETTER = "aa9a527b-1e5c-574c-8a0e-3f1f6a2d8c11"
-CODE = "DKGDM5F8QK4V"
-
-
-class TracingMonitor:
-    """The monitor's HTTP, and the log that it reads."""
-
-    def __init__(self, folder: Path) -> None:
-        self.written: list[Record] = []
-        self.store = SqliteStore(folder / "monitor.sqlite")
-        wire: Any = self
-        publisher: Publisher = wire
-        self.table = handlers.table()
-        self._processor = Processor(
-            self.table, self.store, publisher, Clock(), recent_outcomes=64, due_early=timedelta(days=30)
-        )
-        self._offset = 0
-        settings = read(PlatformSettings)
-        write_hashes(folder / "keys.json", {hash_of("key of ops"): "ops:anna", hash_of("key of 06"): "/region/06"})
-        state: dict[str, Any] = {
-            "clock": Clock(),
-            "store": self.store,
-            "publisher": self,
-            "keyring": Keyring(folder / "keys.json"),
-            "rates": settings.rates(),
-            "settings": settings,
-            "table": self.table,
-            # Only classes from outside have an owner that is asked: those here are of the services.
-            "owners": Owners({}, ""),
-        }
-        self._app = application(api.operations(), list, state)
-
-    async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
-        """At once."""
-        self.written += records
-
-    async def sees(self, topic: str, key: str, headers: dict[str, str], value: bytes = b"{}") -> None:
-        """A record of the log."""
-        pairs = tuple((name, value.encode()) for name, value in headers.items())
-        self._offset += 1
-        came = ConsumerRecord(topic, 0, self._offset, 1_790_000_000_000, 0, key.encode(), value, None, 0, 2, pairs)
-        await self._processor.clear(await self._processor.process(self._processor.receive([came])))
-
-    async def sees_many(self, topic: str, source: str, name: str, count: int) -> None:
-        """Records of one sender and class about the referral, at once."""
-        records = []
-        for number in range(count):
-            self._offset += 1
-            said = {
-                "id": f"{name}-{number}",
-                "source": source,
-                "type": f"fi.kulttuurilahete.{name}.v1",
-                "subject": REFERRAL,
-            }
-            pairs = tuple((f"ce_{key}", value.encode()) for key, value in said.items())
-            place = (topic, 0, self._offset, 1_790_000_000_000, 0)
-            records.append(ConsumerRecord(*place, REFERRAL.encode(), b"{}", None, 0, 2, pairs))
-        await self._processor.clear(await self._processor.process(self._processor.receive(records)))
-
-    async def event(self, name: str, id_: str, value: bytes = b"{}", **more: str) -> None:
-        """One of the referral's, as the referral service tells it."""
-        if name == "ReferralOpened":
-            value = msgspec.json.encode({"referral_id": REFERRAL, "referral_code": CODE})
-        said = {
-            "ce_specversion": "1.0",
-            "ce_id": id_,
-            "ce_source": "/service/referral",
-            "ce_type": f"fi.kulttuurilahete.{name}.v1",
-            "ce_time": "2026-09-01T08:00:00Z",
-            "ce_subject": REFERRAL,
-        }
-        await self.sees("referral.events", REFERRAL, said | more, value)
-
-    async def letter(self, key: str, **more: str) -> None:
-        """A dead letter of an event that nobody owns."""
-        said = {
-            "ce_id": "e-77",
-            "ce_source": "/region/06",
-            "ce_type": "fi.kulttuurilahete.Unheard.v1",
-            "dl_id": LETTER,
-            "dl_reason": "unknown_type",
-            "dl_error": "/type: is not known",
-            "dl_service": "referral",
-            "dl_topic": "intake.region.06",
-            "dl_partition": "0",
-            "dl_offset": "7",
-            "dl_attempts": "1",
-        }
-        await self.sees("dead-letters", key, said | more)
-
-    async def asked(self, what: str, key: str = "key of ops", *, of: str = "traces") -> httpx.Response:
-        transport = httpx.ASGITransport(self._app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as client:
-            return await client.get(f"/v1/{of}/{what}", headers={"Authorization": f"Bearer {key}"})
 
 
 @pytest_asyncio.fixture
 async def monitor(tmp_path: Path) -> AsyncIterator[TracingMonitor]:
-    one = TracingMonitor(tmp_path)
-    await one.store.open(one.table.collections, one.table.journals)
-    yield one
-    await one.store.close()
+    async with monitor_in(tmp_path) as one:
+        yield one
 
 
 async def test_who_floods_a_referral_hides_nothing_that_others_said_of_it(monitor: TracingMonitor) -> None:
@@ -135,13 +26,12 @@ async def test_who_floods_a_referral_hides_nothing_that_others_said_of_it(monito
     await monitor.sees_many("intake.opisto.a", "/opisto/a", "EnrolmentConfirmed", 2_500)
     await monitor.sees_many("referral.events", "/service/referral", "EventRefused", 2_500)
     await monitor.sees_many("intake.region.06", "/region/06", "ActivityChosen", 3)
-    found = await traces._of_referral(monitor.store, REFERRAL)
-    assert found is not None
+    found = await shares.of_referral(monitor.store, REFERRAL)
     shown = Counter((event.source, event.type.split(".")[2]) for event in found.events)
     assert shown == {
         ("/service/referral", "ReferralOpened"): 1,
-        ("/service/referral", "EventRefused"): traces.SHARE,
-        ("/opisto/a", "EnrolmentConfirmed"): traces.SHARE,
+        ("/service/referral", "EventRefused"): shares.SHARE,
+        ("/opisto/a", "EnrolmentConfirmed"): shares.SHARE,
         ("/region/06", "ActivityChosen"): 3,
     }
 
@@ -277,3 +167,14 @@ async def test_a_partner_neither_erases_a_code_nor_delivers_anything_in_a_trace(
 async def test_a_partner_traces_nothing(monitor: TracingMonitor) -> None:
     await monitor.event("ReferralOpened", OPENED)
     assert (await monitor.asked(REFERRAL, "key of 06")).status_code == 403
+
+
+async def test_where_an_owner_is_down_the_rest_is_shown_with_who_does_not_answer(monitor: TracingMonitor) -> None:
+    await monitor.event("ReferralOpened", OPENED)
+    said = {"ce_id": "e-1", "ce_source": "/region/06", "ce_type": "fi.kulttuurilahete.ReferralIssued.v1"}
+    await monitor.sees("intake.region.06", REFERRAL, said)
+    told = (await monitor.asked(CODE)).json()
+    assert told["silent"] == ["referral"]
+    assert {one["id"]: one["outcome"] for one in told["events"]} == {OPENED: None, "e-1": None}
+    assert (await monitor.get("/v1/found", q="e-1")).json()["silent"] == ["referral"]
+    assert (await monitor.asked("e-1?source=/region/06", of="events")).status_code == 503

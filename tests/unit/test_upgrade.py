@@ -17,7 +17,7 @@ from services.referral.handlers import table
 from services.referral.model import Referral
 from shared.engine.documents import decoder_of, read
 from shared.engine.model import Document, OutEvent
-from shared.process.migrations import form_of
+from shared.process.migrations import FORM, form_of
 from shared.store.sqlite import SqliteStore, version_of
 from tests.unit.facts import START, a_referral
 from tests.unit.network import CODE, DURATIONS
@@ -82,17 +82,17 @@ def test_what_is_of_this_program_is_neither_copied_nor_touched(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["lahete"]
 
 
-def test_with_the_first_step_the_folder_is_of_the_newer_form_and_an_older_program_refuses_it(
+def test_with_a_further_step_the_folder_is_of_the_newer_form_and_an_older_program_refuses_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = open_folder(tmp_path / "lahete")
     with monkeypatch.context() as newer:
-        newer.setattr(state, "FORM", 3)
-        newer.setattr(upgrade, "FORM", 3)
+        newer.setattr(state, "FORM", FORM + 1)
+        newer.setattr(upgrade, "FORM", FORM + 1)
         assert upgrade.begin(folder, lambda _: None)
-    with pytest.raises(FolderError, match=r"form '3', this program takes 2 to 2; .*go back to the copy"):
+    with pytest.raises(FolderError, match=rf"form '{FORM + 1}', this program takes 2 to {FORM}; .*go back to the copy"):
         open_folder(folder.path)
-    assert open_folder(tmp_path / "lahete.before-1").version.read_text() == "2\n", "that is the way back"
+    assert open_folder(tmp_path / "lahete.before-1").version.read_text() == f"{FORM}\n", "that is the way back"
 
 
 def test_one_that_was_killed_in_the_middle_goes_on_with_the_copy_that_is_there(tmp_path: Path) -> None:
