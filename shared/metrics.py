@@ -12,7 +12,7 @@ from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 from shared.contracts.errors import REASONS
 
 _OUTCOMES: Final = ("applied", "repetition", "waiting", "erased", "conflict", "rejected", "handler_failed")
-_WHY_AGAIN: Final = ("StoreUnavailable", "BrokerUnavailable")
+_WHY_AGAIN: Final = ("StoreUnavailable", "WritesRefused", "BrokerUnavailable")
 
 # process_start_time_seconds says when the counters began: a second series for each says no more.
 disable_created_metrics()  # type: ignore[no-untyped-call]

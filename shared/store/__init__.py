@@ -15,6 +15,7 @@ from shared.store.interface import (
     StoreUnavailable,
     StoreVersionError,
     Unsaveable,
+    WritesRefused,
     Written,
 )
 from shared.store.saving import save_each
@@ -30,6 +31,7 @@ __all__ = [
     "StoreUnavailable",
     "StoreVersionError",
     "Unsaveable",
+    "WritesRefused",
     "Written",
     "save_each",
 ]

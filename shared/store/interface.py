@@ -2,6 +2,7 @@
 
 StoreError
 ├── StoreUnavailable    it does not answer now: back off and try again; nothing is lost, nothing dead-lettered
+│   └── WritesRefused   it answers and takes no writes, as with a full disk: the same, and a person must make room
 ├── StoreAddressError   nothing can be at this address: the service must not start
 ├── StoreVersionError   the data has a form that this program does not take: the service must not start
 └── Unsaveable          this database can never keep these documents: too large, or a number that it does not know
@@ -27,6 +28,10 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The store does not answer now."""
+
+
+class WritesRefused(StoreUnavailable):
+    """The store takes no writes now: its disk is full, or may not be written."""
 
 
 class StoreAddressError(StoreError):

@@ -41,6 +41,7 @@ from shared.store.interface import (
     StoreVersionError,
     Unsaveable,
     What,
+    WritesRefused,
     Written,
 )
 
@@ -71,6 +72,7 @@ _DUPLICATE: Final = 11000
 _EXISTS: Final = 48
 _NO_SUCH_COMMAND: Final = 59
 _REFUSED: Final = frozenset({13, 18, 8000})  # unauthorized, authentication failed, the same of a hosted one
+_OF_THE_DISK: Final = frozenset({14031, 371})  # out of disk space; writes are blocked, as of a hosted one that is full
 _OF_THE_DOCUMENT: Final = frozenset({121, 10334, 17280})  # its validator, its size, the length of a key
 
 log = structlog.get_logger()
@@ -432,9 +434,12 @@ class MongoStore:
         except BulkWriteError as error:
             # Not `from` the driver's error: it holds the documents, and the log has the traceback.
             errors = error.details["writeConcernErrors"] or error.details["writeErrors"]
-            raise StoreUnavailable(f"{self._place}: {_short(errors[0]['errmsg'])}") from None
+            raise _fault(*(one.get("code") for one in errors))(
+                f"{self._place}: {_short(errors[0]['errmsg'])}"
+            ) from None
         except PyMongoError as error:
-            raise StoreUnavailable(f"{self._place}: {self._why(error)}") from error
+            code = error.code if isinstance(error, OperationFailure) else None
+            raise _fault(code)(f"{self._place}: {self._why(error)}") from error
 
     @property
     def _place(self) -> str:
@@ -463,6 +468,10 @@ def _client(driver: Driver, address: str, options: Mapping[str, Any]) -> AsyncMo
     from motor.motor_asyncio import AsyncIOMotorClient
 
     return cast("AsyncMongoClient[Json]", AsyncIOMotorClient(address, **options))
+
+
+def _fault(*codes: int | None) -> type[StoreUnavailable]:
+    return StoreUnavailable if _OF_THE_DISK.isdisjoint(codes) else WritesRefused
 
 
 def _short(message: str) -> str:

@@ -35,6 +35,7 @@ from shared.store.interface import (
     StoreVersionError,
     Unsaveable,
     What,
+    WritesRefused,
     Written,
 )
 
@@ -45,6 +46,17 @@ _PAGES_A_CHECKPOINT: Final = 4_000  # 16 MiB of log: a document is saved and cle
 _LOCKED_AT_MOST_S: Final = 10
 _SCRUBBED_WITHIN_MS: Final = 100  # a batch waits meanwhile; what remains is scrubbed after the next one
 _CHUNK: Final = 500  # placeholders a statement; SQLite takes more, a plan for each length does not pay
+
+_OF_THE_DISK: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+    }
+)
+"""What SQLite says of a disk that takes no writes."""
 
 _VERSIONS: Final = msgspec.json.Decoder(dict[str, int])
 
@@ -195,7 +207,10 @@ class _Connection:
             self._connection.execute("PRAGMA synchronous = NORMAL")
             with self._connection:
                 return work(self._connection, *args, **kwargs)
-        except (sqlite3.OperationalError, OSError) as error:
+        except sqlite3.OperationalError as error:
+            fault = WritesRefused if getattr(error, "sqlite_errorcode", None) in _OF_THE_DISK else StoreUnavailable
+            raise fault(f"{self._path}: {error}") from error
+        except OSError as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pymongo
 import pytest
 import pytest_asyncio
-from pymongo.errors import WriteError
+from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure, PyMongoError, WriteError
 from pymongo.uri_parser import parse_uri
 
 from shared.store import (
@@ -18,6 +18,7 @@ from shared.store import (
     StoreUnavailable,
     StoreVersionError,
     Unsaveable,
+    WritesRefused,
 )
 from shared.store.mongo import Driver, MongoStore
 from tests.contract.shelf import DIARY, THINGS, bodies, found, outcome, page, row
@@ -178,6 +179,25 @@ async def test_a_login_that_is_refused_is_said_without_the_password(mongo: Maker
     with pytest.raises(StoreUnavailable, match=r"refuses the user referral|no such command: 'saslStart'") as refused:
         await mongo(user="referral", password="do-not-tell").open([THINGS])
     assert "do-not-tell" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (OperationFailure("no space left", 14031), WritesRefused),
+        (OperationFailure("user writes are blocked", 371), WritesRefused),
+        (OperationFailure("interrupted", 11601), StoreUnavailable),
+        (BulkWriteError({"writeConcernErrors": [], "writeErrors": [{"code": 14031, "errmsg": "full"}]}), WritesRefused),
+        (BulkWriteError({"writeConcernErrors": [{"code": 64, "errmsg": "wait"}]}), StoreUnavailable),
+        (AutoReconnect("gone"), StoreUnavailable),
+    ],
+)
+async def test_a_server_that_takes_no_writes_is_told_from_one_that_does_not_answer(
+    error: PyMongoError, fault: type[StoreUnavailable]
+) -> None:
+    with pytest.raises(StoreUnavailable) as told, MongoStore("mongodb://127.0.0.1:1/", "lahete_referral")._telling():
+        raise error
+    assert type(told.value) is fault
 
 
 async def test_after_an_outage_mongodb_is_used_again(mongo: Maker) -> None:

@@ -14,6 +14,7 @@ from shared.store import (
     Index,
     StoreUnavailable,
     StoreVersionError,
+    WritesRefused,
 )
 from shared.store.sqlite import SqliteStore
 from tests.contract.shelf import DIARY, THINGS, bodies, found, row
@@ -151,7 +152,7 @@ async def test_sqlite_that_finds_the_disk_full_is_unavailable_keeps_nothing_and_
     room = await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count").fetchone()[0])
     await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone())
     large = [row("b"), row("c", body=b"x" * 100_000)]
-    with pytest.raises(StoreUnavailable, match="full"):
+    with pytest.raises(WritesRefused, match="full"):
         await store.save("things", large)
     assert await bodies(store, "a", "b", "c") == {"a": (1, b"{}")}
     await store._writer.run(lambda connection: connection.execute(f"PRAGMA max_page_count = {room}").fetchone())

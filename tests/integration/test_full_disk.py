@@ -60,7 +60,7 @@ class Referrals:
         return self.http.get("/health/ready")
 
     def retries(self) -> float:
-        wanted = 'lahete_batch_retries_total{service="referral",why="StoreUnavailable"}'
+        wanted = 'lahete_batch_retries_total{service="referral",why="WritesRefused"}'
         lines = self.http.get("/metrics").text.splitlines()
         return next((float(line.split()[-1]) for line in lines if line.startswith(wanted)), 0.0)
 
