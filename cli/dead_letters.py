@@ -12,6 +12,8 @@ from cli.options import Json, KeyFile, OpsUrl, RunDir
 app = typer.Typer(no_args_is_help=True, help="What could not be taken, and what becomes of it.")
 
 _WHERE = "/v1/dead-letters"
+_GROUPS = "/v1/dead-letter-groups"
+_OF_A_GROUP = ("group", "open", "hour", "day", "week", "service", "reason", "type", "owner", "parked_until", "error")
 _COLUMNS = ("dl_id", "state", "reason", "service", "sender", "type", "attempts", "error")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[DL_ID]...", help="Their ids, as `list` prints them.")]
@@ -19,7 +21,11 @@ Id = Annotated[str, typer.Argument(metavar="DL_ID", help="Its id, as `list` prin
 Reason = Annotated[str | None, typer.Option(help="Of this reason, such as rejected.")]
 Sender = Annotated[str | None, typer.Option(help="Of this sender, such as /region/06.")]
 Type = Annotated[str | None, typer.Option("--type", help="Of this type of event.")]
+Service = Annotated[str | None, typer.Option(help="Of this service, which refused them.")]
+State = Annotated[str | None, typer.Option(help="In this state, such as open.")]
+Group = Annotated[str | None, typer.Option(help="Of this group, as `groups` prints it.")]
 From = Annotated[str | None, typer.Option("--from", help="From this time on, RFC 3339.")]
+After = Annotated[str | None, typer.Option(help="Go on after this cursor.")]
 To = Annotated[str | None, typer.Option("--to", help="Before this time, RFC 3339.")]
 
 
@@ -28,9 +34,12 @@ def list_(
     reason: Reason = None,
     sender: Sender = None,
     type_: Type = None,
+    service: Service = None,
+    state: State = None,
+    group: Group = None,
     since: From = None,
     until: To = None,
-    after: Annotated[str | None, typer.Option(help="Go on after this cursor.")] = None,
+    after: After = None,
     directory: RunDir = None,
     url: OpsUrl = None,
     key_file: KeyFile = None,
@@ -38,14 +47,34 @@ def list_(
     json: Json = False,
 ) -> None:
     """List dead letters, the filters together."""
-    filters = _filters(reason, sender, type_, since, until) | {"after": after}
+    filters = _filters(reason, sender, type_, since, until)
+    filters |= {"service": service, "state": state, "group": group, "after": after}
     answer = Monitor(directory, url, key_file).ask("GET", _WHERE, filters)
     if json:
         terminal.as_json(answer)
         return
     terminal.table(_COLUMNS, [[letter.get(column) for column in _COLUMNS] for letter in answer["dead_letters"]])
-    if answer.get("next") and answer["next"] != after:
-        terminal.complain(f"there may be more: --after {answer['next']}")
+    _further(answer)
+
+
+def _further(answer: dict[str, Any]) -> None:
+    if answer["next"]:
+        terminal.complain(f"there are more: --after {answer['next']}")
+
+
+@app.command()
+def groups(
+    after: After = None, directory: RunDir = None, url: OpsUrl = None, key_file: KeyFile = None, *, json: Json = False
+) -> None:
+    """List dead letters by fault, whoever's they are: how many stand open, came within an hour, a day, seven days."""
+    answer = Monitor(directory, url, key_file).ask("GET", _GROUPS, {"after": after})
+    if json:
+        terminal.as_json(answer)
+        return
+    terminal.table(_OF_A_GROUP, [[one[column] for column in _OF_A_GROUP] for one in answer["groups"]])
+    if not answer["complete"]:
+        terminal.complain("there are more dead letters than are counted: the newest 100,000 of each count")
+    _further(answer)
 
 
 def _filters(

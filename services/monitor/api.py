@@ -8,13 +8,14 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.monitor import dead_letters_api, found_api, lag_api, overdue_api, page, traces
+from services.monitor import dead_groups_api, dead_letters_api, found_api, lag_api, overdue_api, page, traces
 from services.monitor.fates import fates, letters_of
 from services.monitor.model import Traced
+from services.monitor.own_words import OWN, own_event
 from services.monitor.responses import EventNow, EventsAsked, EventsNow, Named
 from shared.clock import real_now
-from shared.contracts.envelope import MAX_EVENT_BYTES, Event, Raw, decode, written
-from shared.contracts.errors import EventError, Problem
+from shared.contracts.envelope import MAX_EVENT_BYTES, Event, written
+from shared.contracts.errors import Problem
 from shared.contracts.fields import Sender
 from shared.contracts.identity import derived_id
 from shared.contracts.registry import CLASSES
@@ -25,11 +26,10 @@ from shared.http.keys import must_be, role_of, who_asks
 from shared.http.operations import Operation, in_json
 from shared.http.outcomes import MAX_ASKED, MAX_QUESTION
 from shared.http.parameters import Parameter
-from shared.http.problems import ProblemError, problem_of
+from shared.http.problems import ProblemError
 from shared.http.shapes import Accepted
 from shared.store import Store
 
-OWN: Final = "/service/monitor"
 _REGISTERED: Final = CLASSES["PartnerRegistered"].type
 _TRACED = msgspec.json.Decoder(Document[Traced])
 
@@ -58,6 +58,7 @@ def operations() -> list[Operation]:
         Operation("PUT", partner, put_partner, {202: Accepted}, own, (_KIND, _ID), himself, also=(404,)),
         *overdue_api.operations(),
         *dead_letters_api.operations(),
+        *dead_groups_api.operations(),
     ]
 
 
@@ -171,18 +172,6 @@ def _must_be_a_partner(partner: str) -> None:
 
 
 async def _partner_event(request: Request, partner: str) -> Event:
-    clock = request.app.state.clock
     body = await read_json(request, MAX_EVENT_BYTES, dict[str, msgspec.Raw])
     body["partner"] = msgspec.Raw(msgspec.json.encode(partner))
-    time = real_now()
-    attributes = {
-        "specversion": "1.0",
-        "id": derived_id("partner", partner, time.isoformat()),
-        "source": OWN,
-        "type": _REGISTERED,
-        "time": written(clock.now()),
-    }
-    try:
-        return decode(Raw(attributes, msgspec.json.encode(body)), now=clock.now())
-    except EventError as error:
-        raise problem_of(error) from error
+    return own_event(request, "PartnerRegistered", derived_id("partner", partner, real_now().isoformat()), body)

@@ -1,19 +1,16 @@
-"""Dead letters for ops: listed, shown, sent again, laid aside. The audit keeps everybody who looks or acts."""
+"""One dead letter for ops: shown, sent again, laid aside. The audit keeps everybody who looks or acts."""
 
 import base64
-from datetime import datetime
 from typing import Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.monitor import responses
-from services.monitor.looks import keep_listing
+from services.monitor import dead_letter_lists_api, responses
 from services.monitor.model import Dead, can_be_redriven
 from shared.contracts.data import Data
-from shared.contracts.envelope import Event, written
-from shared.contracts.error_kind import without_values
+from shared.contracts.envelope import Event
 from shared.contracts.fields import read_referral_id
 from shared.contracts.identity import derived_id
 from shared.contracts.monitor_events import DiscardRequested, RedriveRequested
@@ -22,58 +19,24 @@ from shared.http.audit import deny_look, record_access
 from shared.http.intake import must_be_open, write
 from shared.http.keys import role_of, who_asks
 from shared.http.operations import Operation
-from shared.http.parameters import Number, Parameter
+from shared.http.parameters import Parameter
 from shared.http.problem_types import NOT_REDRIVABLE, NOTHING_KEPT, SETTLED, UNDER_WAY
 from shared.http.problems import ProblemError
 
 _DOCUMENT = msgspec.json.Decoder(Document[Dead])
-_FILTERS: Final = (
-    Parameter("reason", "Why they could not be taken.", example="invalid"),
-    Parameter("sender", "Whose they are.", example="/region/06"),
-    Parameter("type", "Of which class.", example="fi.kulttuurilahete.ReferralIssued.v1"),
-)
-_LIMIT: Final = Number("limit", 100, 1, 500, "How many at most.")
-_AFTER: Final = Number("after", 0, 0, 10_000_000, "Where to go on: the `next` of the answer before.")
-_EARLIEST: Final = "2026-09-01T08:00:00+03:00"
-_FROM: Final = Parameter("from", "From when on, RFC 3339 with an offset.", example=_EARLIEST, format="date-time")
-_TO: Final = Parameter("to", "Until when, RFC 3339 with an offset.", example=_EARLIEST, format="date-time")
 _DL_ID: Final = Parameter("dl_id", "The dead letter's id.")
 
 
 def operations() -> list[Operation]:
     """The dead letters' addresses: ops alone."""
-    letters, taken = "/v1/dead-letters", (_LIMIT, _AFTER, _FROM, _TO, *_FILTERS)
-    letter, ops, which = f"{letters}/{{dl_id}}", ("ops",), (_DL_ID,)
+    letter, ops, which = "/v1/dead-letters/{dl_id}", ("ops",), (_DL_ID,)
     redriven, discarded = {202: responses.Redriven}, {202: responses.Discarded}
     return [
-        Operation("GET", letters, list_dead_letters, {200: responses.DeadLetters}, ops, taken),
+        dead_letter_lists_api.OPERATION,
         Operation("GET", letter, one_dead_letter, {200: responses.DeadLetterWhole}, ops, which, also=(404,)),
         Operation("POST", f"{letter}/redrive", redrive, redriven, ops, which, also=(404, 409)),
         Operation("POST", f"{letter}/discard", discard, discarded, ops, which, also=(404, 409)),
     ]
-
-
-async def list_dead_letters(request: Request) -> Response:
-    """Dead letters, the newest first; ops alone. Whose referrals it shows is kept."""
-    if role_of(who := who_asks(request)) != "ops":
-        await deny_look(request, who, "dead_letters", "dead-letters", "ops")
-    limit, offset = _LIMIT.of(request), _AFTER.of(request)
-    equal = {one.name: value for one in _FILTERS if (value := one.value(request))}
-    rows = await request.app.state.store.find(
-        "dead_letters",
-        equal=equal,
-        at_least=_bound(request, _FROM),
-        at_most=_bound(request, _TO),
-        order="at",
-        descending=True,
-        limit=limit + 1,
-        offset=offset,
-    )
-    letters = [letter for row in rows[:limit] if (letter := _DOCUMENT.decode(row.body).state)]
-    listed = [letter.referral_id for letter in letters if letter.referral_id]
-    await keep_listing(request, who, "dead_letters", "dead-letters", listed)
-    found = [_listed(letter) for letter in letters]
-    return JSONResponse({"dead_letters": found, "next": str(offset + limit) if len(rows) > limit else None})
 
 
 async def _keep_look(request: Request, who: str, action: str, letter: Dead) -> None:
@@ -94,19 +57,6 @@ async def _ops(request: Request, action: str) -> str:
     return who
 
 
-def _bound(request: Request, parameter: Parameter) -> tuple[str, float] | None:
-    value = parameter.value(request)
-    if value is None:
-        return None
-    try:
-        time = datetime.fromisoformat(value.replace(" ", "+"))
-    except ValueError as error:
-        raise parameter.refused(value, f"it is a time such as {_EARLIEST}") from error
-    if time.tzinfo is None:
-        raise parameter.refused(value, "it needs an offset, such as +03:00")
-    return ("at", time.timestamp())
-
-
 async def one_dead_letter(request: Request) -> Response:
     """One dead letter with the record as it came; ops alone."""
     who = await _ops(request, "dead_letter")
@@ -117,7 +67,7 @@ async def one_dead_letter(request: Request) -> Response:
         "value": _text(letter.value),
         "headers": [[name, _text(value)] for name, value in letter.headers],
     }
-    return JSONResponse({**shown(letter), "original": None if letter.erased else original})
+    return JSONResponse({**responses.shown(letter), "original": None if letter.erased else original})
 
 
 async def redrive(request: Request) -> Response:
@@ -189,28 +139,3 @@ def _text(content: bytes | None) -> str | responses.Base64 | None:
         return content.decode()
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(content).decode()}
-
-
-def _listed(letter: Dead) -> responses.DeadLetterShown:
-    # Whoever reads a list opens nothing: an id or a value in it would be a look that nobody keeps.
-    return {**shown(letter), "error": without_values(letter.error)}
-
-
-def shown(letter: Dead) -> responses.DeadLetterShown:
-    """docs/contracts.md, “Answers”."""
-    return {
-        "dl_id": letter.dl_id,
-        "reason": letter.reason,
-        "error": letter.error,
-        "service": letter.service,
-        "topic": letter.topic,
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "time": written(letter.time),
-        "attempts": letter.attempts,
-        "sender": letter.sender or None,
-        "type": letter.type or None,
-        "source": letter.source or None,
-        "event_id": letter.event_id or None,
-        "state": letter.state,
-    }

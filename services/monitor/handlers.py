@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from services.monitor import decide, shares, standings
+from services.monitor import dead_groups, decide, shares, standings
+from services.monitor.dead_groups import DeadGroup, group_of
 from services.monitor.decide import ErasureContext
 from services.monitor.model import (
     MOST_NAMES,
@@ -16,6 +17,7 @@ from services.monitor.model import (
     RecordSeen,
     Traced,
     names_of,
+    without_bytes,
 )
 from services.monitor.seen import receive
 from shared.contracts import every_service_events, monitor_events, referral_events
@@ -66,6 +68,9 @@ DEAD_LETTERS = Kind(
             Index(("reason", "at")),
             Index(("sender", "at")),
             Index(("type", "at")),
+            Index(("service", "at")),
+            Index(("fault", "at")),
+            Index(("state", "at")),
             Index(("event",)),
             Index(("referral_id", "said")),
             Index(("names",), many=True),
@@ -77,11 +82,21 @@ DEAD_LETTERS = Kind(
         "reason": dead.reason,
         "sender": dead.sender or None,
         "type": dead.type or None,
+        "service": dead.service,
+        "fault": group_of(dead),
+        "state": dead.state,
         "event": f"{dead.sender} {dead.event_id}" if dead.event_id else None,
         "referral_id": dead.referral_id or None,
         "said": shares.said(dead),
         "names": dead.names,
     },
+    brief=lambda dead: msgspec.json.encode(without_bytes(dead)),
+    marked=False,
+)
+DEAD_GROUPS = Kind(
+    Collection("dead_groups", (Index(("parked_until",)),)),
+    DeadGroup,
+    fields=lambda group: {"parked_until": group.parked_until.timestamp() if group.parked_until else None},
     marked=False,
 )
 PARTNERS = Kind(Collection("partners"), Partner, marked=False)
@@ -101,13 +116,14 @@ def table() -> Table:
         service="monitor",
         gathers=True,
         topics=READ_BY["monitor"],
-        kinds=(EVENTS, DEAD_LETTERS, PARTNERS, ERASURES, standings.STANDINGS),
+        kinds=(EVENTS, DEAD_LETTERS, DEAD_GROUPS, PARTNERS, ERASURES, standings.STANDINGS),
         receive=receive,
         handlers={
             RecordSeen: Handler(EVENTS, _event, decide.seen, _of_an_erased),
             DeadLetterSeen: Handler(DEAD_LETTERS, _subject, decide.dead_letter, _names_an_erased),
             monitor_events.RedriveRequested: Handler(DEAD_LETTERS, _named_letter, decide.redrive),
             monitor_events.DiscardRequested: Handler(DEAD_LETTERS, _named_letter, decide.discard),
+            monitor_events.DeadGroupNoted: Handler(DEAD_GROUPS, _subject, dead_groups.noted),
             every_service_events.DeadLetterSettled: Handler(DEAD_LETTERS, _subject, decide.settled),
             monitor_events.ErasureToSpread: Handler(ERASURES, _subject, decide.spread, _kept),
             monitor_events.DeadLetterToErase: Handler(DEAD_LETTERS, _subject, decide.erase_letter, _names_an_erased),

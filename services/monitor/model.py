@@ -100,6 +100,11 @@ class Dead(msgspec.Struct, frozen=True, omit_defaults=True):
     erased: bool = False
 
 
+def without_bytes(letter: Dead) -> Dead:
+    """What a list shows of a letter: the record itself may be enormous."""
+    return msgspec.structs.replace(letter, key=None, value=None, headers=[], names=())
+
+
 class Erasure(msgspec.Struct, frozen=True):
     """An erased referral: the monitor keeps nothing of later records that name it."""
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, TypedDict
 import msgspec
 from msgspec import Meta
 
-from services.monitor.model import DeadState
+from services.monitor.model import Dead, DeadState
+from shared.contracts.envelope import written
 from shared.http.shapes import EventId, EventType, ReferralId, Source, Time
 
 _BECAME = ["unknown", "in_flight", "applied", "waiting", "dead_lettered"]
@@ -170,13 +171,6 @@ class DeadLetterWhole(DeadLetterShown):
     original: Annotated[OriginalShown | None, Meta(description="The record as it came; null once erased.")]
 
 
-class DeadLetters(TypedDict):
-    """Dead letters, the newest first."""
-
-    dead_letters: Annotated[list[DeadLetterShown], Meta(description="Those of this page.")]
-    next: Annotated[str | None, Meta(description="Where `after` goes on; null at the end.", examples=["50"])]
-
-
 Silent = Annotated[
     list[str],
     Meta(description="Services that do not answer: what became of their events is null here.", examples=[["referral"]]),
@@ -209,3 +203,23 @@ class Discarded(TypedDict):
 
     dl_id: DeadLetterId
     state: Annotated[Literal["discarded"], Meta(description="It is laid aside.")]
+
+
+def shown(letter: Dead) -> DeadLetterShown:
+    """docs/contracts.md, “Answers”."""
+    return {
+        "dl_id": letter.dl_id,
+        "reason": letter.reason,
+        "error": letter.error,
+        "service": letter.service,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "time": written(letter.time),
+        "attempts": letter.attempts,
+        "sender": letter.sender or None,
+        "type": letter.type or None,
+        "source": letter.source or None,
+        "event_id": letter.event_id or None,
+        "state": letter.state,
+    }

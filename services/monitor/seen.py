@@ -32,6 +32,7 @@ ACTED_ON: Final = frozenset(
         "PartnerRegistered",
         "RedriveRequested",
         "DiscardRequested",
+        "DeadGroupNoted",
         "DeadLetterSettled",
         "ErasureToSpread",
         "DeadLetterToErase",

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.monitor import dead_letters_api, responses, shares
+from services.monitor import responses, shares
 from services.monitor.fates import Fates, fates, letters_of
 from services.monitor.found import Found
 from services.monitor.found_api import SEE_REFERRALS, find_or_say, who_may_look
@@ -96,7 +96,7 @@ def _answer(found: TraceFound, became: Fates) -> responses.Trace:
     return {
         "referral_id": found.referral_id,
         "events": [_shown(one, became.of[one.source, one.id]) for one in ordered if not _is_delivery(one)],
-        "dead_letters": [dead_letters_api.shown(letter) for letter in found.letters],
+        "dead_letters": [responses.shown(letter) for letter in found.letters],
         "deliveries": [_delivery(one) for one in ordered if _is_delivery(one)],
         "silent": sorted(became.silent),
     }

@@ -7,6 +7,7 @@ from pydantic import Field
 from shared.contracts.data import AboutReferral, Data
 from shared.contracts.event_class import event_class
 from shared.contracts.fields import CodeDigest, Count, DeadLetterId, Source
+from shared.contracts.instants import Instant
 
 OpsPerson = Annotated[str, Field(pattern=r"^ops:[A-Za-z0-9._-]{1,60}$", examples=["ops:first"])]
 
@@ -69,6 +70,30 @@ class OverdueTended(AboutReferral):
     """Who looks after it; left out: nobody."""
     note: Annotated[str, Field(max_length=200, examples=["The region was called; it answers by Friday."])] | None = None
     """What the ops team should know; left out: nothing."""
+
+
+@event_class("monitor", "service/monitor")
+class DeadGroupNoted(Data):
+    """What the ops team notes of a group of dead letters, whole each time: the latest word replaces the one before."""
+
+    group: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$", examples=["1f6c2d1e-7b0a-5d3e-8c4f-2a9b6e5d4c3b"])]
+    """The group, by its id."""
+    by: Annotated[str, Field(examples=["ops:first"])]
+    """Who noted it: role and name."""
+    note: Annotated[str, Field(max_length=1_000, examples=["the region's release of Monday; its vendor knows"])] = ""
+    """What is known of it, in the team's own words; never about a client."""
+    owner: Annotated[str, Field(max_length=80, examples=["ops:first"])] = ""
+    """Who looks after it."""
+    link: Annotated[
+        str, Field(max_length=300, pattern=r"^(https://[^\s<>\"']+)?$", examples=["https://tickets.example/417"])
+    ] = ""
+    """Where the work on it is followed."""
+    parked_until: Instant | None = None
+    """Until when nobody need look at it, in UTC."""
+
+    @property
+    def subject(self) -> str:
+        return self.group
 
 
 @event_class("monitor", "service/monitor")

@@ -229,6 +229,21 @@ class Store(Protocol):
         The inbox keeps their outcomes.
         """
 
+    async def tally(
+        self,
+        collection: str,
+        field: str,
+        order: str,
+        *,
+        equal: Mapping[str, Scalar] | None = None,
+        at_least: Scalar = None,
+        most: int,
+    ) -> dict[str | None, int]:
+        """How many documents have each value of `field`, None where they have none: of the `most` last by `order`.
+
+        Only of those with these values in declared fields, and whose `order` is at least that, if it is not None.
+        """
+
     async def versions(
         self,
         collection: str,

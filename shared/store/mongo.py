@@ -195,6 +195,25 @@ class MongoStore:
         removed: int = (await self._write(collection, guarded))["nRemoved"]
         return removed
 
+    async def tally(
+        self,
+        collection: str,
+        field: str,
+        order: str,
+        *,
+        equal: Mapping[str, Scalar] | None = None,
+        at_least: Scalar = None,
+        most: int,
+    ) -> dict[str | None, int]:
+        query = _Query(self._collections[collection])
+        query.equals(equal or {})
+        query.compares("$gte", None if at_least is None else (order, at_least))
+        steps = query.tally(field, order, most)
+        with self._telling():
+            cursor = self._database[collection].aggregate(steps)
+            found: object = await cursor if isawaitable(cursor) else cursor  # PyMongo's is awaited, Motor's is not
+            return {one["_id"]: one["count"] for one in await cast("Any", found).to_list(None)}
+
     async def versions(
         self,
         collection: str,
@@ -600,6 +619,13 @@ class _Query:
         behind = [{field: {beyond: after[0]}}, {field: after[0], id_: {beyond: after[1]}}]
         # The bound besides, for the index: MongoDB would scan an alternative alone from its beginning.
         self.filter["$and"] = [{field: {f"{beyond}e": after[0]}}, {"$or": behind}]
+
+    def tally(self, field: str, order: str, most: int) -> list[Json]:
+        """The steps that count the values of a field among the last documents."""
+        of, by = self._field(field), self._field(order)
+        self.filter.setdefault(by, {}).setdefault("$ne", None)
+        one = {"_id": f"${of}", "count": {"$sum": 1}}
+        return [{"$match": self.filter}, {"$sort": {by: -1}}, {"$limit": most}, {"$group": one}]
 
     def _clauses(self, field: str) -> Json:
         clauses: Json = self.filter.setdefault(field, {})

@@ -133,6 +133,21 @@ class SqliteStore:
     async def remove(self, collection: str, versions: Mapping[str, int]) -> int:
         return await self._writer.run(_remove, self._collections[collection], versions)
 
+    async def tally(
+        self,
+        collection: str,
+        field: str,
+        order: str,
+        *,
+        equal: Mapping[str, Scalar] | None = None,
+        at_least: Scalar = None,
+        most: int,
+    ) -> dict[str | None, int]:
+        query = _Query(self._collections[collection], "brief")
+        query.equals(equal or {})
+        query.compares(">=", None if at_least is None else (order, at_least))
+        return await self._reader.run(query.tally, field, order, most)
+
     async def versions(
         self,
         collection: str,
@@ -567,6 +582,15 @@ class _Query:
         statement = f"SELECT count(*) FROM (SELECT 1 FROM {tables} WHERE {where} LIMIT ?)"
         (found,) = connection.execute(statement, [*values, bound]).fetchone()
         return int(found)
+
+    def tally(self, connection: sqlite3.Connection, field: str, order: str, most: int) -> dict[str | None, int]:
+        tables, where, values = self._from_main()
+        last = (
+            f"SELECT {self._column(field)} AS kind FROM {tables} WHERE {where} AND {self._column(order)} IS NOT NULL"
+            f" ORDER BY {self._column(order)} DESC LIMIT ?"
+        )
+        statement = f"SELECT kind, count(*) FROM ({last}) GROUP BY kind"
+        return dict(connection.execute(statement, [*values, most]).fetchall())
 
     def _from_main(self) -> tuple[str, str, list[Scalar]]:
         tables = name = self._collection.name

@@ -105,6 +105,10 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/{known['redriven']}", "ops:anna")],
         ("POST", "/v1/dead-letters/{dl_id}/redrive"): [Ask(f"{letters}/{known['redriven']}/redrive", "ops:anna")],
         ("POST", "/v1/dead-letters/{dl_id}/discard"): [Ask(f"{letters}/{known['discarded']}/discard", "ops:anna")],
+        ("GET", "/v1/dead-letter-groups"): [Ask("/v1/dead-letter-groups", "ops:anna")],
+        ("PUT", "/v1/dead-letter-groups/{group}"): [
+            Ask(f"/v1/dead-letter-groups/{known['group']}", "ops:anna", body={"owner": "ops:anna"})
+        ],
     }
 
 
@@ -143,6 +147,7 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask(f"{letters}/none/discard", "ops:anna"),
             Ask(f"{letters}/{known['discarded']}/discard", "ops:anna"),
         ],
+        ("PUT", "/v1/dead-letter-groups/{group}"): [Ask("/v1/dead-letter-groups/none", "ops:anna", body={})],
     }
 
 

@@ -132,6 +132,8 @@ class FiveServices:
         letters = (await self._json("monitor", "/v1/dead-letters", "ops:anna"))["dead_letters"]
         self.known["redriven"], self.known["discarded"] = (letter["dl_id"] for letter in letters)
         self.known["late"] = await self._late()
+        groups = (await self._json("monitor", "/v1/dead-letter-groups", "ops:anna"))["groups"]
+        self.known["group"] = groups[0]["group"]
         self.known["shown"], self.known["used"] = [await self._link() for _ in "12"]
 
     async def _late(self) -> str:

@@ -454,6 +454,20 @@ async def test_documents_are_counted_by_declared_fields(shelf: Store) -> None:
         await shelf.count("things", {"colour": "red"})
 
 
+async def test_the_last_documents_are_counted_by_the_values_of_a_field(store: Store) -> None:
+    kinds = ["odd", "even", "odd", "odd", None]
+    fields: list[Fields] = [{"at": float(at), "kind": kind} for at, kind in enumerate(kinds, 1)]
+    await store.save("things", [row(f"t{nth}", fields=one) for nth, one in enumerate(fields)])
+    await store.save("things", [row("timeless", fields={"kind": "odd"})])
+    assert await store.tally("things", "kind", "at", most=100) == {"odd": 3, "even": 1, None: 1}
+    assert await store.tally("things", "kind", "at", most=2) == {"odd": 1, None: 1}
+    assert await store.tally("things", "kind", "at", at_least=3.0, most=100) == {"odd": 2, None: 1}
+    assert await store.tally("things", "kind", "at", equal={"kind": "odd"}, at_least=3.0, most=100) == {"odd": 2}
+    assert await store.tally("things", "kind", "at", at_least=9.0, most=100) == {}
+    with pytest.raises(ValueError, match="declares no"):
+        await store.tally("things", "colour", "at", most=1)
+
+
 async def test_a_count_has_a_bound_of_value_and_one_of_effort(shelf: Store) -> None:
     assert await shelf.count("things", {}, at_most=("at", 4.0)) == 4
     assert await shelf.count("things", {"kind": "odd"}, at_most=("at", 4.0)) == 2

@@ -407,6 +407,9 @@ class WatchedStore:
     async def remove(self, collection: str, versions: Mapping[str, int]) -> int:
         return await self._store.remove(collection, versions)
 
+    async def tally(self, collection: str, field: str, order: str, **how: Any) -> dict[str | None, int]:
+        return await self._store.tally(collection, field, order, **how)
+
 
 class EngineWorld:
     """One service's data, log and wire; processors come and go as processes do, each with a store of its own."""

@@ -136,6 +136,9 @@ class MemoryStore:
     ) -> int:
         raise AssertionError("no decision counts documents")
 
+    async def tally(self, collection: str, field: str, order: str, **how: object) -> dict[str | None, int]:
+        raise AssertionError("no decision counts documents")
+
     async def remove(self, collection: str, versions: Mapping[str, int]) -> int:
         raise AssertionError("no decision removes documents")
 
