@@ -18,6 +18,7 @@ MEANINGS: Final = {
     (PARTITION_STALLED := "partition_stalled"): "a partition stands still while the others are read; `where`",
     (EVENTS_FELL_OUT := "events_fell_out"): "the log begins after what was committed: events were never read; `detail`",
     (LOG_START_UNKNOWN := "log_start_unknown"): "Kafka has not said where the logs begin; the service asks again",
+    (HEARTBEAT_UNSENT := "heartbeat_unsent"): "the monitor could not send a heartbeat; it tries again; `why`",
     (
         LAG_UNSAMPLED := "lag_unsampled"
     ): "Kafka did not say how far it is read; until it does, states of lag are unknown",

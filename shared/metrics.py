@@ -7,9 +7,12 @@ first event.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from aiokafka import ConsumerRecord
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from shared.contracts.errors import REASONS
+from shared.contracts.event_class import TYPE_PREFIX
+from shared.contracts.heartbeat import STAGES, is_of_a_heartbeat
 
 _OUTCOMES: Final = ("applied", "repetition", "waiting", "erased", "conflict", "rejected", "handler_failed")
 _WHY_AGAIN: Final = ("StoreUnavailable", "WritesRefused", "BrokerUnavailable")
@@ -38,6 +41,14 @@ LAG_SECONDS = Gauge(
 LAG_STATE = Gauge(
     "lahete_lag_state", "1 for how a service keeps up, as the monitor has seen it of late, 0 else", ["reader", "state"]
 )
+HEARTBEAT_EVERY = Gauge(
+    "lahete_heartbeat_every_seconds", "how often a heartbeat is sent; not there if never", ["service"]
+)
+HEARTBEAT_SEEN = Gauge(
+    "lahete_heartbeat_seen_seconds",
+    "Unix time at which a service last dealt with this event of a heartbeat; at first when it began to read",
+    ["service", "type"],
+)
 ANSWERS = Counter("lahete_http_answers", "answers over HTTP but to probes, by status", ["service", "status"])
 DOOR_REFUSALS = Counter(
     "lahete_door_refusals", "requests refused for the events in them, by why", ["service", "reason"]
@@ -58,13 +69,24 @@ def begin(service: str, classes: Iterable[str]) -> None:
     for reason in REASONS:
         DEAD_LETTERS.labels(service, reason)
         EVENTS.labels(service, "", reason)
-    for name in classes:
+    for name in ("", *classes):
         for outcome in _OUTCOMES:
             EVENTS.labels(service, name, outcome)
+    for name in STAGES.get(service, ()):
+        HEARTBEAT_SEEN.labels(service, name).set_to_current_time()
     for why in _WHY_AGAIN:
         RETRIES.labels(service, why)
     CIRCUIT_BREAKER.labels(service)
     FELL_OUT.labels(service)
+
+
+def see_heartbeats(service: str, records: Iterable[ConsumerRecord]) -> None:
+    """Notes which events of heartbeats were among these records."""
+    for record in records:
+        if is_of_a_heartbeat(record.headers):
+            name = (dict(record.headers).get("ce_type") or b"").decode().removeprefix(TYPE_PREFIX).partition(".")[0]
+            if name in STAGES.get(service, ()):
+                HEARTBEAT_SEEN.labels(service, name).set_to_current_time()
 
 
 def count_outcomes(service: str, outcomes: Iterable[Mapping[tuple[str, str], int]]) -> None:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from deploy.local.key_changes import keep, one_editor
 from deploy.local.state import Folder, FolderError
-from shared.contracts.fields import Sender
+from shared.contracts.fields import Partner
 from shared.http.keys import hash_of, new_key, read_hashes, read_revoked, role_of, write_hashes
 from shared.private import write_private
 from shared.reference import REGIONS
@@ -25,7 +25,7 @@ OPS: Final = "ops:first"
 READER: Final = "reader:first"
 MONITOR: Final = "service:monitor"
 
-_SENDER: TypeAdapter[str] = TypeAdapter(Sender)
+_SENDER: TypeAdapter[str] = TypeAdapter(Partner)
 _PERSON = re.compile(r"(ops|reader):[a-z0-9._-]{1,40}")
 
 

@@ -16,7 +16,7 @@ from services.monitor.responses import EventNow, EventsAsked, EventsNow, Named
 from shared.clock import real_now
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, written
 from shared.contracts.errors import Problem
-from shared.contracts.fields import Sender
+from shared.contracts.fields import Partner
 from shared.contracts.identity import derived_id
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Document
@@ -153,7 +153,7 @@ async def put_partner(request: Request) -> Response:
     return accepted([event])
 
 
-_PARTNER: Final = TypeAdapter(Sender)
+_PARTNER: Final = TypeAdapter(Partner)
 _IDS: Final = {
     "region": "a region's id is the code of one that may refer, such as 06",
     "opisto": "an opisto's id is its OID, or 1 to 60 of a-z 0-9 . -",

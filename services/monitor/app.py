@@ -2,6 +2,7 @@
 
 from services.monitor import api, handlers
 from services.monitor.console.routes import console_state, routes
+from services.monitor.heart import Heart
 from services.monitor.lag_sampler import LagSampler
 from services.monitor.looks import ListedLately
 from services.monitor.owners import Owners
@@ -25,6 +26,6 @@ def build_app(settings: MonitorSettings) -> App:
             **console_state(settings),
         },
         retentions=retentions(settings),
-        background=(sampler.run,),
+        background=(sampler.run, *([Heart(every).run] if (every := settings.beats()) else [])),
         pages=routes(),
     )

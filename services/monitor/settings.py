@@ -1,15 +1,28 @@
-"""The monitor's settings: where the owners of events answer, and with which key it asks them."""
+"""The monitor's settings: where the owners of events answer, with which key it asks them, how often its heart beats."""
 
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.process.addresses import without_secrets
-from shared.process.settings import PlatformSettings, Term
+from shared.process.settings import Duration, PlatformSettings, Term
 
 _Url = Annotated[str, without_secrets("the monitor's key belongs in the file that LAHETE_SERVICE_KEY_FILE names")]
+
+
+def _off(value: object) -> object:
+    return None if value == "off" else value
+
+
+def _not_too_often(value: timedelta | None) -> timedelta | None:
+    if value is not None and value < timedelta(minutes=1):
+        raise ValueError("a heartbeat is sent each PT1M at the most; off: never")
+    return value
+
+
+Beats = Annotated[Duration | None, BeforeValidator(_off), AfterValidator(_not_too_often)]
 
 
 class MonitorSettings(PlatformSettings):
@@ -20,7 +33,15 @@ class MonitorSettings(PlatformSettings):
         timedelta(days=180),
         description="how long an event's trace is kept after its last record; of a referral: after it closed, all of them",
     )
+    heartbeat: Beats = Field(
+        timedelta(minutes=10),
+        description="how often a synthetic referral goes the whole way, PT1M or more; off: never; in demo and test only if set",
+    )
     service_key_file: Path = Field(Path(".lahete/service-key"), description="the key of service:monitor")
+
+    def beats(self) -> timedelta | None:
+        """How often a heartbeat is sent; None for never: a demo and a test count every event."""
+        return self.heartbeat if self.env == "production" or "heartbeat" in self.model_fields_set else None
 
     def service_key(self) -> str:
         """The key, or nothing where the file is missing: owners then refuse to answer, and the monitor says so."""

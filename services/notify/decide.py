@@ -29,6 +29,7 @@ from shared.contracts.feed_events import (
     ReferralClosedToRegion,
     extract_of,
 )
+from shared.contracts.heartbeat import PARTNERS
 from shared.contracts.registry import CLASSES, schema_id
 from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 
@@ -284,13 +285,13 @@ def _entered(
 ) -> Decision[Recipient]:
     number = state.last + 1
     entry = _blank_entry(referral_id) if is_blank else _structured(about, state.source, synthetic=synthetic)
-    row = OutRow(FEED, state.source, number, referral_id or "", _entry(entry))
+    row = [] if state.source in PARTNERS else [OutRow(FEED, state.source, number, referral_id or "", _entry(entry))]
     # The refusal of a partner's own event discloses nothing of a referral.
     of = None if about.type.endswith(".EventRefused.v1") else referral_id
     delivered = notify_events.NotificationDelivered(
         recipient=state.source, referral_id=of, channel="feed", event_id=about.id, event_source=about.source
     )
-    return Decision(_changed(state, last=number), [Follow(delivered)], also=[row])
+    return Decision(_changed(state, last=number), [Follow(delivered)], also=row)
 
 
 def _structured(notification: notify_events.Notification, recipient: str, *, synthetic: bool) -> dict[str, Any]:

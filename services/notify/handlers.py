@@ -10,6 +10,7 @@ from services.notify.model import Recipient, ToldReferral
 from shared.contracts import every_service_events, notify_events, opisto_events, referral_events, region_events
 from shared.contracts.envelope import Event
 from shared.contracts.feed_events import TO_REGION
+from shared.contracts.heartbeat import PARTNERS
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Journal, Store
@@ -53,11 +54,16 @@ def _own_referral(event: Event[every_service_events.DeadlinePassed]) -> str | No
 
 
 def _recipient(event: Event[notify_events.NotificationQueued]) -> str:
-    return event.data.recipient
+    return _whose(event.data.recipient, event.data.referral_id)
 
 
 def _sender(event: Event[every_service_events.EventRefused]) -> str:
-    return event.data.sender
+    return _whose(event.data.sender, event.data.referral_id)
+
+
+def _whose(recipient: str, referral_id: str | None) -> str:
+    # A document for each heartbeat, which leaves with it: one for all would remember the outcomes of a year.
+    return f"{recipient} {referral_id}" if recipient in PARTNERS else recipient
 
 
 async def _in_whose_feeds(state: ToldReferral | None, event: Event, store: Store, now: datetime) -> list[str]:

@@ -18,6 +18,7 @@ from shared.contracts import (
     region_events,
 )
 from shared.contracts.envelope import Event
+from shared.contracts.heartbeat import PARTNERS
 from shared.contracts.referral_code import BITS, code_of
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Handler, Kind, Table
@@ -114,7 +115,7 @@ def _access(event: Event[every_service_events.AccessRecorded]) -> str | None:
 def _disclosure(event: Event[notify_events.NotificationDelivered]) -> str | None:
     # A notification to the referral's own region is no disclosure.
     data = event.data
-    to_an_organiser = not data.recipient.startswith("/region/")
+    to_an_organiser = not data.recipient.startswith("/region/") and data.recipient not in PARTNERS
     return event.id if to_an_organiser and data.referral_id else None
 
 

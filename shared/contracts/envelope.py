@@ -120,6 +120,11 @@ class Event(msgspec.Struct, Generic[D], frozen=True):
         return type(self.data).__name__
 
     @property
+    def figure(self) -> str:
+        """The class under which it is counted; empty for a synthetic event, which stands apart from all figures."""
+        return "" if self.synthetic else self.name
+
+    @property
     def rank(self) -> str:
         """Tells the later of two events of one microsecond."""
         return rank_of(self.id, self.finer)

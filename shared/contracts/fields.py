@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from shared.contracts import heartbeat
 from shared.contracts.topics import SERVICES, ServiceName
 from shared.reference import DIMENSIONS, LANGUAGES, MUNICIPALITIES, REGIONS, THEMES
 
@@ -57,12 +58,21 @@ class _Distinct(AfterValidator):
         return handler(core) | {"uniqueItems": True}
 
 
+_ISSUING: Final = {code for code, region in REGIONS.items() if region.may_refer} | {heartbeat.REGION_CODE}
+
+
 def _known_sender(value: str) -> str:
     _, kind, name = value.split("/", 2)
-    if kind == "region" and not (name in REGIONS and REGIONS[name].may_refer):
+    if kind == "region" and name not in _ISSUING:
         raise ValueError(f"no region that may refer has the code {name[:20]!r}")
     if kind == "service" and name not in SERVICES:
         raise ValueError(f"there is no service {name[:20]!r}")
+    return value
+
+
+def _is_somebody(value: str) -> str:
+    if value in heartbeat.PARTNERS:
+        raise ValueError(f"{value} is the platform's own heartbeat, and no partner")
     return value
 
 
@@ -116,9 +126,11 @@ Issuer = Annotated[str, Field(pattern="^/region/[0-9]{2}$", examples=["/region/0
 Source = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$", examples=["/region/08"])]
 Sender = Annotated[Source, AfterValidator(_known_sender)]
 """A source whose events are taken; `Source` alone also names one that was refused."""
+Partner = Annotated[Sender, AfterValidator(_is_somebody)]
+"""A sender that has a key, a topic or a feed: all but the heartbeat's."""
 RegionCode = Annotated[
     str,
-    _known({code for code, region in REGIONS.items() if region.may_refer}, "region that may refer"),
+    _known(_ISSUING, "region that may refer"),
     Field(json_schema_extra={"pattern": "^[0-9]{2}$"}, examples=["08"]),
 ]
 # The schema has only the shape: the list of codes changes every January, the contract does not.

@@ -60,11 +60,11 @@ class Deciding:
             outcome = await self._outcome(unit, routed, now, doomed)
             if outcome == "applied" and unit.document.early:
                 await self._take_early(unit, now)
-            unit.outcomes.append((routed.event.name, outcome))
+            unit.outcomes.append((routed.event.figure, outcome))
         elif known == CONFLICT:
             _conflict(unit, routed)
         else:
-            unit.outcomes.append((routed.event.name, REPETITION))
+            unit.outcomes.append((routed.event.figure, REPETITION))
             if routed.attempt and known == APPLIED_BEFORE:
                 unit.applied(routed, now)  # an earlier attempt was: the redriven letter is resolved all the same
             elif routed.attempt:
@@ -176,5 +176,5 @@ def _conflict(unit: UnitOfWork, routed: RoutedEvent) -> None:
         unit.outcomes.append(("", "skipped"))
         return
     why = f"{routed.source} sent the id {routed.id} before with another content; send the new content under a new id"
-    unit.outcomes.append((routed.event.name, CONFLICT))
+    unit.outcomes.append((routed.event.figure, CONFLICT))
     unit.conflicts.append(unit.letter(routed, CONFLICT, why))

@@ -270,7 +270,7 @@ class Loop:
     def _count(self, batches: Iterable[Batch], records: Sequence[ConsumerRecord], took: float) -> None:
         metrics.BATCH_SECONDS.labels(self.service).observe(took)
         metrics.count_outcomes(self.service, [batch.outcomes for batch in batches])
-        hop = metrics.HOP_SECONDS.labels(self.service)
-        now = time.time()
+        metrics.see_heartbeats(self.service, records)
+        hop, now = metrics.HOP_SECONDS.labels(self.service), time.time()
         for record in filter(is_stamped, records):
             hop.observe(max(0.0, now - came_at(record.timestamp, now)))

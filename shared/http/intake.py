@@ -123,14 +123,18 @@ async def _keep(state: State, sender: str, what: str) -> None:
 
 def must_be_open(request: Request) -> None:
     """For writes to `intake.http`. Raises 503 while the platform stops, a precondition fails, or the log is full."""
-    state = request.app.state
+    if why := why_closed(request.app.state):
+        raise ProblemError(503, f"{why}; send it again with the same id", retry_after=5)
+
+
+def why_closed(state: State) -> str | None:
+    """Why nothing may be written to `intake.http` now."""
     if (state.settings.state / CLOSED).exists():
-        raise ProblemError(503, "the platform is stopping; send it again with the same id", retry_after=5)
+        return "the platform is stopping"
     if state.fault():
         # Nobody may ever read an event on another cluster. GET /health/ready tells ops what exactly is wrong.
-        raise ProblemError(503, "Kafka is not as it must be; send it again with the same id", retry_after=5)
-    if state.log_guard is not None and (full := state.log_guard.full()):
-        raise ProblemError(503, f"{full}; send it again with the same id", retry_after=5)
+        return "Kafka is not as it must be"
+    return state.log_guard.full() if state.log_guard is not None else None
 
 
 async def write(publisher: Publisher, events: Sequence[Event]) -> None:

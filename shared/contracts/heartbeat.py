@@ -1,0 +1,30 @@
+"""The platform's heartbeat: a synthetic referral and activity, of partners that are none, whose way every service sees.
+
+The monitor sends it in these partners' names; nobody else can, since neither of them can hold a key or a topic.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+REGION_CODE: Final = "00"
+REGION: Final = f"/region/{REGION_CODE}"
+OPISTO: Final = "/opisto/heartbeat"
+PARTNERS: Final = frozenset({REGION, OPISTO})
+
+STAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "referral": ("ReferralIssued", "ActivitiesProposed", "PlaceReserved", "ActivityAttended", "FeedbackTaken"),
+    "catalogue": ("ActivityPublished", "ReferralOpened", "PlaceRequested"),
+    "feedback": ("ReferralOpened", "PlaceReserved", "ReferralCompleted", "FeedbackSubmitted"),
+    "notify": ("ReferralOpened", "PlaceReserved", "FeedbackRequested", "NotificationQueued", "ReferralClosed"),
+    "monitor": ("ReferralIssued", "OutcomeMeasured", "ReferralClosed", "NotificationDelivered"),
+}
+"""By service: the classes of events whose arrival shows that what comes before has worked."""
+
+_MARKS: Final = frozenset(
+    (header, partner.encode()) for header in ("ce_source", "ce_origin") for partner in (REGION, OPISTO)
+)
+
+
+def is_of_a_heartbeat(headers: Iterable[tuple[str, bytes | None]]) -> bool:
+    """Whether a record belongs to a heartbeat: it begins one, or follows from it."""
+    return not _MARKS.isdisjoint(headers)
