@@ -36,7 +36,7 @@ class Backend(StrEnum):
 
 
 SPOKEN_TO: Final[Mapping[Backend, str]] = {
-    Backend.EMBEDDED: ", librdkafka's own: clients in Java and kafkajs cannot talk to it; --engine java brings Apache Kafka",
+    Backend.EMBEDDED: ", librdkafka's own: Java's clients cannot talk to it, nor kafkajs wholly; --engine java brings Apache Kafka",
     Backend.JAVA: "",
     Backend.ENV: "",
 }
