@@ -36,6 +36,7 @@ from services.catalogue.settle import (
 )
 from shared.contracts import catalogue_events, every_service_events, opisto_events, referral_events, region_events
 from shared.contracts.envelope import Event
+from shared.contracts.heartbeat import beat_of
 from shared.contracts.instants import later
 from shared.engine.model import Decision, Due, Follow, Rejected, Waits
 from shared.reference import MUNICIPALITIES
@@ -293,8 +294,9 @@ def activity_fields(state: Activity) -> dict[str, Any]:
 
     `listed`, in the public list: when enrolment closes, which is the order of the list.
     """
+    beat = beat_of(state.organiser, state.versions[0].time if state.versions else None)
     if not state.versions or state.ended:
-        return {"area": ()}
+        return {"area": (), **beat}
     data = state.published
     areas = {EVERYWHERE} if data["format"] == "remote" else set(serves(data))
     brief = brief_of(state)
@@ -302,8 +304,8 @@ def activity_fields(state: Activity) -> dict[str, Any]:
     near = set(held_in(data["municipality"], brief.languages))
     narrowing = {"age_min": brief.age_min, "age_max": brief.age_max, "opens": brief.opens, "closes": brief.closes}
     if brief.cancelled or brief.synthetic:
-        return {"area": tuple(areas | near), **narrowing}
-    return {"area": tuple(areas | near | {LISTED}), "listed": brief.closes, **narrowing}
+        return {"area": tuple(areas | near), **narrowing, **beat}
+    return {"area": tuple(areas | near | {LISTED}), "listed": brief.closes, **narrowing, **beat}
 
 
 def activity_brief(state: Activity) -> bytes:
@@ -481,6 +483,7 @@ def match_fields(state: Match) -> dict[str, Any]:
     return {
         "unmatched_in": state.wish.municipality if unmatched and state.wish else None,
         "proposed": state.proposed if state.status == "proposed" else (),
+        **(beat_of(state.wish.region, state.wish.time) if state.wish else beat_of()),
     }
 
 

@@ -14,6 +14,7 @@ from services.catalogue.model import Activity, Brief, Match, Wish, activity_key
 from shared.contracts import catalogue_events, every_service_events, opisto_events, referral_events, region_events
 from shared.contracts.data import AboutPlace
 from shared.contracts.envelope import Event
+from shared.contracts.heartbeat import BEAT
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Decision, Handler, Kind, LookUp, Table
 from shared.store import Collection, Index, Store
@@ -22,7 +23,7 @@ from shared.store.interface import Range
 ACTIVITIES = Kind(
     Collection(
         "activities",
-        (Index(("area", "listed"), many=True),),
+        (Index(("area", "listed"), many=True), Index((BEAT,))),
         narrowing=("age_min", "age_max", "opens", "closes", "listed"),
     ),
     Activity,
@@ -37,6 +38,7 @@ MATCHES = Kind(
         (
             Index(("unmatched_in",)),
             Index(("proposed",), many=True),
+            Index((BEAT,)),
         ),
     ),
     Match,

@@ -31,6 +31,7 @@ from services.feedback.model import (
 )
 from shared.contracts import catalogue_events, feedback_events, participant_events, referral_events, region_events
 from shared.contracts.envelope import Event
+from shared.contracts.heartbeat import beat_of
 from shared.engine.model import Decision, Follow, Rejected, Waits
 
 OWN: Final = "/service/feedback"
@@ -365,6 +366,7 @@ def fields(state: ReferralFeedback) -> dict[str, Any]:
         "quarter": quarter,
         "answered_in": quarter if state.answers and not state.synthetic else None,
         "token": [link.token_hash for link in state.links],
+        **(beat_of(state.issued.source, state.issued.time) if state.issued else beat_of()),
     }
 
 

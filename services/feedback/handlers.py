@@ -11,6 +11,7 @@ from shared.contracts import (
     region_events,
 )
 from shared.contracts.envelope import Event
+from shared.contracts.heartbeat import BEAT
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Handler, Kind, Table
 from shared.store import Collection, Index
@@ -21,6 +22,7 @@ COLLECTION = Collection(
         Index(("quarter",)),
         Index(("answered_in",)),
         Index(("token",), many=True),
+        Index((BEAT,)),
     ),
 )
 FEEDBACK = Kind(

@@ -65,6 +65,7 @@ def seen(state: Traced | None, event: Event[RecordSeen], now: datetime, context:
             codes=_left(data.codes) if context else data.codes,
             opens=data.code_digest if data.type == REFERRAL_OPENED else "",
             first=data.sighting,
+            heartbeat=data.heartbeat,
         )
     return Decision(
         _changed(

@@ -20,7 +20,7 @@ from services.monitor.model import (
     without_bytes,
 )
 from services.monitor.seen import receive
-from shared.contracts import every_service_events, monitor_events, referral_events
+from shared.contracts import every_service_events, heartbeat, monitor_events, referral_events
 from shared.contracts.envelope import Event
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import READ_BY
@@ -47,6 +47,7 @@ EVENTS = Kind(
             Index(("event_id",)),
             Index(("code",)),
             Index(("at",)),
+            Index((heartbeat.BEAT,)),
         ),
     ),
     Traced,
@@ -57,6 +58,7 @@ EVENTS = Kind(
         "event_id": traced.id,
         "code": traced.opens or None,
         "at": traced.last_at.timestamp() if traced.last_at else None,
+        heartbeat.BEAT: traced.last_at.timestamp() if traced.last_at and traced.heartbeat else None,
     },
     marked=False,
 )

@@ -67,6 +67,7 @@ class Traced(msgspec.Struct, frozen=True, omit_defaults=True):
     last_at: datetime | None = None
     """When its last record was read, by the platform's clock."""
     seen: int = 0
+    heartbeat: bool = False
     came_as: tuple[tuple[str, str], ...] = ()
 
 
@@ -135,6 +136,7 @@ class RecordSeen(Data):
     causation: str
     codes: dict[str, str]
     code_digest: str
+    heartbeat: bool
     sighting: Any
 
     @property

@@ -11,8 +11,9 @@ from services.monitor.handlers import EVENTS
 from services.monitor.model import Traced
 from services.monitor.settings import MonitorSettings
 from services.monitor.shares import BEHIND_ALL, decoded_events, said
+from services.monitor.standings import STANDINGS
 from shared.contracts.registry import CLASSES
-from shared.process.keeping import Retention
+from shared.process.keeping import Retention, heartbeats
 from shared.store import Store
 
 _REFERRAL: Final = "/service/referral"
@@ -23,7 +24,7 @@ _PAGE: Final = 1_000
 
 def retentions(settings: MonitorSettings) -> list[Retention]:
     """What the monitor keeps for a term."""
-    return [Retention(EVENTS, "at", settings.keep_traces, of_referrals_in_use)]
+    return [Retention(EVENTS, "at", settings.keep_traces, of_referrals_in_use), *heartbeats(EVENTS, STANDINGS)]
 
 
 async def of_referrals_in_use(store: Store, traced: Sequence[Traced], bound: datetime) -> list[bool]:

@@ -19,6 +19,7 @@ from shared.contracts.data import Data
 from shared.contracts.envelope import Event, Raw, attributes_in, decode, read_kafka
 from shared.contracts.errors import EventError
 from shared.contracts.fields import read_referral_id
+from shared.contracts.heartbeat import is_of_a_heartbeat
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.original import Original
 from shared.contracts.personal_identity import mask, mask_bytes
@@ -112,6 +113,7 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
         causation=known.get("causationid", ""),
         codes={name: mask(str(data[name]))[:80] for name in _CODES if name in data},
         code_digest=_code_digest(data) if sender == "/service/referral" else "",
+        heartbeat=is_of_a_heartbeat(original.headers),
         sighting=_sighting(original),
     )
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from shared.contracts import heartbeat
 from shared.contracts.envelope import Event
 from shared.contracts.fields import What
 from shared.contracts.monitor_events import OverdueTended
@@ -50,6 +51,8 @@ class ReferralStanding(msgspec.Struct, frozen=True, omit_defaults=True):
     session_at: datetime | None = None
     synthetic: bool = False
     care: Care | None = None
+    beat: datetime | None = None
+    """When this was told of a heartbeat's."""
 
 
 def late_from(standing: ReferralStanding) -> float | None:
@@ -62,12 +65,21 @@ def _brief(standing: ReferralStanding) -> bytes:
 
 
 STANDINGS: Final = Kind(
-    Collection("standings", (Index(("late_from",)), Index(("concerns", "late_from")), Index(("what", "late_from")))),
+    Collection(
+        "standings",
+        (
+            Index(("late_from",)),
+            Index(("concerns", "late_from")),
+            Index(("what", "late_from")),
+            Index((heartbeat.BEAT,)),
+        ),
+    ),
     ReferralStanding,
     fields=lambda one: {
         "late_from": late_from(one),
         "concerns": one.awaited.concerns if one.awaited else None,
         "what": one.awaited.what if one.awaited else None,
+        heartbeat.BEAT: one.beat.timestamp() if one.beat else None,
     },
     brief=_brief,
     marked=False,
@@ -94,6 +106,7 @@ def told(
             session_at=data.session_at,
             synthetic=event.synthetic,
             care=known.care if goes_on or not known.number else None,
+            beat=event.time if event.origin in heartbeat.PARTNERS else None,
         )
     )
 

@@ -2,9 +2,11 @@
 
 from services.notify import api, handlers
 from services.notify.settings import NotifySettings
+from shared.process.keeping import heartbeats
 from shared.process.run import App
 
 
 def build_app(settings: NotifySettings) -> App:
     """Notify, ready to run."""
-    return App(settings, handlers.table(), api.operations())
+    kept = heartbeats(handlers.REFERRALS, handlers.RECIPIENTS)
+    return App(settings, handlers.table(), api.operations(), retentions=kept)

@@ -228,7 +228,7 @@ def queued(
     stands before the erasure on the log, and the erasure blanks it.
     """
     data = event.data
-    state = state or Recipient(data.recipient)
+    state = state or _feed_of(data.recipient, event)
     if data.erase and data.referral_id:
         blanked = _blanked(data.recipient, data.referral_id, state.last)
         return Decision(state, also=[blanked], scrubs=True)
@@ -240,6 +240,10 @@ def queued(
     kept = LAST_WORDS.get(extract_of(notification.type, data.recipient), frozenset()) if context else None
     said = notification if kept is None else _last_word_of(notification, kept)
     return _entered(state, said, data.referral_id, synthetic=event.synthetic, is_blank=kept == frozenset())
+
+
+def _feed_of(recipient: str, event: Event) -> Recipient:
+    return Recipient(recipient, since=event.time if recipient in PARTNERS else None)
 
 
 def _last_word_of(notification: notify_events.Notification, kept: Iterable[str]) -> notify_events.Notification:
@@ -256,7 +260,7 @@ def refused(
     The erasure may happen at this moment, and not find an entry that is not in the feed yet: so notify looks once more.
     """
     data = event.data
-    state = state or Recipient(data.sender)
+    state = state or _feed_of(data.sender, event)
     extract = extract_for_partner(data)
     # When an issue meets an erasure, the reason is the erasure's own text.
     says_nothing = data.referral_id is None or (data.reason == "rejected" and data.event_type == _ISSUE)

@@ -10,16 +10,26 @@ from services.notify.model import Recipient, ToldReferral
 from shared.contracts import every_service_events, notify_events, opisto_events, referral_events, region_events
 from shared.contracts.envelope import Event
 from shared.contracts.feed_events import TO_REGION
-from shared.contracts.heartbeat import PARTNERS
+from shared.contracts.heartbeat import BEAT, PARTNERS, beat_of
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
-from shared.store import Collection, Journal, Store
+from shared.store import Collection, Index, Journal, Store
 
 _OF_ENROLMENT: Final = (opisto_events.EnrolmentConfirmed, opisto_events.EnrolmentCancelled)
 """An organiser's events: the region hears of them once they count for the referral, by EnrolmentTaken."""
 _REFERRALS: Final = msgspec.json.Decoder(Document[ToldReferral])
-REFERRALS = Kind(Collection("referrals"), ToldReferral)
-RECIPIENTS = Kind(Collection("recipients"), Recipient, marked=False)
+_BY_BEAT: Final = (Index((BEAT,)),)
+REFERRALS = Kind(
+    Collection("referrals", _BY_BEAT),
+    ToldReferral,
+    fields=lambda told: beat_of(told.region, datetime.fromisoformat(told.issued[0]) if told.issued[0] else None),
+)
+RECIPIENTS = Kind(
+    Collection("recipients", _BY_BEAT),
+    Recipient,
+    fields=lambda recipient: beat_of(recipient.source, recipient.since),
+    marked=False,
+)
 
 
 def table() -> Table:

@@ -1,5 +1,7 @@
 """What notify keeps: of a referral who must hear what; of a recipient how far its feed has come."""
 
+from datetime import datetime
+
 import msgspec
 
 
@@ -23,7 +25,8 @@ class ToldReferral(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Recipient(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A partner's feed: `last` is the number of its newest entry."""
+    """A partner's feed: `last` is the number of its newest entry; `since` when a heartbeat's began, which has no entries."""
 
     source: str
     last: int = 0
+    since: datetime | None = None

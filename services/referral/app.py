@@ -3,14 +3,17 @@
 from services.referral import api, handlers
 from services.referral.settings import ReferralSettings
 from shared.http.rates import Rate
+from shared.process.keeping import heartbeats
 from shared.process.run import App
 
 
 def build_app(settings: ReferralSettings) -> App:
     """The referral service, ready to run."""
+    table = handlers.table(settings.durations())
     return App(
         settings,
-        handlers.table(settings.durations()),
+        table,
         api.operations(),
         state={"code_limit": Rate("codes", settings.code_lookups_a_minute)},
+        retentions=heartbeats(table.kinds[0]),
     )

@@ -18,13 +18,13 @@ from shared.contracts import (
     region_events,
 )
 from shared.contracts.envelope import Event
-from shared.contracts.heartbeat import PARTNERS
+from shared.contracts.heartbeat import BEAT, PARTNERS, beat_of
 from shared.contracts.referral_code import BITS, code_of
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Handler, Kind, Table
 from shared.store import Collection, Index, Store
 
-COLLECTION = Collection("referrals", (Index(("code",)),))
+COLLECTION = Collection("referrals", (Index(("code",)), Index((BEAT,))))
 
 ACCESSES = Kind(
     Collection(
@@ -119,5 +119,6 @@ def _disclosure(event: Event[notify_events.NotificationDelivered]) -> str | None
     return event.id if to_an_organiser and data.referral_id else None
 
 
-def _fields(state: Referral) -> dict[str, str | None]:
-    return {"code": state.code or None}
+def _fields(state: Referral) -> dict[str, str | float | None]:
+    beat = beat_of(state.issued.source, state.issued.time) if state.issued else beat_of()
+    return {"code": state.code or None, **beat}

@@ -4,12 +4,17 @@ The monitor sends it in these partners' names; nobody else can, since neither of
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 REGION_CODE: Final = "00"
 REGION: Final = f"/region/{REGION_CODE}"
 OPISTO: Final = "/opisto/heartbeat"
 PARTNERS: Final = frozenset({REGION, OPISTO})
+
+KEPT: Final = timedelta(days=1)
+BEAT: Final = "beat"
+"""The field by which what a heartbeat leaves is found, to be removed: its time, in seconds; nothing else has it."""
 
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "referral": ("ReferralIssued", "ActivitiesProposed", "PlaceReserved", "ActivityAttended", "FeedbackTaken"),
@@ -28,3 +33,8 @@ _MARKS: Final = frozenset(
 def is_of_a_heartbeat(headers: Iterable[tuple[str, bytes | None]]) -> bool:
     """Whether a record belongs to a heartbeat: it begins one, or follows from it."""
     return not _MARKS.isdisjoint(headers)
+
+
+def beat_of(partner: str | None = None, time: datetime | None = None) -> dict[str, float | None]:
+    """The field of a document that belongs to this partner since that time."""
+    return {BEAT: time.timestamp() if time and partner in PARTNERS else None}

@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 
 from shared import log_events, metrics
+from shared.contracts import heartbeat
 from shared.engine.documents import decoder_of, read
 from shared.engine.model import Kind
 from shared.store import Row, Store, StoreUnavailable
@@ -36,6 +37,11 @@ class Retention:
     field: str
     term: timedelta
     in_use: InUse | None = None
+
+
+def heartbeats(*kinds: Kind[Any]) -> list[Retention]:
+    """What heartbeats leave in documents of these kinds goes after a day."""
+    return [Retention(kind, heartbeat.BEAT, heartbeat.KEPT) for kind in kinds]
 
 
 class Keeping:

@@ -23,11 +23,12 @@ from shared import log_events, metrics
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event
-from shared.contracts.heartbeat import PARTNERS, STAGES, is_of_a_heartbeat
+from shared.contracts.heartbeat import KEPT, PARTNERS, STAGES, is_of_a_heartbeat
 from shared.engine.batch import Processor
 from shared.http.intake import CLOSED, write
 from shared.kafka.lag import READS
 from shared.kafka.producer import Record
+from shared.process.keeping import Keeping
 from tests.unit import doors
 from tests.unit.consumed import consumed
 from tests.unit.country import NOW, Country, an_event
@@ -182,6 +183,41 @@ async def test_nobody_can_speak_as_the_heartbeats_partners(partner: str, tmp_pat
     async with door("monitor", tmp_path) as one:
         answer = await one.client.put(f"/v1/partners{partner}", json={"name": "x"}, headers=key("ops:anna"))
         assert answer.status_code == 422, answer.text
+
+
+# --- gone
+
+
+@pytest.mark.asyncio
+async def test_after_a_day_nothing_of_a_heartbeat_is_left_and_all_that_is_real_stays(tmp_path: Path) -> None:
+    async with land(tmp_path) as one:
+        await one.beat()
+        assert await left(one) > 0
+        await swept(one, AT + KEPT)
+        beats = await left(one)
+        assert beats > 0, "its day is not over"
+        held = str(uuid4())
+        await one.send(*(an_event(name, held) for name in ("ActivityPublished", "ReferralIssued", "ActivityChosen")))
+        real = await left(one) - beats
+        assert real > 0
+        await swept(one, NOW + KEPT + timedelta(minutes=1))
+        assert await left(one) == real
+
+
+async def left(one: Land) -> int:
+    """Documents in all stores."""
+    counts = [
+        len(await door.store.find(kind.collection.name, limit=1_000))
+        for door in one.doors.values()
+        for kind in door.wired.table.kinds
+    ]
+    return sum(counts)
+
+
+async def swept(one: Land, until: datetime) -> None:
+    for service, there in one.doors.items():
+        for retention in there.wired.retentions:
+            await Keeping(service, there.store, retention, lambda: until, pause=0).sweep(until)
 
 
 # --- sent
