@@ -23,9 +23,15 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 READY = Gauge("lahete_ready", "1 while /health/ready is 200", ["service"])
 EVENTS = Counter("lahete_events", "events by what became of them", ["service", "type", "outcome"])
 DEAD_LETTERS = Counter("lahete_dead_letters", "dead letters that Kafka has taken, by why", ["service", "reason"])
+DEAD_LETTERS_UNWRITTEN = Counter(
+    "lahete_dead_letters_unwritten", "tries to write dead letters that Kafka did not take", ["service"]
+)
 RETRIES = Counter("lahete_batch_retries", "batches that will come again, by why", ["service", "why"])
 BATCH_SECONDS = Histogram("lahete_batch_seconds", "from reading a batch to its commit", ["service"])
 OLDEST_OUTBOX_SECONDS = Gauge("lahete_oldest_outbox_seconds", "age of the oldest outbox that is not out", ["service"])
+OLDEST_WAITING_SECONDS = Gauge(
+    "lahete_oldest_waiting_seconds", "platform seconds since the oldest event came that waits for another", ["service"]
+)
 CIRCUIT_BREAKER = Gauge("lahete_circuit_breaker_open", "1 while the circuit breaker is open", ["service"])
 HOP_SECONDS = Histogram(
     "lahete_hop_seconds",
@@ -76,6 +82,7 @@ def begin(service: str, classes: Iterable[str]) -> None:
         HEARTBEAT_SEEN.labels(service, name).set_to_current_time()
     for why in _WHY_AGAIN:
         RETRIES.labels(service, why)
+    DEAD_LETTERS_UNWRITTEN.labels(service)
     CIRCUIT_BREAKER.labels(service)
     FELL_OUT.labels(service)
 

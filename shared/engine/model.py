@@ -158,7 +158,7 @@ class Due(msgspec.Struct, frozen=True):
     concerns: str | None = None
 
 
-_OF_THE_ENGINE: Final = (Index(("outbox_since",)), Index(("due_at",)))
+_OF_THE_ENGINE: Final = (Index(("outbox_since",)), Index(("due_at",)), Index(("early_until",)))
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class Kind(Generic[S]):
 
     @property
     def stored(self) -> Collection:
-        """The collection, with the indexes by which the engine finds outboxes and deadlines."""
+        """The collection, with the indexes by which outboxes, deadlines and early events are found."""
         return dataclasses.replace(self.collection, indexes=(*_OF_THE_ENGINE, *self.collection.indexes))
 
 

@@ -284,6 +284,7 @@ class UnitOfWork:
         fields = dict(found_by(state)) if state is not None else {}
         fields["outbox_since"] = document.outbox_since
         fields["due_at"] = self._due_at(document)
+        fields["early_until"] = min((early.leaves_at.timestamp() for early in document.early), default=None)
         brief = self.kind.brief(state) if state is not None and not document.erased else b""
         body, outbox = written(document)
         return Row(self.id, version, body, fields, brief, outbox)

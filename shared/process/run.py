@@ -38,6 +38,7 @@ from shared.process.migrations import form_of
 from shared.process.preconditions import PRECONDITIONS, Preconditions
 from shared.process.settings import PlatformSettings, stop_start
 from shared.process.start import MIGRATED_WITHIN, WITHIN, connected
+from shared.process.waiting import OldestWaiting
 from shared.store import Store, StoreAddressError, StoreUnavailable, StoreVersionError
 from shared.store.sqlite import SqliteStore
 
@@ -96,7 +97,7 @@ async def _run(app: App) -> None:
     cluster = settings.cluster(table.service)
     store = store_of(settings, table.service)
     preconditions = Preconditions(cluster, store, table, keeps_log=not settings.log_bytes)
-    publisher = Publisher.to(cluster)
+    publisher = Publisher.to(cluster, table.service)
     clock = settings.platform_clock()
     processor = Processor(
         table,
@@ -153,6 +154,8 @@ async def _run(app: App) -> None:
             background += [asyncio.create_task(sweeper.run()), asyncio.create_task(preconditions.run())]
             background += [asyncio.create_task(one.run()) for one in _keeping(app, store, sweeper, preconditions)]
             background += [asyncio.create_task(one(state)) for one in app.background]
+            waiting = OldestWaiting(table, store, clock, settings.due_early)
+            background.append(asyncio.create_task(waiting.run()))
             if guard:
                 background.append(asyncio.create_task(guard.run()))
             gc.collect()

@@ -289,7 +289,7 @@ class KeepingPublisher(Publisher):
         self.records: list[Record] = []
         self.down = False
 
-    async def publish(self, records: Iterable[Record], *, within: float = 30.0) -> None:
+    async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
         if self.down:
             raise BrokerUnavailable("the wire is down")
         self.records += records

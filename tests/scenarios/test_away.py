@@ -247,6 +247,7 @@ def test_while_dead_letters_cannot_be_written_nothing_is_committed_and_nothing_l
         line = platform.until(lambda: next(iter(platform.missing("referral")), None), "readiness says so")
         assert line.startswith("a batch failed and is read again: Kafka "), line
         assert _refused_by_kafka(platform) > before
+        assert platform.metric("referral", "lahete_dead_letters_unwritten_total") >= 1
         assert offsets.total("referral") == committed
     platform.judge()
     platform.restart("referral")

@@ -222,7 +222,7 @@ class DirectPublisher(Publisher):
     def __init__(self, take: Callable[[Record], None]) -> None:
         self._take = take
 
-    async def publish(self, records: Iterable[Record], *, within: float = 0.0) -> None:
+    async def publish(self, records: Sequence[Record], *, within: float = 0.0) -> None:
         for record in records:
             self._take(record)
 
