@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.monitor import dead_letter_lists_api, responses
 from services.monitor.model import Dead, can_be_redriven
+from services.monitor.retention import kept_for
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.fields import read_referral_id
@@ -122,7 +123,8 @@ def _must_be_unsettled(letter: Dead) -> None:
 
 async def _letter(request: Request) -> Dead:
     if (letter := await _known(request)) is None:
-        raise ProblemError(404, f"no dead letter {request.path_params['dl_id'][:60]} is known")
+        kept = kept_for(request.app.state.settings)
+        raise ProblemError(404, f"no dead letter {request.path_params['dl_id'][:60]} is known; {kept}")
     return letter
 
 

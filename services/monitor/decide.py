@@ -15,6 +15,7 @@ from services.monitor.model import (
     MOST_FORMS,
     MOST_NAMES,
     MOST_SEARCHED,
+    SETTLED,
     Dead,
     DeadLetterSeen,
     DeadState,
@@ -47,6 +48,8 @@ class ErasureContext:
 
     letters: Sequence[str] = field(default_factory=tuple)
     traced: Sequence[str] = field(default_factory=tuple)
+    last: str = ""
+    """The last event that was looked at, whether or not something of it is to be erased."""
     more: bool = False
 
 
@@ -105,20 +108,18 @@ def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime,
     if state is not None and state.attempts >= attempts:
         return Decision(state)
     if state is not None:
-        again: DeadState = "discarded" if state.state == "discarded" else OPEN
-        return Decision(
-            _changed(
-                state,
-                attempts=attempts,
-                reason=added.get("dl_reason", state.reason),
-                error="" if state.erased else added.get("dl_error", state.error),
-                state="discarded" if state.erased else again,
-            )
+        again: DeadState = "discarded" if state.erased or state.state == "discarded" else OPEN
+        tried = _changed(
+            state,
+            attempts=attempts,
+            reason=added.get("dl_reason", state.reason),
+            error="" if state.erased else added.get("dl_error", state.error),
         )
+        return Decision(_in(again, tried, now))
     letter = _new(data, attempts)
     too_much = len(data.names) > MOST_NAMES or size_of(data.original) > MOST_SEARCHED
     if context or too_much or _cannot_be_searched(letter):
-        return Decision(_blank(letter))
+        return Decision(_blank(letter, now))
     follow = [Follow(monitor_events.DeadLetterToErase(dl_id=letter.dl_id))] if letter.names else []
     return Decision(letter, follow)
 
@@ -159,10 +160,16 @@ def _new(data: DeadLetterSeen, attempts: int) -> Dead:
     )
 
 
-def _blank(letter: Dead) -> Dead:
+def _in(state: DeadState, letter: Dead, now: datetime) -> Dead:
+    """The letter in this state. From when it is settled, the term counts for which it is kept."""
+    settled_at = (letter.settled_at or now) if state in SETTLED else None
+    return _changed(letter, state=state, settled_at=settled_at)
+
+
+def _blank(letter: Dead, now: datetime) -> Dead:
     """What erasure leaves: which record was refused, where and for which reason, and none of its sender's own words."""
-    settled = letter.state == "open"
-    return _changed(
+    was_open = letter.state == OPEN
+    left = _changed(
         letter,
         key=None,
         value=None,
@@ -172,10 +179,10 @@ def _blank(letter: Dead) -> Dead:
         type=letter.type if letter.type in _TYPES else "",
         event_id=letter.event_id if _EVENT_ID.fullmatch(letter.event_id) else "",
         source=letter.source if letter.source == letter.sender else "",
-        state="discarded" if settled else letter.state,
-        by="/service/monitor" if settled else letter.by,
+        by="/service/monitor" if was_open else letter.by,
         erased=True,
     )
+    return _in("discarded", left, now) if was_open else left
 
 
 def redrive(
@@ -210,14 +217,14 @@ def discard(
     data = event.data
     if state is None:
         return Waits("the dead letter")
-    return Decision(_changed(state, state="discarded", by=data.by) if state.state == OPEN else state)
+    return Decision(_in("discarded", _changed(state, by=data.by), now) if state.state == OPEN else state)
 
 
 def settled(state: Dead | None, event: Event, now: datetime, context: object) -> Decision[Dead] | Waits:
     """The service took the letter up."""
     if state is None:
         return Waits("the dead letter")
-    return Decision(_changed(state, state="resolved"))
+    return Decision(_in("resolved", state, now))
 
 
 # --- erasure
@@ -231,15 +238,16 @@ def spread(
     follow = [Follow(monitor_events.DeadLetterToErase(dl_id=dl_id), dl_id) for dl_id in context.letters]
     follow += [Follow(monitor_events.TraceToErase(traced=traced), traced) for traced in context.traced]
     if data.nth == 0 or context.more:
-        follow.append(Follow(data.model_copy(update={"nth": data.nth + 1})))
+        follow.append(Follow(data.model_copy(update={"nth": data.nth + 1, "after": context.last})))
     return Decision(state or Erasure(names_of(data.referral_id, data.code_digest)), follow)
 
 
-def erase_letter(state: Dead | None, event: Event, now: datetime, context: object) -> Decision[Dead] | Waits:
-    """`context`: whether the letter names an erased referral. Its bytes go, its outcome stays."""
-    if state is None:
-        return Waits("the dead letter")
-    return Decision(_blank(state), scrubs=True) if context else Decision(state)
+def erase_letter(state: Dead | None, event: Event, now: datetime, context: object) -> Decision[Dead]:
+    """`context`: whether the letter names an erased referral. Its bytes go, its outcome stays.
+
+    It was there when this was asked; if it is not, its term had passed.
+    """
+    return Decision(_blank(state, now), scrubs=True) if state and context else Decision(state)
 
 
 def erase_trace(state: Traced | None, event: Event, now: datetime, context: object) -> Decision[Traced]:

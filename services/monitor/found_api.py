@@ -12,6 +12,7 @@ from services.monitor.fates import Fates, fates, letters_of
 from services.monitor.found import Found, find, known_referral
 from services.monitor.handlers import CANCELLED
 from services.monitor.model import Dead, DeadState, Traced
+from services.monitor.retention import kept_for
 from services.monitor.typed import MOST_TYPED, Typed, read_typed
 from shared.contracts.envelope import written
 from shared.http.audit import deny_look, record_access
@@ -145,7 +146,8 @@ async def find_or_say(request: Request, who: str, typed: Typed) -> Found:
             await record_access(request, who, "trace", _CODE_IN_VAIN, "operations", allowed=False)
         else:
             request.app.state.rates.denied.take(who)
-        raise ProblemError(404, f"nothing is known by {typed.text[:60]!r}: {NO_ADVICE}")
+        kept = kept_for(request.app.state.settings)
+        raise ProblemError(404, f"nothing is known by {typed.text[:60]!r}: {NO_ADVICE}; {kept}")
     return known
 
 

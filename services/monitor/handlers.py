@@ -76,6 +76,7 @@ DEAD_LETTERS = Kind(
             Index(("event",)),
             Index(("referral_id", "said")),
             Index(("names",), many=True),
+            Index(("settled",)),
         ),
     ),
     Dead,
@@ -91,6 +92,7 @@ DEAD_LETTERS = Kind(
         "referral_id": dead.referral_id or None,
         "said": shares.said(dead),
         "names": dead.names,
+        "settled": dead.settled_at.timestamp() if dead.settled_at else None,
     },
     brief=lambda dead: msgspec.json.encode(without_bytes(dead)),
     marked=False,
@@ -177,9 +179,11 @@ async def _kept(
     rows = await store.find(
         EVENTS.collection.name,
         equal={"correlation": data.referral_id},
+        order="correlation",
+        after=(data.referral_id, data.after),
         limit=_AT_ONCE,
-        offset=(data.nth - 1) * _AT_ONCE,
     )
     states = [_TRACED.decode(row.body).state for row in rows]
     traced = [row.id for row, one in zip(rows, states, strict=True) if one and (one.codes or one.opens)]
-    return ErasureContext(sorted(letters), traced, more=len(letters) == _AT_ONCE or len(rows) == _AT_ONCE)
+    more = len(letters) == _AT_ONCE or len(rows) == _AT_ONCE
+    return ErasureContext(sorted(letters), traced, rows[-1].id if rows else data.after, more=more)

@@ -17,6 +17,10 @@ MOST_SEARCHED: Final = 128 * 1024
 """Bytes of a dead letter, twice those of an event: searching a larger one takes a whole second: none is kept."""
 
 
+SETTLED: Final = frozenset({"resolved", "discarded"})
+"""The states in which nothing more is to be done about a dead letter."""
+
+
 def names_of(referral_id: str, code_digest: str) -> tuple[str, ...]:
     """All names of one referral; `code_digest` is empty where it never had a code."""
     return (referral_id, f"code:{code_digest}") if code_digest else (referral_id,)
@@ -92,6 +96,8 @@ class Dead(msgspec.Struct, frozen=True, omit_defaults=True):
     event_id: str = ""
     referral_id: str = ""
     state: DeadState = "open"
+    settled_at: datetime | None = None
+    """Since when it is resolved or discarded, by the platform's clock."""
     by: str = ""
     key: bytes | None = None
     value: bytes | None = None

@@ -33,6 +33,9 @@ class MonitorSettings(PlatformSettings):
         timedelta(days=180),
         description="how long an event's trace is kept after its last record; of a referral: after it closed, all of them",
     )
+    keep_settled_letters: Term = Field(
+        timedelta(days=180), description="how long a dead letter is kept once it is resolved or discarded"
+    )
     heartbeat: Beats = Field(
         timedelta(minutes=10),
         description="how often a synthetic referral goes the whole way, PT1M or more; off: never; in demo and test only if set",

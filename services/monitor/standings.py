@@ -47,6 +47,8 @@ class ReferralStanding(msgspec.Struct, frozen=True, omit_defaults=True):
     number: int = 0
     status: Status | None = None
     closed: bool = False
+    told_at: datetime | None = None
+    """When the word came, by the platform's clock."""
     awaited: StepAwaited | None = None
     session_at: datetime | None = None
     synthetic: bool = False
@@ -58,6 +60,11 @@ class ReferralStanding(msgspec.Struct, frozen=True, omit_defaults=True):
 def late_from(standing: ReferralStanding) -> float | None:
     """From when on the referral is late; None: nothing is awaited, or it is a test's and stands in no figure."""
     return standing.awaited.due_at.timestamp() if standing.awaited and not standing.synthetic else None
+
+
+def closed_since(standing: ReferralStanding) -> float | None:
+    """Since when the referral is closed: as long as it is not, it is in use."""
+    return standing.told_at.timestamp() if standing.closed and standing.told_at else None
 
 
 def _brief(standing: ReferralStanding) -> bytes:
@@ -72,6 +79,7 @@ STANDINGS: Final = Kind(
             Index(("concerns", "late_from")),
             Index(("what", "late_from")),
             Index((heartbeat.BEAT,)),
+            Index(("closed_since",)),
         ),
     ),
     ReferralStanding,
@@ -80,6 +88,7 @@ STANDINGS: Final = Kind(
         "concerns": one.awaited.concerns if one.awaited else None,
         "what": one.awaited.what if one.awaited else None,
         heartbeat.BEAT: one.beat.timestamp() if one.beat else None,
+        "closed_since": closed_since(one),
     },
     brief=_brief,
     marked=False,
@@ -102,6 +111,7 @@ def told(
             number=data.number,
             status=data.status,
             closed=data.closed,
+            told_at=now,
             awaited=awaited,
             session_at=data.session_at,
             synthetic=event.synthetic,

@@ -3,7 +3,7 @@
 from services.referral import api, handlers
 from services.referral.settings import ReferralSettings
 from shared.http.rates import Rate
-from shared.process.keeping import heartbeats
+from shared.process.keeping import Retention, heartbeats
 from shared.process.run import App
 
 
@@ -15,5 +15,5 @@ def build_app(settings: ReferralSettings) -> App:
         table,
         api.operations(),
         state={"code_limit": Rate("codes", settings.code_lookups_a_minute)},
-        retentions=heartbeats(table.kinds[0]),
+        retentions=[Retention(handlers.ACCESSES, "at", settings.keep_audit), *heartbeats(table.kinds[0])],
     )

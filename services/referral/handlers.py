@@ -29,7 +29,7 @@ COLLECTION = Collection("referrals", (Index(("code",)), Index((BEAT,))))
 ACCESSES = Kind(
     Collection(
         "accesses",
-        (Index(("referral_id", "at")), Index(("denied_of",))),
+        (Index(("referral_id", "at")), Index(("denied_of",)), Index(("at",))),
     ),
     Access,
     fields=lambda access: {

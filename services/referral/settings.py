@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from services.referral.view import Durations
-from shared.process.settings import Duration, PlatformSettings
+from shared.process.settings import Duration, PlatformSettings, Term
 
 
 class ReferralSettings(PlatformSettings):
@@ -19,6 +19,10 @@ class ReferralSettings(PlatformSettings):
     )
     due_feedback: Duration = Field(
         timedelta(days=14), description="from ReferralCompleted until the participant answers"
+    )
+    keep_audit: Term = Field(
+        timedelta(days=4_383),
+        description="how long it is kept who looked at a referral, or was told of it; not less than the law asks",
     )
     code_lookups_a_minute: int = Field(30, ge=1, le=10_000, description="codes an opisto may look up a minute")
 

@@ -105,6 +105,8 @@ class ErasureToSpread(AboutReferral):
     one finds some of the earlier ones."""
     code_digest: CodeDigest = ""
     """The digest to find texts by that hold the referral's code; empty where it had none."""
+    after: Annotated[str, Field(examples=["/opisto/1.2.246.562.10.00000000001 att-77"])] = ""
+    """The last event that the steps before have looked at, by its id in the monitor's store; empty: none yet."""
 
 
 @event_class("monitor", "service/monitor")

@@ -6,6 +6,7 @@ they are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -18,16 +19,24 @@ from shared.store import Form, Row, StoreVersionError
 from shared.store.interface import OLDEST_FORM
 
 Json = dict[str, Any]
-Step = Callable[[str, Json], Json]
-"""A collection and one of its documents, whose aggregate is `state`; the document in the next form."""
+Step = Callable[[str, Json, datetime], Json]
+"""A collection, one of its documents, whose aggregate is `state`, and the time; the document in the next form."""
 
 
-def _found_anew(_: str, document: Json) -> Json:
-    """The document as it is; with each step the store lists it by the fields that this program finds it by."""
+def dated(collection: str, document: Json, now: datetime) -> Json:
+    """Of form 2, nothing was kept for a term: the term of what is there begins now.
+
+    With each step the store lists every document by the fields that this program finds it by.
+    """
+    state = document.get("state") or {}
+    if collection == "events" and state:
+        state.setdefault("last_at", now)
+    if collection == "dead_letters" and state.get("state") in {"resolved", "discarded"}:
+        state.setdefault("settled_at", now)
     return document
 
 
-STEPS: Final[Sequence[Step]] = (_found_anew,)
+STEPS: Final[Sequence[Step]] = (dated,)
 """The first leads from `OLDEST_FORM` to the next."""
 FORM: Final = OLDEST_FORM + len(STEPS)
 
@@ -39,22 +48,28 @@ class _Kept(NamedTuple):
     decoder: Decoder
 
 
-def form_of(table: Table, *, may_migrate: bool, steps: Sequence[Step] = STEPS) -> Form:
-    """The form of a service's documents; unless it may migrate, it refuses an older form."""
+def form_of(table: Table, now: datetime, *, may_migrate: bool, steps: Sequence[Step] = STEPS) -> Form:
+    """The form of a service's documents; unless it may migrate, it refuses an older form. `now`: of the platform."""
     kept = {kind.collection.name: _Kept(kind, decoder_of(kind)) for kind in table.kinds}
-    migrate = partial(_migrated, table.service, kept, steps) if may_migrate else None
+    migrate = partial(_migrated, table.service, kept, steps, now) if may_migrate else None
     return Form(OLDEST_FORM + len(steps), migrate)
 
 
 def _migrated(
-    service: str, kept: Mapping[str, _Kept], steps: Sequence[Step], collection: str, found: int, row: Row
+    service: str,
+    kept: Mapping[str, _Kept],
+    steps: Sequence[Step],
+    now: datetime,
+    collection: str,
+    found: int,
+    row: Row,
 ) -> Row:
     if collection not in kept:  # the preconditions, which are no aggregate's
         return row
     try:
         document: Json = msgspec.json.decode(row.body)
         for step in steps[found - OLDEST_FORM :]:
-            document = step(collection, document)
+            document = step(collection, document, now)
         stepped = msgspec.structs.replace(row, body=msgspec.json.encode(document))
         return _written(service, kept[collection], stepped)
     except Exception as error:

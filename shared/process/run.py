@@ -215,7 +215,7 @@ async def open_store(settings: PlatformSettings, table: Table) -> Store:
 async def _open(store: Store, settings: PlatformSettings, table: Table) -> None:
     """Raises `StoreUnavailable` where waiting may help. Ends the start with one line where it does not."""
     try:
-        form = form_of(table, may_migrate=settings.migrate)
+        form = form_of(table, settings.platform_clock().now(), may_migrate=settings.migrate)
         await store.open([*table.collections, PRECONDITIONS], table.journals, form)
     except (StoreAddressError, StoreVersionError) as error:
         stop_start(f"{table.service}: {error}")

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from services.monitor.handlers import EVENTS
 from services.monitor.model import Sighting, Traced
 from services.monitor.retention import of_referrals_in_use
+from services.monitor.standings import STANDINGS, ReferralStanding
 from shared import log_events
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Document
@@ -28,13 +29,12 @@ pytestmark = pytest.mark.asyncio
 NOW = datetime(2027, 5, 1, 12, tzinfo=UTC)
 TERM = timedelta(days=180)
 OPISTO, REFERRAL_SERVICE = "/opisto/tampere", "/service/referral"
-"""Who is no service sends before, in the store's order, what the referral's service says."""
 
 
 @pytest_asyncio.fixture(params=STORES)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     store = open_store(request.param, tmp_path)
-    await store.open([EVENTS.stored])
+    await store.open([EVENTS.stored, STANDINGS.stored])
     yield store
     await store.close()
     drop_store(request.param, tmp_path)
@@ -154,6 +154,16 @@ async def test_one_that_was_reopened_is_open_and_one_that_was_erased_is_not(stor
     await put(store, [*again, said("ReferralOpened", days(900), "gone"), said("ReferralErased", days(800), "gone")])
     await keeping(store).sweep(NOW)
     assert await left(store) == {one.id for one in again}
+
+
+async def test_where_the_referral_told_where_it_stands_that_word_holds(store: Store) -> None:
+    told = {"open": (False, days(300)), "closed": (True, days(200)), "lately": (True, days(100))}
+    standings = [ReferralStanding(id_, 1, closed=closed, told_at=NOW - age) for id_, (closed, age) in told.items()]
+    units = [UnitOfWork("monitor", STANDINGS, one.referral_id, 0, Document(one)) for one in standings]
+    assert await store.save("standings", [unit.row(0.0) for unit in units]) == set()
+    await put(store, [an_event(f"of {id_}", days(300), id_, "ActivityAttended") for id_ in told])
+    await keeping(store).sweep(NOW)
+    assert await left(store) == {"of open", "of lately"}
 
 
 async def test_a_referral_that_was_never_opened_holds_nothing(store: Store) -> None:

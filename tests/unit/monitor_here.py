@@ -12,13 +12,14 @@ from aiokafka import ConsumerRecord
 
 from services.monitor import api, handlers
 from services.monitor.owners import Owners
+from services.monitor.settings import MonitorSettings
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.engine.batch import Processor
 from shared.http.keys import Keyring, hash_of, write_hashes
 from shared.http.server import application
 from shared.kafka.producer import Publisher, Record
-from shared.process.settings import PlatformSettings, read
+from shared.process.settings import read
 from shared.store.sqlite import SqliteStore
 
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
@@ -40,7 +41,7 @@ class TracingMonitor:
             self.table, self.store, publisher, Clock(), recent_outcomes=64, due_early=timedelta(days=30)
         )
         self._offset = 0
-        settings = read(PlatformSettings).model_copy(update={"denied_a_minute": 3})
+        settings = read(MonitorSettings).model_copy(update={"denied_a_minute": 3})
         write_hashes(folder / "keys.json", {hash_of("key of ops"): "ops:anna", hash_of("key of 06"): "/region/06"})
         state: dict[str, Any] = {
             "clock": Clock(),

@@ -1,11 +1,13 @@
 """How a service's documents come from an older form: step by step as JSON, then written as the engine writes them now."""
 
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 import pytest
 
 from services.monitor.handlers import EVENTS
 from services.monitor.handlers import table as monitors_table
-from services.monitor.model import Sighting, Traced
+from services.monitor.model import SETTLED, Dead, DeadState, Sighting, Traced
 from services.monitor.shares import said
 from services.referral.handlers import ACCESSES, table
 from services.referral.model import Access, Referral
@@ -23,7 +25,7 @@ ID = a_referral("kept")
 OUT = OutEvent("referral.events", ID, {"id": "1"}, msgspec.Raw(b"{}"))
 
 
-def renamed(collection: str, document: Json) -> Json:
+def renamed(collection: str, document: Json, now: datetime) -> Json:
     """Of form 2 a referral's code was called `kode`."""
     state = document.get("state", {})
     if collection == "referrals" and "kode" in state:
@@ -31,7 +33,7 @@ def renamed(collection: str, document: Json) -> Json:
     return document
 
 
-def in_capitals(collection: str, document: Json) -> Json:
+def in_capitals(collection: str, document: Json, now: datetime) -> Json:
     """Of form 3 the same was written small."""
     if collection == "referrals":
         document["state"]["code"] = document["state"]["code"].upper()
@@ -52,7 +54,7 @@ def before(code: str, *, outbox: bool = False) -> Row:
 
 
 def migrated(row: Row, found: int = OLDEST_FORM, collection: str = "referrals") -> Row:
-    form = form_of(TABLE, may_migrate=True, steps=STEPS_OF_TEST)
+    form = form_of(TABLE, START, may_migrate=True, steps=STEPS_OF_TEST)
     assert form.number == OLDEST_FORM + 2
     assert form.migrate is not None
     return form.migrate(collection, found, row)
@@ -60,20 +62,20 @@ def migrated(row: Row, found: int = OLDEST_FORM, collection: str = "referrals") 
 
 def test_what_the_monitor_kept_of_form_2_is_listed_by_who_said_it_and_when() -> None:
     monitor = monitors_table()
-    form = form_of(monitor, may_migrate=True)
+    form = form_of(monitor, START, may_migrate=True)
     assert form.migrate is not None
     at = Sighting("intake.opisto.tampere", 0, 7, START)
     event = Traced("/opisto/tampere", "a-1", "fi.kulttuurilahete.ActivityPublished.v1", "", "choir", first=at)
     kept = Row("/opisto/tampere a-1", 1, msgspec.json.encode(Document(event)))
     now = form.migrate("events", OLDEST_FORM, kept)
     assert (now.fields["activity"], now.fields["said"]) == ("choir", said(event))
-    assert decoder_of(EVENTS).decode(now.body).state == event
+    assert decoder_of(EVENTS).decode(now.body).state == msgspec.structs.replace(event, last_at=START)
 
 
 def test_the_number_of_the_form_follows_from_the_steps() -> None:
     assert OLDEST_FORM + len(STEPS) == FORM
-    assert form_of(TABLE, may_migrate=False).number == FORM
-    assert form_of(TABLE, may_migrate=False).migrate is None
+    assert form_of(TABLE, START, may_migrate=False).number == FORM
+    assert form_of(TABLE, START, may_migrate=False).migrate is None
 
 
 def test_a_document_takes_every_step_and_is_found_by_what_it_says_then() -> None:
@@ -112,3 +114,31 @@ def test_a_document_that_no_step_can_take_stops_it_and_is_named() -> None:
         StoreVersionError, match=rf"referrals {ID} cannot be brought on from form 2: .*go on with the program"
     ):
         migrated(Row(ID, 1, b'{"state": {"id": 7}}'))
+
+
+# --- form 2 to 3: what is kept for a term says since when
+
+
+UPGRADED = datetime(2027, 3, 1, tzinfo=UTC)
+LONG_AGO = UPGRADED - timedelta(days=900)
+
+
+def of_the_monitor(collection: str, state: Dead | Traced) -> Row:
+    form = form_of(monitors_table(), UPGRADED, may_migrate=True)
+    assert form.migrate is not None
+    row = form.migrate(collection, OLDEST_FORM, Row("x", 4, msgspec.json.encode(Document(state))))
+    again = form.migrate(collection, OLDEST_FORM, row)
+    assert again == row, "a migration that broke off begins again"
+    return row
+
+
+def test_of_an_event_that_was_kept_without_a_term_the_term_begins_with_the_new_form() -> None:
+    traced = Traced("/opisto/x", "e1", "T", "", "", first=Sighting("intake.http", 0, 7, LONG_AGO), seen=1)
+    assert of_the_monitor("events", traced).fields["at"] == UPGRADED.timestamp()
+
+
+@pytest.mark.parametrize("state", ["open", "redriven", "resolved", "discarded"])
+def test_of_a_settled_dead_letter_the_term_begins_with_the_new_form_and_of_no_other(state: DeadState) -> None:
+    letter = Dead("d1", "invalid", "", "referral", "intake.http", 0, 7, LONG_AGO, 1, state=state)
+    settled = of_the_monitor("dead_letters", letter).fields["settled"]
+    assert settled == (UPGRADED.timestamp() if state in SETTLED else None)

@@ -241,13 +241,13 @@ def test_an_erasure_is_marked_before_anything_is_looked_for_and_goes_on_while_th
     begun = decided(None, first, decide.ErasureContext())
     assert begun.state == Erasure((REFERRAL, f"code:{digest}"))
     assert [one.data for one in begun.follow] == [ErasureToSpread(referral_id=REFERRAL, code_digest=digest, nth=1)]
-    found = decide.ErasureContext(["d1", "d2"], ["/region/06 e1"], more=True)
+    found = decide.ErasureContext(["d1", "d2"], ["/region/06 e1"], "/region/06 e9", more=True)
     spread = decided(begun.state, ErasureToSpread(referral_id=REFERRAL, nth=1), found)
     assert [one.data for one in spread.follow] == [
         DeadLetterToErase(dl_id="d1"),
         DeadLetterToErase(dl_id="d2"),
         TraceToErase(traced="/region/06 e1"),
-        ErasureToSpread(referral_id=REFERRAL, nth=2),
+        ErasureToSpread(referral_id=REFERRAL, nth=2, after="/region/06 e9"),
     ]
 
 

@@ -52,7 +52,7 @@ def contents(path: Path) -> dict[str, bytes]:
 
 async def bring_forward(folder: Folder) -> Document[Referral]:
     store = SqliteStore(folder.path / "referral.sqlite")
-    await store.open([REFERRALS.stored], (), form_of(TABLE, may_migrate=True))
+    await store.open([REFERRALS.stored], (), form_of(TABLE, START, may_migrate=True))
     row = (await store.load("referrals", [ID]))[ID]
     await store.close()
     return read(row, decoder_of(REFERRALS))
