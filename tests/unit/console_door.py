@@ -18,6 +18,7 @@ from tests.unit.doors import Door
 
 OPS: Final = "ops:anna"
 READER: Final = "reader:eero"
+REFERRAL: Final = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 SCRIPT: Final = "<script>alert(1)</script>"
 TURNED: Final = "\u202etxt.exe\u2066"
 LONG: Final = "å" * 60_000
@@ -43,13 +44,13 @@ async def console(folder: Path, lags: Sequence[Lag] = BEHIND) -> AsyncIterator[C
             yield one
 
 
-async def fill(one: Country) -> str:
-    """A referral with a place; letters that say what they must not. Its id."""
-    referral = str(uuid4())
-    await one.send(*(an_event(name, referral) for name in ("ActivityPublished", "ReferralIssued", "ActivityChosen")))
+async def fill(one: Country) -> None:
+    """A referral with a place, of which something could not be taken; letters that say what they must not."""
+    names = ("ActivityPublished", "ReferralIssued", "ActivityChosen", "EnrolmentConfirmed", "ActivityAttended")
+    await one.send(*(an_event(name, REFERRAL) for name in names))
+    await one.send(an_event("ReferralWithdrawn", REFERRAL, reason=SCRIPT))
     await one.send(*(an_event("ReferralIssued", str(uuid4()), municipality=wrong) for wrong in ("000", SCRIPT, TURNED)))
     await one.flow([hostile(nth, text) for nth, text in enumerate((SCRIPT, TURNED, LONG))])
-    return referral
 
 
 def hostile(nth: int, text: str) -> Record:

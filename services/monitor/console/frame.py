@@ -13,9 +13,10 @@ from starlette.responses import HTMLResponse, Response
 
 from services.monitor.console import shown
 from services.monitor.console.pages import ConsolePage, Visit
+from services.monitor.console.partners import partner_name
 from services.monitor.console.static_files import STATIC
+from services.monitor.console.timeline import class_name
 from services.monitor.console.words import Words, words_of
-from shared.http.keys import role_of
 from shared.http.language import LANGUAGES, negotiated
 
 LANGUAGE_COOKIE: Final = "lahete_lang"
@@ -127,6 +128,11 @@ def _foreign(context: Context, value: object, most: int = shown.MOST) -> str:
     return shown.foreign(value, context["lang"], most)
 
 
+@pass_context
+def _partner(context: Context, source: str) -> str:
+    return partner_name(source, context["lang"])
+
+
 _PAGES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -134,4 +140,11 @@ _PAGES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_PAGES.filters |= {"number": _number, "span": _span, "instant": _instant, "foreign": _foreign, "role": role_of}
+_PAGES.filters |= {
+    "number": _number,
+    "span": _span,
+    "instant": _instant,
+    "foreign": _foreign,
+    "partner": _partner,
+    "class_name": class_name,
+}

@@ -49,6 +49,10 @@ class Visit:
         """The page's texts."""
         return words_of(self.page.name, self.language)
 
+    def words_of(self, page: str) -> Words:
+        """The texts of another page, or those that several pages share."""
+        return words_of(page, self.language)
+
     @property
     def query(self) -> Mapping[str, str]:
         """What the page's address asks for; empty fields of a form ask for nothing."""

@@ -1,0 +1,70 @@
+"""A referral's trace as one timeline: what happened in order, the machinery between folded away.
+
+Pure: no clock, no I/O.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+_PREFIX: Final = "fi.kulttuurilahete."
+MACHINERY: Final = frozenset(
+    {"NotificationQueued", "MatchingEnded", "PlaceGivenUp", "ActivityToMatch", "SessionsChanged"}
+)
+"""Classes by which services drive each other: nobody outside is told of them, and nobody has done anything."""
+_A_GAP: Final = 3_600.0
+"""Seconds without an event that a timeline names."""
+
+
+class Step(NamedTuple):
+    """One event of the timeline. `gap`: seconds since the one before, if many; `told`: notifications that followed."""
+
+    name: str
+    event: Mapping[str, Any]
+    kind: str
+    gap: float | None
+    told: int
+
+
+class Fold(NamedTuple):
+    """Events of the machinery that stand between two steps."""
+
+    events: Sequence[Mapping[str, Any]]
+
+
+def class_name(type_: str) -> str:
+    """`ReferralIssued` of `fi.kulttuurilahete.ReferralIssued.v1`; another type as it is."""
+    return type_.removeprefix(_PREFIX).rpartition(".v")[0] if type_.startswith(_PREFIX) else type_
+
+
+def timeline(events: Iterable[Mapping[str, Any]], deliveries: Iterable[Mapping[str, Any]]) -> list[Step | Fold]:
+    """Steps and folds, in the order of the trace."""
+    told = Counter(one["causationid"] for one in deliveries if class_name(one["type"]) == "NotificationDelivered")
+    shown: list[Step | Fold] = []
+    folded: list[Mapping[str, Any]] = []
+    before: datetime | None = None
+    for event in events:
+        name, at = class_name(event["type"]), _time(event["recorded_at"])
+        if name in MACHINERY:
+            folded.append(event)
+            continue
+        shown += [Fold(folded)] if folded else []
+        folded = []
+        shown.append(Step(name, event, _kind(event["source"]), _gap(before, at), told[event["id"]]))
+        before = at or before
+    return [*shown, Fold(folded)] if folded else shown
+
+
+def _kind(source: str) -> str:
+    kind = source.removeprefix("/").partition("/")[0]
+    return kind if kind in {"region", "opisto", "service"} else "unknown"
+
+
+def _time(written: str) -> datetime | None:
+    return datetime.fromisoformat(written) if written else None
+
+
+def _gap(before: datetime | None, at: datetime | None) -> float | None:
+    passed = (at - before).total_seconds() if at and before else 0.0
+    return passed if passed >= _A_GAP else None

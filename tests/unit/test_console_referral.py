@@ -1,0 +1,93 @@
+"""The page of a referral: how it is found, and its timeline."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.monitor.console.timeline import Fold, Step, class_name, timeline
+from shared.reference import REGIONS
+from tests.unit.console_door import FORM, READER, REFERRAL, console, signed_in, token_of
+from tests.unit.country import Country
+from tests.unit.doors import REGION, key
+
+AT = "2026-09-01T08:00:00Z"
+
+
+def of(name: str, id_: str = "a", at: str = AT, source: str = "/region/06") -> dict[str, str]:
+    return {"type": f"fi.kulttuurilahete.{name}.v1", "id": id_, "recorded_at": at, "source": source}
+
+
+async def find(one: Country, client: httpx.AsyncClient, asked: str) -> httpx.Response:
+    form = {"asked": asked, "form_token": token_of(one.doors["monitor"], client)}
+    return await client.post("/referrals", data=form, headers=FORM)
+
+
+@pytest.mark.asyncio
+async def test_a_referral_is_found_by_what_a_person_holds_and_its_code_stands_in_no_address(tmp_path: Path) -> None:
+    async with console(tmp_path) as one, signed_in(one.doors["monitor"], READER) as client:
+        answer = await one.doors["referral"].client.get(f"/v1/referrals/{REFERRAL}", headers=key(REGION))
+        code = answer.json()["referral_code"]
+        by_code = await find(one, client, f" {code.lower()} ")
+        assert by_code.status_code == 200
+        assert REFERRAL in by_code.text
+        for asked in (REFERRAL, "hostile-0"):
+            led = await find(one, client, asked)
+            assert (led.status_code, led.headers["location"]) == (303, f"/referrals/{asked}")
+        page = await client.get(f"/referrals/{REFERRAL}")
+        assert page.status_code == 200
+        assert "Referral issued" in page.text
+        assert REGIONS["06"].name_en in page.text
+        assert code not in page.text
+        assert "/dead-letters/" not in page.text, "a reader is led nowhere he may not go"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        ("", 200, "Write an id or a code"),
+        ("<script>", 200, "An id has letters"),
+        ("../sign-out", 200, "An id has letters"),
+    ],
+)
+async def test_what_can_be_no_id_is_answered_with_what_one_is(
+    asked: str, status: int, said: str, tmp_path: Path
+) -> None:
+    async with console(tmp_path) as one, signed_in(one.doors["monitor"]) as client:
+        answer = await find(one, client, asked)
+        assert answer.status_code == status
+        assert said in answer.text
+        assert "<script>" not in answer.text
+        assert (await client.get("/referrals/unknown")).status_code == 404
+
+
+@pytest.mark.asyncio
+async def test_a_form_of_no_session_finds_nothing(tmp_path: Path) -> None:
+    async with console(tmp_path) as one, signed_in(one.doors["monitor"]) as client:
+        answer = await client.post("/referrals", data={"asked": REFERRAL, "form_token": "none"}, headers=FORM)
+        assert answer.status_code == 403
+        assert "nothing was done" in answer.text
+
+
+def test_the_machinery_between_two_steps_is_one_fold() -> None:
+    events = [of("ReferralIssued"), of("MatchingEnded"), of("PlaceGivenUp"), of("PlaceReserved"), of("ActivityToMatch")]
+    shown = timeline(events, [])
+    assert [type(one) for one in shown] == [Step, Fold, Step, Fold]
+    assert [len(one.events) for one in shown if isinstance(one, Fold)] == [2, 1]
+
+
+def test_a_step_says_how_long_nothing_happened_before_it_and_in_how_many_feeds_it_was_laid() -> None:
+    events = [of("ReferralIssued"), of("ActivityChosen", "b", "2026-09-03T08:00:00Z"), of("ReferralClosed", "c", "")]
+    deliveries = [{"type": of("NotificationDelivered")["type"], "causationid": "b"}] * 2
+    queued = [{"type": of("NotificationQueued")["type"], "causationid": "b"}]
+    steps = [one for one in timeline(events, [*deliveries, *queued]) if isinstance(one, Step)]
+    assert [(one.gap, one.told) for one in steps] == [(None, 0), (172_800.0, 2), (None, 0)]
+
+
+@pytest.mark.parametrize(
+    ("type_", "name"),
+    [("fi.kulttuurilahete.PlaceReserved.v1", "PlaceReserved"), ("org.other.Thing.v1", "org.other.Thing.v1"), ("", "")],
+)
+def test_a_class_goes_by_its_name_and_anothers_by_its_whole_type(type_: str, name: str) -> None:
+    assert class_name(type_) == name
