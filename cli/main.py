@@ -17,6 +17,7 @@ from cli import (
     contracts,
     dead_letters,
     demo,
+    doctor,
     emit,
     find,
     imports,
@@ -78,6 +79,7 @@ app.command("restart")(restart.restart_)
 app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(status.status)
+app.command()(doctor.doctor)
 app.command()(emit.emit)
 app.add_typer(imports.app, name="import")
 app.command()(find.find)

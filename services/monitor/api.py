@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.monitor import dead_groups_api, dead_letters_api, found_api, lag_api, overdue_api, page, traces
+from services.monitor import checks_api, dead_groups_api, dead_letters_api, found_api, lag_api, overdue_api, traces
 from services.monitor.fates import fates, letters_of
 from services.monitor.model import Traced
 from services.monitor.own_words import OWN, own_event
@@ -47,7 +47,6 @@ def operations() -> list[Operation]:
     himself = in_json({"$ref": "#/components/schemas/PartnerSaid"}, MAX_EVENT_BYTES, "What the partner says of itself.")
     own = ("region", "opisto", "ops")
     return [
-        page.OPERATION,
         traces.OPERATION,
         found_api.OPERATION,
         Operation("POST", "/v1/events/outcomes", many_events, {200: EventsNow}, readers, body=named),
@@ -55,6 +54,7 @@ def operations() -> list[Operation]:
             "GET", "/v1/events/{event_id}", one_event, {200: EventNow}, everybody, (_EVENT, _SOURCE), also=(404,)
         ),
         lag_api.OPERATION,
+        checks_api.OPERATION,
         Operation("PUT", partner, put_partner, {202: Accepted}, own, (_KIND, _ID), himself, also=(404,)),
         *overdue_api.operations(),
         *dead_letters_api.operations(),

@@ -52,7 +52,6 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/health/ready"): [Ask("/health/ready")],
         ("GET", "/metrics"): [Ask("/metrics")],
         ("GET", "/openapi.json"): [Ask("/openapi.json")],
-        ("GET", "/"): [Ask("/", query={"lang": "sv"})],
         ("POST", "/v1/outcomes"): [Ask("/v1/outcomes", "service:monitor", body={"events": asked})],
         ("POST", "/v1/events"): [
             Ask("/v1/events", REGION, body=one, kind=EVENT),
@@ -100,6 +99,7 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask(f"/v1/overdue/{known['late']}", "ops:anna", body={"owner": "ops:anna"})
         ],
         ("GET", "/v1/lag"): [Ask("/v1/lag", "reader:eero")],
+        ("GET", "/v1/checks"): [Ask("/v1/checks", "reader:eero")],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", REGION, body={"name": "Pirkanmaa"})],
         ("GET", "/v1/dead-letters"): [Ask(letters, "ops:anna", {"limit": "1"})],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/{known['redriven']}", "ops:anna")],

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -15,10 +16,13 @@ from shared.kafka.lag import Lag
 from shared.kafka.producer import Record
 from tests.unit.country import Country, an_event, country
 from tests.unit.doors import Door
+from tests.unit.network import TickingClock
 
 OPS: Final = "ops:anna"
 READER: Final = "reader:eero"
 REFERRAL: Final = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+LATE: Final = "5b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c12"
+"""A referral that nobody chooses for."""
 SCRIPT: Final = "<script>alert(1)</script>"
 TURNED: Final = "\u202etxt.exe\u2066"
 LONG: Final = "å" * 60_000
@@ -41,6 +45,8 @@ async def console(folder: Path, lags: Sequence[Lag] = BEHIND) -> AsyncIterator[C
         patch.setattr("services.monitor.lag_api.lags", told)
         async with country(folder) as one:
             await fill(one)
+            state = one.doors["monitor"].app.state
+            state.clock = TickingClock(state.clock.now() + timedelta(days=15))
             yield one
 
 
@@ -48,6 +54,7 @@ async def fill(one: Country) -> None:
     """A referral with a place, of which something could not be taken; letters that say what they must not."""
     names = ("ActivityPublished", "ReferralIssued", "ActivityChosen", "EnrolmentConfirmed", "ActivityAttended")
     await one.send(*(an_event(name, REFERRAL) for name in names))
+    await one.send(*(an_event(name, LATE) for name in ("ActivityPublished", "ReferralIssued")))
     await one.send(an_event("ReferralWithdrawn", REFERRAL, reason=SCRIPT))
     await one.send(*(an_event("ReferralIssued", str(uuid4()), municipality=wrong) for wrong in ("000", SCRIPT, TURNED)))
     await one.flow([hostile(nth, text) for nth, text in enumerate((SCRIPT, TURNED, LONG))])

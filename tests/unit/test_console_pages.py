@@ -9,11 +9,15 @@ from playwright.async_api import Browser, Page
 
 from services.monitor.console.frame import LANGUAGE_COOKIE
 from tests.browser import WIDTHS, chromium, draw, findings_of_axe, opened, served, sticking_out
-from tests.unit.console_door import OPS, READER, REFERRAL, console, signed_in
+from tests.unit.console_door import LATE, OPS, READER, REFERRAL, console, signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LANGUAGES = ("fi", "sv", "en")
 PAGES = {
+    "overview": "/",
+    "checks": "/checks",
+    "overdue": "/overdue",
+    "care": f"/overdue/{LATE}",
     "search": "/referrals",
     "referral": f"/referrals/{REFERRAL}",
     "lag": "/lag",

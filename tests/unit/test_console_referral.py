@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.monitor.console.timeline import Fold, Step, class_name, timeline
+from services.monitor.console.timeline import TimelineFold, TimelineStep, class_name, timeline
 from shared.reference import REGIONS
 from tests.unit.console_door import FORM, READER, REFERRAL, console, signed_in, token_of
 from tests.unit.country import Country
@@ -73,15 +73,15 @@ async def test_a_form_of_no_session_finds_nothing(tmp_path: Path) -> None:
 def test_the_machinery_between_two_steps_is_one_fold() -> None:
     events = [of("ReferralIssued"), of("MatchingEnded"), of("PlaceGivenUp"), of("PlaceReserved"), of("ActivityToMatch")]
     shown = timeline(events, [])
-    assert [type(one) for one in shown] == [Step, Fold, Step, Fold]
-    assert [len(one.events) for one in shown if isinstance(one, Fold)] == [2, 1]
+    assert [type(one) for one in shown] == [TimelineStep, TimelineFold, TimelineStep, TimelineFold]
+    assert [len(one.events) for one in shown if isinstance(one, TimelineFold)] == [2, 1]
 
 
 def test_a_step_says_how_long_nothing_happened_before_it_and_in_how_many_feeds_it_was_laid() -> None:
     events = [of("ReferralIssued"), of("ActivityChosen", "b", "2026-09-03T08:00:00Z"), of("ReferralClosed", "c", "")]
     deliveries = [{"type": of("NotificationDelivered")["type"], "causationid": "b"}] * 2
     queued = [{"type": of("NotificationQueued")["type"], "causationid": "b"}]
-    steps = [one for one in timeline(events, [*deliveries, *queued]) if isinstance(one, Step)]
+    steps = [one for one in timeline(events, [*deliveries, *queued]) if isinstance(one, TimelineStep)]
     assert [(one.gap, one.told) for one in steps] == [(None, 0), (172_800.0, 2), (None, 0)]
 
 

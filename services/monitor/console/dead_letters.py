@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlencode
 
+from services.monitor.console.links import address
 from services.monitor.console.pages import ConsolePage, Content, Visit
 from shared.contracts.errors import REASONS
 
@@ -20,18 +20,12 @@ async def show_list(visit: Visit) -> Content:
     said = await visit.ask("/v1/dead-letters", {"limit": _A_PAGE, **query})
     return {
         "letters": said["dead_letters"],
-        "next": _with(query, after=said["next"]) if said["next"] else "",
-        "first": _with(query, after="") if "after" in query else "",
+        "next": address(PATH, query, after=said["next"]) if said["next"] else "",
+        "first": address(PATH, query, after=None) if "after" in query else "",
         "reasons": REASONS,
         "query": {name: query.get(name, "") for name in _FILTERS},
         "is_filtered": any(name in query for name in _FILTERS),
     }
-
-
-def _with(query: Mapping[str, str], **changes: str) -> str:
-    """The page's address with parameters changed; an empty one is left out."""
-    kept = {name: value for name, value in {**query, **changes}.items() if value}
-    return f"{PATH}?{urlencode(kept)}" if kept else PATH
 
 
 async def show_one(visit: Visit) -> Content:

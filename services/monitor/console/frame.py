@@ -80,6 +80,7 @@ def bare_page(request: Request, template: str, words: Words, content: Mapping[st
         "languages": {code: (name, _in_language(request, code)) for code, name in LANGUAGES.items()},
         "static": STATIC,
         "now": datetime.now(UTC),
+        "platform_now": request.app.state.clock.now(),
         "who": None,
         "menu": {},
         "renews": False,
@@ -124,6 +125,12 @@ def _instant(context: Context, value: str | datetime | None) -> str:
 
 
 @pass_context
+def _since(context: Context, value: str, now: datetime) -> str:
+    """How long ago a time was."""
+    return shown.span(max(0.0, (now - datetime.fromisoformat(value)).total_seconds()), context["lang"])
+
+
+@pass_context
 def _foreign(context: Context, value: object, most: int = shown.MOST) -> str:
     return shown.foreign(value, context["lang"], most)
 
@@ -144,6 +151,7 @@ _PAGES.filters |= {
     "number": _number,
     "span": _span,
     "instant": _instant,
+    "since": _since,
     "foreign": _foreign,
     "partner": _partner,
     "class_name": class_name,

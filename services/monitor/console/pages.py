@@ -62,9 +62,9 @@ class Visit:
         """What one of the monitor's addresses says. Raises `NotAnswered`."""
         return await asked.ask(self.request, self.who, path, query)
 
-    async def send(self, path: str, body: Any = None) -> Any:
+    async def send(self, path: str, body: Any = None, *, method: str = "POST") -> Any:
         """Has one of the addresses do something. Raises `NotAnswered`."""
-        return await asked.ask(self.request, self.who, path, method="POST", body=body)
+        return await asked.ask(self.request, self.who, path, method=method, body=body)
 
     async def part(self, path: str, query: Mapping[str, str] | None = None) -> PartSaid:
         """What an address says, or why it says nothing."""

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from services.monitor.console import access, dead_letters, lag, referral, static_files
+from services.monitor.console import access, checks, dead_letters, lag, overdue, overview, referral, static_files
 from services.monitor.console.asked import NotAnswered
 from services.monitor.console.frame import language_of, page_of
 from services.monitor.console.pages import ConsolePage, Visit
@@ -20,7 +20,14 @@ from shared.http.rates import Rate
 
 SIGN_INS_A_MINUTE: Final = 30
 """Of one address."""
-PAGES: Final[Sequence[ConsolePage]] = (*referral.PAGES, *dead_letters.PAGES, lag.PAGE)
+PAGES: Final[Sequence[ConsolePage]] = (
+    overview.PAGE,
+    *referral.PAGES,
+    *overdue.PAGES,
+    *dead_letters.PAGES,
+    lag.PAGE,
+    checks.PAGE,
+)
 
 
 def routes() -> list[BaseRoute]:

@@ -17,7 +17,7 @@ _A_GAP: Final = 3_600.0
 """Seconds without an event that a timeline names."""
 
 
-class Step(NamedTuple):
+class TimelineStep(NamedTuple):
     """One event of the timeline. `gap`: seconds since the one before, if many; `told`: notifications that followed."""
 
     name: str
@@ -27,7 +27,7 @@ class Step(NamedTuple):
     told: int
 
 
-class Fold(NamedTuple):
+class TimelineFold(NamedTuple):
     """Events of the machinery that stand between two steps."""
 
     events: Sequence[Mapping[str, Any]]
@@ -38,10 +38,12 @@ def class_name(type_: str) -> str:
     return type_.removeprefix(_PREFIX).rpartition(".v")[0] if type_.startswith(_PREFIX) else type_
 
 
-def timeline(events: Iterable[Mapping[str, Any]], deliveries: Iterable[Mapping[str, Any]]) -> list[Step | Fold]:
+def timeline(
+    events: Iterable[Mapping[str, Any]], deliveries: Iterable[Mapping[str, Any]]
+) -> list[TimelineStep | TimelineFold]:
     """Steps and folds, in the order of the trace."""
     told = Counter(one["causationid"] for one in deliveries if class_name(one["type"]) == "NotificationDelivered")
-    shown: list[Step | Fold] = []
+    shown: list[TimelineStep | TimelineFold] = []
     folded: list[Mapping[str, Any]] = []
     before: datetime | None = None
     for event in events:
@@ -49,11 +51,11 @@ def timeline(events: Iterable[Mapping[str, Any]], deliveries: Iterable[Mapping[s
         if name in MACHINERY:
             folded.append(event)
             continue
-        shown += [Fold(folded)] if folded else []
+        shown += [TimelineFold(folded)] if folded else []
         folded = []
-        shown.append(Step(name, event, _kind(event["source"]), _gap(before, at), told[event["id"]]))
+        shown.append(TimelineStep(name, event, _kind(event["source"]), _gap(before, at), told[event["id"]]))
         before = at or before
-    return [*shown, Fold(folded)] if folded else shown
+    return [*shown, TimelineFold(folded)] if folded else shown
 
 
 def _kind(source: str) -> str:

@@ -1,0 +1,57 @@
+"""The pages of what is late: the list, counted in people, and who looks after one referral."""
+
+from typing import Final, get_args
+
+from starlette.responses import RedirectResponse, Response
+
+from services.monitor.console.asked import NotAnswered
+from services.monitor.console.links import address
+from services.monitor.console.pages import ConsolePage, Content, Fields, Visit
+from shared.contracts.fields import What
+
+PATH: Final = "/overdue"
+_FILTERS: Final = ("what", "concerns")
+_A_PAGE: Final = "50"
+_STEPS: Final = get_args(get_args(What)[0])
+
+
+async def show_list(visit: Visit) -> Content:
+    """Referrals whose next step is late, the oldest first."""
+    query = visit.query
+    said = await visit.ask("/v1/overdue", {"limit": _A_PAGE, **query})
+    return {
+        "counted": said["counted"],
+        "referrals": said["referrals"],
+        "next": address(PATH, query, after=said["next"]) if said["next"] else "",
+        "first": address(PATH, query, after=None) if "after" in query else "",
+        "steps": _STEPS,
+        "query": {name: query.get(name, "") for name in _FILTERS},
+        "is_filtered": any(name in query for name in _FILTERS),
+        "summary": f"{visit.words['title']}: {said['counted']['referrals']}",
+    }
+
+
+async def show_care(visit: Visit) -> Content:
+    """The form by which somebody says who looks after a referral."""
+    return _form(visit, owner=visit.who, note="", fault="")
+
+
+async def care(visit: Visit, fields: Fields) -> Content | Response:
+    """Says it; what was typed is kept where it cannot be said."""
+    owner, note = fields.get("owner", "").strip(), fields.get("note", "").strip()
+    said = {name: value for name, value in (("owner", owner), ("note", note)) if value}
+    try:
+        await visit.send(f"/v1/overdue/{visit.request.path_params['referral_id']}", said, method="PUT")
+    except NotAnswered as error:
+        return _form(visit, owner=owner, note=note, fault=error.detail)
+    return RedirectResponse(PATH, 303)
+
+
+def _form(visit: Visit, **entered: str) -> Content:
+    return {"referral_id": visit.request.path_params["referral_id"], **entered}
+
+
+PAGES: Final = (
+    ConsolePage("overdue", PATH, show_list, "mend", takes=(*_FILTERS, "after"), renews=True),
+    ConsolePage("care", f"{PATH}/{{referral_id}}", show_care, roles=("ops",), act=care),
+)

@@ -1,0 +1,84 @@
+"""The first page: what needs a person today, and whether the platform works."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from services.monitor.console.lag import TONES
+from services.monitor.console.pages import ConsolePage, Content, PartSaid, Visit
+
+_MOST: Final = 20
+_STANDS_STILL: Final = frozenset({"stall", "stop"})
+
+
+class Need(NamedTuple):
+    """A line of what needs a person: the name of its text, what it is about, how many there are, where it is mended."""
+
+    text: str
+    about: str
+    many: int
+    path: str
+
+
+async def show(visit: Visit) -> Content:
+    """Each part says what it knows; one that cannot be asked says why, and the rest is shown."""
+    checks, lag = await visit.part("/v1/checks"), await visit.part("/v1/lag")
+    letters = await visit.part("/v1/dead-letters", {"limit": str(_MOST)}) if visit.acts else PartSaid({})
+    late = await visit.part("/v1/overdue", {"limit": "1"})
+    needs = [
+        *_of_checks(checks.said or {}),
+        *_of_lag(lag.said or {}),
+        *_of_overdue(late.said or {}),
+        *_of_letters(letters.said or {}),
+    ]
+    words = visit.words
+    return {
+        "needs": needs,
+        "most": _MOST,
+        "services": _services(checks.said or {}, lag.said or {}),
+        "tones": TONES,
+        "faults": {one.fault: None for one in (checks, lag, late, letters) if one.fault},
+        "summary": f"{words['today']}: {len(needs)}" if needs else words["nothing_today"],
+    }
+
+
+def _of_checks(said: Mapping[str, Any]) -> Iterator[Need]:
+    for one in said.get("checks", ()):
+        if one["state"] == "failed" and not one["name"].startswith("keeps_up:"):
+            yield Need(f"check_{one['name'].partition(':')[0]}", one["service"] or "", 0, "/checks")
+
+
+def _of_lag(said: Mapping[str, Any]) -> Iterator[Need]:
+    for one in said.get("services", ()):
+        if one["state"] in _STANDS_STILL:
+            yield Need(f"lag_{one['state']}", one["service"], 0, "/lag")
+
+
+def _of_overdue(said: Mapping[str, Any]) -> Iterator[Need]:
+    counted = said.get("counted", {})
+    for text, name in (("session_soon", "session_within_a_week"), ("overdue", "referrals")):
+        if many := counted.get(name):
+            yield Need(text, "", many, "/overdue")
+
+
+def _of_letters(said: Mapping[str, Any]) -> Iterator[Need]:
+    if count := sum(one["state"] == "open" for one in said.get("dead_letters", ())):
+        yield Need("open_letters", "", count, "/dead-letters")
+
+
+def _services(checks: Mapping[str, Any], lag: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each service whether it is ready, how it keeps up, how far it is behind."""
+    ready = {one["service"]: one["state"] for one in checks.get("checks", ()) if one["name"].startswith("ready:")}
+    states = {one["service"]: one["state"] for one in lag.get("services", ())}
+    groups = lag.get("groups", ())
+    return [
+        {
+            "service": service,
+            "ready": ready.get(service),
+            "state": states.get(service),
+            "lag": sum(one["lag"] for one in groups if one["service"] == service),
+        }
+        for service in dict.fromkeys((*ready, *states))
+    ]
+
+
+PAGE: Final = ConsolePage("overview", "/", show, "today", renews=True)
