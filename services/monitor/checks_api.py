@@ -73,4 +73,4 @@ def _shown(one: Checked) -> CheckShown:
     }
 
 
-OPERATION: Final = Operation("GET", "/v1/checks", checks, {200: ChecksShown}, _MAY_ASK)
+OPERATION: Final = Operation("GET", "/v1/checks", checks, {200: ChecksShown}, _MAY_ASK, never=(503,))

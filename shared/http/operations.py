@@ -52,7 +52,8 @@ class Operation:
 
     `who`: the kinds of keys that may ask, none for a public address. `answers`: by status, a type or `Content`.
     `hides`: other holders get 404, as for an unknown thing. `also`: statuses of problems besides those that follow from
-    the rest: 422 of any address, and those of a key and a body, unless `answers` has them.
+    the rest: 422 of any address, and those of a key and a body, unless `answers` has them. `never`: those of them that it
+    does not answer all the same.
     """
 
     method: str
@@ -64,6 +65,7 @@ class Operation:
     body: Content | None = None
     hides: bool = False
     also: tuple[int, ...] = field(default=())
+    never: tuple[int, ...] = ()
 
     @property
     def in_path(self) -> list[str]:
@@ -81,7 +83,7 @@ class Operation:
         """The statuses of its problems, without those that any address may answer."""
         of_key = (*_OF_A_KEY, 404 if self.hides else 403) if self.who else ()
         of_body = _OF_A_BODY if self.body else ()
-        return sorted({422, *of_key, *of_body} - self.answers.keys() | {*self.also})
+        return sorted({422, *of_key, *of_body} - {*self.answers, *self.never} | {*self.also})
 
     def route(self) -> Route:
         """The operation as the router has it."""
