@@ -100,7 +100,9 @@ async def test_what_a_service_lacks_is_said_in_its_own_words(tmp_path: Path) -> 
         door: Door = one.doors["referral"]
         door.app.state.not_ready = lambda: ["Kafka is away", "the circuit breaker is open"]
         async with httpx.AsyncClient(mounts={"http://": httpx.ASGITransport(door.app)}) as client:
-            here = Ground(one.doors["monitor"].store, Cluster("kafka:1"), {"referral": "http://referral"}, "", dict, client)
+            here = Ground(
+                one.doors["monitor"].store, Cluster("kafka:1"), {"referral": "http://referral"}, "", dict, client
+            )
             assert (await found(here))["ready:referral"] == ("failed", "Kafka is away; the circuit breaker is open")
 
 
@@ -120,7 +122,9 @@ async def test_a_clock_that_goes_wrong_is_found(off: float, state: str, tmp_path
             await door.app(scope, receive, sending)
 
         async with httpx.AsyncClient(mounts={"http://": httpx.ASGITransport(dated)}) as client:
-            here = Ground(one.doors["monitor"].store, Cluster("kafka:1"), {"referral": "http://referral"}, "", dict, client)
+            here = Ground(
+                one.doors["monitor"].store, Cluster("kafka:1"), {"referral": "http://referral"}, "", dict, client
+            )
             assert (await found(here))["clock:referral"][0] == state
 
 
