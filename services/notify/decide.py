@@ -22,7 +22,7 @@ from shared.contracts import (
     region_events,
 )
 from shared.contracts.envelope import Event, type_of, written
-from shared.contracts.feed_events import (
+from shared.contracts.extracts import (
     TO_OPISTO,
     Extract,
     PlaceReleasedToOpisto,
@@ -85,7 +85,7 @@ def opened(
 def concerns_region_and_opisto(
     state: ToldReferral | None, event: Event, now: datetime, context: object
 ) -> Decision[ToldReferral] | Waits:
-    """Tells whom docs/contracts.md's list names."""
+    """Tells whom docs/contracts.md, “Who reads what”, names."""
     if state is not None and state.erased:
         word = _last_word(state, event)
         return Decision(state, [word] if word else ())

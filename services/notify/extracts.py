@@ -1,4 +1,4 @@
-"""The content of each recipient's extract of an event: docs/contracts.md's list, in the shapes of feed_events.py.
+"""The content of each recipient's extract of an event: docs/contracts.md, “Who reads what”, in shared/contracts' shapes.
 
 A region reads of its own referral; an opisto of a place only `referral_id referral_code activity_id languages
 accessibility`, nothing else. Attendance reaches a region as counts alone.
@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.notify.model import ToldReferral
-from shared.contracts import catalogue_events, every_service_events
-from shared.contracts import feed_events as feed
+from shared.contracts import catalogue_events, every_service_events, extracts
 from shared.contracts.envelope import Event
-from shared.contracts.feed_events import TO_OPISTO, TO_REGION, Extract
+from shared.contracts.extracts import TO_OPISTO, TO_REGION, Extract
 
 LAST_WORDS: Final[Mapping[type[Extract], frozenset[str]]] = {
-    feed.ReferralErasedToRegion: frozenset(feed.ReferralErasedToRegion.model_fields),
-    feed.ReferralClosedToRegion: frozenset({"referral_id", "outcome"}),
-    feed.PlaceReleasedToOpisto: frozenset({"referral_id", "activity_id"}),
+    extracts.ReferralErasedToRegion: frozenset(extracts.ReferralErasedToRegion.model_fields),
+    extracts.ReferralClosedToRegion: frozenset({"referral_id", "outcome"}),
+    extracts.PlaceReleasedToOpisto: frozenset({"referral_id", "activity_id"}),
 }
 """The events that still go out about an erased referral, and their fields."""
 

@@ -9,7 +9,7 @@ from services.notify import decide
 from services.notify.model import Recipient, ToldReferral
 from shared.contracts import every_service_events, notify_events, opisto_events, referral_events, region_events
 from shared.contracts.envelope import Event
-from shared.contracts.feed_events import TO_REGION
+from shared.contracts.extracts import TO_REGION
 from shared.contracts.heartbeat import BEAT, PARTNERS, beat_of
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table

@@ -18,7 +18,7 @@ from shared.contracts.asyncapi import (
 )
 from shared.contracts.data import Data
 from shared.contracts.envelope import MAX_EVENT_BYTES
-from shared.contracts.feed_events import TO_OPISTO, TO_REGION, Extract
+from shared.contracts.extracts import TO_OPISTO, TO_REGION, Extract
 from shared.contracts.messages import event_headers, feed_messages, message, structured_event, structured_message
 from shared.contracts.registry import CLASSES, public_names
 from shared.contracts.schemas import Document

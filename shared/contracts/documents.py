@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shared.contracts.asyncapi import asyncapi
 from shared.contracts.asyncapi_partners import asyncapi_partners
-from shared.contracts.feed_events import EXTRACTS
+from shared.contracts.extracts import EXTRACTS
 from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import Document, extract_schema, json_schema, schema_path
 

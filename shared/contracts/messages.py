@@ -8,7 +8,7 @@ from shared.contracts import topics
 from shared.contracts.envelope import classification
 from shared.contracts.errors import REASONS
 from shared.contracts.event_class import EventClass
-from shared.contracts.feed_events import TO_OPISTO, TO_REGION
+from shared.contracts.extracts import TO_OPISTO, TO_REGION
 from shared.contracts.registry import CLASSES, schema_id
 from shared.contracts.schemas import Document, schema_path
 

@@ -11,7 +11,7 @@ from pydantic_core import core_schema
 
 from shared.contracts.event_class import EventClass
 from shared.contracts.examples import with_examples
-from shared.contracts.feed_events import Extract
+from shared.contracts.extracts import Extract
 from shared.contracts.registry import schema_id
 
 Document = dict[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.event_class import EventClass
-from shared.contracts.feed_events import EXTRACTS, TO_OPISTO, TO_REGION
+from shared.contracts.extracts import EXTRACTS, TO_OPISTO, TO_REGION
 from shared.contracts.messages import structured_event
 from shared.contracts.registry import CLASSES, schema_id
 from shared.contracts.schemas import extract_schema, json_schema

@@ -16,7 +16,7 @@ from shared.contracts.asyncapi import asyncapi, messages_on
 from shared.contracts.asyncapi_partners import asyncapi_partners
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
-from shared.contracts.feed_events import EXTRACTS, TO_OPISTO, TO_REGION
+from shared.contracts.extracts import EXTRACTS, TO_OPISTO, TO_REGION
 from shared.contracts.registry import CLASSES, public_names, schema_id
 from shared.contracts.schemas import schema_path
 from shared.engine.model import OutRow

@@ -15,7 +15,7 @@ from shared.contracts.asyncapi_partners import asyncapi_partners
 from shared.contracts.documents import all_schemas
 from shared.contracts.envelope import authorise, decode, read_structured
 from shared.contracts.examples import with_examples
-from shared.contracts.feed_events import EXTRACTS
+from shared.contracts.extracts import EXTRACTS
 from shared.contracts.registry import CLASSES
 
 SCHEMAS = all_schemas()

@@ -15,7 +15,7 @@ from services.notify.model import Recipient, ToldReferral
 from shared.contracts import catalogue_events, every_service_events, notify_events
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
-from shared.contracts.feed_events import EXTRACTS, TO_OPISTO, TO_REGION
+from shared.contracts.extracts import EXTRACTS, TO_OPISTO, TO_REGION
 from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import json_schema
 from shared.engine.model import Decision

@@ -20,7 +20,7 @@ from demo.verdict import LOST, TOO_MUCH, TRUE
 from deploy.embedded_broker.control import REPOSITORY
 from deploy.local.state import anchored_clock, claim, open_folder, supervisor_of
 from shared.contracts import topics
-from shared.contracts.feed_events import EXTRACTS
+from shared.contracts.extracts import EXTRACTS
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import READ_BY, SERVICES
 from shared.kafka.lag import READS
