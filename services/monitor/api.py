@@ -8,7 +8,16 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.monitor import checks_api, dead_groups_api, dead_letters_api, found_api, lag_api, overdue_api, traces
+from services.monitor import (
+    checks_api,
+    dead_groups_api,
+    dead_letters_api,
+    found_api,
+    lag_api,
+    overdue_api,
+    redrives_api,
+    traces,
+)
 from services.monitor.fates import fates, letters_of
 from services.monitor.model import Traced
 from services.monitor.own_words import OWN, own_event
@@ -59,6 +68,7 @@ def operations() -> list[Operation]:
         *overdue_api.operations(),
         *dead_letters_api.operations(),
         *dead_groups_api.operations(),
+        *redrives_api.operations(),
     ]
 
 

@@ -29,6 +29,7 @@ from services.monitor.model import (
 )
 from shared.contracts import monitor_events, topics
 from shared.contracts.envelope import Event
+from shared.contracts.monitor_events import RedriveAnswered, RedriveOutcome
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import redrive_to
 from shared.engine.model import Decision, Follow, OutRecord, Rejected, Waits
@@ -114,8 +115,9 @@ def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime,
             attempts=attempts,
             reason=added.get("dl_reason", state.reason),
             error="" if state.erased else added.get("dl_error", state.error),
+            redrive="",
         )
-        return Decision(_in(again, tried, now))
+        return Decision(_in(again, tried, now), _answer(state.redrive, tried, "refused"))
     letter = _new(data, attempts)
     too_much = len(data.names) > MOST_NAMES or size_of(data.original) > MOST_SEARCHED
     if context or too_much or _cannot_be_searched(letter):
@@ -193,11 +195,21 @@ def redrive(
     if state is None:
         return Waits("the dead letter")
     if state.state != OPEN or data.attempt != state.attempts:
-        return Decision(state)
+        return Decision(state, _answer(data.redrive, state, "skipped"))
     if not can_be_redriven(state):
+        if data.redrive:
+            return Decision(state, _answer(data.redrive, state, "skipped"))
         return Rejected(f"the dead letter {state.dl_id} holds nothing that could be sent again")
     record = OutRecord(redrive_to(state.service), state.key, state.value, [*state.headers, *_added(state)])
-    return Decision(_changed(state, state="redriven", by=data.by), also=[record])
+    return Decision(_changed(state, state="redriven", by=data.by, redrive=data.redrive or ""), also=[record])
+
+
+def _answer(redrive: str | None, letter: Dead, outcome: RedriveOutcome) -> list[Follow]:
+    """Tells the redrive of many what became of one of its letters."""
+    if not redrive:
+        return []
+    reason = letter.reason if outcome == "refused" else ""
+    return [Follow(RedriveAnswered(redrive=redrive, dl_id=letter.dl_id, outcome=outcome, reason=reason), redrive)]
 
 
 def _added(state: Dead) -> list[tuple[str, bytes | None]]:
@@ -224,7 +236,7 @@ def settled(state: Dead | None, event: Event, now: datetime, context: object) ->
     """The service took the letter up."""
     if state is None:
         return Waits("the dead letter")
-    return Decision(_in("resolved", state, now))
+    return Decision(_in("resolved", _changed(state, redrive=""), now), _answer(state.redrive, state, "resolved"))
 
 
 # --- erasure

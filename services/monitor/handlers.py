@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from services.monitor import dead_groups, decide, shares, standings
+from services.monitor import dead_groups, decide, redrives, shares, standings
 from services.monitor.dead_groups import DeadGroup, group_of
 from services.monitor.decide import ErasureContext
 from services.monitor.model import (
@@ -19,13 +19,15 @@ from services.monitor.model import (
     names_of,
     without_bytes,
 )
+from services.monitor.redrive_letters import next_letters
+from services.monitor.redrives import Redrive
 from services.monitor.seen import receive
 from shared.contracts import every_service_events, heartbeat, monitor_events, referral_events
 from shared.contracts.envelope import Event
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
-from shared.store import Collection, Index, Store
+from shared.store import Collection, Index, Journal, Store
 
 _TRACED = msgspec.json.Decoder(Document[Traced])
 CANCELLED: Final = CLASSES["ActivityCancelled"].type
@@ -103,6 +105,13 @@ DEAD_GROUPS = Kind(
     fields=lambda group: {"parked_until": group.parked_until.timestamp() if group.parked_until else None},
     marked=False,
 )
+REDRIVES = Kind(
+    Collection("redrives", (Index(("created",)), Index(("state", "created")))),
+    Redrive,
+    fields=lambda redrive: {"created": redrive.created.timestamp(), "state": redrive.state},
+    deadlines=redrives.deadlines,
+    marked=False,
+)
 PARTNERS = Kind(Collection("partners"), Partner, marked=False)
 ERASURES = Kind(
     Collection("erasures", (Index(("name",), many=True),)),
@@ -120,7 +129,7 @@ def table() -> Table:
         service="monitor",
         gathers=True,
         topics=READ_BY["monitor"],
-        kinds=(EVENTS, DEAD_LETTERS, DEAD_GROUPS, PARTNERS, ERASURES, standings.STANDINGS),
+        kinds=(EVENTS, DEAD_LETTERS, DEAD_GROUPS, REDRIVES, PARTNERS, ERASURES, standings.STANDINGS),
         receive=receive,
         handlers={
             RecordSeen: Handler(EVENTS, _event, decide.seen, _of_an_erased),
@@ -128,6 +137,10 @@ def table() -> Table:
             monitor_events.RedriveRequested: Handler(DEAD_LETTERS, _named_letter, decide.redrive),
             monitor_events.DiscardRequested: Handler(DEAD_LETTERS, _named_letter, decide.discard),
             monitor_events.DeadGroupNoted: Handler(DEAD_GROUPS, _subject, dead_groups.noted),
+            monitor_events.RedriveOrdered: Handler(REDRIVES, _subject, redrives.ordered),
+            monitor_events.RedriveSteered: Handler(REDRIVES, _subject, redrives.steered),
+            monitor_events.RedriveStepDue: Handler(REDRIVES, _subject, redrives.stepped, next_letters),
+            monitor_events.RedriveAnswered: Handler(REDRIVES, _subject, redrives.answered),
             every_service_events.DeadLetterSettled: Handler(DEAD_LETTERS, _subject, decide.settled),
             monitor_events.ErasureToSpread: Handler(ERASURES, _subject, decide.spread, _kept),
             monitor_events.DeadLetterToErase: Handler(DEAD_LETTERS, _subject, decide.erase_letter, _names_an_erased),
@@ -137,11 +150,17 @@ def table() -> Table:
             referral_events.ReferralErased: Handler(standings.STANDINGS, _subject, standings.erased),
             monitor_events.OverdueTended: Handler(standings.STANDINGS, _subject, standings.tended),
         },
+        deadlines={REDRIVES.collection.name: Handler(REDRIVES, _aggregate, redrives.deadline)},
+        journals=(Journal(redrives.JOURNAL),),
     )
 
 
 def _event(event: Event[RecordSeen]) -> str:
     return f"{event.data.source} {event.data.event_id}"
+
+
+def _aggregate(event: Event[every_service_events.DeadlinePassed]) -> str:
+    return event.data.aggregate
 
 
 def _subject(event: Event) -> str:

@@ -97,8 +97,8 @@ async def chosen(
     rows = await store.find(
         "dead_letters",
         equal=meant.equal,
-        at_least=None if meant.since is None else ("at", meant.since),
-        at_most=None if meant.until is None else ("at", meant.until),
+        at_least=_bound(meant.since),
+        at_most=_bound(meant.until),
         order="at",
         descending=newest_first,
         limit=limit,
@@ -108,11 +108,28 @@ async def chosen(
     return await _decoded(store, rows)
 
 
+async def counted(store: Store, meant: Selection, most: int) -> int:
+    """How many letters are meant, counted up to `most`."""
+    return await store.count(
+        "dead_letters", meant.equal, at_least=_bound(meant.since), at_most=_bound(meant.until), most=most
+    )
+
+
+async def loaded(store: Store, dl_ids: Sequence[str]) -> list[Dead]:
+    """The letters of these ids that there are, without their records, in this order."""
+    rows = await store.load("dead_letters", dl_ids, what="brief")
+    return await _decoded(store, [rows[one] for one in dl_ids if one in rows])
+
+
 async def _decoded(store: Store, rows: Sequence[Row]) -> list[Dead]:
     """Loads those whole that were kept before letters had a summary."""
     older = await store.load("dead_letters", [row.id for row in rows if not row.brief])
     letters = [_BRIEF.decode(row.brief) if row.brief else _WHOLE.decode(older[row.id].body).state for row in rows]
     return [letter for letter in letters if letter]
+
+
+def _bound(time: float | None) -> tuple[str, float] | None:
+    return None if time is None else ("at", time)
 
 
 def _time(request: Request, parameter: Parameter) -> float | None:

@@ -10,6 +10,12 @@ from shared.contracts.fields import CodeDigest, Count, DeadLetterId, Source
 from shared.contracts.instants import Instant
 
 OpsPerson = Annotated[str, Field(pattern=r"^ops:[A-Za-z0-9._-]{1,60}$", examples=["ops:first"])]
+RedriveId = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$", examples=["2e7d3f2a-8b1c-4d5e-9f60-3b0c7f6e5d4c"])]
+RedriveOutcome = Annotated[
+    Literal["resolved", "refused", "skipped", "unanswered"],
+    Field(title="RedriveOutcome"),
+]
+_Filter = Annotated[str, Field(max_length=200, examples=["rejected"])]
 
 
 @event_class("monitor", "service/monitor", outcome="partners")
@@ -53,6 +59,8 @@ class RedriveRequested(_ToDeadLetter):
 
     attempt: Count
     """Which redrive of it this is, from 1."""
+    redrive: Annotated[str, Field(examples=["2e7d3f2a-8b1c-4d5e-9f60-3b0c7f6e5d4c"])] | None = None
+    """The redrive of many that it belongs to, if one."""
 
 
 @event_class("monitor", "service/monitor")
@@ -94,6 +102,79 @@ class DeadGroupNoted(Data):
     @property
     def subject(self) -> str:
         return self.group
+
+
+class AboutRedrive(Data):
+    """What concerns one redrive."""
+
+    redrive: RedriveId
+    """The redrive, by its id."""
+
+    @property
+    def subject(self) -> str:
+        return self.redrive
+
+
+@event_class("monitor", "service/monitor")
+class RedriveOrdered(AboutRedrive):
+    """An ops person sends the dead letters that are chosen here again, as they stand at this moment, step by step."""
+
+    by: Annotated[str, Field(examples=["ops:first"])]
+    """Who ordered it: role and name."""
+    why: Annotated[str, Field(min_length=1, max_length=300, examples=["the release of Monday is mended"])]
+    """Why, in the team's own words; never about a client."""
+    dl_ids: Annotated[tuple[DeadLetterId, ...], Field(max_length=500)] = ()
+    """The dead letters, by their ids; none: those that the filter chooses."""
+    reason: _Filter = ""
+    """Those of this reason."""
+    service: _Filter = ""
+    """Those that this service refused."""
+    sender: _Filter = ""
+    """Those of this sender."""
+    type: _Filter = ""
+    """Those of this type."""
+    group: _Filter = ""
+    """Those of this group."""
+    since: Instant | None = None
+    """Those that came from this time on, in UTC."""
+    until: Instant
+    """Those that came until this time, in UTC: when the choice was frozen, or before."""
+    stop_on_error: bool = True
+    """Whether it stops where one is refused again, or not answered."""
+    a_minute: Annotated[int, Field(ge=1, le=60_000, examples=[600])] = 600
+    """How many are sent a minute at most."""
+    chosen: Count
+    """How many were open and chosen at that moment."""
+
+
+@event_class("monitor", "service/monitor")
+class RedriveSteered(AboutRedrive):
+    """An ops person pauses a redrive, lets it go on, or ends it."""
+
+    action: Annotated[Literal["pause", "resume", "cancel"], Field(title="RedriveAction")]
+    """What is done with it."""
+    by: Annotated[str, Field(examples=["ops:first"])]
+    """Who does it: role and name."""
+
+
+@event_class("monitor", "service/monitor")
+class RedriveStepDue(AboutRedrive):
+    """The monitor to itself: send the next letters of the redrive, the oldest first: one, ten, then a hundred at once."""
+
+    nth: Count
+    """Which step it is, from 1."""
+
+
+@event_class("monitor", "service/monitor")
+class RedriveAnswered(AboutRedrive):
+    """The monitor to itself: what became of one letter of the redrive."""
+
+    dl_id: DeadLetterId
+    """The dead letter, by its id."""
+    outcome: RedriveOutcome
+    """`resolved` by its service, `refused` again, or `skipped`: it was no longer open."""
+    reason: Annotated[str, Field(max_length=40, examples=["rejected"])] = ""
+    """Why it was refused again, by class."""
 
 
 @event_class("monitor", "service/monitor")

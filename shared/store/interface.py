@@ -219,6 +219,7 @@ class Store(Protocol):
         equal: Mapping[str, Scalar],
         *,
         at_most: tuple[str, Scalar] | None = None,
+        at_least: tuple[str, Scalar] | None = None,
         most: int | None = None,
     ) -> int:
         """How many documents have these values in declared fields; `most`: the store counts no further."""

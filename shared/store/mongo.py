@@ -180,11 +180,13 @@ class MongoStore:
         equal: Mapping[str, Scalar],
         *,
         at_most: tuple[str, Scalar] | None = None,
+        at_least: tuple[str, Scalar] | None = None,
         most: int | None = None,
     ) -> int:
         query = _Query(self._collections[collection])
         query.equals(equal)
         query.compares("$lte", at_most)
+        query.compares("$gte", at_least)
         bound: Json = {} if most is None else {"limit": most}
         with self._telling():
             return await self._database[collection].count_documents(query.filter, **bound)

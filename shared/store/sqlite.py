@@ -123,11 +123,13 @@ class SqliteStore:
         equal: Mapping[str, Scalar],
         *,
         at_most: tuple[str, Scalar] | None = None,
+        at_least: tuple[str, Scalar] | None = None,
         most: int | None = None,
     ) -> int:
         query = _Query(self._collections[collection], "brief")
         query.equals(equal)
         query.compares("<=", at_most)
+        query.compares(">=", at_least)
         return await self._reader.run(query.count, most)
 
     async def remove(self, collection: str, versions: Mapping[str, int]) -> int:

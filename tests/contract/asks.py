@@ -106,6 +106,11 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("POST", "/v1/dead-letters/{dl_id}/redrive"): [Ask(f"{letters}/{known['redriven']}/redrive", "ops:anna")],
         ("POST", "/v1/dead-letters/{dl_id}/discard"): [Ask(f"{letters}/{known['discarded']}/discard", "ops:anna")],
         ("GET", "/v1/dead-letter-groups"): [Ask("/v1/dead-letter-groups", "ops:anna")],
+        ("POST", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", body={"why": "mended", "reason": "invalid"})],
+        ("GET", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", {"limit": "1"})],
+        ("GET", "/v1/redrives/{redrive_id}"): [Ask(f"/v1/redrives/{known['redrive']}", "ops:anna")],
+        ("GET", "/v1/redrives/{redrive_id}/entries"): [Ask(f"/v1/redrives/{known['redrive']}/entries", "ops:anna")],
+        ("POST", "/v1/redrives/{redrive_id}/{action}"): [Ask(f"/v1/redrives/{known['redrive']}/cancel", "ops:anna")],
         ("PUT", "/v1/dead-letter-groups/{group}"): [
             Ask(f"/v1/dead-letter-groups/{known['group']}", "ops:anna", body={"owner": "ops:anna"})
         ],
@@ -146,6 +151,13 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("POST", "/v1/dead-letters/{dl_id}/discard"): [
             Ask(f"{letters}/none/discard", "ops:anna"),
             Ask(f"{letters}/{known['discarded']}/discard", "ops:anna"),
+        ],
+        ("POST", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", body={"why": "mended", "dl_ids": ["none"]})],
+        ("GET", "/v1/redrives/{redrive_id}"): [Ask("/v1/redrives/none", "ops:anna")],
+        ("GET", "/v1/redrives/{redrive_id}/entries"): [Ask("/v1/redrives/none/entries", "ops:anna")],
+        ("POST", "/v1/redrives/{redrive_id}/{action}"): [
+            Ask("/v1/redrives/none/pause", "ops:anna"),
+            Ask(f"/v1/redrives/{known['redrive']}/cancel", "ops:anna"),
         ],
         ("PUT", "/v1/dead-letter-groups/{group}"): [Ask("/v1/dead-letter-groups/none", "ops:anna", body={})],
     }

@@ -134,6 +134,7 @@ class FiveServices:
         self.known["late"] = await self._late()
         groups = (await self._json("monitor", "/v1/dead-letter-groups", "ops:anna"))["groups"]
         self.known["group"] = groups[0]["group"]
+        self.known["redrive"] = await self._stopped_redrive()
         self.known["shown"], self.known["used"] = [await self._link() for _ in "12"]
 
     async def _late(self) -> str:
@@ -144,6 +145,17 @@ class FiveServices:
         word = Event(str(uuid4()), "/service/referral", since, said, correlation=referral)
         await self.doors["monitor"].given(word, topic=topics.events_of("referral"))
         return referral
+
+    async def _stopped_redrive(self) -> str:
+        """A redrive that stands still: what it sent is refused again."""
+        client = self.doors["monitor"].client
+        asked = client.build_request(
+            "POST", "/v1/redrives", json={"why": "x", "reason": "invalid"}, headers=key("ops:anna")
+        )
+        redrive = (await self._ask("monitor", asked)).json()["redrive_id"]
+        await self._flow()
+        assert (await self._json("monitor", f"/v1/redrives/{redrive}", "ops:anna"))["state"] == "stopped"
+        return str(redrive)
 
     async def _json(self, service: str, path: str, who: str) -> Any:
         answer = await self._ask(service, self.doors[service].client.build_request("GET", path, headers=key(who)))

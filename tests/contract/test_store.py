@@ -472,6 +472,7 @@ async def test_a_count_has_a_bound_of_value_and_one_of_effort(shelf: Store) -> N
     assert await shelf.count("things", {}, at_most=("at", 4.0)) == 4
     assert await shelf.count("things", {"kind": "odd"}, at_most=("at", 4.0)) == 2
     assert await shelf.count("things", {}, at_most=("at", 4.0), most=3) == 3
+    assert await shelf.count("things", {"kind": "odd"}, at_most=("at", 4.0), at_least=("at", 2.0)) == 1
     assert await shelf.count("things", {"kind": "nobody's"}, most=3) == 0
 
 

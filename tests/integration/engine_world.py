@@ -400,9 +400,10 @@ class WatchedStore:
         equal: Mapping[str, Scalar],
         *,
         at_most: tuple[str, Scalar] | None = None,
+        at_least: tuple[str, Scalar] | None = None,
         most: int | None = None,
     ) -> int:
-        return await self._store.count(collection, equal, at_most=at_most, most=most)
+        return await self._store.count(collection, equal, at_most=at_most, at_least=at_least, most=most)
 
     async def remove(self, collection: str, versions: Mapping[str, int]) -> int:
         return await self._store.remove(collection, versions)

@@ -132,6 +132,7 @@ class MemoryStore:
         equal: Mapping[str, Scalar],
         *,
         at_most: tuple[str, Scalar] | None = None,
+        at_least: tuple[str, Scalar] | None = None,
         most: int | None = None,
     ) -> int:
         raise AssertionError("no decision counts documents")
