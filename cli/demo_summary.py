@@ -99,6 +99,7 @@ def _show_tables(result: DemoResult) -> None:
         [
             ((one["time"] or "")[:16], one["source"], _short(one["type"]), one["outcome"] or "", one["codes"] or "")
             for one in result.trace.get("events", ())
+            if not one["machinery"]
         ],
     )
     _table(

@@ -61,4 +61,4 @@ _BY: Final = {"id": "id", "code": "code", "event": "event", "dead_letter": "dead
 
 def _activity(one: dict[str, Any]) -> str:
     stands = "cancelled" if one["cancelled"] else "published"
-    return f"{stands}, {one['events']} events, the last {one['last_at']}"
+    return f"{stands}; {one['placed']} hold a place; {one['events']} events, the last {one['last_at']}"

@@ -4,7 +4,7 @@ Pure: no clock, no I/O, no logging.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -24,6 +24,7 @@ from services.monitor.model import (
     RecordSeen,
     Traced,
     can_be_redriven,
+    left_of,
     names_of,
     size_of,
 )
@@ -66,7 +67,7 @@ def seen(state: Traced | None, event: Event[RecordSeen], now: datetime, context:
             subject=data.about,
             correlation=data.correlation,
             causation=data.causation,
-            codes=_left(data.codes) if context else data.codes,
+            codes=left_of(data.codes) if context else data.codes,
             opens=data.code_digest if data.type == REFERRAL_OPENED else "",
             first=data.sighting,
             heartbeat=data.heartbeat,
@@ -267,12 +268,8 @@ def erase_trace(state: Traced | None, event: Event, now: datetime, context: obje
     if state is None:
         return Decision(state)
     came_as = tuple((type_, subject) for type_, subject in state.came_as if subject == state.correlation)
-    left = _changed(state, subject=state.correlation, codes=_left(state.codes), opens="", came_as=came_as)
+    left = _changed(state, subject=state.correlation, codes=left_of(state.codes), opens="", came_as=came_as)
     return Decision(left, scrubs=True)
-
-
-def _left(codes: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in codes.items() if name == "outcome"}
 
 
 def registered(

@@ -13,14 +13,16 @@ from services.monitor.found import Found, find, known_referral
 from services.monitor.handlers import CANCELLED
 from services.monitor.model import Dead, DeadState, Traced
 from services.monitor.retention import kept_for
+from services.monitor.standings import STANDINGS, place_of
+from services.monitor.timeline import recorded
 from services.monitor.typed import MOST_TYPED, Typed, read_typed
-from shared.contracts.envelope import written
 from shared.http.audit import deny_look, record_access
 from shared.http.keys import role_of, who_asks
 from shared.http.operations import Operation
 from shared.http.parameters import Parameter
 from shared.http.problems import ProblemError
 from shared.http.shapes import ActivityId, EventId, EventType, Organiser, ReferralId, Source
+from shared.store import Store
 
 SEE_REFERRALS: Final = ("ops", "reader")
 NO_ADVICE: Final = (
@@ -80,6 +82,9 @@ class ActivityFound(TypedDict):
     first_at: responses.RecordedAt
     last_at: responses.RecordedAt
     cancelled: Annotated[bool, Meta(description="Whether its organiser cancelled it.", examples=[False])]
+    placed: Annotated[
+        int, Meta(ge=0, description="How many referrals hold a place there, without tests'.", examples=[3])
+    ]
     where: Where
 
 
@@ -104,7 +109,8 @@ async def found(request: Request) -> Response:
     what = typed.referral_id or known.referral_id or typed.text
     await record_access(request, who, "trace", what, "operations", allowed=True, about=known.referrals)
     became = await fates(state.store, state.owners, known.events, await letters_of(state.store, known.events))
-    return JSONResponse(_answer(typed, known, became))
+    activities = [await _activity(state.store, organiser, some) for organiser, some in known.activities.items()]
+    return JSONResponse(_answer(typed, known, became, activities))
 
 
 _Q: Final = Parameter(
@@ -154,13 +160,13 @@ async def find_or_say(request: Request, who: str, typed: Typed) -> Found:
 # --- how it is shown
 
 
-def _answer(typed: Typed, known: Found, became: Fates) -> FoundNow:
+def _answer(typed: Typed, known: Found, became: Fates, activities: list[ActivityFound]) -> FoundNow:
     letters = [known.letter] if known.letter else []
     return {
         "referrals": [_referral(one, _by(one, typed, known)) for one in known.referrals],
         "events": [_event(one, became.of[one.source, one.id]) for one in known.events],
         "dead_letters": [_dead_letter(one) for one in letters],
-        "activities": [_activity(organiser, some) for organiser, some in known.activities.items()],
+        "activities": activities,
         "silent": sorted(became.silent),
     }
 
@@ -180,7 +186,7 @@ def _event(one: Traced, outcome: str | None) -> EventFound:
         "source": one.source,
         "id": one.id,
         "type": one.type,
-        "recorded_at": _recorded(one),
+        "recorded_at": recorded(one),
         "outcome": outcome,
         "referral_id": one.correlation or None,
         "where": f"/v1/events/{quote(one.id, safe='')}?source={quote(one.source)}",
@@ -198,17 +204,15 @@ def _dead_letter(one: Dead) -> DeadLetterFound:
     }
 
 
-def _activity(organiser: str, events: list[Traced]) -> ActivityFound:
+async def _activity(store: Store, organiser: str, events: list[Traced]) -> ActivityFound:
+    activity_id = events[0].subject
     return {
         "organiser": organiser,
-        "activity_id": events[0].subject,
+        "activity_id": activity_id,
         "events": len(events),
-        "first_at": _recorded(events[0]),
-        "last_at": _recorded(events[-1]),
+        "first_at": recorded(events[0]),
+        "last_at": recorded(events[-1]),
         "cancelled": any(one.type == CANCELLED for one in events),
-        "where": f"/v1/traces/{quote(events[0].subject, safe='')}?source={quote(organiser)}",
+        "placed": await store.count(STANDINGS.collection.name, {"place": place_of(organiser, activity_id)}),
+        "where": f"/v1/traces/{quote(activity_id, safe='')}?source={quote(organiser)}",
     }
-
-
-def _recorded(one: Traced) -> str:
-    return written(one.first.recorded_at) if one.first else ""

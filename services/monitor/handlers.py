@@ -1,5 +1,6 @@
 """What each record does in the monitor, and which look-up it needs."""
 
+import itertools
 from datetime import datetime
 from typing import Final
 
@@ -16,13 +17,15 @@ from services.monitor.model import (
     Partner,
     RecordSeen,
     Traced,
+    left_of,
     names_of,
+    tells_of_a_client,
     without_bytes,
 )
 from services.monitor.redrive_letters import next_letters
 from services.monitor.redrives import Redrive
 from services.monitor.seen import receive
-from shared.contracts import every_service_events, heartbeat, monitor_events, referral_events
+from shared.contracts import catalogue_events, every_service_events, heartbeat, monitor_events, referral_events
 from shared.contracts.envelope import Event
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import READ_BY
@@ -119,7 +122,6 @@ ERASURES = Kind(
     fields=lambda erasure: {"name": erasure.names},
     marked=False,
 )
-_TELLING = frozenset({"reason", "position", "phase"})  # codes that say something of a referral beside its status
 _AT_ONCE = 500
 
 
@@ -147,6 +149,8 @@ def table() -> Table:
             monitor_events.TraceToErase: Handler(EVENTS, _subject, decide.erase_trace),
             monitor_events.PartnerRegistered: Handler(PARTNERS, _subject, decide.registered),
             referral_events.StandingChanged: Handler(standings.STANDINGS, _subject, standings.told),
+            catalogue_events.PlaceReserved: Handler(standings.STANDINGS, _subject, standings.place_held),
+            catalogue_events.PlaceReleased: Handler(standings.STANDINGS, _subject, standings.place_free),
             referral_events.ReferralErased: Handler(standings.STANDINGS, _subject, standings.erased),
             monitor_events.OverdueTended: Handler(standings.STANDINGS, _subject, standings.tended),
         },
@@ -176,7 +180,7 @@ def _named_letter(event: Event[monitor_events.RedriveRequested | monitor_events.
 
 async def _of_an_erased(state: Traced | None, event: Event[RecordSeen], store: Store, now: datetime) -> bool:
     data = event.data
-    if not data.correlation or data.codes.keys().isdisjoint(_TELLING):
+    if not data.correlation or not any(itertools.starmap(tells_of_a_client, data.codes.items())):
         return False
     return bool(await store.load(ERASURES.collection.name, [data.correlation], what="brief"))
 
@@ -203,6 +207,8 @@ async def _kept(
         limit=_AT_ONCE,
     )
     states = [_TRACED.decode(row.body).state for row in rows]
-    traced = [row.id for row, one in zip(rows, states, strict=True) if one and (one.codes or one.opens)]
+    traced = [
+        row.id for row, one in zip(rows, states, strict=True) if one and (one.codes != left_of(one.codes) or one.opens)
+    ]
     more = len(letters) == _AT_ONCE or len(rows) == _AT_ONCE
     return ErasureContext(sorted(letters), traced, rows[-1].id if rows else data.after, more=more)

@@ -1,5 +1,6 @@
 """What the monitor keeps: each event's envelope and its records' places, each dead letter, each partner."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -29,6 +30,24 @@ def names_of(referral_id: str, code_digest: str) -> tuple[str, ...]:
 def name_of(code: str) -> str:
     """The digest to find a code by. An erasure leaves no code, and a client may have told it to others."""
     return f"code:{digest_of(code)}"
+
+
+def tells_of_a_client(name: str, value: str) -> bool:
+    """Whether a code says, beside its status, something of the one referred: an erasure takes it away.
+
+    So does an organiser's name among who was told or looked: the client goes there, or may.
+    """
+    if name in {"who", "recipient"}:
+        return value.startswith("/") and not value.startswith(("/region/", "/service/"))
+    return name in {"reason", "position", "phase"}
+
+
+def left_of(codes: Mapping[str, str]) -> dict[str, str]:
+    """The codes that an erasure leaves: the outcome, and which region or person looked or was told."""
+    return {name: one for name, one in codes.items() if name in _LEFT and not tells_of_a_client(name, one)}
+
+
+_LEFT: Final = frozenset({"outcome", "who", "recipient", "action", "ground", "allowed", "change"})
 
 
 def can_be_redriven(letter: "Dead") -> bool:

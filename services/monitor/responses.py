@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from services.monitor.model import Dead, DeadState
 from shared.contracts.envelope import written
-from shared.http.shapes import EventId, EventType, ReferralId, Source, Time
+from shared.http.shapes import EventId, EventType, Source, Time
 
 _BECAME = ["unknown", "in_flight", "applied", "waiting", "dead_lettered"]
 Topic = Annotated[str, Meta(description="The topic in Kafka.", examples=["intake.http"])]
@@ -72,41 +72,6 @@ class EventsNow(TypedDict):
 Outcome = Annotated[
     str | None, Meta(description="What became of it; null of the platform's own.", examples=["applied"])
 ]
-
-
-class TracedShown(TypedDict):
-    """One event of the trace: its envelope and codes, nothing of what it says of a person."""
-
-    source: Source
-    id: EventId
-    type: EventType
-    time: Annotated[
-        str,
-        Meta(description="When its sender recorded it, RFC 3339, as it was sent.", examples=["2026-09-01T08:00:00Z"]),
-    ]
-    recorded_at: RecordedAt
-    topic: Annotated[
-        Topic | None, Meta(description="The topic in Kafka where it stands first; null where no record is known.")
-    ]
-    causationid: CausationId
-    outcome: Outcome
-    seen: Annotated[int, Meta(description="How many records of it there are.", examples=[1])]
-    codes: Annotated[
-        dict[str, str],
-        Meta(
-            description="Its codes by their fields: reasons, statuses, phases; no words of a person.",
-            examples=[{"reason": "client_wish"}],
-        ),
-    ]
-
-
-class DeliveryTraced(TypedDict):
-    """What was told to a partner."""
-
-    type: EventType
-    id: EventId
-    recorded_at: RecordedAt
-    causationid: CausationId
 
 
 class DeadLetterShown(TypedDict):
@@ -175,18 +140,6 @@ Silent = Annotated[
     list[str],
     Meta(description="Services that do not answer: what became of their events is null here.", examples=[["referral"]]),
 ]
-
-
-class Trace(TypedDict):
-    """Every event of a referral, causes first."""
-
-    referral_id: Annotated[
-        ReferralId | None, Meta(description="The referral's id; null where the events are of none, or of several.")
-    ]
-    events: Annotated[list[TracedShown], Meta(description="The events, causes first.")]
-    dead_letters: Annotated[list[DeadLetterShown], Meta(description="Those of its events that could not be taken.")]
-    deliveries: Annotated[list[DeliveryTraced], Meta(description="What was told to partners, causes first.")]
-    silent: Silent
 
 
 class Redriven(TypedDict):

@@ -24,6 +24,7 @@ from shared.contracts.identity import dead_letter_id
 from shared.contracts.original import Original
 from shared.contracts.personal_identity import mask, mask_bytes
 from shared.contracts.referral_code import digest_of
+from shared.contracts.registry import CLASSES
 from shared.engine.model import Table
 from shared.engine.receive import RoutedEvent, route
 from shared.kafka.when import came_at
@@ -46,11 +47,17 @@ ACTED_ON: Final = frozenset(
         "StandingChanged",
         "OverdueTended",
         "ReferralErased",
+        "PlaceReserved",
+        "PlaceReleased",
     }
 )
-TRACED_TOO: Final = frozenset({"PartnerRegistered", "ReferralErased"})
+TRACED_TOO: Final = frozenset({"PartnerRegistered", "ReferralErased", "PlaceReserved", "PlaceReleased"})
 """Classes of which the monitor also keeps a trace: what it acts on otherwise is its own machinery."""
-_CODES: Final = ("reason", "outcome", "what", "nth", "position", "phase", "number", "action", "allowed", "change")
+_CODES: Final = (
+    *("reason", "outcome", "what", "nth", "position", "phase", "number"),
+    *("who", "action", "ground", "allowed", "change", "recipient"),
+)
+_QUEUED: Final = CLASSES["NotificationQueued"].type
 
 
 def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent | tuple[RoutedEvent, RoutedEvent]:
@@ -142,6 +149,8 @@ def _referral(sender: str, known: dict[str, str]) -> str:
 def _data(sender: str, raw: Raw) -> dict[str, Any]:
     """The event's data, where the monitor may look into it; else nothing."""
     if not is_a_service(sender) and "Withdrawn" not in raw.type and "Cancelled" not in raw.type:
+        return {}
+    if raw.type == _QUEUED:  # what becomes of it says to whom it goes
         return {}
     try:
         data = msgspec.json.decode(raw.data)

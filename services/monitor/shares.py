@@ -4,8 +4,8 @@ The store lists events and dead letters by who said them, of a service's events 
 Behind a full share the look-up goes on at whoever comes next, however much was said.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from shared.engine.model import Document
 from shared.store import Row, Store
 
 MOST: Final = 2_000
+"""All together; where there is more, each has a smaller share."""
 SHARE: Final = 300
 """Events of one partner, of one class of a service's, dead letters of one sender, that a referral's trace shows."""
 _PAGE: Final = 2 * SHARE
@@ -40,6 +41,8 @@ class Shares(NamedTuple):
 
     events: list[Traced]
     letters: list[Dead]
+    more: list[str]
+    """Who said more than this."""
 
 
 def sayer(one: Traced | Dead) -> str:
@@ -60,43 +63,72 @@ def said(one: Traced | Dead) -> str:
 
 async def of_referral(store: Store, referral_id: str) -> Shares:
     """A bounded share of each sayer, the services' first."""
-    events = await _shares(store, "events", ("correlation", referral_id), decoded_events)
-    letters = await _shares(store, "dead_letters", ("referral_id", referral_id), decoded_letters)
-    return Shares(events, letters)
+    events, more = await _shares(_About(store, "events", "correlation", referral_id, decoded_events))
+    letters, more_letters = await _shares(_About(store, "dead_letters", "referral_id", referral_id, decoded_letters))
+    return Shares(events, letters, [*more, *(one for one in more_letters if one not in more)])
 
 
 async def of_activity(store: Store, activity_id: str) -> list[Traced]:
     """What organisers said of their activities with this id, a bounded share of each."""
-    return await _shares(store, "events", ("activity", activity_id), decoded_events)
+    events, _ = await _shares(_About(store, "events", "activity", activity_id, decoded_events))
+    return events
 
 
-async def _shares(
-    store: Store, collection: str, about: tuple[str, str], decoded: Callable[[Iterable[Row]], list[T]]
-) -> list[T]:
-    field, value = about
-    shares: dict[str, list[T]] = {}
-    for after, behind in _RANGES:
+class _About(NamedTuple, Generic[T]):
+    """What the store lists of one thing."""
+
+    store: Store
+    collection: str
+    field: str
+    value: str
+    decoded: Callable[[Iterable[Row]], list[T]]
+
+    async def page(self, after: tuple[str, str], behind: str, limit: int, *, descending: bool = False) -> Sequence[Row]:
+        return await self.store.find(
+            self.collection,
+            equal={self.field: self.value},
+            at_most=("said", behind),
+            order="said",
+            after=after,
+            limit=limit,
+            descending=descending,
+        )
+
+
+async def _shares(about: _About[T]) -> tuple[list[T], list[str]]:
+    """What each sayer said, the first and the last of who said more than a share; and who did."""
+    said_by = await _read(about)
+    share = SHARE if sum(map(len, said_by.values())) <= MOST else min(SHARE, max(1, MOST // len(said_by)))
+    more = [whose for whose, some in said_by.items() if len(some) > share]
+    for whose in more:
+        said_by[whose] = said_by[whose][: share - share // 3] + await _last(about, whose, share // 3)
+    return [one for some in said_by.values() for one in some], more
+
+
+async def _read(about: _About[T]) -> dict[str, list[T]]:
+    """What each sayer said, in order; of who says on and on not much more than a share."""
+    said_by: dict[str, list[T]] = {}
+    for first, behind in _RANGES:
+        after = first
         for _ in range(_PAGES):
-            rows = await store.find(
-                collection,
-                equal={field: value},
-                at_most=("said", behind),
-                order="said",
-                after=after,
-                limit=_PAGE,
-            )
-            found = decoded(rows)
+            rows = await about.page(after, behind, _PAGE)
+            found = about.decoded(rows)
             for one in found:
-                shares.setdefault(sayer(one), []).append(one)
+                said_by.setdefault(sayer(one), []).append(one)
             if len(rows) < _PAGE:
                 break
-            after = _go_on(found[-1], rows[-1].id, is_full=len(shares[sayer(found[-1])]) >= SHARE)
-    return [one for some in shares.values() for one in some[:SHARE]][:MOST]
+            after = _go_on(found[-1], rows[-1].id, is_enough=len(said_by[sayer(found[-1])]) > SHARE)
+    return said_by
 
 
-def _go_on(last: Traced | Dead, id_: str, *, is_full: bool) -> tuple[str, str]:
+async def _last(about: _About[T], whose: str, most: int) -> list[T]:
+    rows = await about.page((f"{whose} {BEHIND_ALL}", ""), BEHIND_ALL, most, descending=True) if most else []
+    return about.decoded(rows)[::-1]
+
+
+def _go_on(last: Traced | Dead, id_: str, *, is_enough: bool) -> tuple[str, str]:
     """The cursor behind the last row; behind everything that its sayer said where that is enough."""
-    return (f"{sayer(last)} {BEHIND_ALL}", "") if is_full else (said(last), id_)
+    return (f"{sayer(last)} {BEHIND_ALL}", "") if is_enough else (said(last), id_)
 
 
 def decoded_events(rows: Iterable[Row]) -> list[Traced]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from shared.contracts import heartbeat
+from shared.contracts.catalogue_events import PlaceReleased, PlaceReserved
 from shared.contracts.envelope import Event
 from shared.contracts.fields import What
 from shared.contracts.monitor_events import OverdueTended
@@ -51,6 +52,8 @@ class ReferralStanding(msgspec.Struct, frozen=True, omit_defaults=True):
     """When the word came, by the platform's clock."""
     awaited: StepAwaited | None = None
     session_at: datetime | None = None
+    place: str | None = None
+    """The activity at which it holds a place, as `place_of` names it."""
     synthetic: bool = False
     care: Care | None = None
     beat: datetime | None = None
@@ -67,6 +70,11 @@ def closed_since(standing: ReferralStanding) -> float | None:
     return standing.told_at.timestamp() if standing.closed and standing.told_at else None
 
 
+def place_of(organiser: str, activity_id: str) -> str:
+    """The name of an activity in the list of standings."""
+    return f"{organiser} {activity_id}"
+
+
 def _brief(standing: ReferralStanding) -> bytes:
     return msgspec.json.encode(standing.session_at.timestamp()) if standing.session_at else b""
 
@@ -78,6 +86,7 @@ STANDINGS: Final = Kind(
             Index(("late_from",)),
             Index(("concerns", "late_from")),
             Index(("what", "late_from")),
+            Index(("place",)),
             Index((heartbeat.BEAT,)),
             Index(("closed_since",)),
         ),
@@ -87,6 +96,7 @@ STANDINGS: Final = Kind(
         "late_from": late_from(one),
         "concerns": one.awaited.concerns if one.awaited else None,
         "what": one.awaited.what if one.awaited else None,
+        "place": None if one.synthetic else one.place,
         heartbeat.BEAT: one.beat.timestamp() if one.beat else None,
         "closed_since": closed_since(one),
     },
@@ -114,11 +124,30 @@ def told(
             told_at=now,
             awaited=awaited,
             session_at=data.session_at,
+            place=known.place,
             synthetic=event.synthetic,
             care=known.care if goes_on or not known.number else None,
             beat=event.time if event.origin in heartbeat.PARTNERS else None,
         )
     )
+
+
+def place_held(
+    state: ReferralStanding | None, event: Event[PlaceReserved], now: datetime, context: object
+) -> Decision[ReferralStanding]:
+    """The referral holds a place at this activity; of two the later one counts, until the earlier is given up."""
+    known = state or ReferralStanding(event.data.referral_id)
+    held = place_of(event.data.organiser, event.data.activity_id)
+    return Decision(_changed(known, place=held, synthetic=event.synthetic))
+
+
+def place_free(
+    state: ReferralStanding | None, event: Event[PlaceReleased], now: datetime, context: object
+) -> Decision[ReferralStanding]:
+    """The referral holds that place no more."""
+    known = state or ReferralStanding(event.data.referral_id)
+    free = known.place == place_of(event.data.organiser, event.data.activity_id)
+    return Decision(_changed(known, place=None) if free else known)
 
 
 def _awaited(step: AwaitedNow | None) -> StepAwaited | None:

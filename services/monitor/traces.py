@@ -3,8 +3,11 @@
 A person may ask by the referral's id or its code, an event's id, a dead letter's, an activity's.
 """
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -14,12 +17,18 @@ from services.monitor.found import Found
 from services.monitor.found_api import SEE_REFERRALS, find_or_say, who_may_look
 from services.monitor.model import Dead, Traced
 from services.monitor.shares import decoded_events
+from services.monitor.standings import STANDINGS, ReferralStanding, StepAwaited
+from services.monitor.timeline import Timeline
+from services.monitor.trace_shapes import AwaitedShown, SaidMore, StandingShown, Trace
 from services.monitor.typed import read_typed
 from shared.contracts.envelope import written
+from shared.engine.model import Document
 from shared.http.audit import record_access
 from shared.http.operations import Operation
 from shared.http.parameters import Parameter
 from shared.store import Store
+
+_STANDING = msgspec.json.Decoder(Document[ReferralStanding])
 
 
 class TraceFound(NamedTuple):
@@ -28,6 +37,8 @@ class TraceFound(NamedTuple):
     referral_id: str | None
     events: list[Traced]
     letters: list[Dead]
+    more: Sequence[str] = ()
+    """Who said more than this."""
 
 
 async def trace(request: Request) -> Response:
@@ -42,7 +53,8 @@ async def trace(request: Request) -> Response:
     what = traced.referral_id or asked
     await record_access(request, who, "trace", what, "operations", allowed=True, about=_concerned(traced))
     became = await fates(state.store, state.owners, traced.events, traced.letters)
-    return JSONResponse(_answer(traced, became))
+    standing = await _stands(state.store, traced.referral_id)
+    return JSONResponse(_answer(traced, became, standing, state.clock.now()))
 
 
 _ASKED: Final = Parameter(
@@ -52,7 +64,7 @@ _ASKED: Final = Parameter(
 )
 _SOURCE: Final = Parameter("source", "Whose it is, where several have one id.", example="/opisto/tampere")
 OPERATION: Final = Operation(
-    "GET", "/v1/traces/{asked}", trace, {200: responses.Trace}, SEE_REFERRALS, (_ASKED, _SOURCE), also=(404,)
+    "GET", "/v1/traces/{asked}", trace, {200: Trace}, SEE_REFERRALS, (_ASKED, _SOURCE), also=(404,)
 )
 
 
@@ -65,6 +77,11 @@ def _concerned(found: TraceFound) -> list[str]:
 
 
 # --- what is meant
+
+
+async def _stands(store: Store, referral_id: str | None) -> ReferralStanding | None:
+    rows = await store.load(STANDINGS.collection.name, [referral_id]) if referral_id else {}
+    return next((_STANDING.decode(row.body).state for row in rows.values()), None)
 
 
 async def _traced(store: Store, found: Found) -> TraceFound:
@@ -91,64 +108,36 @@ async def _whole(store: Store, events: list[Traced], letters: list[Dead]) -> Tra
 # --- how it is shown
 
 
-def _answer(found: TraceFound, became: Fates) -> responses.Trace:
-    ordered = in_causal_order(found.events)
+def _answer(found: TraceFound, became: Fates, standing: ReferralStanding | None, now: datetime) -> Trace:
+    timeline = Timeline(found.events)
     return {
         "referral_id": found.referral_id,
-        "events": [_shown(one, became.of[one.source, one.id]) for one in ordered if not _is_delivery(one)],
+        "standing": _standing(standing, now) if standing else None,
+        "events": timeline.events(became.of),
         "dead_letters": [responses.shown(letter) for letter in found.letters],
-        "deliveries": [_delivery(one) for one in ordered if _is_delivery(one)],
+        "deliveries": timeline.deliveries(),
+        "looks": timeline.looks(),
+        "more": [_said_more(sayer) for sayer in found.more],
         "silent": sorted(became.silent),
     }
 
 
-def in_causal_order(traced: list[Traced]) -> list[Traced]:
-    """Causes before what they caused, else as recorded."""
-    by_id = {one.id: one for one in traced}
-    depths: dict[str, int] = {}
-    for one in traced:
-        chain: list[str] = []
-        current: Traced | None = one
-        while current and current.id not in depths and current.id not in chain:
-            chain.append(current.id)
-            current = by_id.get(current.causation)
-        depth = depths.get(current.id, -1) if current else -1
-        for id_ in reversed(chain):
-            depth += 1
-            depths[id_] = depth
-    # By the time it was recorded, and within one millisecond the cause first.
-    return sorted(traced, key=lambda one: (_recorded(one), depths[one.id], one.id))
+def _standing(one: ReferralStanding, now: datetime) -> StandingShown:
+    awaited = one.awaited
+    return {"status": one.status, "closed": one.closed, "awaited": _awaited(awaited, now) if awaited else None}
 
 
-def _recorded(one: Traced) -> str:
-    return written(one.first.recorded_at) if one.first else ""
-
-
-def _is_delivery(one: Traced) -> bool:
-    return one.source == "/service/notify" and one.type.endswith(
-        (".NotificationQueued.v1", ".NotificationDelivered.v1", ".NotificationFailed.v1")
-    )
-
-
-def _shown(one: Traced, outcome: str | None) -> responses.TracedShown:
+def _awaited(awaited: StepAwaited, now: datetime) -> AwaitedShown:
     return {
-        "source": one.source,
-        "id": one.id,
-        "type": one.type,
-        "time": one.time,
-        "recorded_at": _recorded(one),
-        "topic": one.first.topic if one.first else None,
-        "causationid": one.causation or None,
-        "outcome": outcome,
-        "seen": one.seen,
-        "codes": one.codes,
+        "what": awaited.what,
+        "concerns": awaited.concerns,
+        "since": written(awaited.since),
+        "due_at": written(awaited.due_at),
+        "late": awaited.due_at <= now,
+        "reminders": awaited.passed,
     }
 
 
-def _delivery(one: Traced) -> responses.DeliveryTraced:
-    return {
-        "type": one.type,
-        "id": one.id,
-        "recorded_at": _recorded(one),
-        "causationid": one.causation or None,
-    }
+def _said_more(sayer: str) -> SaidMore:
+    source, _, type_ = sayer.partition(" ")
+    return {"source": source, "type": type_ or None}

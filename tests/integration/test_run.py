@@ -153,7 +153,7 @@ def test_the_first_day_goes_as_its_page_says_and_so_does_every_other_request_of_
     assert '"type": "fi.kulttuurilahete.ReferralClosed.v1"' in said
     assert '"outcome": "completed"' in said
     assert "about:blank" not in said, "no answer is a problem"
-    traced = {row[2]: row[4] for line in said.splitlines() if len(row := line.split("\t")) == 6}
+    traced = {row[3]: row[5] for line in said.splitlines() if len(row := line.split("\t")) == 8}
     assert traced["ReferralIssued.v1"] == traced["ActivityAttended.v1"] == "applied"
     assert "ReferralClosed.v1" in traced
 

@@ -171,10 +171,10 @@ class Country:
 
 
 @asynccontextmanager
-async def country(folder: Path) -> AsyncIterator[Country]:
+async def country(folder: Path, services: Sequence[str] = SERVICES) -> AsyncIterator[Country]:
     async with AsyncExitStack() as stack:
         stack.enter_context(capture_logs())  # a failing handler's trace takes seconds to print
-        yield Country({service: await stack.enter_async_context(door(service, folder)) for service in SERVICES})
+        yield Country({service: await stack.enter_async_context(door(service, folder)) for service in services})
 
 
 def an_event(name: str, referral: str, source: str = "", **changes: Any) -> Sent:

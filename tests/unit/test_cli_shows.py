@@ -23,6 +23,76 @@ BREAKER = "the circuit breaker is open: handlers failed at 20 of the last 40 agg
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 LETTER = {"dl_id": "d1", "reason": "rejected", "error": "no consent for it"}
 
+NOTHING: dict[str, Any] = {
+    "referral_id": REFERRAL,
+    "standing": None,
+    **{name: [] for name in ("events", "dead_letters", "deliveries", "looks", "more", "silent")},
+}
+_AWAITED = {
+    "what": "confirmation",
+    "concerns": "/opisto/tampere",
+    "since": "2026-09-01T08:00:00Z",
+    "due_at": "2026-09-08T08:00:00Z",
+    "late": True,
+    "reminders": 1,
+}
+_TYPE = "fi.kulttuurilahete."
+
+
+def event(id_: str, name: str, *, machinery: bool = False, delay: float | None = None, **codes: str) -> dict[str, Any]:
+    said = {"time": "2026-09-01T08:00:00Z", "source": "/service/catalogue", "type": f"{_TYPE}{name}.v1", "id": id_}
+    return said | {"outcome": None, "delay_seconds": delay, "codes": codes, "machinery": machinery}
+
+
+def delivery(name: str, to: str | None, about: str | None, *, machinery: bool = False) -> dict[str, Any]:
+    said = {"type": f"{_TYPE}Notification{name}.v1", "recorded_at": "2026-09-01T08:00:01Z", "causationid": "q"}
+    return said | {"to": to, "about": about, "machinery": machinery}
+
+
+WHOLE = NOTHING | {
+    "standing": {"status": "requested", "closed": False, "awaited": _AWAITED},
+    "events": [
+        event("p-1", "PlaceReserved", delay=0.25, reason="\x1b[2Jfull"),
+        event("m-1", "MatchingEnded", machinery=True),
+    ],
+    "deliveries": [
+        delivery("Queued", None, "p-1", machinery=True),
+        delivery("Delivered", "/region/06", "p-1"),
+        delivery("Failed", "/opisto/x", "p-1"),
+        delivery("Delivered", "/region/07", None),
+    ],
+    "looks": [
+        {
+            "recorded_at": "2026-09-02T08:00:00Z",
+            "who": "ops:anna",
+            "action": "trace",
+            "ground": "operations",
+            "allowed": True,
+        },
+        {
+            "recorded_at": "2026-09-01T08:00:00Z",
+            "who": "/region/07",
+            "action": "read",
+            "ground": "none",
+            "allowed": False,
+        },
+    ],
+    "more": [{"source": "/opisto/x", "type": None}],
+    "silent": ["feedback"],
+}
+SAID = [
+    (
+        "it stands at requested, not closed; confirmation is awaited from /opisto/tampere since 2026-09-01T08:00:00Z, "
+        "until 2026-09-08T08:00:00Z, late; reminders: 1"
+    ),
+    "NotificationDelivered.v1 2026-09-01T08:00:01Z to /region/07 because of q",
+    "looked: 2026-09-02T08:00:00Z ops:anna trace (operations)",
+    "looked: 2026-09-01T08:00:00Z /region/07 read (denied)",
+    "/opisto/x said more than is shown: the first and the last stand here",
+    "feedback does not answer what became of its events",
+    "steps between services are folded away: MatchingEnded.v1 1, NotificationQueued.v1 1; --all shows them",
+]
+
 
 @contextmanager
 def answering(answers: dict[str, tuple[int, Any]]) -> Iterator[str]:
@@ -86,12 +156,7 @@ def test_status_shows_why_a_service_is_not_ready(tmp_path: Path) -> None:
     ],
 )
 def test_a_trace_shows_a_dead_letter_as_it_stands(state: str, attempts: int, line: str, tmp_path: Path) -> None:
-    trace = {
-        "referral_id": REFERRAL,
-        "events": [],
-        "dead_letters": [LETTER | {"state": state, "attempts": attempts}],
-        "deliveries": [],
-    }
+    trace = NOTHING | {"dead_letters": [LETTER | {"state": state, "attempts": attempts}]}
     with answering({"/v1/traces/e-77": (200, trace)}) as monitor, run_of(tmp_path, monitor=monitor) as at:
         shown = CliRunner().invoke(app, ["trace", "e-77", *at])
     assert shown.exit_code == 0
@@ -145,3 +210,56 @@ def test_only_a_service_is_restarted(tmp_path: Path) -> None:
     with run_of(tmp_path, referral="http://127.0.0.1:1") as at:
         refused = CliRunner().invoke(app, ["restart", "supervisor", *at])
     assert refused.exit_code == 2
+
+
+def test_a_trace_shows_delays_who_was_told_what_is_awaited_and_who_looked_with_machinery_folded(tmp_path: Path) -> None:
+    with answering({"/v1/traces/p-1": (200, WHOLE)}) as monitor, run_of(tmp_path, monitor=monitor) as at:
+        folded, whole = (CliRunner().invoke(app, ["trace", "p-1", *at, *more]) for more in ((), ("--all",)))
+        document = json.loads(CliRunner().invoke(app, ["trace", "p-1", *at, "--json"]).stdout)
+    rows = [line.split("\t") for line in folded.stdout.splitlines() if "\t" in line]
+    told = "/region/06 /opisto/x, in vain"
+    first = ["2026-09-01T08:00:00Z", "+0.250 s", "/service/catalogue", "PlaceReserved.v1", "p-1", "", told]
+    assert rows[1:] == [[*first, "reason=\\x1b[2Jfull"]], "nothing from outside steers the terminal"
+    assert [line for line in folded.stdout.splitlines() if "\t" not in line] == SAID
+    assert "MatchingEnded.v1\tm-1" in whole.stdout
+    assert "folded" not in whole.stdout
+    assert document == WHOLE
+
+
+def test_what_is_held_is_found_with_where_it_leads(tmp_path: Path) -> None:
+    found = {
+        "referrals": [{"referral_id": REFERRAL, "by": "code", "where": f"/v1/traces/{REFERRAL}"}],
+        "events": [event("e-1", "ReferralIssued") | {"outcome": "applied", "where": "/v1/events/e-1?source=x"}],
+        "dead_letters": [{"dl_id": "d1", "service": "referral", "state": "open", "reason": "invalid", "where": "/d"}],
+        "activities": [
+            {
+                "organiser": "/opisto/tampere",
+                "activity_id": "choir",
+                "events": 2,
+                "last_at": "2026-09-01T08:00:00Z",
+                "cancelled": False,
+                "placed": 3,
+                "where": "/v1/traces/choir",
+            }
+        ],
+        "silent": ["referral"],
+    }
+    address = "/v1/found?q=dkgd+m5f8+qk4v"
+    here: dict[str, tuple[int, Any]] = {"/v1/lag": (200, {"groups": []})}
+    with answering({address: (200, found), **here}) as monitor, run_of(tmp_path, monitor=monitor) as at:
+        shown = CliRunner().invoke(app, ["find", "dkgd", "m5f8", "qk4v", *at])
+        missed = CliRunner().invoke(app, ["find", "x", *at], standalone_mode=False)
+    assert [line.split("\t") for line in shown.stdout.splitlines()[1:]] == [
+        ["referral", REFERRAL, "", "by its code", f"/v1/traces/{REFERRAL}"],
+        ["ReferralIssued.v1", "e-1", "/service/catalogue", "applied", "/v1/events/e-1?source=x"],
+        ["dead letter", "d1", "referral", "open: invalid", "/d"],
+        [
+            "activity",
+            "choir",
+            "/opisto/tampere",
+            "published; 3 hold a place; 2 events, the last 2026-09-01T08:00:00Z",
+            "/v1/traces/choir",
+        ],
+    ]
+    assert "referral does not answer" in shown.stderr
+    assert "nothing is known by" in str(missed.exception)

@@ -15,7 +15,7 @@ from services.monitor import decide
 from services.monitor.handlers import table
 from services.monitor.model import MOST_SEARCHED, Dead, Erasure, Sighting, Traced, names_of
 from services.monitor.named import names_in
-from services.monitor.traces import in_causal_order
+from services.monitor.timeline import in_causal_order
 from shared.contracts.envelope import Event
 from shared.contracts.monitor_events import (
     DeadLetterToErase,
