@@ -16,7 +16,7 @@ from services.monitor.shares import BEHIND_ALL, decoded_events
 from services.monitor.standings import STANDINGS, ReferralStanding
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Document
-from shared.process.keeping import Retention, heartbeats
+from shared.process.keeping import InUse, Retention, heartbeats
 from shared.store import Store
 
 _STANDING = msgspec.json.Decoder(Document[ReferralStanding])
@@ -28,9 +28,9 @@ _ENDS: Final = frozenset(CLASSES[name].type for name in ("ReferralClosed", "Refe
 def retentions(settings: MonitorSettings) -> list[Retention]:
     """What the monitor keeps for a term."""
     return [
-        Retention(EVENTS, "at", settings.keep_traces, of_referrals_in_use),
-        Retention(STANDINGS, "closed_since", settings.keep_traces),
-        Retention(DEAD_LETTERS, "settled", settings.keep_settled_letters),
+        Retention(EVENTS.collection, "at", settings.keep_traces, InUse(EVENTS, of_referrals_in_use)),
+        Retention(STANDINGS.collection, "closed_since", settings.keep_traces),
+        Retention(DEAD_LETTERS.collection, "settled", settings.keep_settled_letters),
         *heartbeats(EVENTS, STANDINGS),
     ]
 

@@ -15,5 +15,5 @@ def build_app(settings: ReferralSettings) -> App:
         table,
         api.operations(),
         state={"code_limit": Rate("codes", settings.code_lookups_a_minute)},
-        retentions=[Retention(handlers.ACCESSES, "at", settings.keep_audit), *heartbeats(table.kinds[0])],
+        retentions=[Retention(handlers.ACCESSES.collection, "at", settings.keep_audit), *heartbeats(table.kinds[0])],
     )

@@ -15,25 +15,33 @@ from shared import log_events, metrics
 from shared.contracts import heartbeat
 from shared.engine.documents import decoder_of, read
 from shared.engine.model import Kind
-from shared.store import Row, Store, StoreUnavailable
+from shared.store import Collection, Row, Store, StoreUnavailable
 
 AT_ONCE: Final = 500
 _LOOKED_AGAIN: Final = timedelta(days=1)
 
 log = structlog.get_logger()
 
-InUse = Callable[[Store, Sequence[Any], datetime], Awaitable[Sequence[bool]]]
-"""Of each of these states, all of that time or older, whether it is in use and stays all the same."""
+
+@dataclass(frozen=True)
+class InUse:
+    """Which documents of a kind stay though their term has passed.
+
+    `judge`: of each of these states, all of that time or older, whether it is in use.
+    """
+
+    kind: Kind[Any]
+    judge: Callable[[Store, Sequence[Any], datetime], Awaitable[Sequence[bool]]]
 
 
 @dataclass(frozen=True)
 class Retention:
-    """How long documents of one kind are kept.
+    """How long the documents of a collection are kept.
 
     `field`, with which an index begins, says since when, in seconds of the platform's clock. A document without it stays.
     """
 
-    kind: Kind[Any]
+    collection: Collection
     field: str
     term: timedelta
     in_use: InUse | None = None
@@ -41,11 +49,11 @@ class Retention:
 
 def heartbeats(*kinds: Kind[Any]) -> list[Retention]:
     """What heartbeats leave in documents of these kinds goes after a day."""
-    return [Retention(kind, heartbeat.BEAT, heartbeat.KEPT) for kind in kinds]
+    return [Retention(kind.collection, heartbeat.BEAT, heartbeat.KEPT) for kind in kinds]
 
 
 class Keeping:
-    """Removes documents of one kind whose term has passed.
+    """Removes documents of one collection whose term has passed.
 
     `until` is the platform's time up to which the service has consumed all there was: what it has not read yet may be
     about a document. None, while that is not known: nothing is removed.
@@ -66,8 +74,7 @@ class Keeping:
         self._until = until
         self._every = every
         self._pause = pause
-        self._name = retention.kind.collection.name
-        self._decoder = decoder_of(retention.kind)
+        self._name = retention.collection.name
         self._removed = metrics.REMOVED.labels(service, self._name)
         self._began: datetime | None = None
         self._after: tuple[Any, str] | None = None
@@ -108,15 +115,16 @@ class Keeping:
             after=self._after,
             what="body" if self._retention.in_use else "brief",
         )
-        gone = [row for row, stays in zip(rows, await self._stay(rows, bound), strict=True) if not stays]
+        in_use = self._retention.in_use
+        stay = await self._judged(in_use, rows, bound) if in_use and rows else [False] * len(rows)
+        gone = [row for row, stays in zip(rows, stay, strict=True) if not stays]
         removed = await self._store.remove(self._name, {row.id: row.version for row in gone})
         self._removed.inc(removed)
         return removed, len(rows) == AT_ONCE and (removed > 0 or self._after is not None)
 
-    async def _stay(self, rows: Sequence[Row], bound: datetime) -> Sequence[bool]:
-        if not (rows and self._retention.in_use):
-            return [False] * len(rows)
-        states = [read(row, self._decoder).state for row in rows]
-        stay = await self._retention.in_use(self._store, states, bound)
-        self._after = (self._retention.kind.fields(states[-1])[self._retention.field], rows[-1].id)
+    async def _judged(self, in_use: InUse, rows: Sequence[Row], bound: datetime) -> Sequence[bool]:
+        decoder = decoder_of(in_use.kind)
+        states = [read(row, decoder).state for row in rows]
+        stay = await in_use.judge(self._store, states, bound)
+        self._after = (in_use.kind.fields(states[-1])[self._retention.field], rows[-1].id)
         return stay

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from services.monitor.settings import MonitorSettings
 from shared.contracts.topics import SERVICES
 from tests.bench.year import FIGURES
 
@@ -36,6 +37,8 @@ class Assumed:
     office_hours: int = 250 * 7
     worst_office_hour: float = 3.0
     retention_days: int = 30
+    until_closed_days: int = 120
+    """From an event of a referral until the referral closes, in the mean: a course lasts two terms, feedback comes after."""
     copies: int = 3
     busy: float = 0.5
     """How much of a core an instance may use at the peak, so that the other half catches up after an outage."""
@@ -238,7 +241,13 @@ def _stores(measured: Measured, assumed: Assumed) -> str:
         ("together", "", _gb(sum(measured.file_bytes_a_referral(one) for one in SERVICES) * assumed.referrals), "")
     )
     stores = _table(("store", "KB a referral with its attendance", "GB a year", "inbox rows a year"), rows)
-    return f"{stores}\n\nDocuments that the monitor adds a year, one an event: {_count(events)}."
+    term = MonitorSettings.model_fields["keep_traces"].default
+    kept = (term.days + assumed.until_closed_days) / 365
+    there = _gb(kept * measured.file_bytes_a_referral("monitor") * assumed.referrals)
+    return (
+        f"{stores}\n\nDocuments that the monitor adds a year, one an event: {_count(events)}. Kept for {term.days} days after"
+        f" their referral has closed, {_count(kept * events)} are there at once, {there} GB."
+    )
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

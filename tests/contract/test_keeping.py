@@ -20,7 +20,7 @@ from shared import log_events
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Document
 from shared.engine.unit_of_work import UnitOfWork
-from shared.process.keeping import AT_ONCE, Keeping, Retention
+from shared.process.keeping import AT_ONCE, InUse, Keeping, Retention
 from shared.store import Row, Store, StoreUnavailable
 from tests.engines import STORES, drop_store, open_store
 
@@ -63,7 +63,7 @@ async def put(store: Store, traced: Sequence[Traced]) -> None:
 
 
 def keeping(store: Store, **others: Any) -> Keeping:
-    retention = Retention(EVENTS, "at", TERM, others.pop("in_use", of_referrals_in_use))
+    retention = Retention(EVENTS.collection, "at", TERM, InUse(EVENTS, others.pop("in_use", of_referrals_in_use)))
     return Keeping("monitor", store, retention, lambda: NOW, pause=0, **others)
 
 
@@ -90,7 +90,9 @@ class Watched:
 async def running(
     store: Any, until: Callable[[], datetime | None] = lambda: NOW, **others: float
 ) -> AsyncIterator[None]:
-    task = asyncio.create_task(Keeping("monitor", store, Retention(EVENTS, "at", TERM), until, **others).run())
+    task = asyncio.create_task(
+        Keeping("monitor", store, Retention(EVENTS.collection, "at", TERM), until, **others).run()
+    )
     yield
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

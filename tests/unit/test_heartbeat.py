@@ -200,7 +200,7 @@ async def test_after_a_day_nothing_of_a_heartbeat_is_left_and_all_that_is_real_s
         await one.send(*(an_event(name, held) for name in ("ActivityPublished", "ReferralIssued", "ActivityChosen")))
         real = await left(one) - beats
         assert real > 0
-        await swept(one, NOW + KEPT + timedelta(minutes=1))
+        await swept(one, Clock().now() + KEPT + timedelta(minutes=1))
         assert await left(one) == real
 
 

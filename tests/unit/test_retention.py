@@ -29,7 +29,7 @@ from shared.contracts.monitor_events import ErasureToSpread
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Document, Kind
 from shared.engine.unit_of_work import UnitOfWork
-from shared.process.keeping import AT_ONCE, Keeping, Retention
+from shared.process.keeping import AT_ONCE, InUse, Keeping, Retention
 from shared.store import Store
 from shared.store.sqlite import SqliteStore
 from tests.unit.country import Country, an_event, country, erased
@@ -104,7 +104,7 @@ async def left_of(history: Sequence[PastWord], stand: Standings, folder: Path) -
         for id_, (is_closed, age) in stand.items()
     }
     await put(store, STANDINGS, told)
-    retention = Retention(EVENTS, "at", TERM, of_referrals_in_use)
+    retention = Retention(EVENTS.collection, "at", TERM, InUse(EVENTS, of_referrals_in_use))
     await Keeping("monitor", store, retention, lambda: NOW, pause=0).sweep(NOW)
     left = {int(id_.partition(" ")[2]) for id_ in await ids(store, "events")}
     await store.close()
@@ -252,7 +252,7 @@ from shared.store.sqlite import SqliteStore
 async def sweep(file, now):
     store = SqliteStore(Path(file))
     await store.open([DEAD_LETTERS.stored])
-    retention = Retention(DEAD_LETTERS, "settled", timedelta(days=180))
+    retention = Retention(DEAD_LETTERS.collection, "settled", timedelta(days=180))
     await Keeping("monitor", store, retention, lambda: now, pause=0.05).sweep(now)
 
 asyncio.run(sweep(sys.argv[1], datetime.fromisoformat(sys.argv[2])))
