@@ -38,10 +38,10 @@ def test_an_address_with_a_secret_in_it_stops_the_start_and_is_not_printed(
 ) -> None:
     monkeypatch.setenv(setting, written(setting, address))
     of_all = setting.removeprefix("LAHETE_").lower() in PlatformSettings.model_fields
-    for service, (settings, _) in OF_NAME.items():
-        if of_all or setting.removeprefix("LAHETE_").lower() in settings.model_fields:
+    for service, one in OF_NAME.items():
+        if of_all or setting.removeprefix("LAHETE_").lower() in one.settings.model_fields:
             with pytest.raises(SystemExit):
-                read(settings)
+                read(one.settings)
             said = capsys.readouterr().err
             assert said.startswith(f"lahete: {setting}"), service
             assert instead in said

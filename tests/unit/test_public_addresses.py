@@ -24,19 +24,14 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.services import OF_NAME
 from deploy.local.processes import PORT_OFFSETS, free_port
-from services.catalogue import api as catalogue
-from services.feedback import api as feedback
-from services.monitor import api as monitor
-from services.notify import api as notify
-from services.referral import api as referral
 from shared.http.everywhere import EVERYWHERE
 from shared.http.operations import Operation
 
 REPOSITORY = Path(__file__).parents[2]
 NGINX = REPOSITORY / "deploy/proxy/nginx.conf"
 INGRESS = REPOSITORY / "deploy/kubernetes/overlays/production/ingress.yaml"
-DOORS = {"referral": referral, "catalogue": catalogue, "feedback": feedback, "notify": notify}
 FOR_THE_PLATFORM = {one.path for one in EVERYWHERE} - {"/openapi.json"}
 WAY = re.compile(r"location ~ \^/(\S+)\(/\|\$\) \{ proxy_pass http://127\.0\.0\.1:(\d+); \}")
 Ways = Mapping[str, tuple[int, set[str]]]
@@ -55,9 +50,9 @@ def asked_by(operations: Iterable[Operation], *who: str) -> list[Operation]:
 
 def public() -> Ways:
     ports = {service: 8100 + offset for service, offset in PORT_OFFSETS.items()}
-    partners = [one for one in asked_by(monitor.operations(), "region", "opisto") if one.who]
+    partners = [one for one in asked_by(OF_NAME["monitor"].operations(), "region", "opisto") if one.who]
     return {
-        **{name: (ports[name], beginnings(door.operations())) for name, door in DOORS.items()},
+        **{name: (ports[name], beginnings(one.operations())) for name, one in OF_NAME.items() if name != "monitor"},
         "partners": (ports["monitor"], beginnings(partners)),
     }
 
