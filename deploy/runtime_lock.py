@@ -1,6 +1,6 @@
-"""The packages of requirements.lock that run: python deploy/runtime_lock.py pyproject.toml requirements.lock
+"""The packages of requirements.lock that run: python deploy/runtime_lock.py pyproject.toml requirements.lock [extra]
 
-One lock for both, so that the image has the tested packages. pip refuses a missing one, since every hash is required.
+One lock for all, the tests' and the extras' too, so that the image has the tested packages. pip refuses a missing one, since every hash is required.
 Needs no package itself: it runs before any is installed.
 """
 
@@ -34,9 +34,10 @@ def _name(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", found.group()).lower()
 
 
-def main(project: str, lock: str) -> None:
-    """Prints it."""
-    wanted = tomllib.loads(Path(project).read_text(encoding="utf-8"))["project"]["dependencies"]
+def main(project: str, lock: str, extra: str = "") -> None:
+    """Prints it, with an extra where one is named."""
+    declared = tomllib.loads(Path(project).read_text(encoding="utf-8"))["project"]
+    wanted = [*declared["dependencies"], *(declared["optional-dependencies"][extra] if extra else ())]
     sys.stdout.write(runtime_lock(Path(lock).read_text(encoding="utf-8"), wanted))
 
 

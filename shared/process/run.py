@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import uvloop
@@ -41,6 +41,9 @@ from shared.process.start import MIGRATED_WITHIN, WITHIN, connected
 from shared.process.waiting import OldestWaiting
 from shared.store import Store, StoreAddressError, StoreUnavailable, StoreVersionError
 from shared.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from shared.process.spans import Spans
 
 log = structlog.get_logger()
 
@@ -99,15 +102,16 @@ async def _run(app: App) -> None:
     preconditions = Preconditions(cluster, store, table, keeps_log=not settings.log_bytes)
     publisher = Publisher.to(cluster, table.service)
     clock = settings.platform_clock()
+    spans = _spans_to(settings.otlp, table.service) if settings.otlp else None
     processor = Processor(
-        table,
+        spans.reading(table) if spans else table,
         store,
         publisher,
         clock,
         recent_outcomes=settings.ring,
         due_early=settings.due_early,
         failing=settings.failing(),
-        between=settings.between(),
+        between=spans.between(settings.between()) if spans else settings.between(),
     )
     options = {
         "session_timeout_ms": settings.kafka_session_timeout_ms,
@@ -169,11 +173,21 @@ async def _run(app: App) -> None:
         await preconditions.close()
         await publisher.stop()
         await store.close()
+        if spans:
+            await asyncio.to_thread(spans.close)
     failed = [task for task in background if not task.cancelled() and task.exception()]
     for task in failed:
         log.critical(log_events.PART_ENDED, exc_info=task.exception())
     if failed:
         raise SystemExit(1)
+
+
+def _spans_to(collector: str, service: str) -> "Spans":
+    try:  # not at the top: the libraries are an extra
+        from shared.process.spans import Spans
+    except ModuleNotFoundError as error:
+        stop_start(f"{service}: LAHETE_OTLP is set, and {error.name} is not here: pip install 'kulttuurilahete[otel]'")
+    return Spans(service, collector)
 
 
 def fetching(table: Table, wait_ms: int) -> dict[str, int]:

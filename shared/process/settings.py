@@ -68,6 +68,9 @@ _OfKafka = Annotated[str, without_secrets(_login("KAFKA"))]
 _OfMongodb = Annotated[str, without_secrets(_login("MONGODB"))]
 
 
+_OfTraces = Annotated[str, without_secrets("headers belong in OTEL_EXPORTER_OTLP_HEADERS")]
+
+
 class PlatformSettings(BaseSettings):
     """The settings that every service needs."""
 
@@ -149,6 +152,11 @@ class PlatformSettings(BaseSettings):
     )
     fault_crash_at: faults.Step | None = Field(None, description="the step after which a service dies; only in test")
     fault_pause_at: str = Field("", description="<step>=<seconds>: a service pauses once after a step; only in test")
+    otlp: _OfTraces = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+/?)?$",
+        description="a collector's address for traces, OTLP over HTTP: http://host:4318; with the extra otel; empty: none",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much the service logs")
 
     @field_validator("kafka_user", "kafka_password_file", "mongodb_database", "mongodb_user", "mongodb_password_file")

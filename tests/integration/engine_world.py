@@ -223,6 +223,7 @@ class MemoryLog:
         correlation: str | None = None,
         synthetic: bool = False,
         origin: str | None = None,
+        traceparent: str | None = None,
     ) -> ConsumerRecord[bytes, bytes]:
         """An event as its sender writes it."""
         self._ids += 1
@@ -230,7 +231,14 @@ class MemoryLog:
             type(data).__name__, REGION
         )
         event = Event(
-            id or f"e{self._ids}", sender, time, data, correlation=correlation, synthetic=synthetic, origin=origin
+            id or f"e{self._ids}",
+            sender,
+            time,
+            data,
+            correlation=correlation,
+            synthetic=synthetic,
+            origin=origin,
+            traceparent=traceparent,
         )
         value = data.model_dump_json(exclude_none=True).encode()
         return self.raw(topic, data.subject.encode(), value, kafka_headers(attributes_of(event)))

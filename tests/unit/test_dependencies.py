@@ -49,6 +49,12 @@ def test_what_runs_needs_all_that_it_depends_on() -> None:
     assert named(PROJECT["dependencies"]) - imported_in(*RUNS) - UNIMPORTED.keys() == set()
 
 
+def test_an_extra_is_all_imported_and_nothing_else_is_needed_for_it() -> None:
+    extras = PROJECT["optional-dependencies"].keys() - {"dev"}
+    assert extras == {"otel"}
+    assert named(PROJECT["optional-dependencies"]["otel"]) <= imported_in(*RUNS)
+
+
 def test_tests_and_linters_need_all_that_is_installed_for_them() -> None:
     assert named(PROJECT["optional-dependencies"]["dev"]) - imported_in("tests", *RUNS) - UNIMPORTED.keys() == set()
 
