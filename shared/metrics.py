@@ -90,7 +90,7 @@ def begin(service: str, classes: Iterable[str]) -> None:
 def see_heartbeats(service: str, records: Iterable[ConsumerRecord]) -> None:
     """Notes which events of heartbeats were among these records."""
     for record in records:
-        if is_of_a_heartbeat(record.headers):
+        if is_of_a_heartbeat(record.topic, record.headers):
             name = (dict(record.headers).get("ce_type") or b"").decode().removeprefix(TYPE_PREFIX).partition(".")[0]
             if name in STAGES.get(service, ()):
                 HEARTBEAT_SEEN.labels(service, name).set_to_current_time()

@@ -5,17 +5,23 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Final, Literal
 
 import httpx
 
+from services.monitor.heartbeat import missing
 from services.monitor.lag_states import LagState
+from services.monitor.shares import decoded_events
+from shared.clock import Clock
 from shared.contracts import topics
+from shared.contracts.heartbeat import BEAT
+from shared.contracts.registry import class_of
+from shared.engine.receive import HANDLER_FAILED
 from shared.kafka.cluster import Cluster
 from shared.kafka.there import topics_there
 from shared.store import Store, StoreUnavailable
@@ -27,12 +33,18 @@ Probe = Callable[["Ground"], Awaitable[str | None]]
 _WITHIN: Final = 8.0
 _MOST_SKEW: Final = 5.0
 """Seconds: events five minutes ahead are refused, so a clock that goes this far off is worth a look."""
+MISSED: Final = 3
+"""How many intervals without a heartbeat are none, as the alert HeartbeatMissed counts them."""
+_MOST_COUNTED: Final = 1_000
 _KEEPS_UP: Final[frozenset[LagState]] = frozenset({"ok", "warn", "unknown"})
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What the checks look at. `urls`: by service, its address; `states`: by service, how it keeps up."""
+    """What the checks look at. `urls`: by service, its address; `states`: by service, how it keeps up.
+
+    `beats`: how often a heartbeat is sent, if it is, by the platform's clock.
+    """
 
     store: Store
     cluster: Cluster
@@ -40,6 +52,8 @@ class Ground:
     key: str
     states: Callable[[], Mapping[str, LagState]]
     client: httpx.AsyncClient
+    clock: Clock
+    beats: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -65,20 +79,32 @@ class Checked:
 async def checked(ground: Ground) -> list[Checked]:
     """All checks, in order; what stands on one that failed is not asked."""
     found: dict[str, Checked] = {}
-    for rank in _ranks(checks_of(ground.urls)):
+    for rank in _ranks(checks_of(ground.urls, beats=ground.beats is not None)):
         done = await asyncio.gather(*(_checked(one, ground, found) for one in rank))
         found |= {one.check.name: one for one in done}
     return list(found.values())
 
 
-def checks_of(urls: Mapping[str, str]) -> list[Check]:
-    """Those of the platform, and of each service with an address."""
+def checks_of(urls: Mapping[str, str], *, beats: bool = False) -> list[Check]:
+    """Those of the platform, and of each service with an address; of heartbeats where some are sent."""
     return [
         Check("store", _store, "Start the monitor's database, or make room on the disk of its folder."),
         Check("kafka", _kafka, "Start Kafka, or mend LAHETE_KAFKA and the login; the line says which."),
         Check("topics", _topics, "Run `lahete topics apply`; it makes what is missing.", needs=("kafka",)),
         *(one for service in urls for one in _of_service(service)),
+        *(_of_heartbeat(urls) if beats else ()),
+        Check(
+            "faults",
+            _faults,
+            "`lahete dead-letters groups` says which; mend the fault, then `lahete dead-letters redrive` sends them again.",
+            needs=("store",),
+        ),
     ]
+
+
+def _of_heartbeat(urls: Iterable[str]) -> Sequence[Check]:
+    advice = "Look at the service that should have written the first of them: docs/runbooks/HeartbeatMissed.md."
+    return (Check("heartbeat", _heartbeat, advice, needs=("store", *(f"keeps_up:{service}" for service in urls))),)
 
 
 def _of_service(service: str) -> Sequence[Check]:
@@ -193,6 +219,31 @@ async def _key(service: str, ground: Ground) -> str | None:
 async def _keeps_up(service: str, ground: Ground) -> str | None:
     state = ground.states().get(service, "unknown")
     return None if state in _KEEPS_UP else f"its lag's state is {state}"
+
+
+async def _heartbeat(ground: Ground) -> str | None:
+    now = ground.clock.now()
+    if ground.beats is None:
+        return None
+    since = (now - MISSED * ground.beats).timestamp()
+    try:
+        rows = await ground.store.find("events", at_least=(BEAT, since), order=BEAT, limit=_MOST_COUNTED)
+    except StoreUnavailable as error:
+        return f"the monitor's database does not answer: {error}"
+    seen = [(class_of(one.type).name, one.last_at) for one in decoded_events(rows) if one.last_at]
+    if not seen:
+        return f"none was sent for {MISSED} times {ground.beats.total_seconds():g} s"
+    lacking = missing(seen, now, ground.beats)
+    return f"a heartbeat's way has no {', no '.join(lacking)}" if lacking else None
+
+
+async def _faults(ground: Ground) -> str | None:
+    faults = {"state": "open", "reason": HANDLER_FAILED}
+    try:
+        many = await ground.store.count("dead_letters", faults, most=_MOST_COUNTED)
+    except StoreUnavailable as error:
+        return f"the monitor's database does not answer: {error}"
+    return f"events that met a fault of the platform's own, laid aside: {many}" if many else None
 
 
 async def _asked(ground: Ground, service: str, path: str, **sent: Any) -> httpx.Response | str:

@@ -56,6 +56,8 @@ async def checks(request: Request) -> Response:
             settings.service_key(),
             state.lag_sampler.services,
             client,
+            state.clock,
+            settings.beats(),
         )
         found = await checked(ground)
     return JSONResponse({"all_ok": all(one.state == "ok" for one in found), "checks": [_shown(one) for one in found]})

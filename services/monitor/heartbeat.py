@@ -4,7 +4,8 @@ Pure. All follows from the beat's instant, so that two instances, and one that s
 repetition everywhere. Nobody's referral speaks `zxx`, no language, so that no partner's test meets these activities.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -23,6 +24,20 @@ from shared.contracts.opisto_events import (
 from shared.contracts.participant_events import About, FeedbackSubmitted
 from shared.contracts.region_events import ActivityChosen, Consent, ReferralIssued
 
+FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ReferralIssued": (
+        "ReferralOpened",
+        "ActivitiesProposed",
+        "PlaceRequested",
+        "PlaceReserved",
+        "EnrolmentTaken",
+        "NotificationDelivered",
+    ),
+    "ActivityAttended": ("ReferralCompleted", "FeedbackTaken", "OutcomeMeasured", "ReferralClosed"),
+}
+"""By an event that the monitor sends: what the services write because of it, in the order in which one needs another."""
+SETTLED: Final = timedelta(minutes=1)
+"""How long what follows may take."""
 _MUNICIPALITY: Final = "091"
 _LANGUAGE: Final = "zxx"
 _SESSION: Final = "1"
@@ -52,6 +67,18 @@ def published(at: datetime, every: timedelta) -> list[Event]:
         sessions=(session,),
     )
     return list(_said(at, heartbeat.OPISTO, activity))
+
+
+def missing(seen: Iterable[tuple[str, datetime]], now: datetime, every: timedelta) -> list[str]:
+    """The classes that did not follow upon the latest heartbeat that had its time; `seen`: classes, and when."""
+    times: defaultdict[str, list[datetime]] = defaultdict(list)
+    for name, at in seen:
+        times[name].append(at)
+    lacking: list[str] = []
+    for cause, follows in FOLLOWS.items():
+        if since := max((at for at in times[cause] if at <= now - SETTLED), default=None):
+            lacking += [name for name in follows if not any(at > since - every / 2 for at in times[name])]
+    return lacking
 
 
 def begun(at: datetime) -> list[Event]:

@@ -78,7 +78,8 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent 
 
 def _stored(data: Data, original: Original, table: Table, now: datetime) -> RoutedEvent:
     where = f"/record/{original.topic}/{original.partition}"
-    seen = Event(f"{original.offset}-{original.timestamp}", where, now, data)
+    synthetic = dict(original.headers).get("ce_synthetic") == b"true"
+    seen = Event(f"{original.offset}-{original.timestamp}", where, now, data, synthetic=synthetic)
     routed = route(seen, table)
     assert routed is not None
     return RoutedEvent(seen, *routed, original, 0, owned=False, service="monitor")
@@ -124,7 +125,7 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
         causation=known.get("causationid", ""),
         codes={name: mask(str(data[name]))[:80] for name in _CODES if name in data},
         code_digest=_code_digest(data) if sender == "/service/referral" else "",
-        heartbeat=is_of_a_heartbeat(original.headers),
+        heartbeat=is_of_a_heartbeat(original.topic, original.headers),
         sighting=_sighting(original),
     )
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from shared.contracts import topics
+
 REGION_CODE: Final = "00"
 REGION: Final = f"/region/{REGION_CODE}"
 OPISTO: Final = "/opisto/heartbeat"
@@ -25,14 +27,15 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """By service: the classes of events whose arrival shows that what comes before has worked."""
 
+_OURS: Final = frozenset({topics.INTAKE_HTTP, *map(topics.events_of, topics.SERVICES)})
 _MARKS: Final = frozenset(
     (header, partner.encode()) for header in ("ce_source", "ce_origin") for partner in (REGION, OPISTO)
 )
 
 
-def is_of_a_heartbeat(headers: Iterable[tuple[str, bytes | None]]) -> bool:
-    """Whether a record belongs to a heartbeat: it begins one, or follows from it."""
-    return not _MARKS.isdisjoint(headers)
+def is_of_a_heartbeat(topic: str, headers: Iterable[tuple[str, bytes | None]]) -> bool:
+    """Whether a record belongs to a heartbeat: it begins one, or follows from it. What a stranger writes never does."""
+    return topic in _OURS and not _MARKS.isdisjoint(headers)
 
 
 def beat_of(partner: str | None = None, time: datetime | None = None) -> dict[str, float | None]:

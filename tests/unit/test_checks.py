@@ -1,6 +1,7 @@
 """Checks: each stands on those before it, asks real services, and says what to do; `lahete doctor` shows the same."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,11 +18,15 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from services.monitor.checks import Ground, checked, checks_of
+from services.monitor.heartbeat import SETTLED, beat_at, begun, published
 from services.monitor.lag_states import LagState
+from shared.clock import Clock
 from shared.contracts.topics import SERVICES, platform_topics
 from shared.kafka.cluster import Cluster
-from tests.unit.country import country
+from shared.kafka.lag import READS
+from tests.unit.country import an_event, country
 from tests.unit.doors import Door
+from tests.unit.land import land
 from tests.unit.test_cli_shows import answering, run_of
 
 URLS = {"referral": "http://referral", "catalogue": "http://catalogue", "notify": "http://notify"}
@@ -34,7 +40,9 @@ async def ground(folder: Path, states: Mapping[str, LagState] | None = None) -> 
         mounts = {f"http://{service}": door for service, door in doors.items()}
         async with httpx.AsyncClient(mounts=mounts, timeout=2) as client:
             store = one.doors["monitor"].store
-            yield Ground(store, Cluster("kafka:1"), URLS, "key of service:monitor", lambda: states or {}, client)
+            yield Ground(
+                store, Cluster("kafka:1"), URLS, "key of service:monitor", lambda: states or {}, client, Clock()
+            )
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +109,13 @@ async def test_what_a_service_lacks_is_said_in_its_own_words(tmp_path: Path) -> 
         door.app.state.not_ready = lambda: ["Kafka is away", "the circuit breaker is open"]
         async with httpx.AsyncClient(mounts={"http://": httpx.ASGITransport(door.app)}) as client:
             here = Ground(
-                one.doors["monitor"].store, Cluster("kafka:1"), {"referral": "http://referral"}, "", dict, client
+                one.doors["monitor"].store,
+                Cluster("kafka:1"),
+                {"referral": "http://referral"},
+                "",
+                dict,
+                client,
+                Clock(),
             )
             assert (await found(here))["ready:referral"] == ("failed", "Kafka is away; the circuit breaker is open")
 
@@ -123,13 +137,56 @@ async def test_a_clock_that_goes_wrong_is_found(off: float, state: str, tmp_path
 
         async with httpx.AsyncClient(mounts={"http://": httpx.ASGITransport(dated)}) as client:
             here = Ground(
-                one.doors["monitor"].store, Cluster("kafka:1"), {"referral": "http://referral"}, "", dict, client
+                one.doors["monitor"].store,
+                Cluster("kafka:1"),
+                {"referral": "http://referral"},
+                "",
+                dict,
+                client,
+                Clock(),
             )
             assert (await found(here))["clock:referral"][0] == state
 
 
+@pytest.mark.asyncio
+async def test_a_heartbeat_that_goes_a_part_of_its_way_is_found_with_where_it_ends(tmp_path: Path) -> None:
+    every, states = timedelta(minutes=10), dict[str, LagState]()
+    async with land(tmp_path) as one, httpx.AsyncClient() as client:
+        clock = Clock(datetime.now(UTC) + SETTLED, time.time())
+        store = one.doors["monitor"].store
+        here = Ground(store, Cluster("kafka:1"), {}, "", lambda: states, client, clock, every)
+        assert (await found(here))["heartbeat"] == ("failed", "none was sent for 3 times 600 s")
+        at = beat_at(datetime.now(UTC), every)
+        await one.say([*published(at, every)])
+        all_of_them = one.doors
+        one.doors = {service: there for service, there in all_of_them.items() if service != "catalogue"}
+        await one.say(begun(at))
+        state, said = (await found(here))["heartbeat"]
+        assert (state, said.split(", no ")[:2]) == (
+            "failed",
+            ["a heartbeat's way has no ActivitiesProposed", "PlaceReserved"],
+        )
+        one.doors = all_of_them
+        await one.flow([record for record in one.log if READS["catalogue"](record.topic)])
+        assert (await found(here))["heartbeat"][0] == "ok"
+        assert "heartbeat" not in await found(replace(here, beats=None))
+
+
+@pytest.mark.asyncio
+async def test_events_that_met_a_fault_of_the_platforms_own_are_found(tmp_path: Path) -> None:
+    async with country(tmp_path) as one, httpx.AsyncClient() as client:
+        here = Ground(one.doors["monitor"].store, Cluster("kafka:1"), {}, "", dict, client, Clock())
+        assert (await found(here))["faults"] == ("ok", "")
+        await one.send(an_event("ReferralIssued", str(uuid4()), municipality="000"))
+        assert (await found(here))["faults"] == ("ok", ""), "a fault of its sender's"
+        one.failing = {"referral": frozenset({"ReferralIssued"})}
+        await one.send(an_event("ReferralIssued", str(uuid4())))
+        said = "events that met a fault of the platform's own, laid aside: 1"
+        assert (await found(here))["faults"] == ("failed", said)
+
+
 def test_each_check_stands_behind_those_that_it_needs() -> None:
-    checks = checks_of(dict.fromkeys(SERVICES, "http://one"))
+    checks = checks_of(dict.fromkeys(SERVICES, "http://one"), beats=True)
     names = [one.name for one in checks]
     assert len(set(names)) == len(names)
     assert all(one.advice.endswith(".") for one in checks)
@@ -149,11 +206,23 @@ def test_doctor_shows_each_check_with_what_to_do_and_fails_where_one_failed(tmp_
         as_json = CliRunner().invoke(app, ["doctor", "--json", *at])
     assert shown.exit_code == as_json.exit_code == 1
     assert shown.stdout.splitlines() == [
+        "ok        monitor",
         "ok        store",
         "FAILED    kafka: no answer. Do it.",
         "not asked topics: it stands on kafka",
     ]
-    assert json.loads(as_json.stdout) == {"all_ok": False, "checks": checks}
+    told = json.loads(as_json.stdout)
+    assert (told["all_ok"], told["checks"][1:]) == (False, checks)
+    assert told["checks"][0] == {**check("monitor", "ok"), "advice": told["checks"][0]["advice"]}
+
+
+def test_without_the_monitor_doctor_looks_itself_whether_kafka_answers(tmp_path: Path) -> None:
+    with run_of(tmp_path, monitor="http://127.0.0.1:1") as at:
+        shown = CliRunner().invoke(app, ["doctor", *at])
+    assert shown.exit_code == 1
+    monitor, kafka = shown.stdout.splitlines()
+    assert monitor.startswith("FAILED    monitor: the monitor at http://127.0.0.1:1 does not answer")
+    assert kafka.startswith("FAILED    kafka: Kafka at 127.0.0.1:1 does not answer")
 
 
 def test_doctor_ends_well_where_all_is_well(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,68 +16,21 @@ from structlog.testing import capture_logs
 
 from deploy.local.keys import check_holder
 from services.monitor.heart import Heart
-from services.monitor.heartbeat import beat_at, begun, ended, published
+from services.monitor.heartbeat import FOLLOWS, SETTLED, beat_at, begun, ended, missing, published
 from services.monitor.settings import MonitorSettings
 from shared import log_events, metrics
 from shared.clock import Clock
 from shared.contracts import topics
-from shared.contracts.envelope import Event
-from shared.contracts.heartbeat import KEPT, PARTNERS, STAGES, is_of_a_heartbeat
+from shared.contracts.heartbeat import KEPT, OPISTO, PARTNERS, STAGES, is_of_a_heartbeat
 from shared.engine.batch import Processor
-from shared.http.intake import CLOSED, write
-from shared.kafka.lag import READS
+from shared.http.intake import CLOSED
 from shared.kafka.producer import Record
 from shared.process.keeping import Keeping
 from tests.unit import doors
 from tests.unit.consumed import consumed
-from tests.unit.country import NOW, Country, an_event
+from tests.unit.country import NOW, an_event
 from tests.unit.doors import Door, door, key
-
-EVERY = timedelta(minutes=10)
-AT = beat_at(NOW, EVERY) - EVERY
-
-
-class Land(Country):
-    """The country with all that was ever written in it."""
-
-    def __init__(self, doors: dict[str, Door]) -> None:
-        super().__init__(doors)
-        self.log: list[Record] = []
-
-    def _note(self, record: Record) -> None:
-        super()._note(record)
-        self.log.append(record)
-
-    async def say(self, events: Sequence[Event]) -> None:
-        records = await recorded(self.doors["monitor"], events)
-        self.log += records
-        await self.flow(records)
-
-    async def beat(self) -> None:
-        for events in (published(AT, EVERY), begun(AT), ended(AT, EVERY)):
-            await self.say(events)
-
-    def seen_by(self, service: str) -> set[str]:
-        read = [one for one in self.log if READS[service](one.topic) and is_of_a_heartbeat(one.headers)]
-        return {class_of(one) for one in read}
-
-
-def class_of(record: Record) -> str:
-    return (dict(record.headers)["ce_type"] or b"").decode().split(".")[2]
-
-
-async def recorded(one: Door, events: Sequence[Event]) -> list[Record]:
-    publisher: Any = one
-    await write(publisher, events)
-    records, one.written[:] = one.written[:], []
-    return records
-
-
-@asynccontextmanager
-async def land(folder: Path) -> AsyncIterator[Land]:
-    async with AsyncExitStack() as stack:
-        yield Land({one: await stack.enter_async_context(door(one, folder)) for one in topics.SERVICES})
-
+from tests.unit.land import AT, EVERY, Land, class_of, land, recorded
 
 # --- seen
 
@@ -90,7 +42,7 @@ async def test_every_stage_sees_a_heartbeat_and_all_that_follows_is_marked(tmp_p
         assert one.letters == []
         for service, stages in STAGES.items():
             assert set(stages) <= one.seen_by(service), service
-        assert [class_of(record) for record in one.log if not is_of_a_heartbeat(record.headers)] == []
+        assert [class_of(record) for record in one.log if not is_of_a_heartbeat(record.topic, record.headers)] == []
         assert all(dict(record.headers)["ce_synthetic"] == b"true" for record in one.log)
 
 
@@ -123,6 +75,14 @@ def test_a_stage_that_never_saw_one_counts_from_when_its_service_began_to_read()
     metrics.HEARTBEAT_SEEN.clear()
     metrics.begin("notify", [])
     assert seen("notify") == set(STAGES["notify"])
+
+
+@pytest.mark.parametrize("header", ["ce_source", "ce_origin"])
+def test_what_a_stranger_writes_is_no_heartbeat_whatever_it_says(header: str) -> None:
+    said = [(header, OPISTO.encode()), ("ce_type", b"fi.kulttuurilahete.ReferralIssued.v1")]
+    strangers = ("intake.opisto.x", "intake.opisto.x.events", topics.DEAD_LETTERS, topics.redrive_to("referral"))
+    assert not any(is_of_a_heartbeat(topic, said) for topic in strangers)
+    assert is_of_a_heartbeat(topics.INTAKE_HTTP, said)
 
 
 # --- apart
@@ -183,6 +143,32 @@ async def test_nobody_can_speak_as_the_heartbeats_partners(partner: str, tmp_pat
     async with door("monitor", tmp_path) as one:
         answer = await one.client.put(f"/v1/partners{partner}", json={"name": "x"}, headers=key("ops:anna"))
         assert answer.status_code == 422, answer.text
+
+
+# --- missed
+
+
+@pytest.mark.asyncio
+async def test_what_the_check_expects_upon_each_part_of_a_heartbeat_is_written(tmp_path: Path) -> None:
+    async with land(tmp_path) as one:
+        await one.say(published(AT, EVERY))
+        await one.say(begun(AT))
+        assert {class_of(record) for record in one.log} >= set(FOLLOWS["ReferralIssued"])
+        one.log.clear()
+        await one.say(ended(AT, EVERY))
+        assert {class_of(record) for record in one.log} >= set(FOLLOWS["ActivityAttended"])
+
+
+@given(st.sampled_from([(cause, name) for cause, follows in FOLLOWS.items() for name in follows]), st.integers(0, 9))
+def test_a_class_that_does_not_follow_is_missing_once_it_had_its_time(pair: tuple[str, str], before: int) -> None:
+    cause, name = pair
+    beats = [NOW - SETTLED - nth * EVERY for nth in range(before + 1)]
+    all_of = [(one, at) for at in beats for begins, follows in FOLLOWS.items() for one in (begins, *follows)]
+    assert missing(all_of, NOW, EVERY) == []
+    lacking = [(one, at) for one, at in all_of if (one, at) != (name, beats[0])]
+    assert missing(lacking, NOW, EVERY) == [name]
+    assert missing([*lacking, (cause, NOW)], NOW, EVERY) == [name], "the newest has its time yet"
+    assert missing(lacking, NOW - timedelta(seconds=1), EVERY) == [], "so has this one a second before"
 
 
 # --- gone

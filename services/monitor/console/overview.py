@@ -43,7 +43,7 @@ async def show(visit: Visit) -> Content:
 
 def _of_checks(said: Mapping[str, Any]) -> Iterator[Need]:
     for one in said.get("checks", ()):
-        if one["state"] == "failed" and not one["name"].startswith("keeps_up:"):
+        if one["state"] == "failed" and not one["name"].startswith(("keeps_up:", "faults")):
             yield Need(f"check_{one['name'].partition(':')[0]}", one["service"] or "", 0, "/checks")
 
 
