@@ -58,7 +58,7 @@ def said(one: Traced | Dead) -> str:
         at, offset = one.time.timestamp(), one.offset
     else:
         at, offset = (one.first.recorded_at.timestamp(), one.first.offset) if one.first else (0.0, 0)
-    return f"{sayer(one)} {at * 1000:013.0f} {offset}"
+    return f"{sayer(one)} {at * 1000:013.0f} {offset:010}"
 
 
 async def of_referral(store: Store, referral_id: str) -> Shares:

@@ -34,6 +34,19 @@ async def test_who_floods_a_referral_hides_nothing_that_others_said_of_it(monito
         ("/opisto/a", "EnrolmentConfirmed"): shares.SHARE,
         ("/region/06", "ActivityChosen"): 3,
     }
+    numbers = [int(event.id.rpartition("-")[2]) for event in found.events if event.source == "/opisto/a"]
+    assert numbers == [*range(200), *range(2_400, 2_500)], "the first and the last"
+    told = (await monitor.asked(REFERRAL)).json()
+    refused = {"source": "/service/referral", "type": "fi.kulttuurilahete.EventRefused.v1"}
+    assert told["more"] == [refused, {"source": "/opisto/a", "type": None}]
+
+
+async def test_where_many_say_more_than_a_share_each_is_shown_less_and_none_left_out(monitor: TracingMonitor) -> None:
+    for number in range(8):
+        await monitor.sees_many(f"intake.opisto.{number}", f"/opisto/{number}", "Unheard", 350)
+    found = await shares.of_referral(monitor.store, REFERRAL)
+    assert Counter(event.source for event in found.events) == {f"/opisto/{number}": 250 for number in range(8)}
+    assert sorted(found.more) == [f"/opisto/{number}" for number in range(8)]
 
 
 SPELLINGS = [
