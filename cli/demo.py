@@ -1,6 +1,5 @@
 """`lahete demo`: the main job, start to end. A live view on a terminal, plain lines elsewhere; a summary at the end."""
 
-import logging
 import sys
 import time
 from collections.abc import Callable
@@ -44,8 +43,6 @@ def demo(
     Exit code 0: all adds up, and the loop is true. 1: an event is lost, or the sums do not agree. 2: wrong use.
     3: nothing is lost, but this machine could not carry it: it took too long, or hardly anybody was placed.
     """
-    # The demo itself says in one line what the Kafka client would log at length about a broker that is gone.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     if engine is Backend.ENV:
         raise typer.BadParameter("the demo's people are made up and its clock runs fast: it brings its own backends")
     size = Size(referrals=referrals, opistos=opistos, seconds=seconds, seed=seed)

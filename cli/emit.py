@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
 from cli import terminal
 from cli.ask import Reach, client, reach
 from cli.emitting import EmitResult, Refused, Sender
+from cli.failure import VerbError
 from cli.options import DoorUrl, Json, KeyFile, RunDir
 
 DOOR = "referral"
@@ -39,16 +40,29 @@ def emit(
     """
     door = reach(DOOR, directory, url, key_file)
     with ExitStack() as stack:
-        lines: Iterable[bytes] = sys.stdin.buffer if file == STANDARD_INPUT else stack.enter_context(file.open("rb"))
+        lines: Iterable[bytes] = standard_input() if file == STANDARD_INPUT else stack.enter_context(file.open("rb"))
         result = send(lines, door, json=json)
     if result.refused:
         raise typer.Exit(1)
 
 
+def standard_input() -> BinaryIO:
+    """Raises `VerbError` where who started the verb has closed it."""
+    if not sys.stdin:
+        raise VerbError("standard input is closed: there is nothing to read from -")
+    return sys.stdin.buffer
+
+
 def send(lines: Iterable[bytes], door: Reach, *, json: bool) -> EmitResult:
     """Sends lines to a door and prints the result. Raises `VerbError`."""
     with client(door.url, None, from_afar=door.from_afar) as connected:
-        result = Sender(connected, door.key_of, _quiet if json else _complain).send(lines)
+        sender = Sender(connected, door.key_of, _quiet if json else _complain)
+        try:
+            result = sender.send(lines)
+        except KeyboardInterrupt:
+            told = f"{sender.result.accepted} accepted, {len(sender.result.refused)} refused"
+            terminal.complain(f"broken off, {told}; send all of it again: what was taken is recognised")
+            raise
     if json:
         refused = [{"line": one.line, "reason": one.reason} for one in result.refused]
         terminal.as_json({"accepted": result.accepted, "refused": refused})

@@ -1,7 +1,6 @@
 """`lahete import`: turns what others publish into our events."""
 
 import json as json_
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ import typer
 
 from cli import terminal
 from cli.ask import named_address, reach
-from cli.emit import DOOR, STANDARD_INPUT, File, send
+from cli.emit import DOOR, STANDARD_INPUT, File, send, standard_input
 from cli.failure import VerbError
 from cli.options import DEFAULT_DIR, DoorUrl, KeyFile, RunDir
 from deploy.local.state import Folder, read_run
@@ -64,7 +63,7 @@ def linked_events(
 
 
 def _document(file: Path) -> object:
-    content = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
+    content = standard_input().read() if file == STANDARD_INPUT else file.read_bytes()
     try:
         document: object = json_.loads(content)
     except (ValueError, RecursionError) as error:

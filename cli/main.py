@@ -1,8 +1,9 @@
 """The `lahete` command: its verbs, each in a file of its own, and how faults end it.
 
-Exit codes: 0 done, 1 failed, 2 wrong use. A foreseeable fault is one line on standard error.
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 broken off by Ctrl-C. A foreseeable fault is one line on standard error.
 """
 
+import logging
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -99,6 +100,11 @@ _FORESEEN: Final = (VerbError, EmbeddedError, EmbeddedBrokerError, JavaError, To
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one verb and ends the process."""
+    if not sys.stdout:  # closed by who started it
+        terminal.complain("lahete: standard output is closed, and what a verb prints would be lost; /dev/null takes it")
+        sys.exit(1)
+    # What Kafka's client logs of a broker that is away, a verb says itself, in one line.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     check_names()
     try:
         app(arguments, prog_name="lahete")

@@ -44,6 +44,10 @@ def apply_logins(kafka: Cluster, password_of: Callable[[str], str]) -> tuple[int
 
     Returns: how many rights were added, how many taken. Raises `LoginsError`.
     """
+    if not kafka.user:
+        raise LoginsError(
+            "no administrator's login is named: LAHETE_KAFKA_SECURITY, LAHETE_KAFKA_USER and LAHETE_KAFKA_PASSWORD_FILE name it"
+        )
     admin = admin_of(kafka)
     how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _ROUNDS)
     upserts: list[UserScramCredentialAlteration] = [

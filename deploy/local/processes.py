@@ -80,7 +80,7 @@ class ServiceProcess:
         self.port = port
         self.url = f"http://{HOST}:{port}"
         self._environment = environment
-        self._log = log
+        self.log = log
         self._said_from = 0
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,7 +98,7 @@ class ServiceProcess:
 
     def start(self) -> None:
         """Starts the process in a session of its own: Ctrl-C in the terminal reaches the supervisor alone."""
-        with open_private(self._log, "ab") as log:
+        with open_private(self.log, "ab") as log:
             self._said_from = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"services.{self.service}"],
@@ -112,11 +112,12 @@ class ServiceProcess:
             )
         self._patience.started()
 
-    def ready(self) -> bool:
-        """Whether the service says that it is ready. Raises `StartError` if the process has ended."""
+    def missing(self) -> list[str]:
+        """What the service says that it lacks; nothing once it is ready. Raises `StartError` if the process has ended."""
         if not self.running:
             raise StartError(f"{self.name} {self._how_it_ended()}")
-        return is_ready(self.port)
+        said = why_not_ready(self.port)
+        return [f"{self.name} does not answer yet"] if said is None else said
 
     def look_after(self) -> bool:
         """Restarts the process if it died, after a pause that grows while it keeps dying. True after a restart."""
@@ -137,7 +138,7 @@ class ServiceProcess:
 
     def last_line(self) -> str:
         """The last line it wrote since its start."""
-        with self._log.open("rb") as log:
+        with self.log.open("rb") as log:
             log.seek(max(self._said_from, log.seek(0, 2) - 2_000))
             lines = log.read().decode(errors="replace").strip().splitlines()
         return lines[-1][:500] if lines else ""
@@ -169,11 +170,6 @@ def is_alive(pid: int) -> bool:
         return pid > 0 and bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-def is_ready(port: int) -> bool:
-    """Whether GET /health/ready says yes; False where nobody answers."""
-    return why_not_ready(port) == []
 
 
 def why_not_ready(port: int) -> list[str] | None:

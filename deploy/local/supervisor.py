@@ -7,6 +7,7 @@ embedded broker's log is in memory, so it cannot restart: the events on it are l
 
 import asyncio
 import json
+import math
 import os
 import time
 from collections import ChainMap
@@ -17,6 +18,7 @@ from typing import Final, Self
 
 from deploy.backends import Backend, Backends, GoesOn, Say, backends
 from deploy.local import upgrade
+from deploy.local.awaiting import until_ready
 from deploy.local.drain import Left, until_drained
 from deploy.local.key_changes import tell_changes
 from deploy.local.keys import check_nothing_is_plain, holders, make_keys, make_monitors_key
@@ -168,7 +170,9 @@ class Supervisor:
             for process in some.values():
                 with writing(self.folder):
                     process.start()
-            self._wait_until_ready(some)
+            # A migration takes as long as its documents are many.
+            within = math.inf if self._brings_forward else self._ready_within
+            until_ready(some, self._say, self._check_start, within)
 
     def _all_instances(self) -> Iterator[tuple[str, str, int]]:
         """Service, name and port of each process; the first of a service has its name."""
@@ -206,20 +210,6 @@ class Supervisor:
 
     def _urls(self) -> dict[str, str]:
         return {name: service.url for name, service in self._services.items()}
-
-    def _wait_until_ready(self, some: Mapping[str, ServiceProcess]) -> None:
-        waiting = dict(some)
-        began = time.monotonic()
-        while waiting:
-            for name in [name for name, service in waiting.items() if service.ready()]:
-                del waiting[name]
-                self._say(f"{name} is ready at {self._services[name].url} ({time.monotonic() - began:.1f} s)")
-            # A migration takes as long as its documents are many.
-            if waiting and not self._brings_forward and time.monotonic() - began > self._ready_within:
-                logs = ", ".join(str(self.folder.log(name)) for name in waiting)
-                raise StartError(f"{' and '.join(waiting)}: not ready in {self._ready_within:.0f} s; see {logs}")
-            self._check_start()
-            time.sleep(0.05)
 
     def _check_start(self) -> None:
         self._check_given_up()

@@ -38,11 +38,11 @@ class NoProcess:
     def start(self) -> None:
         self.said.append(f"{self.name} starts")
 
-    def ready(self) -> bool:
+    def missing(self) -> list[str]:
         self.asked += 1
         if self.asked == 2:
             self.said.append(f"{self.name} is ready")
-        return self.asked >= 2
+        return [] if self.asked >= 2 else ["it starts"]
 
     def kill(self) -> bool:
         return False
