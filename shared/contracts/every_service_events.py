@@ -110,6 +110,7 @@ class AccessRecorded(Data):
             "key",
             "forged_sender",
             "sign_in",
+            "reveal",
         ],
         Field(title="Access"),
     ]

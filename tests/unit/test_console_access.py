@@ -1,5 +1,6 @@
 """Who may sign in to the console, how long that lasts, and that no other site's form acts in it."""
 
+from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -92,6 +93,28 @@ async def test_a_reader_is_told_why_he_may_not_see_dead_letters_and_the_audit_ke
         assert answer.status_code == 403
         assert "This is for ops alone" in answer.text
         assert [b'"allowed":false' in (record.value or b"") for record in monitor.written] == [True]
+
+
+async def test_who_is_signed_out_in_mid_form_signs_in_and_goes_on_with_what_was_typed(tmp_path: Path) -> None:
+    async with door("monitor", tmp_path) as monitor, browser_of(monitor) as client:
+        typed = {"owner": "ops:anna", "note": "<b>it answers by Friday", "form_token": "of the session that ended"}
+        asked = await client.post("/overdue/unknown", data=typed, headers=FORM)
+        assert asked.status_code == 401
+        kept = unescape(asked.text.partition('name="kept" value="')[2].partition('"')[0])
+        form = {"key": f"key of {OPS}", "then": "/overdue/unknown", "kept": kept}
+        shown = await client.post("/sign-in", data=form, headers=FORM)
+        assert shown.status_code == 200
+        assert 'name="note" value="&lt;b&gt;it answers by Friday"' in shown.text
+        assert f'name="form_token" value="{token_of(monitor, client)}"' in shown.text
+        assert "of the session that ended" not in shown.text
+
+
+async def test_what_another_site_typed_is_not_kept(tmp_path: Path) -> None:
+    async with door("monitor", tmp_path) as monitor, browser_of(monitor) as client:
+        headers = {"sec-fetch-site": "cross-site"}
+        asked = await client.post("/overdue/unknown", data={"note": "typed elsewhere"}, headers=headers)
+        assert "typed elsewhere" not in asked.text
+        assert 'name="kept"' not in asked.text
 
 
 async def test_pages_forbid_what_they_do_not_need(tmp_path: Path) -> None:

@@ -21,7 +21,11 @@ PAGES = {
     "search": "/referrals",
     "referral": f"/referrals/{REFERRAL}",
     "lag": "/lag",
+    "groups": "/dead-letter-groups",
+    "group": "/dead-letter-groups/unknown",
     "dead-letters": "/dead-letters",
+    "redrive": "/dead-letters/hostile-0/redrive",
+    "settings": "/settings",
     "dead-letter": "/dead-letters/hostile-0",
     "dead-letter-turned": "/dead-letters/hostile-1",
     "dead-letter-long": "/dead-letters/hostile-2",
@@ -132,7 +136,10 @@ async def test_the_menu_opens_on_a_phone_and_shows_a_reader_what_is_not_for_him(
         await page.get_by_role("button", name="Menu").click()
         assert await menu.is_visible()
         await draw(page, "console-menu-320")
-        assert await menu.locator(".off").all_inner_texts() == ["Dead letters\nfor ops alone"]
+        assert await menu.locator(".off").all_inner_texts() == [
+            "Dead letters by fault\nfor ops alone",
+            "Dead letters\nfor ops alone",
+        ]
         await is_in_order(page)
 
 

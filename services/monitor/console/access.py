@@ -2,8 +2,8 @@
 
 import hmac
 from collections.abc import Mapping
-from typing import Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from typing import Any, Final
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -62,9 +62,18 @@ def to_sign_in(request: Request) -> Response:
     return RedirectResponse(f"{SIGN_IN}?{urlencode({'then': then})}", 303)
 
 
+async def sign_in_again(request: Request) -> Response:
+    """Where a session has ended in mid-form: one signs in, and goes on with what was typed."""
+    if not comes_from_here(request):
+        return to_sign_in(request)
+    fields = await fields_of(request)
+    typed = [(name, value) for name, value in fields.items() if name != TOKEN]
+    return _page(request, "sign_in", 401, then=request.url.path, fault="session_over", kept=urlencode(typed))
+
+
 async def show_sign_in(request: Request) -> Response:
     """The page on which one signs in."""
-    return _page(request, "sign_in", then=_within(request.query_params.get("then", "/")), fault="")
+    return _page(request, "sign_in", then=_within(request.query_params.get("then", "/")), fault="", kept="")
 
 
 async def sign_in(request: Request) -> Response:
@@ -77,11 +86,18 @@ async def sign_in(request: Request) -> Response:
     except ProblemError as error:
         setattr(request.state, REFUSED_FOR, error.why)
         fault = {401: "unknown_key", 403: "other_key", 429: "too_often"}.get(error.status, "not_now")
-        return _page(request, "sign_in", error.status, then=then, fault=fault)
-    response = RedirectResponse(then, 303)
+        return _page(request, "sign_in", error.status, then=then, fault=fault, kept=fields.get("kept", ""))
     sessions = request.app.state.sessions
-    sessions.keep(response, sessions.begin(holder, hash_of(key)))
+    session = sessions.begin(holder, hash_of(key))
+    response = _goes_on(request, then, fields["kept"], session) if fields.get("kept") else RedirectResponse(then, 303)
+    sessions.keep(response, session)
     return response
+
+
+def _goes_on(request: Request, then: str, kept: str, session: SignedIn) -> Response:
+    """What was typed before the session ended, to be sent now or not."""
+    token = request.app.state.sessions.form_token(session)
+    return _page(request, "go_on", then=then, form_token=token, typed=parse_qsl(kept, max_num_fields=_MOST_FIELDS))
 
 
 def _holder(request: Request, key: str) -> str:
@@ -112,7 +128,7 @@ async def sign_out(request: Request) -> Response:
     return response
 
 
-def _page(request: Request, name: str, status: int = 200, **content: str) -> Response:
+def _page(request: Request, name: str, status: int = 200, **content: Any) -> Response:
     response = bare_page(request, name, words_of("sign_in", language_of(request)), content, status)
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"

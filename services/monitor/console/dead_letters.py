@@ -1,17 +1,28 @@
-"""The pages of dead letters: the list by its filters, and one of them."""
+"""The pages of dead letters: the list by its filters, one of them, and what may be done with it."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, get_args
 
+from starlette.responses import RedirectResponse, Response
+
+from services.monitor.console.asked import NotAnswered
 from services.monitor.console.links import address
-from services.monitor.console.pages import ConsolePage, Content, Visit
+from services.monitor.console.masked import masked
+from services.monitor.console.pages import ConsolePage, Content, Fields, Visit
+from services.monitor.model import DeadState
 from shared.contracts.errors import REASONS
+from shared.contracts.topics import SERVICES
+from shared.http.audit import record_access
 
 PATH: Final = "/dead-letters"
-_FILTERS: Final = ("reason", "sender", "type")
+_ONE: Final = f"{PATH}/{{dl_id}}"
+_FILTERS: Final = ("reason", "state", "service", "sender", "type", "group")
 _A_PAGE: Final = "50"
 _MOST_SHOWN: Final = 8_000
 """Characters of a value or a header that a page shows."""
+REVEALED_FOR: Final = ("mend", "sender_asks", "client_asks", "incident")
+"""What a record may be looked at for; the audit keeps it."""
 
 
 async def show_list(visit: Visit) -> Content:
@@ -23,19 +34,40 @@ async def show_list(visit: Visit) -> Content:
         "next": address(PATH, query, after=said["next"]) if said["next"] else "",
         "first": address(PATH, query, after=None) if "after" in query else "",
         "reasons": REASONS,
+        "states": get_args(DeadState),
+        "services": SERVICES,
         "query": {name: query.get(name, "") for name in _FILTERS},
         "is_filtered": any(name in query for name in _FILTERS),
     }
 
 
 async def show_one(visit: Visit) -> Content:
-    """One dead letter, with the record as it came."""
-    id_ = visit.request.path_params["dl_id"]
-    letter = await visit.ask(f"/v1/dead-letters/{id_}")
-    return {"letter": letter, "original": _original(letter["original"]), "most": _MOST_SHOWN}
+    """One dead letter; what its record says is covered."""
+    letter = await _letter(visit)
+    original = _original(letter["original"])
+    return {**_shown(letter), "original": masked(original) if original else None, "revealed": ""}
 
 
-def _original(original: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+async def reveal(visit: Visit, fields: Fields) -> Content:
+    """The record as it came, once the audit has kept what it is looked at for."""
+    reason = fields.get("reason", "")
+    if reason not in REVEALED_FOR:
+        return {**await show_one(visit), "fault": "no_reason"}
+    letter = await _letter(visit)
+    await record_access(visit.request, visit.who, "reveal", letter["dl_id"], reason, allowed=True)
+    return {**_shown(letter), "original": _original(letter["original"]), "revealed": reason}
+
+
+async def _letter(visit: Visit) -> dict[str, Any]:
+    letter: dict[str, Any] = await visit.ask(f"/v1/dead-letters/{visit.request.path_params['dl_id']}")
+    return letter
+
+
+def _shown(letter: Mapping[str, Any]) -> dict[str, Any]:
+    return {"letter": letter, "most": _MOST_SHOWN, "reasons": REVEALED_FOR, "fault": ""}
+
+
+def _original(original: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if original is None:
         return None
     return {
@@ -49,7 +81,30 @@ def _text(content: Any) -> str | None:
     return f"base64: {content['base64']}" if isinstance(content, dict) else content
 
 
+# --- what may be done with one, each over a page that says what would be
+
+
+async def _ask_first(action: str, visit: Visit) -> Content:
+    return {"letter": await _letter(visit), "action": action, "fault": ""}
+
+
+async def _act(action: str, visit: Visit, fields: Fields) -> Content | Response:
+    here = f"{PATH}/{visit.request.path_params['dl_id']}"
+    try:
+        await visit.send(f"/v1{here}/{action}")
+    except NotAnswered as error:
+        return {**await _ask_first(action, visit), "fault": error.detail}
+    return RedirectResponse(here, 303)
+
+
+def _action(action: str) -> ConsolePage:
+    ask, act = partial(_ask_first, action), partial(_act, action)
+    return ConsolePage("letter_action", f"{_ONE}/{action}", ask, roles=("ops",), act=act)
+
+
 PAGES: Final = (
     ConsolePage("dead_letters", PATH, show_list, "mend", roles=("ops",), takes=(*_FILTERS, "after"), renews=True),
-    ConsolePage("dead_letter", f"{PATH}/{{dl_id}}", show_one, roles=("ops",)),
+    ConsolePage("dead_letter", _ONE, show_one, roles=("ops",), act=reveal),
+    _action("redrive"),
+    _action("discard"),
 )

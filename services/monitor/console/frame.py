@@ -22,6 +22,8 @@ from shared.http.language import LANGUAGES, negotiated
 LANGUAGE_COOKIE: Final = "lahete_lang"
 RENEWAL: Final = "lahete-renewal"
 """The header of a page that renews itself: nobody is there for sure, so that a session is not kept by it."""
+THEME_COOKIE: Final = "lahete_theme"
+THEMES: Final = ("auto", "light", "dark")
 _A_YEAR: Final = 365 * 86_400
 GROUPS: Final = ("today", "mend", "traffic", "control")
 _POLICY: Final = (
@@ -83,6 +85,7 @@ def bare_page(request: Request, template: str, words: Words, content: Mapping[st
         "platform_now": request.app.state.clock.now(),
         "who": None,
         "menu": {},
+        "theme": theme_of(request),
         "renews": False,
         "summary": "",
         "form_token": "",
@@ -92,6 +95,12 @@ def bare_page(request: Request, template: str, words: Words, content: Mapping[st
     if request.query_params.get("lang") in LANGUAGES:
         response.set_cookie(LANGUAGE_COOKIE, language, max_age=_A_YEAR, path="/", httponly=True, samesite="lax")
     return response
+
+
+def theme_of(request: Request) -> str:
+    """As the browser prefers, or as somebody chose on it."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else THEMES[0]
 
 
 def _in_language(request: Request, language: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from services.monitor.console.lag import TONES
 from services.monitor.console.pages import ConsolePage, Content, PartSaid, Visit
 
-_MOST: Final = 20
+_MOST: Final = "200"
 _STANDS_STILL: Final = frozenset({"stall", "stop"})
 
 
@@ -22,7 +22,7 @@ class Need(NamedTuple):
 async def show(visit: Visit) -> Content:
     """Each part says what it knows; one that cannot be asked says why, and the rest is shown."""
     checks, lag = await visit.part("/v1/checks"), await visit.part("/v1/lag")
-    letters = await visit.part("/v1/dead-letters", {"limit": str(_MOST)}) if visit.acts else PartSaid({})
+    letters = await visit.part("/v1/dead-letter-groups", {"limit": _MOST}) if visit.acts else PartSaid({})
     late = await visit.part("/v1/overdue", {"limit": "1"})
     needs = [
         *_of_checks(checks.said or {}),
@@ -33,7 +33,6 @@ async def show(visit: Visit) -> Content:
     words = visit.words
     return {
         "needs": needs,
-        "most": _MOST,
         "services": _services(checks.said or {}, lag.said or {}),
         "tones": TONES,
         "faults": {one.fault: None for one in (checks, lag, late, letters) if one.fault},
@@ -61,8 +60,9 @@ def _of_overdue(said: Mapping[str, Any]) -> Iterator[Need]:
 
 
 def _of_letters(said: Mapping[str, Any]) -> Iterator[Need]:
-    if count := sum(one["state"] == "open" for one in said.get("dead_letters", ())):
-        yield Need("open_letters", "", count, "/dead-letters")
+    """Those that stand open, but for groups that somebody has parked."""
+    if many := sum(one["open"] for one in said.get("groups", ()) if not one["parked_until"]):
+        yield Need("open_letters", "", many, "/dead-letter-groups")
 
 
 def _services(checks: Mapping[str, Any], lag: Mapping[str, Any]) -> list[dict[str, Any]]:

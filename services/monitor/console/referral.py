@@ -3,46 +3,46 @@
 A `referral_code` is a secret that a client carries: it is asked for by a form, and never stands in an address.
 """
 
-import re
 from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
 
+from services.monitor.console.asked import NotAnswered
 from services.monitor.console.pages import ConsolePage, Content, Fields, Visit
 from services.monitor.console.timeline import timeline
-from shared.contracts.referral_code import read_code
+from services.monitor.typed import MOST_TYPED
 
 PATH: Final = "/referrals"
-_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+_IN_VAIN: Final = {404: "nothing_known", 422: "no_id"}
 
 
 async def show_search(visit: Visit) -> Content:
     """The field to search by."""
-    return {"asked": "", "fault": ""}
+    return _search("")
 
 
 async def find(visit: Visit, fields: Fields) -> Content | Response:
-    """What is asked for: by its id under its own address, by a code here."""
-    asked = fields.get("asked", "").strip()[:200]
-    if not asked:
-        return {"asked": "", "fault": "nothing_asked"}
-    if read_code(asked):
-        return await _traced(visit, asked)
-    if not _ID.fullmatch(asked):
-        return {"asked": asked, "fault": "no_id"}
-    return RedirectResponse(f"{PATH}/{asked}", 303)
+    """Where what was typed leads: to the referral if it is one, else all that it may be."""
+    asked = fields.get("asked", "")[: MOST_TYPED + 1]
+    try:
+        found = await visit.ask("/v1/found", {"q": asked})
+    except NotAnswered as error:
+        if error.status not in _IN_VAIN:
+            raise
+        return _search(asked, fault=_IN_VAIN[error.status])
+    if len(found["referrals"]) == 1 and not found["dead_letters"]:
+        return RedirectResponse(f"{PATH}/{found['referrals'][0]['referral_id']}", 303)
+    return _search(asked, found=found)
+
+
+def _search(asked: str, *, fault: str = "", found: Any = None) -> Content:
+    return {"asked": asked, "fault": fault, "found": found, "most": MOST_TYPED}
 
 
 async def show(visit: Visit) -> Content:
-    """All that is known of a referral, an event, or a dead letter."""
-    return await _traced(visit, visit.request.path_params["asked"])
-
-
-async def _traced(visit: Visit, asked: str) -> Content:
-    trace: dict[str, Any] = await visit.ask(f"/v1/traces/{asked}")
+    """All that is known of a referral, an event, a dead letter, or an activity."""
+    trace: dict[str, Any] = await visit.ask(f"/v1/traces/{visit.request.path_params['asked']}", visit.query)
     return {
-        "template": "referral",
-        "words": visit.words_of("referral"),
         "trace": trace,
         "steps": timeline(trace["events"], trace["deliveries"]),
         "classes": visit.words_of("classes"),
@@ -52,5 +52,5 @@ async def _traced(visit: Visit, asked: str) -> Content:
 
 PAGES: Final = (
     ConsolePage("search", PATH, show_search, "today", act=find),
-    ConsolePage("referral", f"{PATH}/{{asked}}", show),
+    ConsolePage("referral", f"{PATH}/{{asked}}", show, takes=("source",)),
 )

@@ -1,6 +1,6 @@
 """The console's pages as routes: who may see each, and what is shown where one cannot be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -8,10 +8,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from services.monitor.console import access, checks, dead_letters, lag, overdue, overview, referral, static_files
+from services.monitor.console import (
+    access,
+    checks,
+    dead_letters,
+    groups,
+    lag,
+    overdue,
+    overview,
+    own,
+    referral,
+    static_files,
+)
 from services.monitor.console.asked import NotAnswered
 from services.monitor.console.frame import language_of, page_of
-from services.monitor.console.pages import ConsolePage, Visit
+from services.monitor.console.pages import ConsolePage, Content, Visit
 from services.monitor.console.sessions import Sessions
 from services.monitor.console.words import words_of
 from services.monitor.settings import MonitorSettings
@@ -24,9 +35,11 @@ PAGES: Final[Sequence[ConsolePage]] = (
     overview.PAGE,
     *referral.PAGES,
     *overdue.PAGES,
+    *groups.PAGES,
     *dead_letters.PAGES,
     lag.PAGE,
     checks.PAGE,
+    own.PAGE,
 )
 
 
@@ -58,12 +71,16 @@ async def _show(page: ConsolePage, request: Request) -> Response:
 async def _act(page: ConsolePage, request: Request) -> Response:
     visit = _visit(page, request)
     if visit is None:
-        return access.to_sign_in(request)
-    assert page.act is not None
-    fields = await access.fields_of(request)
-    if not (access.comes_from_here(request) and access.is_of(visit.session, request, fields)):
+        return await access.sign_in_again(request)
+    return await _answered(visit, partial(_acted, visit))
+
+
+async def _acted(visit: Visit) -> Content | Response:
+    assert visit.page.act is not None
+    fields = await access.fields_of(visit.request)
+    if not (access.comes_from_here(visit.request) and access.is_of(visit.session, visit.request, fields)):
         return _refusal(visit, 403, "other_form")
-    return await _answered(visit, partial(page.act, visit, fields))
+    return await visit.page.act(visit, fields)
 
 
 def _visit(page: ConsolePage, request: Request) -> Visit | None:
@@ -72,7 +89,7 @@ def _visit(page: ConsolePage, request: Request) -> Visit | None:
     return Visit(request, page, session, language_of(request)) if session else None
 
 
-async def _answered(visit: Visit, work: Any) -> Response:
+async def _answered(visit: Visit, work: Callable[[], Awaitable[Content | Response]]) -> Response:
     if unknown := [name for name in visit.request.query_params if name not in (*visit.page.takes, "lang")]:
         return _refusal(visit, 422, "unasked", unknown[0])
     try:
