@@ -103,7 +103,8 @@ async def opened(browser: Browser, url: str, *, width: int = 1280, **profile: An
 
 async def findings_of_axe(page: Page) -> list[str]:
     """What axe finds wrong with a page, an element a line; all its rules but the experimental ones."""
-    await page.evaluate(_AXE.read_text(encoding="utf-8"))
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(_AXE.read_text(encoding="utf-8"))
     found: list[str] = await page.evaluate(_FINDINGS)
     return found
 
