@@ -34,6 +34,7 @@ RECORD: Final = re.compile(r"docs/decisions/(\d{4})")
 LINK: Final = re.compile(r"\[([^\]\[]+)\]\(([^()\s]+)\)")
 HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE: Final = re.compile(r"`([A-Za-z_][\w.]*)`")
+KEY_FILE: Final = re.compile(r"(?<![\w/.*-])[a-z][\w/-]*\.(?:key|auth|crt)\b")
 PATH: Final = re.compile(rf"`((?:{'|'.join((*HOUSES, 'tests', 'docs'))})/[\w./-]*)`")
 MADE_LATER: Final = "deploy/secrets"
 """What a person's command makes, and git ignores."""
@@ -114,6 +115,13 @@ def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
         if not (REPOSITORY / there).exists() or (anchor and anchor not in anchors(there)):
             astray.append(target)
     assert astray == []
+
+
+def test_git_ignores_every_file_of_a_key_that_a_page_makes() -> None:
+    made = sorted({found[0] for page in PAGES for found in KEY_FILE.finditer(text_of(page))})
+    asked = subprocess.run(["git", "check-ignore", *made], cwd=REPOSITORY, capture_output=True, check=False, text=True)
+    assert made
+    assert asked.stdout.splitlines() == made
 
 
 @pytest.mark.parametrize("page", PAGES)
