@@ -11,9 +11,6 @@ from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import Document
 from shared.reference import REGIONS
 
-# Our own doors write these to intake.http, beside what partners send: PUT /v1/partners, form-links, ops at the monitor.
-_AT_OUR_DOORS: Final = frozenset({"FormLinkIssued", "PartnerRegistered", "RedriveRequested", "DiscardRequested"})
-_AUDITED: Final = frozenset({"AccessRecorded"})
 PARTNERS: Final = ("region", "opisto")
 
 
@@ -75,12 +72,10 @@ def messages_on(topic: str) -> list[str]:
 
 
 def _is_written_to(event_class: EventClass, topic: str) -> bool:
-    if event_class.name in _AUDITED:
-        return topic == topics.AUDIT
-    if event_class.public and topic.startswith("intake."):
-        return topic == topics.INTAKE_HTTP or topic.removeprefix("intake.") in event_class.senders
-    if event_class.public or event_class.name in _AT_OUR_DOORS:
-        return topic == topics.INTAKE_HTTP
+    if event_class.public:
+        return topic == topics.INTAKE_HTTP or topic in {f"intake.{sender}" for sender in event_class.senders}
+    if event_class.on:
+        return topic in event_class.on
     return any(topic == topics.events_of(sender.removeprefix("service/")) for sender in event_class.senders)
 
 

@@ -24,6 +24,8 @@ class EventClass(NamedTuple):
     """Kinds of sources that may send the class: region, opisto, or service/<name>."""
     outcome: str = ""
     """The owner's collection whose aggregates keep the outcome of such events, for a sender who asks after one."""
+    on: tuple[str, ...] = ()
+    """The topics where events of the class stand, if not each on its sender's own."""
 
     @property
     def name(self) -> str:
@@ -61,11 +63,11 @@ DECLARED: Final[dict[str, EventClass]] = {}
 """Every class that was imported so far, by name; `registry.CLASSES` has all."""
 
 
-def event_class(owner: str, *senders: str, outcome: str = "") -> Callable[[D], D]:
+def event_class(owner: str, *senders: str, outcome: str = "", on: tuple[str, ...] = ()) -> Callable[[D], D]:
     """Declares the class below as one of events, owned by a service and sent by these kinds of sources."""
 
     def declare(model: D) -> D:
-        DECLARED[model.__name__] = EventClass(model, owner, frozenset(senders), outcome)
+        DECLARED[model.__name__] = EventClass(model, owner, frozenset(senders), outcome, on)
         return model
 
     return declare

@@ -9,6 +9,7 @@ from shared.contracts.errors import REASONS
 from shared.contracts.event_class import EVERY_SERVICE, event_class
 from shared.contracts.fields import Count, DeadLetterId, EventType, ReferralId, Service, Source, What
 from shared.contracts.instants import Instant
+from shared.contracts.topics import AUDIT
 
 RefusalReason = Annotated[str, Field(title="RefusalReason", json_schema_extra={"enum": [*REASONS]})]
 Refusals = Annotated[
@@ -84,7 +85,7 @@ class DeadLetterSettled(Data):
         return self.dl_id
 
 
-@event_class("monitor", *EVERY_SERVICE)
+@event_class("monitor", *EVERY_SERVICE, on=(AUDIT,))
 class AccessRecorded(Data):
     """Who looked at what, on what legal ground, and whether it was allowed; of a key: its holder, and the `change`.
 

@@ -8,6 +8,7 @@ from shared.contracts.data import AboutReferral
 from shared.contracts.event_class import event_class
 from shared.contracts.fields import EventId, Finer, Integer, Phase, Respondent, Source
 from shared.contracts.instants import Instant
+from shared.contracts.topics import INTAKE_HTTP
 
 Asked = Annotated[Literal["participant", "region", "opisto"], Field(title="Asked")]
 Instrument = Annotated[str, Field(examples=["experience_v1"])]
@@ -55,7 +56,7 @@ class OutcomeMeasured(AboutReferral):
     """The answer after less the answer before, by item, in steps of the instrument's scale; above 0 is better."""
 
 
-@event_class("feedback", "service/feedback")
+@event_class("feedback", "service/feedback", on=(INTAKE_HTTP,))
 class FormLinkIssued(AboutReferral):
     """A partner got a link to the form. Only the token's hash is kept."""
 

@@ -8,6 +8,7 @@ from shared.contracts.data import AboutReferral, Data
 from shared.contracts.event_class import event_class
 from shared.contracts.fields import CodeDigest, Count, DeadLetterId, Source
 from shared.contracts.instants import Instant
+from shared.contracts.topics import INTAKE_HTTP, events_of
 
 OpsPerson = Annotated[str, Field(pattern=r"^ops:[A-Za-z0-9._-]{1,60}$", examples=["ops:first"])]
 RedriveId = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$", examples=["2e7d3f2a-8b1c-4d5e-9f60-3b0c7f6e5d4c"])]
@@ -18,7 +19,7 @@ RedriveOutcome = Annotated[
 _Filter = Annotated[str, Field(max_length=200, examples=["rejected"])]
 
 
-@event_class("monitor", "service/monitor", outcome="partners")
+@event_class("monitor", "service/monitor", outcome="partners", on=(INTAKE_HTTP,))
 class PartnerRegistered(Data):
     """A partner's own words about itself: its name, which classes it wants to read, in which language."""
 
@@ -53,7 +54,7 @@ class _ToDeadLetter(Data):
         return self.place or self.dl_id
 
 
-@event_class("monitor", "service/monitor")
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP, events_of("monitor")))
 class RedriveRequested(_ToDeadLetter):
     """An ops person sends a dead letter again; those whose originals stand on one `place` in the order asked for."""
 
@@ -63,12 +64,12 @@ class RedriveRequested(_ToDeadLetter):
     """The redrive of many that it belongs to, if one."""
 
 
-@event_class("monitor", "service/monitor")
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
 class DiscardRequested(_ToDeadLetter):
     """An ops person lays a dead letter aside for good."""
 
 
-@event_class("monitor", "service/monitor")
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
 class OverdueTended(AboutReferral):
     """An ops person looks after a late referral: who, and what they noted. Nothing of the client stands there."""
 
@@ -80,7 +81,7 @@ class OverdueTended(AboutReferral):
     """What the ops team should know; left out: nothing."""
 
 
-@event_class("monitor", "service/monitor")
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
 class DeadGroupNoted(Data):
     """What the ops team notes of a group of dead letters, whole each time: the latest word replaces the one before."""
 
@@ -115,7 +116,7 @@ class AboutRedrive(Data):
         return self.redrive
 
 
-@event_class("monitor", "service/monitor")
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
 class RedriveOrdered(AboutRedrive):
     """An ops person sends the dead letters that are chosen here again, as they stand at this moment, step by step."""
 
@@ -147,7 +148,7 @@ class RedriveOrdered(AboutRedrive):
     """How many were open and chosen at that moment."""
 
 
-@event_class("monitor", "service/monitor")
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
 class RedriveSteered(AboutRedrive):
     """An ops person pauses a redrive, lets it go on, or ends it."""
 

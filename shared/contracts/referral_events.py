@@ -25,7 +25,7 @@ from shared.contracts.fields import (
 )
 from shared.contracts.instants import Instant
 from shared.contracts.opisto_events import EnrolmentEnd
-from shared.contracts.topics import LOG_KEPT_DAYS
+from shared.contracts.topics import INTAKE_HTTP, LOG_KEPT_DAYS
 
 ReferralOutcome = Annotated[
     Literal[
@@ -151,7 +151,7 @@ class ReferralErased(AboutReferral):
     """The list of who looked at the referral is kept for a term of its own."""
 
 
-@event_class("referral", "service/referral")
+@event_class("referral", "service/referral", on=(INTAKE_HTTP,))
 class CodeLookedUp(AboutReferral):
     """An organiser at its desk read the code that the client showed. For 30 days it may enrol the client."""
 

@@ -13,8 +13,10 @@ import httpx
 from structlog.testing import capture_logs
 
 from shared.contracts import topics
+from shared.contracts.asyncapi import messages_on
 from shared.contracts.envelope import Event
 from shared.contracts.referral_events import AwaitedNow, StandingChanged
+from shared.contracts.registry import class_of
 from shared.http.counted import Counted
 from shared.http.server import Server, bind, server
 from shared.kafka.producer import BrokerUnavailable, Record
@@ -34,7 +36,17 @@ class KafkaDoor(Door):
     async def publish(self, records: Sequence[Record], *, within: float = 30.0) -> None:
         if self.is_cut_off:
             raise BrokerUnavailable("Kafka has not acknowledged")
+        for record in records:
+            assert stands_where_it_must(record), f"{dict(record.headers)['ce_type']!r} on {record.topic}"
         await super().publish(records, within=within)
+
+
+def stands_where_it_must(record: Record) -> bool:
+    """Whether the AsyncAPI document has the record's class on that topic."""
+    if record.topic == topics.DEAD_LETTERS or record.topic.startswith("redrive."):
+        return True
+    type_ = dict(record.headers)["ce_type"] or b""
+    return class_of(type_.decode()).name in messages_on(record.topic)
 
 
 class FiveServices:

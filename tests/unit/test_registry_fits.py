@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from cli.services import OF_NAME
+from shared.contracts import topics
+from shared.contracts.asyncapi import messages_on
 from shared.contracts.data import Data
 from shared.contracts.region_events import ReferralIssued
 from shared.contracts.registry import CLASSES
@@ -59,10 +61,23 @@ def test_a_service_that_owns_a_class_and_does_not_handle_it_does_not_start() -> 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_class_is_documented_under_the_heading_that_its_row_names(name: str) -> None:
+    assert documented(name), f"**{name}** is missing: {CLASSES[name].documented}"
+
+
+def test_a_class_that_a_service_sends_is_documented_on_the_topic_where_it_stands() -> None:
+    for name, one in CLASSES.items():
+        if not one.public:
+            said = {topic for topic in (topics.INTAKE_HTTP, topics.AUDIT) if f"`{topic}`" in documented(name)}
+            stands = {topic for topic in (topics.INTAKE_HTTP, topics.AUDIT) if name in messages_on(topic)}
+            assert said == stands, name
+
+
+def documented(name: str) -> str:
+    """The item of docs/contracts.md that has the class, under the heading that the class's row names."""
     page, _, heading = CLASSES[name].documented.removesuffix("”").partition(", “")
     _, _, below = (REPOSITORY / page).read_text(encoding="utf-8").partition(f"\n### {heading}\n")
     section, _, _ = below.partition("\n#")
-    assert f"**{name}**" in section, f"{page} has no **{name}** under “{heading}”"
+    return next((item for item in section.splitlines() if item.startswith("- ") and f"**{name}**" in item), "")
 
 
 def test_a_class_stands_in_the_module_that_is_named_after_who_sends_it() -> None:
