@@ -55,6 +55,21 @@ HEARTBEAT_SEEN = Gauge(
     "Unix time at which a service last dealt with this event of a heartbeat; at first when it began to read",
     ["service", "type"],
 )
+OVERDUE = Gauge(
+    "lahete_overdue_referrals",
+    "referrals whose next step is late, the 1,000 oldest at most, by whether somebody of the ops team looks after them",
+    ["service", "tended"],
+)
+OVERDUE_BEFORE_SESSION = Gauge(
+    "lahete_overdue_before_session",
+    "those that nobody looks after and that have a session within seven days",
+    ["service"],
+)
+OVERDUE_UNTENDED_SECONDS = Gauge(
+    "lahete_overdue_untended_seconds",
+    "platform seconds since the oldest of those that nobody looks after became late; 0: there is none",
+    ["service"],
+)
 ANSWERS = Counter("lahete_http_answers", "answers over HTTP but to probes, by status", ["service", "status"])
 DOOR_REFUSALS = Counter(
     "lahete_door_refusals", "requests refused for the events in them, by why", ["service", "reason"]

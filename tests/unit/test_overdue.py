@@ -10,8 +10,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
-from services.monitor import standings
+from services.monitor import overdue_watch, standings
 from services.monitor.standings import ReferralStanding
 from shared.contracts.envelope import Event
 from shared.contracts.monitor_events import OverdueTended
@@ -87,6 +88,50 @@ async def test_people_are_counted_and_who_has_a_session_soon(tmp_path: Path) -> 
         found = await _listed(one)
         assert found["counted"] == {"referrals": 1, "more": False, "session_within_a_week": 1}
         assert [late["referral_id"] for late in found["referrals"]] == [unconfirmed]
+
+
+def _exported(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(f"lahete_overdue_{name}", {"service": "monitor", **labels})
+
+
+async def _watched(one: Country) -> tuple[float | None, ...]:
+    """Those that are tended, those that are not, of these those before a session, seconds since the oldest is late."""
+    monitor = one.doors["monitor"]
+    await overdue_watch.look(monitor.store, monitor.app.state.clock.now())
+    counts = [_exported("referrals", tended=tended) for tended in ("yes", "no")]
+    return (*counts, _exported("before_session"), _exported("untended_seconds"))
+
+
+@pytest.mark.asyncio
+async def test_what_is_late_is_exported_until_somebody_looks_after_it(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        referral = await _proposed(one)
+        assert await _watched(one) == (0, 0, 0, 0)
+        _days_later(one, 16)
+        tended, untended, before_session, seconds = await _watched(one)
+        assert (tended, untended, before_session) == (0, 1, 0)
+        assert seconds == pytest.approx(2 * 86_400, abs=3_600)
+        await _tend(one, referral, {"note": "Called on Monday."})
+        assert (await _watched(one))[:2] == (0, 1), "a note is nobody"
+        await _tend(one, referral, {"owner": "ops:anna"})
+        assert await _watched(one) == (1, 0, 0, 0)
+        await one.send(an_event("ActivityChosen", referral))
+        assert await _watched(one) == (0, 0, 0, 0)
+
+
+@pytest.mark.asyncio
+async def test_what_is_late_before_a_session_is_exported(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        referral = str(uuid4())
+        await one.send(
+            an_event("ActivityPublished", referral, enrolment={"confirm": True}),
+            an_event("ReferralIssued", referral),
+            an_event("ActivityChosen", referral),
+        )
+        _days_later(one, 7.5)
+        assert (await _watched(one))[:3] == (0, 1, 1)
+        await one.send(an_event("EnrolmentConfirmed", referral))
+        assert (await _watched(one))[:3] == (0, 0, 0)
 
 
 @pytest.mark.asyncio
