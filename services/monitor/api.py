@@ -12,6 +12,7 @@ from services.monitor import (
     checks_api,
     dead_groups_api,
     dead_letters_api,
+    dry_run_api,
     found_api,
     lag_api,
     overdue_api,
@@ -68,6 +69,7 @@ def operations() -> list[Operation]:
         *overdue_api.operations(),
         *dead_letters_api.operations(),
         *dead_groups_api.operations(),
+        dry_run_api.OPERATION,
         *redrives_api.operations(),
     ]
 

@@ -201,7 +201,7 @@ def redrive(
         if data.redrive:
             return Decision(state, _answer(data.redrive, state, "skipped"))
         return Rejected(f"the dead letter {state.dl_id} holds nothing that could be sent again")
-    record = OutRecord(redrive_to(state.service), state.key, state.value, [*state.headers, *_added(state)])
+    record = OutRecord(redrive_to(state.service), state.key, state.value, [*state.headers, *added_to(state)])
     return Decision(_changed(state, state="redriven", by=data.by, redrive=data.redrive or ""), also=[record])
 
 
@@ -213,7 +213,8 @@ def _answer(redrive: str | None, letter: Dead, outcome: RedriveOutcome) -> list[
     return [Follow(RedriveAnswered(redrive=redrive, dl_id=letter.dl_id, outcome=outcome, reason=reason), redrive)]
 
 
-def _added(state: Dead) -> list[tuple[str, bytes | None]]:
+def added_to(state: Dead) -> list[tuple[str, bytes | None]]:
+    """The headers by which a service knows a letter that is sent again."""
     return [
         ("dl_id", state.dl_id.encode()),
         ("dl_topic", state.topic.encode()),

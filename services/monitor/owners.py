@@ -11,6 +11,7 @@ from shared.contracts.errors import UnknownType
 from shared.contracts.registry import class_of
 from shared.http.outcomes import MAX_ASKED, AskedEvent
 from shared.http.problems import ProblemError
+from shared.http.rehearsal import Rehearsed, RehearsedLetter
 
 _ENDS: Final = ("applied", "waiting", "dead_lettered")
 """If one event has several outcomes, as a corrected one does, the first of these counts."""
@@ -42,7 +43,7 @@ class Owners:
         async with httpx.AsyncClient(timeout=10, verify=self._tls) as client:
             for owner, some in _within_bounds(by_owner):
                 try:
-                    said = await self._ask(client, owner, some)
+                    said: list[str | None] = await self._ask(client, owner, "outcomes", {"events": some})
                 except ProblemError as error:
                     silent[owner] = error
                     continue
@@ -51,19 +52,24 @@ class Owners:
                         known[one.source, one.id] = _better(outcome, known.get((one.source, one.id)))
         return OwnersAnswers(known, silent)
 
-    async def _ask(self, client: httpx.AsyncClient, owner: str, events: Sequence[AskedEvent]) -> list[str | None]:
-        body: dict[str, Any] = {"events": msgspec.to_builtins(events)}
+    async def rehearse(self, service: str, letters: Sequence[RehearsedLetter]) -> list[Rehearsed]:
+        """What would become of these dead letters of a service, in this order. Raises 503."""
+        async with httpx.AsyncClient(timeout=30, verify=self._tls) as client:
+            said: list[Rehearsed] = await self._ask(client, service, "rehearsals", {"letters": letters})
+            return said
+
+    async def _ask(self, client: httpx.AsyncClient, owner: str, what: str, question: object) -> Any:
+        """The outcomes that a service answers, in order. Raises 503."""
         try:
             response = await client.post(
-                f"{self._urls[owner]}/v1/outcomes", json=body, headers={"Authorization": f"Bearer {self._key}"}
+                f"{self._urls[owner]}/v1/{what}",
+                json=msgspec.to_builtins(question),
+                headers={"Authorization": f"Bearer {self._key}"},
             )
             response.raise_for_status()
         except (httpx.HTTPError, KeyError) as error:
-            raise ProblemError(
-                503, f"{owner} does not answer what became of its events: {error}", retry_after=5
-            ) from error
-        outcomes: list[str | None] = response.json()["outcomes"]
-        return outcomes
+            raise ProblemError(503, f"{owner} does not answer about its events: {error}", retry_after=5) from error
+        return response.json()["outcomes"]
 
 
 def _questions(event: Traced) -> Iterator[tuple[str, AskedEvent]]:

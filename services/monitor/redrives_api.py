@@ -1,8 +1,8 @@
 """Redrives for ops: ordered, looked at, paused, let go on, ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, TypedDict, get_args
+from typing import Annotated, Any, Final, NamedTuple, TypedDict, cast, get_args
 from uuid import uuid4
 
 import msgspec
@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.monitor import redrives
+from services.monitor.model import Dead
 from services.monitor.own_words import own_event, say
 from services.monitor.redrives import Redrive, RedriveEntry, RedriveState
 from services.monitor.responses import DeadLetterId
-from services.monitor.selection import Selection, counted, loaded
+from services.monitor.selection import Selection, chosen, counted, loaded
 from shared.clock import real_now
-from shared.contracts.envelope import written
+from shared.contracts.envelope import Event, written
 from shared.contracts.monitor_events import RedriveOrdered
 from shared.engine.model import Document
 from shared.http.audit import deny_look, record_access
@@ -32,6 +33,8 @@ from shared.store import Store
 _DOCUMENT = msgspec.json.Decoder(Document[Redrive])
 _ENTRY = msgspec.json.Decoder(RedriveEntry)
 MOST_COUNTED: Final = 100_000
+NOBODYS: Final = "00000000-0000-4000-8000-000000000000"
+"""Stands for a redrive that is only thought of."""
 _MOST_SAID: Final = 64 * 1024
 _ACTIONS: Final = ("pause", "resume", "cancel")
 _OPS: Final = ("ops",)
@@ -58,7 +61,7 @@ _State = Annotated[
         description="`stopped` where a letter was refused again, or not answered in time; `paused` and `cancelled` by a person."
     ),
 ]
-_Chosen = Annotated[
+ChosenCount = Annotated[
     Count, Meta(description=f"How many open letters were chosen when it was ordered, counted up to {MOST_COUNTED:,}.")
 ]
 
@@ -99,7 +102,7 @@ class RedriveAccepted(TypedDict):
     """The redrive that begins."""
 
     redrive_id: _Id
-    chosen: _Chosen
+    chosen: ChosenCount
 
 
 class RedriveShown(TypedDict):
@@ -119,7 +122,7 @@ class RedriveShown(TypedDict):
     dl_ids: Annotated[list[DeadLetterId], Meta(description="The letters that were named; empty: the filter chose.")]
     stop_on_error: Annotated[bool, Meta(description="Whether an error stops it.", examples=[True])]
     a_minute: Annotated[int, Meta(description="How many are sent a minute at most.", examples=[600])]
-    chosen: _Chosen
+    chosen: ChosenCount
     sent: Annotated[Count, Meta(description="How many were taken up to be sent again.")]
     outstanding: Annotated[Count, Meta(description="How many of these have no answer yet.")]
     unanswered: Annotated[
@@ -174,7 +177,7 @@ def operations() -> list[Operation]:
     asked = in_json(RedriveAsked, _MOST_SAID, "What to send again, why and how.")
     steering = f"{one}/{{action}}"
     return [
-        Operation("POST", every, order, {202: RedriveAccepted}, _OPS, body=asked, also=(409,)),
+        Operation("POST", every, order_redrive, {202: RedriveAccepted}, _OPS, body=asked, also=(409,)),
         Operation("GET", every, list_redrives, {200: Redrives}, _OPS, (_STATE, _LIMIT, _AFTER)),
         Operation("GET", one, one_redrive, {200: RedriveShown}, _OPS, (_REDRIVE,), also=(404,)),
         Operation("GET", f"{one}/entries", entries, {200: RedriveEntries}, _OPS, (_REDRIVE, _LIMIT, _ROW), also=(404,)),
@@ -189,7 +192,7 @@ async def must_be_ops(request: Request, what: str = "redrives") -> str:
     return who
 
 
-async def order(request: Request) -> Response:
+async def order_redrive(request: Request) -> Response:
     """Sends dead letters again as one thing, one first, then ten, then a hundred at a time; ops alone.
 
     409 where nothing open is chosen.
@@ -197,27 +200,41 @@ async def order(request: Request) -> Response:
     who = await must_be_ops(request)
     must_be_open(request)
     asked = await read_json(request, _MOST_SAID, RedriveAsked)
-    now, redrive_id = real_now(), str(uuid4())
-    said = {name: value for name, value in msgspec.to_builtins(asked).items() if value not in (None, "", [])}
-    said = {"until": written(now), **said, "redrive": redrive_id, "by": who}
-    chosen = await how_many(request, said, now)
-    if not chosen:
+    redrive_id = str(uuid4())
+    said = order_of(request, {**msgspec.to_builtins(asked), "redrive": redrive_id, "by": who})
+    count = (await who_is_chosen(request, said, 0)).total
+    if not count:
         raise ProblemError(409, "no open dead letter is chosen by this; nothing is sent again")
-    await say(request, "RedriveOrdered", redrive_id, {**said, "chosen": chosen})
+    await say(request, "RedriveOrdered", redrive_id, {**said, "chosen": count})
     await record_access(request, who, "redrive", redrive_id, "operations", allowed=True)
-    return JSONResponse(RedriveAccepted(redrive_id=redrive_id, chosen=chosen), 202)
+    return JSONResponse(RedriveAccepted(redrive_id=redrive_id, chosen=count), 202)
 
 
-async def how_many(request: Request, said: Mapping[str, Any], now: datetime) -> int:
-    """How many open letters are chosen. Raises 422."""
-    event = own_event(request, "RedriveOrdered", str(uuid4()), {**said, "chosen": 0})
-    ordered: RedriveOrdered = event.data  # type: ignore[assignment]
-    if not (ordered.dl_ids or said.keys() & {"reason", "service", "sender", "type", "group", "since"}):
+class Choosing(NamedTuple):
+    """What is chosen: how many open letters, and the oldest of them."""
+
+    total: int
+    oldest: Sequence[Dead]
+
+
+def order_of(request: Request, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What the order of a redrive says, frozen at this moment. Raises 422 where nothing is named."""
+    given = {name: value for name, value in said.items() if value not in (None, "", []) or name == "why"}
+    if not given.keys() & {"dl_ids", "reason", "service", "sender", "type", "group", "since"}:
         raise ProblemError(422, "name dead letters by dl_ids, or choose them by a filter")
+    return {"until": written(real_now()), "redrive": NOBODYS, "by": "nobody", "chosen": 0, **given}
+
+
+async def who_is_chosen(request: Request, order: Mapping[str, Any], most: int) -> Choosing:
+    """The open letters that an order chooses now, `most` of them as they are. Raises 422 where its contract is broken."""
+    event = cast("Event[RedriveOrdered]", own_event(request, "RedriveOrdered", NOBODYS, order))
     store: Store = request.app.state.store
-    if ordered.dl_ids:
-        return sum(letter.state == "open" for letter in await loaded(store, ordered.dl_ids))
-    return await counted(store, redrives.selection_of(ordered), MOST_COUNTED)
+    if dl_ids := event.data.dl_ids:
+        named = [letter for letter in await loaded(store, dl_ids) if letter.state == "open"]
+        return Choosing(len(named), named[:most])
+    meant = redrives.selection_of(event.data)
+    oldest = await chosen(store, meant, limit=most, newest_first=False) if most else []
+    return Choosing(await counted(store, meant, MOST_COUNTED), oldest)
 
 
 async def list_redrives(request: Request) -> Response:

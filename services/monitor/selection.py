@@ -115,6 +115,13 @@ async def counted(store: Store, meant: Selection, most: int) -> int:
     )
 
 
+async def whole(store: Store, dl_ids: Sequence[str]) -> list[Dead]:
+    """The letters of these ids that there are, with their records, in this order."""
+    rows = await store.load("dead_letters", dl_ids)
+    letters = [_WHOLE.decode(rows[one].body).state for one in dl_ids if one in rows]
+    return [letter for letter in letters if letter]
+
+
 async def loaded(store: Store, dl_ids: Sequence[str]) -> list[Dead]:
     """The letters of these ids that there are, without their records, in this order."""
     rows = await store.load("dead_letters", dl_ids, what="brief")

@@ -152,7 +152,7 @@ class Processor:
     async def process(self, received: Received) -> Batch:
         """Load to Let out. Raises `StoreUnavailable`, `BrokerUnavailable`, `CircuitOpen`."""
         batch = received.batch
-        await self._decide_and_save(received.groups, batch)
+        await self.decide_and_save(received.groups, batch)
         self._between("saved")
         await self._let_out(batch.units.values(), batch.letters)
         self._between("published")
@@ -201,14 +201,14 @@ class Processor:
 
     # --- Load to Save
 
-    async def _decide_and_save(self, groups: dict[AggregateKey, list[RoutedEvent]], batch: Batch) -> None:
-        pending = groups
+    async def decide_and_save(self, groups: dict[AggregateKey, list[RoutedEvent]], batch: Batch) -> None:
+        """Load to Save. Raises `StoreUnavailable`, `CircuitOpen`."""
         doomed: dict[AggregateKey, str] = {}
         versions: dict[AggregateKey, int] = {}
         for _ in range(_RACES):
-            if not pending:
+            if not groups:
                 return
-            units = await self._decide(pending, doomed)
+            units = await self._decide(groups, doomed)
             rows, refused = _rows(units, doomed)
             lost, unsaveable = await self._save(rows)
             refused |= unsaveable
@@ -222,8 +222,8 @@ class Processor:
                     unit.version += at in rows
                     batch.add(at, unit)
             doomed |= refused
-            pending = {at: groups[at] for at in lost | refused.keys()}
-        raise StoreUnavailable(f"{len(pending)} documents lost {_RACES} races; the first is {next(iter(pending))}")
+            groups = {at: groups[at] for at in lost | refused.keys()}
+        raise StoreUnavailable(f"{len(groups)} documents lost {_RACES} races; the first is {next(iter(groups))}")
 
     async def _decide(
         self, groups: dict[AggregateKey, list[RoutedEvent]], doomed: dict[AggregateKey, str]

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from shared.http import outcomes
+from shared.http import outcomes, rehearsal
 from shared.http.operations import Content, Operation
 
 DOCUMENT: Final = Path(__file__).with_name("openapi.json")
@@ -70,4 +70,5 @@ EVERYWHERE: Final = (
         "GET", "/openapi.json", openapi, {200: Content({"application/json": {"type": "object"}}, "OpenAPI 3.1.")}
     ),
     outcomes.OPERATION,
+    rehearsal.OPERATION,
 )

@@ -13,6 +13,7 @@ from tests.unit.doors import BATCH, EVENT, HOLDERS, OPISTO, REGION, key, referra
 Address = tuple[str, str]
 """Method and path; where several services answer it, each is asked."""
 NONE: Final = "5b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+REHEARSED: Final = {"key": None, "value": "e30=", "headers": [["ce_id", "YTFiMg=="], ["ce_time", None]]}
 FORM: Final = "application/x-www-form-urlencoded"
 KIND_OF: Final = {holder: re.split("[/:]", holder.removeprefix("/"))[0] for holder in HOLDERS}
 
@@ -107,6 +108,8 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("POST", "/v1/dead-letters/{dl_id}/discard"): [Ask(f"{letters}/{known['discarded']}/discard", "ops:anna")],
         ("GET", "/v1/dead-letter-groups"): [Ask("/v1/dead-letter-groups", "ops:anna")],
         ("POST", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", body={"why": "mended", "reason": "invalid"})],
+        ("POST", "/v1/redrives/dry-run"): [Ask("/v1/redrives/dry-run", "ops:anna", body={"reason": "invalid"})],
+        ("POST", "/v1/rehearsals"): [Ask("/v1/rehearsals", "service:monitor", body={"letters": [REHEARSED]})],
         ("GET", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", {"limit": "1"})],
         ("GET", "/v1/redrives/{redrive_id}"): [Ask(f"/v1/redrives/{known['redrive']}", "ops:anna")],
         ("GET", "/v1/redrives/{redrive_id}/entries"): [Ask(f"/v1/redrives/{known['redrive']}/entries", "ops:anna")],
@@ -153,6 +156,7 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask(f"{letters}/{known['discarded']}/discard", "ops:anna"),
         ],
         ("POST", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", body={"why": "mended", "dl_ids": ["none"]})],
+        ("POST", "/v1/redrives/dry-run"): [Ask("/v1/redrives/dry-run", "ops:anna", body={"dl_ids": ["none"]})],
         ("GET", "/v1/redrives/{redrive_id}"): [Ask("/v1/redrives/none", "ops:anna")],
         ("GET", "/v1/redrives/{redrive_id}/entries"): [Ask("/v1/redrives/none/entries", "ops:anna")],
         ("POST", "/v1/redrives/{redrive_id}/{action}"): [

@@ -19,7 +19,6 @@ from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import json_schema
 from shared.engine.batch import Processor
-from shared.http.outcomes import AskedEvent
 from shared.kafka.lag import READS
 from shared.kafka.producer import Record
 from tests.unit.consumed import consumed
@@ -40,8 +39,8 @@ class Here(Owners):
         super().__init__(dict.fromkeys(doors, "http://door"), "key of service:monitor")
         self._doors = doors
 
-    async def _ask(self, client: httpx.AsyncClient, owner: str, events: Sequence[AskedEvent]) -> list[str | None]:
-        return await super()._ask(self._doors[owner].client, owner, events)
+    async def _ask(self, client: httpx.AsyncClient, owner: str, what: str, question: object) -> Any:
+        return await super()._ask(self._doors[owner].client, owner, what, question)
 
 
 class Sent(NamedTuple):
