@@ -29,6 +29,7 @@ from cli import (
     settings,
     setup,
     status,
+    tail,
     terminal,
     topics,
     trace,
@@ -85,6 +86,7 @@ app.command()(emit.emit)
 app.add_typer(imports.app, name="import")
 app.command()(find.find)
 app.command()(trace.trace)
+app.command()(tail.tail)
 app.command()(status.lag)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(key.app, name="key")

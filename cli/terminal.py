@@ -44,6 +44,11 @@ def as_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def as_json_line(value: object) -> None:
+    """One line of JSON Lines, at once."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """The answer as a table: columns with tabs where it goes to a file or another program."""
     shown = [[printable(value) for value in row] for row in rows]

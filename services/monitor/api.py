@@ -15,6 +15,7 @@ from services.monitor import (
     dry_run_api,
     found_api,
     lag_api,
+    live_api,
     overdue_api,
     redrives_api,
     traces,
@@ -64,6 +65,7 @@ def operations() -> list[Operation]:
             "GET", "/v1/events/{event_id}", one_event, {200: EventNow}, everybody, (_EVENT, _SOURCE), also=(404,)
         ),
         lag_api.OPERATION,
+        live_api.OPERATION,
         checks_api.OPERATION,
         Operation("PUT", partner, put_partner, {202: Accepted}, own, (_KIND, _ID), himself, also=(404,)),
         *overdue_api.operations(),
