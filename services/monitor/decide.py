@@ -51,7 +51,7 @@ class ErasureContext:
     letters: Sequence[str] = field(default_factory=tuple)
     traced: Sequence[str] = field(default_factory=tuple)
     last: str = ""
-    """The last event that was looked at, whether or not something of it is to be erased."""
+    """Where the last event that was looked at stands among what was said of the referral."""
     more: bool = False
 
 

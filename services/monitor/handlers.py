@@ -202,8 +202,9 @@ async def _kept(
     rows = await store.find(
         EVENTS.collection.name,
         equal={"correlation": data.referral_id},
-        order="correlation",
-        after=(data.referral_id, data.after),
+        order="said",
+        # Rows of the very place where the step before stopped come again, which erases nothing twice.
+        after=(data.after, ""),
         limit=_AT_ONCE,
     )
     states = [_TRACED.decode(row.body).state for row in rows]
@@ -211,4 +212,5 @@ async def _kept(
         row.id for row, one in zip(rows, states, strict=True) if one and (one.codes != left_of(one.codes) or one.opens)
     ]
     more = len(letters) == _AT_ONCE or len(rows) == _AT_ONCE
-    return ErasureContext(sorted(letters), traced, rows[-1].id if rows else data.after, more=more)
+    last = states[-1] if states else None
+    return ErasureContext(sorted(letters), traced, shares.said(last) if last else data.after, more=more)

@@ -187,8 +187,8 @@ class ErasureToSpread(AboutReferral):
     one finds some of the earlier ones."""
     code_digest: CodeDigest = ""
     """The digest to find texts by that hold the referral's code; empty where it had none."""
-    after: Annotated[str, Field(examples=["/opisto/1.2.246.562.10.00000000001 att-77"])] = ""
-    """The last event that the steps before have looked at, by its id in the monitor's store; empty: none yet."""
+    after: Annotated[str, Field(examples=["/opisto/1.2.246.562.10.00000000001 1788249600000 0000000017"])] = ""
+    """How far the steps before have come: who said the last event they looked at, when, and at which offset; empty: nowhere."""
 
 
 @event_class("monitor", "service/monitor")

@@ -220,7 +220,10 @@ async def test_an_erasure_finds_every_event_that_is_there_though_others_leave_me
 
     def telling(number: int) -> Traced:
         at = NOW - timedelta(days=number)
-        return Traced("/opisto/x", f"{number:04}", "T", "", referral, referral, codes=codes, last_at=at, seen=1)
+        first = Sighting("intake.opisto.x", 0, 5_000 - number, at)
+        return Traced(
+            "/opisto/x", f"{number:04}", "T", "", referral, referral, codes=codes, first=first, last_at=at, seen=1
+        )
 
     traced = {f"/opisto/x {number:04}": telling(number) for number in range(1_300)}
     await put(store, EVENTS, traced)
@@ -231,7 +234,8 @@ async def test_an_erasure_finds_every_event_that_is_there_though_others_leave_me
     for nth in range(2, 9):
         context = await look_up(None, Event("e", "/service/monitor", NOW, step), store, NOW)
         found |= set(context.traced)
-        await store.remove("events", dict.fromkeys(sorted(found)[:200], 1))
+        oldest = sorted(found, reverse=True)[:200]
+        await store.remove("events", dict.fromkeys(oldest, 1))
         if not context.more:
             break
         step = ErasureToSpread(referral_id=referral, nth=nth, after=context.last)
