@@ -7,8 +7,7 @@ import httpx
 import msgspec
 
 from services.monitor.model import Traced
-from shared.contracts.errors import UnknownType
-from shared.contracts.registry import class_of
+from shared.contracts.registry import class_of, known_class
 from shared.http.outcomes import MAX_ASKED, AskedEvent
 from shared.http.problems import ProblemError
 from shared.http.rehearsal import Rehearsed, RehearsedLetter
@@ -94,8 +93,5 @@ def _within_bounds(
 
 def owner_of(type_: str) -> str | None:
     """The service that knows the outcome of this type's events: of those that partners send or say of themselves."""
-    try:
-        found = class_of(type_)
-    except UnknownType:
-        return None
-    return found.owner if found.outcome else None
+    found = known_class(type_)
+    return found.owner if found and found.outcome else None

@@ -57,6 +57,7 @@ _CODES: Final = (
     *("reason", "outcome", "what", "nth", "position", "phase", "number"),
     *("who", "action", "ground", "allowed", "change", "recipient"),
 )
+_KEPT: Final = ("source", "id", "type", "time", "subject", "correlationid", "causationid")
 _QUEUED: Final = CLASSES["NotificationQueued"].type
 
 
@@ -131,9 +132,13 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
 
 
 def _known(raw: Raw, original: Original) -> dict[str, str]:
-    """The record's attributes, masked. The key replaces a missing subject: both must be the same in a valid event."""
-    key = mask_bytes(original.key or b"")
-    return {name: mask(value)[:200] for name, value in {"subject": key, **raw.attributes}.items() if value}
+    """The attributes that are kept, masked. The key replaces a missing subject: both must be the same in a valid event."""
+    said = {name: raw.attributes[name] for name in _KEPT if name in raw.attributes}
+    if "subject" not in said:
+        said["subject"] = mask_bytes(original.key or b"")
+    # A mask takes a microsecond, and an event's subject and correlation are mostly the same.
+    masked = {value: mask(value)[:200] for value in dict.fromkeys(said.values())}
+    return {name: masked[value] for name, value in said.items() if value}
 
 
 def _sender(topic: str, known: dict[str, str]) -> str:

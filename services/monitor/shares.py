@@ -122,7 +122,8 @@ async def _read(about: _About[T]) -> dict[str, list[T]]:
 
 
 async def _last(about: _About[T], whose: str, most: int) -> list[T]:
-    rows = await about.page((f"{whose} {BEHIND_ALL}", ""), BEHIND_ALL, most, descending=True) if most else []
+    behind = f"{whose} {BEHIND_ALL}"
+    rows = await about.page((behind, ""), behind, most, descending=True) if most else []
     return about.decoded(rows)[::-1]
 
 

@@ -36,10 +36,15 @@ CLASSES: Final[Mapping[str, EventClass]] = {
 
 
 @lru_cache(maxsize=256)
-def class_of(type_: str) -> EventClass:
-    """The class a CloudEvents `type` names. Raises `UnknownType`."""
+def known_class(type_: str) -> EventClass | None:
+    """The class a CloudEvents `type` names, if any."""
     name, _, version = type_.removeprefix(TYPE_PREFIX).rpartition(".v")
-    found = CLASSES.get(name) if type_.startswith(TYPE_PREFIX) and version == "1" else None
+    return CLASSES.get(name) if type_.startswith(TYPE_PREFIX) and version == "1" else None
+
+
+def class_of(type_: str) -> EventClass:
+    """The class a CloudEvents `type` names. Raises `UnknownType`, which names all that can be sent."""
+    found = known_class(type_)
     if found is None:
         raise UnknownType(
             f"no event has the type {type_[:120]!r}; version 1 of {', '.join(public_names())} can be sent"

@@ -14,7 +14,7 @@ from shared.contracts.topics import SERVICES
 from shared.engine.model import Document
 from shared.kafka.producer import Record
 from tests.unit.country import Country, an_event, country, erased
-from tests.unit.doors import OPISTO, REGION
+from tests.unit.doors import OPISTO, REGION, key
 
 pytestmark = pytest.mark.asyncio
 _TRACED = msgspec.json.Decoder(Document[Traced])
@@ -122,3 +122,24 @@ async def test_a_place_that_is_free_again_is_counted_no_more(tmp_path: Path) -> 
         await chosen(one, referral)
         await one.send(an_event("ReferralWithdrawn", referral))
         assert await placed(one, referral) == 0
+
+
+async def test_whatever_leads_to_a_referral_is_an_access_that_its_region_reads(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        referral = str(uuid4())
+        await one.send(an_event("ReferralIssued", referral))
+        broken = an_event("ReferralIssued", referral, municipality="000")
+        await one.send(broken)
+        [letter] = (await one.asks(f"/v1/found?q={broken.id}")).json()["referrals"]
+        assert letter["referral_id"] == referral
+        [letter] = (await one.asks("/v1/dead-letters")).json()["dead_letters"]
+        assert referral not in letter["error"]
+        await one.asks(f"/v1/dead-letters/{letter['dl_id']}")
+        await one.asks(f"/v1/found?q={letter['dl_id']}")
+        await one.asks(f"/v1/traces/{broken.id}")
+        looks, one.doors["monitor"].written[:] = one.doors["monitor"].written[:], []
+        await one.flow(looks)
+        answer = await one.doors["referral"].client.get(f"/v1/referrals/{referral}/accesses", headers=key(REGION))
+        told = [(look["who"], look["action"], look["service"]) for look in answer.json()["accesses"]]
+        actions = ("trace", "dead_letters", "dead_letter", "trace", "trace")
+        assert sorted(told) == sorted(("ops:anna", action, "monitor") for action in actions)
