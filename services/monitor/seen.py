@@ -18,6 +18,8 @@ from shared.contracts import topics
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event, Raw, attributes_in, decode, read_kafka
 from shared.contracts.errors import EventError
+from shared.contracts.event_class import TYPE_PREFIX
+from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.fields import read_referral_id
 from shared.contracts.heartbeat import is_of_a_heartbeat
 from shared.contracts.identity import dead_letter_id
@@ -29,28 +31,6 @@ from shared.engine.model import Table
 from shared.engine.receive import RoutedEvent, route
 from shared.kafka.when import came_at
 
-ACTED_ON: Final = frozenset(
-    {
-        "PartnerRegistered",
-        "RedriveRequested",
-        "DiscardRequested",
-        "DeadGroupNoted",
-        "RedriveOrdered",
-        "RedriveSteered",
-        "RedriveStepDue",
-        "RedriveAnswered",
-        "DeadLetterSettled",
-        "ErasureToSpread",
-        "DeadLetterToErase",
-        "TraceToErase",
-        "DeadlinePassed",
-        "StandingChanged",
-        "OverdueTended",
-        "ReferralErased",
-        "PlaceReserved",
-        "PlaceReleased",
-    }
-)
 TRACED_TOO: Final = frozenset({"PartnerRegistered", "ReferralErased", "PlaceReserved", "PlaceReleased"})
 """Classes of which the monitor also keeps a trace: what it acts on otherwise is its own machinery."""
 _CODES: Final = (
@@ -69,7 +49,7 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent 
         data: Data = _dead_letter(original)
     else:
         raw = _read(original)
-        if (event := _acted_on(raw, record.topic, now)) and (routed := route(event, table)):
+        if (event := _acted_on(raw, record.topic, table, now)) and (routed := route(event, table)):
             acted_on = RoutedEvent(event, *routed, original, 0, owned=False, service="monitor")
             traced = event.name in TRACED_TOO
             return (acted_on, _stored(_seen(raw, original), original, table, now)) if traced else acted_on
@@ -93,8 +73,9 @@ def _read(original: Original) -> Raw:
         return Raw(attributes_in(original.headers), b"")
 
 
-def _acted_on(raw: Raw, topic: str, now: datetime) -> Event | None:
-    if raw.type.removeprefix("fi.kulttuurilahete.").partition(".")[0] not in ACTED_ON:
+def _acted_on(raw: Raw, topic: str, table: Table, now: datetime) -> Event | None:
+    named = CLASSES.get(raw.type.removeprefix(TYPE_PREFIX).partition(".")[0])
+    if named is None or not (named.model in table.handlers or named.model is DeadlinePassed):
         return None
     try:
         event = decode(raw, now=now)
