@@ -152,6 +152,7 @@ def table() -> Table:
             catalogue_events.PlaceReserved: Handler(standings.STANDINGS, _subject, standings.place_held),
             catalogue_events.PlaceReleased: Handler(standings.STANDINGS, _subject, standings.place_free),
             referral_events.ReferralErased: Handler(standings.STANDINGS, _subject, standings.erased),
+            every_service_events.EventWaits: Handler(standings.STANDINGS, standings.id_of_waiting, standings.waits),
             monitor_events.OverdueTended: Handler(standings.STANDINGS, _subject, standings.tended),
         },
         deadlines={REDRIVES.collection.name: Handler(REDRIVES, _aggregate, redrives.deadline)},

@@ -1,8 +1,8 @@
-"""What is late: each referral whose next step should be there, what is awaited from whom, and who looks after it."""
+"""What is late: referrals whose next step should be there, events that wait too long, from whom, who looks after it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Final, NamedTuple, TypedDict, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypedDict, get_args
 from uuid import uuid4
 
 import msgspec
@@ -11,21 +11,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.monitor.looks import keep_listing
-from services.monitor.standings import STANDINGS, Care, ReferralStanding, late_from
-from shared.contracts.envelope import Raw, decode, written
-from shared.contracts.errors import EventError
-from shared.contracts.fields import What
+from services.monitor.own_words import own_event
+from services.monitor.standings import STANDINGS, Care, LateBrief, ReferralStanding, WaitingEvent, late_from
+from shared.contracts.envelope import written
+from shared.contracts.fields import What, read_referral_id
 from shared.contracts.referral_events import Status
-from shared.contracts.registry import CLASSES
+from shared.contracts.topics import ServiceName
 from shared.engine.model import Document
-from shared.http.audit import REFERRAL_ID, deny_look, record_access, referral_asked
+from shared.http.audit import deny_look, record_access
 from shared.http.body import read_json
 from shared.http.intake import accepted, must_be_open, write
 from shared.http.keys import must_be, role_of, who_asks
 from shared.http.operations import Operation, in_json
 from shared.http.parameters import Number, OneOf, Parameter, Pattern
-from shared.http.problems import ProblemError, problem_of
-from shared.http.shapes import Accepted, Count, ReferralId, Source, Time
+from shared.http.problems import ProblemError
+from shared.http.shapes import Accepted, Count, EventId, EventType, ReferralId, Source, Time
 from shared.store import Row, Store
 
 MOST_COUNTED: Final = 1_000
@@ -33,6 +33,7 @@ _A_WEEK: Final = timedelta(days=7)
 _MOST_SAID: Final = 4_096
 _SEE: Final = ("ops", "reader")
 _DOCUMENT = msgspec.json.Decoder(Document[ReferralStanding])
+_BRIEF = msgspec.json.Decoder(LateBrief)
 _LIMIT: Final = Number("limit", 100, 1, 500, "How many at most.")
 _AFTER: Final = Pattern(
     "after",
@@ -41,7 +42,12 @@ _AFTER: Final = Pattern(
     "Where to go on: the `next` of the answer before.",
     example="1788249600.0~7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11",
 )
-_WHAT: Final = OneOf("what", get_args(get_args(What)[0]), "Only those whose awaited step is this one.")
+_WHAT: Final = OneOf(
+    "what", (*get_args(get_args(What)[0]), "event"), "Only those whose awaited step is this one; `event`: those events."
+)
+_LATE_ID: Final = Parameter(
+    "late_id", "The `late_id` of the list; a referral's is its own id.", example="7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+)
 _CONCERNS: Final = Parameter("concerns", "Only those that wait for this partner.", example="/opisto/tampere")
 
 
@@ -54,12 +60,30 @@ class CareShown(TypedDict):
     time: Time
 
 
-class LateReferral(TypedDict):
-    """A referral whose next step should be there by now."""
+class LateEvent(TypedDict):
+    """A partner's event that waits for another one."""
 
-    referral_id: ReferralId
-    status: Annotated[Status | None, Meta(description="Where it stands.")]
-    what: Annotated[What, Meta(description="What is awaited.")]
+    source: Source
+    id: EventId
+    type: EventType
+    service: Annotated[ServiceName, Meta(description="The service in which it waits.")]
+    waits_for: Annotated[str, Meta(description="What it waits for, in words.", examples=["ReferralIssued"])]
+    leaves_at: Annotated[Time, Meta(description="When it is refused, if that has not come by then.")]
+
+
+class Late(TypedDict):
+    """A referral whose next step should be there by now, or an event that has waited too long for another one."""
+
+    late_id: Annotated[
+        str, Meta(description="By what it is tended.", examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"])
+    ]
+    referral_id: Annotated[
+        ReferralId | None,
+        Meta(description="The referral; of an event the one that it names, which nobody may know; null: none."),
+    ]
+    event: Annotated[LateEvent | None, Meta(description="The event that waits; null of a referral.")]
+    status: Annotated[Status | None, Meta(description="Where the referral stands; null of an event.")]
+    what: Annotated[What | Literal["event"], Meta(description="What is awaited; `event` of an event that waits.")]
     concerns: Annotated[Source, Meta(description="From whom it is awaited.")]
     since: Annotated[Time, Meta(description="Since when it is awaited.")]
     due_at: Annotated[Time, Meta(description="Until when it should have been there.")]
@@ -73,8 +97,11 @@ class LateReferral(TypedDict):
 class PeopleCounted(TypedDict):
     """How many people wait."""
 
-    referrals: Annotated[Count, Meta(description=f"How many referrals are late, counted up to {MOST_COUNTED}.")]
-    more: Annotated[bool, Meta(description="Whether there are more than were counted.", examples=[False])]
+    referrals: Annotated[Count, Meta(description="How many referrals are late.")]
+    events: Annotated[Count, Meta(description="How many events have waited too long.")]
+    more: Annotated[
+        bool, Meta(description=f"Whether there are more than were counted, {MOST_COUNTED} in all.", examples=[False])
+    ]
     session_within_a_week: Annotated[Count, Meta(description="How many of them have a session within seven days.")]
 
 
@@ -82,7 +109,7 @@ class Overdue(TypedDict):
     """What is late, the oldest first."""
 
     counted: Annotated[PeopleCounted, Meta(description="All that the filter finds, not this page alone.")]
-    referrals: Annotated[list[LateReferral], Meta(description="Those of this page.")]
+    overdue: Annotated[list[Late], Meta(description="Those of this page.")]
     next: Annotated[
         str | None,
         Meta(
@@ -93,7 +120,7 @@ class Overdue(TypedDict):
 
 
 class Tending(msgspec.Struct):
-    """What an ops person says of a late referral."""
+    """What an ops person says of what is late."""
 
     owner: Annotated[str | None, Meta(description="Who looks after it; left out: nobody.", examples=["ops:first"])] = (
         None
@@ -113,7 +140,7 @@ def operations() -> list[Operation]:
     listed = (_LIMIT, _AFTER, _WHAT, _CONCERNS)
     return [
         Operation("GET", late, overdue, {200: Overdue}, _SEE, listed),
-        Operation("PUT", f"{late}/{{referral_id}}", tend, {202: Accepted}, ("ops",), (REFERRAL_ID,), said, also=(404,)),
+        Operation("PUT", f"{late}/{{late_id}}", tend, {202: Accepted}, ("ops",), (_LATE_ID,), said, also=(404,)),
     ]
 
 
@@ -123,19 +150,22 @@ class _Filter(NamedTuple):
 
 
 async def overdue(request: Request) -> Response:
-    """Referrals whose next step is late, the oldest first; for ops and readers. Whose it shows is kept."""
+    """Referrals whose next step is late, and events that have waited too long for another one; for ops and readers.
+
+    The oldest first. Whose referrals it shows is kept.
+    """
     if role_of(who := who_asks(request)) not in _SEE:
         await deny_look(request, who, "overdue", "overdue", *_SEE)
     store, limit = request.app.state.store, _LIMIT.of(request)
     asked = _asked(request)
     rows = await _late(store, asked, limit + 1, _after(request), "body")
-    late = [one for row in rows[:limit] if (one := _DOCUMENT.decode(row.body).state)]
+    late = [(row, one) for row in rows[:limit] if (one := _DOCUMENT.decode(row.body).state)]
     counted = await _counted(store, asked)
-    await keep_listing(request, who, "overdue", "overdue", [one.referral_id for one in late])
+    await keep_listing(request, who, "overdue", "overdue", [one.referral_id for _, one in late if one.referral_id])
     answer: Overdue = {
         "counted": counted,
-        "referrals": [_shown(one) for one in late],
-        "next": f"{late_from(late[-1])!r}~{late[-1].referral_id}" if len(rows) > limit else None,
+        "overdue": [_shown(row.id, one) for row, one in late],
+        "next": f"{late_from(late[-1][1])!r}~{late[-1][0].id}" if len(rows) > limit else None,
     }
     return JSONResponse(answer)
 
@@ -164,19 +194,23 @@ async def _late(store: Store, asked: _Filter, limit: int, after: tuple[float, st
 
 async def _counted(store: Store, asked: _Filter) -> PeopleCounted:
     rows = await _late(store, asked, MOST_COUNTED + 1, None, "brief")
-    sessions = [float(row.brief) for row in rows[:MOST_COUNTED] if row.brief]
+    briefs = [_BRIEF.decode(row.brief) for row in rows[:MOST_COUNTED]]
+    sessions = [one.session_at for one in briefs if one.session_at]
     soon = asked.until, asked.until + _A_WEEK.total_seconds()
     return {
-        "referrals": len(rows[:MOST_COUNTED]),
+        "referrals": sum(not one.is_event for one in briefs),
+        "events": sum(one.is_event for one in briefs),
         "more": len(rows) > MOST_COUNTED,
         "session_within_a_week": sum(soon[0] <= at <= soon[1] for at in sessions),
     }
 
 
-def _shown(one: ReferralStanding) -> LateReferral:
-    assert one.awaited is not None  # only a referral that awaits something is found as late
+def _shown(id_: str, one: ReferralStanding) -> Late:
+    assert one.awaited is not None  # only what awaits something is found as late
     return {
-        "referral_id": one.referral_id,
+        "late_id": id_,
+        "referral_id": one.referral_id or None,
+        "event": _event(one.event) if one.event else None,
         "status": one.status,
         "what": one.awaited.what,
         "concerns": one.awaited.concerns,
@@ -188,6 +222,17 @@ def _shown(one: ReferralStanding) -> LateReferral:
     }
 
 
+def _event(event: WaitingEvent) -> LateEvent:
+    return {
+        "source": event.source,
+        "id": event.id,
+        "type": event.type,
+        "service": event.service,
+        "waits_for": event.waits_for,
+        "leaves_at": written(event.leaves_at),
+    }
+
+
 def _care(care: Care) -> CareShown:
     return {"owner": care.owner, "note": care.note, "by": care.by, "time": written(care.time)}
 
@@ -196,36 +241,28 @@ def _care(care: Care) -> CareShown:
 
 
 async def tend(request: Request) -> Response:
-    """Says who of the ops team looks after a late referral, and notes something; ops alone.
+    """Says who of the ops team looks after what is late, and notes something; ops alone.
 
-    Both stay until the awaited step is there. Nobody can take a referral off the list: a fact alone does.
+    Both stay until what is awaited is there. Nobody can take anything off the list: a fact alone does.
     """
-    who, referral_id = must_be(request, "ops"), referral_asked(request)
+    who, spelled = must_be(request, "ops"), request.path_params["late_id"]
     must_be_open(request)
     said = await read_json(request, _MOST_SAID, Tending)
-    if not await _is_late(request, referral_id):
-        raise ProblemError(404, f"{referral_id} is not late: nothing is awaited that should be there by now")
-    await record_access(request, who, "overdue", referral_id, "operations", allowed=True, about=[referral_id])
-    body = {"referral_id": referral_id, "by": who, "owner": said.owner, "note": said.note}
-    clock = request.app.state.clock
-    attributes = {
-        "specversion": "1.0",
-        "id": str(uuid4()),
-        "source": "/service/monitor",
-        "type": CLASSES["OverdueTended"].type,
-        "time": written(clock.now()),
-    }
-    given = {name: value for name, value in body.items() if value is not None}
-    try:
-        event = decode(Raw(attributes, msgspec.json.encode(given)), now=clock.now())
-    except EventError as error:
-        raise problem_of(error) from error
+    late_id = read_referral_id(spelled) or spelled
+    late = await _late_now(request, late_id)
+    if late is None:
+        raise ProblemError(404, f"{late_id[:60]} is not late: nothing is awaited that should be there by now")
+    about = [late.referral_id] if late.referral_id else []
+    await record_access(request, who, "overdue", late_id, "operations", allowed=True, about=about)
+    given = {"late_id": late_id, "by": who, "owner": said.owner, "note": said.note}
+    named = {name: value for name, value in given.items() if value is not None}
+    event = own_event(request, "OverdueTended", str(uuid4()), named)
     await write(request.app.state.publisher, [event])
     return accepted([event])
 
 
-async def _is_late(request: Request, referral_id: str) -> bool:
-    rows = await request.app.state.store.load(STANDINGS.collection.name, [referral_id])
-    found = _DOCUMENT.decode(rows[referral_id].body).state if referral_id in rows else None
+async def _late_now(request: Request, late_id: str) -> ReferralStanding | None:
+    rows = await request.app.state.store.load(STANDINGS.collection.name, [late_id])
+    found = _DOCUMENT.decode(rows[late_id].body).state if late_id in rows else None
     since = late_from(found) if found else None
-    return since is not None and since <= request.app.state.clock.now().timestamp()
+    return found if since is not None and since <= request.app.state.clock.now().timestamp() else None

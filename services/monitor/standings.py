@@ -1,20 +1,23 @@
-"""Where each referral stands, as the referral service says, and who of the ops team takes care of a late one. Pure.
+"""Where each referral stands, which events wait for another one, and who of the ops team looks after a late one. Pure.
 
-The monitor copies no rule: what is awaited from whom, and until when, comes with StandingChanged, the greatest number of
-which holds. A late referral leaves the list when its step is there, and by nothing else.
+The monitor copies no rule: what is awaited from whom, and until when, comes with the services' own words, StandingChanged
+and EventWaits, of which the greatest number holds. What is late leaves the list by what happens, and by nothing else.
 """
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from shared.contracts import heartbeat
 from shared.contracts.catalogue_events import PlaceReleased, PlaceReserved
 from shared.contracts.envelope import Event
+from shared.contracts.every_service_events import EventWaits
 from shared.contracts.fields import What
+from shared.contracts.identity import derived_id
 from shared.contracts.monitor_events import OverdueTended
 from shared.contracts.referral_events import AwaitedNow, StandingChanged, Status
+from shared.contracts.topics import ServiceName
 from shared.engine.model import Decision, Kind
 from shared.store import Collection, Index
 
@@ -22,9 +25,12 @@ _changed = msgspec.structs.replace
 
 
 class StepAwaited(msgspec.Struct, frozen=True):
-    """The step that is awaited, from whom, since when; it is late after `due_at`. `passed` counts the reminders."""
+    """The step that is awaited, from whom, since when; it is late after `due_at`. `passed` counts the reminders.
 
-    what: What
+    Of an event that waits for another one `what` is `event`, and it concerns the sender.
+    """
+
+    what: What | Literal["event"]
     concerns: str
     since: datetime
     due_at: datetime
@@ -41,11 +47,24 @@ class Care(msgspec.Struct, frozen=True):
     id: str
 
 
+class WaitingEvent(msgspec.Struct, frozen=True):
+    """A partner's event that waits for another one."""
+
+    source: str
+    id: str
+    type: str
+    service: ServiceName
+    waits_for: str
+    leaves_at: datetime
+
+
 class ReferralStanding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The latest word about one referral, and the care for the step that is awaited now."""
+    """The latest word about one referral, or about one event that waits, and the care for what is awaited now."""
 
     referral_id: str
+    """Of an event: the referral that it names, which nobody may know; empty where it names none."""
     number: int = 0
+    event: WaitingEvent | None = None
     status: Status | None = None
     closed: bool = False
     told_at: datetime | None = None
@@ -58,6 +77,17 @@ class ReferralStanding(msgspec.Struct, frozen=True, omit_defaults=True):
     care: Care | None = None
     beat: datetime | None = None
     """When this was told of a heartbeat's."""
+
+
+def id_of_waiting(event: Event[EventWaits]) -> str:
+    """The id in the list of an event that waits: senders may use one id for events of several referrals."""
+    data = event.data
+    return waiting_id(data.sender, data.event_id, data.referral_id)
+
+
+def waiting_id(sender: str, event_id: str, referral_id: str | None) -> str:
+    """The id in the list of this event, if it waits."""
+    return derived_id("waits", sender, event_id, referral_id or "")
 
 
 def late_from(standing: ReferralStanding) -> float | None:
@@ -75,8 +105,15 @@ def place_of(organiser: str, activity_id: str) -> str:
     return f"{organiser} {activity_id}"
 
 
-def _brief(standing: ReferralStanding) -> bytes:
-    return msgspec.json.encode(standing.session_at.timestamp()) if standing.session_at else b""
+class LateBrief(msgspec.Struct, frozen=True, array_like=True):
+    """What is counted: whether it is an event, and when the referral's next session begins, in seconds."""
+
+    is_event: bool
+    session_at: float | None
+
+
+def _brief(one: ReferralStanding) -> bytes:
+    return msgspec.json.encode(LateBrief(one.event is not None, one.session_at.timestamp() if one.session_at else None))
 
 
 STANDINGS: Final = Kind(
@@ -110,14 +147,14 @@ def told(
 ) -> Decision[ReferralStanding]:
     """Takes the referral service's word over, unless a later one is known. Care for a step ends with the step."""
     data = event.data
-    known = state or ReferralStanding(data.referral_id)
+    known = state or ReferralStanding("")
     if known.number >= data.number:
         return Decision(known)
     awaited = _awaited(data.awaits)
     goes_on = awaited and known.awaited and _step(awaited) == _step(known.awaited)
     return Decision(
         ReferralStanding(
-            referral_id=known.referral_id,
+            referral_id=data.referral_id,
             number=data.number,
             status=data.status,
             closed=data.closed,
@@ -158,12 +195,28 @@ def _step(awaited: StepAwaited) -> tuple[str, str, datetime]:
     return awaited.what, awaited.concerns, awaited.due_at
 
 
+def waits(
+    state: ReferralStanding | None, event: Event[EventWaits], now: datetime, context: object
+) -> Decision[ReferralStanding]:
+    """A partner's event waits for another one, or waits no more; a later redrive of it may wait anew."""
+    data = event.data
+    known = state or ReferralStanding("")
+    number = 2 * data.attempt + (1 if data.waits else 2)
+    if known.number >= number:
+        return Decision(known)
+    if not data.waits:
+        return Decision(ReferralStanding("", number, closed=True, told_at=now))
+    waiting = WaitingEvent(data.sender, data.event_id, data.event_type, data.service, data.what, data.leaves_at)
+    awaited = StepAwaited("event", data.sender, event.time, data.late_at, 0)
+    return Decision(ReferralStanding(data.referral_id or "", number, waiting, awaited=awaited, care=known.care))
+
+
 def tended(
     state: ReferralStanding | None, event: Event[OverdueTended], now: datetime, context: object
 ) -> Decision[ReferralStanding]:
     """An ops person takes a late referral over, or notes something; of two words the later one holds."""
     data = event.data
-    known = state or ReferralStanding(data.referral_id)
+    known = state or ReferralStanding("")
     care = Care(data.owner, data.note, data.by, event.time, event.id)
     if known.care and (known.care.time, known.care.id) >= (care.time, care.id):
         return Decision(known)

@@ -128,6 +128,7 @@ def _standing(one: ReferralStanding, now: datetime) -> StandingShown:
 
 
 def _awaited(awaited: StepAwaited, now: datetime) -> AwaitedShown:
+    assert awaited.what != "event"  # an event that waits has an entry of its own in the list of what is late
     return {
         "what": awaited.what,
         "concerns": awaited.concerns,

@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.contracts.data import Data
 from shared.contracts.errors import REASONS
 from shared.contracts.event_class import EVERY_SERVICE, event_class
-from shared.contracts.fields import Count, DeadLetterId, EventType, ReferralId, Service, Source, What
+from shared.contracts.fields import Count, DeadLetterId, EventId, EventType, ReferralId, Service, Source, What
 from shared.contracts.instants import Instant
 from shared.contracts.topics import AUDIT
 
@@ -61,6 +61,36 @@ class EventRefused(Data):
     """Why, one line each: a JSON Pointer and what is wrong there."""
     referral_id: ReferralId | None = None
     """The referral that the event named, if one could be read."""
+
+    @property
+    def subject(self) -> str:
+        return self.referral_id or self.sender
+
+
+@event_class("monitor", *EVERY_SERVICE)
+class EventWaits(Data):
+    """A partner's event waits for another one, or waits no more: it was taken, refused, or erased."""
+
+    sender: Source
+    """Who sent the event that waits."""
+    service: Service
+    """The service in which it waits."""
+    event_id: EventId
+    """The event's id."""
+    event_type: EventType
+    """The event's type."""
+    attempt: Count
+    """Under which redrive it waits; 0: it was never a dead letter."""
+    waits: bool
+    """Whether it waits; else it waits no more."""
+    what: Annotated[str, Field(max_length=300, examples=["ReferralIssued"])]
+    """What it waits for."""
+    late_at: Instant
+    """From when on that is late, in UTC: a thirtieth of the time for which an event may wait."""
+    leaves_at: Instant
+    """Until when it may wait, in UTC; then it is refused."""
+    referral_id: ReferralId | None = None
+    """The referral that the event names, if one."""
 
     @property
     def subject(self) -> str:

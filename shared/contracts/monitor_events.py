@@ -70,15 +70,21 @@ class DiscardRequested(_ToDeadLetter):
 
 
 @event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
-class OverdueTended(AboutReferral):
-    """An ops person looks after a late referral: who, and what they noted. Nothing of the client stands there."""
+class OverdueTended(Data):
+    """An ops person looks after what is late: who, and what they noted. Nothing of the client stands there."""
 
+    late_id: Annotated[str, Field(max_length=64, examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"])]
+    """What is late: a referral, by its id, or an event that waits, by its id in the monitor's list."""
     by: Annotated[str, Field(examples=["ops:first"])]
     """Who says so: role and name."""
     owner: OpsPerson | None = None
     """Who looks after it; left out: nobody."""
     note: Annotated[str, Field(max_length=200, examples=["The region was called; it answers by Friday."])] | None = None
     """What the ops team should know; left out: nothing."""
+
+    @property
+    def subject(self) -> str:
+        return self.late_id
 
 
 @event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))

@@ -21,7 +21,6 @@ from shared.contracts.dead_letter import DeadLetter
 from shared.engine.circuit_breaker import AggregateKey, CircuitBreaker, Failure
 from shared.engine.deciding import Deciding
 from shared.engine.documents import decoder_of, read
-from shared.engine.forged import Forgeries
 from shared.engine.model import Document, Kind, Out, Table
 from shared.engine.outbox import reasons_of, record_of, refusal, write_journals
 from shared.engine.receive import HANDLER_FAILED, RoutedEvent, receive, unread
@@ -91,7 +90,7 @@ def _rows(
 
 
 class Processor:
-    """Takes batches through the protocol for one service."""
+    """Takes batches through the protocol for one service. `audits`: what the audit keeps of a dead letter."""
 
     def __init__(
         self,
@@ -104,15 +103,16 @@ class Processor:
         due_early: timedelta,
         failing: frozenset[str] = frozenset(),
         between: Callable[[str], None] = lambda _: None,
+        audits: Callable[[DeadLetter], Sequence[Out]] = lambda _: (),
     ) -> None:
         self.table = table
         self.store = store
         self.breaker = CircuitBreaker()
-        self.forgeries = Forgeries(table.service)
         self._publisher = publisher
         self._clock = clock
         self._recent_outcomes = recent_outcomes
         self._between = between
+        self._audits = audits
         self._deciding = Deciding(table, store, clock, self.breaker, due_early=due_early, failing=failing)
         self._receive = table.receive or receive
         self._decoders = {kind.collection.name: decoder_of(kind) for kind in table.kinds}
@@ -235,6 +235,7 @@ class Processor:
         for at, routed_events in groups.items():
             for routed in routed_events:
                 await self._deciding.take(units[at], routed, inbox.get(at, {}), doomed.get(at))
+            units[at].tell_waiting(self._clock.now())
         return units
 
     async def _load(self, groups: dict[AggregateKey, list[RoutedEvent]]) -> dict[AggregateKey, UnitOfWork]:
@@ -290,7 +291,7 @@ class Processor:
         now = self._clock.now()
         outs: list[Out] = [out for unit in touched for out in unit.document.outbox]
         for letter in letters:
-            outs += [*refusal(letter, now), *self.forgeries.of_letter(letter)]
+            outs += [*refusal(letter, now), *self._audits(letter)]
         records = [record for out in outs if (record := record_of(out)) is not None]
         await write_journals(self.store, outs)
         overflow = [kept for unit in touched for kept in unit.for_inbox(self._recent_outcomes)]

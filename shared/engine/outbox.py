@@ -12,12 +12,13 @@ from shared.contracts.data import Data
 from shared.contracts.dead_letter import DeadLetter, as_told, one_line
 from shared.contracts.dead_letter import record_of as parts_of
 from shared.contracts.envelope import MAX_EVENT_BYTES, Event, attributes_of, kafka_headers
-from shared.contracts.every_service_events import EventRefused
+from shared.contracts.every_service_events import EventRefused, EventWaits
 from shared.contracts.identity import derived_id
 from shared.contracts.original import attributes_of as attributes_in
 from shared.contracts.original import referral_of, sender_to_tell
 from shared.contracts.personal_identity import mask
-from shared.engine.model import Out, OutBlank, OutDead, OutEvent, OutRow
+from shared.contracts.registry import class_of
+from shared.engine.model import Early, Out, OutBlank, OutDead, OutEvent, OutRow
 from shared.kafka.producer import Record
 from shared.store import Store, Written
 
@@ -66,6 +67,28 @@ def refusal(letter: DeadLetter, now: datetime, *, erased: bool = False) -> list[
     )
     event = own_event(letter.service, refused, now, "refused", *as_told(letter))
     return [dead, event]
+
+
+def waiting(service: str, aggregate: str, early: Early, now: datetime, *, waits: bool) -> list[OutEvent]:
+    """The word that a partner's event waits here, or no more; none of a service's, of a test's, or of one owned elsewhere."""
+    attributes = attributes_in(early.original)
+    owned = class_of(attributes["type"]).owner == service
+    if not owned or early.source.startswith("/service/") or "synthetic" in attributes:
+        return []
+    said = EventWaits(
+        sender=early.source,
+        service=service,  # type: ignore[arg-type]
+        event_id=early.id,
+        event_type=attributes["type"],
+        attempt=early.attempt,
+        waits=waits,
+        what=mask(early.what)[:300],
+        late_at=now + (early.leaves_at - now) / 30,
+        leaves_at=early.leaves_at,
+        referral_id=referral_of(early.original),
+    )
+    known_by = (aggregate, early.source, early.id, early.attempt)
+    return [own_event(service, said, now, "waits" if waits else "waits no more", *known_by)]
 
 
 def reasons_of(outs: Iterable[Out]) -> Counter[str]:

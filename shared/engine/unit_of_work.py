@@ -17,7 +17,7 @@ from shared.contracts.original import Original, attributes_of
 from shared.contracts.registry import class_of
 from shared.engine.documents import written
 from shared.engine.model import Decision, Document, Early, Follow, Kind, Out, OutEvent, Rejected, Waits
-from shared.engine.outbox import outgoing, own_event, refusal
+from shared.engine.outbox import outgoing, own_event, refusal, waiting
 from shared.engine.receive import RoutedEvent
 from shared.store import Row
 from shared.store.interface import InboxEntry, Outcome
@@ -49,6 +49,7 @@ class UnitOfWork:
         """Of each event of this batch its class, empty where another service counts it, and its outcome."""
         self.conflicts: list[DeadLetter] = []
         self._saved: Row | None = None
+        self._waited = {_attempt(early): early for early in document.early}
 
     @property
     def aggregate(self) -> str:
@@ -224,6 +225,13 @@ class UnitOfWork:
         why = f"waited for {early.what} until {early.leaves_at.isoformat()}; redrive it when that is there"
         self.refuse(early, "rejected", why, now)
 
+    def tell_waiting(self, now: datetime) -> None:
+        """Tells which partners' events began to wait since the document was loaded, and which wait no more."""
+        waiting_now = {_attempt(early): early for early in self.document.early}
+        for at in sorted(waiting_now.keys() ^ self._waited.keys()):
+            early = waiting_now.get(at) or self._waited[at]
+            self.put_out(waiting(self.service, self.aggregate, early, now, waits=at in waiting_now))
+
     def drop_early(self, early: Early) -> None:
         """Removes an early event whose turn has come, or whose time is up."""
         self.document.early = [one for one in self.document.early if one is not early]
@@ -294,6 +302,10 @@ class UnitOfWork:
         if document.state is not None and not document.erased:
             times += [due.due_at for due in self.kind.deadlines(document.state)]
         return min(times).timestamp() if times else None
+
+
+def _attempt(early: Early) -> tuple[str, str, int]:
+    return early.source, early.id, early.attempt
 
 
 def _size(original: Original) -> int:

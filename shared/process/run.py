@@ -25,6 +25,7 @@ from shared.engine.loop import Loop
 from shared.engine.model import Table
 from shared.engine.sweep import Sweeper
 from shared.http.counted import Counted
+from shared.http.forged import Forgeries
 from shared.http.keys import Keyring
 from shared.http.operations import Operation
 from shared.http.server import application, bind, server
@@ -103,6 +104,7 @@ async def _run(app: App) -> None:
     publisher = Publisher.to(cluster, table.service)
     clock = settings.platform_clock()
     spans = _spans_to(settings.otlp, table.service) if settings.otlp else None
+    forgeries = Forgeries(table.service)
     processor = Processor(
         spans.reading(table) if spans else table,
         store,
@@ -112,6 +114,7 @@ async def _run(app: App) -> None:
         due_early=settings.due_early,
         failing=settings.failing(),
         between=spans.between(settings.between()) if spans else settings.between(),
+        audits=forgeries.of_letter,
     )
     options = {
         "session_timeout_ms": settings.kafka_session_timeout_ms,
@@ -134,7 +137,7 @@ async def _run(app: App) -> None:
         "publisher": publisher,
         "keyring": Keyring(settings.keys_file),
         "rates": settings.rates(),
-        "forgeries": processor.forgeries,
+        "forgeries": forgeries,
         "settings": settings,
         "table": table,
         "log_guard": guard,

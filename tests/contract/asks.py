@@ -96,9 +96,7 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("POST", "/v1/events/outcomes"): [Ask("/v1/events/outcomes", "reader:eero", body={"events": [event]})],
         ("GET", "/v1/events/{event_id}"): [Ask(f"/v1/events/{known['event']}", OPISTO), Ask("/v1/events/none", REGION)],
         ("GET", "/v1/overdue"): [Ask("/v1/overdue", "reader:eero", {"limit": "1"})],
-        ("PUT", "/v1/overdue/{referral_id}"): [
-            Ask(f"/v1/overdue/{known['late']}", "ops:anna", body={"owner": "ops:anna"})
-        ],
+        ("PUT", "/v1/overdue/{late_id}"): [Ask(f"/v1/overdue/{known['late']}", "ops:anna", body={"owner": "ops:anna"})],
         ("GET", "/v1/lag"): [Ask("/v1/lag", "reader:eero")],
         ("GET", "/v1/live"): [Ask("/v1/live", "reader:eero"), Ask("/v1/live", "ops:anna", {"after": "WzAsIiJd"})],
         ("GET", "/v1/checks"): [Ask("/v1/checks", "reader:eero")],
@@ -145,7 +143,7 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask("/v1/events/none", REGION, {"source": OPISTO}),
             Ask("/v1/events/none", REGION, {"source": "/service/monitor"}),
         ],
-        ("PUT", "/v1/overdue/{referral_id}"): [Ask(f"/v1/overdue/{NONE}", "ops:anna", body={})],
+        ("PUT", "/v1/overdue/{late_id}"): [Ask(f"/v1/overdue/{NONE}", "ops:anna", body={})],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/nobody/06", "ops:anna", body={"name": "x"})],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/none", "ops:anna")],
         ("POST", "/v1/dead-letters/{dl_id}/redrive"): [

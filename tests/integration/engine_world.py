@@ -5,6 +5,7 @@ it, ActivityChosen waits until it is open; the activity's id decides what become
 memory to deliver from as often as one likes, a wire that keeps what was published, and a store for real.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -307,7 +308,21 @@ class KeepingPublisher(Publisher):
         return [one for one in self.records if header(one, "ce_type").rpartition(".v")[0].endswith(f".{name}")]
 
     def follow_ups(self) -> dict[str, bytes]:
-        """Every event by its id. The same id must always carry the same content."""
+        """Every event by its id, but those that say what waits. The same id must always carry the same content."""
+        waits = {header(record, "ce_id") for record in self.named("EventWaits")}
+        return {id_: value for id_, value in self._told().items() if id_ not in waits}
+
+    def said_to_wait(self) -> set[tuple[str, str, str]]:
+        """Referral, sender and id of each event of which the last word is that it waits: that of the greatest attempt."""
+        words = [json.loads(record.value or b"") for record in self.named("EventWaits")]
+        last: dict[tuple[str, str, str], tuple[int, bool]] = {}
+        for word in words:
+            at = (word["referral_id"], word["sender"], word["event_id"])
+            # Of one attempt, that it waits no more is the last word, in whatever order they come.
+            last[at] = max(last.get(at, (-1, False)), (word["attempt"], not word["waits"]))
+        return {at for at, (_, is_over) in last.items() if not is_over}
+
+    def _told(self) -> dict[str, bytes]:
         told: dict[str, bytes] = {}
         for record in self.records:
             if record.topic == topics.events_of("referral"):

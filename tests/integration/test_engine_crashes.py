@@ -60,6 +60,12 @@ async def end_of(world: EngineWorld) -> End:
         assert document.outbox_since is None
         applied = Counter(document.state.applied if document.state else ())
         assert max(applied.values(), default=1) == 1, "exactly one effect per event"
+    waiting = {
+        (referral(number), one.source, one.id)
+        for number, document in zip(AGGREGATES, documents, strict=True)
+        for one in document.early
+    }
+    assert world.wire.said_to_wait() == waiting
     # A conflict is told from the batch alone: if a crash forgets it and the referral is erased then, it stays forgotten.
     erased = {referral(number) for number, one in zip(AGGREGATES, documents, strict=True) if one.erased}
     letters = [

@@ -25,7 +25,7 @@ from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.engine.batch import Processor
-from shared.engine.forged import Forgeries
+from shared.http.forged import Forgeries
 from shared.http.keys import Keyring, hash_of, write_hashes
 from shared.http.server import application
 from shared.kafka.producer import Publisher, Record
@@ -109,8 +109,15 @@ class Door:
             for offset, event in enumerate(events)
         ]
         publisher: Publisher = self  # type: ignore[assignment]
-        due_early = self.wired.settings.due_early
-        processor = Processor(self.wired.table, self.store, publisher, Clock(), recent_outcomes=64, due_early=due_early)
+        processor = Processor(
+            self.wired.table,
+            self.store,
+            publisher,
+            Clock(),
+            recent_outcomes=64,
+            due_early=self.wired.settings.due_early,
+            audits=self.app.state.forgeries.of_letter,
+        )
         await processor.clear(await processor.process(processor.receive(records)))
 
     async def send(self, body: object, who: str = REGION, kind: str = EVENT, **headers: str) -> httpx.Response:

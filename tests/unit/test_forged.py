@@ -14,7 +14,7 @@ from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import attributes_of, kafka_headers
 from shared.engine.batch import Processor
-from shared.engine.forged import EVERY, Forgeries
+from shared.http.forged import EVERY, Forgeries
 from shared.kafka.producer import Record
 from shared.store.sqlite import SqliteStore
 from tests.integration.engine_world import KeepingPublisher
@@ -65,7 +65,8 @@ async def test_who_sends_in_anothers_name_over_kafka_is_kept_by_the_sender_that_
     table, store = app_of("referral", tmp_path).table, SqliteStore(tmp_path / "referral.sqlite")
     await store.open(table.collections, table.journals)
     clock = Clock(datetime(2026, 9, 2, tzinfo=UTC), datetime.now(UTC).timestamp(), 1.0)
-    processor = Processor(table, store, wire, clock, recent_outcomes=64, due_early=timedelta(days=30))
+    audits = Forgeries("referral").of_letter
+    processor = Processor(table, store, wire, clock, recent_outcomes=64, due_early=timedelta(days=30), audits=audits)
     event = issued(source=REGION)
     headers = tuple(kafka_headers(attributes_of(event)))
     value = event.data.model_dump_json(exclude_none=True).encode()

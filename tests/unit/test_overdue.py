@@ -14,10 +14,12 @@ from prometheus_client import REGISTRY
 
 from services.monitor import overdue_watch, standings
 from services.monitor.standings import ReferralStanding
+from shared.contracts import topics
 from shared.contracts.envelope import Event
 from shared.contracts.monitor_events import OverdueTended
 from shared.contracts.referral_events import AwaitedNow, StandingChanged
 from shared.engine.model import Decision
+from shared.kafka.producer import Record
 from tests.unit.country import Country, an_event, country, erased
 from tests.unit.doors import OPISTO, REGION, key
 from tests.unit.facts import a_referral, at
@@ -55,9 +57,9 @@ async def _tend(one: Country, referral: str, said: Any, who: str = "ops:anna") -
 async def test_a_referral_nobody_chose_for_is_late_until_somebody_does(tmp_path: Path) -> None:
     async with country(tmp_path) as one:
         referral = await _proposed(one)
-        assert (await _listed(one))["referrals"] == []
+        assert (await _listed(one))["overdue"] == []
         _days_later(one, 14.01)
-        (late,) = (await _listed(one))["referrals"]
+        (late,) = (await _listed(one))["overdue"]
         assert (late["referral_id"], late["status"], late["what"], late["concerns"]) == (
             referral,
             "proposed",
@@ -68,9 +70,9 @@ async def test_a_referral_nobody_chose_for_is_late_until_somebody_does(tmp_path:
         assert (await _listed(one, "?what=confirmation"))["counted"]["referrals"] == 0
         assert (await _listed(one, f"?concerns={REGION}&what=choice"))["counted"]["referrals"] == 1
         await one.send(an_event("ActivityChosen", referral))
-        assert (await _listed(one))["referrals"] == []
+        assert (await _listed(one))["overdue"] == []
         _days_later(one, 30)  # the activity's session was on the ninth day
-        (late,) = (await _listed(one))["referrals"]
+        (late,) = (await _listed(one))["overdue"]
         assert (late["what"], late["concerns"]) == ("attendance", OPISTO)
 
 
@@ -86,8 +88,8 @@ async def test_people_are_counted_and_who_has_a_session_soon(tmp_path: Path) -> 
             )
         _days_later(one, 7.5)
         found = await _listed(one)
-        assert found["counted"] == {"referrals": 1, "more": False, "session_within_a_week": 1}
-        assert [late["referral_id"] for late in found["referrals"]] == [unconfirmed]
+        assert found["counted"] == {"referrals": 1, "events": 0, "more": False, "session_within_a_week": 1}
+        assert [late["referral_id"] for late in found["overdue"]] == [unconfirmed]
 
 
 def _exported(name: str, **labels: str) -> float | None:
@@ -141,15 +143,15 @@ async def test_an_owner_and_a_note_stay_until_the_step_is_there(tmp_path: Path) 
         assert await _tend(one, referral, {"owner": "ops:anna"}) == 404
         _days_later(one, 15)
         assert await _tend(one, referral, {"owner": "ops:anna", "note": "Called on Monday."}) == 202
-        (late,) = (await _listed(one))["referrals"]
+        (late,) = (await _listed(one))["overdue"]
         care = late["care"]
         assert (care["owner"], care["note"], care["by"]) == ("ops:anna", "Called on Monday.", "ops:anna")
         assert await _tend(one, referral.upper(), {}) == 202
-        assert (await _listed(one))["referrals"][0]["care"]["owner"] is None
+        assert (await _listed(one))["overdue"][0]["care"]["owner"] is None
         await _tend(one, referral, {"owner": "ops:anna"})
         await one.send(an_event("ActivityChosen", referral))
         _days_later(one, 30)
-        assert (await _listed(one))["referrals"][0]["care"] is None
+        assert (await _listed(one))["overdue"][0]["care"] is None
 
 
 @pytest.mark.asyncio
@@ -171,7 +173,7 @@ async def test_only_ops_may_note_and_nothing_of_the_client(who: str, said: Any, 
         referral = await _proposed(one)
         _days_later(one, 15)
         assert await _tend(one, referral, said, who) == status
-        assert (await _listed(one))["referrals"][0]["care"] is None
+        assert (await _listed(one))["overdue"][0]["care"] is None
 
 
 @pytest.mark.asyncio
@@ -206,7 +208,7 @@ async def test_the_list_goes_on_where_it_stopped_the_oldest_first(tmp_path: Path
         for _ in range(3):
             page = await _listed(one, f"?limit=2{after}")
             assert page["counted"]["referrals"] == 5
-            found += [late["referral_id"] for late in page["referrals"]]
+            found += [late["referral_id"] for late in page["overdue"]]
             after = f"&after={page['next']}"
         assert (found, page["next"]) == (referrals, None)
 
@@ -218,6 +220,60 @@ async def test_an_impossible_question_is_told_what_is_possible(query: str, tmp_p
         answer = await one.asks(f"{LATE}?{query}")
         assert answer.status_code == 422
         assert query.split("=")[0] in answer.json()["detail"]
+
+
+# --- events that wait
+
+
+@pytest.mark.asyncio
+async def test_an_attendance_under_a_mistyped_id_is_found_after_a_day_and_leaves_when_its_referral_comes(
+    tmp_path: Path,
+) -> None:
+    async with country(tmp_path) as one:
+        mistyped = str(uuid4())
+        await one.send(attended := an_event("ActivityAttended", mistyped))
+        assert (await _listed(one))["overdue"] == []
+        _days_later(one, 1.01)
+        (late,) = (await _listed(one))["overdue"]
+        assert (late["event"]["id"], late["concerns"], late["what"]) == (attended.id, OPISTO, "event")
+        assert (late["referral_id"], late["event"]["type"]) == (mistyped, "fi.kulttuurilahete.ActivityAttended.v1")
+        assert "its referral" in late["event"]["waits_for"]
+        assert (await _listed(one, "?what=event"))["counted"]["events"] == 1
+        assert await _tend(one, late["late_id"], {"owner": "ops:anna", "note": "The opisto looks it up."}) == 202
+        assert (await _listed(one))["overdue"][0]["care"]["owner"] == "ops:anna"
+        await one.send(
+            an_event("ActivityPublished", mistyped),
+            an_event("ReferralIssued", mistyped),
+            an_event("ActivityChosen", mistyped),
+        )
+        assert (await _listed(one))["counted"]["events"] == 0
+
+
+@pytest.mark.asyncio
+async def test_an_event_that_has_waited_too_long_is_a_dead_letter_and_no_longer_late(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        await one.send(chosen := an_event("ActivityChosen", str(uuid4())))
+        _days_later(one, 32)
+        assert (await _listed(one))["counted"]["events"] == 1
+        await one.silence(chosen)
+        assert (await _listed(one))["counted"]["events"] == 0
+        await one.redrive()
+        _days_later(one, 40)
+        assert (await _listed(one))["counted"]["events"] == 1, "redriven, it waits anew"
+
+
+@pytest.mark.asyncio
+async def test_what_waits_for_an_event_of_the_same_batch_is_never_told(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        referral = str(uuid4())
+        sent = [an_event("ActivityChosen", referral), an_event("ReferralIssued", referral)]
+        topic = topics.intake_of(REGION)
+        await one.flow(
+            [Record(topic, referral.encode(), msgspec.json.encode(each.data), each.headers) for each in sent]
+        )
+        assert await one.fate(sent[0].id, REGION) == "applied"
+        waited = standings.waiting_id(REGION, sent[0].id, referral)
+        assert await one.doors["monitor"].store.load("standings", [waited]) == {}
 
 
 # --- what the words do, in whatever order they come
@@ -232,7 +288,7 @@ def _word(number: int, what: Any, days: int) -> Event[StandingChanged]:
 
 
 def _care(days: float, owner: str) -> Event[OverdueTended]:
-    data = OverdueTended(referral_id=a_referral(), by=owner, owner=owner)
+    data = OverdueTended(late_id=a_referral(), by=owner, owner=owner)
     return Event(f"care-{days}", "/service/monitor", at(days), data)
 
 

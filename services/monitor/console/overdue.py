@@ -1,4 +1,4 @@
-"""The pages of what is late: the list, counted in people, and who looks after one referral."""
+"""The pages of what is late: the list, counted in people, and who looks after one of it."""
 
 from typing import Final, get_args
 
@@ -12,27 +12,28 @@ from shared.contracts.fields import What
 PATH: Final = "/overdue"
 _FILTERS: Final = ("what", "concerns")
 _A_PAGE: Final = "50"
-_STEPS: Final = get_args(get_args(What)[0])
+_STEPS: Final = (*get_args(get_args(What)[0]), "event")
 
 
 async def show_list(visit: Visit) -> Content:
-    """Referrals whose next step is late, the oldest first."""
+    """Referrals whose next step is late and events that have waited too long, the oldest first."""
     query = visit.query
     said = await visit.ask("/v1/overdue", {"limit": _A_PAGE, **query})
     return {
         "counted": said["counted"],
-        "referrals": said["referrals"],
+        "overdue": said["overdue"],
+        "classes": visit.words_of("classes"),
         "next": address(PATH, query, after=said["next"]) if said["next"] else "",
         "first": address(PATH, query, after=None) if "after" in query else "",
         "steps": _STEPS,
         "query": {name: query.get(name, "") for name in _FILTERS},
         "is_filtered": any(name in query for name in _FILTERS),
-        "summary": f"{visit.words['title']}: {said['counted']['referrals']}",
+        "summary": f"{visit.words['title']}: {said['counted']['referrals'] + said['counted']['events']}",
     }
 
 
 async def show_care(visit: Visit) -> Content:
-    """The form by which somebody says who looks after a referral."""
+    """The form by which somebody says who looks after it."""
     return _form(visit, owner=visit.who, note="", fault="")
 
 
@@ -41,17 +42,17 @@ async def care(visit: Visit, fields: Fields) -> Content | Response:
     owner, note = fields.get("owner", "").strip(), fields.get("note", "").strip()
     said = {name: value for name, value in (("owner", owner), ("note", note)) if value}
     try:
-        await visit.send(f"/v1/overdue/{visit.request.path_params['referral_id']}", said, method="PUT")
+        await visit.send(f"/v1/overdue/{visit.request.path_params['late_id']}", said, method="PUT")
     except NotAnswered as error:
         return _form(visit, owner=owner, note=note, fault=error.detail)
     return RedirectResponse(PATH, 303)
 
 
 def _form(visit: Visit, **entered: str) -> Content:
-    return {"referral_id": visit.request.path_params["referral_id"], **entered}
+    return {"late_id": visit.request.path_params["late_id"], **entered}
 
 
 PAGES: Final = (
     ConsolePage("overdue", PATH, show_list, "mend", takes=(*_FILTERS, "after"), renews=True),
-    ConsolePage("care", f"{PATH}/{{referral_id}}", show_care, roles=("ops",), act=care),
+    ConsolePage("care", f"{PATH}/{{late_id}}", show_care, roles=("ops",), act=care),
 )

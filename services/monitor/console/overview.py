@@ -54,7 +54,11 @@ def _of_lag(said: Mapping[str, Any]) -> Iterator[Need]:
 
 def _of_overdue(said: Mapping[str, Any]) -> Iterator[Need]:
     counted = said.get("counted", {})
-    for text, name in (("session_soon", "session_within_a_week"), ("overdue", "referrals")):
+    for text, name in (
+        ("session_soon", "session_within_a_week"),
+        ("overdue", "referrals"),
+        ("events_wait", "events"),
+    ):
         if many := counted.get(name):
             yield Need(text, "", many, "/overdue")
 
