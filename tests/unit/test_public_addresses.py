@@ -96,8 +96,8 @@ def test_kubernetes_leads_to_the_same() -> None:
 def test_what_is_for_the_platform_alone_is_public_nowhere() -> None:
     for host, (_, ways) in public().items():
         assert not {way for way in ways for path in FOR_THE_PLATFORM if f"{path}/".startswith(f"{way}/")}, host
-    assert {"/metrics", "/health/live", "/health/ready", "/v1/outcomes"} == FOR_THE_PLATFORM
-    assert "location ~ ^/(metrics|health|v1/outcomes)(/|$) { return 404; }" in of_nginx()["monitor"]
+    assert {"/metrics", "/health/live", "/health/ready", "/v1/outcomes", "/v1/rehearsals"} == FOR_THE_PLATFORM
+    assert "location ~ ^/(metrics|health|v1/outcomes|v1/rehearsals)(/|$) { return 404; }" in of_nginx()["monitor"]
 
 
 def test_who_is_not_of_ops_network_does_not_reach_the_monitor() -> None:
