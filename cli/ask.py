@@ -141,9 +141,9 @@ class Monitor:
                 f"you alone can read, and name the file by --key-file or in {PREFIX}KEY_FILE"
             )
 
-    def ask(self, method: str, where: str, params: dict[str, Any] | None = None) -> Any:
+    def ask(self, method: str, where: str, params: dict[str, Any] | None = None, body: object = None) -> Any:
         """The monitor's answer, decoded from JSON."""
-        response = self.answer(method, where, params)
+        response = self.answer(method, where, params, body)
         if response.status_code == 404 and self.answer("GET", "/v1/lag").status_code == 404:
             raise VerbError(
                 f"what answers at {self._reach.url} is not the monitor: --url or {PREFIX}URL names the monitor's address here"
@@ -152,12 +152,14 @@ class Monitor:
             raise VerbError(problem(response))
         return decoded(response)
 
-    def answer(self, method: str, where: str, params: dict[str, Any] | None = None) -> httpx.Response:
+    def answer(
+        self, method: str, where: str, params: dict[str, Any] | None = None, body: object = None
+    ) -> httpx.Response:
         """The monitor's response, whatever the status is."""
         sent = {name: value for name, value in (params or {}).items() if value is not None}
         try:
             with client(self._reach.url, self._key, from_afar=self._reach.from_afar) as monitor:
-                return monitor.request(method, where, params=sent)
+                return monitor.request(method, where, params=sent, json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise VerbError(f"the monitor at {self._reach.url} does not answer: {error}") from error
 

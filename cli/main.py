@@ -24,6 +24,7 @@ from cli import (
     imports,
     key,
     logins,
+    redrives,
     restart,
     run,
     settings,
@@ -89,6 +90,7 @@ app.command()(trace.trace)
 app.command()(tail.tail)
 app.command()(status.lag)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(redrives.app, name="redrives")
 app.add_typer(key.app, name="key")
 app.command()(acls.acls)
 app.command()(logins.logins)

@@ -39,6 +39,15 @@ def complain(text: str) -> None:
     typer.echo(printable(text), err=True)
 
 
+def must_agree(question: str, *, yes: bool) -> None:
+    """Goes on where the person says yes, or has said so by `--yes`. Ends the verb otherwise."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(f"{question} Nobody is here to ask: say --yes")
+    typer.confirm(printable(question), abort=True, err=True)
+
+
 def as_json(value: object) -> None:
     """The answer as JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
