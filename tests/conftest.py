@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.engines import said_of_found
+from tests.backends import said_of_found
 from tests.workers import ByFileAndEngine, turn_of
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.workermanage import WorkerController
 
-_OUTPUT = "engines"
+_OUTPUT = "backends"
 _SAID: dict[str, set[str]] = {}
-"""What the workers have said of each engine."""
+"""What the workers have said of each backend."""
 
 
 def pytest_configure() -> None:
@@ -60,6 +60,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows = {"Kafka, embedded": "met: librdkafka's broker", "store, SQLite": "met"}
     for name in ("Kafka", "MongoDB", "Java, own"):
         rows[name] = "; ".join(sorted(_SAID.get(name, {"not asked for by these tests"})))
-    terminalreporter.section("engines")
+    terminalreporter.section("backends")
     for name, what in rows.items():
         terminalreporter.write_line(f"{name:16} {what}")

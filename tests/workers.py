@@ -1,7 +1,7 @@
 """How a run of several processes shares out the tests (`pytest -n 2 --dist loadfile`, as `make test` does).
 
-A file is one worker's, since its tests share servers and platforms; where they run on several engines, those of one engine
-are. What takes longest is begun first, so that the workers end at about the same time. Each worker has servers of its own.
+A file is one worker's, since its tests share servers and platforms; where they run on several backends, those of one are. What
+takes longest is begun first, so that the workers end at about the same time. Each worker has servers of its own.
 """
 
 import re

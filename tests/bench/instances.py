@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.java.servers import KafkaServer
+from tests.backends import _make, drop_store
 from tests.bench.child import Child, wait_for
 from tests.bench.effort import Effort, in_rounds
 from tests.bench.pairs import KAFKA, MONGO, TOPICS, Pair
 from tests.bench.results import MeasuredRow, Part, Section, figure, say
 from tests.bench.runs import Failed, fill, new_referrals
-from tests.engines import _make, drop_store
 
 WITHIN: Final = 240.0
 SIZES: Final = ((1, 2, 4), (1, 2))

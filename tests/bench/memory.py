@@ -10,6 +10,7 @@ from shared.contracts.topics import SERVICES
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import LagReader
 from shared.kafka.producer import Publisher
+from tests.backends import broker_with
 from tests.bench.child import Child
 from tests.bench.effort import Effort
 from tests.bench.goals import MILLION
@@ -17,7 +18,6 @@ from tests.bench.pairs import EMBEDDED, TOPICS
 from tests.bench.platform import MeasuredPlatform, platform, written
 from tests.bench.referrals import referral_issued
 from tests.bench.results import MeasuredRow, Part, Section, figure, over_rounds, say
-from tests.engines import broker_with
 
 EVENTS: Final = (1_000_000, 20_000)
 REFERRALS: Final = (10_000, 500)

@@ -315,7 +315,7 @@ def _store(kind: str, folder: Path) -> Store:
     if kind == "sqlite":
         return SqliteStore(folder / "service.sqlite")
     # Not at the top: it loads pytest, Docker's client and more, 15 MB that no service has.
-    from tests.engines import open_store
+    from tests.backends import open_store
 
     return open_store(kind, folder)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.contracts import topics
-from tests.engines import FOUND, Met, Missed, address_of, kafka, mongodb
+from tests.backends import FOUND, Met, Missed, address_of, kafka, mongodb
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from deploy.local.supervisor import Supervisor
 from shared.contracts.topics import SERVICES, platform_topics
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import partitions_read
+from tests.backends import _only, address_of, kafka, mongodb
 from tests.bench.pairs import EMBEDDED, Pair
 from tests.bench.results import say
-from tests.engines import _only, address_of, kafka, mongodb
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from tests.backends import broker_with, drop_store
 from tests.bench.pairs import EMBEDDED, KAFKA, MONGO, TOPICS, Pair
 from tests.bench.peers.environment import ROOT, NotInstalled, python_of
 from tests.bench.runs import command, fill, new_referrals
-from tests.engines import broker_with, drop_store
 
 PLACE: Final = ROOT / ".lahete-bench"
 _GROUNDS: Final = {"embedded": EMBEDDED, "kafka": KAFKA, "mongodb": MONGO}

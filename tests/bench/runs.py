@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
+from tests.backends import broker_with, drop_store
 from tests.bench.pairs import TOPICS, Pair
 from tests.bench.peers.environment import environment, python_of
 from tests.bench.referrals import referral_issued
-from tests.engines import broker_with, drop_store
 
 WITHIN: Final = 420
 _AT_ONCE: Final = 1_000

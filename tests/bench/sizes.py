@@ -12,12 +12,12 @@ from typing import Final
 from deploy.java.servers import KafkaServer
 from shared.contracts import topics
 from shared.kafka.producer import Publisher, Record
+from tests.backends import _make
 from tests.bench.child import Child, wait_for
 from tests.bench.effort import Effort
 from tests.bench.pairs import KAFKA, TOPICS
 from tests.bench.results import MeasuredRow, Part, Section, figure, say
 from tests.bench.runs import Failed, fill, new_referrals
-from tests.engines import _make
 
 WITHIN: Final = 120.0
 SAYS: Final = (

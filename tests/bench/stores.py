@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Final
 
+from tests.backends import STORES, Missed, mongodb
 from tests.bench.effort import Effort
 from tests.bench.results import MeasuredRow, Part, Section, figure, say
-from tests.engines import STORES, Missed, mongodb
 from tests.integration.engine_world import EngineWorld, attend, issue
 
 BATCHES: Final = (20, 3)

@@ -22,7 +22,7 @@ from shared.engine.model import Document
 from shared.engine.unit_of_work import UnitOfWork
 from shared.process.keeping import AT_ONCE, InUse, Keeping, Retention
 from shared.store import Row, Store, StoreUnavailable
-from tests.engines import STORES, drop_store, open_store
+from tests.backends import STORES, drop_store, open_store
 
 pytestmark = pytest.mark.asyncio
 

@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from shared.store import Form, Row, Store, StoreVersionError, Unsaveable
 from shared.store.interface import Fields, InboxEntry, Outcome
+from tests.backends import STORES, drop_store, open_store
 from tests.contract.shelf import DIARY, OTHERS, THINGS, bodies, found, outcome, page, row
-from tests.engines import STORES, drop_store, open_store
 
 pytestmark = pytest.mark.asyncio
 

@@ -21,8 +21,8 @@ from shared.store import (
     WritesRefused,
 )
 from shared.store.mongo import Driver, MongoStore
+from tests.backends import address_of, database_of, drop_store, mongodb
 from tests.contract.shelf import DIARY, THINGS, bodies, found, outcome, page, row
-from tests.engines import address_of, database_of, drop_store, mongodb
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.asyncio

@@ -16,7 +16,7 @@ from shared.engine.loop import Loop
 from shared.engine.sweep import Sweeper
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher
-from tests.engines import open_store
+from tests.backends import open_store
 from tests.integration.engine_world import DIARY, NOW, TALLIES, Given, table
 
 OPTIONS = {"session_timeout_ms": 2_000, "heartbeat_interval_ms": 300, "fetch_max_wait_ms": 10}

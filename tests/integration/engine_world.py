@@ -28,7 +28,7 @@ from shared.engine.model import Decision, Document, Due, Follow, Handler, Kind, 
 from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 from shared.store import Collection, Journal, Row, Store
 from shared.store.interface import InboxEntry, Scalar, What
-from tests.engines import drop_store, open_store
+from tests.backends import drop_store, open_store
 
 NOW: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
 REGION: Final = "/region/06"

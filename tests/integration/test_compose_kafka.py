@@ -25,7 +25,7 @@ from shared.contracts import topics
 from shared.http.keys import Keyring
 from shared.kafka.cluster import Cluster
 from shared.kafka.producer import BrokerUnavailable
-from tests.engines import address_of, java
+from tests.backends import address_of, java
 from tests.integration.running import lahete
 from tests.integration.service_process import record, service, write
 from tests.integration.test_key_changes import audited, changes

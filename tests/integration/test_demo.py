@@ -19,7 +19,7 @@ from deploy.backends import Backend
 from deploy.embedded_broker.control import REPOSITORY
 from deploy.local.state import Folder, read_run
 from shared.contracts.topics import SERVICES
-from tests.engines import address_of, for_ci_alone, java
+from tests.backends import address_of, for_ci_alone, java
 from tests.integration.running import PATIENCE, READY_WITHIN, SERVERS, lahete, wait_for
 from tests.ports import free_base
 

@@ -26,7 +26,7 @@ from shared.kafka.cluster import Cluster
 from shared.kafka.producer import BrokerUnavailable, Publisher, Record
 from shared.process.run import fetching
 from shared.store import StoreUnavailable
-from tests.engines import address_of, broker_with, make_topic, mongodb
+from tests.backends import address_of, broker_with, make_topic, mongodb
 from tests.integration.engine_on_kafka import (
     TOPICS,
     all_is_read,

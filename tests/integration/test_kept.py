@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.backends import Backend
-from tests.engines import address_of, for_ci_alone, java
+from tests.backends import address_of, for_ci_alone, java
 from tests.integration.road import OPISTO, REGION, Road, event, issued, published, road
 from tests.integration.running import lahete
 

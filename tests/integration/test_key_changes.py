@@ -19,7 +19,7 @@ from deploy.local.supervisor import Supervisor
 from shared.contracts.topics import AUDIT
 from shared.http.keys import Keyring, hash_of
 from shared.kafka.cluster import Cluster
-from tests.engines import address_of, java
+from tests.backends import address_of, java
 
 
 @pytest.fixture(params=[Backend.EMBEDDED, Backend.JAVA])

@@ -28,7 +28,7 @@ from shared.contracts import topics
 from shared.kafka.cluster import Cluster
 from shared.process.settings import read
 from shared.store.sqlite import VERSION
-from tests.engines import address_of, broker_with, java
+from tests.backends import address_of, broker_with, java
 from tests.integration.road import REGION, issued
 from tests.integration.running import PATIENCE, lahete, wait_for
 from tests.integration.service_process import ReferralService, record, service, write

@@ -37,7 +37,7 @@ from shared.kafka.producer import BrokerUnavailable
 from shared.kafka.reach import diagnose
 from shared.private import write_private
 from shared.process.settings import read
-from tests.engines import address_of, java
+from tests.backends import address_of, java
 from tests.integration.service_process import record, service, write
 from tests.ports import free_base
 

@@ -19,7 +19,7 @@ import pytest
 
 from deploy.backends import Backend
 from shared.contracts.topics import SERVICES
-from tests.engines import address_of, java
+from tests.backends import address_of, java
 from tests.integration.road import (
     OPISTO,
     OWN_TOPIC,

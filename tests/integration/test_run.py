@@ -29,7 +29,7 @@ from deploy.local.state import open_folder
 from shared.contracts.topics import SERVICES
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import LagReader
-from tests.engines import address_of, java
+from tests.backends import address_of, java
 from tests.guides import first_day, other_requests
 from tests.integration.running import (
     PATIENCE,

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import lags
 from shared.kafka.producer import Publisher
-from tests.engines import broker_with
+from tests.backends import broker_with
 from tests.integration.engine_on_kafka import (
     TOPICS,
     LoopOnKafka,

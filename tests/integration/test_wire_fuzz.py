@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from shared.kafka.cluster import Cluster
-from tests.engines import broker_with
+from tests.backends import broker_with
 from tests.integration import engine_on_kafka as kafka
 from tests.integration.engine_world import EngineWorld, issue
 from tests.integration.librdkafka import Client, ClientBatch, TransactionEnding

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.backends import Backend
-from tests.engines import address_of, java
+from tests.backends import address_of, java
 from tests.scenarios.platform import Platform, open_platform
 from tests.scenarios.report import REPORT, as_markdown, rows_of
 from tests.scenarios.table import ALL

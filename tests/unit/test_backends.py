@@ -1,4 +1,4 @@
-"""How tests find their engines: in the environment, in Docker, in Java, in that order; and what a run says it met.
+"""How tests find their backends: in the environment, in Docker, in Java, in that order; and what a run says it met.
 
 No Docker is needed: the real functions, with testcontainers and docker-py below them, speak to a fake daemon.
 """
@@ -17,9 +17,9 @@ from testcontainers.core.container import Reaper
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 
 from deploy.java.jars import JavaMissing
-from tests import docker_engines, engines
-from tests.docker_engines import DockerMissing, PublishedPorts, kafka_container, kafka_in_docker, mongodb_in_docker
-from tests.engines import REQUIRED, Met, Missed, address_of
+from tests import backends, docker_backends
+from tests.backends import REQUIRED, Met, Missed, address_of
+from tests.docker_backends import DockerMissing, PublishedPorts, kafka_container, kafka_in_docker, mongodb_in_docker
 from tests.unit.containers import REPOSITORY, environment, services
 from tests.unit.fake_docker import FakeContainer, FakeDocker, fake_docker, known_as
 
@@ -79,7 +79,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Ends:
 @pytest.fixture(autouse=True)
 def _nothing_found_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """What this run has found stays as it is."""
-    monkeypatch.setattr(engines, "FOUND", {})
+    monkeypatch.setattr(backends, "FOUND", {})
     for name in ("LAHETE_TEST_KAFKA", "LAHETE_TEST_MONGODB", REQUIRED):
         monkeypatch.delenv(name, raising=False)
 
@@ -168,7 +168,7 @@ def test_a_daemon_on_another_machine_publishes_there_for_this_one(
 ) -> None:
     probed: list[tuple[str, int]] = []
     monkeypatch.setattr(testcontainers_config, "tc_host_override", "docker.example")
-    monkeypatch.setattr(docker_engines, "_must_answer", lambda *where: probed.append(where))
+    monkeypatch.setattr(docker_backends, "_must_answer", lambda *where: probed.append(where))
     address = start()
     (((binding,)),) = only(daemon).bindings.values()
     assert binding["HostIp"] == "0.0.0.0"
@@ -181,7 +181,7 @@ def test_a_daemon_around_this_container_publishes_outside_of_it(
     daemon: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(testcontainers_config, "connection_mode_override", ConnectionMode.gateway_ip)
-    assert docker_engines._published() == PublishedPorts("127.0.0.1", "0.0.0.0")
+    assert docker_backends._published() == PublishedPorts("127.0.0.1", "0.0.0.0")
 
 
 # --- when it is ready
@@ -207,7 +207,7 @@ def test_it_waits_two_minutes_at_most(daemon: FakeDocker) -> None:
 def test_one_that_is_never_ready_is_missing_and_is_removed(
     service: str, start: Starts, daemon: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_engines, "_STARTED_WITHIN", 0.1)
+    monkeypatch.setattr(docker_backends, "_STARTED_WITHIN", 0.1)
     daemon.ready_after = 1_000_000
     assert re.search(
         rf"{services()[service]['image'].partition('@')[0]} does not start \(.* within 0\.100 seconds", missing(start)
@@ -255,7 +255,7 @@ def test_one_whose_daemon_breaks_off_is_missing_and_leaves_nothing_that_is_known
 
 def test_one_whose_port_was_taken_meanwhile_is_missing(daemon: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(docker_engines, "_free_port", lambda: taken.getsockname()[1])
+        monkeypatch.setattr(docker_backends, "_free_port", lambda: taken.getsockname()[1])
         assert "failed to bind host port" in missing(kafka_in_docker)
     assert only(daemon).removed_with is not None
 
@@ -334,7 +334,7 @@ def test_a_daemon_that_is_not_there_is_missing(
 def test_a_daemon_that_is_silent_is_missing_after_a_while(
     service: str, start: Starts, daemon: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_engines, "_ANSWERS_WITHIN", 0.1)
+    monkeypatch.setattr(docker_backends, "_ANSWERS_WITHIN", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{silent.getsockname()[1]}")
         assert re.search(r"^no daemon answers \(.*timeout=0\.1\)", missing(start))
@@ -361,12 +361,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return start
 
-    monkeypatch.setattr(engines, "kafka_in_docker", there("docker", "127.0.0.1:2"))
-    monkeypatch.setattr(engines, "mongodb_in_docker", there("docker", "mongodb://127.0.0.1:2"))
-    monkeypatch.setattr(engines, "_started", there("java", "127.0.0.1:3"))
-    monkeypatch.setattr(engines, "_folder", lambda: Path("/nonexistent"))
-    monkeypatch.setattr(engines, "KafkaServer", lambda folder: folder)
-    monkeypatch.setattr(engines, "MongoServer", lambda folder: folder)
+    monkeypatch.setattr(backends, "kafka_in_docker", there("docker", "127.0.0.1:2"))
+    monkeypatch.setattr(backends, "mongodb_in_docker", there("docker", "mongodb://127.0.0.1:2"))
+    monkeypatch.setattr(backends, "_started", there("java", "127.0.0.1:3"))
+    monkeypatch.setattr(backends, "_folder", lambda: Path("/nonexistent"))
+    monkeypatch.setattr(backends, "KafkaServer", lambda folder: folder)
+    monkeypatch.setattr(backends, "MongoServer", lambda folder: folder)
     return turns
 
 
@@ -375,8 +375,8 @@ NO_JAVA = JavaMissing("`java` is not on the path; install a JDK")
 FINDERS = pytest.mark.parametrize(
     ("name", "find", "variable", "scheme"),
     [
-        ("Kafka", engines.kafka.__wrapped__, "LAHETE_TEST_KAFKA", ""),
-        ("MongoDB", engines.mongodb.__wrapped__, "LAHETE_TEST_MONGODB", "mongodb://"),
+        ("Kafka", backends.kafka.__wrapped__, "LAHETE_TEST_KAFKA", ""),
+        ("MongoDB", backends.mongodb.__wrapped__, "LAHETE_TEST_MONGODB", "mongodb://"),
     ],
     ids=["kafka", "mongodb"],
 )
@@ -391,7 +391,7 @@ def without(what: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> Non
         raise error
 
     for name in ("kafka_in_docker", "mongodb_in_docker") if what == "docker" else ("_started",):
-        monkeypatch.setattr(engines, name, is_missing)
+        monkeypatch.setattr(backends, name, is_missing)
 
 
 @FINDERS
@@ -416,7 +416,7 @@ def test_java_comes_third(
     without("docker", NO_DOCKER, monkeypatch)
     assert find() == Met("Java", f"{scheme}127.0.0.1:3")
     assert asked == ["java"]
-    assert engines.FOUND[name] == Met("Java", f"{scheme}127.0.0.1:3")
+    assert backends.FOUND[name] == Met("Java", f"{scheme}127.0.0.1:3")
 
 
 @FINDERS
@@ -426,7 +426,7 @@ def test_what_is_missing_says_every_reason(
     without("docker", NO_DOCKER, monkeypatch)
     without("java", NO_JAVA, monkeypatch)
     reasons = f"{variable} is not set; Docker: {NO_DOCKER}; Java: {NO_JAVA}"
-    assert find() == engines.FOUND[name] == Missed(f"no {name}: {reasons}")
+    assert find() == backends.FOUND[name] == Missed(f"no {name}: {reasons}")
 
 
 @FINDERS
@@ -449,25 +449,25 @@ def test_java_takes_over_where_docker_cannot_start_one(
     daemon: FakeDocker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engines, "kafka_in_docker", kafka_in_docker)
-    monkeypatch.setattr(engines, "mongodb_in_docker", mongodb_in_docker)
+    monkeypatch.setattr(backends, "kafka_in_docker", kafka_in_docker)
+    monkeypatch.setattr(backends, "mongodb_in_docker", mongodb_in_docker)
     daemon.dies = True
     assert find() == Met("Java", f"{scheme}127.0.0.1:3")
     assert only(daemon).removed_with is not None
 
 
-def test_an_engine_that_is_met_gives_its_address() -> None:
+def test_a_backend_that_is_met_gives_its_address() -> None:
     assert address_of(Met("Docker", "127.0.0.1:2")) == "127.0.0.1:2"
 
 
-def test_a_missing_engine_skips_with_its_reasons() -> None:
+def test_a_missing_backend_skips_with_its_reasons() -> None:
     with pytest.raises(pytest.skip.Exception, match=r"^no Kafka: because$"):
         address_of(Missed("no Kafka: because"))
 
 
-def test_a_missing_engine_fails_where_one_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_backend_fails_where_one_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(REQUIRED, "java")
-    with pytest.raises(pytest.fail.Exception, match=rf"^an engine is required by {REQUIRED}: no Kafka: because$"):
+    with pytest.raises(pytest.fail.Exception, match=rf"^a backend is required by {REQUIRED}: no Kafka: because$"):
         address_of(Missed("no Kafka: because"))
 
 
@@ -475,7 +475,7 @@ def test_a_missing_engine_fails_where_one_is_required(monkeypatch: pytest.Monkey
 
 ASKS_FOR_BOTH = """
 import pytest
-from tests.engines import address_of, kafka, mongodb
+from tests.backends import address_of, kafka, mongodb
 
 
 @pytest.mark.parametrize("find", [kafka, mongodb])
@@ -511,8 +511,8 @@ def run(folder: Path, test: str, workers: int = 0, **variables: str) -> subproce
 
 
 def told(ended: subprocess.CompletedProcess[str]) -> dict[str, str]:
-    """The table at the end, by engine."""
-    found = re.search(r"=+ engines =+\n((?:(?!=).+\n)+)", ended.stdout)
+    """The table at the end, by backend."""
+    found = re.search(r"=+ backends =+\n((?:(?!=).+\n)+)", ended.stdout)
     assert found, ended.stdout + ended.stderr
     return dict(re.split(r" {2,}|(?<=embedded) ", line, maxsplit=1) for line in found[1].splitlines())
 
@@ -531,15 +531,15 @@ def test_a_run_says_what_it_met_and_what_it_did_not_and_why(tmp_path: Path) -> N
     assert ended.returncode == 0
 
 
-def test_a_run_that_requires_engines_fails_without_them(tmp_path: Path) -> None:
+def test_a_run_that_requires_backends_fails_without_them(tmp_path: Path) -> None:
     ended = run(tmp_path, ASKS_FOR_BOTH, LAHETE_REQUIRE_ENGINES="java")
     assert told(ended)["Kafka"].startswith("NOT met: no Kafka: ")
-    assert "an engine is required by LAHETE_REQUIRE_ENGINES: no MongoDB: LAHETE_TEST_MONGODB is not set" in ended.stdout
+    assert "a backend is required by LAHETE_REQUIRE_ENGINES: no MongoDB: LAHETE_TEST_MONGODB is not set" in ended.stdout
     assert "2 failed" in ended.stdout
     assert ended.returncode == 1
 
 
-def test_a_run_that_asks_for_no_engine_says_so(tmp_path: Path) -> None:
+def test_a_run_that_asks_for_no_backend_says_so(tmp_path: Path) -> None:
     table = told(run(tmp_path, "def test_it(): pass\n"))
     assert table["Kafka"] == table["MongoDB"] == "not asked for by these tests"
 
@@ -580,14 +580,14 @@ def test_what_the_workers_did_not_meet_is_said_once_and_fails_where_it_is_requir
 ALONE = """
 import time
 from pathlib import Path
-from tests import engines
+from tests import backends
 
 HERE = Path(__file__).parent
 
 
 def test_it():
     Path(__file__).with_suffix(".asks").touch()
-    with engines._alone():
+    with backends._alone():
         (HERE / "held").touch(exist_ok=False)
         while len(list(HERE.glob("*.asks"))) < 2:
             time.sleep(0.01)

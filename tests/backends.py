@@ -1,4 +1,4 @@
-"""The engines that a test run meets on this machine: where they are, or why they are not there.
+"""The backends that a test run meets on this machine: where they are, or why they are not there.
 
 In this order: an address in the environment, Docker, servers of the run's own in Java; the embedded ones always. One is
 started at its first use, once a run, and ended with it. What is not met skips, with the reason; where
@@ -30,7 +30,7 @@ from shared.kafka.producer import MAX_REQUEST_BYTES
 from shared.store import Store
 from shared.store.mongo import Driver, MongoStore
 from shared.store.sqlite import SqliteStore
-from tests.docker_engines import DockerMissing, kafka_in_docker, mongodb_in_docker
+from tests.docker_backends import DockerMissing, kafka_in_docker, mongodb_in_docker
 
 STORES = ("sqlite", "mongodb", "mongodb-pymongo")
 """What keeps the aggregates: the second and third are one server, by Motor and by PyMongo's own async client."""
@@ -40,7 +40,7 @@ OTHERS_KAFKA = "LAHETE_TEST_KAFKA"
 
 @dataclass(frozen=True)
 class Met:
-    """An engine, what it is, and where it answers."""
+    """A backend, what it is, and where it answers."""
 
     what: str
     address: str
@@ -48,7 +48,7 @@ class Met:
 
 @dataclass(frozen=True)
 class Missed:
-    """An engine that is not to be had here."""
+    """A backend that is not to be had here."""
 
     why: str
 
@@ -70,7 +70,7 @@ def address_of(found: Met | Missed) -> str:
     if isinstance(found, Met):
         return found.address
     if os.environ.get(REQUIRED):
-        pytest.fail(f"an engine is required by {REQUIRED}: {found.why}")
+        pytest.fail(f"a backend is required by {REQUIRED}: {found.why}")
     pytest.skip(found.why)
 
 
