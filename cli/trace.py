@@ -82,7 +82,7 @@ def _beside(answer: Shown, unseen: set[str | None]) -> Iterator[str]:
         allowed = look["ground"] if look["allowed"] else "denied"
         yield f"looked: {look['recorded_at']} {look['who']} {look['action']} ({allowed})"
     for one in answer["more"]:
-        whose = f"{one['source']} said more{' ' + terminal.short(one['type']) if one['type'] else ''}"
+        whose = f"{one['source']} said more{' ' + one['name'] if one['name'] else ''}"
         yield f"{whose} than is shown: the first and the last stand here"
     for service in answer["silent"]:
         yield f"{service} does not answer what became of its events"

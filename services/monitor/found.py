@@ -72,7 +72,7 @@ async def _opened_with(store: Store, typed: Typed) -> str | None:
 
 async def _is_erased(store: Store, referral_id: str) -> bool:
     # The monitor takes the code away in steps that begin with this event.
-    erasure = f"/service/referral {REFERRAL_ERASED} "
+    erasure = f"{shares.sayer_of('/service/referral', REFERRAL_ERASED)} "
     rows = await store.find(
         "events", equal={"correlation": referral_id}, at_least=("said", erasure), order="said", limit=1
     )

@@ -25,7 +25,7 @@ from shared.http.shapes import ActivityId, EventId, EventType, Organiser, Referr
 from shared.store import Store
 
 SEE_REFERRALS: Final = ("ops", "reader")
-NO_ADVICE: Final = (
+_ASK_BY: Final = (
     "ask by a referral's id or its code, an event's id, a dead letter's, or an activity's; `/opisto/tampere "
     "kuoro-2026s` names one sender's"
 )
@@ -127,7 +127,7 @@ def _typed(request: Request) -> str:
     typed = _Q.value(request) or ""
     if not typed.strip() or len(typed) > MOST_TYPED:
         raise _Q.refused(
-            typed, f"it has 1 to {MOST_TYPED} characters; {NO_ADVICE}", f"it has 1 to {MOST_TYPED} characters"
+            typed, f"it has 1 to {MOST_TYPED} characters; {_ASK_BY}", f"it has 1 to {MOST_TYPED} characters"
         )
     return typed
 
@@ -153,7 +153,7 @@ async def find_or_say(request: Request, who: str, typed: Typed) -> Found:
         else:
             request.app.state.rates.denied.take(who)
         kept = kept_for(request.app.state.settings)
-        raise ProblemError(404, f"nothing is known by {typed.text[:60]!r}: {NO_ADVICE}; {kept}")
+        raise ProblemError(404, f"nothing is known by {typed.text[:60]!r}: {_ASK_BY}; {kept}")
     return known
 
 

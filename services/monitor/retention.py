@@ -12,7 +12,7 @@ import msgspec
 from services.monitor.handlers import DEAD_LETTERS, EVENTS
 from services.monitor.model import Traced
 from services.monitor.settings import MonitorSettings
-from services.monitor.shares import BEHIND_ALL, decoded_events
+from services.monitor.shares import BEHIND_ALL, decoded_events, sayer_of
 from services.monitor.standings import STANDINGS, ReferralStanding
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Document
@@ -80,8 +80,8 @@ async def _last(store: Store, referral: str, type_: str) -> list[Traced]:
     rows = await store.find(
         EVENTS.collection.name,
         equal={"correlation": referral},
-        at_least=("said", f"{_REFERRAL} {type_} "),
-        at_most=("said", f"{_REFERRAL} {type_} {BEHIND_ALL}"),
+        at_least=("said", f"{sayer_of(_REFERRAL, type_)} "),
+        at_most=("said", f"{sayer_of(_REFERRAL, type_)} {BEHIND_ALL}"),
         order="said",
         descending=True,
         limit=1,

@@ -11,6 +11,7 @@ import msgspec
 
 from services.monitor.model import Dead, Traced
 from services.monitor.named import is_a_service
+from shared.contracts.event_class import TYPE_PREFIX
 from shared.engine.model import Document
 from shared.store import Row, Store
 
@@ -42,14 +43,19 @@ class Shares(NamedTuple):
     events: list[Traced]
     letters: list[Dead]
     more: list[str]
-    """Who said more than this."""
+    """The sayers who said more than this."""
 
 
 def sayer(one: Traced | Dead) -> str:
     """Who said it: a stranger's flood of refusals makes a service send as many notices, so its classes count apart."""
     if isinstance(one, Dead):
         return one.sender
-    return f"{one.source} {one.type}" if is_a_service(one.source) else one.source
+    return sayer_of(one.source, one.type) if is_a_service(one.source) else one.source
+
+
+def sayer_of(service: str, type_: str) -> str:
+    """The sayer of a service's events of one class; short, since each event's row and index have it."""
+    return f"{service} {type_.removeprefix(TYPE_PREFIX).removesuffix('.v1')}"
 
 
 def said(one: Traced | Dead) -> str:
@@ -58,7 +64,7 @@ def said(one: Traced | Dead) -> str:
         at, offset = one.time.timestamp(), one.offset
     else:
         at, offset = (one.first.recorded_at.timestamp(), one.first.offset) if one.first else (0.0, 0)
-    return f"{sayer(one)} {at * 1000:013.0f} {offset:010}"
+    return f"{sayer(one)} {int(at * 1000):011x} {offset:08x}"
 
 
 async def of_referral(store: Store, referral_id: str) -> Shares:

@@ -120,7 +120,10 @@ class SaidMore(TypedDict):
     """Who said more of the referral than the trace shows."""
 
     source: Source
-    type: Annotated[EventType | None, Meta(description="The class, of a service's; null of a partner's.")]
+    name: Annotated[
+        str | None,
+        Meta(description="The class's name, of a service's; null of a partner's.", examples=["EventRefused"]),
+    ]
 
 
 class Trace(TypedDict):

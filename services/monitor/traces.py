@@ -140,5 +140,5 @@ def _awaited(awaited: StepAwaited, now: datetime) -> AwaitedShown:
 
 
 def _said_more(sayer: str) -> SaidMore:
-    source, _, type_ = sayer.partition(" ")
-    return {"source": source, "type": type_ or None}
+    source, _, name = sayer.partition(" ")
+    return {"source": source, "name": name or None}

@@ -77,7 +77,7 @@ WHOLE = NOTHING | {
             "allowed": False,
         },
     ],
-    "more": [{"source": "/opisto/x", "type": None}],
+    "more": [{"source": "/opisto/x", "name": None}],
     "silent": ["feedback"],
 }
 SAID = [

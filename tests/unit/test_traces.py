@@ -37,8 +37,8 @@ async def test_who_floods_a_referral_hides_nothing_that_others_said_of_it(monito
     numbers = [int(event.id.rpartition("-")[2]) for event in found.events if event.source == "/opisto/a"]
     assert numbers == [*range(200), *range(2_400, 2_500)], "the first and the last"
     told = (await monitor.asked(REFERRAL)).json()
-    refused = {"source": "/service/referral", "type": "fi.kulttuurilahete.EventRefused.v1"}
-    assert told["more"] == [refused, {"source": "/opisto/a", "type": None}]
+    refused = {"source": "/service/referral", "name": "EventRefused"}
+    assert told["more"] == [refused, {"source": "/opisto/a", "name": None}]
 
 
 async def test_where_many_say_more_than_a_share_each_is_shown_less_and_none_left_out(monitor: TracingMonitor) -> None:
