@@ -15,7 +15,7 @@ from services.monitor.console.frame import LANGUAGE_COOKIE
 from shared.kafka.lag import Lag
 from shared.kafka.producer import Record
 from tests.unit.country import Country, an_event, country
-from tests.unit.doors import Door
+from tests.unit.doors import Door, key
 from tests.unit.network import TickingClock
 
 OPS: Final = "ops:anna"
@@ -58,6 +58,16 @@ async def fill(one: Country) -> None:
     await one.send(an_event("ReferralWithdrawn", REFERRAL, reason=SCRIPT))
     await one.send(*(an_event("ReferralIssued", str(uuid4()), municipality=wrong) for wrong in ("000", SCRIPT, TURNED)))
     await one.flow([hostile(nth, text) for nth, text in enumerate((SCRIPT, TURNED, LONG))])
+
+
+async def a_redrive(one: Country) -> str:
+    """The id of one that is ordered of what a region sent in vain."""
+    monitor = one.doors["monitor"]
+    asked = {"why": SCRIPT, "reason": "invalid", "sender": "/region/06"}
+    answer = await monitor.client.post("/v1/redrives", json=asked, headers=key(OPS))
+    assert answer.status_code == 202, answer.text
+    await one.flow(monitor.written.copy())
+    return str(answer.json()["redrive_id"])
 
 
 def hostile(nth: int, text: str) -> Record:

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page
 
 from services.monitor.console.frame import LANGUAGE_COOKIE
 from tests.browser import WIDTHS, chromium, draw, findings_of_axe, opened, served, sticking_out
-from tests.unit.console_door import LATE, OPS, READER, REFERRAL, console, signed_in
+from tests.unit.console_door import LATE, OPS, READER, REFERRAL, a_redrive, console, signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -26,6 +26,10 @@ PAGES = {
     "group": "/dead-letter-groups/unknown",
     "dead-letters": "/dead-letters",
     "redrive": "/dead-letters/hostile-0/redrive",
+    "redrives": "/redrives",
+    "redrive-order": "/redrives/new?reason=invalid&sender=/region/06",
+    "redrive-one": "/redrives/{redrive}",
+    "redrive-pause": "/redrives/{redrive}/pause",
     "settings": "/settings",
     "dead-letter": "/dead-letters/hostile-0",
     "dead-letter-turned": "/dead-letters/hostile-1",
@@ -38,7 +42,13 @@ class Place(NamedTuple):
     """Where the console answers, and the cookies of who has signed in, by name."""
 
     base: str
+    redrive: str
     cookies: dict[str, list[dict[str, Any]]]
+
+    def at(self, name: str, language: str) -> str:
+        """The address of a page in a language."""
+        address = f"{self.base}{PAGES[name].format(redrive=self.redrive)}"
+        return f"{address}{'&' if '?' in address else '?'}lang={language}"
 
     def profile(self, who: str = OPS, language: str = "fi", **profile: Any) -> dict[str, Any]:
         cookies = [one for one in self.cookies[who] if one["name"] != LANGUAGE_COOKIE]
@@ -56,6 +66,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
     async with console(tmp_path_factory.mktemp("console")) as one:
         monitor = one.doors["monitor"]
+        redrive = await a_redrive(one)
         cookies = {}
         for who in (OPS, READER):
             async with signed_in(monitor, who) as client:
@@ -64,7 +75,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
                     for cookie in client.cookies.jar
                 ]
         async with served(monitor.app, monitor.wired.settings) as base:
-            yield Place(base, cookies)
+            yield Place(base, redrive, cookies)
 
 
 async def is_in_order(page: Page) -> None:
@@ -78,10 +89,10 @@ async def is_in_order(page: Page) -> None:
 async def test_every_page_is_in_order_in_each_language_and_theme_at_every_width(
     browser: Browser, place: Place, name: str
 ) -> None:
-    async with opened(browser, with_language(place.base + PAGES[name], LANGUAGES[0]), **place.profile()) as page:
+    async with opened(browser, place.at(name, LANGUAGES[0]), **place.profile()) as page:
         for language, pictured in zip(LANGUAGES, WIDTHS, strict=True):
             if language != LANGUAGES[0]:
-                await page.goto(with_language(place.base + PAGES[name], language))
+                await page.goto(place.at(name, language))
             assert await page.locator("html").get_attribute("lang") == language
             for width in WIDTHS:
                 await page.set_viewport_size({"width": width, "height": 900})
@@ -91,10 +102,6 @@ async def test_every_page_is_in_order_in_each_language_and_theme_at_every_width(
             for theme in THEMES:
                 await page.emulate_media(color_scheme=theme)
                 await is_in_order(page)
-
-
-def with_language(address: str, language: str) -> str:
-    return f"{address}{'&' if '?' in address else '?'}lang={language}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -142,6 +149,7 @@ async def test_the_menu_opens_on_a_phone_and_shows_a_reader_what_is_not_for_him(
         assert await menu.locator(".off").all_inner_texts() == [
             "Dead letters by fault\nfor ops alone",
             "Dead letters\nfor ops alone",
+            "Redrives\nfor ops alone",
         ]
         await is_in_order(page)
 

@@ -1,6 +1,7 @@
 """The page of a referral: how it is found, and its timeline."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,8 +15,10 @@ from tests.unit.doors import REGION, key
 AT = "2026-09-01T08:00:00Z"
 
 
-def of(name: str, id_: str = "a", at: str = AT, source: str = "/region/06") -> dict[str, str]:
-    return {"type": f"fi.kulttuurilahete.{name}.v1", "id": id_, "recorded_at": at, "source": source}
+def of(name: str, id_: str = "a", at: str = AT, source: str = "/region/06") -> dict[str, Any]:
+    machinery = name in {"MatchingEnded", "PlaceGivenUp"}
+    type_ = f"fi.kulttuurilahete.{name}.v1"
+    return {"type": type_, "id": id_, "recorded_at": at, "source": source, "machinery": machinery}
 
 
 async def find(one: Country, client: httpx.AsyncClient, asked: str) -> httpx.Response:
@@ -34,10 +37,13 @@ async def test_a_referral_is_found_by_what_a_person_holds_and_its_code_stands_in
             assert (led.status_code, led.headers["location"]) == (303, f"/referrals/{REFERRAL}")
         activity = await find(one, client, f"choir-{REFERRAL[:8]}")
         assert f'href="/referrals/choir-{REFERRAL[:8]}?source=/opisto/tampere"' in activity.text
+        await one.flow(one.doors["monitor"].written.copy())
         page = await client.get(f"/referrals/{REFERRAL}")
         assert page.status_code == 200
         assert "Referral issued" in page.text
         assert REGIONS["06"].name_en in page.text
+        assert "Awaited is <strong>feedback</strong>" in page.text
+        assert "read the course" in page.text
         assert code not in page.text
         assert "/dead-letters/" not in page.text, "a reader is led nowhere he may not go"
 
@@ -72,18 +78,22 @@ async def test_a_form_of_no_session_finds_nothing(tmp_path: Path) -> None:
 
 
 def test_the_machinery_between_two_steps_is_one_fold() -> None:
-    events = [of("ReferralIssued"), of("MatchingEnded"), of("PlaceGivenUp"), of("PlaceReserved"), of("ActivityToMatch")]
+    events = [of("ReferralIssued"), of("MatchingEnded"), of("PlaceGivenUp"), of("PlaceReserved"), of("MatchingEnded")]
     shown = timeline(events, [])
     assert [type(one) for one in shown] == [TimelineStep, TimelineFold, TimelineStep, TimelineFold]
     assert [len(one.events) for one in shown if isinstance(one, TimelineFold)] == [2, 1]
 
 
-def test_a_step_says_how_long_nothing_happened_before_it_and_in_how_many_feeds_it_was_laid() -> None:
+def test_a_step_says_how_long_nothing_happened_before_it_and_who_was_told_of_it() -> None:
     events = [of("ReferralIssued"), of("ActivityChosen", "b", "2026-09-03T08:00:00Z"), of("ReferralClosed", "c", "")]
-    deliveries = [{"type": of("NotificationDelivered")["type"], "causationid": "b"}] * 2
-    queued = [{"type": of("NotificationQueued")["type"], "causationid": "b"}]
-    steps = [one for one in timeline(events, [*deliveries, *queued]) if isinstance(one, TimelineStep)]
-    assert [(one.gap, one.told) for one in steps] == [(None, 0), (172_800.0, 2), (None, 0)]
+    told = [{"about": "b", "to": to, "machinery": False} for to in ("/region/06", "/opisto/tampere")]
+    queued = [{"about": "b", "to": None, "machinery": True}]
+    steps = [one for one in timeline(events, [*told, *queued]) if isinstance(one, TimelineStep)]
+    assert [(one.gap, [delivery["to"] for delivery in one.told]) for one in steps] == [
+        (None, []),
+        (172_800.0, ["/region/06", "/opisto/tampere"]),
+        (None, []),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from shared.http.audit import record_access
 PATH: Final = "/dead-letters"
 _ONE: Final = f"{PATH}/{{dl_id}}"
 _FILTERS: Final = ("reason", "state", "service", "sender", "type", "group")
+_CHOOSES: Final = ("reason", "service", "sender", "type", "group")
+"""Those by which a redrive chooses too."""
 _A_PAGE: Final = "50"
 _MOST_SHOWN: Final = 8_000
 """Characters of a value or a header that a page shows."""
@@ -29,7 +31,9 @@ async def show_list(visit: Visit) -> Content:
     """Dead letters, the newest first."""
     query = visit.query
     said = await visit.ask("/v1/dead-letters", {"limit": _A_PAGE, **query})
+    chosen = {name: value for name, value in query.items() if name in _CHOOSES}
     return {
+        "redrive_these": address("/redrives/new", chosen) if chosen and said["dead_letters"] else "",
         "letters": said["dead_letters"],
         "next": address(PATH, query, after=said["next"]) if said["next"] else "",
         "first": address(PATH, query, after=None) if "after" in query else "",

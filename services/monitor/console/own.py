@@ -33,6 +33,7 @@ DEEDS: Final = (
     Deed("see_letters", "GET", "/v1/dead-letters"),
     Deed("note_group", "PUT", "/v1/dead-letter-groups/{group}"),
     Deed("redrive", "POST", "/v1/dead-letters/{dl_id}/redrive"),
+    Deed("redrive_many", "POST", "/v1/redrives"),
     Deed("discard", "POST", "/v1/dead-letters/{dl_id}/discard"),
     Deed("register", "PUT", "/v1/partners/{kind}/{id}"),
 )

@@ -46,6 +46,8 @@ async def show(visit: Visit) -> Content:
         "trace": trace,
         "steps": timeline(trace["events"], trace["deliveries"]),
         "classes": visit.words_of("classes"),
+        "waits": visit.words_of("overdue"),
+        "looks": visit.words_of("looks"),
         "open_letters": [one for one in trace["dead_letters"] if one["state"] in {"open", "redriven"}],
     }
 

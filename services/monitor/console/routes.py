@@ -17,6 +17,7 @@ from services.monitor.console import (
     overdue,
     overview,
     own,
+    redrives,
     referral,
     static_files,
 )
@@ -37,6 +38,7 @@ PAGES: Final[Sequence[ConsolePage]] = (
     *overdue.PAGES,
     *groups.PAGES,
     *dead_letters.PAGES,
+    *redrives.PAGES,
     lag.PAGE,
     checks.PAGE,
     own.PAGE,

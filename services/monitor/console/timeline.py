@@ -1,30 +1,26 @@
-"""A referral's trace as one timeline: what happened in order, the machinery between folded away.
+"""A referral's trace as one timeline: what happened in order, what was told of each step, the machinery folded away.
 
 Pure: no clock, no I/O.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 _PREFIX: Final = "fi.kulttuurilahete."
-MACHINERY: Final = frozenset(
-    {"NotificationQueued", "MatchingEnded", "PlaceGivenUp", "ActivityToMatch", "SessionsChanged"}
-)
-"""Classes by which services drive each other: nobody outside is told of them, and nobody has done anything."""
 _A_GAP: Final = 3_600.0
 """Seconds without an event that a timeline names."""
 
 
 class TimelineStep(NamedTuple):
-    """One event of the timeline. `gap`: seconds since the one before, if many; `told`: notifications that followed."""
+    """One event of the timeline. `gap`: seconds since the one before, if many; `told`: what was told of it to whom."""
 
     name: str
     event: Mapping[str, Any]
     kind: str
     gap: float | None
-    told: int
+    told: Sequence[Mapping[str, Any]]
 
 
 class TimelineFold(NamedTuple):
@@ -42,17 +38,21 @@ def timeline(
     events: Iterable[Mapping[str, Any]], deliveries: Iterable[Mapping[str, Any]]
 ) -> list[TimelineStep | TimelineFold]:
     """Steps and folds, in the order of the trace."""
-    told = Counter(one["causationid"] for one in deliveries if class_name(one["type"]) == "NotificationDelivered")
+    told: defaultdict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
+    for one in deliveries:
+        if not one["machinery"]:
+            told[one["about"]].append(one)
     shown: list[TimelineStep | TimelineFold] = []
     folded: list[Mapping[str, Any]] = []
     before: datetime | None = None
     for event in events:
-        name, at = class_name(event["type"]), _time(event["recorded_at"])
-        if name in MACHINERY:
+        if event["machinery"]:
             folded.append(event)
             continue
+        at = _time(event["recorded_at"])
         shown += [TimelineFold(folded)] if folded else []
         folded = []
+        name = class_name(event["type"])
         shown.append(TimelineStep(name, event, _kind(event["source"]), _gap(before, at), told[event["id"]]))
         before = at or before
     return [*shown, TimelineFold(folded)] if folded else shown
