@@ -21,9 +21,13 @@ def table() -> list[tuple[str, str, str, str]]:
     """Every setting once; first those that all services read."""
     shared = {name for name, _, _ in documented(PlatformSettings)}
     rows = [(name, default, "all", meaning) for name, default, meaning in documented(PlatformSettings)]
+    own: dict[tuple[str, str, str], list[str]] = {}
     for service, one in OF_NAME.items():
-        own = documented(one.settings)
-        rows += [(name, default, service, meaning) for name, default, meaning in own if name not in shared]
+        for setting in documented(one.settings):
+            own.setdefault(setting, []).append(service)
+    rows += [
+        (name, default, ", ".join(by), meaning) for (name, default, meaning), by in own.items() if name not in shared
+    ]
     for who, of_verbs in (("lahete topics", TopicSettings), ("lahete", VerbSettings)):
         rows += [(name, default, who, meaning) for name, default, meaning in documented(of_verbs)]
     return rows

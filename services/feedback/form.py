@@ -29,6 +29,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.participant_events import INSTRUMENTS, About, FeedbackSubmitted
 from shared.engine.model import Document
 from shared.http import intake
+from shared.http.accessibility import TITLE, link_of, statement
 from shared.http.body import read_body
 from shared.http.language import LANGUAGE, negotiated
 from shared.http.language import LANGUAGES as NAMES
@@ -129,12 +130,24 @@ async def take_form(request: Request) -> Response:
     await link_becomes(
         request.app.state.store, opened.link.token_hash, lambda now: now is None or is_used(now.state, now.link)
     )
-    return _message_page("thanks", 200, [language_of(request)])
+    return _message_page(request, "thanks", 200, [language_of(request)])
+
+
+async def show_statement(request: Request) -> Response:
+    """The accessibility statement of the form, for anybody."""
+    language = language_of(request)
+    words, address = WORDS[language], request.app.state.settings.feedback_address
+    parts = statement(language, words["statement_of"], address)
+    return _page(
+        request, "accessibility.html", 200, language, words=words, names=NAMES, title=TITLE[language], parts=parts
+    )
 
 
 _TOKEN: Final = Parameter("token", "The secret of the link.")
 _PAGES_OF_NONE: Final = {404: page("No such link is known."), 410: page("The link has expired or was used.")}
 OPERATIONS: Final = (
+    # Before the address of a link, whose token has 43 characters.
+    Operation("GET", "/f/accessibility", show_statement, {200: page("The statement.")}, takes=(LANGUAGE,)),
     Operation(
         "GET",
         "/f/{token}",
@@ -309,6 +322,7 @@ def _form_page(
         for instrument in FORM[opened.link.phase]
     ]
     return _page(
+        request,
         "form.html",
         status,
         language,
@@ -343,22 +357,28 @@ def _refusal_page(request: Request, refusal: NoForm) -> Response:
     """In all three languages, the reader's own first: without the form there is no language switch either."""
     own = language_of(request)
     others = [language for language in LANGUAGES if language != own]
-    page = _message_page(refusal.words, refusal.status, [own, *others])
+    page = _message_page(request, refusal.words, refusal.status, [own, *others])
     page.headers.update(refusal.headers)
     return page
 
 
-def _message_page(name: str, status: int, languages: list[Language]) -> Response:
+def _message_page(request: Request, name: str, status: int, languages: list[Language]) -> Response:
     parts = [
         {"lang": language, "heading": WORDS[language][name], "text": WORDS[language][f"{name}_text"]}
         for language in languages
     ]
-    return _page("message.html", status, languages[0], parts=parts)
+    return _page(request, "message.html", status, languages[0], parts=parts)
 
 
-def _page(template: str, status: int, language: Language, **content: Any) -> Response:
+def _page(request: Request, template: str, status: int, language: Language, **content: Any) -> Response:
     nonce = secrets.token_urlsafe(16)
-    html = _PAGES.get_template(template).render(lang=language, nonce=nonce, **content)
+    frame = {
+        "lang": language,
+        "nonce": nonce,
+        "feedback": link_of(request.app.state.settings.feedback_address),
+        "words_of_page": WORDS[language],
+    }
+    html = _PAGES.get_template(template).render({**frame, **content})
     headers = {
         "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'",

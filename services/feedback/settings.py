@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from shared.http.accessibility import FeedbackAddress
 from shared.process.addresses import without_secrets
 from shared.process.settings import PlatformSettings
 
@@ -15,6 +16,7 @@ class FeedbackSettings(PlatformSettings):
     public_url: Annotated[str, without_secrets("the form asks for no login")] = Field(
         "", max_length=200, description="the address participants reach this service at; empty: http://127.0.0.1:<port>"
     )
+    feedback_address: FeedbackAddress = ""
 
     @model_validator(mode="after")
     def _is_an_address(self) -> Self:

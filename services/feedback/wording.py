@@ -90,6 +90,13 @@ _WORDS: Final[Mapping[str, tuple[str, str, str]]] = {
         "Svaren har skickats med den här länken. Tack!",
         "Answers have been sent with this link. Thank you!",
     ),
+    "accessibility": ("Saavutettavuusseloste", "Tillgänglighetsutlåtande", "Accessibility statement"),
+    "about_pages": ("Anna palautetta sivusta", "Ge respons på sidan", "Tell us about this page"),
+    "statement_of": (
+        "Seloste koskee Kulttuurilähetteen palautelomaketta",
+        "Utlåtandet gäller Kulttuurilähetes responsformulär",
+        "This statement is of Kulttuurilähete's feedback form",
+    ),
     "unreadable": ("Lomaketta ei voitu lukea", "Formuläret kunde inte läsas", "The form could not be read"),
     "unreadable_text": (
         "Avaa linkki uudelleen ja vastaa sivun lomakkeella.",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from shared.http.accessibility import FeedbackAddress
 from shared.process.addresses import without_secrets
 from shared.process.settings import Duration, PlatformSettings, Term
 
@@ -40,6 +41,7 @@ class MonitorSettings(PlatformSettings):
         timedelta(minutes=10),
         description="how often a synthetic referral goes the whole way, PT1M or more; off: never; in demo and test only if set",
     )
+    feedback_address: FeedbackAddress = ""
     service_key_file: Path = Field(Path(".lahete/service-key"), description="the key of service:monitor")
 
     def beats(self) -> timedelta | None:

@@ -76,6 +76,7 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("POST", "/v1/referrals/{referral_id}/form-links"): [
             Ask(f"{held}/form-links", REGION, body={"phase": "after"})
         ],
+        ("GET", "/f/accessibility"): [Ask("/f/accessibility", query={"lang": "sv"})],
         ("GET", "/f/{token}"): [Ask(form)],
         ("POST", "/f/{token}"): [
             Ask(form, body=b"who5-q1=9", kind=FORM),

@@ -34,6 +34,7 @@ PAGES = {
     "dead-letter": "/dead-letters/hostile-0",
     "dead-letter-turned": "/dead-letters/hostile-1",
     "dead-letter-long": "/dead-letters/hostile-2",
+    "accessibility": "/accessibility",
     "unknown": "/dead-letters/none",
 }
 

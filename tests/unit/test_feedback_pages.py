@@ -12,7 +12,7 @@ from tests.unit.feedback_facts import completed, issued, reserved
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LANGUAGES = ("fi", "sv", "en")
-PAGES = ("before", "after", "unknown")
+PAGES = ("before", "after", "unknown", "accessibility")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -28,7 +28,10 @@ async def addresses(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[d
         await door.context(issued(), reserved(), completed())
         paths = {phase: await path_of_form(client, phase) for phase in ("before", "after")}
         async with served(door.app, door.settings) as base:
-            yield {name: base + path for name, path in {**paths, "unknown": "/f/unknown"}.items()}
+            yield {
+                name: base + path
+                for name, path in {**paths, "unknown": "/f/unknown", "accessibility": "/f/accessibility"}.items()
+            }
 
 
 @pytest.mark.parametrize("width", WIDTHS)

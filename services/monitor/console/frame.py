@@ -17,6 +17,7 @@ from services.monitor.console.partners import partner_name
 from services.monitor.console.static_files import STATIC
 from services.monitor.console.timeline import class_name
 from services.monitor.console.words import Words, words_of
+from shared.http.accessibility import link_of
 from shared.http.language import LANGUAGES, negotiated
 
 LANGUAGE_COOKIE: Final = "lahete_lang"
@@ -82,6 +83,7 @@ def bare_page(request: Request, template: str, words: Words, content: Mapping[st
         "languages": {code: (name, _in_language(request, code)) for code, name in LANGUAGES.items()},
         "static": STATIC,
         "now": datetime.now(UTC),
+        "feedback": link_of(request.app.state.settings.feedback_address),
         "platform_now": request.app.state.clock.now(),
         "who": None,
         "menu": {},

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from services.monitor.console import (
     access,
+    accessibility,
     checks,
     dead_letters,
     groups,
@@ -47,7 +48,12 @@ PAGES: Final[Sequence[ConsolePage]] = (
 
 def routes() -> list[BaseRoute]:
     """All addresses of the console."""
-    return [static_files.ROUTE, *access.ROUTES, *(route for page in PAGES for route in _routes_of(page))]
+    return [
+        static_files.ROUTE,
+        accessibility.ROUTE,
+        *access.ROUTES,
+        *(route for page in PAGES for route in _routes_of(page)),
+    ]
 
 
 def console_state(settings: MonitorSettings) -> dict[str, Any]:
