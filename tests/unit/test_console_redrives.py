@@ -31,6 +31,7 @@ async def test_the_page_says_what_is_chosen_how_many_that_is_and_orders_just_tha
         page = (await client.get(f"/redrives/new?{CHOSEN}")).text
         assert "Satakunta wellbeing services county" in page
         assert "Send again (4)" in page
+        assert "<dt>refused again</dt><dd>4</dd>" in page
         until = page.partition('name="until" value="')[2].partition('"')[0]
         form = {"reason": "invalid", "sender": "/region/06", "until": until, "why": "mended", "a_minute": "60"}
         ordered = await post(monitor, client, "/redrives/new", **form, stop_on_error="on")

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Final, get_args
-from uuid import uuid4
+from typing import Any, Final, get_args
 
 from starlette.responses import RedirectResponse, Response
 
@@ -11,7 +10,6 @@ from services.monitor.console.asked import NotAnswered
 from services.monitor.console.links import address
 from services.monitor.console.pages import ConsolePage, Content, Fields, Visit
 from services.monitor.redrives import STEERED_FROM, RedriveState
-from services.monitor.redrives_api import how_many
 from shared.clock import real_now
 from shared.contracts.envelope import written
 
@@ -20,6 +18,7 @@ _ONE: Final = f"{PATH}/{{redrive_id}}"
 _CHOOSES: Final = ("reason", "service", "sender", "type", "group")
 _A_PAGE: Final = "50"
 _ENTRIES: Final = "100"
+_MOST_TRIED: Final = 50
 _TONES: Final[Mapping[RedriveState, str]] = {"running": "warn", "stopped": "bad", "paused": "warn", "done": "good"}
 
 
@@ -57,14 +56,19 @@ async def order(visit: Visit, fields: Fields) -> Content | Response:
 
 
 async def _order_page(visit: Visit, chosen: dict[str, str], typed: dict[str, str], fault: str) -> Content:
-    await visit.ask("/v1/redrives", {"limit": "1"})  # refuses a reader, and keeps that
-    now = real_now()
-    chosen = {"until": written(now), **chosen}
-    many = 0
-    if chosen.keys() & set(_CHOOSES):
-        named = {**chosen, "redrive": str(uuid4()), "by": visit.who, "why": "counted"}
-        many = await how_many(visit.request, named, now)
-    return {"chosen": chosen, "many": many, "typed": typed, "fault": fault}
+    chosen = {"until": written(real_now()), **chosen}
+    return {"chosen": chosen, "run": await _dry_run(visit, chosen), "typed": typed, "fault": fault}
+
+
+async def _dry_run(visit: Visit, chosen: dict[str, str]) -> dict[str, Any]:
+    """How many are chosen, and what would become of the oldest of them now."""
+    try:
+        run: dict[str, Any] = await visit.send("/v1/redrives/dry-run", {**chosen, "most": _MOST_TRIED})
+    except NotAnswered as error:
+        if error.status not in {409, 422}:
+            raise
+        return {"chosen": 0, "tried": 0, "would": {}, "letters": []}
+    return run
 
 
 async def show_one(visit: Visit) -> Content:
