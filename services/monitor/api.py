@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.monitor import (
+    audit_api,
     checks_api,
     dead_groups_api,
     dead_letters_api,
@@ -67,6 +68,7 @@ def operations() -> list[Operation]:
         lag_api.OPERATION,
         live_api.OPERATION,
         checks_api.OPERATION,
+        audit_api.OPERATION,
         Operation("PUT", partner, put_partner, {202: Accepted}, own, (_KIND, _ID), himself, also=(404,)),
         *overdue_api.operations(),
         *dead_letters_api.operations(),

@@ -33,6 +33,7 @@ from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Journal, Store
 
 _TRACED = msgspec.json.Decoder(Document[Traced])
+_LOOK: Final = CLASSES["AccessRecorded"].type
 CANCELLED: Final = CLASSES["ActivityCancelled"].type
 _ORGANISERS_EVENTS: Final = frozenset({CLASSES["ActivityPublished"].type, CANCELLED})
 
@@ -41,6 +42,12 @@ def _activity(traced: Traced) -> str | None:
     """The activity that an event of its organiser is about; regions and services are no organisers."""
     is_its_organisers = traced.type in _ORGANISERS_EVENTS and not traced.source.startswith(("/region/", "/service/"))
     return traced.subject if is_its_organisers else None
+
+
+def _audited(traced: Traced) -> float | None:
+    """When a look was kept; of what is no look of a service's word, nothing."""
+    is_a_look = traced.type == _LOOK and traced.source.startswith("/service/")
+    return traced.last_at.timestamp() if is_a_look and traced.last_at else None
 
 
 EVENTS = Kind(
@@ -52,6 +59,10 @@ EVENTS = Kind(
             Index(("event_id",)),
             Index(("code",)),
             Index(("at",)),
+            Index(("audited",)),
+            Index(("denied",)),
+            Index(("looker", "audited")),
+            Index(("looker", "denied")),
             Index((heartbeat.BEAT,)),
         ),
     ),
@@ -63,6 +74,9 @@ EVENTS = Kind(
         "event_id": traced.id,
         "code": traced.opens or None,
         "at": traced.last_at.timestamp() if traced.last_at else None,
+        "audited": _audited(traced),
+        "denied": _audited(traced) if traced.codes.get("allowed") == "False" else None,
+        "looker": traced.codes.get("who") if _audited(traced) else None,
         heartbeat.BEAT: traced.last_at.timestamp() if traced.last_at and traced.heartbeat else None,
     },
     marked=False,

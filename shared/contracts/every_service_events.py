@@ -142,6 +142,7 @@ class AccessRecorded(Data):
             "forged_sender",
             "sign_in",
             "reveal",
+            "audit",
         ],
         Field(title="Access"),
     ]

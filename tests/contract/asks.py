@@ -100,6 +100,7 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("PUT", "/v1/overdue/{late_id}"): [Ask(f"/v1/overdue/{known['late']}", "ops:anna", body={"owner": "ops:anna"})],
         ("GET", "/v1/lag"): [Ask("/v1/lag", "reader:eero")],
         ("GET", "/v1/live"): [Ask("/v1/live", "reader:eero"), Ask("/v1/live", "ops:anna", {"after": "WzAsIiJd"})],
+        ("GET", "/v1/audit"): [Ask("/v1/audit", "ops:anna", {"limit": "1"})],
         ("GET", "/v1/checks"): [Ask("/v1/checks", "reader:eero")],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", REGION, body={"name": "Pirkanmaa"})],
         ("GET", "/v1/dead-letters"): [Ask(letters, "ops:anna", {"limit": "1"})],

@@ -30,6 +30,7 @@ PAGES = {
     "redrive-order": "/redrives/new?reason=invalid&sender=/region/06",
     "redrive-one": "/redrives/{redrive}",
     "redrive-pause": "/redrives/{redrive}/pause",
+    "audit": "/audit",
     "settings": "/settings",
     "dead-letter": "/dead-letters/hostile-0",
     "dead-letter-turned": "/dead-letters/hostile-1",
@@ -151,6 +152,7 @@ async def test_the_menu_opens_on_a_phone_and_shows_a_reader_what_is_not_for_him(
             "Dead letters by fault\nfor ops alone",
             "Dead letters\nfor ops alone",
             "Redrives\nfor ops alone",
+            "Audit\nfor ops alone",
         ]
         await is_in_order(page)
 

@@ -35,6 +35,7 @@ DEEDS: Final = (
     Deed("redrive", "POST", "/v1/dead-letters/{dl_id}/redrive"),
     Deed("redrive_many", "POST", "/v1/redrives"),
     Deed("discard", "POST", "/v1/dead-letters/{dl_id}/discard"),
+    Deed("see_audit", "GET", "/v1/audit"),
     Deed("register", "PUT", "/v1/partners/{kind}/{id}"),
 )
 

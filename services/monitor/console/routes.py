@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from services.monitor.console import (
     access,
     accessibility,
+    audit,
     checks,
     dead_letters,
     groups,
@@ -41,6 +42,7 @@ PAGES: Final[Sequence[ConsolePage]] = (
     *dead_letters.PAGES,
     *redrives.PAGES,
     lag.PAGE,
+    audit.PAGE,
     checks.PAGE,
     own.PAGE,
 )
