@@ -29,7 +29,7 @@ DEEDS: Final = (
     Deed("see_overdue", "GET", "/v1/overdue"),
     Deed("see_trace", "GET", "/v1/traces/{asked}"),
     Deed("find", "GET", "/v1/found"),
-    Deed("tend", "PUT", "/v1/overdue/{referral_id}"),
+    Deed("tend", "PUT", "/v1/overdue/{late_id}"),
     Deed("see_letters", "GET", "/v1/dead-letters"),
     Deed("note_group", "PUT", "/v1/dead-letter-groups/{group}"),
     Deed("redrive", "POST", "/v1/dead-letters/{dl_id}/redrive"),
