@@ -8,7 +8,7 @@ from cli import redrive, terminal
 from cli.ask import Monitor, segment
 from cli.failure import VerbError
 from cli.options import Json, KeyFile, OpsUrl, RunDir
-from cli.redrive import From, Group, Reason, Sender, Service, To, Type
+from cli.redrive import From, Group, Reason, Sender, Service, To, Type, Yes
 
 app = typer.Typer(no_args_is_help=True, help="What could not be taken, and what becomes of it.")
 
@@ -17,6 +17,7 @@ _GROUPS = "/v1/dead-letter-groups"
 _OF_A_GROUP = ("group", "open", "hour", "day", "week", "service", "reason", "type", "owner", "parked_until", "error")
 _COLUMNS = ("dl_id", "state", "reason", "service", "sender", "type", "attempts", "error")
 
+Named = Annotated[list[str], typer.Argument(metavar="DL_ID...", help="Their ids, as `list` prints them.")]
 Id = Annotated[str, typer.Argument(metavar="DL_ID", help="Its id, as `list` prints it.")]
 State = Annotated[str | None, typer.Option(help="In this state, such as open.")]
 After = Annotated[str | None, typer.Option(help="Go on after this cursor.")]
@@ -88,24 +89,44 @@ app.command("redrive")(redrive.redrive)
 
 @app.command()
 def discard(
-    dl_ids: Annotated[list[str], typer.Argument(metavar="DL_ID...", help="Their ids, as `list` prints them.")],
+    dl_ids: Named,
+    reason: Annotated[str, typer.Option(help="Why, in a few words; never about a client.")],
     directory: RunDir = None,
     url: OpsUrl = None,
     key_file: KeyFile = None,
     *,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Set dead letters aside for good: they are not sent again."""
-    _each(dl_ids, "discard", Monitor(directory, url, key_file), json=json)
+    """Set dead letters aside: they are not sent again. `undo-discard` takes that back until they are removed."""
+    if len(dl_ids) > 1:
+        terminal.must_agree(f"{len(dl_ids)} dead letters are named. Discard them?", yes=yes)
+    _each(dl_ids, "discard", Monitor(directory, url, key_file), {"why": reason}, json=json)
 
 
-def _each(dl_ids: list[str], verb: str, monitor: Monitor, *, json: bool) -> None:
+@app.command("undo-discard")
+def undo_discard(
+    dl_ids: Named,
+    directory: RunDir = None,
+    url: OpsUrl = None,
+    key_file: KeyFile = None,
+    *,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Take discards back: the dead letters stand open again."""
+    if len(dl_ids) > 1:
+        terminal.must_agree(f"{len(dl_ids)} dead letters are named. Open them again?", yes=yes)
+    _each(dl_ids, "undo-discard", Monitor(directory, url, key_file), None, json=json)
+
+
+def _each(dl_ids: list[str], verb: str, monitor: Monitor, body: object, *, json: bool) -> None:
     """A refused one does not stop the rest; exit code 1 then."""
     answers = []
     failed = False
     for dl_id in dl_ids:
         try:
-            answers.append(monitor.ask("POST", f"{_WHERE}/{segment(dl_id)}/{verb}"))
+            answers.append(monitor.ask("POST", f"{_WHERE}/{segment(dl_id)}/{verb}", body=body))
         except VerbError as error:
             failed = True
             terminal.complain(f"{dl_id}: {error}")

@@ -1,42 +1,61 @@
 """One dead letter for ops: shown, sent again, laid aside. The audit keeps everybody who looks or acts."""
 
 import base64
-from typing import Final
+from typing import Annotated, Final
+from uuid import uuid4
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.monitor import dead_letter_lists_api, responses
 from services.monitor.model import Dead, can_be_redriven
+from services.monitor.own_words import own_event
 from services.monitor.retention import kept_for
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.fields import read_referral_id
 from shared.contracts.identity import derived_id
-from shared.contracts.monitor_events import DiscardRequested, RedriveRequested
+from shared.contracts.monitor_events import DiscardUndone, RedriveRequested
 from shared.engine.model import Document
 from shared.http.audit import deny_look, record_access
+from shared.http.body import read_json
 from shared.http.intake import must_be_open, write
 from shared.http.keys import role_of, who_asks
-from shared.http.operations import Operation
+from shared.http.operations import Operation, in_json
 from shared.http.parameters import Parameter
 from shared.http.problem_types import NOT_REDRIVABLE, NOTHING_KEPT, SETTLED, UNDER_WAY
 from shared.http.problems import ProblemError
 
 _DOCUMENT = msgspec.json.Decoder(Document[Dead])
+_MOST_SAID: Final = 4_096
 _DL_ID: Final = Parameter("dl_id", "The dead letter's id.")
+
+
+class DiscardAsked(msgspec.Struct):
+    """Why a dead letter is laid aside."""
+
+    why: Annotated[
+        str,
+        Meta(
+            description="In the team's own words, 1 to 300 characters; never about a client.",
+            examples=["the region sent it anew"],
+        ),
+    ]
 
 
 def operations() -> list[Operation]:
     """The dead letters' addresses: ops alone."""
     letter, ops, which = "/v1/dead-letters/{dl_id}", ("ops",), (_DL_ID,)
-    redriven, discarded = {202: responses.Redriven}, {202: responses.Discarded}
+    redriven, discarded, reopened = {202: responses.Redriven}, {202: responses.Discarded}, {202: responses.Reopened}
+    why = in_json(DiscardAsked, _MOST_SAID, "Why it is laid aside.")
     return [
         dead_letter_lists_api.OPERATION,
         Operation("GET", letter, one_dead_letter, {200: responses.DeadLetterWhole}, ops, which, also=(404,)),
         Operation("POST", f"{letter}/redrive", redrive, redriven, ops, which, also=(404, 409)),
-        Operation("POST", f"{letter}/discard", discard, discarded, ops, which, also=(404, 409)),
+        Operation("POST", f"{letter}/discard", discard, discarded, ops, which, why, also=(404, 409)),
+        Operation("POST", f"{letter}/undo-discard", undo_discard, reopened, ops, which, also=(404, 409)),
     ]
 
 
@@ -88,15 +107,32 @@ async def redrive(request: Request) -> Response:
 
 
 async def discard(request: Request) -> Response:
-    """Lays a dead letter aside for good; ops alone. 409 says by its type why it cannot be."""
+    """Lays a dead letter aside, with a reason; ops alone. 409 says by its type why it cannot be."""
+    who = await _ops(request, "discard")
+    must_be_open(request)
+    said = await read_json(request, _MOST_SAID, DiscardAsked)
+    letter = await _letter(request)
+    _must_be_unsettled(letter)
+    data = {"dl_id": letter.dl_id, "by": who, "place": _place(letter), "why": said.why}
+    event = own_event(request, "DiscardRequested", str(uuid4()), data)
+    await _keep_look(request, who, "discard", letter)
+    await write(request.app.state.publisher, [event])
+    return JSONResponse(responses.Discarded(dl_id=letter.dl_id, state="discarded"), 202)
+
+
+async def undo_discard(request: Request) -> Response:
+    """Takes a discard back: the letter stands open again; ops alone. 409 where it is not discarded, or nothing is kept."""
     who = await _ops(request, "discard")
     must_be_open(request)
     letter = await _letter(request)
-    _must_be_unsettled(letter)
+    if letter.erased:
+        raise _nothing_kept(letter)
+    if letter.state != "discarded":
+        raise ProblemError(409, f"{letter.dl_id} is {letter.state}; only a discarded one can be taken back")
     await _keep_look(request, who, "discard", letter)
-    data = DiscardRequested(dl_id=letter.dl_id, by=who, place=_place(letter))
-    await _append(request, data, derived_id("discard", letter.dl_id, letter.attempts))
-    return JSONResponse(responses.Discarded(dl_id=letter.dl_id, state="discarded"), 202)
+    data = DiscardUndone(dl_id=letter.dl_id, by=who, place=_place(letter))
+    await _append(request, data, str(uuid4()))
+    return JSONResponse(responses.Reopened(dl_id=letter.dl_id, state="open"), 202)
 
 
 def _place(letter: Dead) -> str:
@@ -108,11 +144,15 @@ async def _append(request: Request, data: Data, id_: str) -> None:
     await write(state.publisher, [Event(id_, "/service/monitor", state.clock.now(), data)])
 
 
+def _nothing_kept(letter: Dead) -> ProblemError:
+    why = "the referral that it names was erased, or nothing in it could be searched for one"
+    said = f"of {letter.dl_id}, which is {letter.state}, nothing is kept: {why}; its sender may send it again"
+    return ProblemError(409, said, kind=NOTHING_KEPT)
+
+
 def _must_be_unsettled(letter: Dead) -> None:
     if letter.erased:
-        why = "the referral that it names was erased, or nothing in it could be searched for one"
-        said = f"of {letter.dl_id}, which is {letter.state}, nothing is kept: {why}; its sender may send it again"
-        raise ProblemError(409, said, kind=NOTHING_KEPT)
+        raise _nothing_kept(letter)
     if letter.state == "redriven":
         said = f"{letter.dl_id} is being sent again already, by {letter.by}; wait until that is done"
         raise ProblemError(409, said, kind=UNDER_WAY)

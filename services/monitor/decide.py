@@ -227,11 +227,24 @@ def added_to(state: Dead) -> list[tuple[str, bytes | None]]:
 def discard(
     state: Dead | None, event: Event[monitor_events.DiscardRequested], now: datetime, context: object
 ) -> Decision[Dead] | Waits:
-    """Lays an open letter aside for good."""
+    """Lays an open letter aside."""
     data = event.data
     if state is None:
         return Waits("the dead letter")
-    return Decision(_in("discarded", _changed(state, by=data.by), now) if state.state == OPEN else state)
+    if state.state != OPEN:
+        return Decision(state)
+    return Decision(_in("discarded", _changed(state, by=data.by, why=data.why or ""), now))
+
+
+def undo_discard(
+    state: Dead | None, event: Event[monitor_events.DiscardUndone], now: datetime, context: object
+) -> Decision[Dead] | Waits:
+    """A discarded letter stands open again, unless an erasure discarded it."""
+    if state is None:
+        return Waits("the dead letter")
+    if state.state != "discarded" or state.erased:
+        return Decision(state)
+    return Decision(_in(OPEN, _changed(state, by=event.data.by, why=""), now))
 
 
 def settled(state: Dead | None, event: Event, now: datetime, context: object) -> Decision[Dead] | Waits:

@@ -152,6 +152,7 @@ def table() -> Table:
             DeadLetterSeen: Handler(DEAD_LETTERS, _subject, decide.dead_letter, _names_an_erased),
             monitor_events.RedriveRequested: Handler(DEAD_LETTERS, _named_letter, decide.redrive),
             monitor_events.DiscardRequested: Handler(DEAD_LETTERS, _named_letter, decide.discard),
+            monitor_events.DiscardUndone: Handler(DEAD_LETTERS, _named_letter, decide.undo_discard),
             monitor_events.DeadGroupNoted: Handler(DEAD_GROUPS, _subject, dead_groups.noted),
             monitor_events.RedriveOrdered: Handler(REDRIVES, _subject, redrives.ordered),
             monitor_events.RedriveSteered: Handler(REDRIVES, _subject, redrives.steered),
@@ -186,7 +187,9 @@ def _subject(event: Event) -> str:
     return event.data.subject
 
 
-def _named_letter(event: Event[monitor_events.RedriveRequested | monitor_events.DiscardRequested]) -> str:
+def _named_letter(
+    event: Event[monitor_events.RedriveRequested | monitor_events.DiscardRequested | monitor_events.DiscardUndone],
+) -> str:
     return event.data.dl_id
 
 

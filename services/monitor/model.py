@@ -124,6 +124,8 @@ class Dead(msgspec.Struct, frozen=True, omit_defaults=True):
     names: tuple[str, ...] = ()
     """Ids of referrals, and names of their codes, that stand somewhere in its bytes; none once the bytes are erased."""
     erased: bool = False
+    why: str = ""
+    """Why it was discarded, in the words of who did it."""
     redrive: str = ""
     """The redrive of many by which it is being sent again; empty once that has its answer."""
 

@@ -103,6 +103,11 @@ class DeadLetterShown(TypedDict):
     source: Annotated[Source | None, Meta(description="The sender that it names; null where it names none.")]
     event_id: Annotated[EventId | None, Meta(description="The id that it names; null where it names none.")]
     state: Annotated[DeadState, Meta(description="What ops did with it, and what came of that.")]
+    by: Annotated[str | None, Meta(description="Who acted on it last; null: nobody.", examples=["ops:first"])]
+    why: Annotated[
+        str | None,
+        Meta(description="Why it was discarded; null where it is not.", examples=["the region sent it anew"]),
+    ]
 
 
 class Base64(TypedDict):
@@ -158,6 +163,13 @@ class Discarded(TypedDict):
     state: Annotated[Literal["discarded"], Meta(description="It is laid aside.")]
 
 
+class Reopened(TypedDict):
+    """The dead letter stands open again."""
+
+    dl_id: DeadLetterId
+    state: Annotated[Literal["open"], Meta(description="It stands open again.")]
+
+
 def shown(letter: Dead) -> DeadLetterShown:
     """docs/contracts.md, “Answers”."""
     return {
@@ -175,4 +187,6 @@ def shown(letter: Dead) -> DeadLetterShown:
         "source": letter.source or None,
         "event_id": letter.event_id or None,
         "state": letter.state,
+        "by": letter.by or None,
+        "why": letter.why or None,
     }

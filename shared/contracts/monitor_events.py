@@ -66,7 +66,15 @@ class RedriveRequested(_ToDeadLetter):
 
 @event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
 class DiscardRequested(_ToDeadLetter):
-    """An ops person lays a dead letter aside for good."""
+    """An ops person lays a dead letter aside."""
+
+    why: Annotated[str, Field(min_length=1, max_length=300, examples=["the region sent it anew"])] | None = None
+    """Why, in the team's own words; never about a client."""
+
+
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
+class DiscardUndone(_ToDeadLetter):
+    """An ops person takes a discard back: the dead letter stands open again."""
 
 
 @event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))

@@ -14,6 +14,7 @@ Address = tuple[str, str]
 """Method and path; where several services answer it, each is asked."""
 NONE: Final = "5b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 REHEARSED: Final = {"key": None, "value": "e30=", "headers": [["ce_id", "YTFiMg=="], ["ce_time", None]]}
+WHY: Final = {"why": "it was sent anew"}
 FORM: Final = "application/x-www-form-urlencoded"
 KIND_OF: Final = {holder: re.split("[/:]", holder.removeprefix("/"))[0] for holder in HOLDERS}
 
@@ -106,7 +107,12 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/dead-letters"): [Ask(letters, "ops:anna", {"limit": "1"})],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/{known['redriven']}", "ops:anna")],
         ("POST", "/v1/dead-letters/{dl_id}/redrive"): [Ask(f"{letters}/{known['redriven']}/redrive", "ops:anna")],
-        ("POST", "/v1/dead-letters/{dl_id}/discard"): [Ask(f"{letters}/{known['discarded']}/discard", "ops:anna")],
+        ("POST", "/v1/dead-letters/{dl_id}/discard"): [
+            Ask(f"{letters}/{known['discarded']}/discard", "ops:anna", body=WHY)
+        ],
+        ("POST", "/v1/dead-letters/{dl_id}/undo-discard"): [
+            Ask(f"{letters}/{known['taken_back']}/undo-discard", "ops:anna")
+        ],
         ("GET", "/v1/dead-letter-groups"): [Ask("/v1/dead-letter-groups", "ops:anna")],
         ("POST", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", body={"why": "mended", "reason": "invalid"})],
         ("POST", "/v1/redrives/dry-run"): [Ask("/v1/redrives/dry-run", "ops:anna", body={"reason": "invalid"})],
@@ -153,8 +159,12 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask(f"{letters}/{known['discarded']}/redrive", "ops:anna"),
         ],
         ("POST", "/v1/dead-letters/{dl_id}/discard"): [
-            Ask(f"{letters}/none/discard", "ops:anna"),
-            Ask(f"{letters}/{known['discarded']}/discard", "ops:anna"),
+            Ask(f"{letters}/none/discard", "ops:anna", body=WHY),
+            Ask(f"{letters}/{known['discarded']}/discard", "ops:anna", body=WHY),
+        ],
+        ("POST", "/v1/dead-letters/{dl_id}/undo-discard"): [
+            Ask(f"{letters}/none/undo-discard", "ops:anna"),
+            Ask(f"{letters}/{known['redriven']}/undo-discard", "ops:anna"),
         ],
         ("POST", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", body={"why": "mended", "dl_ids": ["none"]})],
         ("POST", "/v1/redrives/dry-run"): [Ask("/v1/redrives/dry-run", "ops:anna", body={"dl_ids": ["none"]})],

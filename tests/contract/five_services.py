@@ -137,12 +137,15 @@ class FiveServices:
         await self.country.send(an_event("ReferralIssued", unasked, consent=consent))
         await erased(self.country, gone)
         attended = an_event("ActivityAttended", held)
-        await self.country.send(attended, *(an_event("ReferralIssued", str(uuid4()), municipality="000") for _ in "12"))
+        await self.country.send(
+            attended, *(an_event("ReferralIssued", str(uuid4()), municipality="000") for _ in "123")
+        )
         self.known |= {"held": held, "unasked": unasked, "erased": gone, "event": attended.id}
         self.known["activity"] = f"choir-{held[:8]}"
         self.known["code"] = (await self._json("referral", f"/v1/referrals/{held}", REGION))["referral_code"]
         letters = (await self._json("monitor", "/v1/dead-letters", "ops:anna"))["dead_letters"]
-        self.known["redriven"], self.known["discarded"] = (letter["dl_id"] for letter in letters)
+        self.known["redriven"], self.known["discarded"], discarded = (letter["dl_id"] for letter in letters)
+        self.known["taken_back"] = await self._discarded(discarded)
         self.known["late"] = await self._late()
         groups = (await self._json("monitor", "/v1/dead-letter-groups", "ops:anna"))["groups"]
         self.known["group"] = groups[0]["group"]
@@ -157,6 +160,16 @@ class FiveServices:
         word = Event(str(uuid4()), "/service/referral", since, said, correlation=referral)
         await self.doors["monitor"].given(word, topic=topics.events_of("referral"))
         return referral
+
+    async def _discarded(self, dl_id: str) -> str:
+        """The letter is laid aside."""
+        client = self.doors["monitor"].client
+        path, said = f"/v1/dead-letters/{dl_id}/discard", {"why": "it was sent anew"}
+        assert (
+            await self._ask("monitor", client.build_request("POST", path, json=said, headers=key("ops:anna")))
+        ).is_success
+        await self._flow()
+        return dl_id
 
     async def _stopped_redrive(self) -> str:
         """A redrive that stands still: what it sent is refused again."""

@@ -86,10 +86,11 @@ async def test_a_dead_letter_is_discarded_by_the_form_of_the_session_alone(tmp_p
             ({"form_token": token_of(monitor, client)}, {"sec-fetch-site": "cross-site"}),
         ):
             assert (await client.post(path, data=form, headers=headers)).status_code == 403
-        assert (await post(monitor, client, path)).status_code == 303
+        assert "Nothing was done" in (await post(monitor, client, path)).text, "without a reason"
+        assert (await post(monitor, client, path, why="it was sent anew")).status_code == 303
         await one.flow([record for record in monitor.written if record.topic != topics.AUDIT])
         letter = (await one.asks(f"/v1/dead-letters/{id_}")).json()
-        assert letter["state"] == "discarded"
+        assert (letter["state"], letter["why"]) == ("discarded", "it was sent anew")
 
 
 @pytest.mark.asyncio

@@ -107,7 +107,7 @@ async def test_an_old_group_stays_in_the_list_while_a_letter_of_it_is_open(tmp_p
         await monitor.letter("old", ago=60 * 24 * HOUR)
         [one] = await groups(monitor)
         assert (one["open"], one["week"]) == (1, 0)
-        assert (await monitor.post("/v1/dead-letters/old/discard")).status_code == 202
+        assert (await monitor.post("/v1/dead-letters/old/discard", {"why": "old"})).status_code == 202
         assert await groups(monitor) == []
 
 

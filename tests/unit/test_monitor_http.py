@@ -54,7 +54,8 @@ async def test_why_a_dead_letter_cannot_be_acted_on_is_what_is_so(verb: str, tmp
         of = {letter["event_id"]: letter["dl_id"] for letter in letters}
 
         async def act(which: str, verb: str) -> tuple[int, str, str]:
-            answer = await monitor.client.post(f"/v1/dead-letters/{which}/{verb}", headers=key("ops:anna"))
+            said = {"why": "it was sent anew"} if verb == "discard" else None
+            answer = await monitor.client.post(f"/v1/dead-letters/{which}/{verb}", json=said, headers=key("ops:anna"))
             written, monitor.written[:] = monitor.written[:], []
             body = answer.json()
             await one.flow(written)

@@ -171,7 +171,7 @@ async def test_silence_stops_it_and_a_late_answer_still_counts(monitor: OpsRoom)
 
 
 async def test_letters_named_by_their_ids_are_sent_in_this_order_and_settled_ones_are_skipped(monitor: OpsRoom) -> None:
-    await monitor.post("/v1/dead-letters/d007/discard")
+    await monitor.post("/v1/dead-letters/d007/discard", {"why": "old"})
     redrive = await ordered(monitor, dl_ids=["d009", "d007", "d001"], reason="")
     steps = await to_the_end(monitor, redrive)
     assert [dl_id for step in steps for dl_id in step] == ["d009", "d001"]

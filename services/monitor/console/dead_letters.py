@@ -89,15 +89,15 @@ def _text(content: Any) -> str | None:
 
 
 async def _ask_first(action: str, visit: Visit) -> Content:
-    return {"letter": await _letter(visit), "action": action, "fault": ""}
+    return {"letter": await _letter(visit), "action": action, "fault": "", "why": ""}
 
 
 async def _act(action: str, visit: Visit, fields: Fields) -> Content | Response:
-    here = f"{PATH}/{visit.request.path_params['dl_id']}"
+    here, why = f"{PATH}/{visit.request.path_params['dl_id']}", fields.get("why", "")
     try:
-        await visit.send(f"/v1{here}/{action}")
+        await visit.send(f"/v1{here}/{action}", {"why": why} if action == "discard" else None)
     except NotAnswered as error:
-        return {**await _ask_first(action, visit), "fault": error.detail}
+        return {**await _ask_first(action, visit), "fault": error.detail, "why": why}
     return RedirectResponse(here, 303)
 
 
