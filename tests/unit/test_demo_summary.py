@@ -153,8 +153,11 @@ def test_a_dead_letter_that_no_fault_on_purpose_explains_does_not_add_up() -> No
 @pytest.mark.parametrize("type_", ["fi.kulttuurilahete.ReferralIssued.v1", "ReferralIssued", "", None])
 def test_a_trace_is_shown_whatever_class_stands_in_it(type_: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     event = {"time": None, "source": "/region/06", "type": type_, "outcome": "applied", "codes": None}
-    show(replace(_told(), trace={"referral_id": "r-1", "events": [event]}), Size(), 90)
-    assert "/region/06" in capsys.readouterr().out
+    folded = event | {"source": "/service/catalogue", "machinery": True}
+    show(replace(_told(), trace={"referral_id": "r-1", "events": [event | {"machinery": False}, folded]}), Size(), 90)
+    shown = capsys.readouterr().out
+    assert "/region/06" in shown
+    assert "/service/catalogue" not in shown
 
 
 def test_the_same_stands_in_the_json() -> None:
