@@ -24,6 +24,8 @@ from cli import (
     imports,
     key,
     logins,
+    overdue,
+    readers,
     redrives,
     restart,
     run,
@@ -89,6 +91,8 @@ app.command()(find.find)
 app.command()(trace.trace)
 app.command()(tail.tail)
 app.command()(status.lag)
+app.command()(overdue.overdue)
+app.command()(readers.readers)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(redrives.app, name="redrives")
 app.add_typer(key.app, name="key")

@@ -46,6 +46,10 @@ class Clock:
         """The platform's time, UTC."""
         return datetime.now(UTC) if self.start is None else self.at_second(time.time())
 
+    def of_second(self, second: float) -> datetime:
+        """The platform's time at a real second, whenever it is asked."""
+        return datetime.fromtimestamp(second, UTC) if self.start is None else self.at_second(second)
+
     def at_second(self, second: float) -> datetime:
         """The platform's time at a real second; `start` before the anchor."""
         assert self.start is not None
@@ -66,6 +70,10 @@ class PacedClock(Clock):
     def now(self) -> datetime:
         """The platform's time, UTC."""
         return self.step().now()
+
+    def of_second(self, second: float) -> datetime:
+        """The platform's time at a real second, by the present step: the steps before are not kept."""
+        return self.step().at_second(second)
 
     def step(self) -> Clock:
         """The clock's present step. Raises `ValueError` where the file holds none, `OSError`."""

@@ -23,6 +23,12 @@ MEANINGS: Final = {
         LAG_UNSAMPLED := "lag_unsampled"
     ): "Kafka did not say how far it is read; until it does, states of lag are unknown",
     (LOG_GUARD_FAILED := "log_guard_failed"): "the embedded broker did not say how far its log is read",
+    (
+        RECORD_NOT_OBSERVED := "record_not_observed"
+    ): "a projection failed at one record, `record`, and goes on without it",
+    (
+        FEED_READ_NOT_TOLD := "feed_read_not_told"
+    ): "Kafka took no word that a partner reads its feed; the partner was answered",
     (RECORD_UNREAD := "record_unread"): "our own code failed to read one record, `record`; the record is a dead letter",
     (HANDLER_FAILED := "handler_failed"): "a handler raised at the event `event_id`; the event is a dead letter",
     (BATCH_REWOUND := "batch_rewound"): "a batch could not be saved or published; the loop rereads it after `pause`",

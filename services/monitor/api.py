@@ -18,6 +18,7 @@ from services.monitor import (
     lag_api,
     live_api,
     overdue_api,
+    readers_api,
     redrives_api,
     traces,
 )
@@ -71,6 +72,7 @@ def operations() -> list[Operation]:
         audit_api.OPERATION,
         Operation("PUT", partner, put_partner, {202: Accepted}, own, (_KIND, _ID), himself, also=(404,)),
         *overdue_api.operations(),
+        readers_api.OPERATION,
         *dead_letters_api.operations(),
         *dead_groups_api.operations(),
         dry_run_api.OPERATION,

@@ -2,7 +2,7 @@
 
 import httpx
 
-from services.monitor import api, handlers, overdue_watch
+from services.monitor import api, handlers, overdue_watch, readers_watch
 from services.monitor.console.routes import console_state, routes
 from services.monitor.heart import Heart
 from services.monitor.lag_sampler import LagSampler
@@ -29,6 +29,11 @@ def build_app(settings: MonitorSettings) -> App:
             **console_state(settings),
         },
         retentions=retentions(settings),
-        background=(sampler.run, overdue_watch.run, *([Heart(every).run] if (every := settings.beats()) else [])),
+        background=(
+            sampler.run,
+            overdue_watch.run,
+            readers_watch.run,
+            *([Heart(every).run] if (every := settings.beats()) else []),
+        ),
         pages=routes(),
     )

@@ -22,6 +22,7 @@ from services.monitor.model import (
     tells_of_a_client,
     without_bytes,
 )
+from services.monitor.projections import observing
 from services.monitor.redrive_letters import next_letters
 from services.monitor.redrives import Redrive
 from services.monitor.seen import receive
@@ -147,6 +148,8 @@ def table() -> Table:
         topics=READ_BY["monitor"],
         kinds=(EVENTS, DEAD_LETTERS, DEAD_GROUPS, REDRIVES, PARTNERS, ERASURES, standings.STANDINGS),
         receive=receive,
+        observe=observing.observe,
+        projected=tuple(one.collection for one in observing.PROJECTIONS),
         handlers={
             RecordSeen: Handler(EVENTS, _event, decide.seen, _of_an_erased),
             DeadLetterSeen: Handler(DEAD_LETTERS, _subject, decide.dead_letter, _names_an_erased),

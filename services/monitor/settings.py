@@ -37,6 +37,9 @@ class MonitorSettings(PlatformSettings):
     keep_settled_letters: Term = Field(
         timedelta(days=180), description="how long a dead letter is kept once it is resolved or discarded"
     )
+    keep_counts: Term = Field(
+        timedelta(days=400), description="how long a day's counts of what each sender sent are kept"
+    )
     heartbeat: Beats = Field(
         timedelta(minutes=10),
         description="how often a synthetic referral goes the whole way, PT1M or more; off: never; in demo and test only if set",

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.notify.decide import FEED
 from services.notify.model import Recipient, ToldReferral
+from services.notify.reading import tell_read
 from services.notify.responses import Deliveries, Delivery, Feed
 from shared.contracts.errors import Problem
 from shared.contracts.fields import read_referral_id
@@ -55,6 +56,7 @@ async def feed(request: Request) -> Response:
     entries = [msgspec.json.decode(row.body) for row in rows]
     if not rows:
         await _must_have_come_so_far(request, who, after)
+    await tell_read(request, who, int(after))
     cursor = str(rows[-1].number) if rows else after
     return JSONResponse(Feed(events=[entry for entry in entries if not entry.get("erased")], next=cursor))
 

@@ -293,7 +293,12 @@ def _entered(
     # The refusal of a partner's own event discloses nothing of a referral.
     of = None if about.type.endswith(".EventRefused.v1") else referral_id
     delivered = notify_events.NotificationDelivered(
-        recipient=state.source, referral_id=of, channel="feed", event_id=about.id, event_source=about.source
+        recipient=state.source,
+        referral_id=of,
+        channel="feed",
+        event_id=about.id,
+        event_source=about.source,
+        number=number,
     )
     return Decision(_changed(state, last=number), [Follow(delivered)], also=row)
 

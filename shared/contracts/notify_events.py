@@ -60,6 +60,8 @@ class NotificationDelivered(Data):
     """The id of the event of which it notified."""
     event_source: Source
     """The source of the event of which it notified."""
+    number: Count | None = None
+    """The number of the entry in the recipient's feed."""
 
     @property
     def subject(self) -> str:
@@ -72,3 +74,17 @@ class NotificationFailed(NotificationDelivered):
 
     error: Annotated[str, Field(max_length=200, examples=["the channel has not answered within 5 s"])]
     """Why, in one line."""
+
+
+@event_class("monitor", "service/notify")
+class FeedRead(Data):
+    """A partner asked for what stands in its feed behind an entry: that far it has read."""
+
+    recipient: Source
+    """The partner whose feed it is."""
+    up_to: Count
+    """The number of the entry behind which it asked for more; 0: it read from the beginning."""
+
+    @property
+    def subject(self) -> str:
+        return self.recipient

@@ -109,7 +109,7 @@ class Processor:
         self.store = store
         self.breaker = CircuitBreaker()
         self._publisher = publisher
-        self._clock = clock
+        self.clock = clock
         self._recent_outcomes = recent_outcomes
         self._between = between
         self._audits = audits
@@ -124,7 +124,7 @@ class Processor:
     def receive(self, records: Iterable[ConsumerRecord]) -> Received:
         """Receive: what each record holds, and for which aggregate. Looks at no state."""
         received = Received()
-        now = self._clock.now()
+        now = self.clock.now()
         for record in records:
             one = self._read(record, now)
             if isinstance(one, DeadLetter):
@@ -235,7 +235,7 @@ class Processor:
         for at, routed_events in groups.items():
             for routed in routed_events:
                 await self._deciding.take(units[at], routed, inbox.get(at, {}), doomed.get(at))
-            units[at].tell_waiting(self._clock.now())
+            units[at].tell_waiting(self.clock.now())
         return units
 
     async def _load(self, groups: dict[AggregateKey, list[RoutedEvent]]) -> dict[AggregateKey, UnitOfWork]:
@@ -288,7 +288,7 @@ class Processor:
     async def _let_out(self, touched: Iterable[UnitOfWork], letters: Sequence[DeadLetter]) -> None:
         """Lets out every touched document's whole outbox, repetitions' too, in order, and the stateless dead letters."""
         touched = list(touched)
-        now = self._clock.now()
+        now = self.clock.now()
         outs: list[Out] = [out for unit in touched for out in unit.document.outbox]
         for letter in letters:
             outs += [*refusal(letter, now), *self._audits(letter)]

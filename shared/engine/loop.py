@@ -226,6 +226,8 @@ class Loop:
             await self._clear(batches[-1])
         batches.append(received.batch)
         await self.processor.process(received)
+        if observe := self.processor.table.observe:
+            await observe(self.processor.store, records, self.processor.clock)
 
     async def _commit(self) -> None:
         """Commits named offsets, only of partitions held all the time since the read, else an offset goes back."""

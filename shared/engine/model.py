@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from shared.clock import Clock
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.fields import What
@@ -203,6 +204,7 @@ class Handler:
 
 
 Receive = Callable[[Any, "Table", datetime], Any]
+Observe = Callable[[Store, Sequence[Any], Clock], Awaitable[None]]
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -230,10 +232,15 @@ class Table:
     gathers: bool = False
     """The loop waits some moments to read more at once, since no step of a referral's road waits for this service."""
 
+    observe: Observe | None = None
+    """Takes each part of a batch, once its events are saved and before its offsets are: it may come again."""
+    projected: tuple[Collection, ...] = ()
+    """The collections that `observe` keeps."""
+
     @property
     def collections(self) -> list[Collection]:
         """The collections of the service's store."""
-        return [kind.stored for kind in self.kinds]
+        return [*(kind.stored for kind in self.kinds), *self.projected]
 
     def check(self) -> None:
         """Raises `ValueError` where the registry of classes and this table differ."""

@@ -99,6 +99,7 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/events/{event_id}"): [Ask(f"/v1/events/{known['event']}", OPISTO), Ask("/v1/events/none", REGION)],
         ("GET", "/v1/overdue"): [Ask("/v1/overdue", "reader:eero", {"limit": "1"})],
         ("PUT", "/v1/overdue/{late_id}"): [Ask(f"/v1/overdue/{known['late']}", "ops:anna", body={"owner": "ops:anna"})],
+        ("GET", "/v1/readers"): [Ask("/v1/readers", "reader:eero", {"limit": "1"})],
         ("GET", "/v1/lag"): [Ask("/v1/lag", "reader:eero")],
         ("GET", "/v1/live"): [Ask("/v1/live", "reader:eero"), Ask("/v1/live", "ops:anna", {"after": "WzAsIiJd"})],
         ("GET", "/v1/audit"): [Ask("/v1/audit", "ops:anna", {"limit": "1"})],

@@ -113,6 +113,8 @@ class Country:
             failing=failing,
         )
         await engine.clear(await engine.process(engine.receive(came)))
+        if observe := table.observe:
+            await observe(one.store, came, one.app.state.clock)
 
     async def redrive(self) -> None:
         """Sends every dead letter of now again, as the monitor does."""

@@ -61,6 +61,9 @@ class TickingClock(Clock):
         time[0] += timedelta(microseconds=1)
         return time[0]
 
+    def of_second(self, second: float) -> datetime:
+        return datetime.fromtimestamp(second, UTC)
+
     def set(self, now: datetime) -> None:
         """Never backwards."""
         time: list[datetime] = self.time  # type: ignore[attr-defined]

@@ -263,3 +263,58 @@ def test_what_is_held_is_found_with_where_it_leads(tmp_path: Path) -> None:
     ]
     assert "referral does not answer" in shown.stderr
     assert "nothing is known by" in str(missed.exception)
+
+
+def test_what_is_late_is_shown_with_whom_it_waits_for_and_counted_in_people(tmp_path: Path) -> None:
+    referral: dict[str, Any] = {
+        "late_id": REFERRAL,
+        "referral_id": REFERRAL,
+        "event": None,
+        "status": "proposed",
+        "what": "choice",
+        "concerns": "/region/06",
+        "since": "2026-09-01T08:00:00Z",
+        "due_at": "2026-09-15T08:00:00Z",
+        "reminders": 1,
+        "session_at": None,
+        "care": {"owner": "ops:anna", "note": "Called.", "by": "ops:anna", "time": "2026-09-16T08:00:00Z"},
+    }
+    waiting = {
+        "source": "/opisto/tampere",
+        "id": "att-1",
+        "type": "fi.kulttuurilahete.ActivityAttended.v1",
+        "service": "referral",
+        "waits_for": "its referral",
+        "leaves_at": "2026-10-01T08:00:00Z",
+    }
+    event = {**referral, "event": waiting, "what": "event", "concerns": "/opisto/tampere", "reminders": 0, "care": None}
+    counted = {"referrals": 1, "events": 1, "more": False, "session_within_a_week": 0}
+    found = {"counted": counted, "overdue": [referral, event], "next": "2.0~x"}
+    here: dict[str, tuple[int, Any]] = {"/v1/lag": (200, {"groups": []})}
+    with (
+        answering({"/v1/overdue?what=choice": (200, found), **here}) as monitor,
+        run_of(tmp_path, monitor=monitor) as at,
+    ):
+        shown = CliRunner().invoke(app, ["overdue", "--what", "choice", *at])
+    rows = [line.split("\t") for line in shown.stdout.splitlines()[1:]]
+    assert rows[0] == ["2026-09-15T08:00:00Z", "choice", "/region/06", "1", REFERRAL, "", "ops:anna", "Called."]
+    assert rows[1][1:5] == ["ActivityAttended.v1", "/opisto/tampere", "0", "att-1 waits for its referral"]
+    assert rows[2] == ["1 referrals, 0 with a session within a week; 1 events"]
+    assert "the oldest 2" in shown.stderr
+
+
+def test_who_has_not_read_its_feed_is_shown(tmp_path: Path) -> None:
+    never = {
+        "partner": "/opisto/tampere",
+        "laid": 3,
+        "read": 0,
+        "behind": 3,
+        "laid_at": "2026-09-02T08:00:00Z",
+        "looked_at": None,
+        "unread_since": "2026-09-01T08:00:00Z",
+    }
+    here: dict[str, tuple[int, Any]] = {"/v1/lag": (200, {"groups": []})}
+    found = {"readers": [never], "next": None}
+    with answering({"/v1/readers?limit=500": (200, found), **here}) as monitor, run_of(tmp_path, monitor=monitor) as at:
+        shown = CliRunner().invoke(app, ["readers", *at])
+    assert shown.stdout.splitlines()[1].split("\t") == ["/opisto/tampere", "3", "2026-09-01T08:00:00Z", "", "3", "0"]

@@ -130,6 +130,8 @@ def test_wrong_use_ends_with_2(wrong: list[str]) -> None:
         ["lag"],
         ["trace", "x"],
         ["find", "x"],
+        ["overdue"],
+        ["readers"],
         ["emit", __file__],
         ["dead-letters", "list"],
         ["key", "list"],

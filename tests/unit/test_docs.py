@@ -192,7 +192,7 @@ def test_the_architecture_names_every_service_with_its_collections_and_journals(
         monitor.table(),
     ]
     assert said == {
-        table.service: ({kind.collection.name for kind in table.kinds}, {journal.name for journal in table.journals})
+        table.service: ({one.name for one in table.collections}, {journal.name for journal in table.journals})
         for table in tables
     }
 
