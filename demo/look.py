@@ -57,14 +57,14 @@ async def look(post: Post, metrics: Iterable[str], before: Snapshot) -> Snapshot
 async def all_dead_letters(ask: Ask) -> list[dict[str, Any]] | None:
     """Every dead letter; None where the monitor does not answer now, and `ask` does not insist."""
     letters: list[dict[str, Any]] = []
-    after: str | None = "0"
-    while after is not None:
-        response = await ask("monitor", f"/v1/dead-letters?limit=500&after={after}", OPS)
+    onward: str | None = ""
+    while onward is not None:
+        response = await ask("monitor", f"/v1/dead-letters?limit=500{onward}", OPS)
         if response is None or response.status_code != 200:
             return None
         page = response.json()
         letters += page["dead_letters"]
-        after = page["next"]
+        onward = f"&after={page['next']}" if page["next"] else None
     return letters
 
 
