@@ -23,13 +23,16 @@ from shared.http.audit import deny_look, record_access
 from shared.http.body import read_json
 from shared.http.intake import must_be_open, write
 from shared.http.keys import role_of, who_asks
-from shared.http.operations import Operation, in_json
+from shared.http.operations import Content, Operation, in_json
 from shared.http.parameters import Parameter
 from shared.http.problem_types import NOT_REDRIVABLE, NOTHING_KEPT, SETTLED, UNDER_WAY
 from shared.http.problems import ProblemError
 
 _DOCUMENT = msgspec.json.Decoder(Document[Dead])
 _MOST_SAID: Final = 4_096
+_MOST_SHOWN: Final = 64 * 1024
+"""Characters of a value that an answer shows; the whole of it is a file to download."""
+_MOST_HEADERS: Final = 100
 _DL_ID: Final = Parameter("dl_id", "The dead letter's id.")
 
 
@@ -49,10 +52,12 @@ def operations() -> list[Operation]:
     """The dead letters' addresses: ops alone."""
     letter, ops, which = "/v1/dead-letters/{dl_id}", ("ops",), (_DL_ID,)
     redriven, discarded, reopened = {202: responses.Redriven}, {202: responses.Discarded}, {202: responses.Reopened}
+    whole = Content({"application/octet-stream": {"type": "string", "format": "binary"}}, "The value, byte for byte.")
     why = in_json(DiscardAsked, _MOST_SAID, "Why it is laid aside.")
     return [
-        dead_letter_lists_api.OPERATION,
+        *dead_letter_lists_api.operations(),
         Operation("GET", letter, one_dead_letter, {200: responses.DeadLetterWhole}, ops, which, also=(404,)),
+        Operation("GET", f"{letter}/original", download, {200: whole}, ops, which, also=(404, 409)),
         Operation("POST", f"{letter}/redrive", redrive, redriven, ops, which, also=(404, 409)),
         Operation("POST", f"{letter}/discard", discard, discarded, ops, which, why, also=(404, 409)),
         Operation("POST", f"{letter}/undo-discard", undo_discard, reopened, ops, which, also=(404, 409)),
@@ -85,9 +90,22 @@ async def one_dead_letter(request: Request) -> Response:
     original: responses.OriginalShown = {
         "key": _text(letter.key),
         "value": _text(letter.value),
-        "headers": [[name, _text(value)] for name, value in letter.headers],
+        "headers": [[name, _text(value)] for name, value in letter.headers[:_MOST_HEADERS]],
+        "value_bytes": len(letter.value or b""),
+        "in_part": _is_more_than_shown(letter),
     }
     return JSONResponse({**responses.shown(letter), "original": None if letter.erased else original})
+
+
+async def download(request: Request) -> Response:
+    """The value of the record as it came, byte for byte, as a file; ops alone. 409 where nothing of it is kept."""
+    who = await _ops(request, "dead_letter")
+    letter = await _letter(request)
+    if letter.erased:
+        raise _nothing_kept(letter)
+    await _keep_look(request, who, "dead_letter", letter)
+    headers = {"Content-Disposition": 'attachment; filename="dead-letter.bin"', "X-Content-Type-Options": "nosniff"}
+    return Response(letter.value or b"", media_type="application/octet-stream", headers=headers)
 
 
 async def redrive(request: Request) -> Response:
@@ -175,9 +193,15 @@ async def _known(request: Request) -> Dead | None:
 
 
 def _text(content: bytes | None) -> str | responses.Base64 | None:
+    """The beginning, where it is long."""
     if content is None:
         return None
     try:
-        return content.decode()
+        return content.decode()[:_MOST_SHOWN]
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode()}
+        return {"base64": base64.b64encode(content[:_MOST_SHOWN]).decode()}
+
+
+def _is_more_than_shown(letter: Dead) -> bool:
+    values = [letter.key, letter.value, *(value for _, value in letter.headers)]
+    return len(letter.headers) > _MOST_HEADERS or any(len(value or b"") > _MOST_SHOWN for value in values)

@@ -131,7 +131,15 @@ class OriginalShown(TypedDict):
     ]
     headers: Annotated[
         list[list[str | Base64 | None]],
-        Meta(description="Pairs of a name and a value.", examples=[[["ce_id", "a1b2"]]]),
+        Meta(description="Pairs of a name and a value, 100 at most.", examples=[[["ce_id", "a1b2"]]]),
+    ]
+    value_bytes: Annotated[int, Meta(ge=0, description="How many bytes the value has.", examples=[18])]
+    in_part: Annotated[
+        bool,
+        Meta(
+            description="Whether something is longer than it is shown here, 64 KiB of each; `…/original` has the value whole.",
+            examples=[False],
+        ),
     ]
 
 

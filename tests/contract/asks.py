@@ -106,7 +106,9 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/checks"): [Ask("/v1/checks", "reader:eero")],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", REGION, body={"name": "Pirkanmaa"})],
         ("GET", "/v1/dead-letters"): [Ask(letters, "ops:anna", {"limit": "1"})],
+        ("GET", "/v1/dead-letters.csv"): [Ask(f"{letters}.csv", "ops:anna", {"limit": "1"})],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/{known['redriven']}", "ops:anna")],
+        ("GET", "/v1/dead-letters/{dl_id}/original"): [Ask(f"{letters}/{known['redriven']}/original", "ops:anna")],
         ("POST", "/v1/dead-letters/{dl_id}/redrive"): [Ask(f"{letters}/{known['redriven']}/redrive", "ops:anna")],
         ("POST", "/v1/dead-letters/{dl_id}/discard"): [
             Ask(f"{letters}/{known['discarded']}/discard", "ops:anna", body=WHY)
@@ -155,6 +157,10 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("PUT", "/v1/overdue/{late_id}"): [Ask(f"/v1/overdue/{NONE}", "ops:anna", body={})],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/nobody/06", "ops:anna", body={"name": "x"})],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/none", "ops:anna")],
+        ("GET", "/v1/dead-letters/{dl_id}/original"): [
+            Ask(f"{letters}/none/original", "ops:anna"),
+            Ask(f"{letters}/{known['unkept']}/original", "ops:anna"),
+        ],
         ("POST", "/v1/dead-letters/{dl_id}/redrive"): [
             Ask(f"{letters}/none/redrive", "ops:anna"),
             Ask(f"{letters}/{known['discarded']}/redrive", "ops:anna"),

@@ -21,7 +21,7 @@ from shared.http.counted import Counted
 from shared.http.server import Server, bind, server
 from shared.kafka.producer import BrokerUnavailable, Record
 from shared.store.sqlite import SqliteStore
-from tests.unit.country import Country, an_event, erased
+from tests.unit.country import Country, Headers, an_event, erased
 from tests.unit.doors import OPISTO, REGION, Door, key, opened
 
 T = TypeVar("T")
@@ -150,6 +150,7 @@ class FiveServices:
         groups = (await self._json("monitor", "/v1/dead-letter-groups", "ops:anna"))["groups"]
         self.known["group"] = groups[0]["group"]
         self.known["redrive"] = await self._stopped_redrive()
+        self.known["unkept"] = await self._unkept()
         self.known["shown"], self.known["used"] = [await self._link() for _ in "12"]
 
     async def _late(self) -> str:
@@ -170,6 +171,13 @@ class FiveServices:
         ).is_success
         await self._flow()
         return dl_id
+
+    async def _unkept(self) -> str:
+        """A letter of bytes that no erasure could search: nothing of it is kept."""
+        headers = {"dl_id": "unkept", "dl_reason": "undecodable", "dl_service": "referral"}
+        pairs: Headers = [(name, value.encode()) for name, value in headers.items()]
+        await self.country.flow([Record(topics.DEAD_LETTERS, b"k", b"\xff\xfe" * 9, pairs)])
+        return "unkept"
 
     async def _stopped_redrive(self) -> str:
         """A redrive that stands still: what it sent is refused again."""
