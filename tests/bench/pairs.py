@@ -9,7 +9,7 @@ from tests.backends import FOUND, Met, Missed, address_of, kafka, mongodb
 
 @dataclass(frozen=True)
 class Pair:
-    """A broker and a store, as tests/engines.py calls them."""
+    """A broker and a store, as tests/backends.py calls them."""
 
     name: str
     broker: str

@@ -1,6 +1,6 @@
 """What a batch costs the store: 100 new referrals, loaded, saved and cleared, then a second event for each of them.
 
-By SQLite and, where a MongoDB is to be had (tests/engines.py), by MongoDB with both of its drivers.
+By SQLite and, where a MongoDB is to be had (tests/backends.py), by MongoDB with both of its drivers.
 """
 
 import asyncio
