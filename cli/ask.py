@@ -164,12 +164,22 @@ class Monitor:
             raise VerbError(f"the monitor at {self._reach.url} does not answer: {error}") from error
 
 
-def decoded(response: httpx.Response) -> Any:
-    """The answer's JSON. Raises `VerbError` if it is none."""
+class Answer(dict[str, Any]):
+    """An object in an answer. Raises `VerbError` for what it lacks: something else answered, or another version."""
+
+    def __missing__(self, name: str) -> Any:
+        raise VerbError(f"the answer has no {name!r}: what answers is not the monitor, or is one of another version")
+
+
+def decoded(response: httpx.Response) -> Answer:
+    """The object in the answer's JSON. Raises `VerbError` if there is none."""
     try:
-        return response.json()
+        answer = response.json(object_hook=Answer)
     except ValueError as error:
         raise VerbError(f"{response.url} answered {response.status_code} without JSON") from error
+    if not isinstance(answer, Answer):
+        raise VerbError(f"{response.url} answered {response.status_code} without an object: it is not the monitor")
+    return answer
 
 
 def problem(response: httpx.Response) -> str:
@@ -184,5 +194,10 @@ def problem(response: httpx.Response) -> str:
 
 
 def segment(text: str) -> str:
-    """A text as one segment of a path: a slash or a question mark in it would ask for another address."""
+    """A text as one segment of a path: a slash or a question mark in it would ask for another address.
+
+    Raises `BadParameter` for what can be none.
+    """
+    if text in {"", ".", ".."}:
+        raise typer.BadParameter(f"{text!r} is no id")
     return quote(text, safe="")

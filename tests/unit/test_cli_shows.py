@@ -206,6 +206,37 @@ def test_what_the_monitor_does_not_know_is_its_own_answer(tmp_path: Path, capsys
     assert capsys.readouterr().err == "lahete: nothing is known by /v1/traces/e-77\n"
 
 
+@pytest.mark.parametrize("verb", [["status"], ["lag"], ["trace", "e-77"], ["dead-letters", "list"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"status": "fine"}, "the answer has no '"),
+        ({"groups": [{}], "dead_letters": [{}], "events": [{}], "referral_id": None}, "the answer has no '"),
+        ([], "without an object: it is not the monitor"),
+        ("fine", "without an object"),
+    ],
+)
+def test_what_answers_in_json_and_is_no_monitor_is_one_line(
+    document: Any, said: str, verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "key").write_text("key")
+    paths = ("/health/ready", "/v1/lag", "/v1/traces/e-77", "/v1/dead-letters")
+    with answering(dict.fromkeys(paths, (200, document))) as other, pytest.raises(SystemExit) as end:
+        main([*verb, "--url", other, "--key-file", str(tmp_path / "key")])
+    complained = capsys.readouterr().err
+    assert (end.value.code, complained.count("\n")) == (1, 1)
+    assert said in complained
+
+
+@pytest.mark.parametrize("verb", [["trace"], ["dead-letters", "show"], ["dead-letters", "discard"]], ids=" ".join)
+@pytest.mark.parametrize("none", ["", ".", ".."])
+def test_an_id_that_can_be_none_is_wrong_use(verb: list[str], none: str, tmp_path: Path) -> None:
+    with answering({}) as monitor, run_of(tmp_path, monitor=monitor) as at:
+        refused = CliRunner().invoke(app, [*verb, none, *at])
+    assert refused.exit_code == 2
+    assert f"{none!r} is no id" in refused.output
+
+
 def test_only_a_service_is_restarted(tmp_path: Path) -> None:
     with run_of(tmp_path, referral="http://127.0.0.1:1") as at:
         refused = CliRunner().invoke(app, ["restart", "supervisor", *at])
