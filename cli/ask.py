@@ -164,20 +164,20 @@ class Monitor:
             raise VerbError(f"the monitor at {self._reach.url} does not answer: {error}") from error
 
 
-class Answer(dict[str, Any]):
+class MonitorAnswer(dict[str, Any]):
     """An object in an answer. Raises `VerbError` for what it lacks: something else answered, or another version."""
 
     def __missing__(self, name: str) -> Any:
         raise VerbError(f"the answer has no {name!r}: what answers is not the monitor, or is one of another version")
 
 
-def decoded(response: httpx.Response) -> Answer:
+def decoded(response: httpx.Response) -> MonitorAnswer:
     """The object in the answer's JSON. Raises `VerbError` if there is none."""
     try:
-        answer = response.json(object_hook=Answer)
+        answer = response.json(object_hook=MonitorAnswer)
     except ValueError as error:
         raise VerbError(f"{response.url} answered {response.status_code} without JSON") from error
-    if not isinstance(answer, Answer):
+    if not isinstance(answer, MonitorAnswer):
         raise VerbError(f"{response.url} answered {response.status_code} without an object: it is not the monitor")
     return answer
 

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from deploy.local.key_changes import keep, one_editor
 from deploy.local.state import Folder, FolderError
 from shared.contracts.fields import Partner
-from shared.http.keys import hash_of, new_key, read_hashes, read_revoked, role_of, write_hashes
+from shared.http.keys import KeptKeys, hash_of, new_key, read_kept, role_of, write_hashes
 from shared.private import write_private
 from shared.reference import REGIONS
 
@@ -127,20 +128,26 @@ def revoke_keys(folder: Folder, holder: str) -> int:
 def read_keys(folder: Folder) -> dict[str, str]:
     """Key by holder, as demo and test keep them; empty elsewhere. Raises `FolderError`."""
     try:
-        keys: dict[str, str] = json.loads(folder.keys.read_text())
+        return msgspec.json.decode(folder.keys.read_bytes(), type=dict[str, str])
     except FileNotFoundError:
         return {}
-    except (json.JSONDecodeError, PermissionError) as error:
+    except (msgspec.MsgspecError, PermissionError) as error:
         raise FolderError(f"{folder.keys} cannot be read: {error}") from error
-    return keys
 
 
 def holders(folder: Folder) -> dict[str, int]:
-    """The holders of keys, with their number."""
+    """The holders of keys, with their number. Raises `FolderError`."""
     counts: dict[str, int] = {}
-    for holder in read_hashes(folder.hashes).values():
+    for holder in _kept(folder).keys.values():
         counts[holder] = counts.get(holder, 0) + 1
     return dict(sorted(counts.items()))
+
+
+def _kept(folder: Folder) -> KeptKeys:
+    try:
+        return read_kept(folder.hashes)
+    except (msgspec.MsgspecError, PermissionError) as error:
+        raise FolderError(f"{folder.hashes} cannot be read: {error}; put it back from a backup") from error
 
 
 @dataclass
@@ -170,7 +177,8 @@ def _editing(folder: Folder) -> Iterator[_Keys]:
     """The files, for changes in place; writes them at the end, one editor at a time."""
     with one_editor(folder):
         plain = read_keys(folder) if folder.keys.exists() else None
-        keys = _Keys(plain, read_hashes(folder.hashes), read_revoked(folder.hashes))
+        kept = _kept(folder)
+        keys = _Keys(plain, kept.keys, kept.revoked)
         yield keys
         if keys.plain is not None:
             write_private(folder.keys, json.dumps(keys.plain, indent=1) + "\n")

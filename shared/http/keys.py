@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from starlette.requests import Request
 
 from shared.http.problems import ProblemError
@@ -45,7 +46,7 @@ class Keyring:
             return
         stamp = (status.st_mtime_ns, status.st_size)
         if stamp != self._stamp:
-            self._holders = read_hashes(self._path)
+            self._holders = read_kept(self._path).keys
             self._stamp = stamp
 
 
@@ -59,19 +60,16 @@ def new_key() -> str:
     return "lahete_" + secrets.token_urlsafe(32)
 
 
-def read_hashes(path: Path) -> dict[str, str]:
-    """Holder by hash; empty where there is no file."""
-    if not path.exists():
-        return {}
-    document = json.loads(path.read_text())
-    return {str(hash_): str(holder) for hash_, holder in document["keys"].items()}
+class KeptKeys(msgspec.Struct):
+    """What is kept of keys: holder by hash; and holders whose keys were revoked and who have no new one since."""
+
+    keys: dict[str, str]
+    revoked: set[str] = msgspec.field(default_factory=set)
 
 
-def read_revoked(path: Path) -> set[str]:
-    """Holders whose keys were revoked and who have no new one since."""
-    if not path.exists():
-        return set()
-    return {str(holder) for holder in json.loads(path.read_text()).get("revoked", ())}
+def read_kept(path: Path) -> KeptKeys:
+    """The file of hashes; empty where there is none. Raises `msgspec.MsgspecError` where it holds something else."""
+    return msgspec.json.decode(path.read_bytes(), type=KeptKeys) if path.exists() else KeptKeys({})
 
 
 def write_hashes(path: Path, holders: Mapping[str, str], revoked: Iterable[str] = ()) -> None:

@@ -160,6 +160,33 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pyt
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"keys": 1}', '"x"', "[{}]", "\x00"], ids=repr)
+@pytest.mark.parametrize(
+    ("file", "verb"),
+    [
+        ("key-hashes.json", ["key", "list"]),
+        ("key-hashes.json", ["key", "add", "ops:anna"]),
+        ("key-hashes.json", ["key", "revoke", "ops:anna"]),
+        ("topics.json", ["topics", "list"]),
+        ("topics.json", ["topics", "add", "/region/06"]),
+        ("topics.json", ["acls"]),
+        ("keys.json", ["key", "add", "ops:anna"]),
+        ("key-changes.json", ["key", "add", "ops:anna"]),
+    ],
+    ids=str,
+)
+def test_a_file_of_the_folder_that_holds_something_else_is_named_and_stays_as_it_is(
+    file: str, verb: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert CliRunner().invoke(app, ["key", "add", "ops:eero", "--dir", str(tmp_path)]).exit_code == 0
+    (tmp_path / file).write_text(text)
+    assert ended([*verb, "--dir", str(tmp_path)]) == 1
+    complained = capsys.readouterr().err
+    assert complained.startswith(f"lahete: {tmp_path / file} ")
+    assert complained.count("\n") == 1
+    assert (tmp_path / file).read_text() == text
+
+
 @pytest.mark.parametrize("version", ["1", str(FORM + 1)], ids=["older", "newer"])
 def test_a_folder_of_another_version_is_refused_with_what_to_do(
     version: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
