@@ -228,7 +228,7 @@ def test_what_answers_in_json_and_is_no_monitor_is_one_line(
     assert said in complained
 
 
-@pytest.mark.parametrize("verb", [["trace"], ["dead-letters", "show"], ["dead-letters", "discard"]], ids=" ".join)
+@pytest.mark.parametrize("verb", [["trace"], ["dead-letters", "show"], ["dead-letters", "undo-discard"]], ids=" ".join)
 @pytest.mark.parametrize("none", ["", ".", ".."])
 def test_an_id_that_can_be_none_is_wrong_use(verb: list[str], none: str, tmp_path: Path) -> None:
     with answering({}) as monitor, run_of(tmp_path, monitor=monitor) as at:
