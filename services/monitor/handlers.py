@@ -86,13 +86,13 @@ DEAD_LETTERS = Kind(
     Collection(
         "dead_letters",
         (
-            Index(("at",)),
+            Index(("at", "fault")),
             Index(("reason", "at")),
             Index(("sender", "at")),
             Index(("type", "at")),
             Index(("service", "at")),
             Index(("fault", "at")),
-            Index(("state", "at")),
+            Index(("state", "at", "fault")),
             Index(("event",)),
             Index(("referral_id", "said")),
             Index(("names",), many=True),

@@ -97,7 +97,8 @@ async def chosen(
     rows = await store.find(
         "dead_letters",
         equal=meant.equal,
-        at_least=_bound(meant.since),
+        # With a bound always: the index on a time leaves out what has none, so that only a bound reads by it.
+        at_least=("at", meant.since or 0.0),
         at_most=_bound(meant.until),
         order="at",
         descending=newest_first,
