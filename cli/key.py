@@ -43,11 +43,17 @@ def add(holder: Holder, directory: Dir = DEFAULT_DIR, *, json: Json = False) -> 
         key = keys.add_key(folder, holder)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    if json:
-        terminal.as_json({"holder": holder, "key": key})
-    else:
-        terminal.line(key)
-    _tell(folder, named)
+    try:
+        if json:
+            terminal.as_json({"holder": holder, "key": key})
+        else:
+            terminal.line(key)
+    except OSError as error:
+        raise VerbError(
+            f"a key of {holder} is made and could not be shown, so nobody has it: {error}; make another"
+        ) from error
+    finally:
+        _tell(folder, named)
 
 
 @app.command()

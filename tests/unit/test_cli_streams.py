@@ -64,6 +64,12 @@ def test_logins_without_an_administrator_names_the_settings(capsys: pytest.Captu
     assert capsys.readouterr().err.startswith("lahete: no administrator's login is named: LAHETE_KAFKA_SECURITY, ")
 
 
+def test_a_key_that_could_not_be_shown_is_said_to_be_nobodys(tmp_path: Path) -> None:
+    ended = shell(f"{LAHETE} key add ops:anna --dir {tmp_path}/keys > /dev/full")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("lahete: a key of ops:anna is made and could not be shown, so nobody has it: ")
+
+
 def test_a_reader_that_has_enough_is_no_fault() -> None:
     ended = shell(f"{LAHETE} contracts | head -c 1")
     assert (ended.stdout, ended.stderr) == ("{", "")
