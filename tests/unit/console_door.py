@@ -70,6 +70,12 @@ async def a_redrive(one: Country) -> str:
     return str(answer.json()["redrive_id"])
 
 
+def later(one: Country) -> None:
+    """Some seconds pass at the monitor: what came has settled."""
+    clock: TickingClock = one.doors["monitor"].app.state.clock
+    clock.set(clock.now() + timedelta(seconds=5))
+
+
 def hostile(nth: int, text: str) -> Record:
     """A dead letter in which each text is this one."""
     said = {

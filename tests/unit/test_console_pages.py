@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any, Literal, NamedTuple
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -9,7 +10,8 @@ from playwright.async_api import Browser, Page
 
 from services.monitor.console.frame import LANGUAGE_COOKIE
 from tests.browser import WIDTHS, chromium, draw, findings_of_axe, opened, served, sticking_out
-from tests.unit.console_door import LATE, OPS, READER, REFERRAL, a_redrive, console, signed_in
+from tests.unit.console_door import LATE, OPS, READER, REFERRAL, a_redrive, console, later, signed_in
+from tests.unit.country import Country, an_event
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -30,6 +32,7 @@ PAGES = {
     "redrive-order": "/redrives/new?reason=invalid&sender=/region/06",
     "redrive-one": "/redrives/{redrive}",
     "redrive-pause": "/redrives/{redrive}/pause",
+    "live": "/live",
     "audit": "/audit",
     "settings": "/settings",
     "dead-letter": "/dead-letters/hostile-0",
@@ -43,6 +46,7 @@ PAGES = {
 class Place(NamedTuple):
     """Where the console answers, and the cookies of who has signed in, by name."""
 
+    country: Country
     base: str
     redrive: str
     cookies: dict[str, list[dict[str, Any]]]
@@ -77,7 +81,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
                     for cookie in client.cookies.jar
                 ]
         async with served(monitor.app, monitor.wired.settings) as base:
-            yield Place(base, redrive, cookies)
+            yield Place(one, base, redrive, cookies)
 
 
 async def is_in_order(page: Page) -> None:
@@ -171,3 +175,11 @@ async def test_a_page_renews_itself_where_nobody_is_busy_and_pauses_when_asked(b
         await page.evaluate("getSelection().removeAllRanges()")
         await page.evaluate("window.dispatchEvent(new Event('focus'))")
         await page.locator("#lag table").first.wait_for()
+
+
+async def test_what_comes_is_on_the_page_live_at_once_by_its_stream(browser: Browser, place: Place) -> None:
+    async with opened(browser, f"{place.base}/live", **place.profile(READER, "en")) as page:
+        event = an_event("ReferralIssued", str(uuid4()))
+        await place.country.send(event)
+        later(place.country)
+        await page.get_by_text(event.id).first.wait_for()

@@ -90,6 +90,7 @@ def bare_page(request: Request, template: str, words: Words, content: Mapping[st
         "theme": theme_of(request),
         "renews": False,
         "summary": "",
+        "stream": "",
         "form_token": "",
     }
     html = _PAGES.get_template(f"{template}.html").render({**frame, **content})

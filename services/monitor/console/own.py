@@ -25,6 +25,7 @@ class Deed(NamedTuple):
 
 DEEDS: Final = (
     Deed("see_lag", "GET", "/v1/lag"),
+    Deed("see_live", "GET", "/v1/live"),
     Deed("see_checks", "GET", "/v1/checks"),
     Deed("see_overdue", "GET", "/v1/overdue"),
     Deed("see_trace", "GET", "/v1/traces/{asked}"),

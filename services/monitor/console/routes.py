@@ -16,6 +16,7 @@ from services.monitor.console import (
     dead_letters,
     groups,
     lag,
+    live,
     overdue,
     overview,
     own,
@@ -42,6 +43,7 @@ PAGES: Final[Sequence[ConsolePage]] = (
     *dead_letters.PAGES,
     *redrives.PAGES,
     lag.PAGE,
+    live.PAGE,
     audit.PAGE,
     checks.PAGE,
     own.PAGE,
@@ -53,6 +55,7 @@ def routes() -> list[BaseRoute]:
     return [
         static_files.ROUTE,
         accessibility.ROUTE,
+        live.ROUTE,
         *access.ROUTES,
         *(route for page in PAGES for route in _routes_of(page)),
     ]

@@ -60,6 +60,13 @@ function pause(button) {
   if (!isPaused) renew().catch(() => say(bar.dataset.failed));
 }
 
+// The stream says that something came; what it is the page itself says.
+function follow(address) {
+  const stream = new EventSource(address);
+  stream.addEventListener("message", () => isPaused || renew().catch(() => say(bar.dataset.failed)));
+  stream.addEventListener("error", () => stream.readyState === EventSource.CLOSED && stop(bar.dataset.ended));
+}
+
 if (bar) {
   const button = bar.querySelector("button");
   button.hidden = false;
@@ -68,5 +75,6 @@ if (bar) {
     if (isPaused || document.hidden || !document.hasFocus()) return;
     renew().catch(() => say(bar.dataset.failed));
   }, EVERY);
+  if (bar.dataset.stream) follow(bar.dataset.stream);
   addEventListener("focus", () => isPaused || renew().catch(() => say(bar.dataset.failed)));
 }
