@@ -29,6 +29,7 @@ from cli import (
     redrives,
     restart,
     run,
+    senders,
     settings,
     setup,
     status,
@@ -93,6 +94,7 @@ app.command()(tail.tail)
 app.command()(status.lag)
 app.command()(overdue.overdue)
 app.command()(readers.readers)
+app.command()(senders.senders)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(redrives.app, name="redrives")
 app.add_typer(key.app, name="key")

@@ -78,6 +78,7 @@ KEY_REFUSALS = Counter("lahete_key_refusals", "requests with no key, or one that
 DENIED_LOOKS = Counter("lahete_denied_looks", "looks at referrals that were denied, by service", ["service", "action"])
 FELL_OUT = Gauge("lahete_events_fell_out", "events that left the log before they were read", ["service"])
 REMOVED = Counter("lahete_removed", "documents removed since their term had passed", ["service", "collection"])
+UNUSUAL_SENDERS = Gauge("lahete_unusual_senders", "senders that are unusually silent or loud", ["service", "usual"])
 UNREAD_SECONDS = Gauge(
     "lahete_feed_unread_seconds", "for how long the feed that is unread for longest has lain so", ["service"]
 )

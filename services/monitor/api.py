@@ -20,6 +20,7 @@ from services.monitor import (
     overdue_api,
     readers_api,
     redrives_api,
+    senders_api,
     traces,
 )
 from services.monitor.fates import fates, letters_of
@@ -73,6 +74,7 @@ def operations() -> list[Operation]:
         Operation("PUT", partner, put_partner, {202: Accepted}, own, (_KIND, _ID), himself, also=(404,)),
         *overdue_api.operations(),
         readers_api.OPERATION,
+        *senders_api.operations(),
         *dead_letters_api.operations(),
         *dead_groups_api.operations(),
         dry_run_api.OPERATION,

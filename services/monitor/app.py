@@ -9,6 +9,7 @@ from services.monitor.lag_sampler import LagSampler
 from services.monitor.looks import ListedLately
 from services.monitor.owners import Owners
 from services.monitor.retention import retentions
+from services.monitor.sender_watch import SenderWatch
 from services.monitor.settings import MonitorSettings
 from shared.process.run import App
 
@@ -16,7 +17,7 @@ from shared.process.run import App
 def build_app(settings: MonitorSettings) -> App:
     """The monitor, ready to run."""
     owners = Owners(settings.service_urls, settings.service_key())
-    sampler = LagSampler(settings.service_urls)
+    sampler, senders = LagSampler(settings.service_urls), SenderWatch()
     return App(
         settings,
         handlers.table(),
@@ -25,6 +26,7 @@ def build_app(settings: MonitorSettings) -> App:
             "owners": owners,
             "listed_lately": ListedLately(),
             "lag_sampler": sampler,
+            "sender_watch": senders,
             "tls": httpx.create_ssl_context(),  # to make one takes 40 ms
             **console_state(settings),
         },
@@ -33,6 +35,7 @@ def build_app(settings: MonitorSettings) -> App:
             sampler.run,
             overdue_watch.run,
             readers_watch.run,
+            senders.run,
             *([Heart(every).run] if (every := settings.beats()) else []),
         ),
         pages=routes(),

@@ -100,6 +100,8 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/overdue"): [Ask("/v1/overdue", "reader:eero", {"limit": "1"})],
         ("PUT", "/v1/overdue/{late_id}"): [Ask(f"/v1/overdue/{known['late']}", "ops:anna", body={"owner": "ops:anna"})],
         ("GET", "/v1/readers"): [Ask("/v1/readers", "reader:eero", {"limit": "1"})],
+        ("GET", "/v1/senders"): [Ask("/v1/senders", "reader:eero", {"usual": "unknown"})],
+        ("GET", "/v1/senders/{kind}/{id}"): [Ask("/v1/senders/region/06", REGION)],
         ("GET", "/v1/lag"): [Ask("/v1/lag", "reader:eero")],
         ("GET", "/v1/live"): [Ask("/v1/live", "reader:eero"), Ask("/v1/live", "ops:anna", {"after": "WzAsIiJd"})],
         ("GET", "/v1/audit"): [Ask("/v1/audit", "ops:anna", {"limit": "1"})],
@@ -153,6 +155,10 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/events/{event_id}"): [
             Ask("/v1/events/none", REGION, {"source": OPISTO}),
             Ask("/v1/events/none", REGION, {"source": "/service/monitor"}),
+        ],
+        ("GET", "/v1/senders/{kind}/{id}"): [
+            Ask("/v1/senders/opisto/nobody", "ops:anna"),
+            Ask("/v1/senders/region/06", OPISTO),
         ],
         ("PUT", "/v1/overdue/{late_id}"): [Ask(f"/v1/overdue/{NONE}", "ops:anna", body={})],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/nobody/06", "ops:anna", body={"name": "x"})],

@@ -349,3 +349,21 @@ def test_who_has_not_read_its_feed_is_shown(tmp_path: Path) -> None:
     with answering({"/v1/readers?limit=500": (200, found), **here}) as monitor, run_of(tmp_path, monitor=monitor) as at:
         shown = CliRunner().invoke(app, ["readers", *at])
     assert shown.stdout.splitlines()[1].split("\t") == ["/opisto/tampere", "3", "2026-09-01T08:00:00Z", "", "3", "0"]
+
+
+def test_who_is_silent_is_shown_and_of_one_sender_what_came(tmp_path: Path) -> None:
+    silent = {"sender": "/region/06", "usual": "silent", "last_at": "2026-09-01T08:00:00Z", "today": 0, "week": 3}
+    sender = {**silent, "refused": 1, "ahead_seconds": 0.0, "chance": 0.0}
+    sent = {"day": "2026-09-01", "type": "ReferralIssued", "events": 3, "refused": 1, "hours": [0] * 24}
+    answers: dict[str, tuple[int, Any]] = {
+        "/v1/lag": (200, {"groups": []}),
+        "/v1/senders": (200, {"senders": [sender]}),
+        "/v1/senders/region/06": (200, {"sender": "/region/06", "sent": [sent]}),
+    }
+    with answering(answers) as monitor, run_of(tmp_path, monitor=monitor) as at:
+        everybody = CliRunner().invoke(app, ["senders", *at])
+        one = CliRunner().invoke(app, ["senders", "/region/06", *at])
+    assert everybody.stdout.splitlines()[1].split("\t") == [
+        *("/region/06", "silent", "2026-09-01T08:00:00Z", "0", "3", "1", "0.0")
+    ]
+    assert one.stdout.splitlines()[1].split("\t") == ["2026-09-01", "ReferralIssued", "3", "1"]
