@@ -210,6 +210,8 @@ def test_what_is_emitted_is_traced_and_leaves_no_lag(platform: RunningPlatform) 
 
     assert wait_for(lambda: "fi.kulttuurilahete.ReferralOpened.v1" in traced())
     assert wait_for(lambda: lahete("lag", *at) == (0, "nothing is behind\n"))
+    assert wait_for(lambda: {one["state"] for one in json.loads(lahete("lag", "--json", *at)[1])["services"]} == {"ok"})
+    assert lahete("doctor", *at)[0] == 0
 
 
 async def make_topic(platform: RunningPlatform, name: str, partitions: int) -> None:
