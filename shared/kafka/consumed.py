@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 
 from shared.kafka.cluster import Cluster
-from shared.kafka.lag import partitions_read
+from shared.kafka.lag import learn_topics, partitions_read
 
 Offsets = Mapping[TopicPartition, int]
 
@@ -76,6 +76,7 @@ class Consumed:
     async def _ends(self) -> Offsets:
         """The ends of all partitions of all topics that the group reads, whoever holds them now."""
         partitions = await partitions_read(self._client, self._reads)
+        await learn_topics(self._offsets, partitions)
         beginnings = await self._offsets.beginning_offsets(partitions)
         ends: Offsets = await self._offsets.end_offsets(partitions)
         # A log that retention has emptied has nothing to read, whatever was committed.

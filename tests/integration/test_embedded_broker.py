@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +32,9 @@ from deploy.embedded_broker.control import (
     ControlUnreachable,
     start_broker,
 )
+from shared.kafka.cluster import Cluster
+from shared.kafka.consumed import Consumed
+from shared.kafka.lag import READS, lags
 
 TOPICS = {"referral.events": 8, "intake.http": 8, "dead-letters": 1}
 
@@ -45,6 +49,21 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
 def own_broker(tmp_path: Path) -> Iterator[BrokerProcess]:
     with start_broker(tmp_path, {"a": 1}) as running:
         yield running
+
+
+@pytest.mark.asyncio
+async def test_lag_is_told_at_once_where_each_sender_has_a_topic_of_its_own(tmp_path: Path) -> None:
+    """Learned one after another, so many topics would take longer than Kafka is waited for."""
+    senders = {f"intake.opisto.of-{nth}": 1 for nth in range(150)}
+    with start_broker(tmp_path, senders) as running:
+        async with producer(running) as sender:
+            await sender.send_and_wait("intake.opisto.of-7", b"1")
+        found = await lags(Cluster(running.kafka), {"catalogue": READS["catalogue"]})
+        async with Consumed(Cluster(running.kafka), "catalogue", READS["catalogue"], dict) as consumed:
+            async with asyncio.timeout(5):
+                await consumed.look(datetime.now(UTC))
+    assert (len(found), sum(one.lag for one in found)) == (150, 1)
+    assert consumed.to is None, "that one is not consumed"
 
 
 @contextlib.asynccontextmanager

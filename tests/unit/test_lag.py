@@ -32,7 +32,10 @@ class Asking:
         self.log = log
         self.service = service
         self.sought = -1
-        self._coordinator = self
+        self._coordinator = self._client = self
+
+    async def set_topics(self, names: set[str]) -> None:
+        assert names == {AT.topic}
 
     async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(partitions, self.log.begins)

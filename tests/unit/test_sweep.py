@@ -34,6 +34,10 @@ class Offsets:
         self.ends = {A: 10, B: 0, FOREIGN: 99}
         self.beginnings: dict[TopicPartition, int] = {}
         self.commits: dict[TopicPartition, int] = {A: 10}
+        self._client = self
+
+    async def set_topics(self, names: set[str]) -> None:
+        assert names == {"intake.http"}, "no other is read"
 
     async def fetch_all_metadata(self) -> "Offsets":
         return self
