@@ -124,9 +124,13 @@ DEAD_GROUPS = Kind(
     marked=False,
 )
 REDRIVES = Kind(
-    Collection("redrives", (Index(("created",)), Index(("state", "created")))),
+    Collection("redrives", (Index(("created",)), Index(("state", "created")), Index(("ended",)))),
     Redrive,
-    fields=lambda redrive: {"created": redrive.created.timestamp(), "state": redrive.state},
+    fields=lambda redrive: {
+        "created": redrive.created.timestamp(),
+        "state": redrive.state,
+        "ended": redrive.ended.timestamp() if redrive.ended else None,
+    },
     deadlines=redrives.deadlines,
     marked=False,
 )

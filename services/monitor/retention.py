@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from services.monitor.handlers import DEAD_LETTERS, EVENTS
+from services.monitor.handlers import DEAD_LETTERS, EVENTS, REDRIVES
 from services.monitor.model import Traced
 from services.monitor.projections.counts import COUNTS
 from services.monitor.settings import MonitorSettings
@@ -32,6 +32,7 @@ def retentions(settings: MonitorSettings) -> list[Retention]:
         Retention(EVENTS.collection, "at", settings.keep_traces, InUse(EVENTS, of_referrals_in_use)),
         Retention(STANDINGS.collection, "closed_since", settings.keep_traces),
         Retention(DEAD_LETTERS.collection, "settled", settings.keep_settled_letters),
+        Retention(REDRIVES.collection, "ended", settings.keep_settled_letters),
         Retention(COUNTS, "ended", settings.keep_counts),
         *heartbeats(EVENTS, STANDINGS),
     ]

@@ -35,7 +35,8 @@ class MonitorSettings(PlatformSettings):
         description="how long an event's trace is kept after its last record; of a referral: after it closed, all of them",
     )
     keep_settled_letters: Term = Field(
-        timedelta(days=180), description="how long a dead letter is kept once it is resolved or discarded"
+        timedelta(days=180),
+        description="how long a dead letter is kept once it is resolved or discarded, and a redrive once it has ended",
     )
     keep_counts: Term = Field(
         timedelta(days=400), description="how long a day's counts of what each sender sent are kept"

@@ -161,8 +161,8 @@ async def test_a_settled_dead_letter_goes_after_its_term_and_one_that_waits_for_
         await one.send(*sent)
         letters = (await one.asks("/v1/dead-letters")).json()["dead_letters"]
         open_, discarded, redriven = (letter["dl_id"] for letter in letters)
-        for dl_id, verb in ((discarded, "discard"), (redriven, "redrive")):
-            await monitor.client.post(f"/v1/dead-letters/{dl_id}/{verb}", headers=key("ops:anna"))
+        for dl_id, verb, said in ((discarded, "discard", {"why": "sent anew"}), (redriven, "redrive", None)):
+            await monitor.client.post(f"/v1/dead-letters/{dl_id}/{verb}", json=said, headers=key("ops:anna"))
         written, monitor.written[:] = monitor.written[:], []
         one.doors = {"monitor": monitor}  # nobody takes up what it sends again
         await one.flow(written)
@@ -173,6 +173,26 @@ async def test_a_settled_dead_letter_goes_after_its_term_and_one_that_waits_for_
         answer = await one.asks(f"/v1/dead-letters/{discarded}")
         assert answer.status_code == 404
         assert "a dead letter for 180 days after it is settled" in answer.json()["detail"]
+
+
+@pytest.mark.asyncio
+async def test_a_redrive_goes_a_term_after_its_end_and_one_that_stands_still_never(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        monitor = one.doors["monitor"]
+        await one.send(*(an_event("ReferralIssued", str(uuid4()), municipality="000") for _ in range(2)))
+        letters = (await one.asks("/v1/dead-letters")).json()["dead_letters"]
+        ordered = []
+        for letter in letters:
+            said = {"why": "mended", "dl_ids": [letter["dl_id"]]}
+            answer = await monitor.client.post("/v1/redrives", json=said, headers=key("ops:anna"))
+            ordered.append(answer.json()["redrive_id"])
+        written, monitor.written[:] = monitor.written[:], []
+        await one.flow(written)
+        await monitor.client.post(f"/v1/redrives/{ordered[0]}/cancel", headers=key("ops:anna"))
+        written, monitor.written[:] = monitor.written[:], []
+        await one.flow(written)
+        await after(one, "monitor", TERM)
+        assert await ids(monitor.store, "redrives") == {ordered[1]}
 
 
 @pytest.mark.asyncio
