@@ -80,7 +80,7 @@ class EventWaits(Data):
     event_type: EventType
     """The event's type."""
     attempt: Count
-    """Under which redrive it waits; 0: it was never a dead letter."""
+    """The number of the redrive under which it waits; 0: it was never a dead letter."""
     waits: bool
     """Whether it waits; else it waits no more."""
     what: Annotated[str, Field(max_length=300, examples=["ReferralIssued"])]
