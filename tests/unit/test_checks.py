@@ -18,10 +18,12 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from services.monitor.checks import Ground, checked, checks_of
+from services.monitor.console.words import words_of
 from services.monitor.heartbeat import SETTLED, beat_at, begun, published
 from services.monitor.lag_states import LagState
 from shared.clock import Clock
 from shared.contracts.topics import SERVICES, platform_topics
+from shared.http.language import LANGUAGES
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import READS
 from tests.unit.country import an_event, country
@@ -192,6 +194,14 @@ def test_each_check_stands_behind_those_that_it_needs() -> None:
     assert all(one.advice.endswith(".") for one in checks)
     for at, one in enumerate(checks):
         assert set(one.needs) <= set(names[:at]), one.name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_console_has_words_for_each_check(language: str) -> None:
+    kinds = {one.name.partition(":")[0] for one in checks_of(dict.fromkeys(SERVICES, "http://one"), beats=True)}
+    shown, first = words_of("checks", language), words_of("overview", language)
+    assert {f"{prefix}_{kind}" for kind in kinds for prefix in ("check", "do")} <= shown.keys()
+    assert {f"need_check_{kind}" for kind in kinds - {"keeps_up"}} <= first.keys()
 
 
 def check(name: str, state: str, said: str = "", needs: tuple[str, ...] = ()) -> dict[str, Any]:
