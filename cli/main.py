@@ -21,6 +21,7 @@ from cli import (
     doctor,
     emit,
     find,
+    flow,
     imports,
     key,
     logins,
@@ -94,6 +95,7 @@ app.command()(tail.tail)
 app.command()(status.lag)
 app.command()(overdue.overdue)
 app.command()(readers.readers)
+app.command()(flow.flow)
 app.command()(senders.senders)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(redrives.app, name="redrives")

@@ -55,7 +55,7 @@ class SenderWatch:
     async def senders(self, store: Store, now: datetime) -> list[PartnerSending]:
         """Every partner of which something came. Raises `StoreUnavailable`."""
         rows: dict[str, list[SentInADay]] = {}
-        for row in await self._rows(store, now):
+        for row in await self.rows(store, now, REACHES_BACK):
             if _is_a_partner(row.sender):
                 rows.setdefault(row.sender, []).append(row)
         found = [
@@ -66,10 +66,12 @@ class SenderWatch:
             metrics.UNUSUAL_SENDERS.labels("monitor", usual).set(count)
         return found
 
-    async def _rows(self, store: Store, now: datetime) -> list[SentInADay]:
+    async def rows(self, store: Store, now: datetime, back: timedelta) -> list[SentInADay]:
+        """What came on the days since then, of everybody. Raises `StoreUnavailable`."""
         today = now.astimezone(HELSINKI).date()
-        wanted = [today - timedelta(days=back) for back in range(REACHES_BACK.days, -1, -1)]
-        self._days = {day: kept for day, kept in self._days.items() if day >= wanted[0].isoformat()}
+        wanted = [today - timedelta(days=days) for days in range(back.days, -1, -1)]
+        oldest = (today - REACHES_BACK).isoformat()
+        self._days = {day: kept for day, kept in self._days.items() if day >= oldest}
         for day in wanted:
             await self._look(store, day, fresh=(today - day).days < _FRESH_DAYS)
         return [row for day in wanted for row in self._days[day.isoformat()][1]]

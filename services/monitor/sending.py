@@ -18,6 +18,8 @@ class SentInADay(msgspec.Struct):
     ahead: float = 0.0
     first: float | None = None
     last: float | None = None
+    delays: float = 0.0
+    """In all, the seconds from the events' own times to when they came."""
 
     @property
     def total(self) -> int:
@@ -42,5 +44,6 @@ def _add(row: SentInADay, cell: Cell, *, refused: bool) -> None:
         return
     row.hours = [one + other for one, other in zip(row.hours, cell.hours, strict=True)]
     row.ahead = max(row.ahead, cell.ahead)
+    row.delays += cell.delays
     row.first = min(row.first if row.first is not None else cell.first, cell.first)
     row.last = max(row.last or 0.0, cell.last)

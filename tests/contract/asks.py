@@ -102,6 +102,7 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/readers"): [Ask("/v1/readers", "reader:eero", {"limit": "1"})],
         ("GET", "/v1/senders"): [Ask("/v1/senders", "reader:eero", {"usual": "unknown"})],
         ("GET", "/v1/senders/{kind}/{id}"): [Ask("/v1/senders/region/06", REGION)],
+        ("GET", "/v1/flow"): [Ask("/v1/flow", "reader:eero", {"state": "flows"})],
         ("GET", "/v1/lag"): [Ask("/v1/lag", "reader:eero")],
         ("GET", "/v1/live"): [Ask("/v1/live", "reader:eero"), Ask("/v1/live", "ops:anna", {"after": "WzAsIiJd"})],
         ("GET", "/v1/audit"): [Ask("/v1/audit", "ops:anna", {"limit": "1"})],

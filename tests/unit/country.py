@@ -71,6 +71,7 @@ class Country:
         self.letters: list[Record] = []
         self.failing: Mapping[str, frozenset[str]] = {}
         self._offset = 0
+        self.came_at = _AT
         doors["monitor"].app.state.owners = Here(doors)
 
     async def send(self, *sent: Sent, by: str = "") -> None:
@@ -99,7 +100,7 @@ class Country:
             self.told.append(json.loads(record.value or b""))
 
     async def _take(self, one: Door, records: Sequence[Record]) -> None:
-        came = [consumed(record, self._offset + nth, _AT) for nth, record in enumerate(records, 1)]
+        came = [consumed(record, self._offset + nth, self.came_at) for nth, record in enumerate(records, 1)]
         self._offset += len(came)
         wire: Any = one
         table, failing = one.wired.table, self.failing.get(one.wired.table.service, frozenset())

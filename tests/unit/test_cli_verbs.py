@@ -132,6 +132,7 @@ def test_wrong_use_ends_with_2(wrong: list[str]) -> None:
         ["find", "x"],
         ["overdue"],
         ["readers"],
+        ["flow"],
         ["senders"],
         ["emit", __file__],
         ["dead-letters", "list"],

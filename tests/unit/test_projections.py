@@ -181,11 +181,12 @@ def test_a_dead_letter_counts_under_its_sender_class_and_the_service_that_refuse
     assert [*state.cells] == [f"{REGION} ActivityChosen referral"]
 
 
-def test_a_sender_whose_clock_is_ahead_is_seen() -> None:
-    one = _seen(_record("intake.http", 0, 0, 0))
-    assert one.ahead == 0.0
-    late = _seen(_record("intake.http", 0, 0, 0, hours=-24 * 20))
-    assert late.ahead > 0
+def test_a_sender_whose_clock_is_ahead_is_seen_and_how_long_after_its_time_an_event_comes() -> None:
+    after, before = (_seen(_record("intake.http", 0, nth, 0, hours=-480 * nth)) for nth in range(2))
+    (cell,) = counted(None, [after]).cells.values()
+    assert (cell.ahead, cell.delays) == (0.0, (DAY - issued().time).total_seconds())
+    (cell,) = counted(None, [before]).cells.values()
+    assert (cell.ahead, cell.delays) == ((issued().time - (DAY - timedelta(hours=480))).total_seconds(), 0.0)
 
 
 def test_strangers_cannot_make_a_document_grow_without_end() -> None:

@@ -22,12 +22,14 @@ COUNTS: Final = Collection("counts", (Index(("day",)), Index(("ended",))))
 
 
 class Cell(msgspec.Struct, array_like=True):
-    """Of one sender and class: the events of each hour, in Finnish time, and the furthest that one was ahead of us."""
+    """Of one sender and class: the events of each hour, in Finnish time; the furthest that one was ahead of us, in seconds;
+    and in all by how many seconds they came after their own time."""
 
     hours: list[int]
     ahead: float = 0.0
     first: float = 0.0
     last: float = 0.0
+    delays: float = 0.0
 
     @property
     def total(self) -> int:
@@ -77,7 +79,8 @@ def _count(state: DayCounts, one: Observed) -> None:
     at = one.at.timestamp()
     cell = state.cells.setdefault(key, Cell([0] * 24, first=at))
     cell.hours[_local(one.at).hour] += 1
-    cell.ahead = max(cell.ahead, one.ahead)
+    cell.ahead = max(cell.ahead, -one.delay)
+    cell.delays += max(0.0, one.delay)
     cell.last = max(cell.last, at)
 
 

@@ -21,7 +21,7 @@ _LONGEST_NAME: Final = 80
 
 
 class Observed(NamedTuple):
-    """A record. `at`: when it came, in the platform's time; `ahead`: by how many seconds its own time lies after that."""
+    """A record. `at`: when it came, in the platform's time; `delay`: by how many seconds its own time lies before that."""
 
     topic: str
     partition: int
@@ -29,7 +29,7 @@ class Observed(NamedTuple):
     at: datetime
     sender: str
     name: str
-    ahead: float = 0.0
+    delay: float = 0.0
     synthetic: bool = False
     refused_by: str = ""
     """Of a dead letter: the service that could not take the event of this sender and class."""
@@ -53,7 +53,7 @@ def observed_of(record: ConsumerRecord, clock: Clock, real_now: float) -> Observ
         at,
         _sender(topic, raw),
         _CLASS_OF.get(raw.attributes.get("type", ""), UNKNOWN),
-        _ahead(raw.attributes.get("time", ""), at),
+        _delay(raw.attributes.get("time", ""), at),
         raw.attributes.get("synthetic") == "true",
         _text(letter.get("dl_service")) if letter else "",
         raw.data if record.topic.endswith(".events") else b"",
@@ -75,12 +75,12 @@ def _sender(topic: str, raw: Raw) -> str:
     return named if 0 < len(named) <= _LONGEST_NAME and " " not in named else UNKNOWN
 
 
-def _ahead(time: str, at: datetime) -> float:
+def _delay(time: str, at: datetime) -> float:
     try:
         said = datetime.fromisoformat(time)
     except ValueError:
         return 0.0
-    return max(0.0, (said - at).total_seconds()) if said.tzinfo else 0.0
+    return (at - said).total_seconds() if said.tzinfo else 0.0
 
 
 def _text(content: bytes | None) -> str:
