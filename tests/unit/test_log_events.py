@@ -2,6 +2,8 @@
 
 import ast
 import re
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -9,27 +11,32 @@ from shared import log_events
 from tests.unit.test_import_rules import REPOSITORY, modules, tree
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
-SAID = [
-    (path, node.args[0])
-    for house in ("shared", "services")
-    for path in modules(house)
-    for node in ast.walk(tree(path))
-    if isinstance(node, ast.Call)
-    and isinstance(node.func, ast.Attribute)
-    and node.func.attr in LEVELS
-    and isinstance(node.func.value, ast.Name)
-    and node.func.value.id == "log"
-]
+
+
+@cache
+def said() -> list[tuple[Path, ast.expr]]:
+    """Each line that is logged: where, and by which key."""
+    return [
+        (path, node.args[0])
+        for house in ("shared", "services")
+        for path in modules(house)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in LEVELS
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "log"
+    ]
 
 
 def test_every_line_is_logged_by_a_key_of_the_list() -> None:
-    others = [f"{path.name}: {ast.unparse(said)}" for path, said in SAID if _key(said) not in log_events.MEANINGS]
-    assert len(SAID) >= 20
+    others = [f"{path.name}: {ast.unparse(key)}" for path, key in said() if _key(key) not in log_events.MEANINGS]
+    assert len(said()) >= 20
     assert others == []
 
 
 def test_every_key_of_the_list_is_logged() -> None:
-    assert set(log_events.MEANINGS) == {_key(said) for _, said in SAID}
+    assert set(log_events.MEANINGS) == {_key(key) for _, key in said()}
 
 
 @pytest.mark.parametrize("key", log_events.MEANINGS)

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from urllib.parse import quote
 
 import msgspec
@@ -268,11 +269,19 @@ def test_a_text_without_a_code_is_not_changed(text: str) -> None:
 
 # --- spellings
 
-DASHES = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == "Pd"] + ["\u2212", "\u2796"]
 NOT_SHOWN = ["\u00ad", "\u200b", "\u200d", "\u2060", "\ufeff", "\u202e", "\u180e", "\ufe0f", "\u0332", "\U000e0031"]
 BLANKS = [" ", "_", "\t", "\u00a0", "\u2009", "\u202f", "\u3000", "\u1680"]
 
 
+# All characters there are: looked through by whoever runs these tests, and by nobody who only collects them.
+
+
+@cache
+def _dashes() -> list[str]:
+    return [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == "Pd"] + ["\u2212", "\u2796"]
+
+
+@cache
 def _alike() -> dict[str, list[str]]:
     alike: dict[str, list[str]] = {}
     for code in range(128, 0x110000):
@@ -282,13 +291,11 @@ def _alike() -> dict[str, list[str]]:
     return alike
 
 
-ALIKE = _alike()
-
 Spelling = Callable[[st.DrawFn, str], str]
 
 
 def _in_characters_of_compatibility(draw: st.DrawFn, code: str) -> str:
-    return "".join(draw(st.sampled_from([sign, *ALIKE.get(sign, [])])) for sign in code)
+    return "".join(draw(st.sampled_from([sign, *_alike().get(sign, [])])) for sign in code)
 
 
 def _with_what_is_not_shown(draw: st.DrawFn, code: str) -> str:
@@ -298,7 +305,7 @@ def _with_what_is_not_shown(draw: st.DrawFn, code: str) -> str:
 
 
 def _with_another_dash(draw: st.DrawFn, code: str) -> str:
-    return code.replace("-", draw(st.sampled_from(DASHES)))
+    return code.replace("-", draw(st.sampled_from(_dashes())))
 
 
 def _with_a_blank_for_the_sign(draw: st.DrawFn, code: str) -> str:
@@ -482,7 +489,9 @@ def test_what_cdata_holds_is_read_and_so_is_what_a_tag_or_a_comment_says() -> No
     assert not holds_a_code("1310<b>52</b>")
 
 
-DIGITS = [chr(code) for code in range(0x80, 0x110000) if unicodedata.digit(chr(code), None) is not None]
+@cache
+def _digits() -> list[str]:
+    return [chr(code) for code in range(0x80, 0x110000) if unicodedata.digit(chr(code), None) is not None]
 
 
 def test_digits_of_any_script_are_digits() -> None:
@@ -490,8 +499,8 @@ def test_digits_of_any_script_are_digits() -> None:
         digits = str.maketrans("0123456789", "".join(map(chr, range(ord(zero), ord(zero) + 10))))
         if unicodedata.digit(zero) == 0:
             assert holds_a_code(HYPHENATED.translate(digits))
-    assert len(DIGITS) > 600
-    for digit in DIGITS:
+    assert len(_digits()) > 600
+    for digit in _digits():
         assert holds_a_code(f"13105{digit}-908T"), digit
     assert holds_a_code("一三一〇五二-九〇八T")
 
@@ -563,11 +572,13 @@ def _each(draw: st.DrawFn, pieces: Pieces, change: Callable[[str], str]) -> Piec
 
 
 def _of_another_script(draw: st.DrawFn, pieces: Pieces) -> Pieces:
-    return _each(draw, pieces, lambda one: draw(st.sampled_from([one, *ALIKE.get(one, []), *LOOK_ALIKE.get(one, "")])))
+    return _each(
+        draw, pieces, lambda one: draw(st.sampled_from([one, *_alike().get(one, []), *LOOK_ALIKE.get(one, "")]))
+    )
 
 
 def _with_another_digit(draw: st.DrawFn, pieces: Pieces) -> Pieces:
-    digits = {digit: [one for one in DIGITS if unicodedata.digit(one) == int(digit)] for digit in "0123456789"}
+    digits = {digit: [one for one in _digits() if unicodedata.digit(one) == int(digit)] for digit in "0123456789"}
     return _each(draw, pieces, lambda one: draw(st.sampled_from(digits[one])) if one in digits else one)
 
 
@@ -585,7 +596,7 @@ def _with_blanks_about_the_sign(draw: st.DrawFn, pieces: Pieces) -> Pieces:
 
 
 def _with_dashes(draw: st.DrawFn, pieces: Pieces) -> Pieces:
-    return [piece.replace("-", draw(st.sampled_from(DASHES))) for piece in pieces]
+    return [piece.replace("-", draw(st.sampled_from(_dashes()))) for piece in pieces]
 
 
 def _in_escapes(draw: st.DrawFn, pieces: Pieces) -> Pieces:
