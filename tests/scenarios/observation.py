@@ -259,15 +259,14 @@ def _as(place: RecordPlace, who: str) -> dict[str, str]:
 async def until_quiet(place: RecordPlace, seconds: float) -> list[str]:
     """The work left: none once all lag and outboxes are at an end in two looks, else the rest after the time."""
     deadline = time.monotonic() + seconds
-    clear, left = 0, list[str]()
+    clear = 0
     async with httpx.AsyncClient(timeout=30) as http:
-        while clear < _QUIET_LOOKS:
+        while True:
             left = await _still_to_do(http, place)
             clear = 0 if left else clear + 1
-            if time.monotonic() > deadline:
-                break
+            if clear == _QUIET_LOOKS or time.monotonic() > deadline:
+                return left
             await asyncio.sleep(0.5)
-    return left
 
 
 async def _still_to_do(http: httpx.AsyncClient, place: RecordPlace) -> list[str]:
