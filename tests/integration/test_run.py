@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -29,7 +30,7 @@ from deploy.local.state import open_folder
 from shared.contracts.topics import SERVICES
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import LagReader
-from tests.backends import address_of, java
+from tests.backends import address_of, for_ci_alone, java
 from tests.guides import first_day, other_requests
 from tests.integration.running import (
     PATIENCE,
@@ -60,9 +61,25 @@ def engine(request: pytest.FixtureRequest) -> Backend:
 
 @pytest.fixture(scope="module")
 def platform(engine: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    """One that the tests share, with the sample; the last of them ends it."""
-    with running(engine, tmp_path_factory.mktemp("shared") / ".lahete", None, "--sample") as shared:
+    """One that the tests share, with the sample, begun in a folder that was open to all; the last of them ends it."""
+    folder = tmp_path_factory.mktemp("shared") / ".lahete"
+    with ExitStack() as stack:
+        with everyone_let_in():
+            open_folder(folder)
+            for name, was in ((".", 0o777), ("logs", 0o777), ("version", 0o666)):
+                (folder / name).chmod(was)
+            shared = stack.enter_context(running(engine, folder, None, "--sample"))
         yield shared
+
+
+@contextmanager
+def everyone_let_in() -> Iterator[None]:
+    """What is made meanwhile is open to everybody, unless whoever makes it sees to it."""
+    before = os.umask(0)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def test_run_json_says_what_runs_and_where(platform: RunningPlatform) -> None:
@@ -89,22 +106,14 @@ def test_every_service_that_runs_serves_the_document_of_all_addresses_to_anybody
 
 
 def test_all_that_it_keeps_is_its_owners_alone_though_it_was_open_and_the_umask_lets_everyone_in(
-    engine: Backend, tmp_path: Path
+    platform: RunningPlatform,
 ) -> None:
-    folder, before = tmp_path / "lahete", os.umask(0)
-    try:
-        open_folder(folder)
-        for name, was in ((".", 0o777), ("logs", 0o777), ("version", 0o666)):
-            (folder / name).chmod(was)
-        with running(engine, folder) as platform:
-            kept = [folder, *folder.rglob("*")]
-            assert {"keys.json", "run.json", "lock", "referral.log"} <= {path.name for path in kept}
-            assert {"broker.json", "server.properties"} & {path.name for path in kept}
-            open_to_others = [path for path in kept if path.exists() and path.stat().st_mode & 0o077]
-            assert open_to_others == []
-            assert platform.key("ops:first") != platform.key("reader:first")
-    finally:
-        os.umask(before)
+    kept = [platform.folder, *platform.folder.rglob("*")]
+    assert {"keys.json", "run.json", "lock", "referral.log"} <= {path.name for path in kept}
+    assert {"broker.json", "server.properties"} & {path.name for path in kept}
+    open_to_others = [path for path in kept if path.exists() and path.stat().st_mode & 0o077]
+    assert open_to_others == []
+    assert platform.key("ops:first") != platform.key("reader:first")
 
 
 def test_the_door_asks_for_the_right_key(platform: RunningPlatform) -> None:
@@ -269,6 +278,7 @@ def test_a_topic_granted_while_running_is_there(platform: RunningPlatform) -> No
     assert client.list_topics(timeout=30).topics["intake.region.06"].partitions.keys() == {0}
 
 
+@pytest.mark.parametrize("engine", [Backend.EMBEDDED], indirect=True)
 def test_a_second_run_in_the_folder_is_refused_in_one_line(platform: RunningPlatform) -> None:
     second = start(platform.engine, platform.folder, free_base())
     printed, _ = second.communicate(timeout=PATIENCE)
@@ -278,6 +288,7 @@ def test_a_second_run_in_the_folder_is_refused_in_one_line(platform: RunningPlat
     assert platform.ready("referral")
 
 
+@pytest.mark.parametrize("engine", [Backend.EMBEDDED], indirect=True)
 def test_a_port_in_use_is_refused_in_one_line_before_anything_starts(platform: RunningPlatform, tmp_path: Path) -> None:
     second = start(platform.engine, tmp_path / "other", platform.base - 1)
     printed, _ = second.communicate(timeout=PATIENCE)
@@ -353,10 +364,18 @@ def test_nothing_is_left_running_when_the_supervisor_is_killed(platform: Running
 # --- runs of a test's own
 
 
-def test_stop_ends_all_in_order_and_the_next_run_goes_on(engine: Backend, tmp_path: Path) -> None:
+@pytest.fixture
+def own_engine(engine: Backend) -> Backend:
+    """For what a start and an end of its own take most of a minute on Java, where the shared run meets the same servers."""
+    if engine is Backend.JAVA:
+        for_ci_alone("a run of the test's own on the backends in Java")
+    return engine
+
+
+def test_stop_ends_all_in_order_and_the_next_run_goes_on(own_engine: Backend, tmp_path: Path) -> None:
     """An event is sent, all is stopped at once, all is started again: the referral is known, the keys are the same."""
     folder, event = tmp_path / "lahete", referral()
-    with running(engine, folder) as first:
+    with running(own_engine, folder) as first:
         pids, key = first.run["pids"], first.key("/region/06")
         assert first.send(event, key).status_code == 202
         assert lahete("stop", "--dir", str(folder)) == (0, "stopped\n")
@@ -364,21 +383,21 @@ def test_stop_ends_all_in_order_and_the_next_run_goes_on(engine: Backend, tmp_pa
         assert code == 0, printed
         assert printed.endswith("stopping: the doors are closed, waiting for what is under way\nstopped\n")
         assert ("Java's clients cannot talk to it, nor kafkajs wholly; --engine java" in printed) == (
-            engine is Backend.EMBEDDED
+            own_engine is Backend.EMBEDDED
         )
     assert not any(is_running(pid) for pid in pids.values())
     assert not (folder / "run.json").exists()
     assert lahete("stop", "--dir", str(folder))[0] == 0
-    with running(engine, folder, first.base) as second:
+    with running(own_engine, folder, first.base) as second:
         assert second.key("/region/06") == key
         url = f"{second.run['urls']['referral']}/v1/referrals/{event['subject']}"
         answer = httpx.get(url, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False)
         assert (answer.status_code, answer.json()["referral_id"]) == (200, event["subject"])
 
 
-def test_ctrl_c_twice_ends_it_at_once_and_says_what_is_left(engine: Backend, tmp_path: Path) -> None:
+def test_ctrl_c_twice_ends_it_at_once_and_says_what_is_left(own_engine: Backend, tmp_path: Path) -> None:
     """A service is held still, so that what is sent to it stays unread; the first Ctrl-C waits, the second does not."""
-    with running(engine, tmp_path / "lahete") as platform:
+    with running(own_engine, tmp_path / "lahete") as platform:
         pids = platform.run["pids"]
         os.kill(pids["catalogue"], signal.SIGSTOP)
         assert platform.send(referral(), platform.key("/region/06")).status_code == 202
@@ -417,17 +436,17 @@ def test_when_the_broker_in_memory_dies_everything_stops_and_says_what_is_lost(t
     assert not any(is_running(pid) for pid in pids.values())
 
 
-def test_a_service_that_cannot_start_ends_the_start_with_its_own_line(engine: Backend, tmp_path: Path) -> None:
-    process = start(engine, tmp_path / "lahete", free_base(), LAHETE_DUE_MATCH="-P1D")
+def test_a_service_that_cannot_start_ends_the_start_with_its_own_line(tmp_path: Path) -> None:
+    process = start(Backend.EMBEDDED, tmp_path / "lahete", free_base(), LAHETE_DUE_MATCH="-P1D")
     printed, _ = process.communicate(timeout=READY_WITHIN)
     assert process.returncode == 1
     assert printed.splitlines()[-1].startswith("lahete: referral ended with 1: lahete: LAHETE_DUE_MATCH")
     assert not (tmp_path / "lahete" / "run.json").exists()
 
 
-def test_a_run_in_the_background_is_there_when_the_verb_returns(engine: Backend, tmp_path: Path) -> None:
+def test_a_run_in_the_background_is_there_when_the_verb_returns(own_engine: Backend, tmp_path: Path) -> None:
     folder = tmp_path / "lahete"
-    detached = [*command(engine, folder, free_base()), "--detach"]
+    detached = [*command(own_engine, folder, free_base()), "--detach"]
     environment = os.environ | {"LAHETE_ENV": "test", "LAHETE_CLOCK": "2026-09-01T08:00:00+03:00*40"}
     begun = subprocess.run(
         detached, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=READY_WITHIN, check=False
