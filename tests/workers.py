@@ -36,7 +36,7 @@ LONGEST_FIRST: Final = (
     "tests/contract/test_store.py on servers",
     "tests/integration/test_key_changes.py on servers",
     "tests/unit/test_worked_diff.py",
-    "tests/unit/test_engines.py",
+    "tests/unit/test_backends.py",
     "tests/integration/test_embedded_broker.py",
     "tests/contract/test_store.py",
 )
