@@ -6,6 +6,7 @@ is counted once, so that after any kill the counts equal a recount of the log (d
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -50,14 +51,14 @@ class DayCounts(msgspec.Struct):
 
 def id_of(one: Observed) -> str:
     """The document that counts the record."""
-    return f"{one.topic}/{one.partition} {_local(one.at):%Y-%m-%d}"
+    return f"{one.topic}/{one.partition} {_day_and_hour(one)[0]}"
 
 
 def counted(state: DayCounts | None, records: Iterable[Observed]) -> DayCounts:
     """The counts with these records, which are all of one partition and day, in the order of their offsets."""
     for one in records:
         if state is None:
-            state = DayCounts(one.topic, one.partition, f"{_local(one.at):%Y-%m-%d}")
+            state = DayCounts(one.topic, one.partition, _day_and_hour(one)[0])
         if one.offset >= state.up_to:
             state.up_to = one.offset + 1
             if not one.synthetic:
@@ -73,16 +74,25 @@ def fields_of(state: DayCounts) -> Fields:
 
 
 def _count(state: DayCounts, one: Observed) -> None:
-    key = " ".join(filter(None, (one.sender, one.name, one.refused_by)))
+    key = f"{one.sender} {one.name} {one.refused_by}" if one.refused_by else f"{one.sender} {one.name}"
     if key not in state.cells and len(state.cells) >= MOST_CELLS:
         key = f"{UNKNOWN} {UNKNOWN}"
     at = one.at.timestamp()
-    cell = state.cells.setdefault(key, Cell([0] * 24, first=at))
-    cell.hours[_local(one.at).hour] += 1
+    cell = state.cells.get(key)
+    if cell is None:
+        cell = state.cells[key] = Cell([0] * 24, first=at)
+    cell.hours[_day_and_hour(one)[1]] += 1
     cell.ahead = max(cell.ahead, -one.delay)
     cell.delays += max(0.0, one.delay)
     cell.last = max(cell.last, at)
 
 
-def _local(at: datetime) -> datetime:
-    return at.astimezone(HELSINKI)
+def _day_and_hour(one: Observed) -> tuple[str, int]:
+    """The day and the hour in Finland, whose clocks differ from UTC by whole hours."""
+    return _in_finland(int(one.at.timestamp() // 3_600))
+
+
+@lru_cache(maxsize=64)
+def _in_finland(hour: int) -> tuple[str, int]:
+    local = datetime.fromtimestamp(hour * 3_600, HELSINKI)
+    return local.date().isoformat(), local.hour
