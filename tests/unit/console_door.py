@@ -8,14 +8,17 @@ from typing import Final
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
+from aiokafka import ConsumerRecord
 from starlette.requests import Request
 
 from services.monitor.console.frame import LANGUAGE_COOKIE
+from services.monitor.projections.observing import observe
 from shared.kafka.lag import Lag
 from shared.kafka.producer import Record
 from tests.unit.country import Country, an_event, country
-from tests.unit.doors import Door, key
+from tests.unit.doors import OPISTO, REGION, Door, key
 from tests.unit.network import TickingClock
 
 OPS: Final = "ops:anna"
@@ -68,6 +71,22 @@ async def a_redrive(one: Country) -> str:
     assert answer.status_code == 202, answer.text
     await one.flow(monitor.written.copy())
     return str(answer.json()["redrive_id"])
+
+
+async def lay(one: Country) -> None:
+    """An opisto has never looked at its feed, in which an entry lies for a fortnight; a region has read its own."""
+    state = one.doors["monitor"].app.state
+    at = int((state.clock.now() - timedelta(days=15)).timestamp() * 1000)
+    said = (
+        ("NotificationDelivered", {"recipient": OPISTO, "number": 1}),
+        ("NotificationDelivered", {"recipient": REGION, "number": 1}),
+        ("FeedRead", {"recipient": REGION, "up_to": 1}),
+    )
+    for nth, (name, data) in enumerate(said):
+        headers = (("ce_type", f"fi.kulttuurilahete.{name}.v1".encode()), ("ce_source", b"/service/notify"))
+        body = msgspec.json.encode(data)
+        told = ConsumerRecord("notify.events", 0, nth, at, 1, b"", body, None, 0, 0, headers)
+        await observe(state.store, [told], state.clock)
 
 
 def later(one: Country) -> None:

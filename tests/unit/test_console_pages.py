@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page
 
 from services.monitor.console.frame import LANGUAGE_COOKIE
 from tests.browser import WIDTHS, chromium, draw, findings_of_axe, opened, served, sticking_out
-from tests.unit.console_door import LATE, OPS, READER, REFERRAL, a_redrive, console, later, signed_in
+from tests.unit.console_door import LATE, OPS, READER, REFERRAL, a_redrive, console, later, lay, signed_in
 from tests.unit.country import Country, an_event
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,6 +32,9 @@ PAGES = {
     "redrive-order": "/redrives/new?reason=invalid&sender=/region/06",
     "redrive-one": "/redrives/{redrive}",
     "redrive-pause": "/redrives/{redrive}/pause",
+    "senders": "/senders",
+    "sender": "/senders/region/06",
+    "readers": "/readers",
     "live": "/live",
     "audit": "/audit",
     "settings": "/settings",
@@ -73,6 +76,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
     async with console(tmp_path_factory.mktemp("console")) as one:
         monitor = one.doors["monitor"]
         redrive = await a_redrive(one)
+        await lay(one)
         cookies = {}
         for who in (OPS, READER):
             async with signed_in(monitor, who) as client:

@@ -1,5 +1,6 @@
 """How the console shows values: bounded, isolated, escaped; numbers and times as each language writes them."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -74,3 +75,11 @@ def test_what_is_no_time_is_shown_as_it_came(none: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_there_in_each_language(page: str, language: str) -> None:
     assert all(text.strip() for text in words_of(page, language).values())
+
+
+def test_no_template_means_a_text_and_names_what_every_mapping_can_do() -> None:
+    """`words.clear` is a method of the mapping, and no text: such a name is asked for as `words["clear"]`."""
+    templates = (_TEXTS.parent / "templates").glob("*.html")
+    named = {name for one in templates for name in re.findall(r"\bwords\.(\w+)", one.read_text(encoding="utf-8"))}
+    assert "title" in named
+    assert named.isdisjoint(dir(dict))

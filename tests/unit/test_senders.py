@@ -16,6 +16,7 @@ from services.monitor.sender_watch import SenderWatch
 from services.monitor.silence import UsualVerdict, verdict_on
 from shared.clock import Clock
 from shared.contracts.envelope import attributes_of, kafka_headers
+from tests.unit.console_door import signed_in
 from tests.unit.country import country
 from tests.unit.doors import OPISTO, REGION, key
 from tests.unit.facts import issued, recorded
@@ -157,6 +158,25 @@ async def test_four_weeks_later_the_silent_sender_is_found_and_the_others_are_no
         assert (await monitor.client.get("/v1/senders/region/06", headers=key("/region/07"))).status_code == 403
         assert (await monitor.client.get("/v1/senders", headers=key(REGION))).status_code == 403
         assert (await one.asks("/v1/senders/region/99")).status_code == 404
+
+
+@pytest.mark.asyncio
+async def test_the_console_says_first_who_is_silent_and_what_it_sent_the_newest_day_first(tmp_path: Path) -> None:
+    today = date(2026, 11, 19)
+    async with country(tmp_path) as one:
+        monitor = one.doors["monitor"]
+        monitor.app.state.clock = TickingClock(_at(today, 18).astimezone(UTC))
+        await observe(monitor.store, list(_sent(REGION, range(2, 40), today)), Clock())
+        await observe(monitor.store, list(_sent(OPISTO, range(40), today, 10_000)), Clock())
+        async with signed_in(monitor, "reader:eero") as client:
+            assert '<a href="/senders?usual=silent"><span>Senders who are silent' in (await client.get("/")).text
+            both, silent = (await client.get("/senders")).text, (await client.get("/senders?usual=silent")).text
+            assert 0 < both.index(f'href="/senders{REGION}"') < both.index(f'href="/senders{OPISTO}"')
+            assert f'href="/senders{OPISTO}"' not in silent
+            assert "Clear the filter" in silent
+            sent = (await client.get(f"/senders{REGION}")).text
+            assert 0 < sent.index("<time>2026-11-17</time>") < sent.index("<time>2026-11-16</time>")
+            assert (await client.get("/senders/region/99")).status_code == 404
 
 
 @pytest.mark.asyncio

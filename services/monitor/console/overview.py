@@ -1,12 +1,15 @@
 """The first page: what needs a person today, and whether the platform works."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from services.monitor.console.lag import TONES
 from services.monitor.console.pages import ConsolePage, Content, PartSaid, Visit
 
 _MOST: Final = "200"
+_MOST_FEEDS: Final = "500"
+_A_WEEK: Final = timedelta(days=7)
 _STANDS_STILL: Final = frozenset({"stall", "stop"})
 
 
@@ -24,18 +27,22 @@ async def show(visit: Visit) -> Content:
     checks, lag = await visit.part("/v1/checks"), await visit.part("/v1/lag")
     letters = await visit.part("/v1/dead-letter-groups", {"limit": _MOST}) if visit.acts else PartSaid({})
     late = await visit.part("/v1/overdue", {"limit": "1"})
+    silent = await visit.part("/v1/senders", {"usual": "silent"})
+    feeds = await visit.part("/v1/readers", {"limit": _MOST_FEEDS})
     needs = [
         *_of_checks(checks.said or {}),
         *_of_lag(lag.said or {}),
         *_of_overdue(late.said or {}),
         *_of_letters(letters.said or {}),
+        *_of_senders(silent.said or {}),
+        *_of_feeds(feeds.said or {}, visit.request.app.state.clock.now()),
     ]
     words = visit.words
     return {
         "needs": needs,
         "services": _services(checks.said or {}, lag.said or {}),
         "tones": TONES,
-        "faults": {one.fault: None for one in (checks, lag, late, letters) if one.fault},
+        "faults": {one.fault: None for one in (checks, lag, late, letters, silent, feeds) if one.fault},
         "summary": f"{words['today']}: {len(needs)}" if needs else words["nothing_today"],
     }
 
@@ -67,6 +74,17 @@ def _of_letters(said: Mapping[str, Any]) -> Iterator[Need]:
     """Those that stand open, but for groups that somebody has parked."""
     if many := sum(one["open"] for one in said.get("groups", ()) if not one["parked_until"]):
         yield Need("open_letters", "", many, "/dead-letter-groups")
+
+
+def _of_senders(said: Mapping[str, Any]) -> Iterator[Need]:
+    if many := len(said.get("senders", ())):
+        yield Need("senders_silent", "", many, "/senders?usual=silent")
+
+
+def _of_feeds(said: Mapping[str, Any], now: datetime) -> Iterator[Need]:
+    since = [datetime.fromisoformat(one["unread_since"]) for one in said.get("readers", ()) if one["unread_since"]]
+    if many := sum(now - at >= _A_WEEK for at in since):
+        yield Need("feeds_unread", "", many, "/readers")
 
 
 def _services(checks: Mapping[str, Any], lag: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -20,8 +20,10 @@ from services.monitor.console import (
     overdue,
     overview,
     own,
+    readers,
     redrives,
     referral,
+    senders,
     static_files,
 )
 from services.monitor.console.asked import NotAnswered
@@ -43,6 +45,8 @@ PAGES: Final[Sequence[ConsolePage]] = (
     *dead_letters.PAGES,
     *redrives.PAGES,
     lag.PAGE,
+    *senders.PAGES,
+    readers.PAGE,
     live.PAGE,
     audit.PAGE,
     checks.PAGE,
