@@ -32,7 +32,7 @@ class EdgeShown(TypedDict):
         FlowState,
         Meta(description="`silent`: declared, and nothing came; `undeclared`: it came, and nobody declares it."),
     ]
-    events: Annotated[Count, Meta(description="Records that came, repeated ones too.")]
+    events: Annotated[Count, Meta(description="How many records came, repeated ones too.")]
     refused: Annotated[Count, Meta(description="How many times one could not be taken.")]
     delay: Annotated[
         float, Meta(ge=0, description="Seconds from their own time until they came, on average.", examples=[1.5])

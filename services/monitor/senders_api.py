@@ -40,13 +40,18 @@ class SenderShown(TypedDict):
     last_at: Annotated[Time | None, Meta(description="When its last event came; null: none did.")]
     chance: Annotated[
         float,
-        Meta(ge=0, le=1, description="How likely such silence is in a sender that is as before.", examples=[0.4]),
+        Meta(
+            ge=0,
+            le=1,
+            description="How likely such silence is in a sender that is as before, 0 to 1; the greater the more.",
+            examples=[0.4],
+        ),
     ]
-    today: Annotated[Count, Meta(description="Events that came today, in Finland.")]
-    week: Annotated[Count, Meta(description="Events that came in the last seven days, today among them.")]
+    today: Annotated[Count, Meta(description="How many events came today, in Finland.")]
+    week: Annotated[Count, Meta(description="How many events came in the last seven days, today among them.")]
     refused: Annotated[Count, Meta(description="How many times one of these could not be taken.")]
     ahead_seconds: Annotated[
-        float, Meta(ge=0, description="By how much its clock was ahead of ours at most.", examples=[0.0])
+        float, Meta(ge=0, description="By how many seconds its clock was ahead of ours at most.", examples=[0.0])
     ]
 
 
@@ -61,7 +66,7 @@ class SentShown(TypedDict):
 
     day: Annotated[str, Meta(description="The day in Finland.", examples=["2026-09-01"])]
     type: Annotated[str, Meta(description="The class; `?` where it is none.", examples=["ReferralIssued"])]
-    events: Annotated[Count, Meta(description="Records that came, repeated ones too.")]
+    events: Annotated[Count, Meta(description="How many records came, repeated ones too.")]
     refused: Annotated[Count, Meta(description="How many times one could not be taken.")]
     hours: Annotated[
         list[Annotated[int, Meta(ge=0, examples=[3])]],

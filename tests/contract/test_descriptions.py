@@ -37,7 +37,7 @@ COUNTS = (
     "seconds",
     "status",
 )
-SCALES = (" to 10", "degrees", "points", "the instrument's scale")
+SCALES = (" to 1;", " to 10", "degrees", "points", "the instrument's scale")
 DIRECTIONS = ("the greater the better", "the greater the more", "above 0 is better", "positive to the")
 """What the greater end of a scale means."""
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.instants import END_OF_TIME, later
+from shared.contracts.registry import CLASSES
 from tests.unit import facts
 from tests.unit.doors import door
 
@@ -28,7 +29,7 @@ def test_within_the_calendar_it_is_plain_addition() -> None:
 async def test_what_may_wait_until_beyond_the_calendar_waits_and_is_no_dead_letter(tmp_path: Path) -> None:
     async with door("referral", tmp_path, due_early=timedelta.max) as one:
         await one.given(facts.chosen(1))
-        assert [record.topic for record in one.written] == []
+        assert [dict(record.headers)["ce_type"] for record in one.written] == [CLASSES["EventWaits"].type.encode()]
         await one.given(facts.issued(0))
         kept = await one.store.load("referrals", [facts.a_referral()])
     assert b'"chosen"' in kept[facts.a_referral()].body
