@@ -35,6 +35,7 @@ PAGES = {
     "senders": "/senders",
     "sender": "/senders/region/06",
     "readers": "/readers",
+    "flow": "/flow",
     "live": "/live",
     "audit": "/audit",
     "settings": "/settings",

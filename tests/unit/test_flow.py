@@ -11,6 +11,7 @@ from services.monitor.flow import Edge, edges
 from services.monitor.projections.observed import UNKNOWN
 from services.monitor.sending import SentInADay
 from shared.contracts.registry import CLASSES
+from tests.unit.console_door import signed_in
 from tests.unit.country import an_event, country
 from tests.unit.doors import OPISTO, REGION
 
@@ -62,3 +63,21 @@ async def test_what_came_in_the_week_flows_and_the_rest_is_silent(tmp_path: Path
         assert ("opisto", "ActivityAttended") in {(each["sender"], each["name"]) for each in silent}
         assert (await one.asks("/v1/flow?state=undeclared")).json()["edges"] == []
         assert (await one.asks("/v1/flow", REGION)).status_code == 403
+
+
+@pytest.mark.asyncio
+async def test_the_console_shows_the_flows_of_one_state_or_all_of_them_with_what_is_undeclared_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sent(*_: object) -> list[SentInADay]:
+        return [_row(REGION, "ReferralIssued"), _row(UNKNOWN, UNKNOWN)]
+
+    monkeypatch.setattr("services.monitor.sender_watch.SenderWatch.rows", sent)
+    async with country(tmp_path) as one, signed_in(one.doors["monitor"], "reader:eero") as client:
+        everything = (await client.get("/flow")).text.partition("<tbody")[2]
+        assert 0 < everything.index("not declared") < everything.index("nothing came") < everything.index(">flows<")
+        assert "not proven" in everything
+        flowing = (await client.get("/flow?state=flows")).text.partition("<tbody")[2]
+        assert "Referral issued" in flowing
+        assert "nothing came" not in flowing
+        assert (await client.get("/flow?state=ebbs")).status_code == 422
