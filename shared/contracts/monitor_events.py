@@ -108,7 +108,7 @@ class DeadGroupNoted(Data):
     owner: Annotated[str, Field(max_length=80, examples=["ops:first"])] = ""
     """Who looks after it."""
     link: Annotated[
-        str, Field(max_length=300, pattern=r"^(https://[^\s<>\"']+)?$", examples=["https://tickets.example/417"])
+        str, Field(max_length=300, pattern=r"^(https://[^\s<>\x22']+)?$", examples=["https://tickets.example/417"])
     ] = ""
     """Where the work on it is followed."""
     parked_until: Instant | None = None

@@ -97,6 +97,7 @@ async def test_a_batch_holds_500_events_and_no_more(referrals: Door) -> None:
 
 
 async def test_a_list_of_millions_of_nothings_is_not_read(referrals: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    await referrals.send([], kind=BATCH)  # the keys are read once
     monkeypatch.setattr(msgspec.json, "decode", lambda *_, **__: pytest.fail("it was read"))
     answer = await referrals.send(b"[" + b"1," * 1_000_000 + b"1]", kind=BATCH)
     assert answer.status_code == 413
