@@ -130,7 +130,7 @@ def test_what_is_still_broken_comes_back_to_the_same_entry(platform: Platform) -
         answer = redrive(platform, first)
         assert answer.json() == {"dl_id": first["dl_id"], "attempt": attempt}
         again = letter_of(platform, wish, attempt + 1)
-        assert again == {**first, "attempts": attempt + 1}
+        assert again == {**first, "attempts": attempt + 1, "by": "ops:first"}
     observation = platform.judge()
     letters = [one for one in observation.dead if one.letter["id"] == first["dl_id"]]
     assert {one.letter["attempts"] for one in letters} == {"1", "2", "3", "4"}
