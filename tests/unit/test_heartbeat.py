@@ -301,7 +301,7 @@ def test_the_setting_has_its_bounds_and_counts_in_production_or_where_it_is_set(
     def beats(**given: str) -> timedelta | None:
         return MonitorSettings.model_validate(given).beats()
 
-    assert [beats(), beats(env="demo"), beats(env="test")] == [EVERY, None, None]
+    assert [beats(), beats(env="demo"), beats(env="test")] == [timedelta(minutes=10), None, None]
     assert [beats(env="demo", heartbeat="PT1M"), beats(heartbeat="off")] == [timedelta(minutes=1), None]
     for bad in ("PT59S", "PT0S", "10", "never"):
         with pytest.raises(ValidationError):
