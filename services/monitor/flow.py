@@ -7,6 +7,7 @@ from typing import Final, Literal
 from services.monitor.projections.observed import UNKNOWN
 from services.monitor.sending import SentInADay
 from shared.contracts.event_class import EventClass
+from shared.contracts.registry import kind_of
 
 FlowState = Literal["flows", "silent", "undeclared"]
 _ORDER: Final = ("undeclared", "silent", "flows")
@@ -29,17 +30,14 @@ def edges(rows: Iterable[SentInADay], classes: Mapping[str, EventClass]) -> list
     """Every declared edge, and each that was seen: what is undeclared first, then what is silent."""
     seen: dict[tuple[str, str], list[SentInADay]] = {}
     for row in rows:
-        seen.setdefault((kind_of(row.sender), row.name), []).append(row)
+        seen.setdefault((_kind(row.sender), row.name), []).append(row)
     declared = {(sender, one.name) for one in classes.values() for sender in one.senders}
     found = [_edge(at, seen.get(at, ()), classes, declared=at in declared) for at in seen.keys() | declared]
     return sorted(found, key=lambda one: (_ORDER.index(one.state), one.sender, one.name))
 
 
-def kind_of(sender: str) -> str:
-    """`/region/06` is a region, `/service/feedback` is service/feedback, as the registry has them."""
-    if sender == UNKNOWN:
-        return UNKNOWN
-    return sender[1:] if sender.startswith("/service/") else sender[1:].partition("/")[0]
+def _kind(sender: str) -> str:
+    return UNKNOWN if sender == UNKNOWN else kind_of(sender)
 
 
 def _edge(

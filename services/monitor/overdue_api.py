@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.monitor.looks import keep_listing
 from services.monitor.own_words import own_event
-from services.monitor.standings import STANDINGS, Care, LateBrief, ReferralStanding, WaitingEvent, late_from
+from services.monitor.standings import EVENT, REFERRAL, STANDINGS, Care, ReferralStanding, WaitingEvent, late_from
 from shared.contracts.envelope import written
 from shared.contracts.fields import What, read_referral_id
 from shared.contracts.referral_events import Status
@@ -33,7 +33,6 @@ _A_WEEK: Final = timedelta(days=7)
 _MOST_SAID: Final = 4_096
 _SEE: Final = ("ops", "reader")
 _DOCUMENT = msgspec.json.Decoder(Document[ReferralStanding])
-_BRIEF = msgspec.json.Decoder(LateBrief)
 _LIMIT: Final = Number("limit", 100, 1, 500, "How many at most.")
 _AFTER: Final = Pattern(
     "after",
@@ -100,7 +99,7 @@ class PeopleCounted(TypedDict):
     referrals: Annotated[Count, Meta(description="How many referrals are late.")]
     events: Annotated[Count, Meta(description="How many events have waited too long.")]
     more: Annotated[
-        bool, Meta(description=f"Whether there are more than were counted, {MOST_COUNTED} in all.", examples=[False])
+        bool, Meta(description=f"Whether there are more than were counted, {MOST_COUNTED} of each.", examples=[False])
     ]
     session_within_a_week: Annotated[Count, Meta(description="How many of them have a session within seven days.")]
 
@@ -193,16 +192,21 @@ async def _late(store: Store, asked: _Filter, limit: int, after: tuple[float, st
 
 
 async def _counted(store: Store, asked: _Filter) -> PeopleCounted:
-    rows = await _late(store, asked, MOST_COUNTED + 1, None, "brief")
-    briefs = [_BRIEF.decode(row.brief) for row in rows[:MOST_COUNTED]]
-    sessions = [one.session_at for one in briefs if one.session_at]
+    referrals, events = [
+        await _late(store, _of(asked, one), MOST_COUNTED + 1, None, "brief") for one in (REFERRAL, EVENT)
+    ]
+    sessions = [float(row.brief) for row in referrals[:MOST_COUNTED] if row.brief]
     soon = asked.until, asked.until + _A_WEEK.total_seconds()
     return {
-        "referrals": sum(not one.is_event for one in briefs),
-        "events": sum(one.is_event for one in briefs),
-        "more": len(rows) > MOST_COUNTED,
+        "referrals": len(referrals[:MOST_COUNTED]),
+        "events": len(events[:MOST_COUNTED]),
+        "more": max(len(referrals), len(events)) > MOST_COUNTED,
         "session_within_a_week": sum(soon[0] <= at <= soon[1] for at in sessions),
     }
+
+
+def _of(asked: _Filter, of: str) -> _Filter:
+    return asked._replace(equal={**asked.equal, "of": of})
 
 
 def _shown(id_: str, one: ReferralStanding) -> Late:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from services.monitor.standings import STANDINGS, ReferralStanding, late_from
+from services.monitor.standings import REFERRAL, STANDINGS, ReferralStanding, late_from
 from shared import metrics
 from shared.engine.model import Document
 from shared.store import Store, StoreUnavailable
@@ -30,7 +30,8 @@ async def run(state: Mapping[str, Any]) -> None:
 async def look(store: Store, now: datetime) -> None:
     """Looks once, at the oldest. Raises `StoreUnavailable`."""
     until = ("late_from", now.timestamp())
-    rows = await store.find(STANDINGS.collection.name, at_most=until, order="late_from", limit=_MOST)
+    of = {"of": REFERRAL}
+    rows = await store.find(STANDINGS.collection.name, equal=of, at_most=until, order="late_from", limit=_MOST)
     late = [one for row in rows if (one := _DOCUMENT.decode(row.body).state)]
     untended = [one for one in late if not (one.care and one.care.owner)]
     metrics.OVERDUE.labels("monitor", "yes").set(len(late) - len(untended))

@@ -21,6 +21,9 @@ from shared.contracts.topics import ServiceName
 from shared.engine.model import Decision, Kind
 from shared.store import Collection, Index
 
+REFERRAL: Final = "referral"
+EVENT: Final = "event"
+"""What is late, by the field `of`: apart, so that no flood of events hides a referral."""
 _changed = msgspec.structs.replace
 
 
@@ -105,15 +108,9 @@ def place_of(organiser: str, activity_id: str) -> str:
     return f"{organiser} {activity_id}"
 
 
-class LateBrief(msgspec.Struct, frozen=True, array_like=True):
-    """What is counted: whether it is an event, and when the referral's next session begins, in seconds."""
-
-    is_event: bool
-    session_at: float | None
-
-
 def _brief(one: ReferralStanding) -> bytes:
-    return msgspec.json.encode(LateBrief(one.event is not None, one.session_at.timestamp() if one.session_at else None))
+    """When its next session begins, in seconds: those who have one soon are counted."""
+    return msgspec.json.encode(one.session_at.timestamp()) if one.session_at else b""
 
 
 STANDINGS: Final = Kind(
@@ -121,6 +118,7 @@ STANDINGS: Final = Kind(
         "standings",
         (
             Index(("late_from",)),
+            Index(("of", "late_from")),
             Index(("concerns", "late_from")),
             Index(("what", "late_from")),
             Index(("place",)),
@@ -131,6 +129,7 @@ STANDINGS: Final = Kind(
     ReferralStanding,
     fields=lambda one: {
         "late_from": late_from(one),
+        "of": EVENT if one.event else REFERRAL,
         "concerns": one.awaited.concerns if one.awaited else None,
         "what": one.awaited.what if one.awaited else None,
         "place": None if one.synthetic else one.place,

@@ -31,22 +31,22 @@ def tell_changes(
     state, events = _tell_activities(state, view, event.time, now)
     follow += events
     # What was just told may begin a wait: the referral is folded again where it told anything.
-    state, events = tell_standing(state, fold(state, durations) if follow else view, now)
+    view = fold(state, durations) if follow else view
+    state, events = tell_standing(state, view, now)
     follow += events
     if opened:
-        follow.insert(0, Follow(_opening(state, durations)))
+        follow.insert(0, Follow(_opening(state, view)))
     return Decision(state, follow)
 
 
-def _opening(state: Referral, durations: Durations) -> referral_events.ReferralOpened:
+def _opening(state: Referral, view: View) -> referral_events.ReferralOpened:
     assert state.issued is not None
-    deadlines = fold(state, durations).deadlines
     return referral_events.ReferralOpened(
         referral_id=state.id,
         region=state.issued.source.rpartition("/")[2],
         referral_code=state.code,
         deadlines=tuple(
-            referral_events.AwaitedStep(what=deadline.what, due_at=deadline.due_at) for deadline in deadlines
+            referral_events.AwaitedStep(what=deadline.what, due_at=deadline.due_at) for deadline in view.deadlines
         ),
     )
 

@@ -49,7 +49,7 @@ class UnitOfWork:
         """Of each event of this batch its class, empty where another service counts it, and its outcome."""
         self.conflicts: list[DeadLetter] = []
         self._saved: Row | None = None
-        self._waited = {_attempt(early): early for early in document.early}
+        self._waited = document.early
 
     @property
     def aggregate(self) -> str:
@@ -227,10 +227,12 @@ class UnitOfWork:
 
     def tell_waiting(self, now: datetime) -> None:
         """Tells which partners' events began to wait since the document was loaded, and which wait no more."""
-        waiting_now = {_attempt(early): early for early in self.document.early}
-        for at in sorted(waiting_now.keys() ^ self._waited.keys()):
-            early = waiting_now.get(at) or self._waited[at]
-            self.put_out(waiting(self.service, self.aggregate, early, now, waits=at in waiting_now))
+        if self.document.early is self._waited:
+            return
+        before, after = ({_attempt(early): early for early in some} for some in (self._waited, self.document.early))
+        for at in sorted(before.keys() ^ after.keys()):
+            early = after.get(at) or before[at]
+            self.put_out(waiting(self.service, self.aggregate, early, now, waits=at in after))
 
     def drop_early(self, early: Early) -> None:
         """Removes an early event whose turn has come, or whose time is up."""

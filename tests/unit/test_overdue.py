@@ -238,7 +238,14 @@ async def test_an_attendance_under_a_mistyped_id_is_found_after_a_day_and_leaves
         assert (late["event"]["id"], late["concerns"], late["what"]) == (attended.id, OPISTO, "event")
         assert (late["referral_id"], late["event"]["type"]) == (mistyped, "fi.kulttuurilahete.ActivityAttended.v1")
         assert "its referral" in late["event"]["waits_for"]
-        assert (await _listed(one, "?what=event"))["counted"]["events"] == 1
+        assert (await _listed(one, "?what=event"))["counted"] == (await _listed(one))["counted"]
+        assert (await _listed(one))["counted"] == {
+            "referrals": 0,
+            "events": 1,
+            "more": False,
+            "session_within_a_week": 0,
+        }
+        assert await _watched(one) == (0, 0, 0, 0), "an event is no referral"
         assert await _tend(one, late["late_id"], {"owner": "ops:anna", "note": "The opisto looks it up."}) == 202
         assert (await _listed(one))["overdue"][0]["care"]["owner"] == "ops:anna"
         await one.send(

@@ -31,15 +31,17 @@ class Projection:
     """One kind of document: `key` says which one a record changes, `fold` changes it, without a clock and without I/O."""
 
     collection: Collection
-    state: type[Any]
+    decoder: "msgspec.json.Decoder[Any]"
     key: Callable[[Observed], str | None]
     fold: Callable[[Any, Iterable[Observed]], Any]
     fields: Callable[[Any], Fields]
 
 
 PROJECTIONS: Final = (
-    Projection(counts.COUNTS, counts.DayCounts, counts.id_of, counts.counted, counts.fields_of),
-    Projection(readers.READERS, readers.Reader, readers.id_of, readers.read_on, readers.fields_of),
+    Projection(counts.COUNTS, msgspec.json.Decoder(counts.DayCounts), counts.id_of, counts.counted, counts.fields_of),
+    Projection(
+        readers.READERS, msgspec.json.Decoder(readers.Reader), readers.id_of, readers.read_on, readers.fields_of
+    ),
 )
 
 
@@ -67,26 +69,19 @@ def _grouped(projection: Projection, seen: Iterable[Observed]) -> dict[str, list
 async def _keep(store: Store, projection: Projection, groups: Mapping[str, list[Observed]]) -> None:
     """Saves each document that changes; one that another instance saved meanwhile is loaded and changed again."""
     pending, name = set(groups), projection.collection.name
-    decoder = msgspec.json.Decoder(projection.state)
     for _ in range(_RACES):
         if not pending:
             return
         rows = await store.load(name, sorted(pending))
-        saves = [row for id_ in sorted(pending) if (row := _row(projection, decoder, id_, rows.get(id_), groups[id_]))]
+        saves = [row for id_ in sorted(pending) if (row := _row(projection, id_, rows.get(id_), groups[id_]))]
         pending = await store.save(name, saves) if saves else set()
     raise StoreUnavailable(f"{len(pending)} documents of {name} lost {_RACES} races")
 
 
-def _row(
-    projection: Projection,
-    decoder: "msgspec.json.Decoder[Any]",
-    id_: str,
-    row: Row | None,
-    records: Sequence[Observed],
-) -> Row | None:
+def _row(projection: Projection, id_: str, row: Row | None, records: Sequence[Observed]) -> Row | None:
     before = row.body if row else b""
     try:
-        state = projection.fold(decoder.decode(before) if before else None, records)
+        state = projection.fold(projection.decoder.decode(before) if before else None, records)
     except Exception as error:  # noqa: BLE001 - as above
         _skipped(projection, records[0], error)
         return None
