@@ -10,20 +10,14 @@ import msgspec
 from starlette.requests import Request
 
 from services.catalogue.model import Brief
-from shared.http.parameters import Pattern
+from shared.http.parameters import After, further
 from shared.store import Store
 
 Place = tuple[float, str]
 """A place in the list: when enrolment closes, and which activity."""
 MAX_LOOKED_AT: Final = 1_000
 _STEP: Final = 100
-AFTER: Final = Pattern(
-    "after",
-    r"([0-9]{1,12}\.[0-9]{1,6})~(.{0,200})",
-    "what `next` was",
-    "Where to go on: the `next` of the answer before.",
-    example="1788249600.0~/opisto/tampere kuoro-2026s",
-)
+AFTER: Final = After(".{0,200}", "1788249600.0~/opisto/tampere kuoro-2026s")
 
 _BRIEF = msgspec.json.Decoder(Brief)
 
@@ -60,10 +54,9 @@ async def _step(store: Store, areas: Sequence[str], at: Place) -> list[Brief]:
 
 def cursor_of(place: Place | None) -> str | None:
     """The place as a reader keeps it."""
-    return f"{place[0]!r}~{place[1]}" if place else None
+    return further(*place) if place else None
 
 
 def start_of(request: Request, now: float) -> Place:
     """Where the list begins: behind `?after`, and with activities that still take enrolments. Raises 422."""
-    known = AFTER.of(request)
-    return max((float(known[1]), known[2]), (now, "")) if known else (now, "")
+    return max(AFTER.place(request) or (now, ""), (now, ""))

@@ -14,19 +14,13 @@ from shared.contracts.envelope import written
 from shared.http.audit import deny_look, record_access
 from shared.http.keys import role_of, who_asks
 from shared.http.operations import Operation
-from shared.http.parameters import Number, OneOf, Parameter, Pattern
+from shared.http.parameters import After, Number, OneOf, Parameter, further
 from shared.http.shapes import ReferralId, Source
 
 _LIMIT: Final = Number("limit", 100, 1, 500, "How many at most.")
 _WHO: Final = Parameter("who", "Only what this holder of a key did.", example="ops:first")
 _ALLOWED: Final = OneOf("allowed", ("false",), "Only what was refused.", examples=["false"])
-_AFTER: Final = Pattern(
-    "after",
-    r"([0-9]{1,12}\.[0-9]{1,9})~(.{1,400})",
-    "the `next` of an answer",
-    "Where to go on: the `next` of the answer before.",
-    example="1788249600.0~/service/monitor 5b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11",
-)
+_AFTER: Final = After(".{1,400}", "1788249600.0~/service/monitor 5b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11")
 
 
 class AuditEntry(TypedDict):
@@ -60,7 +54,7 @@ async def audit(request: Request) -> Response:
     """Who looked, changed a key or was refused, the newest first; ops alone. That it was read is kept too."""
     if role_of(who := who_asks(request)) != "ops":
         await deny_look(request, who, "audit", "audit", "ops")
-    limit, after = _LIMIT.of(request), _AFTER.of(request)
+    limit, after = _LIMIT.of(request), _AFTER.place(request)
     order = "denied" if _ALLOWED.of(request) else "audited"
     looker = _WHO.value(request)
     rows = await request.app.state.store.find(
@@ -70,12 +64,12 @@ async def audit(request: Request) -> Response:
         order=order,
         descending=True,
         limit=limit + 1,
-        after=(float(after[1]), after[2]) if after else None,
+        after=after,
     )
     await record_access(request, who, "audit", "audit", "operations", allowed=True)
     found = decoded_events(rows[:limit])
-    further = f"{_at(found[-1])!r}~{rows[limit - 1].id}" if len(rows) > limit else None
-    return JSONResponse(Audit(entries=[_entry(one) for one in found], next=further))
+    following = further(_at(found[-1]), rows[limit - 1].id) if len(rows) > limit else None
+    return JSONResponse(Audit(entries=[_entry(one) for one in found], next=following))
 
 
 def _at(one: Traced) -> float:

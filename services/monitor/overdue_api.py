@@ -23,7 +23,7 @@ from shared.http.body import read_json
 from shared.http.intake import accepted, must_be_open, write
 from shared.http.keys import must_be, role_of, who_asks
 from shared.http.operations import Operation, in_json
-from shared.http.parameters import Number, OneOf, Parameter, Pattern
+from shared.http.parameters import After, Number, OneOf, Parameter, further
 from shared.http.problems import ProblemError
 from shared.http.shapes import Accepted, Count, EventId, EventType, ReferralId, Source, Time
 from shared.store import Row, Store
@@ -34,13 +34,7 @@ _MOST_SAID: Final = 4_096
 _SEE: Final = ("ops", "reader")
 _DOCUMENT = msgspec.json.Decoder(Document[ReferralStanding])
 _LIMIT: Final = Number("limit", 100, 1, 500, "How many at most.")
-_AFTER: Final = Pattern(
-    "after",
-    r"([0-9]{1,12}\.[0-9]{1,9})~([0-9a-f-]{36})",
-    "the `next` of an answer",
-    "Where to go on: the `next` of the answer before.",
-    example="1788249600.0~7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11",
-)
+_AFTER: Final = After("[0-9a-f-]{36}", "1788249600.0~7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11")
 _WHAT: Final = OneOf(
     "what", (*get_args(get_args(What)[0]), "event"), "Only those whose awaited step is this one; `event`: those events."
 )
@@ -157,14 +151,14 @@ async def overdue(request: Request) -> Response:
         await deny_look(request, who, "overdue", "overdue", *_SEE)
     store, limit = request.app.state.store, _LIMIT.of(request)
     asked = _asked(request)
-    rows = await _late(store, asked, limit + 1, _after(request), "body")
+    rows = await _late(store, asked, limit + 1, _AFTER.place(request), "body")
     late = [(row, one) for row in rows[:limit] if (one := _DOCUMENT.decode(row.body).state)]
     counted = await _counted(store, asked)
     await keep_listing(request, who, "overdue", "overdue", [one.referral_id for _, one in late if one.referral_id])
     answer: Overdue = {
         "counted": counted,
         "overdue": [_shown(row.id, one) for row, one in late],
-        "next": f"{late_from(late[-1][1])!r}~{late[-1][0].id}" if len(rows) > limit else None,
+        "next": _behind(*late[-1]) if len(rows) > limit else None,
     }
     return JSONResponse(answer)
 
@@ -174,9 +168,10 @@ def _asked(request: Request) -> _Filter:
     return _Filter({name: value for name, value in said.items() if value}, request.app.state.clock.now().timestamp())
 
 
-def _after(request: Request) -> tuple[float, str] | None:
-    found = _AFTER.of(request)
-    return (float(found[1]), found[2]) if found else None
+def _behind(row: Row, late: ReferralStanding) -> str:
+    since = late_from(late)
+    assert since is not None  # only what is late is found
+    return further(since, row.id)
 
 
 async def _late(store: Store, asked: _Filter, limit: int, after: tuple[float, str] | None, what: Any) -> Sequence[Row]:

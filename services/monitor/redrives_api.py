@@ -25,7 +25,7 @@ from shared.http.body import read_json
 from shared.http.intake import must_be_open
 from shared.http.keys import role_of, who_asks
 from shared.http.operations import Operation, in_json
-from shared.http.parameters import Number, OneOf, Parameter, Pattern
+from shared.http.parameters import After, Number, OneOf, Parameter, further
 from shared.http.problems import ProblemError
 from shared.http.shapes import Count, Time
 from shared.store import Store
@@ -39,13 +39,7 @@ _MOST_SAID: Final = 64 * 1024
 _ACTIONS: Final = ("pause", "resume", "cancel")
 _OPS: Final = ("ops",)
 _LIMIT: Final = Number("limit", 50, 1, 500, "How many at most.")
-_AFTER: Final = Pattern(
-    "after",
-    r"([0-9]{1,12}\.[0-9]{1,9})~([0-9a-f-]{36})",
-    "the `next` of an answer",
-    "Where to go on: the `next` of the answer before.",
-    example="1788249600.0~2e7d3f2a-8b1c-4d5e-9f60-3b0c7f6e5d4c",
-)
+_AFTER: Final = After("[0-9a-f-]{36}", "1788249600.0~2e7d3f2a-8b1c-4d5e-9f60-3b0c7f6e5d4c")
 _ROW: Final = Number("after", 0, 0, 1_000_000_000, "Where to go on: the `next` of the answer before.")
 _STATE: Final = OneOf("state", get_args(RedriveState), "Only those that stand so.", examples=["running"])
 _REDRIVE: Final = Parameter("redrive_id", "The redrive's id.", example="2e7d3f2a-8b1c-4d5e-9f60-3b0c7f6e5d4c")
@@ -240,19 +234,19 @@ async def who_is_chosen(request: Request, order: Mapping[str, Any], most: int) -
 async def list_redrives(request: Request) -> Response:
     """Redrives, the newest first; ops alone."""
     await must_be_ops(request)
-    limit, state, after = _LIMIT.of(request), _STATE.of(request), _AFTER.of(request)
+    limit, state, after = _LIMIT.of(request), _STATE.of(request), _AFTER.place(request)
     rows = await request.app.state.store.find(
         "redrives",
         equal={"state": state} if state else {},
         order="created",
         descending=True,
         limit=limit + 1,
-        after=(float(after[1]), after[2]) if after else None,
+        after=after,
     )
     found = [one for row in rows[:limit] if (one := _DOCUMENT.decode(row.body).state)]
     last = found[-1] if len(rows) > limit else None
-    further = f"{last.created.timestamp()!r}~{last.id}" if last else None
-    return JSONResponse(Redrives(redrives=[shown(one) for one in found], next=further))
+    following = further(last.created.timestamp(), last.id) if last else None
+    return JSONResponse(Redrives(redrives=[shown(one) for one in found], next=following))
 
 
 async def one_redrive(request: Request) -> Response:
@@ -268,9 +262,9 @@ async def entries(request: Request) -> Response:
     limit = _LIMIT.of(request)
     store: Store = request.app.state.store
     rows = await store.read(redrives.JOURNAL, redrive.id, after=_ROW.of(request), limit=limit + 1)
-    further = str(rows[limit - 1].number) if len(rows) > limit else None
+    following = str(rows[limit - 1].number) if len(rows) > limit else None
     page = [_entry(_ENTRY.decode(row.body)) for row in rows[:limit]]
-    return JSONResponse(RedriveEntries(entries=page, next=further))
+    return JSONResponse(RedriveEntries(entries=page, next=following))
 
 
 async def steer(request: Request) -> Response:

@@ -11,7 +11,7 @@ from services.monitor.model import Dead, DeadState
 from shared.contracts.errors import REASONS
 from shared.contracts.topics import SERVICES
 from shared.engine.model import Document
-from shared.http.parameters import OneOf, Parameter, Pattern
+from shared.http.parameters import After, OneOf, Parameter, further
 from shared.store import Row, Store
 from shared.store.interface import Scalar
 
@@ -27,13 +27,7 @@ _GROUP: Final = Parameter("group", "Of which group.", example="1f6c2d1e-7b0a-5d3
 _FROM: Final = Parameter("from", "From when on, RFC 3339 with an offset.", example=_EARLIEST, format="date-time")
 _TO: Final = Parameter("to", "Until when, RFC 3339 with an offset.", example=_EARLIEST, format="date-time")
 FILTERS: Final = (_REASON, _SERVICE, _STATE, _SENDER, _TYPE, _GROUP, _FROM, _TO)
-AFTER: Final = Pattern(
-    "after",
-    r"([0-9]{1,12}\.[0-9]{1,9})~([A-Za-z0-9._:-]{1,64})",
-    "the `next` of an answer",
-    "Where to go on: the `next` of the answer before.",
-    example="1788249600.0~0f2d7c3e-8a51-5b64-9c0d-3e1f6a2d8c11",
-)
+AFTER: Final = After("[A-Za-z0-9._:-]{1,64}", "1788249600.0~0f2d7c3e-8a51-5b64-9c0d-3e1f6a2d8c11")
 
 
 class Selection(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -62,7 +56,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     dl_id: str
 
     def __str__(self) -> str:
-        return f"{self.at!r}~{self.dl_id}"
+        return further(self.at, self.dl_id)
 
 
 def behind(letter: Dead) -> Cursor:
@@ -86,8 +80,8 @@ def selection_of(request: Request) -> Selection:
 
 def cursor_of(request: Request) -> Cursor | None:
     """Where the question goes on. Raises 422."""
-    found = AFTER.of(request)
-    return Cursor(float(found[1]), found[2]) if found else None
+    place = AFTER.place(request)
+    return Cursor(*place) if place else None
 
 
 async def chosen(

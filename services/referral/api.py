@@ -18,7 +18,7 @@ from shared.http.audit import REFERRAL_ID, deny_look, record_access, record_look
 from shared.http.intake import INTAKE, must_be_open, write
 from shared.http.keys import role_of, who_asks
 from shared.http.operations import Operation
-from shared.http.parameters import Number, Parameter, Pattern
+from shared.http.parameters import After, Number, Parameter, further
 from shared.http.problems import ProblemError
 from shared.store import Row, Store
 
@@ -30,13 +30,7 @@ _ACCESS = msgspec.json.Decoder(Document[Access])
 
 
 _LIMIT: Final = Number("limit", 100, 1, 500, "How many looks at most.")
-_AFTER: Final = Pattern(
-    "after",
-    r"([0-9]{1,12}\.[0-9]{1,9})~([A-Za-z0-9._:-]{1,64})",
-    "the `next` of an answer",
-    "Where to go on: the `next` of the answer before.",
-    example="1788249600.0~a1b2",
-)
+_AFTER: Final = After("[A-Za-z0-9._:-]{1,64}", "1788249600.0~a1b2")
 _CODE: Final = Parameter(
     "code", "The code that the client shows, with or without hyphens, in any case.", example="7K3M-9Q2X-B4DT"
 )
@@ -65,7 +59,7 @@ async def one_referral(request: Request) -> Response:
 
 async def accesses(request: Request) -> Response:
     """The looks at a referral and its disclosures, the newest first; for its region, also after an erasure."""
-    limit, after = _LIMIT.of(request), _cursor(request)
+    limit, after = _LIMIT.of(request), _AFTER.place(request)
     state = await _looked_at(request, "read_accesses")
     store = request.app.state.store
     page = await _page(store, state.id, after, limit + 1)
@@ -73,7 +67,7 @@ async def accesses(request: Request) -> Response:
     answer: Accesses = {
         "referral_id": state.id,
         "accesses": [_look(document.state) for _, document in page[:limit]],
-        "next": cursor and f"{cursor[0]!r}~{cursor[1]}",
+        "next": cursor and further(*cursor),
         "denied": await store.count("accesses", {"denied_of": state.id}),
     }
     return JSONResponse(answer)
@@ -138,11 +132,6 @@ def _stands(look: _Found) -> tuple[float, str]:
     row, document = look
     assert document.state is not None
     return document.state.time.timestamp(), row.id
-
-
-def _cursor(request: Request) -> tuple[float, str] | None:
-    cursor = _AFTER.of(request)
-    return (float(cursor[1]), cursor[2]) if cursor else None
 
 
 def _look(look: Access | None) -> Look:

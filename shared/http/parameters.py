@@ -95,3 +95,23 @@ class Pattern(Parameter):
         if value is None or (known := self._pattern.fullmatch(value)):
             return known if value is not None else None
         raise self.refused(value, f"it is {self._it_is}")
+
+
+class After(Pattern):
+    """Where a list goes on that stands in order of a number, such as a time in seconds, and then of ids: `<number>~<id>`."""
+
+    def __init__(self, ids: str, example: str) -> None:
+        says = "Where to go on: the `next` of the answer before."
+        super().__init__(
+            "after", rf"([0-9]{{1,12}}\.[0-9]{{1,9}})~({ids})", "the `next` of an answer", says, example=example
+        )
+
+    def place(self, request: Request) -> tuple[float, str] | None:
+        """Behind which number and id, or None without one. Raises 422."""
+        found = self.of(request)
+        return (float(found[1]), found[2]) if found else None
+
+
+def further(number: float, id_: str) -> str:
+    """The place behind this number and id, as `After` reads it."""
+    return f"{number!r}~{id_}"
