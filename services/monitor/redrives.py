@@ -247,4 +247,4 @@ def steered(
 
 def deadlines(state: Redrive) -> list[Due]:
     """When the next step may begin, or the answers are late."""
-    return [Due("confirmation", state.due_at, nth=max(state.step, 1))] if state.due_at else []
+    return [Due("redrive", state.due_at, nth=max(state.step, 1))] if state.due_at else []

@@ -170,7 +170,18 @@ Phase = Annotated[Literal["before", "after"], Field(title="Phase")]
 Respondent = Annotated[Literal["participant", "carer", "region", "opisto"], Field(title="Respondent")]
 Service = Annotated[ServiceName, Field(title="Service")]
 What = Annotated[
-    Literal["match", "choice", "confirmation", "attendance", "feedback", "early", "waiting_list", "ended", "rematch"],
+    Literal[
+        "match",
+        "choice",
+        "confirmation",
+        "attendance",
+        "feedback",
+        "early",
+        "waiting_list",
+        "ended",
+        "rematch",
+        "redrive",
+    ],
     Field(title="Awaited"),
 ]
 EventType = Annotated[str, Field(examples=["fi.kulttuurilahete.ReferralIssued.v1"])]

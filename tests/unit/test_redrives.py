@@ -46,7 +46,7 @@ async def state_of(monitor: OpsRoom, redrive: str) -> Redrive:
 async def time_comes(monitor: OpsRoom, redrive: str) -> None:
     """The deadline of a redrive passes, if it has one."""
     if due_at := (await state_of(monitor, redrive)).due_at:
-        await monitor.passes("redrives", redrive, "confirmation", due_at)
+        await monitor.passes("redrives", redrive, "redrive", due_at)
 
 
 async def to_the_end(monitor: OpsRoom, redrive: str, broken: frozenset[str] = frozenset()) -> list[list[str]]:
