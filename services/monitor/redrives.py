@@ -159,13 +159,11 @@ def _request(state: Redrive, letter: Dead) -> RedriveRequested:
     return RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=state.by, place=place, redrive=state.id)
 
 
-def answered(
-    state: Redrive | None, event: Event[RedriveAnswered], now: datetime, context: object
-) -> Decision[Redrive] | Waits:
-    """Counts the answer; the next step follows the last one of this step."""
+def answered(state: Redrive | None, event: Event[RedriveAnswered], now: datetime, context: object) -> Decision[Redrive]:
+    """Counts the answer; the next step follows the last one of this step. A redrive that is gone has had its term."""
     data = event.data
     if state is None:
-        return Waits("the redrive")
+        return Decision(state)
     if data.dl_id not in (*state.outstanding, *state.unanswered):
         return Decision(state)
     counted = _changed(

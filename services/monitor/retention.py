@@ -12,6 +12,7 @@ import msgspec
 from services.monitor.handlers import DEAD_LETTERS, EVENTS, REDRIVES
 from services.monitor.model import Traced
 from services.monitor.projections.counts import COUNTS
+from services.monitor.redrives import JOURNAL
 from services.monitor.settings import MonitorSettings
 from services.monitor.shares import BEHIND_ALL, decoded_events, sayer_of
 from services.monitor.standings import STANDINGS, ReferralStanding
@@ -32,7 +33,7 @@ def retentions(settings: MonitorSettings) -> list[Retention]:
         Retention(EVENTS.collection, "at", settings.keep_traces, InUse(EVENTS, of_referrals_in_use)),
         Retention(STANDINGS.collection, "closed_since", settings.keep_traces),
         Retention(DEAD_LETTERS.collection, "settled", settings.keep_settled_letters),
-        Retention(REDRIVES.collection, "ended", settings.keep_settled_letters),
+        Retention(REDRIVES.collection, "ended", settings.keep_settled_letters, journal=JOURNAL),
         Retention(COUNTS, "ended", settings.keep_counts),
         *heartbeats(EVENTS, STANDINGS),
     ]

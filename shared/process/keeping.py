@@ -36,7 +36,7 @@ class InUse:
 
 @dataclass(frozen=True)
 class Retention:
-    """How long the documents of a collection are kept.
+    """How long the documents of a collection are kept, and their rows of a `journal`, of which each owns its own.
 
     `field`, with which an index begins, says since when, in seconds of the platform's clock. A document without it stays.
     """
@@ -45,6 +45,7 @@ class Retention:
     field: str
     term: timedelta
     in_use: InUse | None = None
+    journal: str = ""
 
 
 def heartbeats(*kinds: Kind[Any]) -> list[Retention]:
@@ -118,6 +119,9 @@ class Keeping:
         in_use = self._retention.in_use
         stay = await self._judged(in_use, rows, bound) if in_use and rows else [False] * len(rows)
         gone = [row for row, stays in zip(rows, stay, strict=True) if not stays]
+        if self._retention.journal:
+            # First: rows without their document would be found by nobody, so that a kill would leave them for ever.
+            await self._store.cut(self._retention.journal, [row.id for row in gone])
         removed = await self._store.remove(self._name, {row.id: row.version for row in gone})
         self._removed.inc(removed)
         return removed, len(rows) == AT_ONCE and (removed > 0 or self._after is not None)

@@ -288,3 +288,6 @@ class Store(Protocol):
 
     async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
         """Puts `body` in place of each row of one owner about one thing, up to a number."""
+
+    async def cut(self, journal: str, owners: Sequence[str]) -> None:
+        """Removes all rows of these owners."""

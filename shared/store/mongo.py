@@ -19,6 +19,7 @@ import bson
 import structlog
 from bson.errors import BSONError
 from bson.max_key import MaxKey
+from bson.min_key import MinKey
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
@@ -294,6 +295,12 @@ class MongoStore:
             await self._database[journal].update_many(
                 {"about": about, "_id.owner": owner, "_id.number": {"$lte": up_to}}, {"$set": {"body": body.decode()}}
             )
+
+    async def cut(self, journal: str, owners: Sequence[str]) -> None:
+        with self._telling():
+            for owner in owners:
+                first, end = {"owner": owner, "number": MinKey()}, {"owner": owner, "number": MaxKey()}
+                await self._database[journal].delete_many({"_id": {"$gt": first, "$lt": end}})
 
     # --- calls to the driver
 

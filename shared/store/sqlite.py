@@ -203,6 +203,9 @@ class SqliteStore:
     async def blank(self, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
         await self._writer.run(_blank, journal, owner, about, up_to, body)
 
+    async def cut(self, journal: str, owners: Sequence[str]) -> None:
+        await self._writer.run(_cut, journal, owners)
+
 
 class _Connection:
     """One connection, used on one thread only; opened there at first use."""
@@ -691,3 +694,8 @@ def _owners(connection: sqlite3.Connection, journal: str, about: str) -> list[st
 def _blank(connection: sqlite3.Connection, journal: str, owner: str, about: str, up_to: int, body: bytes) -> None:
     where = "owner = ? AND about = ? AND number <= ?"
     connection.execute(f"UPDATE {journal} SET body = ? WHERE {where}", [body, owner, about, up_to])
+
+
+def _cut(connection: sqlite3.Connection, journal: str, owners: Sequence[str]) -> None:
+    wanted = msgspec.json.encode(list(owners)).decode()
+    connection.execute(f"DELETE FROM {journal} WHERE owner IN (SELECT value FROM json_each(?))", [wanted])

@@ -625,6 +625,17 @@ async def test_blanking_reaches_each_row_of_one_owner_about_one_thing_up_to_a_nu
     assert (await store.read("diary", "06", after=0, limit=1))[0].body == b"blank"
 
 
+async def test_cutting_a_journal_removes_all_rows_of_these_owners_and_no_other(store: Store) -> None:
+    await store.append("diary", [page(1), page(900, about="r2"), page(1, owner="02"), page(1, owner="060")])
+    await store.cut("diary", ["06", "02", "99"])
+    assert [await store.read("diary", one, after=0, limit=9) for one in ("06", "02")] == [[], []]
+    assert await store.read("diary", "060", after=0, limit=9) == [page(1, owner="060")]
+    assert await store.owners("diary", "r1") == ["060"]
+    await store.cut("diary", [])
+    await store.append("diary", [page(1)])
+    assert await store.read("diary", "06", after=0, limit=9) == [page(1)]
+
+
 async def test_scrubbing_takes_nothing_away_that_is_still_said(store: Store) -> None:
     await store.save("things", [row("a", 1, b"1")])
     await store.append("diary", [page(1)])

@@ -370,6 +370,7 @@ class WatchedStore:
         self._store = store
         self.open, self.close, self.find, self.versions = store.open, store.close, store.find, store.versions
         self.append, self.read, self.about, self.blank = store.append, store.read, store.about, store.blank
+        self.cut = store.cut
         self.owners = store.owners
         self.before: dict[str, Step] = {}
         self.after: dict[str, Step] = {}

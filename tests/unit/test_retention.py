@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,10 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.embedded_broker.control import REPOSITORY
-from services.monitor.handlers import DEAD_LETTERS, EVENTS
+from services.monitor.handlers import DEAD_LETTERS, EVENTS, REDRIVES
 from services.monitor.handlers import table as monitors_table
 from services.monitor.model import Dead, Sighting, Traced
+from services.monitor.redrives import JOURNAL, Redrive
 from services.monitor.retention import of_referrals_in_use
+from services.monitor.selection import Selection
 from services.monitor.standings import STANDINGS, ReferralStanding
 from shared.contracts.envelope import Event
 from shared.contracts.monitor_events import ErasureToSpread
@@ -30,7 +32,8 @@ from shared.contracts.registry import CLASSES
 from shared.engine.model import Document, Kind
 from shared.engine.unit_of_work import UnitOfWork
 from shared.process.keeping import AT_ONCE, InUse, Keeping, Retention
-from shared.store import Store
+from shared.store import Journal, Store, StoreUnavailable
+from shared.store.interface import Written
 from shared.store.sqlite import SqliteStore
 from tests.unit.country import Country, an_event, country, erased
 from tests.unit.doors import Door, key
@@ -175,8 +178,52 @@ async def test_a_settled_dead_letter_goes_after_its_term_and_one_that_waits_for_
         assert "a dead letter for 180 days after it is settled" in answer.json()["detail"]
 
 
+async def entries(store: Store, redrive: str) -> list[Written]:
+    return await store.read(JOURNAL, redrive, after=0, limit=500)
+
+
+class Interrupted:
+    """A store of a process that is killed when it has cut a journal, and begins again."""
+
+    def __init__(self, store: Store) -> None:
+        self.kills = 1
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def remove(self, collection: str, versions: Mapping[str, int]) -> int:
+        if self.kills:
+            self.kills -= 1
+            raise StoreUnavailable("killed")
+        return await self._store.remove(collection, versions)
+
+
 @pytest.mark.asyncio
-async def test_a_redrive_goes_a_term_after_its_end_and_one_that_stands_still_never(tmp_path: Path) -> None:
+async def test_a_kill_between_a_redrives_entries_and_itself_leaves_the_redrive_which_goes_the_next_time(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(tmp_path / "monitor.sqlite")
+    await store.open([REDRIVES.stored], [Journal(JOURNAL)])
+    long_ago = NOW - TERM
+    done = Redrive("r1", "ops:anna", "x", long_ago, Selection(), (), True, 600, 1, state="done", ended=long_ago)
+    await put(store, REDRIVES, {"r1": done})
+    await store.append(JOURNAL, [Written("r1", 1, b"{}")])
+    killed: Any = Interrupted(store)
+    sweeping = Keeping(
+        "monitor", killed, Retention(REDRIVES.collection, "ended", TERM, journal=JOURNAL), lambda: NOW, pause=0
+    )
+    await sweeping.sweep(NOW)
+    assert (await ids(store, "redrives"), await entries(store, "r1")) == ({"r1"}, [])
+    await sweeping.sweep(NOW)
+    assert await ids(store, "redrives") == set()
+    await store.close()
+
+
+@pytest.mark.asyncio
+async def test_a_redrive_goes_with_its_entries_a_term_after_its_end_and_one_that_stands_still_never(
+    tmp_path: Path,
+) -> None:
     async with country(tmp_path) as one:
         monitor = one.doors["monitor"]
         await one.send(*(an_event("ReferralIssued", str(uuid4()), municipality="000") for _ in range(2)))
@@ -191,8 +238,11 @@ async def test_a_redrive_goes_a_term_after_its_end_and_one_that_stands_still_nev
         await monitor.client.post(f"/v1/redrives/{ordered[0]}/cancel", headers=key("ops:anna"))
         written, monitor.written[:] = monitor.written[:], []
         await one.flow(written)
+        await after(one, "monitor", TERM - timedelta(minutes=2))
+        assert [len(await entries(monitor.store, one)) for one in ordered] == [1, 1]
         await after(one, "monitor", TERM)
         assert await ids(monitor.store, "redrives") == {ordered[1]}
+        assert [len(await entries(monitor.store, one)) for one in ordered] == [0, 1]
 
 
 @pytest.mark.asyncio
