@@ -28,26 +28,40 @@ class Keyring:
         self._path = path
         self._stamp: tuple[int, int] | None = None
         self._holders: Mapping[str, str] = {}
+        self._fault = ""
+
+    def fault(self) -> str | None:
+        """Why no key is known: the file is there and holds something else. A file that is not there has no keys."""
+        self._refresh()
+        return self._fault or None
 
     def holder(self, key: str) -> str | None:
         """The holder of a key."""
         return self.holder_by(hash_of(key))
 
     def holder_by(self, key_hash: str) -> str | None:
-        """The holder of the key with this hash."""
-        self._refresh()
+        """The holder of the key with this hash. Raises 503 where the file cannot be read: whom it revoked is unknown."""
+        if self.fault():
+            raise ProblemError(503, "this service cannot read its keys now; its operator sees why at /health/ready")
         return self._holders.get(key_hash)
 
     def _refresh(self) -> None:
         try:
             status = self._path.stat()
         except FileNotFoundError:
-            self._stamp, self._holders = None, {}
+            self._stamp, self._holders, self._fault = None, {}, ""
             return
         stamp = (status.st_mtime_ns, status.st_size)
-        if stamp != self._stamp:
-            self._holders = read_kept(self._path).keys
-            self._stamp = stamp
+        if stamp == self._stamp:
+            return
+        try:
+            self._holders, self._fault = read_kept(self._path).keys, ""
+        except (OSError, msgspec.MsgspecError) as error:
+            self._holders = {}
+            self._fault = (
+                f"{self._path.name} holds no hashes of keys ({error}); `lahete key` writes it, a backup has it"
+            )
+        self._stamp = stamp
 
 
 def hash_of(key: str) -> str:

@@ -124,10 +124,11 @@ async def _run(app: App) -> None:
     }
     loop = Loop(processor, cluster, options, preconditions=preconditions)
     guard = LogGuard(cluster, settings.log_bytes) if settings.log_bytes else None
+    keyring = Keyring(settings.keys_file)
     starting = ["the service starts: the database and Kafka have not answered yet"]
 
     def not_ready() -> list[str]:
-        return [*starting, *([line] if (line := loop.not_ready()) else [])]
+        return [*starting, *filter(None, (loop.not_ready(), keyring.fault()))]
 
     metrics.READY.labels(table.service).set_function(lambda: not not_ready())
     state = {
@@ -135,7 +136,7 @@ async def _run(app: App) -> None:
         "cluster": cluster,
         "store": store,
         "publisher": publisher,
-        "keyring": Keyring(settings.keys_file),
+        "keyring": keyring,
         "rates": settings.rates(),
         "forgeries": forgeries,
         "settings": settings,

@@ -29,6 +29,7 @@ from deploy.local.state import Folder, FolderError, open_folder
 from shared.contracts.envelope import check_class, decode, read_kafka
 from shared.contracts.every_service_events import AccessRecorded
 from shared.http.keys import Keyring, hash_of
+from shared.http.problems import ProblemError
 
 
 @pytest.fixture
@@ -102,6 +103,22 @@ def test_a_new_key_leaves_the_old_one_until_both_are_revoked(folder: Folder) -> 
     assert keyring.holder(old) == keyring.holder(new) == "/opisto/1.2.3"
     assert revoke_keys(folder, "/opisto/1.2.3") == 2
     assert keyring.holder(old) is keyring.holder(new) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"keys": 1}', b"\xff\x00", b'{"keys": {"a": ["b"]}}'])
+def test_a_file_of_hashes_that_cannot_be_read_lets_nobody_in_and_says_so(folder: Folder, content: bytes) -> None:
+    key = add_key(folder, "/region/06")
+    whole = folder.hashes.read_bytes()
+    keyring = Keyring(folder.hashes)
+    assert keyring.holder(key) == "/region/06"
+    folder.hashes.write_bytes(content)
+    with pytest.raises(ProblemError, match="cannot read its keys now") as refused:
+        keyring.holder(key)
+    assert refused.value.status == 503
+    assert (keyring.fault() or "").startswith(f"{folder.hashes.name} holds no hashes of keys")
+    folder.hashes.write_bytes(whole)
+    assert keyring.fault() is None
+    assert keyring.holder(key) == "/region/06"
 
 
 def test_a_key_that_was_added_stands_nowhere_in_plain_text(folder: Folder) -> None:
