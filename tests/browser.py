@@ -22,6 +22,7 @@ from shared.http.server import bind, server
 from shared.process.settings import PlatformSettings
 
 REQUIRED: Final = "LAHETE_REQUIRE_BROWSER"
+PICTURED: Final = "LAHETE_TEST_PICTURES"
 WIDTHS: Final = (320, 768, 1280)
 """A phone or a page enlarged four times (WCAG 2.2, 1.4.10), a tablet, a desk; in CSS pixels."""
 _ROOT: Final = Path(__file__).parents[1]
@@ -37,7 +38,7 @@ _WITHOUT_ERRANDS: Final = (
     "--disable-sync",
 )
 _SAYS_THE_STATUS: Final = "Failed to load resource: the server responded with a status of "
-_FINDINGS: Final = """async () => (await axe.run(document)).violations.flatMap(found =>
+_FINDINGS: Final = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations.flatMap(found =>
     found.nodes.map(node => `${found.id}: ${node.target} ${node.failureSummary}`))"""
 _STICKING_OUT: Final = """() => {
     const { clientWidth: room, scrollWidth: wide } = document.documentElement;
@@ -116,6 +117,8 @@ async def sticking_out(page: Page) -> list[str]:
 
 
 async def draw(page: Page, name: str) -> None:
-    """Leaves a picture of the whole page in .lahete-pages/, for eyes."""
+    """Leaves a picture of the whole page in .lahete-pages/, for eyes, where they are asked for: each takes a quarter of a second."""
+    if not os.environ.get(PICTURED):
+        return
     _PICTURES.mkdir(exist_ok=True)
     await page.screenshot(path=_PICTURES / f"{name}.png", full_page=True)
