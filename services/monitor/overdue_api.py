@@ -33,7 +33,7 @@ _A_WEEK: Final = timedelta(days=7)
 _MOST_SAID: Final = 4_096
 _SEE: Final = ("ops", "reader")
 _DOCUMENT = msgspec.json.Decoder(Document[ReferralStanding])
-_LIMIT: Final = Number("limit", 100, 1, 500, "How many at most.")
+_LIMIT: Final = Number("limit", 100, 0, 500, "How many at most; 0: how many there are, and no referral.")
 _AFTER: Final = After("[0-9a-f-]{36}", "1788249600.0~7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11")
 _WHAT: Final = OneOf(
     "what", (*get_args(get_args(What)[0]), "event"), "Only those whose awaited step is this one; `event`: those events."
@@ -158,7 +158,7 @@ async def overdue(request: Request) -> Response:
     answer: Overdue = {
         "counted": counted,
         "overdue": [_shown(row.id, one) for row, one in late],
-        "next": _behind(*late[-1]) if len(rows) > limit else None,
+        "next": _behind(*late[-1]) if late and len(rows) > limit else None,
     }
     return JSONResponse(answer)
 

@@ -1,11 +1,13 @@
 """The first page: what needs a person today, and whether the platform works."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from services.monitor.console.lag import TONES
 from services.monitor.console.pages import ConsolePage, Content, PartSaid, Visit
+from shared.clock import real_now
 
 _MOST: Final = "200"
 _MOST_FEEDS: Final = "500"
@@ -24,16 +26,20 @@ class Need(NamedTuple):
 
 async def show(visit: Visit) -> Content:
     """Each part says what it knows; one that cannot be asked says why, and the rest is shown."""
-    checks, lag = await visit.part("/v1/checks"), await visit.part("/v1/lag")
-    letters = await visit.part("/v1/dead-letter-groups", {"limit": _MOST}) if visit.acts else PartSaid({})
-    late = await visit.part("/v1/overdue", {"limit": "1"})
-    silent = await visit.part("/v1/senders", {"usual": "silent"})
-    feeds = await visit.part("/v1/readers", {"limit": _MOST_FEEDS})
+    checks, lag, letters, late, silent, feeds = await asyncio.gather(
+        visit.part("/v1/checks"),
+        visit.part("/v1/lag"),
+        _letters(visit),
+        visit.part("/v1/overdue", {"limit": "0"}),
+        visit.part("/v1/senders", {"usual": "silent"}),
+        visit.part("/v1/readers", {"limit": _MOST_FEEDS}),
+    )
+    faults = {one.fault: None for one in (checks, lag, late, letters, silent, feeds) if one.fault}
     needs = [
         *_of_checks(checks.said or {}),
         *_of_lag(lag.said or {}),
         *_of_overdue(late.said or {}),
-        *_of_letters(letters.said or {}),
+        *_of_letters(letters.said or {}, real_now()),
         *_of_senders(silent.said or {}),
         *_of_feeds(feeds.said or {}, visit.request.app.state.clock.now()),
     ]
@@ -42,9 +48,14 @@ async def show(visit: Visit) -> Content:
         "needs": needs,
         "services": _services(checks.said or {}, lag.said or {}),
         "tones": TONES,
-        "faults": {one.fault: None for one in (checks, lag, late, letters, silent, feeds) if one.fault},
-        "summary": f"{words['today']}: {len(needs)}" if needs else words["nothing_today"],
+        "faults": faults,
+        "summary": f"{words['today']}: {len(needs)}" if needs else words["not_known" if faults else "nothing_today"],
     }
+
+
+async def _letters(visit: Visit) -> PartSaid:
+    """The groups of dead letters; for a reader none."""
+    return await visit.part("/v1/dead-letter-groups", {"limit": _MOST}) if visit.acts else PartSaid({})
 
 
 def _of_checks(said: Mapping[str, Any]) -> Iterator[Need]:
@@ -70,10 +81,15 @@ def _of_overdue(said: Mapping[str, Any]) -> Iterator[Need]:
             yield Need(text, "", many, "/overdue")
 
 
-def _of_letters(said: Mapping[str, Any]) -> Iterator[Need]:
-    """Those that stand open, but for groups that somebody has parked."""
-    if many := sum(one["open"] for one in said.get("groups", ()) if not one["parked_until"]):
+def _of_letters(said: Mapping[str, Any], now: datetime) -> Iterator[Need]:
+    """Those that stand open, but for groups that somebody has parked until later."""
+    if many := sum(one["open"] for one in said.get("groups", ()) if not _is_parked(one, now)):
         yield Need("open_letters", "", many, "/dead-letter-groups")
+
+
+def _is_parked(group: Mapping[str, Any], now: datetime) -> bool:
+    until = group["parked_until"]
+    return until is not None and datetime.fromisoformat(until) > now
 
 
 def _of_senders(said: Mapping[str, Any]) -> Iterator[Need]:
