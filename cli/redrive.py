@@ -131,7 +131,7 @@ def entries(monitor: Monitor, redrive_id: str) -> Iterator[dict[str, Any]]:
 def summary(one: Mapping[str, Any]) -> str:
     """A redrive in one line."""
     counts = ", ".join(
-        f"{one[name]} {name}" for name in ("resolved", "refused", "skipped", "unanswered", "outstanding")
+        f"{one[name]} {name}" for name in ("resolved", "refused", "skipped", "waits", "unanswered", "outstanding")
     )
     said = f" ({one['said']})" if one["said"] else ""
     return (

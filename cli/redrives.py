@@ -11,7 +11,19 @@ from cli.redrive import WHERE, entries, summary
 
 app = typer.Typer(no_args_is_help=True, help="Redrives of many dead letters, and what came of them.")
 
-_COLUMNS: Final = ("redrive_id", "state", "by", "created", "chosen", "sent", "resolved", "refused", "unanswered", "why")
+_COLUMNS: Final = (
+    "redrive_id",
+    "state",
+    "by",
+    "created",
+    "chosen",
+    "sent",
+    "resolved",
+    "refused",
+    "waits",
+    "unanswered",
+    "why",
+)
 
 Id = Annotated[str, typer.Argument(metavar="REDRIVE_ID", help="Its id, as `list` prints it.")]
 State = Annotated[str | None, typer.Option(help="In this state, such as running.")]

@@ -2,7 +2,7 @@
 
 import httpx
 
-from services.monitor import api, handlers, overdue_watch, readers_watch
+from services.monitor import api, handlers, overdue_watch, readers_watch, redrive_watch
 from services.monitor.console.routes import console_state, routes
 from services.monitor.heart import Heart
 from services.monitor.lag_sampler import LagSampler
@@ -36,6 +36,7 @@ def build_app(settings: MonitorSettings) -> App:
             overdue_watch.run,
             readers_watch.run,
             senders.run,
+            redrive_watch.run,
             *([Heart(every).run] if (every := settings.beats()) else []),
         ),
         pages=routes(),

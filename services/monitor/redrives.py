@@ -26,8 +26,8 @@ from shared.engine.model import Decision, Due, Follow, OutRow, Waits
 JOURNAL: Final = "redrive_entries"
 STEPS: Final = (1, 10, 100)
 ANSWERED_WITHIN: Final = timedelta(minutes=2)
-MOST_UNANSWERED: Final = 1_000
-"""A service that is down answers nothing: no more than this is sent to it."""
+MOST_LEFT: Final = 1_000
+"""A service that is down answers nothing, and all may wait for the same: no more than this is sent then."""
 RedriveState = Literal["running", "paused", "stopped", "cancelled", "done"]
 STEERED_FROM: Final[Mapping[str, frozenset[RedriveState]]] = {
     "pause": frozenset({"running"}),
@@ -35,7 +35,7 @@ STEERED_FROM: Final[Mapping[str, frozenset[RedriveState]]] = {
     "cancel": frozenset({"running", "paused", "stopped"}),
 }
 """In which states each of these does something."""
-Outcome = Literal["resolved", "refused", "skipped", "unanswered"]
+Outcome = Literal["resolved", "refused", "skipped", "waits", "unanswered"]
 
 _changed = msgspec.structs.replace
 
@@ -71,6 +71,8 @@ class Redrive(msgspec.Struct, frozen=True, omit_defaults=True):
     """Letters of the step that has no answer yet."""
     unanswered: tuple[str, ...] = ()
     """Letters of earlier steps that had no answer in time; it still counts when it comes."""
+    waiting: tuple[str, ...] = ()
+    """Letters that wait for another event, as their service says; how that ends still counts when it comes."""
     resolved: int = 0
     refused: int = 0
     skipped: int = 0
@@ -83,7 +85,7 @@ class Redrive(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RedriveEntry(msgspec.Struct, frozen=True):
-    """What became of one letter, as the journal keeps it; an `unanswered` one may have a later row."""
+    """What became of one letter, as the journal keeps it; one that waits, or had no answer, may have a later row."""
 
     dl_id: str
     outcome: Outcome
@@ -164,12 +166,14 @@ def answered(state: Redrive | None, event: Event[RedriveAnswered], now: datetime
     data = event.data
     if state is None:
         return Decision(state)
-    if data.dl_id not in (*state.outstanding, *state.unanswered):
+    waits = data.outcome == "waits"
+    if data.dl_id not in (*state.outstanding, *state.unanswered, *(() if waits else state.waiting)):
         return Decision(state)
     counted = _changed(
         state,
-        outstanding=tuple(one for one in state.outstanding if one != data.dl_id),
-        unanswered=tuple(one for one in state.unanswered if one != data.dl_id),
+        outstanding=_without(data.dl_id, state.outstanding),
+        unanswered=_without(data.dl_id, state.unanswered),
+        waiting=(*state.waiting, data.dl_id) if waits else _without(data.dl_id, state.waiting),
         resolved=state.resolved + (data.outcome == "resolved"),
         refused=state.refused + (data.outcome == "refused"),
         skipped=state.skipped + (data.outcome == "skipped"),
@@ -180,10 +184,16 @@ def answered(state: Redrive | None, event: Event[RedriveAnswered], now: datetime
         return Decision(counted, also=[row])
     if data.outcome == "refused" and counted.stop_on_error:
         return Decision(_stopped(counted, f"{data.dl_id} was refused again: {data.reason}"), also=[row])
+    if waits and len(counted.waiting) >= MOST_LEFT:
+        return Decision(_stopped(counted, f"{len(counted.waiting)} wait for other events"), also=[row])
     if counted.outstanding or not state.outstanding:
         return Decision(counted, also=[row])
     following = _following(counted, now)
     return Decision(following.state, following.follow, [row])
+
+
+def _without(dl_id: str, letters: Sequence[str]) -> tuple[str, ...]:
+    return tuple(one for one in letters if one != dl_id)
 
 
 def _following(state: Redrive, now: datetime) -> Decision[Redrive]:
@@ -205,7 +215,7 @@ def _row(state: Redrive, number: int, entry: RedriveEntry) -> OutRow:
 def deadline(
     state: Redrive | None, event: Event[DeadlinePassed], now: datetime, context: object
 ) -> Decision[Redrive] | Waits:
-    """The rate allows the next step, or letters have no answer: they wait for another event, or their service is down."""
+    """The rate allows the next step, or letters have no answer: their service is down, or far behind."""
     if state is None:
         return Waits("the redrive")
     if state.state != "running" or state.due_at != event.data.due_at:
@@ -217,8 +227,8 @@ def deadline(
     moved = _changed(
         state, outstanding=(), unanswered=(*state.unanswered, *late), rows=state.rows + len(late), due_at=None
     )
-    if state.stop_on_error or len(moved.unanswered) >= MOST_UNANSWERED:
-        why = f"{len(late)} had no answer in time: they wait for another event, or their service does not read"
+    if state.stop_on_error or len(moved.unanswered) >= MOST_LEFT:
+        why = f"{len(late)} had no answer in time: their service does not read, or is behind"
         return Decision(_stopped(moved, why), also=rows)
     following = _following(moved, now)
     return Decision(following.state, following.follow, rows)

@@ -120,8 +120,9 @@ class RedriveShown(TypedDict):
     sent: Annotated[Count, Meta(description="How many were taken up to be sent again.")]
     outstanding: Annotated[Count, Meta(description="How many of these have no answer yet.")]
     unanswered: Annotated[
-        Count, Meta(description="How many had no answer in time: they wait for another event, or nobody reads.")
+        Count, Meta(description="How many had no answer in time: their service does not read, or is behind.")
     ]
+    waits: Annotated[Count, Meta(description="How many wait for another event, as their service says.")]
     resolved: Annotated[Count, Meta(description="How many their service took.")]
     refused: Annotated[Count, Meta(description="How many were refused again.")]
     skipped: Annotated[Count, Meta(description="How many were no longer open, or cannot be sent again.")]
@@ -145,9 +146,14 @@ class EntryShown(TypedDict):
 
     dl_id: DeadLetterId
     outcome: Annotated[
-        redrives.Outcome, Meta(description="What became of it; `unanswered` may be followed by another.")
+        redrives.Outcome, Meta(description="What became of it; `waits` and `unanswered` may be followed by another.")
     ]
-    reason: Annotated[str, Meta(description="Why it was refused again, by class; else empty.", examples=["rejected"])]
+    reason: Annotated[
+        str,
+        Meta(
+            description="Why it was refused again, by class, or what it waits for; else empty.", examples=["rejected"]
+        ),
+    ]
     time: Time
 
 
@@ -309,6 +315,7 @@ def shown(redrive: Redrive) -> RedriveShown:
         "sent": redrive.sent,
         "outstanding": len(redrive.outstanding),
         "unanswered": len(redrive.unanswered),
+        "waits": len(redrive.waiting),
         "resolved": redrive.resolved,
         "refused": redrive.refused,
         "skipped": redrive.skipped,

@@ -23,13 +23,18 @@ class Forecast(NamedTuple):
 
 async def forecast(owners: Owners, letters: Sequence[Dead]) -> list[Forecast]:
     """Of each letter, in this order; `unknown` where its service does not answer."""
+    asked = await rehearsed(owners, [one for one in letters if one.state == "open" and can_be_redriven(one)])
+    known = {one.letter.dl_id: one for one in asked}
+    return [known.get(letter.dl_id) or Forecast(letter, "skipped", _why_not(letter)) for letter in letters]
+
+
+async def rehearsed(owners: Owners, letters: Sequence[Dead]) -> list[Forecast]:
+    """What the services say of these letters, in no order; `unknown` where one does not answer."""
     by_service: defaultdict[str, list[Dead]] = defaultdict(list)
     for letter in letters:
-        if letter.state == "open" and can_be_redriven(letter):
-            by_service[letter.service].append(letter)
+        by_service[letter.service].append(letter)
     asked = await asyncio.gather(*(_of_one(owners, service, some) for service, some in by_service.items()))
-    known = {one.letter.dl_id: one for some in asked for one in some}
-    return [known.get(letter.dl_id) or Forecast(letter, "skipped", _why_not(letter)) for letter in letters]
+    return [one for some in asked for one in some]
 
 
 def _why_not(letter: Dead) -> str:

@@ -13,7 +13,7 @@ from shared.contracts.topics import INTAKE_HTTP, events_of
 OpsPerson = Annotated[str, Field(pattern=r"^ops:[A-Za-z0-9._-]{1,60}$", examples=["ops:first"])]
 RedriveId = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$", examples=["2e7d3f2a-8b1c-4d5e-9f60-3b0c7f6e5d4c"])]
 RedriveOutcome = Annotated[
-    Literal["resolved", "refused", "skipped", "unanswered"],
+    Literal["resolved", "refused", "skipped", "waits"],
     Field(title="RedriveOutcome"),
 ]
 _Filter = Annotated[str, Field(max_length=200, examples=["rejected"])]
@@ -187,9 +187,9 @@ class RedriveAnswered(AboutRedrive):
     dl_id: DeadLetterId
     """The dead letter, by its id."""
     outcome: RedriveOutcome
-    """`resolved` by its service, `refused` again, or `skipped`: it was no longer open."""
-    reason: Annotated[str, Field(max_length=40, examples=["rejected"])] = ""
-    """Why it was refused again, by class."""
+    """`resolved` by its service, `refused` again, `skipped`: it was no longer open, or it `waits` for another event."""
+    reason: Annotated[str, Field(max_length=300, examples=["rejected"])] = ""
+    """Why it was refused again, by class; or what it waits for."""
 
 
 @event_class("monitor", "service/monitor")

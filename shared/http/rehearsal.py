@@ -182,15 +182,16 @@ def _received(processor: Processor, record: ConsumerRecord[bytes, bytes], into: 
 
 
 def _decided(unit: UnitOfWork, place: _Place) -> Rehearsed:
+    # One that was sent again already may wait here: it is a repetition, and waits on.
+    for early in unit.document.early:
+        if early.dl_id == place.dl_id:
+            return {"would": "waits", "why": early.what}
     _, outcome = unit.outcomes[place.nth]
     return {"would": _SAID.get(outcome, "refused"), "why": _why(unit, place.dl_id)}
 
 
 def _why(unit: UnitOfWork, dl_id: str) -> str:
-    """What the letter waits for, or why it is refused; empty where it is applied."""
-    for early in unit.document.early:
-        if early.dl_id == dl_id:
-            return early.what
+    """Why the letter is refused; empty where it is applied."""
     for conflict in unit.conflicts:
         if conflict.dl_id == dl_id:
             return conflict.error

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from services.monitor.redrives import ANSWERED_WITHIN, Redrive
+from services.monitor.redrives import ANSWERED_WITHIN, MOST_LEFT, Redrive, answered
+from shared.contracts.envelope import Event
+from shared.contracts.monitor_events import RedriveAnswered
 from shared.engine.model import Document
 from tests.unit.ops_room import OpsRoom, letter, ops_room
 
@@ -168,6 +170,23 @@ async def test_silence_stops_it_and_a_late_answer_still_counts(monitor: OpsRoom)
     late = await stands(monitor, redrive)
     assert (late["unanswered"], late["resolved"], late["state"]) == (0, 1, "stopped")
     assert (await outcomes(monitor, redrive))["d000"] == ["unanswered", "resolved"]
+
+
+async def test_where_a_thousand_wait_for_something_no_more_are_sent(monitor: OpsRoom) -> None:
+    state = await state_of(monitor, await ordered(monitor))
+    sent = tuple(f"w{nth}" for nth in range(MOST_LEFT + 1))
+    waiting = msgspec.structs.replace(state, outstanding=sent[-2:], waiting=sent[:-2])
+
+    def waits(state: Redrive, dl_id: str) -> Redrive:
+        answer = RedriveAnswered(redrive=state.id, dl_id=dl_id, outcome="waits", reason="ReferralIssued")
+        decided = answered(state, Event("e", "/service/monitor", state.created, answer), state.created, None).state
+        assert decided is not None
+        return decided
+
+    full = waits(waiting, sent[-1])
+    assert (full.state, full.said) == ("stopped", "1000 wait for other events")
+    assert len(waits(full, sent[-2]).waiting) == MOST_LEFT + 1, "what is out has its answer all the same"
+    assert waits(full, sent[0]) == full, "one that waits already is counted once"
 
 
 async def test_letters_named_by_their_ids_are_sent_in_this_order_and_settled_ones_are_skipped(monitor: OpsRoom) -> None:
