@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
+import httpx
 import typer
 
 from cli import redrive, terminal
-from cli.ask import Monitor, segment
+from cli.ask import Monitor, problem, segment
 from cli.failure import VerbError
 from cli.options import Json, KeyFile, OpsUrl, RunDir
 from cli.redrive import From, Group, Reason, Sender, Service, To, Type, Yes
@@ -14,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="What could not be taken, and what 
 
 _WHERE = "/v1/dead-letters"
 _GROUPS = "/v1/dead-letter-groups"
+_ROWS = 5_000
 _OF_A_GROUP = ("group", "open", "hour", "day", "week", "service", "reason", "type", "owner", "parked_until", "error")
 _COLUMNS = ("dl_id", "state", "reason", "service", "sender", "type", "attempts", "error")
 
@@ -57,6 +59,34 @@ def _further(answer: dict[str, Any]) -> None:
 
 
 @app.command()
+def export(
+    reason: Reason = None,
+    sender: Sender = None,
+    type_: Type = None,
+    service: Service = None,
+    state: State = None,
+    group: Group = None,
+    since: From = None,
+    until: To = None,
+    directory: RunDir = None,
+    url: OpsUrl = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Write all that the filters choose as CSV, the newest first: lines for a spreadsheet, in which nothing is a formula."""
+    filters = {"reason": reason, "sender": sender, "type": type_, "service": service, "state": state, "group": group}
+    monitor = Monitor(directory, url, key_file)
+    asked: dict[str, Any] = filters | {"from": since, "to": until, "limit": _ROWS}
+    heads = True
+    while asked:
+        page = monitor.answer("GET", f"{_WHERE}.csv", asked)
+        if page.is_error:
+            raise VerbError(problem(page))
+        typer.echo(page.content if heads else page.content.partition(b"\r\n")[2], nl=False)
+        heads = False
+        asked = dict(httpx.URL(page.links["next"]["url"]).params) if "next" in page.links else {}
+
+
+@app.command()
 def groups(
     after: After = None, directory: RunDir = None, url: OpsUrl = None, key_file: KeyFile = None, *, json: Json = False
 ) -> None:
@@ -69,6 +99,36 @@ def groups(
     if not answer["complete"]:
         terminal.complain("there are more dead letters than are counted: the newest 100,000 of each count")
     _further(answer)
+
+
+@app.command()
+def note(
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="The group's id, as `groups` prints it.")],
+    text: Annotated[str | None, typer.Option("--note", help="What is known of it; never about a client.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Who looks after it, such as ops:anna.")] = None,
+    link: Annotated[str | None, typer.Option(help="Where the work is followed, by https.")] = None,
+    parked_until: Annotated[str | None, typer.Option(help="Until when nobody need look at it, RFC 3339.")] = None,
+    directory: RunDir = None,
+    url: OpsUrl = None,
+    key_file: KeyFile = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Note something of a group. What is not named stays as it is; an empty text takes it away."""
+    said = {"note": text, "owner": owner, "link": link, "parked_until": parked_until}
+    named = {name: value for name, value in said.items() if value is not None}
+    if not named:
+        raise typer.BadParameter("say what to note: --note, --owner, --link, --parked-until")
+    monitor = Monitor(directory, url, key_file)
+    where = f"{_GROUPS}/{segment(group)}"
+    known = monitor.ask("GET", where)
+    whole = {**{name: known[name] for name in said}, **named}
+    answer = monitor.ask("PUT", where, body={**whole, "parked_until": whole["parked_until"] or None})
+    if json:
+        terminal.as_json(answer)
+        return
+    for name in said:
+        terminal.line(f"{name}: {terminal.printable(answer[name])}")
 
 
 @app.command()

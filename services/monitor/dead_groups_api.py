@@ -135,6 +135,7 @@ def operations() -> list[Operation]:
     said = in_json(GroupSaid, _MOST_SAID, "What is noted of it.")
     return [
         Operation("GET", groups, list_groups, {200: DeadGroups}, ops, (_LIMIT, _AFTER)),
+        Operation("GET", f"{groups}/{{group}}", one_group, {200: GroupNoted}, ops, (_GROUP,), also=(404,)),
         Operation("PUT", f"{groups}/{{group}}", note_group, {202: GroupNoted}, ops, (_GROUP,), said, also=(404,)),
     ]
 
@@ -223,13 +224,27 @@ def _noted(group: str, state: DeadGroup | None) -> GroupNoted:
     return {"group": group, "note": note, "owner": owner, "link": link, "parked_until": parked}
 
 
+async def one_group(request: Request) -> Response:
+    """What the team notes of a group; ops alone."""
+    await must_be_ops(request)
+    group = await _known(request)
+    rows = await request.app.state.store.load("dead_groups", [group])
+    return JSONResponse(_noted(group, _DOCUMENT.decode(rows[group].body).state if group in rows else None))
+
+
+async def _known(request: Request) -> str:
+    """Raises 404."""
+    group = str(request.path_params["group"])
+    if not await chosen(request.app.state.store, Selection(group=group), limit=1):
+        raise ProblemError(404, f"no dead letter is of the group {group[:60]!r}")
+    return group
+
+
 async def note_group(request: Request) -> Response:
     """Notes of a group who looks after it, where that is followed, until when it is parked; ops alone."""
     who = await must_be_ops(request)
     must_be_open(request)
-    group = request.path_params["group"]
     said: dict[str, Any] = msgspec.to_builtins(await read_json(request, _MOST_SAID, GroupSaid))
-    if not await chosen(request.app.state.store, Selection(group=group), limit=1):
-        raise ProblemError(404, f"no dead letter is of the group {group[:60]!r}")
+    group = await _known(request)
     await say(request, "DeadGroupNoted", str(uuid4()), {"group": group, "by": who, **said})
     return JSONResponse({"group": group, **said}, 202)

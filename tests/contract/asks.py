@@ -127,6 +127,7 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/redrives/{redrive_id}"): [Ask(f"/v1/redrives/{known['redrive']}", "ops:anna")],
         ("GET", "/v1/redrives/{redrive_id}/entries"): [Ask(f"/v1/redrives/{known['redrive']}/entries", "ops:anna")],
         ("POST", "/v1/redrives/{redrive_id}/{action}"): [Ask(f"/v1/redrives/{known['redrive']}/cancel", "ops:anna")],
+        ("GET", "/v1/dead-letter-groups/{group}"): [Ask(f"/v1/dead-letter-groups/{known['group']}", "ops:anna")],
         ("PUT", "/v1/dead-letter-groups/{group}"): [
             Ask(f"/v1/dead-letter-groups/{known['group']}", "ops:anna", body={"owner": "ops:anna"})
         ],
@@ -188,6 +189,7 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask("/v1/redrives/none/pause", "ops:anna"),
             Ask(f"/v1/redrives/{known['redrive']}/cancel", "ops:anna"),
         ],
+        ("GET", "/v1/dead-letter-groups/{group}"): [Ask("/v1/dead-letter-groups/none", "ops:anna")],
         ("PUT", "/v1/dead-letter-groups/{group}"): [Ask("/v1/dead-letter-groups/none", "ops:anna", body={})],
     }
 

@@ -1,5 +1,7 @@
 """`lahete dead-letters redrive` and `lahete redrives`, asked of five services over HTTP."""
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,3 +125,36 @@ def test_redrives_are_listed_shown_and_steered(ops: Ops) -> None:
     assert "pause it does nothing" in str(ops.types("redrives", "pause", redrive).exception)
     assert ops.types("redrives", "resume", redrive).stdout == f"{redrive}: resume\n"
     assert ops.types("redrives", "cancel", redrive).stdout == f"{redrive}: cancel\n"
+
+
+def test_all_letters_are_written_as_rows_page_by_page_behind_one_line_of_names(
+    ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = set(ops.broken(3))
+    monkeypatch.setattr("cli.dead_letters._ROWS", 2)
+    written = ops.types("dead-letters", "export", "--reason", "handler_failed", "--state", "open")
+    assert written.exit_code == 0, written.output
+    rows = list(csv.DictReader(io.StringIO(written.stdout)))
+    assert letters <= {one["dl_id"] for one in rows}
+    assert len(rows) == len({one["dl_id"] for one in rows})
+    refused = ops.types("dead-letters", "export", "--state", "gone")
+    assert (refused.exit_code, "state" in str(refused.exception)) == (1, True)
+
+
+def test_what_is_noted_of_a_group_changes_what_is_named_and_leaves_the_rest(ops: Ops) -> None:
+    ops.broken(1)
+    group = json.loads(ops.types("dead-letters", "groups", "--json").stdout)["groups"][0]["group"]
+    first = ("--note", "Monday's release", "--owner", "ops:anna", "--parked-until", "2030-01-01T00:00:00+02:00")
+    assert ops.types("dead-letters", "note", group, *first).exit_code == 0
+    ops.services.call(lambda: None)
+    again = ops.types(
+        "dead-letters", "note", group, "--link", "https://tickets.example/1", "--parked-until", "", "--json"
+    )
+    ops.services.call(lambda: None)
+    said = {"note": "Monday's release", "owner": "ops:anna", "link": "https://tickets.example/1", "parked_until": None}
+    assert json.loads(again.stdout) == {"group": group, **said}
+    listed = json.loads(ops.types("dead-letters", "groups", "--json").stdout)["groups"]
+    assert said.items() <= next(one for one in listed if one["group"] == group).items()
+    assert ops.types("dead-letters", "note", group).exit_code == 2
+    nobodys = ops.types("dead-letters", "note", "00000000-0000-4000-8000-000000000000", "--note", "x")
+    assert (nobodys.exit_code, "no dead letter is of the group" in str(nobodys.exception)) == (1, True)

@@ -12,7 +12,6 @@ from services.monitor.console.shown import FINLAND
 
 PATH: Final = "/dead-letter-groups"
 _A_PAGE: Final = "50"
-_MOST: Final = "200"
 _NOTED: Final = ("note", "owner", "link")
 
 
@@ -30,11 +29,8 @@ async def show_list(visit: Visit) -> Content:
 
 async def show_note(visit: Visit) -> Content:
     """What is noted of a group, to be changed."""
-    id_ = visit.request.path_params["group"]
-    groups = (await visit.ask("/v1/dead-letter-groups", {"limit": _MOST}))["groups"]
-    known: dict[str, Any] = next((one for one in groups if one["group"] == id_), {})
-    parked = _day(known.get("parked_until"))
-    return _form(visit, {name: known.get(name, "") for name in _NOTED}, parked, "")
+    known = await visit.ask(f"/v1{PATH}/{visit.request.path_params['group']}")
+    return _form(visit, {name: known[name] for name in _NOTED}, _day(known["parked_until"]), "")
 
 
 def _day(time: str | None) -> str:
