@@ -1,6 +1,6 @@
 """`lahete senders`."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -10,6 +10,7 @@ from cli.options import Json, KeyFile, OpsUrl, RunDir
 
 _COLUMNS: Final = ("sender", "usual", "last_at", "today", "week", "refused", "ahead_seconds")
 _SENT: Final = ("day", "type", "events", "refused")
+_VIOLATIONS: Final = ("count", "type", "reason", "pointer", "first", "last", "error")
 
 
 def senders(
@@ -18,13 +19,29 @@ def senders(
     url: OpsUrl = None,
     key_file: KeyFile = None,
     *,
+    violations: Annotated[
+        bool, typer.Option("--violations", help="What this one did wrong, by class and field, instead.")
+    ] = False,
+    text: Annotated[
+        Literal["fi", "sv", "en"] | None, typer.Option(help="A text about that, to be copied into a mail.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Who sends what, and who is unusually silent or loud; of one sender what came, to reconcile with."""
+    """Who sends what, and who is unusually silent or loud; of one sender what came, or what was wrong with it."""
+    asks_what_is_wrong = violations or text is not None
+    if asks_what_is_wrong and not sender:
+        raise typer.BadParameter("name the sender, such as /region/06")
     monitor = Monitor(directory, url, key_file)
-    found = monitor.ask("GET", f"/v1/senders{sender or ''}")
+    found = monitor.ask("GET", f"/v1/senders{sender or ''}{'/violations' if asks_what_is_wrong else ''}")
     if json:
         terminal.as_json(found)
+    elif text:
+        for line in found["texts"][text].splitlines():
+            terminal.line(line)
+    elif violations:
+        terminal.table(_VIOLATIONS, [[one[column] for column in _VIOLATIONS] for one in found["violations"]])
+        if others := found["others"]["count"]:
+            terminal.complain(f"besides these {others} dead letters of {found['others']['faults']} further faults")
     elif sender:
         terminal.table(_SENT, [[one[column] for column in _SENT] for one in found["sent"]])
     else:

@@ -89,6 +89,7 @@ DEAD_LETTERS = Kind(
             Index(("at", "fault")),
             Index(("reason", "at")),
             Index(("sender", "at")),
+            Index(("sender", "fault", "at")),
             Index(("type", "at")),
             Index(("service", "at")),
             Index(("fault", "at")),

@@ -8,6 +8,7 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.monitor import violations_api
 from services.monitor.projections.counts import HELSINKI
 from services.monitor.sender_watch import PartnerSending, SenderWatch
 from services.monitor.sending import SentInADay
@@ -87,6 +88,7 @@ def operations() -> list[Operation]:
     return [
         Operation("GET", "/v1/senders", senders, {200: SendersOfLate}, ("ops", "reader"), (_USUAL,)),
         Operation("GET", "/v1/senders/{kind}/{id}", one_sender, {200: SentByOne}, own, (_KIND, _ID), also=(404,)),
+        *violations_api.operations(),
     ]
 
 

@@ -367,3 +367,28 @@ def test_who_is_silent_is_shown_and_of_one_sender_what_came(tmp_path: Path) -> N
         *("/region/06", "silent", "2026-09-01T08:00:00Z", "0", "3", "1", "0.0")
     ]
     assert one.stdout.splitlines()[1].split("\t") == ["2026-09-01", "ReferralIssued", "3", "1"]
+
+
+def test_what_a_sender_did_wrong_is_shown_and_a_text_about_it_to_copy(tmp_path: Path) -> None:
+    municipality = {
+        "type": "ReferralIssued",
+        "reason": "invalid",
+        "pointer": "/data/municipality",
+        "error": "no municipality has the code …",
+        "count": 12,
+        "first": "2026-09-01T08:00:00Z",
+        "last": "2026-09-02T08:00:00Z",
+    }
+    said = {"violations": [municipality], "others": {"faults": 2, "count": 5}, "texts": {"sv": "Ett\n\nTv\u202eå\n"}}
+    answers: dict[str, tuple[int, Any]] = {
+        "/v1/lag": (200, {"groups": []}),
+        "/v1/senders/region/06/violations": (200, said),
+    }
+    with answering(answers) as monitor, run_of(tmp_path, monitor=monitor) as at:
+        listed = CliRunner().invoke(app, ["senders", "/region/06", "--violations", *at])
+        text = CliRunner().invoke(app, ["senders", "/region/06", "--text", "sv", *at])
+        of_whom = CliRunner().invoke(app, ["senders", "--violations", *at])
+    assert listed.stdout.splitlines()[1].split("\t")[:4] == ["12", "ReferralIssued", "invalid", "/data/municipality"]
+    assert "5 dead letters of 2 further faults" in listed.stderr
+    assert text.stdout == "Ett\n\nTv\\u202eå\n"
+    assert (of_whom.exit_code, "name the sender" in of_whom.stderr) == (2, True)
