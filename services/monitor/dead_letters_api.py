@@ -1,6 +1,7 @@
 """One dead letter for ops: shown, sent again, laid aside. The audit keeps everybody who looks or acts."""
 
 import base64
+from collections.abc import Sequence
 from typing import Annotated, Final
 from uuid import uuid4
 
@@ -33,7 +34,7 @@ _MOST_SAID: Final = 4_096
 _MOST_SHOWN: Final = 64 * 1024
 """Characters of a value that an answer shows; the whole of it is a file to download."""
 _MOST_HEADERS: Final = 100
-_DL_ID: Final = Parameter("dl_id", "The dead letter's id.")
+DL_ID: Final = Parameter("dl_id", "The dead letter's id.")
 
 
 class DiscardAsked(msgspec.Struct):
@@ -50,7 +51,7 @@ class DiscardAsked(msgspec.Struct):
 
 def operations() -> list[Operation]:
     """The dead letters' addresses: ops alone."""
-    letter, ops, which = "/v1/dead-letters/{dl_id}", ("ops",), (_DL_ID,)
+    letter, ops, which = "/v1/dead-letters/{dl_id}", ("ops",), (DL_ID,)
     redriven, discarded, reopened = {202: responses.Redriven}, {202: responses.Discarded}, {202: responses.Reopened}
     whole = Content({"application/octet-stream": {"type": "string", "format": "binary"}}, "The value, byte for byte.")
     why = in_json(DiscardAsked, _MOST_SAID, "Why it is laid aside.")
@@ -64,29 +65,32 @@ def operations() -> list[Operation]:
     ]
 
 
-async def _keep_look(request: Request, who: str, action: str, letter: Dead) -> None:
-    await record_access(request, who, action, letter.dl_id, "operations", allowed=True, about=_about(letter))
+async def keep_look(request: Request, who: str, action: str, letter: Dead, names: Sequence[str] = ()) -> None:
+    """Keeps a look at the letter, or what is done with it, for each referral that it names, and for those in `names`."""
+    concerned = about(letter, names)
+    await record_access(request, who, action, letter.dl_id, "operations", allowed=True, about=concerned)
 
 
-def _about(letter: Dead) -> list[str]:
-    named = [name for name in letter.names if read_referral_id(name)]
+def about(letter: Dead, names: Sequence[str] = ()) -> list[str]:
+    """The referrals that a letter names, and those in `names`."""
+    named = [name for name in (*letter.names, *names) if read_referral_id(name)]
     return list(dict.fromkeys([*([letter.referral_id] if letter.referral_id else []), *named]))
 
 
-async def _ops(request: Request, action: str) -> str:
+async def must_be_ops(request: Request, action: str) -> str:
     """Who asks about one letter. Refuses anyone but ops, and keeps that for the letter's referrals. Raises 401, 403."""
     if role_of(who := who_asks(request)) != "ops":
         letter = await _known(request)
-        what, about = (letter.dl_id, _about(letter)) if letter else ("no dead letter", [])
-        await deny_look(request, who, action, what, "ops", about=about)
+        what, concerned = (letter.dl_id, about(letter)) if letter else ("no dead letter", [])
+        await deny_look(request, who, action, what, "ops", about=concerned)
     return who
 
 
 async def one_dead_letter(request: Request) -> Response:
     """One dead letter with the record as it came; ops alone."""
-    who = await _ops(request, "dead_letter")
-    letter = await _letter(request)
-    await _keep_look(request, who, "dead_letter", letter)
+    who = await must_be_ops(request, "dead_letter")
+    letter = await letter_asked(request)
+    await keep_look(request, who, "dead_letter", letter)
     original: responses.OriginalShown = {
         "key": _text(letter.key),
         "value": _text(letter.value),
@@ -99,61 +103,62 @@ async def one_dead_letter(request: Request) -> Response:
 
 async def download(request: Request) -> Response:
     """The value of the record as it came, byte for byte, as a file; ops alone. 409 where nothing of it is kept."""
-    who = await _ops(request, "dead_letter")
-    letter = await _letter(request)
+    who = await must_be_ops(request, "dead_letter")
+    letter = await letter_asked(request)
     if letter.erased:
         raise _nothing_kept(letter)
-    await _keep_look(request, who, "dead_letter", letter)
+    await keep_look(request, who, "dead_letter", letter)
     headers = {"Content-Disposition": 'attachment; filename="dead-letter.bin"', "X-Content-Type-Options": "nosniff"}
     return Response(letter.value or b"", media_type="application/octet-stream", headers=headers)
 
 
 async def redrive(request: Request) -> Response:
     """Sends a dead letter again; ops alone. 409 says by its type why it cannot be."""
-    who = await _ops(request, "redrive")
+    who = await must_be_ops(request, "redrive")
     must_be_open(request)
-    letter = await _letter(request)
-    _must_be_unsettled(letter)
+    letter = await letter_asked(request)
+    must_be_unsettled(letter)
     if not can_be_redriven(letter):
         said = f"{letter.dl_id} is of {letter.service}, which reads nothing that is sent again; it can be discarded"
         raise ProblemError(409, said, kind=NOT_REDRIVABLE)
-    await _keep_look(request, who, "redrive", letter)
+    await keep_look(request, who, "redrive", letter)
     # The id is derived, so two people who ask at once send the same event.
-    data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who, place=_place(letter))
+    data = RedriveRequested(dl_id=letter.dl_id, attempt=letter.attempts, by=who, place=place_of(letter))
     await _append(request, data, derived_id("redrive", letter.dl_id, letter.attempts))
     return JSONResponse(responses.Redriven(dl_id=letter.dl_id, attempt=letter.attempts), 202)
 
 
 async def discard(request: Request) -> Response:
     """Lays a dead letter aside, with a reason; ops alone. 409 says by its type why it cannot be."""
-    who = await _ops(request, "discard")
+    who = await must_be_ops(request, "discard")
     must_be_open(request)
     said = await read_json(request, _MOST_SAID, DiscardAsked)
-    letter = await _letter(request)
-    _must_be_unsettled(letter)
-    data = {"dl_id": letter.dl_id, "by": who, "place": _place(letter), "why": said.why}
+    letter = await letter_asked(request)
+    must_be_unsettled(letter)
+    data = {"dl_id": letter.dl_id, "by": who, "place": place_of(letter), "why": said.why}
     event = own_event(request, "DiscardRequested", str(uuid4()), data)
-    await _keep_look(request, who, "discard", letter)
+    await keep_look(request, who, "discard", letter)
     await write(request.app.state.publisher, [event])
     return JSONResponse(responses.Discarded(dl_id=letter.dl_id, state="discarded"), 202)
 
 
 async def undo_discard(request: Request) -> Response:
     """Takes a discard back: the letter stands open again; ops alone. 409 where it is not discarded, or nothing is kept."""
-    who = await _ops(request, "discard")
+    who = await must_be_ops(request, "discard")
     must_be_open(request)
-    letter = await _letter(request)
+    letter = await letter_asked(request)
     if letter.erased:
         raise _nothing_kept(letter)
     if letter.state != "discarded":
         raise ProblemError(409, f"{letter.dl_id} is {letter.state}; only a discarded one can be taken back")
-    await _keep_look(request, who, "discard", letter)
-    data = DiscardUndone(dl_id=letter.dl_id, by=who, place=_place(letter))
+    await keep_look(request, who, "discard", letter)
+    data = DiscardUndone(dl_id=letter.dl_id, by=who, place=place_of(letter))
     await _append(request, data, str(uuid4()))
     return JSONResponse(responses.Reopened(dl_id=letter.dl_id, state="open"), 202)
 
 
-def _place(letter: Dead) -> str:
+def place_of(letter: Dead) -> str:
+    """The topic and the partition of its original."""
     return f"{letter.topic}/{letter.partition}"
 
 
@@ -168,7 +173,8 @@ def _nothing_kept(letter: Dead) -> ProblemError:
     return ProblemError(409, said, kind=NOTHING_KEPT)
 
 
-def _must_be_unsettled(letter: Dead) -> None:
+def must_be_unsettled(letter: Dead) -> None:
+    """Raises 409 unless the letter is open and something of it is kept."""
     if letter.erased:
         raise _nothing_kept(letter)
     if letter.state == "redriven":
@@ -179,7 +185,8 @@ def _must_be_unsettled(letter: Dead) -> None:
         raise ProblemError(409, said, kind=SETTLED)
 
 
-async def _letter(request: Request) -> Dead:
+async def letter_asked(request: Request) -> Dead:
+    """The letter in the path. Raises 404."""
     if (letter := await _known(request)) is None:
         kept = kept_for(request.app.state.settings)
         raise ProblemError(404, f"no dead letter {request.path_params['dl_id'][:60]} is known; {kept}")

@@ -3,19 +3,19 @@
 Pure: no clock, no I/O, no logging.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from services.monitor.model import (
+    EVENT_ID,
     MOST_FORMS,
     MOST_NAMES,
     MOST_SEARCHED,
-    SETTLED,
+    OPEN,
     Dead,
     DeadLetterSeen,
     DeadState,
@@ -26,6 +26,7 @@ from services.monitor.model import (
     can_be_redriven,
     left_of,
     names_of,
+    settled_in,
     size_of,
 )
 from shared.contracts import monitor_events, topics
@@ -35,11 +36,9 @@ from shared.contracts.registry import CLASSES
 from shared.contracts.topics import redrive_to
 from shared.engine.model import Decision, Follow, OutRecord, Rejected, Waits
 
-OPEN: Final[DeadState] = "open"
 REFERRAL_OPENED: Final = CLASSES["ReferralOpened"].type
 REFERRAL_ERASED: Final = CLASSES["ReferralErased"].type
 _TYPES: Final = frozenset(one.type for one in CLASSES.values())
-_EVENT_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 _changed = msgspec.structs.replace
 
@@ -110,7 +109,8 @@ def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime,
     if state is not None and state.attempts >= attempts:
         return Decision(state)
     if state is not None:
-        again: DeadState = "discarded" if state.erased or state.state == "discarded" else OPEN
+        stays = state.state in {"discarded", "edited"}
+        again: DeadState = state.state if stays else "discarded" if state.erased else OPEN
         tried = _changed(
             state,
             attempts=attempts,
@@ -118,7 +118,7 @@ def dead_letter(state: Dead | None, event: Event[DeadLetterSeen], now: datetime,
             error="" if state.erased else added.get("dl_error", state.error),
             redrive="",
         )
-        return Decision(_in(again, tried, now), _answer(state.redrive, tried, "refused"))
+        return Decision(settled_in(again, tried, now), _answer(state.redrive, tried, "refused"))
     letter = _new(data, attempts)
     too_much = len(data.names) > MOST_NAMES or size_of(data.original) > MOST_SEARCHED
     if context or too_much or _cannot_be_searched(letter):
@@ -163,12 +163,6 @@ def _new(data: DeadLetterSeen, attempts: int) -> Dead:
     )
 
 
-def _in(state: DeadState, letter: Dead, now: datetime) -> Dead:
-    """The letter in this state. From when it is settled, the term counts for which it is kept."""
-    settled_at = (letter.settled_at or now) if state in SETTLED else None
-    return _changed(letter, state=state, settled_at=settled_at)
-
-
 def _blank(letter: Dead, now: datetime) -> Dead:
     """What erasure leaves: which record was refused, where and for which reason, and none of its sender's own words."""
     was_open = letter.state == OPEN
@@ -178,14 +172,15 @@ def _blank(letter: Dead, now: datetime) -> Dead:
         value=None,
         headers=[],
         names=(),
+        edit=None,
         error="",
         type=letter.type if letter.type in _TYPES else "",
-        event_id=letter.event_id if _EVENT_ID.fullmatch(letter.event_id) else "",
+        event_id=letter.event_id if EVENT_ID.fullmatch(letter.event_id) else "",
         source=letter.source if letter.source == letter.sender else "",
         by="/service/monitor" if was_open else letter.by,
         erased=True,
     )
-    return _in("discarded", left, now) if was_open else left
+    return settled_in("discarded", left, now) if was_open else left
 
 
 def redrive(
@@ -233,7 +228,7 @@ def discard(
         return Waits("the dead letter")
     if state.state != OPEN:
         return Decision(state)
-    return Decision(_in("discarded", _changed(state, by=data.by, why=data.why or ""), now))
+    return Decision(settled_in("discarded", _changed(state, by=data.by, why=data.why or ""), now))
 
 
 def undo_discard(
@@ -244,14 +239,14 @@ def undo_discard(
         return Waits("the dead letter")
     if state.state != "discarded" or state.erased:
         return Decision(state)
-    return Decision(_in(OPEN, _changed(state, by=event.data.by, why=""), now))
+    return Decision(settled_in(OPEN, _changed(state, by=event.data.by, why=""), now))
 
 
 def settled(state: Dead | None, event: Event, now: datetime, context: object) -> Decision[Dead] | Waits:
     """The service took the letter up."""
     if state is None:
         return Waits("the dead letter")
-    return Decision(_in("resolved", _changed(state, redrive=""), now), _answer(state.redrive, state, "resolved"))
+    return Decision(settled_in("resolved", _changed(state, redrive=""), now), _answer(state.redrive, state, "resolved"))
 
 
 # --- erasure
@@ -269,12 +264,21 @@ def spread(
     return Decision(state or Erasure(names_of(data.referral_id, data.code_digest)), follow)
 
 
-def erase_letter(state: Dead | None, event: Event, now: datetime, context: object) -> Decision[Dead]:
-    """`context`: whether the letter names an erased referral. Its bytes go, its outcome stays.
+class NamesAnErased(NamedTuple):
+    """Whether an erased referral is named by a letter itself, and by an edit that is proposed for it."""
+
+    letter: bool
+    edit: bool
+
+
+def erase_letter(state: Dead | None, event: Event, now: datetime, context: NamesAnErased) -> Decision[Dead]:
+    """Of a letter that names an erased referral the bytes go, and its outcome stays; of an edit that does, all goes.
 
     It was there when this was asked; if it is not, its term had passed.
     """
-    return Decision(_blank(state, now), scrubs=True) if state and context else Decision(state)
+    if state is None or not any(context):
+        return Decision(state)
+    return Decision(_blank(state, now) if context.letter else _changed(state, edit=None), scrubs=True)
 
 
 def erase_trace(state: Traced | None, event: Event, now: datetime, context: object) -> Decision[Traced]:

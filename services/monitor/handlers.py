@@ -1,14 +1,15 @@
 """What each record does in the monitor, and which look-up it needs."""
 
 import itertools
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from services.monitor import dead_groups, decide, redrives, shares, standings
+from services.monitor import dead_groups, decide, edits, redrives, shares, standings
 from services.monitor.dead_groups import DeadGroup, group_of
-from services.monitor.decide import ErasureContext
+from services.monitor.decide import ErasureContext, NamesAnErased
 from services.monitor.model import (
     MOST_NAMES,
     Dead,
@@ -112,10 +113,11 @@ DEAD_LETTERS = Kind(
         "event": f"{dead.sender} {dead.event_id}" if dead.event_id else None,
         "referral_id": dead.referral_id or None,
         "said": shares.said(dead),
-        "names": dead.names,
+        "names": tuple(dict.fromkeys((*dead.names, *(dead.edit.names if dead.edit else ())))),
         "settled": dead.settled_at.timestamp() if dead.settled_at else None,
     },
     brief=lambda dead: msgspec.json.encode(without_bytes(dead)),
+    deadlines=edits.deadlines,
     marked=False,
 )
 DEAD_GROUPS = Kind(
@@ -161,6 +163,9 @@ def table() -> Table:
             monitor_events.RedriveRequested: Handler(DEAD_LETTERS, _named_letter, decide.redrive),
             monitor_events.DiscardRequested: Handler(DEAD_LETTERS, _named_letter, decide.discard),
             monitor_events.DiscardUndone: Handler(DEAD_LETTERS, _named_letter, decide.undo_discard),
+            monitor_events.EditProposed: Handler(DEAD_LETTERS, _named_letter, edits.proposed, _content_names_an_erased),
+            monitor_events.EditConfirmed: Handler(DEAD_LETTERS, _named_letter, edits.confirmed),
+            monitor_events.EditRefused: Handler(DEAD_LETTERS, _named_letter, edits.refused),
             monitor_events.DeadGroupNoted: Handler(DEAD_GROUPS, _subject, dead_groups.noted),
             monitor_events.RedriveOrdered: Handler(REDRIVES, _subject, redrives.ordered),
             monitor_events.RedriveSteered: Handler(REDRIVES, _subject, redrives.steered),
@@ -168,7 +173,9 @@ def table() -> Table:
             monitor_events.RedriveAnswered: Handler(REDRIVES, _subject, redrives.answered),
             every_service_events.DeadLetterSettled: Handler(DEAD_LETTERS, _subject, decide.settled),
             monitor_events.ErasureToSpread: Handler(ERASURES, _subject, decide.spread, _kept),
-            monitor_events.DeadLetterToErase: Handler(DEAD_LETTERS, _subject, decide.erase_letter, _names_an_erased),
+            monitor_events.DeadLetterToErase: Handler(
+                DEAD_LETTERS, _subject, decide.erase_letter, _what_names_an_erased
+            ),
             monitor_events.TraceToErase: Handler(EVENTS, _subject, decide.erase_trace),
             monitor_events.PartnerRegistered: Handler(PARTNERS, _subject, decide.registered),
             referral_events.StandingChanged: Handler(standings.STANDINGS, _subject, standings.told),
@@ -178,7 +185,10 @@ def table() -> Table:
             every_service_events.EventWaits: Handler(standings.STANDINGS, standings.id_of_waiting, standings.waits),
             monitor_events.OverdueTended: Handler(standings.STANDINGS, _subject, standings.tended),
         },
-        deadlines={REDRIVES.collection.name: Handler(REDRIVES, _aggregate, redrives.deadline)},
+        deadlines={
+            REDRIVES.collection.name: Handler(REDRIVES, _aggregate, redrives.deadline),
+            DEAD_LETTERS.collection.name: Handler(DEAD_LETTERS, _aggregate, edits.lapsed),
+        },
         journals=(Journal(redrives.JOURNAL),),
     )
 
@@ -195,9 +205,7 @@ def _subject(event: Event) -> str:
     return event.data.subject
 
 
-def _named_letter(
-    event: Event[monitor_events.RedriveRequested | monitor_events.DiscardRequested | monitor_events.DiscardUndone],
-) -> str:
+def _named_letter(event: Event[monitor_events.ToDeadLetter]) -> str:
     return event.data.dl_id
 
 
@@ -211,8 +219,25 @@ async def _of_an_erased(state: Traced | None, event: Event[RecordSeen], store: S
     return bool(await store.load(ERASURES.collection.name, [data.correlation], what="brief"))
 
 
-async def _names_an_erased(state: Dead | None, event: Event, store: Store, now: datetime) -> bool:
-    names = event.data.names if isinstance(event.data, DeadLetterSeen) else state.names if state else ()
+async def _names_an_erased(state: Dead | None, event: Event[DeadLetterSeen], store: Store, now: datetime) -> bool:
+    return await any_erased(store, event.data.names)
+
+
+async def _content_names_an_erased(
+    state: Dead | None, event: Event[monitor_events.EditProposed], store: Store, now: datetime
+) -> bool:
+    return await any_erased(store, edits.names_of_content(event.data.content))
+
+
+async def _what_names_an_erased(state: Dead | None, event: Event, store: Store, now: datetime) -> NamesAnErased:
+    if state is None:
+        return NamesAnErased(letter=False, edit=False)
+    of_edit = state.edit.names if state.edit else ()
+    return NamesAnErased(await any_erased(store, state.names), await any_erased(store, of_edit))
+
+
+async def any_erased(store: Store, names: Sequence[str]) -> bool:
+    """Whether one of these is the name of an erased referral, or of its code."""
     return bool(names and await store.versions(ERASURES.collection.name, "name", names[:MOST_NAMES], limit=1))
 
 

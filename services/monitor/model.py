@@ -1,5 +1,6 @@
 """What the monitor keeps: each event's envelope and its records' places, each dead letter, each partner."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -11,6 +12,7 @@ from shared.contracts.data import Data
 from shared.contracts.original import Original
 from shared.contracts.referral_code import digest_of
 
+EVENT_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 MOST_NAMES: Final = 1_000
 MOST_FORMS: Final = 8
 """How many types and subjects the monitor keeps of one event."""
@@ -18,7 +20,7 @@ MOST_SEARCHED: Final = 128 * 1024
 """Bytes of a dead letter, twice those of an event: searching a larger one takes a whole second: none is kept."""
 
 
-SETTLED: Final = frozenset({"resolved", "discarded"})
+SETTLED: Final = frozenset({"resolved", "discarded", "edited"})
 """The states in which nothing more is to be done about a dead letter."""
 
 
@@ -94,7 +96,23 @@ class Traced(msgspec.Struct, frozen=True, omit_defaults=True):
     came_as: tuple[tuple[str, str], ...] = ()
 
 
-DeadState = Literal["open", "redriven", "resolved", "discarded"]
+DeadState = Literal["open", "redriven", "resolved", "discarded", "edited"]
+OPEN: Final[DeadState] = "open"
+
+
+class DeadEdit(msgspec.Struct, frozen=True):
+    """Other content that somebody proposes for the event of a dead letter, until a second person decides."""
+
+    id: str
+    by: str
+    why: str
+    type: str
+    time: str
+    content: str
+    """The event's data as they should be, JSON."""
+    proposed_at: datetime
+    names: tuple[str, ...] = ()
+    """Ids of referrals, and names of their codes, that stand somewhere in the content."""
 
 
 class Dead(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -125,14 +143,26 @@ class Dead(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ids of referrals, and names of their codes, that stand somewhere in its bytes; none once the bytes are erased."""
     erased: bool = False
     why: str = ""
-    """Why it was discarded, in the words of who did it."""
+    """Why it was discarded or edited, in the words of who did it."""
+    edit: DeadEdit | None = None
+    """What is proposed, while it is open."""
+    edited_as: str = ""
+    """The id of the event that was sent instead, once it is edited."""
     redrive: str = ""
     """The redrive of many by which it is being sent again; empty once that has its answer."""
 
 
 def without_bytes(letter: Dead) -> Dead:
     """What a list shows of a letter: the record itself may be enormous."""
-    return msgspec.structs.replace(letter, key=None, value=None, headers=[], names=())
+    edit = letter.edit and msgspec.structs.replace(letter.edit, content="", names=())
+    return msgspec.structs.replace(letter, key=None, value=None, headers=[], names=(), edit=edit)
+
+
+def settled_in(state: DeadState, letter: Dead, now: datetime) -> Dead:
+    """The letter in this state. From when it is settled, the term counts for which it is kept, and nothing is proposed."""
+    if state not in SETTLED:
+        return msgspec.structs.replace(letter, state=state, settled_at=None)
+    return msgspec.structs.replace(letter, state=state, settled_at=letter.settled_at or now, edit=None)
 
 
 class Erasure(msgspec.Struct, frozen=True):

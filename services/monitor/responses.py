@@ -106,7 +106,14 @@ class DeadLetterShown(TypedDict):
     by: Annotated[str | None, Meta(description="Who acted on it last; null: nobody.", examples=["ops:first"])]
     why: Annotated[
         str | None,
-        Meta(description="Why it was discarded; null where it is not.", examples=["the region sent it anew"]),
+        Meta(description="Why it was discarded or edited; null where it is not.", examples=["the region sent it anew"]),
+    ]
+    edit_by: Annotated[
+        str | None,
+        Meta(description="Who proposes an edit that waits for a second person; null: nobody.", examples=["ops:first"]),
+    ]
+    edited_as: Annotated[
+        EventId | None, Meta(description="The id of the event that was sent in its place; null where none was.")
     ]
 
 
@@ -197,4 +204,6 @@ def shown(letter: Dead) -> DeadLetterShown:
         "state": letter.state,
         "by": letter.by or None,
         "why": letter.why or None,
+        "edit_by": letter.edit.by if letter.edit else None,
+        "edited_as": letter.edited_as or None,
     }

@@ -45,6 +45,10 @@ class MonitorSettings(PlatformSettings):
         timedelta(minutes=10),
         description="how often a synthetic referral goes the whole way, PT1M or more; off: never; in demo and test only if set",
     )
+    edits: bool = Field(
+        default=False,
+        description="whether an ops person may propose other content for a dead letter's event, and a second one confirm it",
+    )
     feedback_address: FeedbackAddress = ""
     service_key_file: Path = Field(Path(".lahete/service-key"), description="the key of service:monitor")
 

@@ -181,6 +181,7 @@ What = Annotated[
         "ended",
         "rematch",
         "redrive",
+        "edit",
     ],
     Field(title="Awaited"),
 ]

@@ -82,6 +82,10 @@ def event_headers() -> Document:
                 "The referral's id, where there is one.", pattern="^[A-Za-z0-9._:-]{1,64}$", examples=[_REFERRAL]
             ),
             "ce_causationid": _header("The id of the event that this one follows from.", examples=["a1b1"]),
+            "ce_editedfrom": _header(
+                "The id of the event in whose place this one was sent, its content edited by two people of the ops team.",
+                examples=["att-77"],
+            ),
             "ce_traceparent": _header(
                 "W3C Trace Context.", examples=["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]
             ),

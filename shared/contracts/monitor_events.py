@@ -6,12 +6,13 @@ from pydantic import Field
 
 from shared.contracts.data import AboutReferral, Data
 from shared.contracts.event_class import event_class
-from shared.contracts.fields import CodeDigest, Count, DeadLetterId, Source
+from shared.contracts.fields import CodeDigest, Count, DeadLetterId, EventType, Source
 from shared.contracts.instants import Instant
 from shared.contracts.topics import INTAKE_HTTP, events_of
 
 OpsPerson = Annotated[str, Field(pattern=r"^ops:[A-Za-z0-9._-]{1,60}$", examples=["ops:first"])]
 RedriveId = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$", examples=["2e7d3f2a-8b1c-4d5e-9f60-3b0c7f6e5d4c"])]
+EditId = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$", examples=["5b0c1d2e-9f8a-4b7c-8d6e-1a2b3c4d5e6f"])]
 RedriveOutcome = Annotated[
     Literal["resolved", "refused", "skipped", "waits"],
     Field(title="RedriveOutcome"),
@@ -39,7 +40,9 @@ class PartnerRegistered(Data):
         return self.partner
 
 
-class _ToDeadLetter(Data):
+class ToDeadLetter(Data):
+    """What an ops person does to one dead letter."""
+
     # `place`, as `intake.http/3`: the topic and partition of the original. As subject, and so as key, it keeps requests
     # about the letters of one partition in order.
     dl_id: DeadLetterId
@@ -55,7 +58,7 @@ class _ToDeadLetter(Data):
 
 
 @event_class("monitor", "service/monitor", on=(INTAKE_HTTP, events_of("monitor")))
-class RedriveRequested(_ToDeadLetter):
+class RedriveRequested(ToDeadLetter):
     """An ops person sends a dead letter again; those whose originals stand on one `place` in the order asked for."""
 
     attempt: Count
@@ -65,7 +68,7 @@ class RedriveRequested(_ToDeadLetter):
 
 
 @event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
-class DiscardRequested(_ToDeadLetter):
+class DiscardRequested(ToDeadLetter):
     """An ops person lays a dead letter aside."""
 
     why: Annotated[str, Field(min_length=1, max_length=300, examples=["the region sent it anew"])] | None = None
@@ -73,8 +76,42 @@ class DiscardRequested(_ToDeadLetter):
 
 
 @event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
-class DiscardUndone(_ToDeadLetter):
+class DiscardUndone(ToDeadLetter):
     """An ops person takes a discard back: the dead letter stands open again."""
+
+
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
+class EditProposed(ToDeadLetter):
+    """An ops person proposes other content for a dead letter's event; nothing is sent before a second person agrees."""
+
+    edit: EditId
+    """The proposal, by its id."""
+    why: Annotated[str, Field(min_length=1, max_length=300, examples=["the region has no municipality 000"])]
+    """Why, in the team's own words; never about a client."""
+    event_type: EventType
+    """The class of the edited event."""
+    event_time: Annotated[str, Field(max_length=60, examples=["2026-09-01T11:00:00+03:00"])]
+    """When its sender recorded the fact, as the event says it."""
+    content: Annotated[
+        str, Field(max_length=64 * 1024, examples=['{"referral_id": "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"}'])
+    ]
+    """The event's data as they should be, JSON."""
+
+
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
+class EditConfirmed(ToDeadLetter):
+    """Another ops person confirms what was proposed: the edited event is sent in its place, and the letter is settled."""
+
+    edit: EditId
+    """The proposal, by its id."""
+
+
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
+class EditRefused(ToDeadLetter):
+    """An ops person refuses what was proposed, or takes it back: the letter stands as before."""
+
+    edit: EditId
+    """The proposal, by its id."""
 
 
 @event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))

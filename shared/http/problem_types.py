@@ -73,7 +73,7 @@ SETTLED: Final = ProblemType(
     "settled",
     409,
     "The dead letter is settled already",
-    "Nothing is left to do: it is resolved or discarded.",
+    "Nothing is left to do: it is resolved, discarded or edited.",
 )
 NOTHING_KEPT: Final = ProblemType(
     "nothing-kept",

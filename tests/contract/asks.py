@@ -8,6 +8,7 @@ from typing import Any, Final
 import httpx
 
 from shared.contracts.referral_code import code_of
+from shared.contracts.registry import CLASSES
 from tests.unit.doors import BATCH, EVENT, HOLDERS, OPISTO, REGION, key, referral
 
 Address = tuple[str, str]
@@ -15,6 +16,12 @@ Address = tuple[str, str]
 NONE: Final = "5b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 REHEARSED: Final = {"key": None, "value": "e30=", "headers": [["ce_id", "YTFiMg=="], ["ce_time", None]]}
 WHY: Final = {"why": "it was sent anew"}
+EDIT: Final = {
+    "data": {"referral_id": NONE, "reason": "moved"},
+    "why": "its system names the class wrongly",
+    "type": CLASSES["ReferralWithdrawn"].type,
+    "time": "2026-09-01T11:00:00+03:00",
+}
 FORM: Final = "application/x-www-form-urlencoded"
 KIND_OF: Final = {holder: re.split("[/:]", holder.removeprefix("/"))[0] for holder in HOLDERS}
 
@@ -120,6 +127,14 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("POST", "/v1/dead-letters/{dl_id}/undo-discard"): [
             Ask(f"{letters}/{known['taken_back']}/undo-discard", "ops:anna")
         ],
+        ("POST", "/v1/dead-letters/{dl_id}/edit"): [Ask(f"{letters}/editable/edit", "ops:anna", body=EDIT)],
+        ("GET", "/v1/dead-letters/{dl_id}/edit"): [Ask(f"{letters}/confirmed/edit", "ops:bert")],
+        ("POST", "/v1/dead-letters/{dl_id}/edit/confirm"): [
+            Ask(f"{letters}/confirmed/edit/confirm", "ops:bert", body={"edit_id": known["edit of confirmed"]})
+        ],
+        ("POST", "/v1/dead-letters/{dl_id}/edit/refuse"): [
+            Ask(f"{letters}/refused/edit/refuse", "ops:bert", body={"edit_id": known["edit of refused"]})
+        ],
         ("GET", "/v1/dead-letter-groups"): [Ask("/v1/dead-letter-groups", "ops:anna")],
         ("POST", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", body={"why": "mended", "reason": "invalid"})],
         ("POST", "/v1/redrives/dry-run"): [Ask("/v1/redrives/dry-run", "ops:anna", body={"reason": "invalid"})],
@@ -182,6 +197,20 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("POST", "/v1/dead-letters/{dl_id}/undo-discard"): [
             Ask(f"{letters}/none/undo-discard", "ops:anna"),
             Ask(f"{letters}/{known['redriven']}/undo-discard", "ops:anna"),
+        ],
+        ("POST", "/v1/dead-letters/{dl_id}/edit"): [
+            Ask(f"{letters}/{one}/edit", "ops:anna", body=EDIT) for one in ("none", known["discarded"])
+        ],
+        ("GET", "/v1/dead-letters/{dl_id}/edit"): [
+            Ask(f"{letters}/{one}/edit", "ops:anna") for one in ("none", known["discarded"])
+        ],
+        ("POST", "/v1/dead-letters/{dl_id}/edit/confirm"): [
+            Ask(f"{letters}/{one}/edit/confirm", "ops:anna", body={"edit_id": NONE})
+            for one in ("none", known["discarded"])
+        ],
+        ("POST", "/v1/dead-letters/{dl_id}/edit/refuse"): [
+            Ask(f"{letters}/{one}/edit/refuse", "ops:anna", body={"edit_id": NONE})
+            for one in ("none", known["discarded"])
         ],
         ("POST", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", body={"why": "mended", "dl_ids": ["none"]})],
         ("POST", "/v1/redrives/dry-run"): [Ask("/v1/redrives/dry-run", "ops:anna", body={"dl_ids": ["none"]})],

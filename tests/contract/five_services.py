@@ -21,6 +21,7 @@ from shared.http.counted import Counted
 from shared.http.server import Server, bind, server
 from shared.kafka.producer import BrokerUnavailable, Record
 from shared.store.sqlite import SqliteStore
+from tests.contract.asks import EDIT
 from tests.unit.country import Country, Headers, an_event, erased
 from tests.unit.doors import OPISTO, REGION, Door, key, opened
 
@@ -64,7 +65,7 @@ class FiveServices:
 
     async def _open(self, folder: Path) -> None:
         for service in topics.SERVICES:
-            one = KafkaDoor(service, folder, **UNBOUND)
+            one = KafkaDoor(service, folder, **UNBOUND, **({"edits": True} if service == "monitor" else {}))
             self.doors[service] = await self._stack.enter_async_context(opened(one))
             self.broken[service] = await self._broken(one, folder / f"broken-{service}.sqlite")
         self.country = Country(self.doors)
@@ -151,6 +152,10 @@ class FiveServices:
         self.known["group"] = groups[0]["group"]
         self.known["redrive"] = await self._stopped_redrive()
         self.known["unkept"] = await self._unkept()
+        self.known["editable"] = await self._editable("editable")
+        for name in ("confirmed", "refused"):
+            self.known[name] = await self._editable(name)
+            self.known[f"edit of {name}"] = await self._proposed(name)
         self.known["shown"], self.known["used"] = [await self._link() for _ in "12"]
 
     async def _late(self) -> str:
@@ -178,6 +183,26 @@ class FiveServices:
         pairs: Headers = [(name, value.encode()) for name, value in headers.items()]
         await self.country.flow([Record(topics.DEAD_LETTERS, b"k", b"\xff\xfe" * 9, pairs)])
         return "unkept"
+
+    async def _editable(self, dl_id: str) -> str:
+        """A letter whose event names a class that nobody knows."""
+        headers = {
+            "dl_id": dl_id,
+            "dl_reason": "unknown_type",
+            "dl_service": "referral",
+            "dl_topic": "intake.region.06",
+        }
+        pairs: Headers = [(name, value.encode()) for name, value in headers.items()]
+        await self.country.flow([Record(topics.DEAD_LETTERS, b"k", b"{}", pairs)])
+        return dl_id
+
+    async def _proposed(self, dl_id: str) -> str:
+        """An edit of the letter is proposed."""
+        client = self.doors["monitor"].client
+        said = client.build_request("POST", f"/v1/dead-letters/{dl_id}/edit", json=EDIT, headers=key("ops:anna"))
+        edit = (await self._ask("monitor", said)).json()["edit_id"]
+        await self._flow()
+        return str(edit)
 
     async def _stopped_redrive(self) -> str:
         """A redrive that stands still: what it sent is refused again."""

@@ -34,7 +34,7 @@ from shared.store.sqlite import SqliteStore
 
 REGION: Final = "/region/06"
 OPISTO: Final = "/opisto/tampere"
-HOLDERS: Final = (REGION, "/region/07", OPISTO, "ops:anna", "reader:eero", "service:monitor")
+HOLDERS: Final = (REGION, "/region/07", OPISTO, "ops:anna", "ops:bert", "reader:eero", "service:monitor")
 EVENT: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 

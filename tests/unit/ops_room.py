@@ -36,10 +36,12 @@ async def _take(engine: Processor, came: list[ConsumerRecord[bytes, bytes]]) -> 
 class OpsRoom(Door):
     """`redriven` is what was sent again and nobody has taken up yet."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__("monitor", folder)
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        super().__init__("monitor", folder, **settings)
         self.redriven: list[Record] = []
         self.audit: list[Record] = []
+        self.passed: list[Record] = []
+        """What was written to `intake.http`."""
         self.killed_at = ""
         """At which step of each batch the process is killed, and started again."""
         self._offset = 0
@@ -75,6 +77,7 @@ class OpsRoom(Door):
         written, self.written[:] = self.written[:], []
         self.redriven += [one for one in written if one.topic.startswith("redrive.")]
         self.audit += [one for one in written if one.topic == topics.AUDIT]
+        self.passed += [one for one in written if one.topic == topics.INTAKE_HTTP]
         return [one for one in written if READS["monitor"](one.topic) and one.topic != topics.AUDIT]
 
     async def letter(
@@ -102,7 +105,9 @@ class OpsRoom(Door):
         data = DeadlinePassed(
             service="monitor", collection=collection, aggregate=aggregate, what=what, due_at=due_at, nth=1
         )
-        await self.reads(record(Event(str(uuid4()), "/service/monitor", due_at, data), "monitor.events"))
+        await self.reads(
+            record(Event(str(uuid4()), "/service/monitor", min(due_at, real_now()), data), "monitor.events")
+        )
 
     async def get(self, path: str, who: str = OPS, **query: Any) -> Any:
         """The answer to a question, which is answered."""
@@ -147,6 +152,6 @@ def letter(dl_id: str, *, key: bytes = b"k", value: bytes = b"{}", **said: str) 
     return Record(topics.DEAD_LETTERS, key, value, headers)
 
 
-def ops_room(folder: Path) -> AbstractAsyncContextManager[OpsRoom]:
+def ops_room(folder: Path, **settings: Any) -> AbstractAsyncContextManager[OpsRoom]:
     """A monitor that is open, and closed in the end."""
-    return opened(OpsRoom(folder))
+    return opened(OpsRoom(folder, **settings))
