@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from services.monitor.console.lag import TONES
+from services.monitor.console.overview_map import map_content, said_of_nodes
 from services.monitor.console.pages import ConsolePage, Content, PartSaid, Visit
 from shared.clock import real_now
 
@@ -26,28 +27,33 @@ class Need(NamedTuple):
 
 async def show(visit: Visit) -> Content:
     """Each part says what it knows; one that cannot be asked says why, and the rest is shown."""
-    checks, lag, letters, late, silent, feeds = await asyncio.gather(
+    checks, lag, letters, late, senders, feeds, flow = await asyncio.gather(
         visit.part("/v1/checks"),
         visit.part("/v1/lag"),
         _letters(visit),
         visit.part("/v1/overdue", {"limit": "0"}),
-        visit.part("/v1/senders", {"usual": "silent"}),
+        visit.part("/v1/senders"),
         visit.part("/v1/readers", {"limit": _MOST_FEEDS}),
+        visit.part("/v1/flow"),
     )
-    faults = {one.fault: None for one in (checks, lag, late, letters, silent, feeds) if one.fault}
+    faults = {one.fault: None for one in (checks, lag, late, letters, senders, feeds, flow) if one.fault}
+    unread = _unread_for_a_week(feeds.said or {}, visit.request.app.state.clock.now())
+    services = _services(checks.said or {}, lag.said or {})
     needs = [
         *_of_checks(checks.said or {}),
         *_of_lag(lag.said or {}),
         *_of_overdue(late.said or {}),
         *_of_letters(letters.said or {}, real_now()),
-        *_of_senders(silent.said or {}),
-        *_of_feeds(feeds.said or {}, visit.request.app.state.clock.now()),
+        *_of_senders(senders.said or {}),
+        *([Need("feeds_unread", "", unread, "/readers")] if unread else []),
     ]
-    words = visit.words
+    words, map_words = visit.words, visit.words_of("flow_map")
+    says = said_of_nodes(services, senders.said, feeds.said, unread, words, map_words)
     return {
         "needs": needs,
-        "services": _services(checks.said or {}, lag.said or {}),
+        "services": services,
         "tones": TONES,
+        **map_content((flow.said or {}).get("edges", ()), says, map_words),
         "faults": faults,
         "summary": f"{words['today']}: {len(needs)}" if needs else words["not_known" if faults else "nothing_today"],
     }
@@ -93,14 +99,13 @@ def _is_parked(group: Mapping[str, Any], now: datetime) -> bool:
 
 
 def _of_senders(said: Mapping[str, Any]) -> Iterator[Need]:
-    if many := len(said.get("senders", ())):
+    if many := sum(one["usual"] == "silent" for one in said.get("senders", ())):
         yield Need("senders_silent", "", many, "/senders?usual=silent")
 
 
-def _of_feeds(said: Mapping[str, Any], now: datetime) -> Iterator[Need]:
+def _unread_for_a_week(said: Mapping[str, Any], now: datetime) -> int:
     since = [datetime.fromisoformat(one["unread_since"]) for one in said.get("readers", ()) if one["unread_since"]]
-    if many := sum(now - at >= _A_WEEK for at in since):
-        yield Need("feeds_unread", "", many, "/readers")
+    return sum(now - at >= _A_WEEK for at in since)
 
 
 def _services(checks: Mapping[str, Any], lag: Mapping[str, Any]) -> list[dict[str, Any]]:
