@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from services.monitor.console.dead_letters import REVEALED_FOR
 from services.monitor.console.masked import COVER, masked
 from shared.contracts import topics
-from tests.unit.console_door import FORM, READER, REFERRAL, SCRIPT, console, signed_in, token_of
+from tests.unit.console_door import FORM, READER, REFERRAL, SCRIPT, console, hostile, signed_in, token_of
 from tests.unit.country import Country
 from tests.unit.doors import Door, key
 
@@ -53,6 +54,43 @@ async def test_a_record_is_covered_until_somebody_says_what_for_and_the_audit_ke
         shown = await post(monitor, client, path, reason="sender_asks")
         assert REFERRAL in shown.text
         assert [(look["who"], look["ground"]) for look in kept(monitor, "reveal")] == [("ops:anna", "sender_asks")]
+
+
+@pytest.mark.asyncio
+async def test_an_enormous_one_is_shown_in_part_and_its_whole_value_is_a_file_for_a_reason_that_is_kept(
+    tmp_path: Path,
+) -> None:
+    async with console(tmp_path) as one, signed_in(one.doors["monitor"]) as client:
+        monitor, path = one.doors["monitor"], "/dead-letters/hostile-3"
+        value = b'{"said": "' + b"x" * 100_000 + b'"}'
+        await one.flow([msgspec.structs.replace(hostile(3, "short"), value=value)])
+        page = (await client.get(path)).text
+        assert "its beginning alone is shown" in page
+        assert "Bytes: 100,012" in page
+        for wrong in ("", "curiosity"):
+            refused = await post(monitor, client, path, reason=wrong, **{"as": "file"})
+            assert refused.headers["content-type"].startswith("text/html")
+        assert kept(monitor, "reveal") == []
+        shown = await post(monitor, client, path, reason="mend")
+        assert len(shown.content) < 30_000
+        file = await post(monitor, client, path, reason="mend", **{"as": "file"})
+        assert file.content == value
+        assert [look["what"] for look in kept(monitor, "reveal")] == ["hostile-3"] * 2
+        assert file.headers["content-type"] == "application/octet-stream"
+        assert file.headers["content-disposition"] == 'attachment; filename="dead-letter-hostile-3.bin"'
+        assert file.headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in file.headers["content-security-policy"]
+        assert file.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.asyncio
+async def test_of_what_is_too_large_to_be_searched_nothing_is_kept_and_there_is_no_file(tmp_path: Path) -> None:
+    async with console(tmp_path) as one, signed_in(one.doors["monitor"]) as client:
+        monitor, path = one.doors["monitor"], "/dead-letters/hostile-2"
+        assert "Nothing of it is kept" in (await client.get(path)).text
+        answer = await post(monitor, client, path, reason="mend", **{"as": "file"})
+        assert answer.status_code == 409
+        assert "content-disposition" not in answer.headers
 
 
 @pytest.mark.asyncio

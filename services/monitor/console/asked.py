@@ -32,6 +32,16 @@ async def ask(
     body: Any = None,
 ) -> Any:
     """The answer's JSON. Raises `NotAnswered`."""
+    content = await _asked(request, who, path, query or {}, method, body)
+    return msgspec.json.decode(content) if content else None
+
+
+async def ask_for_file(request: Request, who: str, path: str) -> bytes:
+    """What an address answers, byte for byte. Raises `NotAnswered`."""
+    return await _asked(request, who, path, {}, "GET", None)
+
+
+async def _asked(request: Request, who: str, path: str, query: Mapping[str, str], method: str, body: Any) -> bytes:
     sent = msgspec.json.encode(body) if body is not None else b""
     scope = {
         "type": "http",
@@ -42,7 +52,7 @@ async def ask(
         "path": path,
         "raw_path": quote(path).encode(),
         "root_path": "",
-        "query_string": urlencode(query or {}).encode(),
+        "query_string": urlencode(query).encode(),
         "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(sent)).encode())],
         "client": None,
         "server": None,
@@ -51,10 +61,10 @@ async def ask(
     }
     answer = _Answer(sent)
     await request.app(scope, answer.receive, answer.send)
-    content = msgspec.json.decode(answer.content) if answer.content else None
     if answer.status >= 400:
-        raise NotAnswered(answer.status, str(content.get("detail", "")) if isinstance(content, dict) else "")
-    return content
+        problem = msgspec.json.decode(answer.content) if answer.content else None
+        raise NotAnswered(answer.status, str(problem.get("detail", "")) if isinstance(problem, dict) else "")
+    return answer.content
 
 
 class _Answer:

@@ -1,5 +1,6 @@
 """The pages of dead letters: the list by its filters, one of them, and what may be done with it."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, get_args
@@ -23,6 +24,12 @@ _CHOOSES: Final = ("reason", "service", "sender", "type", "group")
 _A_PAGE: Final = "50"
 _MOST_SHOWN: Final = 8_000
 """Characters of a value or a header that a page shows."""
+_NOT_OF_A_NAME: Final = re.compile(r"[^A-Za-z0-9-]")
+_OF_A_FILE: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cache-Control": "no-store",
+}
 REVEALED_FOR: Final = ("mend", "sender_asks", "client_asks", "incident")
 """What a record may be looked at for; the audit keeps it."""
 
@@ -52,14 +59,24 @@ async def show_one(visit: Visit) -> Content:
     return {**_shown(letter), "original": masked(original) if original else None, "revealed": ""}
 
 
-async def reveal(visit: Visit, fields: Fields) -> Content:
-    """The record as it came, once the audit has kept what it is looked at for."""
+async def reveal(visit: Visit, fields: Fields) -> Content | Response:
+    """The record as it came, or its value as a file, once the audit has kept what it is looked at for."""
     reason = fields.get("reason", "")
     if reason not in REVEALED_FOR:
         return {**await show_one(visit), "fault": "no_reason"}
     letter = await _letter(visit)
     await record_access(visit.request, visit.who, "reveal", letter["dl_id"], reason, allowed=True)
+    if fields.get("as") == "file":
+        return await _file(visit, letter)
     return {**_shown(letter), "original": _original(letter["original"]), "revealed": reason}
+
+
+async def _file(visit: Visit, letter: Mapping[str, Any]) -> Response:
+    """The value, byte for byte: no browser shows it, whatever it says that it is."""
+    content = await visit.file(f"/v1{PATH}/{letter['dl_id']}/original")
+    name = f"dead-letter-{_NOT_OF_A_NAME.sub('_', letter['dl_id'])[:64]}.bin"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', **_OF_A_FILE}
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 async def _letter(visit: Visit) -> dict[str, Any]:
@@ -78,6 +95,8 @@ def _original(original: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "key": _text(original["key"]),
         "value": _text(original["value"]),
         "headers": [(_text(name), _text(value)) for name, value in original["headers"]],
+        "value_bytes": original["value_bytes"],
+        "in_part": original["in_part"],
     }
 
 

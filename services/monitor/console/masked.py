@@ -18,6 +18,7 @@ _TOLD: Final = frozenset({"ce_specversion", "ce_type", "ce_time", "ce_dataconten
 def masked(original: Mapping[str, Any]) -> dict[str, Any]:
     """The same record, its values covered."""
     return {
+        **original,
         "key": _covered(original["key"]),
         "value": _structure(original["value"]),
         "headers": [(name, value if name in _TOLD else _covered(value)) for name, value in original["headers"]],

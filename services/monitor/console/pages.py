@@ -62,6 +62,10 @@ class Visit:
         """What one of the monitor's addresses says. Raises `NotAnswered`."""
         return await asked.ask(self.request, self.who, path, query)
 
+    async def file(self, path: str) -> bytes:
+        """What an address has as a file. Raises `NotAnswered`."""
+        return await asked.ask_for_file(self.request, self.who, path)
+
     async def send(self, path: str, body: Any = None, *, method: str = "POST") -> Any:
         """Has one of the addresses do something. Raises `NotAnswered`."""
         return await asked.ask(self.request, self.who, path, method=method, body=body)
