@@ -8,8 +8,8 @@ from cli import terminal
 from cli.ask import Monitor
 from cli.options import Json, KeyFile, OpsUrl, RunDir
 
-_COLUMNS: Final = ("sender", "usual", "last_at", "today", "week", "refused", "ahead_seconds")
-_SENT: Final = ("day", "type", "events", "refused")
+_COLUMNS: Final = ("sender", "usual", "last_at", "today", "week", "repeated", "refused", "ahead_seconds")
+_SENT: Final = ("day", "type", "events", "repeated", "refused")
 _VIOLATIONS: Final = ("count", "type", "reason", "pointer", "first", "last", "error")
 
 

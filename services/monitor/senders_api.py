@@ -50,6 +50,7 @@ class SenderShown(TypedDict):
     ]
     today: Annotated[Count, Meta(description="How many events came today, in Finland.")]
     week: Annotated[Count, Meta(description="How many events came in the last seven days, today among them.")]
+    repeated: Annotated[Count, Meta(description="How many of these had come before, under the same id.")]
     refused: Annotated[Count, Meta(description="How many times one of these could not be taken.")]
     ahead_seconds: Annotated[
         float, Meta(ge=0, description="By how many seconds its clock was ahead of ours at most.", examples=[0.0])
@@ -68,6 +69,7 @@ class SentShown(TypedDict):
     day: Annotated[str, Meta(description="The day in Finland.", examples=["2026-09-01"])]
     type: Annotated[str, Meta(description="The class; `?` where it is none.", examples=["ReferralIssued"])]
     events: Annotated[Count, Meta(description="How many records came, repeated ones too.")]
+    repeated: Annotated[Count, Meta(description="How many of these had come before: under the same id, on any day.")]
     refused: Annotated[Count, Meta(description="How many times one could not be taken.")]
     hours: Annotated[
         list[Annotated[int, Meta(ge=0, examples=[3])]],
@@ -133,10 +135,18 @@ def _shown(one: PartnerSending, now: datetime) -> SenderShown:
         "chance": round(one.verdict.chance, 6),
         "today": sum(row.total for row in week if row.day == today.isoformat()),
         "week": sum(row.total for row in week),
+        "repeated": sum(row.repeated for row in week),
         "refused": sum(row.refused for row in week),
         "ahead_seconds": max((row.ahead for row in week), default=0.0),
     }
 
 
 def _sent(row: SentInADay) -> SentShown:
-    return {"day": row.day, "type": row.name, "events": row.total, "refused": row.refused, "hours": row.hours}
+    return {
+        "day": row.day,
+        "type": row.name,
+        "events": row.total,
+        "repeated": row.repeated,
+        "refused": row.refused,
+        "hours": row.hours,
+    }

@@ -20,6 +20,8 @@ class SentInADay(msgspec.Struct):
     last: float | None = None
     delays: float = 0.0
     """In all, the seconds from the events' own times to when they came."""
+    repeated: int = 0
+    """How many of them had come before."""
 
     @property
     def total(self) -> int:
@@ -45,5 +47,6 @@ def _add(row: SentInADay, cell: Cell, *, refused: bool) -> None:
     row.hours = [one + other for one, other in zip(row.hours, cell.hours, strict=True)]
     row.ahead = max(row.ahead, cell.ahead)
     row.delays += cell.delays
+    row.repeated += cell.repeated
     row.first = min(row.first if row.first is not None else cell.first, cell.first)
     row.last = max(row.last or 0.0, cell.last)

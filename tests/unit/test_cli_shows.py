@@ -352,9 +352,16 @@ def test_who_has_not_read_its_feed_is_shown(tmp_path: Path) -> None:
 
 
 def test_who_is_silent_is_shown_and_of_one_sender_what_came(tmp_path: Path) -> None:
-    silent = {"sender": "/region/06", "usual": "silent", "last_at": "2026-09-01T08:00:00Z", "today": 0, "week": 3}
+    silent = {
+        "sender": "/region/06",
+        "usual": "silent",
+        "last_at": "2026-09-01T08:00:00Z",
+        "today": 0,
+        "week": 3,
+        "repeated": 2,
+    }
     sender = {**silent, "refused": 1, "ahead_seconds": 0.0, "chance": 0.0}
-    sent = {"day": "2026-09-01", "type": "ReferralIssued", "events": 3, "refused": 1, "hours": [0] * 24}
+    sent = {"day": "2026-09-01", "type": "ReferralIssued", "events": 3, "repeated": 2, "refused": 1, "hours": [0] * 24}
     answers: dict[str, tuple[int, Any]] = {
         "/v1/lag": (200, {"groups": []}),
         "/v1/senders": (200, {"senders": [sender]}),
@@ -364,9 +371,9 @@ def test_who_is_silent_is_shown_and_of_one_sender_what_came(tmp_path: Path) -> N
         everybody = CliRunner().invoke(app, ["senders", *at])
         one = CliRunner().invoke(app, ["senders", "/region/06", *at])
     assert everybody.stdout.splitlines()[1].split("\t") == [
-        *("/region/06", "silent", "2026-09-01T08:00:00Z", "0", "3", "1", "0.0")
+        *("/region/06", "silent", "2026-09-01T08:00:00Z", "0", "3", "2", "1", "0.0")
     ]
-    assert one.stdout.splitlines()[1].split("\t") == ["2026-09-01", "ReferralIssued", "3", "1"]
+    assert one.stdout.splitlines()[1].split("\t") == ["2026-09-01", "ReferralIssued", "3", "2", "1"]
 
 
 def test_what_a_sender_did_wrong_is_shown_and_a_text_about_it_to_copy(tmp_path: Path) -> None:

@@ -24,13 +24,14 @@ COUNTS: Final = Collection("counts", (Index(("day",)), Index(("ended",))))
 
 class Cell(msgspec.Struct, array_like=True):
     """Of one sender and class: the events of each hour, in Finnish time; the furthest that one was ahead of us, in seconds;
-    and in all by how many seconds they came after their own time."""
+    in all by how many seconds they came after their own time; and how many of them had come before."""
 
     hours: list[int]
     ahead: float = 0.0
     first: float = 0.0
     last: float = 0.0
     delays: float = 0.0
+    repeated: int = 0
 
     @property
     def total(self) -> int:
@@ -85,6 +86,7 @@ def _count(state: DayCounts, one: Observed) -> None:
     cell.ahead = max(cell.ahead, -one.delay)
     cell.delays += max(0.0, one.delay)
     cell.last = max(cell.last, at)
+    cell.repeated += one.repeated
 
 
 def _day_and_hour(one: Observed) -> tuple[str, int]:

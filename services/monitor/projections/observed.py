@@ -19,7 +19,7 @@ UNKNOWN: Final = "?"
 """Stands for a class that is none, and for a sender whom nothing proves."""
 _CLASS_OF: Final = {one.type: one.name for one in CLASSES.values()}
 _LONGEST_NAME: Final = 80
-_WANTED: Final = {f"ce_{name}": name for name in ("type", "source", "time", "synthetic")}
+_WANTED: Final = {f"ce_{name}": name for name in ("type", "source", "id", "time", "synthetic")}
 
 
 class Observed(NamedTuple):
@@ -36,6 +36,10 @@ class Observed(NamedTuple):
     refused_by: str = ""
     """Of a dead letter: the service that could not take the event of this sender and class."""
     data: bytes = b""
+    id: str = ""
+    """The event's id, as its sender gave it."""
+    repeated: bool = False
+    """Whether the event came before."""
 
     def read(self) -> Any:
         """The data of a service's event. Raises `msgspec.MsgspecError`."""
@@ -59,6 +63,7 @@ def observed_of(record: ConsumerRecord, clock: Clock, real_now: float) -> Observ
         raw.attributes.get("synthetic") == "true",
         _text(letter.get("dl_service")) if letter else "",
         raw.data if record.topic.endswith(".events") else b"",
+        raw.attributes.get("id", ""),
     )
 
 

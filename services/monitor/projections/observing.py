@@ -16,6 +16,7 @@ from aiokafka import ConsumerRecord
 
 from services.monitor.projections import counts, readers
 from services.monitor.projections.observed import Observed, observed_of
+from services.monitor.projections.repeated import with_repetitions
 from shared import log_events, metrics
 from shared.clock import Clock
 from shared.store import Collection, Row, Store, StoreUnavailable
@@ -48,7 +49,7 @@ PROJECTIONS: Final = (
 async def observe(store: Store, records: Sequence[ConsumerRecord], clock: Clock) -> None:
     """Counts the records in. Raises `StoreUnavailable`: the loop reads them again."""
     now = time.time()
-    seen = [observed_of(record, clock, now) for record in records]
+    seen = await with_repetitions(store, [observed_of(record, clock, now) for record in records])
     for projection in PROJECTIONS:
         await _keep(store, projection, _grouped(projection, seen))
 
