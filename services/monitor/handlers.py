@@ -33,6 +33,7 @@ from shared.contracts.registry import CLASSES
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Journal, Store
+from shared.store.interface import Fields
 
 _TRACED = msgspec.json.Decoder(Document[Traced])
 _LOOK: Final = CLASSES["AccessRecorded"].type
@@ -46,10 +47,22 @@ def _activity(traced: Traced) -> str | None:
     return traced.subject if is_its_organisers else None
 
 
-def _audited(traced: Traced) -> float | None:
-    """When a look was kept; of what is no look of a service's word, nothing."""
-    is_a_look = traced.type == _LOOK and traced.source.startswith("/service/")
-    return traced.last_at.timestamp() if is_a_look and traced.last_at else None
+def _found_by(traced: Traced) -> Fields:
+    """By which fields the store finds an event; who looked and when, where it is a look of a service's word."""
+    at = traced.last_at.timestamp() if traced.last_at else None
+    audited = at if traced.type == _LOOK and traced.source.startswith("/service/") else None
+    return {
+        "correlation": traced.correlation or None,
+        "activity": _activity(traced),
+        "said": shares.said(traced),
+        "event_id": traced.id,
+        "code": traced.opens or None,
+        "at": at,
+        "audited": audited,
+        "denied": audited if traced.codes.get("allowed") == "False" else None,
+        "looker": traced.codes.get("who") if audited else None,
+        heartbeat.BEAT: at if traced.heartbeat else None,
+    }
 
 
 EVENTS = Kind(
@@ -69,18 +82,7 @@ EVENTS = Kind(
         ),
     ),
     Traced,
-    fields=lambda traced: {
-        "correlation": traced.correlation or None,
-        "activity": _activity(traced),
-        "said": shares.said(traced),
-        "event_id": traced.id,
-        "code": traced.opens or None,
-        "at": traced.last_at.timestamp() if traced.last_at else None,
-        "audited": _audited(traced),
-        "denied": _audited(traced) if traced.codes.get("allowed") == "False" else None,
-        "looker": traced.codes.get("who") if _audited(traced) else None,
-        heartbeat.BEAT: traced.last_at.timestamp() if traced.last_at and traced.heartbeat else None,
-    },
+    fields=_found_by,
     marked=False,
 )
 DEAD_LETTERS = Kind(

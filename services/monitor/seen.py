@@ -24,7 +24,7 @@ from shared.contracts.fields import read_referral_id
 from shared.contracts.heartbeat import is_of_a_heartbeat
 from shared.contracts.identity import dead_letter_id
 from shared.contracts.original import Original
-from shared.contracts.personal_identity import mask, mask_bytes
+from shared.contracts.personal_identity import mask_bytes, mask_each
 from shared.contracts.referral_code import digest_of
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Table
@@ -38,6 +38,7 @@ _CODES: Final = (
     *("who", "action", "ground", "allowed", "change", "recipient"),
 )
 _KEPT: Final = ("source", "id", "type", "time", "subject", "correlationid", "causationid")
+_FIELDS: Final = set(RecordSeen.model_fields)
 _QUEUED: Final = CLASSES["NotificationQueued"].type
 
 
@@ -59,7 +60,7 @@ def receive(record: ConsumerRecord, table: Table, now: datetime) -> RoutedEvent 
 
 def _stored(data: Data, original: Original, table: Table, now: datetime) -> RoutedEvent:
     where = f"/record/{original.topic}/{original.partition}"
-    synthetic = dict(original.headers).get("ce_synthetic") == b"true"
+    synthetic = ("ce_synthetic", b"true") in original.headers
     seen = Event(f"{original.offset}-{original.timestamp}", where, now, data, synthetic=synthetic)
     routed = route(seen, table)
     assert routed is not None
@@ -97,7 +98,7 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
     data = _data(sender, raw)
     # A record that nobody can read has no id of its own: its place in Kafka stands for one.
     nameless = f"{original.topic}/{original.partition}/{original.offset}"
-    return RecordSeen.model_construct(
+    return _made(
         source=sender,
         event_id=known.get("id", nameless),
         type=known.get("type", ""),
@@ -105,11 +106,19 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
         about=known.get("subject", ""),
         correlation=_referral(sender, known),
         causation=known.get("causationid", ""),
-        codes={name: mask(str(data[name]))[:80] for name in _CODES if name in data},
+        codes=_codes(data),
         code_digest=_code_digest(data) if sender == "/service/referral" else "",
         heartbeat=is_of_a_heartbeat(original.topic, original.headers),
         sighting=_sighting(original),
     )
+
+
+def _made(**said: Any) -> RecordSeen:
+    """As unpickling makes one: what is said is our own, and `model_construct` would take a tenth of a record's time."""
+    seen = RecordSeen.__new__(RecordSeen)
+    whole = {"__dict__": said, "__pydantic_fields_set__": _FIELDS, "__pydantic_extra__": None}
+    seen.__setstate__({**whole, "__pydantic_private__": None})
+    return seen
 
 
 def _known(raw: Raw, original: Original) -> dict[str, str]:
@@ -117,9 +126,12 @@ def _known(raw: Raw, original: Original) -> dict[str, str]:
     said = {name: raw.attributes[name] for name in _KEPT if name in raw.attributes}
     if "subject" not in said:
         said["subject"] = mask_bytes(original.key or b"")
-    # A mask takes a microsecond, and an event's subject and correlation are mostly the same.
-    masked = {value: mask(value)[:200] for value in dict.fromkeys(said.values())}
-    return {name: masked[value] for name, value in said.items() if value}
+    return {name: value[:200] for name, value in zip(said, mask_each([*said.values()]), strict=True) if value}
+
+
+def _codes(data: Mapping[str, Any]) -> dict[str, str]:
+    said = {name: str(data[name]) for name in _CODES if name in data}
+    return {name: value[:80] for name, value in zip(said, mask_each([*said.values()]), strict=True)}
 
 
 def _sender(topic: str, known: dict[str, str]) -> str:

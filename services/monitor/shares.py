@@ -5,6 +5,7 @@ Behind a full share the look-up goes on at whoever comes next, however much was 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -53,6 +54,7 @@ def sayer(one: Traced | Dead) -> str:
     return sayer_of(one.source, one.type) if is_a_service(one.source) else one.source
 
 
+@lru_cache(maxsize=4_096)
 def sayer_of(service: str, type_: str) -> str:
     """The sayer of a service's events of one class; short, since each event's row and index have it."""
     return f"{service} {type_.removeprefix(TYPE_PREFIX).removesuffix('.v1')}"

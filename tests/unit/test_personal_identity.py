@@ -28,6 +28,7 @@ from shared.contracts.personal_identity import (
     is_searchable,
     mask,
     mask_bytes,
+    mask_each,
     may_hold_a_code,
     seen_in,
 )
@@ -352,6 +353,13 @@ def test_a_code_is_found_and_masked_in_whatever_spelling_a_person_would_read_it(
     assert holds_a_code(text)
     assert MASK in mask(text)
     assert not holds_a_code(mask(text))
+
+
+@given(
+    st.lists(st.one_of(spelled(), texts_with_codes(), st.text(max_size=20), st.sampled_from(["<", "\\", "01", "&"])))
+)
+def test_texts_that_are_looked_at_together_are_masked_as_each_by_itself(texts: list[str]) -> None:
+    assert [*mask_each(texts)] == [mask(text) for text in texts]
 
 
 @given(spelled(), st.booleans())
