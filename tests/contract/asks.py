@@ -121,6 +121,10 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/{known['redriven']}", "ops:anna")],
         ("GET", "/v1/dead-letters/{dl_id}/original"): [Ask(f"{letters}/{known['redriven']}/original", "ops:anna")],
         ("POST", "/v1/dead-letters/{dl_id}/redrive"): [Ask(f"{letters}/{known['redriven']}/redrive", "ops:anna")],
+        ("POST", "/v1/discards"): [Ask("/v1/discards", "ops:anna", body={**WHY, "dl_ids": [known["discarded"]]})],
+        ("POST", "/v1/discards/undo"): [
+            Ask("/v1/discards/undo", "ops:anna", body={**WHY, "dl_ids": [known["discarded"]]})
+        ],
         ("POST", "/v1/dead-letters/{dl_id}/discard"): [
             Ask(f"{letters}/{known['discarded']}/discard", "ops:anna", body=WHY)
         ],
@@ -212,6 +216,8 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask(f"{letters}/{one}/edit/refuse", "ops:anna", body={"edit_id": NONE})
             for one in ("none", known["discarded"])
         ],
+        ("POST", "/v1/discards"): [Ask("/v1/discards", "ops:anna", body={**WHY, "dl_ids": ["none"]})],
+        ("POST", "/v1/discards/undo"): [Ask("/v1/discards/undo", "ops:anna", body={**WHY, "dl_ids": ["none"]})],
         ("POST", "/v1/redrives"): [Ask("/v1/redrives", "ops:anna", body={"why": "mended", "dl_ids": ["none"]})],
         ("POST", "/v1/redrives/dry-run"): [Ask("/v1/redrives/dry-run", "ops:anna", body={"dl_ids": ["none"]})],
         ("GET", "/v1/redrives/{redrive_id}"): [Ask("/v1/redrives/none", "ops:anna")],
