@@ -11,6 +11,7 @@ from services.monitor.console.asked import NotAnswered
 from services.monitor.console.links import address
 from services.monitor.console.masked import masked
 from services.monitor.console.pages import ConsolePage, Content, Fields, Visit
+from services.monitor.console.redrives import CHOOSES
 from services.monitor.model import DeadState
 from shared.contracts.errors import REASONS
 from shared.contracts.topics import SERVICES
@@ -19,8 +20,6 @@ from shared.http.audit import record_access
 PATH: Final = "/dead-letters"
 _ONE: Final = f"{PATH}/{{dl_id}}"
 _FILTERS: Final = ("reason", "state", "service", "sender", "type", "group")
-_CHOOSES: Final = ("reason", "service", "sender", "type", "group")
-"""Those by which a redrive chooses too."""
 _A_PAGE: Final = "50"
 _MOST_SHOWN: Final = 8_000
 """Characters of a value or a header that a page shows."""
@@ -38,9 +37,11 @@ async def show_list(visit: Visit) -> Content:
     """Dead letters, the newest first."""
     query = visit.query
     said = await visit.ask("/v1/dead-letters", {"limit": _A_PAGE, **query})
-    chosen = {name: value for name, value in query.items() if name in _CHOOSES}
+    chosen = {name: value for name, value in query.items() if name in CHOOSES} if said["dead_letters"] else {}
     return {
-        "redrive_these": address("/redrives/new", chosen) if chosen and said["dead_letters"] else "",
+        "redrive_these": address("/redrives/new", chosen) if chosen else "",
+        "discard_these": address("/discards/new", chosen) if chosen else "",
+        "undo_these": address("/discards/undo", chosen) if chosen else "",
         "letters": said["dead_letters"],
         "next": address(PATH, query, after=said["next"]) if said["next"] else "",
         "first": address(PATH, query, after=None) if "after" in query else "",
@@ -130,4 +131,5 @@ PAGES: Final = (
     ConsolePage("dead_letter", _ONE, show_one, roles=("ops",), act=reveal),
     _action("redrive"),
     _action("discard"),
+    _action("undo-discard"),
 )

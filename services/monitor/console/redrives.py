@@ -15,7 +15,8 @@ from shared.contracts.envelope import written
 
 PATH: Final = "/redrives"
 _ONE: Final = f"{PATH}/{{redrive_id}}"
-_CHOOSES: Final = ("reason", "service", "sender", "type", "group")
+CHOOSES: Final = ("reason", "service", "sender", "type", "group")
+"""By which dead letters are chosen, to be sent again or laid aside."""
 _A_PAGE: Final = "50"
 _ENTRIES: Final = "100"
 _MOST_TRIED: Final = 50
@@ -43,7 +44,7 @@ async def ask_first(visit: Visit) -> Content:
 
 async def order(visit: Visit, fields: Fields) -> Content | Response:
     """Orders it for what had come when the page was made; what was typed is kept where it cannot be ordered."""
-    chosen = {name: fields[name] for name in (*_CHOOSES, "until") if fields.get(name)}
+    chosen = {name: fields[name] for name in (*CHOOSES, "until") if fields.get(name)}
     typed = {name: fields.get(name, "").strip() for name in ("why", "a_minute", "stop_on_error")}
     if not typed["a_minute"].isdecimal():
         return await _order_page(visit, chosen, typed, visit.words["no_number"])
@@ -57,13 +58,13 @@ async def order(visit: Visit, fields: Fields) -> Content | Response:
 
 async def _order_page(visit: Visit, chosen: dict[str, str], typed: dict[str, str], fault: str) -> Content:
     chosen = {"until": written(real_now()), **chosen}
-    return {"chosen": chosen, "run": await _dry_run(visit, chosen), "typed": typed, "fault": fault}
+    return {"chosen": chosen, "run": await dry_run(visit, chosen, _MOST_TRIED), "typed": typed, "fault": fault}
 
 
-async def _dry_run(visit: Visit, chosen: dict[str, str]) -> dict[str, Any]:
+async def dry_run(visit: Visit, chosen: dict[str, str], most: int) -> dict[str, Any]:
     """How many are chosen, and what would become of the oldest of them now."""
     try:
-        run: dict[str, Any] = await visit.send("/v1/redrives/dry-run", {**chosen, "most": _MOST_TRIED})
+        run: dict[str, Any] = await visit.send("/v1/redrives/dry-run", {**chosen, "most": most})
     except NotAnswered as error:
         if error.status not in {409, 422}:
             raise
@@ -106,7 +107,7 @@ def _steering(action: str) -> ConsolePage:
 
 PAGES: Final = (
     ConsolePage("redrives", PATH, show_list, "mend", roles=("ops",), takes=("state", "after"), renews=True),
-    ConsolePage("redrive_order", f"{PATH}/new", ask_first, roles=("ops",), takes=_CHOOSES, act=order),
+    ConsolePage("redrive_order", f"{PATH}/new", ask_first, roles=("ops",), takes=CHOOSES, act=order),
     ConsolePage("redrive", _ONE, show_one, roles=("ops",), takes=("after",), renews=True),
     *(_steering(action) for action in STEERED_FROM),
 )
