@@ -22,4 +22,4 @@ def _of(service: str | None, checks: Sequence[Mapping[str, Any]]) -> list[dict[s
     return [{**one, "kind": one["name"].partition(":")[0]} for one in checks if one["service"] == service]
 
 
-PAGE: Final = ConsolePage("checks", "/checks", show, "control", renews=True)
+PAGE: Final = ConsolePage("checks", "/checks", show, "control", renews=True, key="c")

@@ -25,6 +25,9 @@ RENEWAL: Final = "lahete-renewal"
 """The header of a page that renews itself: nobody is there for sure, so that a session is not kept by it."""
 THEME_COOKIE: Final = "lahete_theme"
 THEMES: Final = ("auto", "light", "dark")
+KEYS_COOKIE: Final = "lahete_keys"
+KEYS: Final = ("on", "off")
+"""Whether single keys lead to pages."""
 _A_YEAR: Final = 365 * 86_400
 GROUPS: Final = ("today", "mend", "traffic", "control")
 _POLICY: Final = (
@@ -48,6 +51,7 @@ class Entry(NamedTuple):
     title: str
     is_current: bool
     is_allowed: bool
+    key: str
 
 
 def language_of(request: Request) -> str:
@@ -63,6 +67,7 @@ def page_of(visit: Visit, menu: Sequence[ConsolePage], content: Mapping[str, Any
         "who": visit.who,
         "acts": visit.acts,
         "renews": visit.page.renews,
+        "has_keys": keys_of(visit.request) == "on",
         "form_token": sessions.form_token(visit.session),
         "menu": {group: list(_entries(visit, menu, group)) for group in GROUPS},
     }
@@ -89,6 +94,7 @@ def bare_page(request: Request, template: str, words: Words, content: Mapping[st
         "menu": {},
         "theme": theme_of(request),
         "renews": False,
+        "has_keys": False,
         "summary": "",
         "stream": "",
         "form_token": "",
@@ -106,6 +112,12 @@ def theme_of(request: Request) -> str:
     return chosen if chosen in THEMES else THEMES[0]
 
 
+def keys_of(request: Request) -> str:
+    """Whether single keys lead to pages: on, unless somebody has switched them off in this browser."""
+    chosen = request.cookies.get(KEYS_COOKIE, "")
+    return chosen if chosen in KEYS else KEYS[0]
+
+
 def _in_language(request: Request, language: str) -> str:
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
     return f"{request.url.path if request.method == 'GET' else '/'}?{urlencode([*kept, ('lang', language)])}"
@@ -115,7 +127,9 @@ def _entries(visit: Visit, menu: Sequence[ConsolePage], group: str) -> Iterator[
     for page in menu:
         if page.menu == group:
             title = words_of(page.name, visit.language)["title"]
-            yield Entry(page.path, title, page.menu == group and page.name == visit.page.name, page.is_for(visit.who))
+            yield Entry(
+                page.path, title, page.menu == group and page.name == visit.page.name, page.is_for(visit.who), page.key
+            )
 
 
 # --- how templates show values: each in the page's language

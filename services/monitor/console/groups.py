@@ -60,6 +60,6 @@ def _form(visit: Visit, said: dict[str, Any], parked: str, fault: str) -> Conten
 
 
 PAGES: Final = (
-    ConsolePage("groups", PATH, show_list, "mend", roles=("ops",), takes=("after",), renews=True),
+    ConsolePage("groups", PATH, show_list, "mend", roles=("ops",), takes=("after",), renews=True, key="d"),
     ConsolePage("group", f"{PATH}/{{group}}", show_note, roles=("ops",), act=note),
 )

@@ -53,6 +53,6 @@ def _form(visit: Visit, **entered: str) -> Content:
 
 
 PAGES: Final = (
-    ConsolePage("overdue", PATH, show_list, "mend", takes=(*_FILTERS, "after"), renews=True),
+    ConsolePage("overdue", PATH, show_list, "mend", takes=(*_FILTERS, "after"), renews=True, key="u"),
     ConsolePage("care", f"{PATH}/{{late_id}}", show_care, roles=("ops",), act=care),
 )

@@ -124,4 +124,4 @@ def _services(checks: Mapping[str, Any], lag: Mapping[str, Any]) -> list[dict[st
     ]
 
 
-PAGE: Final = ConsolePage("overview", "/", show, "today", renews=True)
+PAGE: Final = ConsolePage("overview", "/", show, "today", renews=True, key="o")

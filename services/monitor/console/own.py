@@ -1,4 +1,4 @@
-"""The page Settings: how the console looks to this person, and what his key may do."""
+"""The page Settings: how the console looks to this person, which keys lead somewhere, and what his key may do."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from starlette.responses import RedirectResponse, Response
 
 from services.monitor.api import operations
-from services.monitor.console.frame import THEME_COOKIE, THEMES, theme_of
+from services.monitor.console.frame import KEYS, KEYS_COOKIE, THEME_COOKIE, THEMES, keys_of, theme_of
 from services.monitor.console.pages import ConsolePage, Content, Fields, Visit
 from shared.http.keys import role_of
 from shared.http.operations import Operation
@@ -36,6 +36,7 @@ DEEDS: Final = (
     Deed("redrive", "POST", "/v1/dead-letters/{dl_id}/redrive"),
     Deed("redrive_many", "POST", "/v1/redrives"),
     Deed("discard", "POST", "/v1/dead-letters/{dl_id}/discard"),
+    Deed("discard_many", "POST", "/v1/discards"),
     Deed("see_audit", "GET", "/v1/audit"),
     Deed("register", "PUT", "/v1/partners/{kind}/{id}"),
 )
@@ -47,17 +48,21 @@ async def show(visit: Visit) -> Content:
     return {
         "themes": THEMES,
         "theme": theme_of(visit.request),
+        "keys": KEYS,
+        "keys_chosen": keys_of(visit.request),
         "role": role,
         "deeds": [(deed.text, role in _who(deed, known)) for deed in DEEDS],
     }
 
 
 async def choose(visit: Visit, fields: Fields) -> Content | Response:
-    """Keeps the choice in this browser."""
-    if (theme := fields.get("theme", "")) not in THEMES:
+    """Keeps the choices in this browser."""
+    theme, keys = fields.get("theme", ""), fields.get("keys", "")
+    if theme not in THEMES or keys not in KEYS:
         return await show(visit)
     response = RedirectResponse(PATH, 303)
-    response.set_cookie(THEME_COOKIE, theme, max_age=_A_YEAR, path="/", httponly=True, samesite="lax")
+    for name, value in ((THEME_COOKIE, theme), (KEYS_COOKIE, keys)):
+        response.set_cookie(name, value, max_age=_A_YEAR, path="/", httponly=True, samesite="lax")
     return response
 
 

@@ -87,7 +87,8 @@ class ConsolePage:
     """One page. `name` is that of its texts and of its template.
 
     `menu`: the group of the menu in which it stands, if any. `roles`: who may see it. `takes`: the parameters of its
-    address. `act`: what its form does. `renews`: whether it is kept up to date while it is open.
+    address. `act`: what its form does. `renews`: whether it is kept up to date while it is open. `key`: the single key that
+    leads to it, if any.
     """
 
     name: str
@@ -98,6 +99,7 @@ class ConsolePage:
     takes: tuple[str, ...] = ()
     act: Act | None = None
     renews: bool = False
+    key: str = ""
 
     def is_for(self, who: str) -> bool:
         """Whether its holder's role may see it."""
