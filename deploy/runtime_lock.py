@@ -1,4 +1,4 @@
-"""The packages of requirements.lock that run: python deploy/runtime_lock.py pyproject.toml requirements.lock [extra]
+"""The packages of requirements.lock that run: python deploy/runtime_lock.py pyproject.toml requirements.lock [extras]
 
 One lock for all, the tests' and the extras' too, so that the image has the tested packages. pip refuses a missing one, since every hash is required.
 Needs no package itself: it runs before any is installed.
@@ -34,10 +34,11 @@ def _name(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", found.group()).lower()
 
 
-def main(project: str, lock: str, extra: str = "") -> None:
-    """Prints it, with an extra where one is named."""
+def main(project: str, lock: str, extras: str = "") -> None:
+    """Prints it, with the extras that are named, a blank between two."""
     declared = tomllib.loads(Path(project).read_text(encoding="utf-8"))["project"]
-    wanted = [*declared["dependencies"], *(declared["optional-dependencies"][extra] if extra else ())]
+    of_extras = declared["optional-dependencies"]
+    wanted = [*declared["dependencies"], *(one for extra in extras.split() for one in of_extras[extra])]
     sys.stdout.write(runtime_lock(Path(lock).read_text(encoding="utf-8"), wanted))
 
 

@@ -51,8 +51,9 @@ def test_what_runs_needs_all_that_it_depends_on() -> None:
 
 def test_an_extra_is_all_imported_and_nothing_else_is_needed_for_it() -> None:
     extras = PROJECT["optional-dependencies"].keys() - {"dev"}
-    assert extras == {"otel"}
-    assert named(PROJECT["optional-dependencies"]["otel"]) <= imported_in(*RUNS)
+    assert extras == {"otel", "oidc"}
+    for extra in extras:
+        assert named(PROJECT["optional-dependencies"][extra]) <= imported_in(*RUNS)
 
 
 def test_tests_and_linters_need_all_that_is_installed_for_them() -> None:

@@ -92,17 +92,18 @@ def test_a_dependency_that_the_lock_does_not_know_ends_the_build() -> None:
         runtime_lock(LOCK, ["something_new>=1"])
 
 
-def printed(extra: str) -> str:
-    arguments = ["deploy/runtime_lock.py", "pyproject.toml", "requirements.lock", extra]
+def printed(extras: str) -> str:
+    arguments = ["deploy/runtime_lock.py", "pyproject.toml", "requirements.lock", extras]
     run = subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     return run.stdout
 
 
-def test_it_is_a_program_that_prints_the_lock_with_the_extra_that_the_build_names() -> None:
+def test_it_is_a_program_that_prints_the_lock_with_the_extras_that_the_build_names() -> None:
     assert printed("") == runtime_lock(LOCK, PROJECT["dependencies"])
     with_traces = pins(printed("otel"))
     assert with_traces >= pins(printed("")) | {"opentelemetry-sdk", "opentelemetry-proto", "protobuf", "requests"}
-    assert not pins(printed("")) & {"opentelemetry-sdk", "protobuf", "requests"}
+    assert not pins(printed("")) & {"opentelemetry-sdk", "protobuf", "requests", "authlib", "cryptography"}
+    assert pins(printed("otel oidc")) >= with_traces | {"authlib", "joserfc", "cryptography"}
 
 
 def test_what_is_copied_holds_what_is_started() -> None:
