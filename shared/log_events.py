@@ -18,6 +18,7 @@ MEANINGS: Final = {
     (PARTITION_STALLED := "partition_stalled"): "a partition stands still while the others are read; `where`",
     (EVENTS_FELL_OUT := "events_fell_out"): "the log begins after what was committed: events were never read; `detail`",
     (LOG_START_UNKNOWN := "log_start_unknown"): "Kafka has not said where the logs begin; the service asks again",
+    (SIGN_IN_FAILED := "sign_in_failed"): "nobody was signed in, or out, by the OpenID Connect provider; `why`",
     (HEARTBEAT_UNSENT := "heartbeat_unsent"): "the monitor could not send a heartbeat; it tries again; `why`",
     (
         LAG_UNSAMPLED := "lag_unsampled"

@@ -1,5 +1,8 @@
 """The monitor's wiring: settings in, app out."""
 
+import ssl
+from typing import TYPE_CHECKING
+
 import httpx
 
 from services.monitor import api, handlers, overdue_watch, readers_watch, redrive_watch
@@ -12,11 +15,16 @@ from services.monitor.retention import retentions
 from services.monitor.sender_watch import SenderWatch
 from services.monitor.settings import MonitorSettings
 from shared.process.run import App
+from shared.process.settings import stop_start
+
+if TYPE_CHECKING:
+    from services.monitor.provider.provider import Provider
 
 
 def build_app(settings: MonitorSettings) -> App:
     """The monitor, ready to run."""
     owners = Owners(settings.service_urls, settings.service_key())
+    tls = httpx.create_ssl_context()  # to make one takes 40 ms
     sampler, senders = LagSampler(settings.service_urls), SenderWatch()
     return App(
         settings,
@@ -27,7 +35,8 @@ def build_app(settings: MonitorSettings) -> App:
             "listed_lately": ListedLately(),
             "lag_sampler": sampler,
             "sender_watch": senders,
-            "tls": httpx.create_ssl_context(),  # to make one takes 40 ms
+            "tls": tls,
+            "provider": _provider(settings, tls),
             **console_state(settings),
         },
         retentions=retentions(settings),
@@ -41,3 +50,17 @@ def build_app(settings: MonitorSettings) -> App:
         ),
         pages=routes(),
     )
+
+
+def _provider(settings: MonitorSettings, tls: ssl.SSLContext) -> "Provider | None":
+    """By whom people may sign in besides by key, if by anybody."""
+    if (terms := settings.provider()) is None:
+        return None
+    try:  # not at the top: the libraries are an extra
+        from services.monitor.provider.answers import ProviderAnswers
+        from services.monitor.provider.provider import Provider
+    except ModuleNotFoundError as error:
+        stop_start(
+            f"monitor: LAHETE_OIDC_ISSUER is set, and {error.name} is not here: pip install 'kulttuurilahete[oidc]'"
+        )
+    return Provider(terms, ProviderAnswers(tls))

@@ -1,4 +1,4 @@
-"""The monitor's settings: where the owners of events answer, with which key it asks them, how often its heart beats."""
+"""The monitor's settings: where the owners of events answer, with which key it asks them, how often its heart beats, who signs in."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from services.monitor.provider_settings import ProviderSettings
 from shared.http.accessibility import FeedbackAddress
 from shared.process.addresses import without_secrets
-from shared.process.settings import Duration, PlatformSettings, Term
+from shared.process.settings import Duration, Term
 
 _Url = Annotated[str, without_secrets("the monitor's key belongs in the file that LAHETE_SERVICE_KEY_FILE names")]
 
@@ -26,7 +27,7 @@ def _not_too_often(value: timedelta | None) -> timedelta | None:
 Beats = Annotated[Duration | None, BeforeValidator(_off), AfterValidator(_not_too_often)]
 
 
-class MonitorSettings(PlatformSettings):
+class MonitorSettings(ProviderSettings):
     """Addresses are of the services' HTTP; the key is read from a file, never from the environment."""
 
     service_urls: dict[str, _Url] = Field({}, description="JSON: service to its base URL, for asking owners of events")

@@ -1,4 +1,4 @@
-"""Signing in by key and out again, and what guards every form: it comes from this site and from this session."""
+"""Signing in by key, and what guards every form: it comes from this site and from this session."""
 
 import hmac
 from collections.abc import Mapping
@@ -20,7 +20,6 @@ from shared.http.problems import REFUSED_FOR, ProblemError
 from shared.http.room import sender_at
 
 SIGN_IN: Final = "/sign-in"
-SIGN_OUT: Final = "/sign-out"
 TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
 _MOST_BYTES: Final = 256 * 1024
 _MOST_FIELDS: Final = 100
@@ -58,7 +57,7 @@ def to_sign_in(request: Request) -> Response:
     then = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.headers.get("sec-fetch-site") == "cross-site":
         # A link on another site brings no strict cookie along; a link of our own page, followed at once, does.
-        return _page(request, "arriving", then=then)
+        return sign_in_page(request, "arriving", then=then)
     return RedirectResponse(f"{SIGN_IN}?{urlencode({'then': then})}", 303)
 
 
@@ -68,36 +67,38 @@ async def sign_in_again(request: Request) -> Response:
         return to_sign_in(request)
     fields = await fields_of(request)
     typed = [(name, value) for name, value in fields.items() if name != TOKEN]
-    return _page(request, "sign_in", 401, then=request.url.path, fault="session_over", kept=urlencode(typed))
+    return sign_in_page(request, "sign_in", 401, then=request.url.path, fault="session_over", kept=urlencode(typed))
 
 
 async def show_sign_in(request: Request) -> Response:
     """The page on which one signs in."""
-    return _page(request, "sign_in", then=_within(request.query_params.get("then", "/")), fault="", kept="")
+    return sign_in_page(request, "sign_in", then=within(request.query_params.get("then", "/")), fault="", kept="")
 
 
 async def sign_in(request: Request) -> Response:
     """Begins a session for a key of ops or reader."""
     fields = await fields_of(request)
-    then, key = _within(fields.get("then", "/")), fields.get("key", "").strip()
+    then, key = within(fields.get("then", "/")), fields.get("key", "").strip()
     try:
         holder = _holder(request, key)
         await _must_be_of_ops(request, holder)
     except ProblemError as error:
         setattr(request.state, REFUSED_FOR, error.why)
         fault = {401: "unknown_key", 403: "other_key", 429: "too_often"}.get(error.status, "not_now")
-        return _page(request, "sign_in", error.status, then=then, fault=fault, kept=fields.get("kept", ""))
+        return sign_in_page(request, "sign_in", error.status, then=then, fault=fault, kept=fields.get("kept", ""))
     sessions = request.app.state.sessions
     session = sessions.begin(holder, hash_of(key))
-    response = _goes_on(request, then, fields["kept"], session) if fields.get("kept") else RedirectResponse(then, 303)
+    response = goes_on(request, then, fields["kept"], session) if fields.get("kept") else RedirectResponse(then, 303)
     sessions.keep(response, session)
     return response
 
 
-def _goes_on(request: Request, then: str, kept: str, session: SignedIn) -> Response:
+def goes_on(request: Request, then: str, kept: str, session: SignedIn) -> Response:
     """What was typed before the session ended, to be sent now or not."""
     token = request.app.state.sessions.form_token(session)
-    return _page(request, "go_on", then=then, form_token=token, typed=parse_qsl(kept, max_num_fields=_MOST_FIELDS))
+    return sign_in_page(
+        request, "go_on", then=then, form_token=token, typed=parse_qsl(kept, max_num_fields=_MOST_FIELDS)
+    )
 
 
 def _holder(request: Request, key: str) -> str:
@@ -118,24 +119,16 @@ async def _must_be_of_ops(request: Request, holder: str) -> None:
         raise ProblemError(403, "the console is for ops and readers")
 
 
-async def sign_out(request: Request) -> Response:
-    """Ends the session."""
-    response = RedirectResponse(SIGN_IN, 303)
-    state = request.app.state
-    session = state.sessions.of(request, state.keyring)
-    if session and comes_from_here(request) and is_of(session, request, await fields_of(request)):
-        state.sessions.end(response)
-    return response
-
-
-def _page(request: Request, name: str, status: int = 200, **content: Any) -> Response:
-    response = bare_page(request, name, words_of("sign_in", language_of(request)), content, status)
+def sign_in_page(request: Request, name: str, status: int = 200, **content: Any) -> Response:
+    """A page on the way in or out; `name` is that of its template."""
+    known = {"by_provider": request.app.state.provider is not None, **content}
+    response = bare_page(request, name, words_of("sign_in", language_of(request)), known, status)
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 
-def _within(address: str) -> str:
+def within(address: str) -> str:
     """An address of this console; else its first page."""
     is_here = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
     return address if is_here else "/"
@@ -144,5 +137,4 @@ def _within(address: str) -> str:
 ROUTES: Final = (
     Route(SIGN_IN, show_sign_in, methods=["GET"]),
     Route(SIGN_IN, sign_in, methods=["POST"]),
-    Route(SIGN_OUT, sign_out, methods=["POST"]),
 )

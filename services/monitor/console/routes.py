@@ -26,13 +26,17 @@ from services.monitor.console import (
     redrives,
     referral,
     senders,
+    sign_in_by_provider,
+    sign_out,
     static_files,
 )
 from services.monitor.console.asked import NotAnswered
 from services.monitor.console.frame import language_of, page_of
 from services.monitor.console.pages import ConsolePage, Content, Visit
 from services.monitor.console.sessions import Sessions
+from services.monitor.console.signed import SignedCookie
 from services.monitor.console.words import words_of
+from services.monitor.provider.journey import Journey
 from services.monitor.settings import MonitorSettings
 from shared.http.problems import ProblemError
 from shared.http.rates import Rate
@@ -65,14 +69,21 @@ def routes() -> list[BaseRoute]:
         accessibility.ROUTE,
         live.ROUTE,
         *access.ROUTES,
+        *sign_in_by_provider.ROUTES,
+        *sign_out.ROUTES,
         *(route for page in PAGES for route in _routes_of(page)),
     ]
 
 
 def console_state(settings: MonitorSettings) -> dict[str, Any]:
     """What the console's pages need of the application's state. Without the monitor's key sessions end with the process."""
+    secret, secure = settings.service_key(), settings.env == "production"
     return {
-        "sessions": Sessions(settings.service_key(), secure=settings.env == "production"),
+        "sessions": Sessions(secret, secure=secure, provider_mark=settings.provider_mark()),
+        # Lax: the provider, another site, sends the browser back.
+        "journeys": SignedCookie(
+            "lahete-journey", Journey, secret, b"ways to the provider", secure=secure, same_site="lax"
+        ),
         "sign_ins": Rate("attempts to sign in", SIGN_INS_A_MINUTE),
     }
 
