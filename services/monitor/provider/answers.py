@@ -43,7 +43,7 @@ class ProviderAnswers:
                 httpx.AsyncClient(timeout=self._within / 2, verify=self._tls) as client,
                 client.stream(method, url, headers=sent, content=body) as response,
             ):
-                return response.status_code, _object_in(await _read(response))
+                return response.status_code, _object_in(await _read(response), response.status_code)
         except TimeoutError as error:
             raise ProviderAway(f"the provider has not answered in {self._within:g} seconds") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -60,11 +60,11 @@ async def _read(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _object_in(body: bytes) -> dict[str, Any]:
+def _object_in(body: bytes, status: int) -> dict[str, Any]:
     try:
         answer = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ProviderAway("the provider's answer is no JSON") from error
+        raise ProviderAway(f"the provider answers {status} with what is no JSON") from error
     if not isinstance(answer, dict):
-        raise ProviderAway("the provider's answer is no JSON object")
+        raise ProviderAway(f"the provider answers {status} with what is no JSON object")
     return answer

@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet
 from services.monitor.provider.answers import ProviderAnswers
 from services.monitor.provider.discovery import PATH, Endpoints, endpoints_in
 from services.monitor.provider.faults import NotProven, ProviderAway
-from services.monitor.provider.id_token import TokenExpected, KeyUnknown, claims_in, keys_in
+from services.monitor.provider.id_token import KeyUnknown, TokenExpected, claims_in, keys_in
 from services.monitor.provider.journey import LASTS, Journey
 from services.monitor.provider.renewed import Renewed
 from services.monitor.provider.roles import holder_of
@@ -22,20 +22,26 @@ from services.monitor.provider_settings import ProviderTerms
 
 KEPT: Final = 3600.0
 """Seconds for which the provider's configuration and its keys are kept."""
-_RESTS: Final = 10.0
+RESTS: Final = 10.0
+"""Seconds before they are asked for again, whatever the last answer was."""
 
 
 class Provider:
     """One provider, as the settings name it."""
 
     def __init__(
-        self, terms: ProviderTerms, answers: ProviderAnswers, *, clock: Callable[[], float] = time.time
+        self,
+        terms: ProviderTerms,
+        answers: ProviderAnswers,
+        *,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._terms = terms
         self._answers = answers
         self._clock = clock
-        self._endpoints = Renewed(self._discover, lasts=KEPT, rests=_RESTS)
-        self._keys = Renewed(self._fetch_keys, lasts=KEPT, rests=_RESTS)
+        self._endpoints = Renewed(self._discover, lasts=KEPT, rests=RESTS, clock=ticks)
+        self._keys = Renewed(self._fetch_keys, lasts=KEPT, rests=RESTS, clock=ticks)
 
     def journey(self, then: str) -> Journey:
         """A new one: nobody can guess its values."""
