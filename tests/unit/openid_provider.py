@@ -165,12 +165,12 @@ class GrantsOfTheProvider(AuthorizationServer):  # type: ignore[misc]
     def create_oauth2_request(self, request: OAuth2Request) -> OAuth2Request:
         return request
 
-    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> "Said":
-        return Said(status, json.dumps(body) if isinstance(body, dict) else body, headers)
+    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> "ProviderSaid":
+        return ProviderSaid(status, json.dumps(body) if isinstance(body, dict) else body, headers)
 
 
 @dataclass
-class Said:
+class ProviderSaid:
     """An answer."""
 
     status: int
@@ -252,7 +252,7 @@ class OpenIdProvider(ThreadingHTTPServer):
         }
         return {name: value for name, value in {**said, **self.configuration}.items() if value is not None}
 
-    def answer(self, handler: BaseHTTPRequestHandler, form: dict[str, str]) -> Said:
+    def answer(self, handler: BaseHTTPRequestHandler, form: dict[str, str]) -> ProviderSaid:
         """What it says to a request."""
         request = AskedOfProvider(handler, form)
         match urlsplit(handler.path).path:
@@ -262,20 +262,20 @@ class OpenIdProvider(ThreadingHTTPServer):
                 return _json({"keys": [*self.shown, self.key.as_dict(private=False)]})
             case "/authorize":
                 grant = self.grants.get_consent_grant(request, self.person)
-                said: Said = self.grants.create_authorization_response(request, self.person, grant)
+                said: ProviderSaid = self.grants.create_authorization_response(request, self.person, grant)
                 return said
             case "/token":
-                given: Said = self.grants.create_token_response(request)
+                given: ProviderSaid = self.grants.create_token_response(request)
                 return given
             case "/end-session" if request.args["post_logout_redirect_uri"] == f"{self.console}/sign-in":
-                return Said(
+                return ProviderSaid(
                     200, "<!doctype html><title>Signed out of the provider</title>", [("Content-Type", "text/html")]
                 )
-        return Said(404, "", [])
+        return ProviderSaid(404, "", [])
 
 
-def _json(said: object) -> Said:
-    return Said(200, json.dumps(said), [("Content-Type", "application/json")])
+def _json(said: object) -> ProviderSaid:
+    return ProviderSaid(200, json.dumps(said), [("Content-Type", "application/json")])
 
 
 class _Handler(BaseHTTPRequestHandler):
