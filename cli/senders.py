@@ -25,13 +25,20 @@ def senders(
     text: Annotated[
         Literal["fi", "sv", "en"] | None, typer.Option(help="A text about that, to be copied into a mail.")
     ] = None,
+    tell: Annotated[
+        bool, typer.Option("--tell", help="Put what it did wrong into its feed, once a day at most.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
     """Who sends what, and who is unusually silent or loud; of one sender what came, or what was wrong with it."""
-    asks_what_is_wrong = violations or text is not None
+    asks_what_is_wrong = violations or tell or text is not None
     if asks_what_is_wrong and not sender:
         raise typer.BadParameter("name the sender, such as /region/06")
     monitor = Monitor(directory, url, key_file)
+    if tell:
+        _tell(monitor, f"/v1/senders{sender}/violations", yes=yes, json=json)
+        return
     found = monitor.ask("GET", f"/v1/senders{sender or ''}{'/violations' if asks_what_is_wrong else ''}")
     if json:
         terminal.as_json(found)
@@ -46,3 +53,13 @@ def senders(
         terminal.table(_SENT, [[one[column] for column in _SENT] for one in found["sent"]])
     else:
         terminal.table(_COLUMNS, [[one[column] for column in _COLUMNS] for one in found["senders"]])
+
+
+def _tell(monitor: Monitor, path: str, *, yes: bool, json: bool) -> None:
+    found = monitor.ask("GET", path)
+    terminal.must_agree(f"Tell {found['sender']} in its feed of {len(found['violations'])} violations?", yes=yes)
+    told = monitor.ask("POST", f"{path}/report")
+    if json:
+        terminal.as_json(told)
+    else:
+        terminal.line(f"{told['sender']} is told of {told['violations']} violations, again from {told['again_at']} on")

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from services.monitor import dead_groups, decide, edits, redrives, shares, standings
+from services.monitor import dead_groups, decide, edits, redrives, shares, standings, violation_reports
 from services.monitor.dead_groups import DeadGroup, group_of
 from services.monitor.decide import ErasureContext, NamesAnErased
 from services.monitor.model import (
@@ -27,6 +27,7 @@ from services.monitor.projections import observing
 from services.monitor.redrive_letters import next_letters
 from services.monitor.redrives import Redrive
 from services.monitor.seen import receive
+from services.monitor.violation_reports import ReportedSender
 from shared.contracts import catalogue_events, every_service_events, heartbeat, monitor_events, referral_events
 from shared.contracts.envelope import Event
 from shared.contracts.registry import CLASSES
@@ -139,6 +140,7 @@ REDRIVES = Kind(
     deadlines=redrives.deadlines,
     marked=False,
 )
+VIOLATION_REPORTS = Kind(Collection("violation_reports"), ReportedSender, marked=False)
 PARTNERS = Kind(Collection("partners"), Partner, marked=False)
 ERASURES = Kind(
     Collection("erasures", (Index(("name",), many=True),)),
@@ -155,7 +157,7 @@ def table() -> Table:
         service="monitor",
         gathers=True,
         topics=READ_BY["monitor"],
-        kinds=(EVENTS, DEAD_LETTERS, DEAD_GROUPS, REDRIVES, PARTNERS, ERASURES, standings.STANDINGS),
+        kinds=(EVENTS, DEAD_LETTERS, DEAD_GROUPS, REDRIVES, VIOLATION_REPORTS, PARTNERS, ERASURES, standings.STANDINGS),
         receive=receive,
         observe=observing.observe,
         projected=tuple(one.collection for one in observing.PROJECTIONS),
@@ -173,6 +175,7 @@ def table() -> Table:
             monitor_events.RedriveSteered: Handler(REDRIVES, _subject, redrives.steered),
             monitor_events.RedriveStepDue: Handler(REDRIVES, _subject, redrives.stepped, next_letters),
             monitor_events.RedriveAnswered: Handler(REDRIVES, _subject, redrives.answered),
+            monitor_events.ViolationsReportOrdered: Handler(VIOLATION_REPORTS, _subject, violation_reports.ordered),
             every_service_events.DeadLetterSettled: Handler(DEAD_LETTERS, _subject, decide.settled),
             monitor_events.ErasureToSpread: Handler(ERASURES, _subject, decide.spread, _kept),
             monitor_events.DeadLetterToErase: Handler(

@@ -8,7 +8,7 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.monitor import violations_api
+from services.monitor import violation_reports_api, violations_api
 from services.monitor.projections.counts import HELSINKI
 from services.monitor.sender_watch import PartnerSending, SenderWatch
 from services.monitor.sending import SentInADay
@@ -90,7 +90,8 @@ def operations() -> list[Operation]:
     return [
         Operation("GET", "/v1/senders", senders, {200: SendersOfLate}, ("ops", "reader"), (_USUAL,)),
         Operation("GET", "/v1/senders/{kind}/{id}", one_sender, {200: SentByOne}, own, (_KIND, _ID), also=(404,)),
-        *violations_api.operations(),
+        violations_api.OPERATION,
+        violation_reports_api.OPERATION,
     ]
 
 

@@ -4,12 +4,14 @@ import asyncio
 from datetime import datetime
 from typing import Annotated, Final, TypedDict
 
+import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.monitor.responses import DeadLetterId
 from services.monitor.selection import Selection, chosen
+from services.monitor.violation_reports import ReportedSender, again_from
 from services.monitor.violation_texts import text_about
 from services.monitor.violations import (
     MOST_EXAMPLES,
@@ -20,6 +22,7 @@ from services.monitor.violations import (
     violations_of,
 )
 from shared.contracts.envelope import written
+from shared.engine.model import Document
 from shared.http.keys import role_of, who_asks
 from shared.http.operations import Operation
 from shared.http.parameters import Parameter
@@ -27,8 +30,11 @@ from shared.http.problems import ProblemError
 from shared.http.shapes import Count, EventId, Time
 from shared.store import Store
 
-_KIND: Final = Parameter("kind", "`region` or `opisto`.", example="region")
-_ID: Final = Parameter("id", "A region's code or an opisto's id.", example="06")
+_REPORTED: Final = msgspec.json.Decoder(Document[ReportedSender])
+SENDER: Final = (
+    Parameter("kind", "`region` or `opisto`.", example="region"),
+    Parameter("id", "A region's code or an opisto's id.", example="06"),
+)
 _MOST_FAULTS: Final = 40
 """Of one sender: one that makes thousands of different faults costs no more than these."""
 _MOST_COUNTED: Final = 100_000
@@ -107,13 +113,9 @@ class ViolationsOfSender(TypedDict):
         bool,
         Meta(description=f"False: there are more dead letters than the newest {_MOST_COUNTED:,} that are counted."),
     ]
+    reported_at: Annotated[Time | None, Meta(description="When its feed was last told of them; null: it never was.")]
+    report_again_at: Annotated[Time | None, Meta(description="From when on it can be told again; null: now.")]
     texts: Annotated[TextsShown, Meta(description="A text about them, to be copied.")]
-
-
-def operations() -> list[Operation]:
-    """Its address: ops, readers, and the sender itself."""
-    path, own = "/v1/senders/{kind}/{id}/violations", ("region", "opisto", "ops", "reader")
-    return [Operation("GET", path, violations, {200: ViolationsOfSender}, own, (_KIND, _ID))]
 
 
 async def violations(request: Request) -> Response:
@@ -122,20 +124,35 @@ async def violations(request: Request) -> Response:
     For ops, readers, and the sender itself.
     """
     who = who_asks(request)
-    sender = f"/{request.path_params['kind']}/{request.path_params['id']}"
+    sender = sender_of(request)
     if role_of(who) not in {"ops", "reader"} and who != sender:
         raise ProblemError(403, f"{who} may see what it did wrong itself, not what {sender[:80]} did")
     state = request.app.state
-    found = await violations_found(state.store, sender)
+    found, now = await violations_found(state.store, sender), state.clock.now()
+    told_at = await reported_at(state.store, sender)
     return JSONResponse(
         ViolationsOfSender(
             sender=sender,
             violations=[_shown(one) for one in found.violations],
             others={"faults": found.others.faults, "count": found.others.letters},
             complete=found.complete,
-            texts=texts_about(sender, found, state.clock.now()),
+            reported_at=written(told_at) if told_at else None,
+            report_again_at=written(again) if told_at and (again := again_from(told_at)) > now else None,
+            texts=texts_about(sender, found, now),
         )
     )
+
+
+def sender_of(request: Request) -> str:
+    """The sender that the address names."""
+    return f"/{request.path_params['kind']}/{request.path_params['id']}"
+
+
+async def reported_at(store: Store, sender: str) -> datetime | None:
+    """When the sender was last told what it did wrong; None: it never was."""
+    rows = await store.load("violation_reports", [sender])
+    state = _REPORTED.decode(rows[sender].body).state if sender in rows else None
+    return state.at if state else None
 
 
 def texts_about(sender: str, found: ViolationsFound, now: datetime) -> TextsShown:
@@ -176,3 +193,13 @@ def _shown(one: Violation) -> ViolationShown:
         "last": written(one.last),
         "examples": [{"dl_id": each.dl_id, "event_id": each.event_id or None} for each in one.examples],
     }
+
+
+OPERATION: Final = Operation(
+    "GET",
+    "/v1/senders/{kind}/{id}/violations",
+    violations,
+    {200: ViolationsOfSender},
+    ("region", "opisto", "ops", "reader"),
+    SENDER,
+)

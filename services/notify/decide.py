@@ -16,6 +16,7 @@ from services.notify.model import Recipient, ToldReferral
 from shared.contracts import (
     catalogue_events,
     every_service_events,
+    monitor_events,
     notify_events,
     opisto_events,
     referral_events,
@@ -273,6 +274,15 @@ def refused(
         recipient=data.sender, referral_id=data.referral_id, once_more=state.last + 1
     )
     return _changed(entered, follow=[*entered.follow, Follow(again)])
+
+
+def violations_reported(
+    state: Recipient | None, event: Event[monitor_events.ViolationsReported], now: datetime, context: object
+) -> Decision[Recipient]:
+    """Tells a sender what it did wrong. It concerns no referral, so that no erasure finds anything in it."""
+    state = state or _feed_of(event.data.sender, event)
+    told = _notification(event, extract_for_partner(event.data))
+    return _entered(state, told, None, synthetic=event.synthetic)
 
 
 def _blanked(recipient: str, referral_id: str, up_to: int) -> OutBlank:

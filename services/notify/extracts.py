@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.notify.model import ToldReferral
-from shared.contracts import catalogue_events, every_service_events, extracts
+from shared.contracts import catalogue_events, every_service_events, extracts, monitor_events
 from shared.contracts.envelope import Event
 from shared.contracts.extracts import TO_OPISTO, TO_REGION, Extract
 
@@ -39,6 +39,8 @@ def extract_for_opisto(referral: ToldReferral, data: catalogue_events.PlaceAnswe
     return TO_OPISTO[type(data)].model_validate(said)
 
 
-def extract_for_partner(data: every_service_events.DeadlinePassed | every_service_events.EventRefused) -> Extract:
-    """The extract for either, of its own deadline, or of an event of its own that was refused."""
+def extract_for_partner(
+    data: every_service_events.DeadlinePassed | every_service_events.EventRefused | monitor_events.ViolationsReported,
+) -> Extract:
+    """The extract for either, of its own deadline, of an event of its own that was refused, or of all those."""
     return TO_REGION[type(data)].model_validate(dict(data))

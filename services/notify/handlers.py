@@ -7,7 +7,14 @@ import msgspec
 
 from services.notify import decide
 from services.notify.model import Recipient, ToldReferral
-from shared.contracts import every_service_events, notify_events, opisto_events, referral_events, region_events
+from shared.contracts import (
+    every_service_events,
+    monitor_events,
+    notify_events,
+    opisto_events,
+    referral_events,
+    region_events,
+)
 from shared.contracts.envelope import Event
 from shared.contracts.extracts import TO_REGION
 from shared.contracts.heartbeat import BEAT, PARTNERS, beat_of
@@ -50,6 +57,7 @@ def table() -> Table:
             every_service_events.DeadlinePassed: Handler(REFERRALS, _own_referral, decide.deadline),
             notify_events.NotificationQueued: Handler(RECIPIENTS, _recipient, decide.queued, _is_erased),
             every_service_events.EventRefused: Handler(RECIPIENTS, _sender, decide.refused, _is_erased),
+            monitor_events.ViolationsReported: Handler(RECIPIENTS, _whose_violations, decide.violations_reported),
         },
     )
 
@@ -69,6 +77,10 @@ def _recipient(event: Event[notify_events.NotificationQueued]) -> str:
 
 def _sender(event: Event[every_service_events.EventRefused]) -> str:
     return _whose(event.data.sender, event.data.referral_id)
+
+
+def _whose_violations(event: Event[monitor_events.ViolationsReported]) -> str:
+    return event.data.sender
 
 
 def _whose(recipient: str, referral_id: str | None) -> str:

@@ -146,6 +146,7 @@ class AccessRecorded(Data):
             "sign_in",
             "reveal",
             "audit",
+            "report_violations",
         ],
         Field(title="Access"),
     ]

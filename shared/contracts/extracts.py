@@ -13,6 +13,7 @@ from shared.contracts import (
     catalogue_events,
     every_service_events,
     feedback_events,
+    monitor_events,
     opisto_events,
     referral_events,
 )
@@ -236,9 +237,19 @@ class EventRefusedToSender(Extract):
     """The referral that the event named, if one could be read."""
 
 
+class ViolationsReportedToSender(Extract):
+    """What the partner did wrong of late, summed up by class, reason and field; ops have it told, once a day at most."""
+
+    violations: tuple[monitor_events.CountedViolation, ...]
+    """Those with the most dead letters."""
+    further: Count
+    """How many dead letters there are of others."""
+
+
 _TO_BOTH: Final[Mapping[type[Data], type[Extract]]] = {
     every_service_events.DeadlinePassed: DeadlinePassedToPartner,
     every_service_events.EventRefused: EventRefusedToSender,
+    monitor_events.ViolationsReported: ViolationsReportedToSender,
 }
 TO_REGION: Final[Mapping[type[Data], type[Extract]]] = {
     referral_events.ReferralOpened: ReferralOpenedToRegion,

@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.contracts.data import AboutReferral, Data
+from shared.contracts.data import AboutReferral, Data, Strict
 from shared.contracts.event_class import event_class
-from shared.contracts.fields import CodeDigest, Count, DeadLetterId, EventType, Source
+from shared.contracts.every_service_events import RefusalReason
+from shared.contracts.fields import CodeDigest, Count, DeadLetterId, EventId, EventType, Source
 from shared.contracts.instants import Instant
 from shared.contracts.topics import INTAKE_HTTP, events_of
 
@@ -154,6 +155,53 @@ class DeadGroupNoted(Data):
     @property
     def subject(self) -> str:
         return self.group
+
+
+class CountedViolation(Strict):
+    """One field of one class that could not be taken for one reason: how often, since when."""
+
+    event_type: EventType | None = None
+    """The class; left out for one that nobody knows."""
+    reason: RefusalReason
+    """Why, by class."""
+    pointer: Annotated[str, Field(max_length=200, examples=["/data/municipality"])] | None = None
+    """The field, a JSON Pointer with `*` for a place in a list or a key; left out where none is named."""
+    count: Count
+    """How many dead letters there are of it."""
+    first_at: Instant
+    """When the first of them came, in UTC."""
+    last_at: Instant
+    """When the last of them came, in UTC."""
+    event_ids: Annotated[tuple[EventId, ...], Field(max_length=3)]
+    """The newest events of it, by their ids, as far as they have valid ones."""
+
+
+class AboutViolations(Data):
+    """What concerns a sender's violations of the contracts."""
+
+    sender: Source
+    """Whose events could not be taken."""
+    violations: Annotated[tuple[CountedViolation, ...], Field(min_length=1, max_length=20)]
+    """Those with the most dead letters."""
+    further: Count
+    """How many dead letters there are of others."""
+
+    @property
+    def subject(self) -> str:
+        return self.sender
+
+
+@event_class("monitor", "service/monitor", on=(INTAKE_HTTP,))
+class ViolationsReportOrdered(AboutViolations):
+    """An ops person has a sender told what it did wrong, as it stands at this moment."""
+
+    by: Annotated[str, Field(examples=["ops:first"])]
+    """Who ordered it: role and name."""
+
+
+@event_class("monitor", "service/monitor")
+class ViolationsReported(AboutViolations):
+    """What a sender did wrong, summed up for it; once a day in Finland at most."""
 
 
 class AboutRedrive(Data):

@@ -87,5 +87,27 @@ NOT_REDRIVABLE: Final = ProblemType(
     "The dead letter cannot be sent again",
     "Discard it: the service it is of reads nothing that is sent again.",
 )
+REPORTED_TODAY: Final = ProblemType(
+    "reported-today",
+    409,
+    "The sender was told today already",
+    "Order it again after midnight in Finland: `detail` and Retry-After say when.",
+)
+NOTHING_TO_REPORT: Final = ProblemType(
+    "nothing-to-report",
+    409,
+    "The sender did nothing wrong",
+    "Nothing is to be done: no dead letter of this sender is kept that is its own fault.",
+)
 
-TYPES: Final = (PERSONAL_DATA, NO_CONSENT, BEYOND_THE_END, UNDER_WAY, SETTLED, NOTHING_KEPT, NOT_REDRIVABLE)
+TYPES: Final = (
+    PERSONAL_DATA,
+    NO_CONSENT,
+    BEYOND_THE_END,
+    UNDER_WAY,
+    SETTLED,
+    NOTHING_KEPT,
+    NOT_REDRIVABLE,
+    REPORTED_TODAY,
+    NOTHING_TO_REPORT,
+)

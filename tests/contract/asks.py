@@ -110,6 +110,9 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/senders"): [Ask("/v1/senders", "reader:eero", {"usual": "unknown"})],
         ("GET", "/v1/senders/{kind}/{id}"): [Ask("/v1/senders/region/06", REGION)],
         ("GET", "/v1/senders/{kind}/{id}/violations"): [Ask("/v1/senders/region/06/violations", REGION)],
+        ("POST", "/v1/senders/{kind}/{id}/violations/report"): [
+            Ask("/v1/senders/region/06/violations/report", "ops:anna")
+        ],
         ("GET", "/v1/flow"): [Ask("/v1/flow", "reader:eero", {"state": "flows"})],
         ("GET", "/v1/lag"): [Ask("/v1/lag", "reader:eero")],
         ("GET", "/v1/live"): [Ask("/v1/live", "reader:eero"), Ask("/v1/live", "ops:anna", {"after": "WzAsIiJd"})],
@@ -183,6 +186,10 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask("/v1/senders/region/06", OPISTO),
         ],
         ("GET", "/v1/senders/{kind}/{id}/violations"): [Ask("/v1/senders/region/06/violations", OPISTO)],
+        ("POST", "/v1/senders/{kind}/{id}/violations/report"): [
+            Ask("/v1/senders/region/00/violations/report", "ops:anna"),
+            Ask("/v1/senders/opisto/nobody/violations/report", "ops:anna"),
+        ],
         ("PUT", "/v1/overdue/{late_id}"): [Ask(f"/v1/overdue/{NONE}", "ops:anna", body={})],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/nobody/06", "ops:anna", body={"name": "x"})],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/none", "ops:anna")],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.notify.extracts import LAST_WORDS
 from services.notify.handlers import table
 from services.notify.model import Recipient, ToldReferral
-from shared.contracts import catalogue_events, every_service_events, notify_events
+from shared.contracts import catalogue_events, every_service_events, monitor_events, notify_events
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.extracts import EXTRACTS, TO_OPISTO, TO_REGION
@@ -32,7 +32,7 @@ every_class_told = pytest.mark.parametrize("model", TO_REGION, ids=lambda model:
 def _told(model: type[Data], said: dict[str, Any], *, erased: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """What stands in whose feed, decided by notify's own functions, once an event says this."""
     event = Event("e1", "/opisto/x", NOW, model.model_validate_json(msgspec.json.encode(said)))
-    if isinstance(event.data, every_service_events.EventRefused):
+    if isinstance(event.data, every_service_events.EventRefused | monitor_events.ViolationsReported):
         yield from _entry(event, event.data.sender, erased=erased)
         return
     # Enrolments are told by EnrolmentTaken, which gives their very data on.

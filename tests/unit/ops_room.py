@@ -40,6 +40,8 @@ class OpsRoom(Door):
         super().__init__("monitor", folder, **settings)
         self.redriven: list[Record] = []
         self.audit: list[Record] = []
+        self.said: list[Record] = []
+        """What the monitor said on its own topic."""
         self.passed: list[Record] = []
         """What was written to `intake.http`."""
         self.killed_at = ""
@@ -76,6 +78,7 @@ class OpsRoom(Door):
     def _written(self) -> list[Record]:
         written, self.written[:] = self.written[:], []
         self.redriven += [one for one in written if one.topic.startswith("redrive.")]
+        self.said += [one for one in written if one.topic == topics.events_of("monitor")]
         self.audit += [one for one in written if one.topic == topics.AUDIT]
         self.passed += [one for one in written if one.topic == topics.INTAKE_HTTP]
         return [one for one in written if READS["monitor"](one.topic) and one.topic != topics.AUDIT]

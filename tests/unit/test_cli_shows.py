@@ -107,6 +107,9 @@ def answering(answers: dict[str, tuple[int, Any]]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
+        def do_POST(self) -> None:
+            self.do_GET()
+
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
@@ -399,3 +402,18 @@ def test_what_a_sender_did_wrong_is_shown_and_a_text_about_it_to_copy(tmp_path: 
     assert "5 dead letters of 2 further faults" in listed.stderr
     assert text.stdout == "Ett\n\nTv\\u202eå\n"
     assert (of_whom.exit_code, "name the sender" in of_whom.stderr) == (2, True)
+
+
+def test_a_sender_is_told_in_its_feed_what_it_did_wrong_once_somebody_has_agreed(tmp_path: Path) -> None:
+    path = "/v1/senders/region/06/violations"
+    told = {"sender": "/region/06", "violations": 1, "again_at": "2026-09-20T21:00:00Z"}
+    answers: dict[str, tuple[int, Any]] = {
+        "/v1/lag": (200, {"groups": []}),
+        path: (200, {"sender": "/region/06", "violations": [{}]}),
+        f"{path}/report": (202, told),
+    }
+    with answering(answers) as monitor, run_of(tmp_path, monitor=monitor) as at:
+        unasked = CliRunner().invoke(app, ["senders", "/region/06", "--tell", *at])
+        agreed = CliRunner().invoke(app, ["senders", "/region/06", "--tell", "--yes", *at])
+    assert (unasked.exit_code, "say --yes" in unasked.stderr) == (2, True)
+    assert agreed.stdout == "/region/06 is told of 1 violations, again from 2026-09-20T21:00:00Z on\n"
