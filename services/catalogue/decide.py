@@ -92,7 +92,8 @@ def published(
         )
     state = kept
     if latest:
-        needs = data.needs_supported or derived(data.themes, data.setting)
+        texts = [data.title, data.description or {}]
+        needs = data.needs_supported or derived(texts, data.themes, data.setting)
         state = _changed(
             state,
             published=data.model_dump(mode="json", exclude_none=True),

@@ -1,14 +1,24 @@
-"""The needs that an activity supports when its organiser does not say: derived from its themes and setting.
+"""The needs that an activity supports when its organiser does not say: derived from its texts, themes and setting.
 
-Our own view of what each kind of activity mostly offers, in the ten 3X10D dimensions, 1 to 10; an organiser who knows
-better sends `needs_supported`.
+A model that was learned from services labelled by experts reads title and description; our own view of what each theme and
+setting mostly offers is blended in. In the ten 3X10D dimensions, 1 to 10. An organiser who knows better sends
+`needs_supported`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
+from services.catalogue.features import terms
+from services.catalogue.text_model import TextModel, shipped
 from shared.reference import DIMENSIONS
 
+OF_THEMES: Final = 0.25
+"""The part that themes and setting have; the rest is the text's."""
+FLOOR: Final = 0.12
+"""What is left out: no service does something for each need."""
+STEEPNESS: Final = 12
+"""From the model's 0 to 1 to needs of 1 to 10, less what was left out."""
 _OF_THEME: Final[Mapping[str, Mapping[str, int]]] = {
     "music": {"resilience": 5, "life_satisfaction": 6, "self_esteem": 4},
     "singing": {"friends": 6, "resilience": 5, "life_satisfaction": 6, "self_esteem": 5},
@@ -43,7 +53,35 @@ def vector(needs: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(needs.get(dimension, 0) for dimension in DIMENSIONS)
 
 
-def derived(themes: Iterable[str], setting: str | None) -> dict[str, int]:
+def derived(texts: Sequence[Mapping[str, str]], themes: Iterable[str], setting: str | None) -> dict[str, int]:
+    """What title and description, by language, themes and setting together say; never nothing."""
+    by_language = tuple(tuple(sorted(text.items())) for text in texts)
+    return dict(_derived(by_language, tuple(themes), setting))
+
+
+# A nightly run publishes what was published before, and each publication is decided twice.
+@lru_cache(maxsize=2_048)
+def _derived(
+    texts: tuple[tuple[tuple[str, str], ...], ...], themes: tuple[str, ...], setting: str | None
+) -> Mapping[str, int]:
+    return blended(shipped(), terms([dict(text) for text in texts], themes), themes, setting)
+
+
+def blended(
+    model: TextModel, counted: Mapping[str, int], themes: Iterable[str], setting: str | None
+) -> dict[str, int]:
+    """The model's needs and those of themes and setting, each with its part; what is small is left out."""
+    of_themes = vector(by_table(themes, setting))
+    needs = [
+        (1 - OF_THEMES) * said + OF_THEMES * offered / 10
+        for said, offered in zip(model.needs(counted), of_themes, strict=True)
+    ]
+    floor = min(FLOOR, max(needs) - 1 / STEEPNESS)
+    weights = [min(10, round(STEEPNESS * (need - floor))) for need in needs]
+    return {dimension: weight for dimension, weight in zip(DIMENSIONS, weights, strict=True) if weight > 0}
+
+
+def by_table(themes: Iterable[str], setting: str | None) -> dict[str, int]:
     """The greatest value of the themes, raised by the setting, at most 10."""
     needs: dict[str, int] = {}
     for theme in themes:

@@ -21,6 +21,7 @@ from tests.bench import (
     intake,
     latency,
     memory,
+    needs,
     sizes,
     startup,
     steps,
@@ -47,6 +48,7 @@ BENCHES: Final[Mapping[str, Callable[[Effort], Section]]] = {
     "startup": startup.measure,
     "intake": intake.measure,
     "sizes": sizes.measure,
+    "needs": needs.measure,
     "catchup": catchup.measure,
     "stores": stores.measure,
 }

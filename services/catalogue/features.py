@@ -1,0 +1,87 @@
+"""What a text is counted by, for the model of needs: four letters in a row of Finnish, and concepts in three languages.
+
+Pure. A text costs in proportion to its length, and of each language no more than `MAX_READ` characters are read.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+LANGUAGES: Final = ("fi", "sv", "en")
+MAX_READ: Final = 1_500
+GRAM: Final = 4
+"""Letters in a row, spaces among them; a concept's shortest piece of a word."""
+CONCEPT: Final = "#"
+"""What the term of a concept begins with, which no letters in a row do."""
+_NO_LETTERS: Final = re.compile(r"[\W\d_]+")
+
+
+class _Piece(NamedTuple):
+    """A piece of a word that stands for a concept."""
+
+    letters: str
+    term: str
+
+
+def terms(texts: Sequence[Mapping[str, str]], themes: Iterable[str] = ()) -> dict[str, int]:
+    """How often each term stands in texts by language; a theme is a concept that counts at least once.
+
+    What several languages say, translations mostly, counts as often as the one that says it most.
+    """
+    found: dict[str, int] = {}
+    for language in LANGUAGES:
+        grams = _grams(_letters(" ".join(text[language][:MAX_READ] for text in texts if language in text)))
+        if language == "fi":
+            found |= grams[0]
+        for term, count in _concepts(language, *grams).items():
+            found[term] = max(count, found.get(term, 0))
+    for theme in themes:
+        found.setdefault(CONCEPT + theme, 1)
+    return found
+
+
+def _letters(text: str) -> str:
+    """Lower case, one space for whatever is no letter, one at both ends."""
+    words = _NO_LETTERS.sub(" ", unicodedata.normalize("NFC", text[:MAX_READ]).lower()).strip()
+    return f" {words} " if words else ""
+
+
+def _grams(letters: str) -> tuple[Counter[str], str]:
+    return Counter(letters[at : at + GRAM] for at in range(len(letters) - GRAM + 1)), letters
+
+
+def _concepts(language: str, grams: Mapping[str, int], letters: str) -> Counter[str]:
+    pieces = _pieces()[language]
+    found: Counter[str] = Counter()
+    for head in pieces.keys() & grams.keys():
+        for piece in pieces[head]:
+            if count := grams[head] if piece.letters == head else letters.count(piece.letters):
+                found[piece.term] += count
+    return found
+
+
+@cache
+def _pieces() -> Mapping[str, Mapping[str, Sequence[_Piece]]]:
+    """By language and first letters."""
+    found: dict[str, dict[str, list[_Piece]]] = {language: {} for language in LANGUAGES}
+    for concept, *by_language in _rows():
+        for language, pieces in zip(LANGUAGES, by_language, strict=True):
+            for letters in pieces.split(" "):
+                piece = _Piece(letters.replace("_", " "), CONCEPT + concept)
+                found[language].setdefault(piece.letters[:GRAM], []).append(piece)
+    return found
+
+
+def _rows() -> Iterator[list[str]]:
+    for line in files(__package__).joinpath("concepts.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            yield line.split("\t")
+
+
+def concepts() -> tuple[str, ...]:
+    """The names of all concepts; the themes stand first."""
+    return tuple(row[0] for row in _rows())

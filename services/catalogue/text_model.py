@@ -1,0 +1,62 @@
+"""A text's needs by a linear model: TF-IDF of its terms, times weights that were learned from services labelled by experts.
+
+Pure. `needs_weights.txt` names its source and the script that makes it; docs/decisions/0012 has what it reaches.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from services.catalogue.features import CONCEPT
+
+OF_A_CONCEPT: Final = 5.0
+"""How much more a concept weighs than letters in a row, of which a text has many."""
+SCALE: Final = 1_000
+"""The numbers in the file are thousandths."""
+
+
+@dataclass(frozen=True)
+class TextModel:
+    """`prior`: the ten dimensions of a text that says nothing. A term's weights: what it adds to each of them."""
+
+    prior: tuple[float, ...]
+    rarity: Mapping[str, float]
+    weights: Mapping[str, tuple[float, ...]]
+
+    def needs(self, terms: Mapping[str, int]) -> list[float]:
+        """The ten dimensions: about 0 where a service does nothing for one, about 1 where it is there for that."""
+        weighted = weighed(terms, self.rarity)
+        needs = list(self.prior)
+        for term, weight in weighted.items():
+            needs = [need + weight * more for need, more in zip(needs, self.weights[term], strict=True)]
+        return needs
+
+
+def weighed(terms: Mapping[str, int], rarity: Mapping[str, float]) -> dict[str, float]:
+    """TF-IDF: (1 + ln count) times the term's rarity, of length 1; terms without a rarity are left out."""
+    known = {
+        term: (1 + math.log(count)) * rarity[term] * (OF_A_CONCEPT if term.startswith(CONCEPT) else 1.0)
+        for term, count in terms.items()
+        if term in rarity
+    }
+    length = math.sqrt(math.fsum(weight * weight for weight in known.values()))
+    return {term: weight / length for term, weight in known.items()}
+
+
+def read(text: str) -> TextModel:
+    """The model of a file: a term, its rarity and its ten weights a line; the line without a term is the prior."""
+    rows = [line.split("\t") for line in text.splitlines() if not line.startswith("# ")]
+    numbers = {term: tuple(int(number) / SCALE for number in row) for term, *row in rows}
+    prior = numbers.pop("")
+    return TextModel(
+        prior[1:], {term: row[0] for term, row in numbers.items()}, {term: row[1:] for term, row in numbers.items()}
+    )
+
+
+@cache
+def shipped() -> TextModel:
+    """The model that was learned from all labelled services; read once, when it is first asked for."""
+    return read(files(__package__).joinpath("needs_weights.txt").read_text(encoding="utf-8"))
