@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 LANGUAGES: Final = ("fi", "sv", "en")
 MAX_READ: Final = 1_500
@@ -27,17 +27,26 @@ class _Piece(NamedTuple):
     term: str
 
 
-def terms(texts: Sequence[Mapping[str, str]], themes: Iterable[str] = ()) -> dict[str, int]:
-    """How often each term stands in texts by language; a theme is a concept that counts at least once.
+def joined(texts: Sequence[Mapping[Any, str]]) -> dict[str, str]:
+    """What is read of texts by language, the first of them first."""
+    return {
+        language: " ".join(text[language][:MAX_READ] for text in texts if language in text)[:MAX_READ]
+        for language in LANGUAGES
+    }
+
+
+def terms(text: Mapping[str, str], themes: Iterable[str] = ()) -> dict[str, int]:
+    """How often each term stands in a text by language; a theme is a concept that counts at least once.
 
     What several languages say, translations mostly, counts as often as the one that says it most.
     """
     found: dict[str, int] = {}
     for language in LANGUAGES:
-        grams = _grams(_letters(" ".join(text[language][:MAX_READ] for text in texts if language in text)))
+        letters = _letters(text.get(language, ""))
+        grams = _grams(letters)
         if language == "fi":
-            found |= grams[0]
-        for term, count in _concepts(language, *grams).items():
+            found |= grams
+        for term, count in _concepts(language, grams, letters).items():
             found[term] = max(count, found.get(term, 0))
     for theme in themes:
         found.setdefault(CONCEPT + theme, 1)
@@ -50,8 +59,8 @@ def _letters(text: str) -> str:
     return f" {words} " if words else ""
 
 
-def _grams(letters: str) -> tuple[Counter[str], str]:
-    return Counter(letters[at : at + GRAM] for at in range(len(letters) - GRAM + 1)), letters
+def _grams(letters: str) -> Counter[str]:
+    return Counter([letters[at : at + GRAM] for at in range(len(letters) - GRAM + 1)])
 
 
 def _concepts(language: str, grams: Mapping[str, int], letters: str) -> Counter[str]:

@@ -7,15 +7,15 @@ setting mostly offers is blended in. In the ten 3X10D dimensions, 1 to 10. An or
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from services.catalogue.features import terms
+from services.catalogue.features import joined, terms
 from services.catalogue.text_model import TextModel, shipped
 from shared.reference import DIMENSIONS
 
-OF_THEMES: Final = 0.25
+OF_THEMES: Final = 0.3
 """The part that themes and setting have; the rest is the text's."""
-FLOOR: Final = 0.12
+FLOOR: Final = 0.08
 """What is left out: no service does something for each need."""
 STEEPNESS: Final = 12
 """From the model's 0 to 1 to needs of 1 to 10, less what was left out."""
@@ -53,23 +53,18 @@ def vector(needs: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(needs.get(dimension, 0) for dimension in DIMENSIONS)
 
 
-def derived(texts: Sequence[Mapping[str, str]], themes: Iterable[str], setting: str | None) -> dict[str, int]:
+def derived(texts: Sequence[Mapping[Any, str]], themes: Iterable[str], setting: str | None) -> dict[str, int]:
     """What title and description, by language, themes and setting together say; never nothing."""
-    by_language = tuple(tuple(sorted(text.items())) for text in texts)
-    return dict(_derived(by_language, tuple(themes), setting))
+    return dict(_derived(tuple(joined(texts).items()), tuple(themes), setting))
 
 
-# A nightly run publishes what was published before, and each publication is decided twice.
-@lru_cache(maxsize=2_048)
-def _derived(
-    texts: tuple[tuple[tuple[str, str], ...], ...], themes: tuple[str, ...], setting: str | None
-) -> Mapping[str, int]:
-    return blended(shipped(), terms([dict(text) for text in texts], themes), themes, setting)
+# A publication is decided twice: what it changes is looked up before.
+@lru_cache(maxsize=256)
+def _derived(text: tuple[tuple[str, str], ...], themes: tuple[str, ...], setting: str | None) -> Mapping[str, int]:
+    return blended(shipped(), terms(dict(text), themes), themes, setting)
 
 
-def blended(
-    model: TextModel, counted: Mapping[str, int], themes: Iterable[str], setting: str | None
-) -> dict[str, int]:
+def blended(model: TextModel, counted: Mapping[str, int], themes: Iterable[str], setting: str | None) -> dict[str, int]:
     """The model's needs and those of themes and setting, each with its part; what is small is left out."""
     of_themes = vector(by_table(themes, setting))
     needs = [

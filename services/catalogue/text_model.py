@@ -1,6 +1,6 @@
 """A text's needs by a linear model: TF-IDF of its terms, times weights that were learned from services labelled by experts.
 
-Pure. `needs_weights.txt` names its source and the script that makes it; docs/decisions/0012 has what it reaches.
+Pure. `needs_weights.txt` names its source and the script that makes it; docs/decisions/0014-needs-are-read-from-texts.md has what it reaches.
 """
 
 import math
@@ -8,12 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from operator import mul
 from typing import Final
 
-from services.catalogue.features import CONCEPT
-
-OF_A_CONCEPT: Final = 5.0
-"""How much more a concept weighs than letters in a row, of which a text has many."""
 SCALE: Final = 1_000
 """The numbers in the file are thousandths."""
 
@@ -29,20 +26,15 @@ class TextModel:
     def needs(self, terms: Mapping[str, int]) -> list[float]:
         """The ten dimensions: about 0 where a service does nothing for one, about 1 where it is there for that."""
         weighted = weighed(terms, self.rarity)
-        needs = list(self.prior)
-        for term, weight in weighted.items():
-            needs = [need + weight * more for need, more in zip(needs, self.weights[term], strict=True)]
-        return needs
+        columns = zip(*(self.weights[term] for term in weighted), strict=True)
+        said = [sum(map(mul, weighted.values(), column)) for column in columns]
+        return [need + more for need, more in zip(self.prior, said, strict=True)] if said else list(self.prior)
 
 
 def weighed(terms: Mapping[str, int], rarity: Mapping[str, float]) -> dict[str, float]:
     """TF-IDF: (1 + ln count) times the term's rarity, of length 1; terms without a rarity are left out."""
-    known = {
-        term: (1 + math.log(count)) * rarity[term] * (OF_A_CONCEPT if term.startswith(CONCEPT) else 1.0)
-        for term, count in terms.items()
-        if term in rarity
-    }
-    length = math.sqrt(math.fsum(weight * weight for weight in known.values()))
+    known = {term: (1 + math.log(terms[term])) * rarity[term] for term in terms if term in rarity}
+    length = math.hypot(*known.values())
     return {term: weight / length for term, weight in known.items()}
 
 

@@ -108,8 +108,8 @@ class ActivityPublished(Data):
     needs_supported: (
         Annotated[dict[Dimension, Weight], Field(max_length=10, examples=[{"friends": 8, "self_esteem": 5}])] | None
     ) = None
-    """What the activity helps with, by dimension of 3X10D: 1 to 10, the greater the more. Left out: derived from themes
-    and setting."""
+    """What the activity helps with, by dimension of 3X10D: 1 to 10, the greater the more. Left out: derived from title,
+    description, themes and setting."""
     setting: Setting | None = None
     """What kind of gathering it is: a course, a group of peers, open doors without a course, something at which one meets
     people, or guidance."""

@@ -10,7 +10,7 @@ from services.catalogue.needs import blended, by_table, vector
 from services.catalogue.text_model import TextModel
 from shared.reference import DIMENSIONS, THEMES
 from tests.bench.effort import Effort
-from tests.bench.needs_ridge import SAMPLE, Service, labelled, learned
+from tests.bench.needs_ridge import SAMPLE, LabelledService, labelled, learned
 from tests.bench.results import MeasuredFigure, MeasuredRow, Part, Section, figure, say
 
 SAYS: Final = (
@@ -22,12 +22,11 @@ SAYS: Final = (
     "a group, peers or a workshop. *A constant* says of each service what services are labelled with on average."
 )
 LIKE_AN_OPISTO: Final = frozenset(
-    CONCEPT + name
-    for name in ("course", "institute", "hobby", "event", "culture", "group", "peer_support", "workshop")
+    CONCEPT + name for name in ("course", "institute", "hobby", "event", "culture", "group", "peer_support", "workshop")
 )
 Vector = Sequence[float]
-Way = Callable[[Service], Vector]
-Kept = Callable[[Service], bool]
+Way = Callable[[LabelledService], Vector]
+Kept = Callable[[LabelledService], bool]
 
 
 def measure(effort: Effort) -> Section:
@@ -43,37 +42,35 @@ def measure(effort: Effort) -> Section:
     return Section("needs", "Needs derived from texts", SAYS, parts)
 
 
-def themes_of(service: Service) -> list[str]:
+def themes_of(service: LabelledService) -> list[str]:
     """The themes that its text names."""
     return [theme for theme in THEMES if CONCEPT + theme in service.terms]
 
 
 KINDS: Final[Mapping[str, Kept]] = {
-    "all": lambda service: True,
+    "all": lambda _: True,
     "themed": lambda service: bool(themes_of(service)),
     "opisto-like": lambda service: not LIKE_AN_OPISTO.isdisjoint(service.terms),
 }
 
 
-def _ways(services: Sequence[Service]) -> dict[str, Way]:
+def _ways(services: Sequence[LabelledService]) -> dict[str, Way]:
     letters, model = learned(services, concepts=False), learned(services)
     mean = [fmean(column) for column in zip(*(one.labels for one in services), strict=True)]
     return {
-        "a constant": lambda service: mean,
+        "a constant": lambda _: mean,
         "the table of themes": lambda service: vector(by_table(themes_of(service), None)),
         "TF-IDF of letters": lambda service: _positive(letters, service),
         "TF-IDF of letters and concepts": lambda service: _positive(model, service),
-        "what the catalogue derives": lambda service: vector(
-            blended(model, service.terms, themes_of(service), None)
-        ),
+        "what the catalogue derives": lambda service: vector(blended(model, service.terms, themes_of(service), None)),
     }
 
 
-def _positive(model: TextModel, service: Service) -> Vector:
+def _positive(model: TextModel, service: LabelledService) -> Vector:
     return [max(0.0, need) for need in model.needs(service.terms)]
 
 
-def _part(name: str, kept: Kept, services: Sequence[Service], halves: Sequence[Mapping[str, Way]]) -> Part:
+def _part(name: str, kept: Kept, services: Sequence[LabelledService], halves: Sequence[Mapping[str, Way]]) -> Part:
     some = [service for service in services if kept(service)]
     lines = []
     for way in halves[0]:
@@ -86,7 +83,7 @@ def _both(one: float, other: float) -> MeasuredFigure:
     return figure("", [one, other])
 
 
-def judged(services: Sequence[Service], way: Way) -> dict[str, float]:
+def judged(services: Sequence[LabelledService], way: Way) -> dict[str, float]:
     """Cosine, top-1 and mAP of a way to derive needs."""
     needs = [way(service) for service in services]
     labels = [service.labels for service in services]

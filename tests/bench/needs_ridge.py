@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.catalogue.features import CONCEPT, terms
+from services.catalogue.features import CONCEPT, joined, terms
 from services.catalogue.text_model import SCALE, TextModel, weighed
 from shared.reference import DIMENSIONS
 
 REPOSITORY: Final = Path(__file__).parents[2]
 SAMPLE: Final = REPOSITORY.parent / "shared" / "samples" / "ptv" / "ptv_services_3x10d_labels.csv"
 WEIGHTS: Final = REPOSITORY / "services" / "catalogue" / "needs_weights.txt"
-PENALTY: Final = 0.3
+PENALTY: Final = 0.6
 IN_SERVICES: Final = 2
 """In how many services letters in a row must stand, to be a term."""
+OF_A_CONCEPT: Final = 5
+"""How much more a concept weighs than letters in a row, of which a text has many."""
 HEAD: Final = """\
 # Learned by tests/bench/needs_ridge.py from 205 services of the Finnish Service Catalogue whose needs experts labelled in 3X10D:
 # vrk-kpa/auroraai-core-components, MIT licence. No text of theirs is in here.
@@ -31,12 +33,10 @@ HEAD: Final = """\
 
 
 @dataclass(frozen=True)
-class Service:
+class LabelledService:
     """A labelled service: its terms, and the dimensions that experts gave it."""
 
     id: str
-    name: str
-    text: str
     terms: Mapping[str, int]
     labels: tuple[float, ...]
 
@@ -46,21 +46,21 @@ class Service:
         return hashlib.sha256(self.id.encode()).digest()[-1] % 2
 
 
-def labelled(path: Path = SAMPLE) -> list[Service]:
+def labelled(path: Path = SAMPLE) -> list[LabelledService]:
     """The services that have a label. Raises FileNotFoundError where the samples are not there."""
     with path.open(encoding="utf-8", newline="") as file:
         services = [_service(row) for row in csv.DictReader(file)]
     return [service for service in services if any(service.labels)]
 
 
-def _service(row: Mapping[str, str]) -> Service:
+def _service(row: Mapping[str, str]) -> LabelledService:
     text = row["summary"].replace("_x000D_", " ")  # a line's end, as a spreadsheet wrote it
     labels = tuple(float(row[dimension] or 0) for dimension in DIMENSIONS)
-    counted = terms([{"fi": row["name"]}, {"fi": text}])
-    return Service(row["ptv_service_id"], row["name"], text, counted, labels)
+    counted = terms(joined([{"fi": row["name"]}, {"fi": text}]))
+    return LabelledService(row["ptv_service_id"], counted, labels)
 
 
-def learned(services: Sequence[Service], *, concepts: bool = True, penalty: float = PENALTY) -> TextModel:
+def learned(services: Sequence[LabelledService], *, concepts: bool = True, penalty: float = PENALTY) -> TextModel:
     """The ridge with an unpunished prior. Without concepts: of letters in a row alone."""
     rarity = _rarity(services, concepts=concepts)
     texts = [weighed(service.terms, rarity) for service in services]
@@ -98,7 +98,7 @@ def _product(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     return math.fsum(one[term] * other[term] for term in one.keys() & other.keys())
 
 
-def _rarity(services: Sequence[Service], *, concepts: bool) -> dict[str, float]:
+def _rarity(services: Sequence[LabelledService], *, concepts: bool) -> dict[str, float]:
     """ln of how few services have the term, smoothed; for the terms that are learned."""
     having = Counter(term for service in services for term in service.terms)
     kept = {
@@ -106,13 +106,16 @@ def _rarity(services: Sequence[Service], *, concepts: bool) -> dict[str, float]:
         for term, count in sorted(having.items())
         if (concepts if term.startswith(CONCEPT) else count >= IN_SERVICES)
     }
-    return {term: math.log((1 + len(services)) / (1 + count)) + 1 for term, count in kept.items()}
+    return {
+        term: (OF_A_CONCEPT if term.startswith(CONCEPT) else 1) * (math.log((1 + len(services)) / (1 + count)) + 1)
+        for term, count in kept.items()
+    }
 
 
 def _mean_text(texts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     total: Counter[str] = Counter()
     for text in texts:
-        total.update(text)  # type: ignore[arg-type]  # a Counter adds up fractions as well
+        total.update(text)  # a Counter adds up fractions as well
     return {term: weight / len(texts) for term, weight in total.items()}
 
 
@@ -136,10 +139,9 @@ def solved(matrix: Sequence[Sequence[float]], right: Sequence[Sequence[float]]) 
 
 def written(model: TextModel) -> str:
     """The model as the file has it."""
-    lines = ["\t".join(["", "0", *_thousandths(model.prior)])]
-    for term in sorted(model.rarity):
-        lines.append("\t".join([term, *_thousandths([model.rarity[term], *model.weights[term]])]))
-    return HEAD.format(dimensions=" ".join(DIMENSIONS)) + "\n".join(lines) + "\n"
+    lines = [["", "0", *_thousandths(model.prior)]]
+    lines += [[term, *_thousandths([model.rarity[term], *model.weights[term]])] for term in sorted(model.rarity)]
+    return HEAD.format(dimensions=" ".join(DIMENSIONS)) + "".join("\t".join(line) + "\n" for line in lines)
 
 
 def _thousandths(numbers: Sequence[float]) -> list[str]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from services.catalogue import decide
 from services.catalogue.matching import age_limits, cosine, nearest_misses, ranked, reasons, score
 from services.catalogue.model import Brief, Wish
-from services.catalogue.needs import derived, vector
-from shared.reference import DIMENSIONS, THEMES
+from services.catalogue.needs import vector
+from shared.reference import DIMENSIONS
 from tests.unit.facts import START, TAMPERE, at, issued, published, taken
 
 
@@ -135,13 +135,6 @@ def test_reasons_are_codes() -> None:
         "accessibility:step_free",
         "within_price",
     )
-
-
-def test_what_an_activity_supports_is_derived_for_every_theme() -> None:
-    for theme in THEMES:
-        assert derived([theme], None)
-    assert derived(["social"], "peer")["friends"] == 10
-    assert brief(themes=["movement"]).needs == vector(derived(["movement"], None))
 
 
 def test_age_bands_have_both_ends() -> None:
