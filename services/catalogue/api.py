@@ -1,6 +1,6 @@
 """The catalogue's HTTP: what can be enrolled for (public), and what was proposed to a referral (its region's)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, get_args
 
 import msgspec
@@ -95,10 +95,14 @@ def _filter(request: Request) -> Callable[[Brief], bool]:
             and (format_ is None or brief.format == format_)
             and (free != "true" or brief.price_cents == 0)
             and (language is None or primary(language) in brief.languages)
-            and all(word in brief.search for word in words)
+            and (not words or _has(brief.titles.lower(), words))
         )
 
     return passes
+
+
+def _has(text: str, words: Iterable[str]) -> bool:
+    return all(word in text for word in words)
 
 
 async def one_activity(request: Request) -> Response:

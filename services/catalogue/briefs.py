@@ -16,7 +16,7 @@ from shared.store.interface import Range
 MAX_CANDIDATES: Final = 3_000
 MAX_KEPT: Final = 40_000
 """About 1 kB each. A half holds the 20,000 activities that the platform is measured with, so that none is decoded twice."""
-_REPEATED: Final = ("organiser", "needs", "themes", "municipality", "serves", "accessibility", "languages", "search")
+_REPEATED: Final = ("organiser", "needs", "themes", "municipality", "serves", "accessibility", "languages", "titles")
 
 _BRIEF = msgspec.json.Decoder(Brief)
 

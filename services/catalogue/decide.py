@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
+from services.catalogue.audience import ages
 from services.catalogue.matching import at, nearest_misses, primary, ranked, reasons, score
 from services.catalogue.model import (
+    TITLE_LANGUAGES,
     Activity,
     Brief,
     Cancelled,
@@ -34,6 +36,7 @@ from services.catalogue.settle import (
     waiting_ends,
     waiting_left,
 )
+from services.catalogue.why import why
 from shared.contracts import catalogue_events, every_service_events, opisto_events, referral_events, region_events
 from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import beat_of
@@ -256,7 +259,7 @@ def _settled(
 def brief_of(state: Activity) -> Brief:
     """The activity as matching sees it. It must have been published."""
     data = state.published
-    age = data["age"]
+    youngest, oldest = ages(data["title"], data["age"])
     latest = max(state.versions, key=lambda one: one.order)
     upcoming = [session for session in state.sessions.values() if not called_off(state, session)]
     end = last_end(state)
@@ -270,8 +273,8 @@ def brief_of(state: Activity) -> Brief:
         format=data["format"],
         accessibility=tuple(data.get("accessibility", ())),
         languages=tuple(dict.fromkeys(primary(language) for language in data["languages"])),
-        age_min=age.get("min", 0),
-        age_max=age.get("max", 200),
+        age_min=youngest,
+        age_max=oldest,
         price_cents=data["price_cents"],
         accepts=tuple(data.get("accepts", ())),
         opens=latest.opens.timestamp() if latest.opens else 0.0,
@@ -281,8 +284,12 @@ def brief_of(state: Activity) -> Brief:
         waiting_left=waiting_left(state),
         cancelled=state.cancelled is not None,
         synthetic=state.synthetic,
-        search=" ".join(data["title"].values()).lower()[:200],
+        titles="\n".join(_in_a_line(data["title"].get(language, "")) for language in TITLE_LANGUAGES),
     )
+
+
+def _in_a_line(title: str) -> str:
+    return " ".join(title.split())[: catalogue_events.MAX_TITLE]
 
 
 def serves(data: dict[str, Any]) -> tuple[str, ...]:
@@ -458,7 +465,9 @@ def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, ag
             organiser=brief.organiser,
             activity_id=brief.activity_id,
             score=score(wish, brief),
-            reasons=reasons(wish, brief),
+            reasons=(codes := reasons(wish, brief)),
+            title=brief.title or None,
+            why=why(codes, brief.price_cents, at(brief.starts_at) if brief.starts_at else None),
             starts_at=at(brief.starts_at),
             places_left=max(0, brief.places_left),
         )

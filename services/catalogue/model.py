@@ -1,9 +1,12 @@
 """What the catalogue keeps: activities with the claims on their places, and the matching of each referral."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
+
+TextLanguage = Literal["fi", "sv", "en", "se"]
+TITLE_LANGUAGES: Final[tuple[TextLanguage, ...]] = ("fi", "sv", "en", "se")
 
 
 class Version(msgspec.Struct, frozen=True, array_like=True):
@@ -105,11 +108,18 @@ class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
     waiting_left: int
     cancelled: bool
     synthetic: bool
-    search: str
+    titles: str
+    """In the order of `TITLE_LANGUAGES`, one a line, empty where there is none."""
 
     @property
     def key(self) -> str:
         return f"{self.organiser} {self.activity_id}"
+
+    @property
+    def title(self) -> dict[TextLanguage, str]:
+        """By language, of each what fits a list."""
+        lines = zip(TITLE_LANGUAGES, self.titles.split("\n"), strict=False)
+        return {language: title for language, title in lines if title}
 
 
 class Wish(msgspec.Struct, frozen=True, omit_defaults=True):

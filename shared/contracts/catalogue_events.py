@@ -1,6 +1,6 @@
 """What the catalogue decides, on `catalogue.events`. `number` is the referral's, as in referral_events.py."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,29 @@ from shared.contracts.instants import Instant
 PlaceRefusal = Annotated[Literal["full", "closed", "cancelled", "unknown"], Field(title="PlaceRefusal")]
 NearestMisses = Annotated[dict[str, Count], Field(examples=[{"municipality": 12, "price": 3}])]
 Reasons = Annotated[tuple[str, ...], Field(examples=[["need:friends", "theme:singing", "municipality:837"]])]
+
+
+MAX_TITLE: Final = 120
+"""Characters of a title in a proposal, in each language: five proposals fit an event."""
+ProposedTitle = Annotated[
+    dict[
+        Annotated[Literal["fi", "sv", "en", "se"], Field(title="TextLanguage")],
+        Annotated[str, Field(min_length=1, max_length=MAX_TITLE)],
+    ],
+    Field(min_length=1, examples=[{"fi": "Kuoro kaikille", "sv": "Kör för alla"}]),
+]
+Why = Annotated[
+    dict[Annotated[Literal["fi", "sv", "en"], Field(title="ReasonLanguage")], Annotated[str, Field(max_length=2_000)]],
+    Field(
+        examples=[
+            {
+                "fi": "Tukee: ystävät. Toivottu teema: laulu. Avoin kunnan asukkaille: Tampere.",
+                "sv": "Stöder: vänner. Önskat tema: sång. Öppen för kommunens invånare: Tammerfors.",
+                "en": "Supports: friends. Theme wished for: singing. Open to residents of: Tampere.",
+            }
+        ]
+    ),
+]
 
 
 class Proposal(Strict):
@@ -26,6 +49,11 @@ class Proposal(Strict):
     in hundredths."""
     reasons: Reasons
     """Why it is proposed, as codes."""
+    title: ProposedTitle | None = None
+    """What the activity is called, by language, of each the first 120 characters; left out where it is not known."""
+    why: Why | None = None
+    """Why it is proposed, in a few short sentences in Finnish, Swedish and English, made of the codes: the needs and wishes
+    that it meets, where, the price and when it begins. Left out in what was proposed before there were sentences."""
     starts_at: Instant
     """When its first session that is still to come begins, in UTC."""
     places_left: Annotated[Count, Field(examples=[6])]

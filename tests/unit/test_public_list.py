@@ -120,8 +120,8 @@ FILTERS: list[tuple[dict[str, str], Any]] = [
     ({"language": "SV"}, lambda brief: "sv" in brief.languages),
     ({"free": "true"}, lambda brief: brief.price_cents == 0),
     ({"free": "false"}, anything),
-    ({"q": "KUORO 1"}, lambda brief: "kuoro" in brief.search and "1" in brief.search),
-    ({"q": "öljy", "municipality": HELSINKI}, lambda brief: "öljy" in brief.search and is_for(HELSINKI, brief)),
+    ({"q": "KUORO 1"}, lambda brief: "kuoro" in brief.titles.lower() and "1" in brief.titles.lower()),
+    ({"q": "öljy", "municipality": HELSINKI}, lambda brief: "öljy" in brief.titles.lower() and is_for(HELSINKI, brief)),
 ]
 
 

@@ -1,0 +1,77 @@
+"""What the codes of a proposal's reasons are called in Finnish, Swedish and English."""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+Language = Literal["fi", "sv", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("fi", "sv", "en")
+Words = tuple[str, str, str]
+"""In the order of `LANGUAGES`."""
+
+NEEDS: Final[Mapping[str, Words]] = {
+    "health": ("terveys", "hälsa", "health"),
+    "resilience": ("vaikeuksista selviäminen", "att klara svårigheter", "coping with difficulties"),
+    "housing": ("asuminen", "boende", "home"),
+    "working_studying": ("työ ja opiskelu", "arbete och studier", "work and studies"),
+    "family": ("perhe", "familj", "family"),
+    "friends": ("ystävät", "vänner", "friends"),
+    "finance": ("raha", "pengar", "money"),
+    "improvement_of_strengths": ("omat vahvuudet", "egna styrkor", "one's strengths"),
+    "self_esteem": ("itsetunto", "självkänsla", "self-esteem"),
+    "life_satisfaction": ("elämä kaikkiaan", "livet som helhet", "life as a whole"),
+}
+THEMES: Final[Mapping[str, Words]] = {
+    "music": ("musiikki", "musik", "music"),
+    "singing": ("laulu", "sång", "singing"),
+    "visual_arts": ("kuvataide", "bildkonst", "visual arts"),
+    "crafts": ("käsityöt", "hantverk", "crafts"),
+    "dance": ("tanssi", "dans", "dance"),
+    "theatre": ("teatteri", "teater", "theatre"),
+    "literature": ("kirjallisuus", "litteratur", "literature"),
+    "writing": ("kirjoittaminen", "skrivande", "writing"),
+    "film": ("elokuva", "film", "film"),
+    "photography": ("valokuvaus", "fotografi", "photography"),
+    "nature": ("luonto", "natur", "nature"),
+    "movement": ("liikunta", "motion", "movement"),
+    "languages": ("kielet", "språk", "languages"),
+    "cooking": ("ruoanlaitto", "matlagning", "cooking"),
+    "digital": ("digitaidot", "digitala färdigheter", "digital skills"),
+    "history": ("historia", "historia", "history"),
+    "wellbeing": ("hyvinvointi", "välbefinnande", "wellbeing"),
+    "social": ("yhdessäolo", "samvaro", "being together"),
+}
+ACCESSIBILITY: Final[Mapping[str, Words]] = {
+    "step_free": ("esteetön kulku", "stegfri väg", "a way without steps"),
+    "induction_loop": ("induktiosilmukka", "hörslinga", "an induction loop"),
+    "quiet": ("rauhallinen tila", "lugnt rum", "a quiet room"),
+    "sign_language": ("viittomakieli", "teckenspråk", "sign language"),
+    "easy_language": ("selkokieli", "lätt språk", "easy language"),
+    "companion_welcome": ("saattaja voi tulla mukaan", "ledsagare får följa med", "a companion may come along"),
+}
+FUNDING: Final[Mapping[str, Words]] = {
+    "kaikukortti": ("Kaikukortti käy", "Kaikukortet gäller", "the Kaikukortti card is accepted"),
+    "opintoseteli": ("opintoseteli käy", "studiesedeln gäller", "the study voucher is accepted"),
+    "agreement": ("hyvinvointialue maksaa", "välfärdsområdet betalar", "the region pays"),
+}
+SPOKEN: Final[Mapping[str, Words]] = {
+    "fi": ("suomi", "finska", "Finnish"),
+    "sv": ("ruotsi", "svenska", "Swedish"),
+    "en": ("englanti", "engelska", "English"),
+    "se": ("pohjoissaame", "nordsamiska", "Northern Sami"),
+    "ru": ("venäjä", "ryska", "Russian"),
+    "et": ("viro", "estniska", "Estonian"),
+    "uk": ("ukraina", "ukrainska", "Ukrainian"),
+    "ar": ("arabia", "arabiska", "Arabic"),
+    "so": ("somali", "somaliska", "Somali"),
+}
+"""Another language is called by its code."""
+SUPPORTS: Final[Words] = ("Tukee", "Stöder", "Supports")
+LIKED: Final[Words] = ("Toivottu teema", "Önskat tema", "Theme wished for")
+WHERE: Final[Words] = ("Avoin kunnan asukkaille", "Öppen för kommunens invånare", "Open to residents of")
+REMOTE: Final[Words] = ("Etänä", "På distans", "Remote")
+IN: Final[Words] = ("Kieli", "Språk", "Language")
+OFFERS: Final[Words] = ("Saavutettavuus", "Tillgänglighet", "Accessibility")
+FREE: Final[Words] = ("Maksuton", "Gratis", "Free of charge")
+PRICE: Final[Words] = ("Hinta toiveen mukainen", "Priset enligt önskemål", "Price as wished")
+BEGINS: Final[Words] = ("Alkaa", "Börjar", "Begins")
+WAITING: Final[Words] = ("Täynnä: jonotuslistalle", "Fullt: till väntelistan", "Full: on the waiting list")
