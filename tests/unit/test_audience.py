@@ -33,7 +33,7 @@ FOR_BABIES = (
 OLD = st.sampled_from(["65-74", "75-84", "85-"])
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(derandomize=True, deadline=None, max_examples=60)
 @given(
     st.sampled_from(FOR_BABIES),
     st.sampled_from(["fi", "sv", "en"]),
@@ -48,7 +48,7 @@ def test_the_old_are_never_shown_what_a_title_says_is_for_babies_children_or_fam
     assert nearest_misses(one, [offered], (), START) == {"age": 1}
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=40)
 @given(st.sampled_from(FOR_BABIES), OLD, st.integers(0, 64))
 def test_the_old_are_never_shown_what_the_organiser_says_ends_before_their_age(
     title: str, band: str, oldest: int

@@ -40,7 +40,7 @@ def greatest(**text: str) -> str:
     return DIMENSIONS[needs.index(max(needs))]
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=60)
 @given(ANY_TEXT, ANY_TEXT, ANY_THEMES, ANY_SETTING)
 def test_any_text_gives_some_needs_of_1_to_10_and_the_same_each_time(
     title: dict[str, str], description: dict[str, str], themes: list[str], setting: str | None
@@ -70,7 +70,7 @@ def test_of_a_hostile_text_no_more_is_read_than_of_a_long_one(hostile: str) -> N
     assert derived([{"fi": hostile[:MAX_TEXT]}], ["music"], "course")
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None, max_examples=25)
 @given(
     st.dictionaries(st.sampled_from(DIMENSIONS), st.integers(1, 10), min_size=1),
     st.text(min_size=1, max_size=100),

@@ -70,7 +70,7 @@ def test_what_stands_alone_is_a_sentence_and_a_time_that_is_unknown_is_not_said(
     assert why([code], 4_500, None)["en"] == english
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=40)
 @given(
     st.lists(st.sampled_from(DIMENSIONS), unique=True),
     st.lists(st.sampled_from(THEMES), unique=True),
