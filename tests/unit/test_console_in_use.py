@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page
 
 from services.monitor.console.frame import KEYS_COOKIE, THEME_COOKIE
 from tests.browser import chromium, opened, served
-from tests.unit.console_door import FORM, LATE, OPS, READER, console, signed_in, token_of
+from tests.unit.console_door import FORM, LATE, OPS, READER, REFERRAL, console, signed_in, token_of
 from tests.unit.doors import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -155,6 +155,9 @@ async def test_what_a_reader_may_not_do_is_shown_to_him_disabled_with_why(desk: 
         late = (await client.get("/overdue")).text
         assert '<span class="off">Take over <small>for ops alone</small></span>' in late
         assert f'href="/overdue/{LATE}"' not in late
+        course = (await client.get(f"/referrals/{REFERRAL}")).text
+        assert "</time> <small>for ops alone</small></span></th>" in course
+        assert "/dead-letters/" not in course
         care = (await client.get(f"/overdue/{LATE}")).text
         assert 'aria-disabled="true" aria-describedby="why-not">Save</button>' in care
         assert 'id="why-not">for ops alone</p>' in care
