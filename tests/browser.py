@@ -78,10 +78,12 @@ async def served(app: ASGIApp, settings: PlatformSettings) -> AsyncIterator[str]
 
 
 @asynccontextmanager
-async def opened(browser: Browser, url: str, *, width: int = 1280, **profile: Any) -> AsyncIterator[Page]:
+async def opened(
+    browser: Browser, url: str, *, width: int = 1280, elsewhere: frozenset[str] = frozenset(), **profile: Any
+) -> AsyncIterator[Page]:
     """The page at an address; `profile` as `Browser.new_context` takes it.
 
-    At its end nothing came from another host, and the browser has had nothing to complain of: no error of a script, nothing
+    At its end nothing came from another host than those of `elsewhere`, and the browser has had nothing to complain of: no error of a script, nothing
     that the policy of its content forbids. An answer's status is no complaint.
     """
     complaints: list[str] = []
@@ -99,7 +101,7 @@ async def opened(browser: Browser, url: str, *, width: int = 1280, **profile: An
         await page.goto(url)
         yield page
         assert complaints == []
-        assert hosts == {urlsplit(url).netloc}
+        assert hosts - elsewhere == {urlsplit(url).netloc}
 
 
 async def findings_of_axe(page: Page) -> list[str]:
