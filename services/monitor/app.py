@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 def build_app(settings: MonitorSettings) -> App:
     """The monitor, ready to run."""
-    owners = Owners(settings.service_urls, settings.service_key())
     tls = httpx.create_ssl_context()  # to make one takes 40 ms
-    sampler, senders = LagSampler(settings.service_urls), SenderWatch()
+    owners = Owners(settings.service_urls, settings.service_key(), tls)
+    sampler, senders = LagSampler(settings.service_urls, tls), SenderWatch()
     return App(
         settings,
         handlers.table(),

@@ -4,6 +4,7 @@ The windows are this instance's memory: after a start, and after Kafka did not a
 """
 
 import asyncio
+import ssl
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -32,12 +33,13 @@ class LagSampler:
 
     Args:
         urls: by service, where it answers. One without an address counts as alive: that it does not is never seen.
+        tls: whose certificates count there.
     """
 
-    def __init__(self, urls: Mapping[str, str]) -> None:
+    def __init__(self, urls: Mapping[str, str], tls: ssl.SSLContext) -> None:
         self._urls = urls
         self._windows: dict[At, deque[LagSample]] = {}
-        self._tls = httpx.create_ssl_context()
+        self._tls = tls
 
     async def run(self, state: Mapping[str, Any]) -> None:
         """Samples until it is cancelled; begins anew where Kafka does not answer."""

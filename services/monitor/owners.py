@@ -1,5 +1,6 @@
 """Asking the owners for the outcomes of events: they answer from the document, the inbox and the early events."""
 
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -26,10 +27,10 @@ class OwnersAnswers(NamedTuple):
 class Owners:
     """The services that own classes of events, by their HTTP."""
 
-    def __init__(self, urls: Mapping[str, str], key: str) -> None:
+    def __init__(self, urls: Mapping[str, str], key: str, tls: ssl.SSLContext) -> None:
         self._urls = urls
         self._key = key
-        self._tls = httpx.create_ssl_context()  # to make one takes 40 ms
+        self._tls = tls
 
     async def outcomes(self, events: Sequence[Traced]) -> OwnersAnswers:
         """`applied`, `dead_lettered` or `waiting` by (source, id), where the owner knows the event."""

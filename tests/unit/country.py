@@ -36,7 +36,7 @@ class Here(Owners):
     """Asks the owners in this process."""
 
     def __init__(self, doors: Mapping[str, Door]) -> None:
-        super().__init__(dict.fromkeys(doors, "http://door"), "key of service:monitor")
+        super().__init__(dict.fromkeys(doors, "http://door"), "key of service:monitor", doors["monitor"].app.state.tls)
         self._doors = doors
 
     async def _ask(self, client: httpx.AsyncClient, owner: str, what: str, question: object) -> Any:

@@ -52,7 +52,7 @@ class TracingMonitor:
             "settings": settings,
             "table": self.table,
             # Only classes from outside have an owner that is asked: those here are of the services.
-            "owners": Owners({}, ""),
+            "owners": Owners({}, "", httpx.create_ssl_context()),
         }
         self._app = application(api.operations(), list, state)
 

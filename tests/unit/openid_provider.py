@@ -6,6 +6,7 @@ is sent in place of what stands at a path.
 
 import json
 import secrets
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ SECRET: Final = "the client's own: 100 % & more"
 CONSOLE: Final = "http://door"
 DISCOVERY: Final = "/.well-known/openid-configuration"
 KEYS: Final = [RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True) for _ in range(2)]
+WITHOUT_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Made once: to load a system's list of signers takes 40 ms, and no test asks over TLS."""
 Raw = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -204,6 +207,11 @@ class OpenIdProvider(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.console = console
         self.host = "127.0.0.1"
+        self.honest()
+        self.grants = GrantsOfTheProvider(self)
+
+    def honest(self) -> None:
+        """As it was at the start: it lies no more, and the same person sits there."""
         self.key = KEYS[0]
         self.person: dict[str, Any] = {"sub": "3f2a-77", "groups": ["lahete-ops"]}
         self.claims: dict[str, Any] = {}
@@ -213,7 +221,6 @@ class OpenIdProvider(ThreadingHTTPServer):
         self.shown: list[dict[str, Any]] = []
         self.granted = 0
         self.asked: list[str] = []
-        self.grants = GrantsOfTheProvider(self)
 
     @property
     def address(self) -> str:
@@ -319,7 +326,7 @@ def provider(console: str = CONSOLE) -> Iterator[OpenIdProvider]:
 
 async def way_back(address: str) -> str:
     """Where the provider sends a browser that comes to this address."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=WITHOUT_TLS) as client:
         answer = await client.get(address)
     assert answer.status_code == 302, answer.text
     return answer.headers["location"]

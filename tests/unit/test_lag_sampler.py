@@ -22,7 +22,7 @@ AT, BESIDE = TopicPartition("intake.http", 0), TopicPartition("intake.http", 1)
 
 def played(committed: Sequence[int], ends: Sequence[int], *, dead: Sequence[str] = ()) -> LagSampler:
     """A sampler that saw referral at one partition; it has read all of the other."""
-    sampler = LagSampler({})
+    sampler = LagSampler({}, httpx.create_ssl_context())
     for offset, end in zip(committed, ends, strict=True):
         sampler.take([Position("referral", AT, offset, end), Position("referral", BESIDE, 3, 3)], dead)
     return sampler
@@ -67,7 +67,7 @@ def test_what_leaves_the_window_is_forgotten_and_so_is_a_partition_that_is_no_mo
 
 
 def test_before_the_first_sample_nothing_is_said_of_any_service() -> None:
-    sampler = LagSampler({})
+    sampler = LagSampler({}, httpx.create_ssl_context())
     sampler.forget()
     assert (sampler.services(), exported("referral")) == ({}, [])
     assert set(STATES) == {"ok", "unknown", "warn", "stall", "stop", "rewind"}

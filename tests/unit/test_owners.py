@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 
 from services.monitor.model import Traced
@@ -45,6 +46,6 @@ async def test_a_long_trace_is_asked_after_in_parts(url: str) -> None:
     type_ = "fi.kulttuurilahete.ActivityAttended.v1"
     events = [Traced("/opisto/1.2.3", f"e{n}", type_, "", "r") for n in range(2 * MAX_ASKED + 1)]
     ASKED.clear()
-    known = await Owners({"referral": url}, "key").outcomes(events)
+    known = await Owners({"referral": url}, "key", httpx.create_ssl_context()).outcomes(events)
     assert known.known == {("/opisto/1.2.3", f"e{n}"): "applied" for n in range(2 * MAX_ASKED + 1)}
     assert ASKED == [MAX_ASKED, MAX_ASKED, 1]

@@ -3,11 +3,11 @@
 import hmac
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from time import time
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -19,14 +19,17 @@ from joserfc.jwk import OctKey, RSAKey
 from structlog.testing import capture_logs
 
 from services.monitor.console.frame import LANGUAGE_COOKIE
-from services.monitor.provider.answers import MOST_BYTES, ProviderAnswers
+from services.monitor.console.routes import SIGN_INS_A_MINUTE
+from services.monitor.provider.answers import MOST_BYTES, WITHIN, ProviderAnswers
 from services.monitor.provider.provider import KEPT, RESTS, Provider
+from services.monitor.settings import MonitorSettings
 from shared.contracts import topics
+from shared.http.rates import Rate
 from tests.unit.console_door import FORM, OPS, browser_of, token_of
 from tests.unit.doors import Door, door
 from tests.unit.openid_provider import CLIENT, CONSOLE, DISCOVERY, OpenIdProvider, provider, way_back
 
-pytestmark = pytest.mark.asyncio
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 SESSION = "lahete"
 JOURNEY = "lahete-journey"
 KEY_FORM = 'name="key"'
@@ -48,16 +51,44 @@ class Ticks:
         return self.now
 
 
+class House(NamedTuple):
+    """The provider and the console's monitor: one of each for all tests, since each takes a while to build."""
+
+    idp: OpenIdProvider
+    monitor: Door
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    with provider() as idp:
+        async with door("monitor", folder, **idp.settings(folder)) as monitor:
+            yield House(idp, monitor)
+
+
 @pytest.fixture
-def idp() -> Iterator[OpenIdProvider]:
-    with provider() as one:
-        yield one
+def idp(house: House) -> OpenIdProvider:
+    """The provider, as if nobody had lied."""
+    house.idp.honest()
+    return house.idp
 
 
-@pytest_asyncio.fixture
-async def monitor(idp: OpenIdProvider, tmp_path: Path) -> AsyncIterator[Door]:
-    async with door("monitor", tmp_path, **idp.settings(tmp_path)) as one:
-        yield one
+@pytest.fixture
+def monitor(house: House, idp: OpenIdProvider) -> Door:
+    """The monitor, as if nobody had come."""
+    house.monitor.written.clear()
+    house.monitor.app.state.sign_ins = Rate("attempts to sign in", SIGN_INS_A_MINUTE)
+    ask_anew(house.monitor)
+    return house.monitor
+
+
+def ask_anew(one: Door, *, within: float = WITHIN, **clocks: Callable[[], float]) -> None:
+    """Has the monitor know nothing of its provider yet."""
+    settings = one.wired.settings
+    assert isinstance(settings, MonitorSettings)
+    agreed = settings.provider()
+    assert agreed
+    one.app.state.provider = Provider(agreed, ProviderAnswers(one.app.state.tls, within), **clocks)
 
 
 async def come_back(client: httpx.AsyncClient, then: str = "/settings") -> httpx.Response:
@@ -296,8 +327,7 @@ async def test_the_way_back_is_gone_once_by_the_browser_that_set_out(idp: OpenId
 
 async def test_who_was_away_too_long_begins_again(idp: OpenIdProvider, monitor: Door) -> None:
     clock = Ticks()
-    agreed = monitor.wired.settings.provider()  # type: ignore[attr-defined]
-    monitor.app.state.provider = Provider(agreed, ProviderAnswers(monitor.app.state.tls), clock=clock)
+    ask_anew(monitor, clock=clock)
     async with english(monitor) as client:
         gone = await client.get("/sign-in/provider")
         clock.now += 601
@@ -377,8 +407,7 @@ async def test_whatever_it_answers_there_is_a_page_and_one_signs_in_by_key(
     how: str, path: str, idp: OpenIdProvider, monitor: Door
 ) -> None:
     idp.answers[path] = BROKEN[how]
-    agreed = monitor.wired.settings.provider()  # type: ignore[attr-defined]
-    monitor.app.state.provider = Provider(agreed, ProviderAnswers(monitor.app.state.tls, within=0.4))
+    ask_anew(monitor, within=0.4)
     async with english(monitor) as client:
         if path == DISCOVERY:
             answer = await client.get("/sign-in/provider", params={"then": "/settings"})
@@ -396,8 +425,7 @@ async def test_whatever_it_answers_there_is_a_page_and_one_signs_in_by_key(
 
 async def test_an_outage_is_said_and_asked_about_once_in_a_while(idp: OpenIdProvider, monitor: Door) -> None:
     ticks = Ticks()
-    agreed = monitor.wired.settings.provider()  # type: ignore[attr-defined]
-    monitor.app.state.provider = Provider(agreed, ProviderAnswers(monitor.app.state.tls), ticks=ticks)
+    ask_anew(monitor, ticks=ticks)
     idp.answers[DISCOVERY] = said(b"", 503)
     async with english(monitor) as client:
         answers = [await client.get("/sign-in/provider") for _ in range(5)]
@@ -417,8 +445,7 @@ async def test_an_outage_is_said_and_asked_about_once_in_a_while(idp: OpenIdProv
 
 async def test_a_provider_that_changes_its_keys_is_understood_at_once(idp: OpenIdProvider, monitor: Door) -> None:
     ticks = Ticks()
-    agreed = monitor.wired.settings.provider()  # type: ignore[attr-defined]
-    monitor.app.state.provider = Provider(agreed, ProviderAnswers(monitor.app.state.tls), ticks=ticks)
+    ask_anew(monitor, ticks=ticks)
     async with english(monitor) as client:
         await come_back(client)
         idp.rotate()

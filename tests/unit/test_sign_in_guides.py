@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from services.monitor.settings import MonitorSettings
+from shared.process.settings import read
 from tests.guides import blocks
 from tests.unit.containers import REPOSITORY
 from tests.unit.manifests import KUBERNETES, built, faults, of_kind
@@ -26,7 +27,7 @@ def agreed(said: Mapping[str, str], folder: Path, patch: pytest.MonkeyPatch) -> 
     for name, value in said.items():
         if name.startswith("LAHETE_OIDC_"):
             patch.setenv(name, str(folder / "secret") if name.endswith("_FILE") else value)
-    terms = MonitorSettings().provider()
+    terms = read(MonitorSettings).provider()
     assert terms
     return terms.issuer, terms.redirect, terms.roles.ops
 
