@@ -3,6 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -75,6 +76,8 @@ class ProviderSettings(PlatformSettings):
             if not is_address(getattr(self, name), needs_tls=self._needs_tls()) or "?" in getattr(self, name):
                 kind = "https://" if self._needs_tls() else "https:// or http://"
                 raise ValueError(f"LAHETE_{name.upper()} is to be an address that begins with {kind}")
+        if urlsplit(self.oidc_console_url).path.strip("/"):
+            raise ValueError("LAHETE_OIDC_CONSOLE_URL ends with the host: the console's pages stand at the root of one")
         return self
 
     def provider(self) -> ProviderTerms | None:

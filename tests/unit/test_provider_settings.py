@@ -46,6 +46,7 @@ def settings(**changed: Any) -> MonitorSettings:
         ({"oidc_issuer": "https://me:secret@login.example"}, "belongs in the file of"),
         ({"oidc_issuer": "login.example"}, "LAHETE_OIDC_ISSUER is to be an address"),
         ({"oidc_issuer": "https://login.example:x"}, "LAHETE_OIDC_ISSUER is to be an address"),
+        ({"oidc_console_url": "https://console.example/monitor"}, "LAHETE_OIDC_CONSOLE_URL ends with the host"),
         ({"oidc_scope": "profile"}, "oidc_scope"),
         ({"oidc_ops": [""]}, "oidc_ops"),
     ],
