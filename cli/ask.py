@@ -161,7 +161,9 @@ class Monitor:
             with client(self._reach.url, self._key, from_afar=self._reach.from_afar) as monitor:
                 return monitor.request(method, where, params=sent, json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise VerbError(f"the monitor at {self._reach.url} does not answer: {error}") from error
+            raise VerbError(
+                f"the monitor at {self._reach.url} does not answer: {str(error) or type(error).__name__}"
+            ) from error
 
 
 class MonitorAnswer(dict[str, Any]):

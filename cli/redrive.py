@@ -96,6 +96,7 @@ def _show_order(ordered: Mapping[str, Any], *, json: bool) -> None:
 
 def _watch(monitor: Monitor, redrive_id: str, *, json: bool) -> None:
     """Waits for the end; says what became of each letter that is not resolved, and then ends with 1."""
+    terminal.complain(f"redrive {redrive_id} begins, and goes on whoever watches: `lahete redrives show {redrive_id}`")
     end = _end(monitor, redrive_id)
     left = [one for one in entries(monitor, redrive_id) if one["outcome"] != "resolved"]
     if json:

@@ -1,5 +1,6 @@
 """`lahete senders`."""
 
+import re
 from typing import Annotated, Final, Literal
 
 import typer
@@ -10,6 +11,8 @@ from cli.options import Json, KeyFile, OpsUrl, RunDir
 
 _COLUMNS: Final = ("sender", "usual", "last_at", "today", "week", "repeated", "refused", "ahead_seconds")
 _SENT: Final = ("day", "type", "events", "repeated", "refused")
+_SENDER: Final = re.compile(r"/[a-z]+/[a-z0-9.-]*[a-z0-9-][a-z0-9.-]*")
+"""Nothing that would lead to another address."""
 _VIOLATIONS: Final = ("count", "type", "reason", "pointer", "first", "last", "error")
 
 
@@ -35,6 +38,8 @@ def senders(
     asks_what_is_wrong = violations or tell or text is not None
     if asks_what_is_wrong and not sender:
         raise typer.BadParameter("name the sender, such as /region/06")
+    if sender and not _SENDER.fullmatch(sender):
+        raise typer.BadParameter(f"{sender[:60]!r} is no sender, such as /region/06 or /opisto/tampere")
     monitor = Monitor(directory, url, key_file)
     if tell:
         _tell(monitor, f"/v1/senders{sender}/violations", yes=yes, json=json)

@@ -118,9 +118,14 @@ async def sticking_out(page: Page) -> list[str]:
     return found
 
 
+def is_pictured() -> bool:
+    """Whether a run takes its time for pages, as `.ci/run` does: pictures, and every theme in every language."""
+    return bool(os.environ.get(PICTURED))
+
+
 async def draw(page: Page, name: str) -> None:
     """Leaves a picture of the whole page in .lahete-pages/, for eyes, where they are asked for: each takes a quarter of a second."""
-    if not os.environ.get(PICTURED):
+    if not is_pictured():
         return
     _PICTURES.mkdir(exist_ok=True)
     await page.screenshot(path=_PICTURES / f"{name}.png", full_page=True)

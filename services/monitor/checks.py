@@ -252,7 +252,7 @@ async def _asked(ground: Ground, service: str, path: str, **sent: Any) -> httpx.
     try:
         return await ground.client.request("POST" if sent else "GET", url, **sent)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return f"{url} does not answer: {error or type(error).__name__}"
+        return f"{url} does not answer: {str(error) or type(error).__name__}"
 
 
 def _unless(answer: httpx.Response, status: int) -> str | None:

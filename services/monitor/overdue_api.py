@@ -14,7 +14,7 @@ from services.monitor.looks import keep_listing
 from services.monitor.own_words import own_event
 from services.monitor.standings import EVENT, REFERRAL, STANDINGS, Care, ReferralStanding, WaitingEvent, late_from
 from shared.contracts.envelope import written
-from shared.contracts.fields import What, read_referral_id
+from shared.contracts.fields import SOURCE, What, read_referral_id
 from shared.contracts.referral_events import Status
 from shared.contracts.topics import ServiceName
 from shared.engine.model import Document
@@ -23,7 +23,7 @@ from shared.http.body import read_json
 from shared.http.intake import accepted, must_be_open, write
 from shared.http.keys import must_be, role_of, who_asks
 from shared.http.operations import Operation, in_json
-from shared.http.parameters import After, Number, OneOf, Parameter, further
+from shared.http.parameters import After, Number, OneOf, Parameter, Pattern, further
 from shared.http.problems import ProblemError
 from shared.http.shapes import Accepted, Count, EventId, EventType, ReferralId, Source, Time
 from shared.store import Row, Store
@@ -41,7 +41,10 @@ _WHAT: Final = OneOf(
 _LATE_ID: Final = Parameter(
     "late_id", "The `late_id` of the list; a referral's is its own id.", example="7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 )
-_CONCERNS: Final = Parameter("concerns", "Only those that wait for this partner.", example="/opisto/tampere")
+_PARTNER: Final = "a partner, such as /opisto/tampere"
+_CONCERNS: Final = Pattern(
+    "concerns", SOURCE, _PARTNER, "Only those that wait for this partner.", example="/opisto/tampere"
+)
 
 
 class CareShown(TypedDict):
@@ -82,7 +85,7 @@ class Late(TypedDict):
     due_at: Annotated[Time, Meta(description="Until when it should have been there.")]
     reminders: Annotated[Count, Meta(description="How many reminders went out.")]
     session_at: Annotated[
-        Time | None, Meta(description="When the first session begins that was still to come; null: none is known.")
+        Time | None, Meta(description="When the next session begins; null: none is known that is still to come.")
     ]
     care: Annotated[CareShown | None, Meta(description="Who looks after it; null: nobody yet.")]
 
@@ -157,14 +160,15 @@ async def overdue(request: Request) -> Response:
     await keep_listing(request, who, "overdue", "overdue", [one.referral_id for _, one in late if one.referral_id])
     answer: Overdue = {
         "counted": counted,
-        "overdue": [_shown(row.id, one) for row, one in late],
+        "overdue": [_shown(row.id, one, asked.until) for row, one in late],
         "next": _behind(*late[-1]) if late and len(rows) > limit else None,
     }
     return JSONResponse(answer)
 
 
 def _asked(request: Request) -> _Filter:
-    said = {"what": _WHAT.of(request), "concerns": _CONCERNS.value(request)}
+    concerns = _CONCERNS.of(request)
+    said = {"what": _WHAT.of(request), "concerns": concerns and concerns[0]}
     return _Filter({name: value for name, value in said.items() if value}, request.app.state.clock.now().timestamp())
 
 
@@ -204,7 +208,7 @@ def _of(asked: _Filter, of: str) -> _Filter:
     return asked._replace(equal={**asked.equal, "of": of})
 
 
-def _shown(id_: str, one: ReferralStanding) -> Late:
+def _shown(id_: str, one: ReferralStanding, now: float) -> Late:
     assert one.awaited is not None  # only what awaits something is found as late
     return {
         "late_id": id_,
@@ -216,7 +220,7 @@ def _shown(id_: str, one: ReferralStanding) -> Late:
         "since": written(one.awaited.since),
         "due_at": written(one.awaited.due_at),
         "reminders": one.awaited.passed,
-        "session_at": written(one.session_at) if one.session_at else None,
+        "session_at": written(one.session_at) if one.session_at and one.session_at.timestamp() >= now else None,
         "care": _care(one.care) if one.care else None,
     }
 

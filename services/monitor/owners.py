@@ -68,7 +68,8 @@ class Owners:
             )
             response.raise_for_status()
         except (httpx.HTTPError, KeyError) as error:
-            raise ProblemError(503, f"{owner} does not answer about its events: {error}", retry_after=5) from error
+            why = str(error) or type(error).__name__
+            raise ProblemError(503, f"{owner} does not answer about its events: {why}", retry_after=5) from error
         return response.json()["outcomes"]
 
 

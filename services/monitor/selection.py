@@ -9,9 +9,10 @@ from starlette.requests import Request
 
 from services.monitor.model import Dead, DeadState
 from shared.contracts.errors import REASONS
+from shared.contracts.fields import SOURCE
 from shared.contracts.topics import SERVICES
 from shared.engine.model import Document
-from shared.http.parameters import After, OneOf, Parameter, further
+from shared.http.parameters import After, OneOf, Parameter, Pattern, further
 from shared.store import Row, Store
 from shared.store.interface import Scalar
 
@@ -21,7 +22,7 @@ _EARLIEST: Final = "2026-09-01T08:00:00+03:00"
 _REASON: Final = OneOf("reason", REASONS, "Why they could not be taken.", examples=["invalid"])
 _SERVICE: Final = OneOf("service", SERVICES, "Which service could not take them.", examples=["referral"])
 _STATE: Final = OneOf("state", get_args(DeadState), "What has become of them.", examples=["open"])
-_SENDER: Final = Parameter("sender", "Whose they are.", example="/region/06")
+_SENDER: Final = Pattern("sender", SOURCE, "a sender, such as /region/06", "Whose they are.", example="/region/06")
 _TYPE: Final = Parameter("type", "Of which class.", example="fi.kulttuurilahete.ReferralIssued.v1")
 _GROUP: Final = Parameter("group", "Of which group.", example="1f6c2d1e-7b0a-5d3e-8c4f-2a9b6e5d4c3b")
 _FROM: Final = Parameter("from", "From when on, RFC 3339 with an offset.", example=_EARLIEST, format="date-time")
@@ -70,7 +71,7 @@ def selection_of(request: Request) -> Selection:
         reason=_REASON.of(request) or "",
         service=_SERVICE.of(request) or "",
         state=_STATE.of(request) or "",
-        sender=_SENDER.value(request) or "",
+        sender=sender[0] if (sender := _SENDER.of(request)) else "",
         type=_TYPE.value(request) or "",
         group=_GROUP.value(request) or "",
         since=_time(request, _FROM),

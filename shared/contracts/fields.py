@@ -123,7 +123,8 @@ Organiser = Annotated[
     AfterValidator(_organises),
 ]
 Issuer = Annotated[str, Field(pattern="^/region/[0-9]{2}$", examples=["/region/08"])]
-Source = Annotated[str, Field(pattern=r"^/[a-z]+/[a-z0-9.-]{1,60}$", examples=["/region/08"])]
+SOURCE: Final = r"/[a-z]+/[a-z0-9.-]{1,60}"
+Source = Annotated[str, Field(pattern=f"^{SOURCE}$", examples=["/region/08"])]
 Sender = Annotated[Source, AfterValidator(_known_sender)]
 """A source whose events are taken; `Source` alone also names one that was refused."""
 Partner = Annotated[Sender, AfterValidator(_is_somebody)]

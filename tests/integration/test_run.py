@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import cast
 
 import httpx
 import psutil
@@ -350,6 +351,32 @@ def test_a_server_that_is_killed_comes_back_with_what_it_held_and_run_json_says_
     assert wait_for(lambda: platform.holds(later))
     assert platform.holds(known)
     assert wait_for(lambda: all(platform.ready(name) for name in INSTANCES[platform.engine]))
+
+
+SAID: tuple[str, ...] = ("131052-308T", "unit-1", "friends", "self_esteem", "Kuoro", "needs", "consent")
+"""What events of this run say: a code, who referred, what the client needs and allows, what the activity is called."""
+
+
+@pytest.mark.asyncio
+async def test_no_line_of_any_log_says_what_an_event_said(platform: RunningPlatform) -> None:
+    """After all that went before: a referral's whole road, what was refused, kills and restarts; and what spoils a record."""
+    data = cast("dict[str, object]", referral()["data"])
+    spoilt = [{**data, "unit_ref": SAID[0]}, {**data, "needs": "friends"}, {**data, "municipality": "837 Kuoro"}]
+    events = [referral(data=one) for one in spoilt]
+    for event in events:
+        assert platform.send(event, platform.key("/region/06")).status_code == 422
+    async with AIOKafkaProducer(bootstrap_servers=platform.run["kafka"]) as producer:
+        for event in events:
+            headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+            await producer.send_and_wait("intake.region.06", json.dumps(event).encode(), headers=headers)
+
+    def laid_aside() -> set[str]:
+        answer = platform.get("monitor", "/v1/dead-letters?sender=/region/06&limit=500", "ops:first")
+        return {one["event_id"] for one in answer.json()["dead_letters"]} if answer.is_success else set()
+
+    assert wait_for(lambda: laid_aside() >= {str(event["id"]) for event in events})
+    lines = [line for log in (platform.folder / "logs").glob("*.log") for line in log.read_text().splitlines()]
+    assert [line for line in lines if any(one in line for one in SAID)] == []
 
 
 def test_nothing_is_left_running_when_the_supervisor_is_killed(platform: RunningPlatform) -> None:

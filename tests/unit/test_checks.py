@@ -79,6 +79,16 @@ async def test_what_works_is_ok_and_what_stands_on_a_service_that_is_away_is_not
 
 
 @pytest.mark.asyncio
+async def test_a_service_that_says_nothing_in_time_is_said_to_be_so(tmp_path: Path) -> None:
+    async def silent(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("")
+
+    async with ground(tmp_path) as one, httpx.AsyncClient(transport=httpx.MockTransport(silent)) as client:
+        said = await found(replace(one, client=client))
+        assert said["alive:referral"] == ("failed", "http://referral/health/live does not answer: ReadTimeout")
+
+
+@pytest.mark.asyncio
 async def test_without_kafka_only_what_needs_none_is_asked(tmp_path: Path, topics: dict[str, int]) -> None:
     topics.clear()
     async with ground(tmp_path) as one:

@@ -113,6 +113,7 @@ def test_the_version_is_the_packages() -> None:
         *(["topics", "add", "ops:anna"], ["topics", "add", "/region/91"], ["import", "linked-events", __file__]),
         ["dead-letters", "redrive", "some-id", "--reason", "rejected"],
         ["run", "--engine", "env", "--sample"],
+        *(["senders", none] for none in ("region/06", "/region", "/region/..", "/../lag", "/region/06?usual=loud")),
         ["lag", "--dir", ".", "--url", "http://127.0.0.1:8100"],
         ["restart", "referral", "--url", "http://127.0.0.1:8100"],
     ],

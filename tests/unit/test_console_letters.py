@@ -1,5 +1,6 @@
 """Dead letters in the console: covered first, shown for a reason, acted on over a page that says what would be."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -94,24 +95,50 @@ async def test_of_what_is_too_large_to_be_searched_nothing_is_kept_and_there_is_
 
 
 @pytest.mark.asyncio
-async def test_a_dead_letter_is_sent_again_over_a_page_that_says_what_would_be(tmp_path: Path) -> None:
+async def test_the_letters_of_a_filter_are_a_table_for_ops(tmp_path: Path) -> None:
+    async with console(tmp_path) as one:
+        async with signed_in(one.doors["monitor"]) as client:
+            listed = (await client.get("/dead-letters?reason=invalid&sender=/region/06")).text
+            assert 'href="/dead-letters.csv?reason=invalid&amp;sender=%2Fregion%2F06" download' in listed
+            file = await client.get("/dead-letters.csv?reason=invalid&sender=/region/06")
+            assert file.headers["content-type"].startswith("text/csv")
+            assert {row["sender"] for row in csv.DictReader(file.text.splitlines())} == {"/region/06"}
+        async with signed_in(one.doors["monitor"], READER) as client:
+            assert (await client.get("/dead-letters.csv")).status_code == 403
+
+
+@pytest.mark.asyncio
+async def test_a_dead_letter_is_sent_again_over_a_page_that_says_what_would_become_of_it(tmp_path: Path) -> None:
     async with console(tmp_path) as one, signed_in(one.doors["monitor"]) as client:
-        monitor, path = one.doors["monitor"], f"/dead-letters/{await a_letter(one)}"
-        page = (await client.get(f"{path}/redrive")).text
-        assert "The service gets the event again as it came" in page
-        assert "<strong>1</strong>" in page
+        monitor, id_ = one.doors["monitor"], await a_letter(one)
+        order = f"/redrives/new?letter={id_}"
+        assert f'href="{order}"' in (await client.get(f"/dead-letters/{id_}")).text
+        page = (await client.get(order)).text
+        assert f"<dd><code><bdi>{id_}</bdi></code></dd>" in page
+        assert "<dt>refused again</dt><dd>1</dd>" in page, "nobody has mended it"
         monitor.written.clear()
-        done = await post(monitor, client, f"{path}/redrive")
-        assert (done.status_code, done.headers["location"]) == (303, path)
-        sent = [record.topic for record in monitor.written if record.topic != topics.AUDIT]
-        assert sent == [topics.INTAKE_HTTP]
-        one.doors = {"monitor": monitor}  # nobody takes up what it sends again
+        done = await post(monitor, client, order, letter=id_, why="it is mended", a_minute="600")
+        assert done.status_code == 303
         await one.flow([record for record in monitor.written if record.topic != topics.AUDIT])
-        again = await post(monitor, client, f"{path}/redrive")
-        assert again.status_code == 200
-        assert "Nothing was done" in again.text
-        assert 'aria-disabled="true" aria-describedby="why"' in again.text
-        assert "no longer open" in again.text
+        (redrive,) = (await one.asks("/v1/redrives")).json()["redrives"]
+        assert done.headers["location"] == f"/redrives/{redrive['redrive_id']}"
+        assert (redrive["dl_ids"], redrive["why"], redrive["refused"]) == ([id_], "it is mended", 1)
+
+
+@pytest.mark.asyncio
+async def test_a_discard_is_taken_back_over_a_page_of_its_own(tmp_path: Path) -> None:
+    async with console(tmp_path) as one, signed_in(one.doors["monitor"]) as client:
+        monitor, id_ = one.doors["monitor"], await a_letter(one)
+        undo = f"/dead-letters/{id_}/undo-discard"
+        assert "It is not discarded." in (await client.get(undo)).text
+        assert "Nothing was done" in (await post(monitor, client, undo)).text
+        for path, why, state in ((f"/dead-letters/{id_}/discard", "sent anew", "discarded"), (undo, "", "open")):
+            monitor.written.clear()
+            assert (await post(monitor, client, path, why=why)).status_code == 303
+            await one.flow([record for record in monitor.written if record.topic != topics.AUDIT])
+            letter = (await one.asks(f"/v1/dead-letters/{id_}")).json()
+            assert (letter["state"], letter["why"]) == (state, why or None)
+            assert (f'href="{undo}"' in (await client.get(f"/dead-letters/{id_}")).text) is (state == "discarded")
 
 
 @pytest.mark.asyncio
@@ -138,7 +165,7 @@ async def test_a_reader_does_nothing_with_a_dead_letter_and_the_audit_keeps_that
         monitor.written.clear()
         answers = [
             await client.get(path),
-            await client.get(f"{path}/redrive"),
+            await client.get(f"{path}/undo-discard"),
             await post(monitor, client, f"{path}/discard"),
         ]
         assert [answer.status_code for answer in answers] == [403] * 3

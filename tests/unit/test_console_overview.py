@@ -5,9 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 
+from services.monitor.checks import Checked, checks_of
 from shared.clock import real_now
 from shared.contracts import topics
+from shared.contracts.topics import SERVICES
 from shared.store import StoreUnavailable
 from tests.unit.console_door import OPS, READER, console, lay, signed_in
 from tests.unit.country import country
@@ -56,6 +59,29 @@ async def test_where_nothing_can_be_asked_the_page_does_not_say_that_nothing_wai
         renewed = re.search(r'<div id="not-known" data-part>(.*?)\n</div>\n', shown, re.DOTALL)
         assert renewed, "what is not known is renewed with the page"
         assert "A part of this is not known now." in renewed[1]
+
+
+async def test_a_reader_is_shown_that_ops_alone_take_over_what_is_late(tmp_path: Path) -> None:
+    async with console(tmp_path) as one, signed_in(one.doors["monitor"], READER) as client:
+        shown = (await client.get("/overdue")).text
+        assert shown.count('<span class="off">Take over <small>for ops alone</small></span>') == 2
+        assert 'href="/overdue/' not in shown
+
+
+async def test_where_kafka_does_not_say_how_far_it_is_read_the_page_invents_no_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def frozen(*_: object) -> None:
+        raise KafkaTimeoutError
+
+    async def well(_: object) -> list[Checked]:
+        return [Checked(check, "ok") for check in checks_of(dict.fromkeys(SERVICES, "http://door"))]
+
+    async with console(tmp_path) as one, signed_in(one.doors["monitor"], READER) as client:
+        monkeypatch.setattr("services.monitor.checks_api.checked", well)
+        monkeypatch.setattr("services.monitor.lag_api.lags", frozen)
+        shown = (await client.get("/")).text
+        assert shown.count('class="amount" data-label="Events behind">–</td>') == len(SERVICES) > 0
 
 
 async def test_a_group_needs_a_person_again_once_it_is_parked_no_more(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from services.monitor.console.frame import LANGUAGE_COOKIE
-from tests.browser import WIDTHS, chromium, draw, findings_of_axe, opened, served, sticking_out
+from tests.browser import WIDTHS, chromium, draw, findings_of_axe, is_pictured, opened, served, sticking_out
 from tests.unit.console_door import LATE, OPS, READER, REFERRAL, a_redrive, console, later, lay, signed_in
 from tests.unit.country import Country, an_event
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark", "light")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LANGUAGES = ("fi", "sv", "en")
 PAGES = {
     "overview": "/",
@@ -27,7 +27,9 @@ PAGES = {
     "groups": "/dead-letter-groups",
     "group": "/dead-letter-groups/unknown",
     "dead-letters": "/dead-letters",
-    "redrive": "/dead-letters/hostile-0/redrive",
+    "discard": "/dead-letters/hostile-0/discard",
+    "undo-discard": "/dead-letters/hostile-0/undo-discard",
+    "redrive-letter": "/redrives/new?letter=hostile-0",
     "redrives": "/redrives",
     "redrive-order": "/redrives/new?reason=invalid&sender=/region/06",
     "redrive-one": "/redrives/{redrive}",
@@ -100,9 +102,9 @@ async def is_in_order(page: Page) -> None:
 async def test_every_page_is_in_order_in_each_language_and_theme_at_every_width(
     browser: Browser, place: Place, name: str
 ) -> None:
-    """A theme changes colours, whatever the language: each language is looked at in one of them."""
+    """A theme changes colours, whatever the language: unless pages are pictured, axe looks at each language in one of them."""
     async with opened(browser, place.at(name, LANGUAGES[0]), **place.profile()) as page:
-        for language, pictured, theme in zip(LANGUAGES, WIDTHS, THEMES, strict=True):
+        for nth, (language, pictured) in enumerate(zip(LANGUAGES, WIDTHS, strict=True)):
             if language != LANGUAGES[0]:
                 await page.goto(place.at(name, language))
             assert await page.locator("html").get_attribute("lang") == language
@@ -111,8 +113,9 @@ async def test_every_page_is_in_order_in_each_language_and_theme_at_every_width(
                 assert await sticking_out(page) == [], (language, width)
                 if width == pictured:
                     await draw(page, f"console-{name}-{width}")
-            await page.emulate_media(color_scheme=theme)
-            await is_in_order(page)
+            for theme in THEMES if is_pictured() else (THEMES[nth % 2],):
+                await page.emulate_media(color_scheme=theme)
+                await is_in_order(page)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -174,12 +177,38 @@ async def test_a_page_renews_itself_where_nobody_is_busy_and_pauses_when_asked(b
         await page.evaluate("window.dispatchEvent(new Event('focus'))")
         assert await page.locator("#lag").inner_text() == "as of before"
         await page.evaluate("getSelection().selectAllChildren(document.querySelector('#lag'))")
+        await page.evaluate("document.querySelector('#as-of').textContent = ''")
         await pause.click()
-        await page.wait_for_function("document.querySelector('#as-of').textContent")
+        await page.locator("#as-of time").wait_for()
         assert await page.locator("#lag").inner_text() == "as of before"
         await page.evaluate("getSelection().removeAllRanges()")
         await page.evaluate("window.dispatchEvent(new Event('focus'))")
         await page.locator("#lag table").first.wait_for()
+
+
+COUNTS_WHAT_IS_FETCHED = """
+    window.fetched = 0;
+    const { fetch, EventSource: { prototype } } = window, add = prototype.addEventListener;
+    window.fetch = (...asked) => { window.fetched += 1; return fetch(...asked); };
+    window.heard = new Promise((done) => {
+      prototype.addEventListener = function (kind, hear) {
+        add.call(this, kind, (one) => { hear(one); if (kind === "message") done(); });
+      };
+    });"""
+
+
+async def test_a_page_that_is_not_looked_at_stays_as_it_is_though_its_stream_tells_that_something_came(
+    browser: Browser, place: Place
+) -> None:
+    async with opened(browser, f"{place.base}/live", **place.profile(READER, "en")) as page:
+        await page.add_init_script(COUNTS_WHAT_IS_FETCHED)
+        for is_in_focus in ("false", "true"):
+            await page.reload()
+            await page.evaluate(f"document.hasFocus = () => {is_in_focus}")
+            await place.country.send(an_event("ReferralIssued", str(uuid4())))
+            later(place.country)
+            await page.evaluate("window.heard")
+            assert await page.evaluate("window.fetched > 0") is (is_in_focus == "true")
 
 
 async def test_what_comes_is_on_the_page_live_at_once_by_its_stream(browser: Browser, place: Place) -> None:

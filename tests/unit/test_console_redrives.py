@@ -44,6 +44,14 @@ async def test_the_page_says_what_is_chosen_how_many_that_is_and_orders_just_tha
         assert "mended" in (await client.get("/redrives")).text
 
 
+async def test_a_group_is_chosen_in_words(tmp_path: Path) -> None:
+    async with console(tmp_path) as one, signed_in(one.doors["monitor"]) as client:
+        groups = (await one.asks("/v1/dead-letter-groups")).json()["groups"]
+        (municipality,) = (one for one in groups if one["pointer"] == "/data/municipality")
+        page = (await client.get(f"/redrives/new?group={municipality['group']}")).text
+        assert "/data/municipality: Value error, no municipality has the code …" in page
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [

@@ -90,6 +90,9 @@ async def test_people_are_counted_and_who_has_a_session_soon(tmp_path: Path) -> 
         found = await _listed(one)
         assert found["counted"] == {"referrals": 1, "events": 0, "more": False, "session_within_a_week": 1}
         assert [late["referral_id"] for late in found["overdue"]] == [unconfirmed]
+        assert found["overdue"][0]["session_at"]
+        _days_later(one, 12)
+        assert [late["session_at"] for late in (await _listed(one))["overdue"]] == [None], "it is no next one any more"
 
 
 def _exported(name: str, **labels: str) -> float | None:
@@ -214,7 +217,7 @@ async def test_the_list_goes_on_where_it_stopped_the_oldest_first(tmp_path: Path
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("query", ["after=5", "after=%27", "what=nothing", "limit=501", "of=x"])
+@pytest.mark.parametrize("query", ["after=5", "after=%27", "what=nothing", "limit=501", "of=x", "concerns=tampere"])
 async def test_an_impossible_question_is_told_what_is_possible(query: str, tmp_path: Path) -> None:
     async with country(tmp_path) as one:
         answer = await one.asks(f"{LATE}?{query}")

@@ -36,9 +36,9 @@ async def ask(
     return msgspec.json.decode(content) if content else None
 
 
-async def ask_for_file(request: Request, who: str, path: str) -> bytes:
+async def ask_for_file(request: Request, who: str, path: str, query: Mapping[str, str] | None = None) -> bytes:
     """What an address answers, byte for byte. Raises `NotAnswered`."""
-    return await _asked(request, who, path, {}, "GET", None)
+    return await _asked(request, who, path, query or {}, "GET", None)
 
 
 async def _asked(request: Request, who: str, path: str, query: Mapping[str, str], method: str, body: Any) -> bytes:

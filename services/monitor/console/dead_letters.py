@@ -18,6 +18,8 @@ from shared.contracts.topics import SERVICES
 from shared.http.audit import record_access
 
 PATH: Final = "/dead-letters"
+_CSV: Final = f"{PATH}.csv"
+_ROWS: Final = "10000"
 _ONE: Final = f"{PATH}/{{dl_id}}"
 _FILTERS: Final = ("reason", "state", "service", "sender", "type", "group")
 _A_PAGE: Final = "50"
@@ -43,6 +45,7 @@ async def show_list(visit: Visit) -> Content:
         "discard_these": address("/discards/new", chosen) if chosen else "",
         "undo_these": address("/discards/undo", chosen) if chosen else "",
         "letters": said["dead_letters"],
+        "as_csv": address(_CSV, query),
         "next": address(PATH, query, after=said["next"]) if said["next"] else "",
         "first": address(PATH, query, after=None) if "after" in query else "",
         "reasons": REASONS,
@@ -51,6 +54,13 @@ async def show_list(visit: Visit) -> Content:
         "query": {name: query.get(name, "") for name in _FILTERS},
         "is_filtered": any(name in query for name in _FILTERS),
     }
+
+
+async def export(visit: Visit) -> Response:
+    """The same letters as rows for a spreadsheet, as many as one file has."""
+    content = await visit.file(f"/v1{_CSV}", {"limit": _ROWS, **visit.query})
+    headers = {"Content-Disposition": 'attachment; filename="dead-letters.csv"', **_OF_A_FILE}
+    return Response(content, media_type="text/csv", headers=headers)
 
 
 async def show_one(visit: Visit) -> Content:
@@ -128,8 +138,8 @@ def _action(action: str) -> ConsolePage:
 
 PAGES: Final = (
     ConsolePage("dead_letters", PATH, show_list, "mend", roles=("ops",), takes=(*_FILTERS, "after"), renews=True),
+    ConsolePage("dead_letters", _CSV, export, roles=("ops",), takes=(*_FILTERS, "after")),
     ConsolePage("dead_letter", _ONE, show_one, roles=("ops",), act=reveal),
-    _action("redrive"),
     _action("discard"),
     _action("undo-discard"),
 )

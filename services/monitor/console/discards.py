@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from services.monitor.console.asked import NotAnswered
 from services.monitor.console.links import address
 from services.monitor.console.pages import ConsolePage, Content, Fields, Visit
-from services.monitor.console.redrives import CHOOSES, dry_run
+from services.monitor.console.redrives import CHOOSES, dry_run, group_in_words
 from services.monitor.discards_api import AT_ONCE
 from shared.clock import real_now
 from shared.contracts.envelope import written
@@ -38,7 +38,8 @@ async def discard(visit: Visit, fields: Fields) -> Content | Response:
 async def _page(visit: Visit, chosen: dict[str, str], why: str, fault: str) -> Content:
     chosen = {"until": written(real_now()), **chosen}
     many = (await dry_run(visit, chosen, 0))["chosen"]
-    return {**_words(visit), "chosen": chosen, "many": many, "at_once": AT_ONCE, "why": why, "fault": fault}
+    said = {"chosen": chosen, "group_in_words": await group_in_words(visit, chosen), "many": many}
+    return {**_words(visit), **said, "at_once": AT_ONCE, "why": why, "fault": fault}
 
 
 async def ask_to_undo(visit: Visit) -> Content:
@@ -63,6 +64,7 @@ async def _undo_page(visit: Visit, chosen: dict[str, str], why: str, fault: str)
     return {
         **_words(visit),
         "chosen": chosen,
+        "group_in_words": await group_in_words(visit, chosen),
         "reasons": reasons.most_common(),
         "complete": said["next"] is None,
         "why": why,

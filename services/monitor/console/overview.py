@@ -112,16 +112,21 @@ def _services(checks: Mapping[str, Any], lag: Mapping[str, Any]) -> list[dict[st
     """Of each service whether it is ready, how it keeps up, how far it is behind."""
     ready = {one["service"]: one["state"] for one in checks.get("checks", ()) if one["name"].startswith("ready:")}
     states = {one["service"]: one["state"] for one in lag.get("services", ())}
-    groups = lag.get("groups", ())
     return [
         {
             "service": service,
             "ready": ready.get(service),
             "state": states.get(service),
-            "lag": sum(one["lag"] for one in groups if one["service"] == service),
+            "lag": _lag_of(service, lag),
         }
         for service in dict.fromkeys((*ready, *states))
     ]
+
+
+def _lag_of(service: str, lag: Mapping[str, Any]) -> int | None:
+    """None where nobody knows."""
+    groups = lag.get("groups")
+    return None if groups is None else sum(one["lag"] for one in groups if one["service"] == service)
 
 
 PAGE: Final = ConsolePage("overview", "/", show, "today", renews=True, key="o")

@@ -62,9 +62,9 @@ class Visit:
         """What one of the monitor's addresses says. Raises `NotAnswered`."""
         return await asked.ask(self.request, self.who, path, query)
 
-    async def file(self, path: str) -> bytes:
+    async def file(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
         """What an address has as a file. Raises `NotAnswered`."""
-        return await asked.ask_for_file(self.request, self.who, path)
+        return await asked.ask_for_file(self.request, self.who, path, query)
 
     async def send(self, path: str, body: Any = None, *, method: str = "POST") -> Any:
         """Has one of the addresses do something. Raises `NotAnswered`."""
@@ -78,7 +78,7 @@ class Visit:
             return PartSaid(None, error.detail)
 
 
-Show = Callable[[Visit], Awaitable[Content]]
+Show = Callable[[Visit], Awaitable[Content | Response]]
 Act = Callable[[Visit, Fields], Awaitable[Content | Response]]
 
 

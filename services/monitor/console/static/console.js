@@ -60,10 +60,15 @@ function pause(button) {
   if (!isPaused) renew().catch(() => say(bar.dataset.failed));
 }
 
+function renewIfLookedAt() {
+  if (isPaused || document.hidden || !document.hasFocus()) return;
+  renew().catch(() => say(bar.dataset.failed));
+}
+
 // The stream says that something came; what it is the page itself says.
 function follow(address) {
   const stream = new EventSource(address);
-  stream.addEventListener("message", () => isPaused || renew().catch(() => say(bar.dataset.failed)));
+  stream.addEventListener("message", renewIfLookedAt);
   stream.addEventListener("error", () => stream.readyState === EventSource.CLOSED && stop(bar.dataset.ended));
 }
 
@@ -71,10 +76,7 @@ if (bar) {
   const button = bar.querySelector("button");
   button.hidden = false;
   button.addEventListener("click", () => pause(button));
-  timer = setInterval(() => {
-    if (isPaused || document.hidden || !document.hasFocus()) return;
-    renew().catch(() => say(bar.dataset.failed));
-  }, EVERY);
+  timer = setInterval(renewIfLookedAt, EVERY);
   if (bar.dataset.stream) follow(bar.dataset.stream);
   addEventListener("focus", () => isPaused || renew().catch(() => say(bar.dataset.failed)));
 }
