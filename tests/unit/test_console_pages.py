@@ -32,12 +32,15 @@ PAGES = {
     "redrive-letter": "/redrives/new?letter=hostile-0",
     "redrives": "/redrives",
     "redrive-order": "/redrives/new?reason=invalid&sender=/region/06",
+    "discard-order": "/discards/new?reason=invalid&sender=/region/06",
+    "discard-undo": "/discards/undo?reason=invalid",
     "redrive-one": "/redrives/{redrive}",
     "redrive-pause": "/redrives/{redrive}/pause",
     "senders": "/senders",
     "sender": "/senders/region/06",
     "readers": "/readers",
     "flow": "/flow",
+    "flow-of-one": "/flow?sender=region&to=referral",
     "live": "/live",
     "audit": "/audit",
     "settings": "/settings",
@@ -128,9 +131,11 @@ async def test_the_page_to_sign_in_is_in_order(browser: Browser, place: Place, l
 
 async def test_who_has_forced_colours_and_little_motion_has_the_page_in_order(browser: Browser, place: Place) -> None:
     profile = place.profile(forced_colors="active", reduced_motion="reduce")
-    async with opened(browser, f"{place.base}/lag", **profile) as page:
-        await draw(page, "console-lag-forced-colours")
-        await is_in_order(page)
+    async with opened(browser, place.at("lag", "fi"), **profile) as page:
+        for name in ("lag", "overview"):
+            await page.goto(place.at(name, "fi"))
+            await draw(page, f"console-{name}-forced-colours")
+            await is_in_order(page)
 
 
 async def test_by_keyboard_alone_and_without_a_script_one_signs_in_and_reads_a_dead_letter(
