@@ -1,11 +1,11 @@
-"""`lahete dead-letters`: lists, shows, redrives and discards dead letters."""
+"""`lahete dead-letters`: lists, shows, redrives, edits and discards dead letters."""
 
 from typing import Annotated, Any
 
 import httpx
 import typer
 
-from cli import redrive, terminal
+from cli import edits, redrive, terminal
 from cli.ask import Monitor, problem, segment
 from cli.failure import VerbError
 from cli.options import Json, KeyFile, OpsUrl, RunDir
@@ -145,6 +145,10 @@ def show(
 
 
 app.command("redrive")(redrive.redrive)
+app.command("edit")(edits.edit)
+app.command("show-edit")(edits.show_edit)
+app.command("confirm-edit")(edits.confirm_edit)
+app.command("refuse-edit")(edits.refuse_edit)
 
 
 @app.command()
