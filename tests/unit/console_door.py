@@ -50,6 +50,7 @@ async def console(folder: Path, lags: Sequence[Lag] = BEHIND) -> AsyncIterator[C
             await fill(one)
             state = one.doors["monitor"].app.state
             state.clock = TickingClock(state.clock.now() + timedelta(days=15))
+            state.settings = state.settings.model_copy(update={"edits": True})
             yield one
 
 

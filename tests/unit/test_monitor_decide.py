@@ -31,6 +31,7 @@ from shared.engine.receive import route
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 REFERRAL = "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
+NAMED = decide.NamesAnErased(letter=True, edit=False)
 CODE = "DKGDM5F8QK4V"
 TABLE = table()
 
@@ -255,17 +256,20 @@ def test_of_what_names_an_erased_referral_a_dead_letter_keeps_nothing_that_its_s
     came = letter(ce_type="unit-77", ce_id="seven ty seven", dl_error="/data/unit_ref: unit-77")
     kept = take(None, came, context=False)
     assert kept.value is not None
-    erased = decided(kept, DeadLetterToErase(dl_id="d1"), context=True)
+    erased = decided(kept, DeadLetterToErase(dl_id="d1"), context=NAMED)
     assert erased.scrubs
     for blank in (erased.state, take(None, came, context=True)):
         assert b"unit-77" not in msgspec.json.encode(blank)
         assert (blank.key, blank.value, blank.headers, blank.names) == (None, None, [], ())
         assert (blank.erased, blank.state, blank.referral_id, blank.event_id) == (True, "discarded", REFERRAL, "")
-    assert decided(kept, DeadLetterToErase(dl_id="d1"), context=False).state == kept
+    assert (
+        decided(kept, DeadLetterToErase(dl_id="d1"), context=decide.NamesAnErased(letter=False, edit=False)).state
+        == kept
+    )
 
 
 def test_what_an_erased_dead_letter_was_sent_again_for_brings_nothing_back() -> None:
-    erased = decided(asked(take(None, letter())).state, DeadLetterToErase(dl_id="d1"), context=True).state
+    erased = decided(asked(take(None, letter())).state, DeadLetterToErase(dl_id="d1"), context=NAMED).state
     assert erased.state == "redriven"
     back = take(erased, letter(dl_attempts="2", dl_error="unit-77"), context=True)
     assert (back.state, back.attempts, back.error, back.value) == ("discarded", 2, "", None)

@@ -65,8 +65,8 @@ async def export(visit: Visit) -> Response:
 
 async def show_one(visit: Visit) -> Content:
     """One dead letter; what its record says is covered."""
-    letter = await _letter(visit)
-    original = _original(letter["original"])
+    letter = await letter_of(visit)
+    original = original_in(letter["original"])
     return {**_shown(letter), "original": masked(original) if original else None, "revealed": ""}
 
 
@@ -75,11 +75,11 @@ async def reveal(visit: Visit, fields: Fields) -> Content | Response:
     reason = fields.get("reason", "")
     if reason not in REVEALED_FOR:
         return {**await show_one(visit), "fault": "no_reason"}
-    letter = await _letter(visit)
+    letter = await letter_of(visit)
     await record_access(visit.request, visit.who, "reveal", letter["dl_id"], reason, allowed=True)
     if fields.get("as") == "file":
         return await _file(visit, letter)
-    return {**_shown(letter), "original": _original(letter["original"]), "revealed": reason}
+    return {**_shown(letter), "original": original_in(letter["original"]), "revealed": reason}
 
 
 async def _file(visit: Visit, letter: Mapping[str, Any]) -> Response:
@@ -90,7 +90,8 @@ async def _file(visit: Visit, letter: Mapping[str, Any]) -> Response:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-async def _letter(visit: Visit) -> dict[str, Any]:
+async def letter_of(visit: Visit) -> dict[str, Any]:
+    """The letter of the page's address. Raises `NotAnswered`."""
     letter: dict[str, Any] = await visit.ask(f"/v1/dead-letters/{visit.request.path_params['dl_id']}")
     return letter
 
@@ -99,7 +100,8 @@ def _shown(letter: Mapping[str, Any]) -> dict[str, Any]:
     return {"letter": letter, "most": _MOST_SHOWN, "reasons": REVEALED_FOR, "fault": ""}
 
 
-def _original(original: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def original_in(original: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The record as text; None where nothing of it is kept."""
     if original is None:
         return None
     return {
@@ -119,7 +121,7 @@ def _text(content: Any) -> str | None:
 
 
 async def _ask_first(action: str, visit: Visit) -> Content:
-    return {"letter": await _letter(visit), "action": action, "fault": "", "why": ""}
+    return {"letter": await letter_of(visit), "action": action, "fault": "", "why": ""}
 
 
 async def _act(action: str, visit: Visit, fields: Fields) -> Content | Response:
