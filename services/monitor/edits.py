@@ -61,6 +61,11 @@ def edited_event(letter: Dead, edit: DeadEdit, now: datetime) -> Event:
     return event
 
 
+def content_of(event: Event) -> str:
+    """The event's data as they are sent, JSON."""
+    return event.data.model_dump_json(exclude_unset=True)
+
+
 def edited_from(letter: Dead) -> str:
     """The old event's id; the dead letter's where it had none that is one."""
     return letter.event_id if EVENT_ID.fullmatch(letter.event_id) else letter.dl_id
@@ -115,12 +120,11 @@ def confirmed(
 
 def _record(edited: Event, letter: Dead) -> OutRecord:
     """As a door writes it: where the sender writes to a topic of its own, nobody else may."""
-    body = edited.data.model_dump_json(exclude_unset=True).encode()
     headers: list[tuple[str, bytes | None]] = [
         *kafka_headers(attributes_of(edited)),
         (f"ce_{NAMES_THE_OLD}", edited_from(letter).encode()),
     ]
-    return OutRecord(INTAKE_HTTP, edited.data.subject.encode(), body, headers)
+    return OutRecord(INTAKE_HTTP, edited.data.subject.encode(), content_of(edited).encode(), headers)
 
 
 def refused(state: Dead | None, event: Event[EditRefused], now: datetime, context: object) -> Decision[Dead] | Waits:

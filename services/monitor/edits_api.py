@@ -147,6 +147,7 @@ async def propose(request: Request) -> Response:
         )
     edit = _edit_of(request, letter, asked, who)
     event = _must_pass(request, letter, edit)
+    edit = _as_sent(edit, event)
     await _must_name_no_erased(request, edit)
     said = {"why": edit.why, "event_type": edit.type, "event_time": edit.time, "content": edit.content}
     proposal = own_event(request, "EditProposed", edit.id, {**_to(letter, edit, who), **said})
@@ -156,17 +157,22 @@ async def propose(request: Request) -> Response:
 
 
 def _edit_of(request: Request, letter: Dead, asked: EditAsked, who: str) -> DeadEdit:
-    said, content = attributes_of(edits.original_of(letter)), msgspec.json.encode(asked.data).decode()
+    said = attributes_of(edits.original_of(letter))
     return DeadEdit(
         id=str(uuid4()),
         by=who,
         why=asked.why,
         type=asked.type or said.get("type", ""),
         time=asked.time or said.get("time", ""),
-        content=content,
+        content=msgspec.json.encode(asked.data).decode(),
         proposed_at=request.app.state.clock.now(),
-        names=edits.names_of_content(content),
     )
+
+
+def _as_sent(edit: DeadEdit, event: Event) -> DeadEdit:
+    """With nothing but what would be sent: who confirms sees that alone, and a field that nobody knows names nobody."""
+    content = edits.content_of(event)
+    return msgspec.structs.replace(edit, content=content, names=edits.names_of_content(content))
 
 
 async def _must_name_no_erased(request: Request, edit: DeadEdit) -> None:

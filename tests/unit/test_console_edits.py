@@ -12,7 +12,7 @@ from services.monitor.console.masked import COVER
 from shared.contracts import topics
 from tests.unit.console_door import FORM, OPS, REFERRAL, console, signed_in, token_of
 from tests.unit.country import Country
-from tests.unit.doors import Door
+from tests.unit.doors import REGION, Door
 
 BERT = "ops:bert"
 MENDED = json.dumps({"referral_id": REFERRAL, "reason": "moved"})
@@ -64,6 +64,9 @@ async def test_one_proposes_and_another_looks_and_confirms_and_its_sender_is_ser
         assert "no longer open" in (await anna.get(path)).text
         asked = await one.asks(f"/v1/traces/{REFERRAL}")
         assert asked.json()["standing"]["status"] == "withdrawn", "as if its region had said so"
+        found = (await one.asks(f"/v1{path.removesuffix('/edit')}")).json()
+        assert await one.fate(found["event_id"], REGION, who=REGION) == "dead_lettered"
+        assert await one.fate(found["edited_as"], REGION, who=REGION) == "applied"
 
 
 async def test_what_cannot_be_proposed_is_said_and_what_was_typed_is_kept(tmp_path: Path) -> None:

@@ -93,6 +93,12 @@ async def test_what_one_proposes_and_another_confirms_is_sent_as_its_senders_und
     assert (now["by"], now["why"]) == (BERT, EDITED["why"])
 
 
+async def test_a_field_that_nobody_knows_is_neither_kept_nor_sent_and_names_nobody(monitor: OpsRoom) -> None:
+    await proposed(monitor, data={**WITHDRAWN, "note": OTHER})
+    assert (await monitor.get(f"{LETTER}/edit", BERT))["data"] == WITHDRAWN
+    assert OTHER not in {json.loads(one.value or b"").get("referral_id") for one in monitor.audit}
+
+
 async def test_nobody_confirms_alone_and_the_audit_keeps_that_he_tried(monitor: OpsRoom) -> None:
     edit = await proposed(monitor)
     refused = await monitor.post(f"{LETTER}/edit/confirm", {"edit_id": edit}, ANNA)
