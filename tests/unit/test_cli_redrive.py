@@ -12,7 +12,6 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from shared.http.keys import hash_of, write_hashes
-from tests.contract.asks import EDIT
 from tests.contract.five_services import FiveServices
 from tests.unit.country import an_event
 from tests.unit.doors import HOLDERS
@@ -26,17 +25,11 @@ class Ops:
         self._monitor = self.services.listen()["monitor"]
         self._key = folder / "key"
         self._key.write_text("anna")
-        hashes = {hash_of("anna"): "ops:anna", hash_of("key-of-ops:bert"): "ops:bert"} | {
-            hash_of(f"key of {one}"): one for one in HOLDERS
-        }
+        hashes = {hash_of("anna"): "ops:anna"} | {hash_of(f"key of {one}"): one for one in HOLDERS}
         write_hashes(folder / "keys.json", hashes)
 
-    def types(self, *words: str, by: str = "") -> Result:
-        key = self._key
-        if by:
-            key = self._key.with_name("another's key")
-            key.write_text(f"key-of-{by}")
-        typed = [*words, "--url", self._monitor, "--key-file", str(key)]
+    def types(self, *words: str) -> Result:
+        typed = [*words, "--url", self._monitor, "--key-file", str(self._key)]
         return self.services.call(lambda: CliRunner().invoke(app, typed))
 
     def broken(self, count: int) -> list[str]:
@@ -164,27 +157,3 @@ def test_what_is_noted_of_a_group_changes_what_is_named_and_leaves_the_rest(ops:
     assert ops.types("dead-letters", "note", group).exit_code == 2
     nobodys = ops.types("dead-letters", "note", "00000000-0000-4000-8000-000000000000", "--note", "x")
     assert (nobodys.exit_code, "no dead letter is of the group" in str(nobodys.exception)) == (1, True)
-
-
-def test_one_person_proposes_an_edit_and_another_confirms_it_by_its_id(ops: Ops, tmp_path: Path) -> None:
-    mended, wrong = tmp_path / "mended.json", tmp_path / "wrong.json"
-    mended.write_text(json.dumps(EDIT["data"]))
-    wrong.write_text("[1]")
-    named = ("--why", "the class", "--type", str(EDIT["type"]), "--time", str(EDIT["time"]))
-    for file, said in ((wrong, "in braces"), (tmp_path / "none", "no JSON can be read")):
-        assert said in str(ops.types("dead-letters", "edit", "editable", str(file), *named).exception)
-    proposed = ops.types("dead-letters", "edit", "editable", str(mended), *named, "--json")
-    assert proposed.exit_code == 0, proposed.output
-    edit = json.loads(proposed.stdout)
-    ops.services.call(lambda: None)
-    shown = ops.types("dead-letters", "show-edit", "editable")
-    assert f"edit_id: {edit['edit_id']}" in shown.stdout
-    assert '"moved"' in shown.stdout
-    alone = ops.types("dead-letters", "confirm-edit", "editable", edit["edit_id"])
-    assert (alone.exit_code, "another person" in str(alone.exception)) == (1, True)
-    bert = ops.types("dead-letters", "confirm-edit", "editable", edit["edit_id"], by="ops:bert")
-    assert bert.stdout == f"editable: edited; its event is {edit['event_id']}\n"
-    ops.services.call(lambda: None)
-    assert json.loads(ops.types("dead-letters", "show", "editable", "--json").stdout)["state"] == "edited"
-    refused = ops.types("dead-letters", "refuse-edit", "refused", ops.services.known["edit of refused"])
-    assert refused.stdout == "refused: the edit is refused\n"
