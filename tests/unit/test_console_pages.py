@@ -38,6 +38,7 @@ PAGES = {
     "redrive-pause": "/redrives/{redrive}/pause",
     "senders": "/senders",
     "sender": "/senders/region/06",
+    "sender-report": "/senders/region/06/report",
     "readers": "/readers",
     "flow": "/flow",
     "flow-of-one": "/flow?sender=region&to=referral",

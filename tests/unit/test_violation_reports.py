@@ -17,6 +17,7 @@ from shared.contracts.monitor_events import ViolationsReported, ViolationsReport
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Decision
 from tests.feeds import faults_of
+from tests.unit.console_door import FORM, signed_in, token_of
 from tests.unit.country import an_event, country
 from tests.unit.doors import OPISTO, REGION, key
 from tests.unit.network import TickingClock
@@ -140,16 +141,28 @@ async def test_who_has_no_feed_did_nothing_wrong_or_may_not_order_it_is_told_so(
 
 
 @pytest.mark.asyncio
-async def test_it_stands_in_the_senders_feed_as_its_schema_says(tmp_path: Path) -> None:
+async def test_a_button_of_the_console_puts_it_into_the_senders_feed_as_its_schema_says(tmp_path: Path) -> None:
     async with country(tmp_path, topics.SERVICES) as one:
         await one.send(*(an_event("ReferralIssued", str(uuid4()), municipality=NAME) for _ in range(2)))
         monitor, notify = one.doors["monitor"], one.doors["notify"]
-        assert (await monitor.client.post(f"{PATH}/report", headers=key("ops:anna"))).status_code == 202
-        await one.flow(monitor.written.copy())
-        feed = (await notify.client.get("/v1/feed", headers=key(REGION))).json()
-        entry = feed["events"][-1]
+        async with signed_in(monitor) as client:
+            page = (await client.get(f"/senders{REGION}")).text
+            assert f'<a class="button" href="/senders{REGION}/report">' in page
+            assert '<textarea id="text-sv" lang="sv" rows="12" readonly>Kulttuurilähete har inte kunnat' in page
+            assert "<bdi>/data/municipality</bdi>" in page
+            assert 'aria-disabled="true"' not in (await client.get(f"/senders{REGION}/report")).text
+            form = {"form_token": token_of(monitor, client)}
+            told = await client.post(f"/senders{REGION}/report", data=form, headers=FORM)
+            assert (told.status_code, told.headers["location"]) == (303, f"/senders{REGION}")
+            await one.flow(monitor.written.copy())
+            assert "Again at the earliest" in (await client.get(f"/senders{REGION}")).text
+            again = await client.post(f"/senders{REGION}/report", data=form, headers=FORM)
+            assert "it can be told again from" in again.text
+        async with signed_in(monitor, "reader:eero") as client:
+            assert "Only ops can tell." in (await client.get(f"/senders{REGION}")).text
+        entry = (await notify.client.get("/v1/feed", headers=key(REGION))).json()["events"][-1]
         assert (entry["type"], entry["dataschema"]) == (TOLD, "urn:kulttuurilahete:ViolationsReportedToSender:v1")
         assert faults_of(entry) == []
-        (told,) = entry["data"]["violations"]
-        assert (told["pointer"], told["count"], told["reason"]) == ("/data/municipality", 2, "invalid")
-        assert NAME not in str(entry)
+        (violation,) = entry["data"]["violations"]
+        assert (violation["pointer"], violation["count"], violation["reason"]) == ("/data/municipality", 2, "invalid")
+        assert NAME not in str(entry) + page
