@@ -69,6 +69,11 @@ def test_no_cell_is_a_formula_or_steers_what_shows_it(text: str) -> None:
     assert shown.lstrip()[:1] not in {*"=+-@", "\t", "\r"}
 
 
+@given(st.sampled_from(["", " ", "\t", "\u00a0"]), st.sampled_from("=+-@|%＝＋－＠"), st.text())
+def test_what_a_spreadsheet_takes_for_a_formula_stands_behind_a_sign_of_ours(blank: str, sign: str, text: str) -> None:
+    assert cell(blank + sign + text)[0] in {"'", "\\"}
+
+
 @given(st.lists(st.lists(st.text() | st.none() | st.integers(), min_size=2, max_size=2)))
 def test_every_row_is_read_again_as_it_was_written(rows: list[list[object]]) -> None:
     read = list(csv.reader(io.StringIO(in_csv(("a", "b"), rows))))

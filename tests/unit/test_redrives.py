@@ -9,10 +9,12 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from services.monitor.redrives import ANSWERED_WITHIN, MOST_LEFT, Redrive, answered
+from services.monitor.redrives import ANSWERED_WITHIN, MOST_LEFT, Redrive, answered, stepped
+from services.monitor.selection import loaded
+from shared.clock import real_now
 from shared.contracts.envelope import Event
-from shared.contracts.monitor_events import RedriveAnswered
-from shared.engine.model import Document
+from shared.contracts.monitor_events import RedriveAnswered, RedriveStepDue
+from shared.engine.model import Decision, Document
 from tests.unit.ops_room import OpsRoom, letter, ops_room
 
 pytestmark = pytest.mark.asyncio
@@ -125,6 +127,20 @@ async def test_two_at_once_share_no_letter(monitor: OpsRoom) -> None:
     ends = [await stands(monitor, which) for which in (one, other)]
     assert sum(end["resolved"] for end in ends) == len(LETTERS)
     assert all(end["resolved"] + end["skipped"] == end["sent"] for end in ends)
+
+
+async def test_a_step_that_is_asked_for_twice_is_one_step(monitor: OpsRoom) -> None:
+    redrive = await ordered(monitor)
+    await monitor.answers()
+    under_way = await state_of(monitor, redrive)
+    assert under_way.step == 2
+    is_answered = msgspec.structs.replace(under_way, outstanding=())
+    letters = await loaded(monitor.store, LETTERS[:3])
+    for state, nth in ((under_way, 3), (is_answered, 2), (is_answered, 4)):
+        step = Event("again", "/service/monitor", real_now(), RedriveStepDue(redrive=redrive, nth=nth))
+        decided = stepped(state, step, real_now(), letters)
+        assert isinstance(decided, Decision)
+        assert (decided.state, list(decided.follow)) == (state, [])
 
 
 async def test_a_paused_one_sends_nothing_until_it_goes_on_and_a_cancelled_one_never(monitor: OpsRoom) -> None:
