@@ -10,7 +10,7 @@ from cli.options import Json, KeyFile, OpsUrl, RunDir
 from shared.contracts.fields import What
 
 _COLUMNS: Final = ("due", "awaited", "from", "reminders", "referral or event", "next session", "owner", "note")
-_STEPS: Final = ", ".join((*get_args(get_args(What)[0]), "event"))
+_STEPS: Final = ", ".join((*get_args(get_args(What)[0]), "event", "place_without_referral", "attendance_without_place"))
 
 
 def overdue(
@@ -38,6 +38,8 @@ def _row(one: dict[str, Any]) -> tuple[object, ...]:
     care, event = one["care"] or {}, one["event"]
     which = f"{event['id']} waits for {event['waits_for']}" if event else one["referral_id"]
     awaited = terminal.short(event["type"]) if event else one["what"]
+    if at := one["activity"]:
+        which = f"{which} at {at['organiser']} {at['activity_id']}"
     return (
         one["due_at"],
         awaited,

@@ -50,12 +50,17 @@ def must_agree(question: str, *, yes: bool) -> None:
 
 def as_json(value: object) -> None:
     """The answer as JSON."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(_written(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def as_json_line(value: object) -> None:
     """One line of JSON Lines, at once."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    typer.echo(_written(json.dumps(value, ensure_ascii=False)))
+
+
+def _written(text: str) -> str:
+    """The same JSON, with an escape for each character that could steer the terminal: it stands in a string of it."""
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,7 +1,7 @@
 """Groups of dead letters for ops: how many came within an hour, a day, seven days, and what the team notes of each."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, TypedDict
 from uuid import uuid4
 
@@ -33,7 +33,7 @@ _MOST_COUNTED: Final = 100_000
 _MOST_PARKED: Final = 1_000
 _MOST_SAID: Final = 16 * 1024
 _HOUR: Final = 3_600.0
-_LIMIT: Final = Number("limit", 50, 1, 200, "How many at most.")
+_LIMIT: Final = Number("limit", 50, 0, 200, "How many at most; 0 counts them alone.")
 _AFTER: Final = Pattern(
     "after",
     r"([01])~([0-9]{1,9})~([0-9]{1,9})~([0-9a-f-]{36})",
@@ -114,6 +114,10 @@ class DeadGroups(TypedDict):
     """Groups with a letter of these seven days or an open one; the most open ones first, the parked last."""
 
     groups: Annotated[list[DeadGroupShown], Meta(description="Those of this page.")]
+    open: Annotated[
+        Count,
+        Meta(description="How many letters stand open in all groups, of this page or not, that are not parked now."),
+    ]
     ungrouped: Annotated[
         Count, Meta(description="Letters of these seven days that were kept before there were groups.")
     ]
@@ -146,16 +150,18 @@ async def list_groups(request: Request) -> Response:
     store: Store = request.app.state.store
     limit, after = _LIMIT.of(request), _AFTER.of(request)
     now = real_now().timestamp()
-    counts = await _counts(store, now)
+    counts = await _counts(store, now) if limit else Counts({}, {}, {}, await _tallied(store, {"state": "open"}, None))
     ranks = ranked(counts, await _parked(store, now))
+    waiting = sum(one.open for one in ranks if not one.parked) + counts.open.get(None, 0)
     if after:
         behind = (bool(int(after[1])), -int(after[2]), -int(after[3]), after[4])
         ranks = [one for one in ranks if (one.parked, -one.open, -one.week, one.id) > behind]
     page = ranks[:limit]
-    further = page[-1] if len(ranks) > limit else None
+    further = page[-1] if page and len(ranks) > limit else None
     return JSONResponse(
         DeadGroups(
             groups=await _shown(store, page, counts),
+            open=waiting,
             ungrouped=counts.week.get(None, 0),
             complete=all(sum(one.values()) < _MOST_COUNTED for one in counts),
             next=f"{further.parked:d}~{further.open}~{further.week}~{further.id}" if further else None,
@@ -170,14 +176,11 @@ async def _counts(store: Store, now: float) -> Counts:
         ({}, now - 7 * 24 * _HOUR),
         ({"state": "open"}, None),
     ]
-    return Counts(
-        *await asyncio.gather(
-            *(
-                store.tally("dead_letters", "fault", "at", equal=equal, at_least=since, most=_MOST_COUNTED)
-                for equal, since in questions
-            )
-        )
-    )
+    return Counts(*await asyncio.gather(*(_tallied(store, equal, since) for equal, since in questions)))
+
+
+async def _tallied(store: Store, equal: Mapping[str, Scalar], since: float | None) -> Mapping[str | None, int]:
+    return await store.tally("dead_letters", "fault", "at", equal=equal, at_least=since, most=_MOST_COUNTED)
 
 
 async def _parked(store: Store, now: float) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypedDict, get_args
+from typing import Annotated, Any, Final, NamedTuple, TypedDict, get_args
 from uuid import uuid4
 
 import msgspec
@@ -12,7 +12,18 @@ from starlette.responses import JSONResponse, Response
 
 from services.monitor.looks import keep_listing
 from services.monitor.own_words import own_event
-from services.monitor.standings import EVENT, REFERRAL, STANDINGS, Care, ReferralStanding, WaitingEvent, late_from
+from services.monitor.standings import (
+    EVENT,
+    REFERRAL,
+    STANDINGS,
+    Care,
+    LateWhat,
+    ReferralStanding,
+    WaitingEvent,
+    activity_at,
+    late_first,
+    late_from,
+)
 from shared.contracts.envelope import written
 from shared.contracts.fields import SOURCE, What, read_referral_id
 from shared.contracts.referral_events import Status
@@ -25,7 +36,7 @@ from shared.http.keys import must_be, role_of, who_asks
 from shared.http.operations import Operation, in_json
 from shared.http.parameters import After, Number, OneOf, Parameter, Pattern, further
 from shared.http.problems import ProblemError
-from shared.http.shapes import Accepted, Count, EventId, EventType, ReferralId, Source, Time
+from shared.http.shapes import Accepted, ActivityId, Count, EventId, EventType, Organiser, ReferralId, Source, Time
 from shared.store import Row, Store
 
 MOST_COUNTED: Final = 1_000
@@ -35,9 +46,13 @@ _SEE: Final = ("ops", "reader")
 _DOCUMENT = msgspec.json.Decoder(Document[ReferralStanding])
 _LIMIT: Final = Number("limit", 100, 0, 500, "How many at most; 0: how many there are, and no referral.")
 _AFTER: Final = After("[0-9a-f-]{36}", "1788249600.0~7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11")
-_WHAT: Final = OneOf(
-    "what", (*get_args(get_args(What)[0]), "event"), "Only those whose awaited step is this one; `event`: those events."
+LATE_WHATS: Final = (
+    *get_args(get_args(What)[0]),
+    "event",
+    "place_without_referral",
+    "attendance_without_place",
 )
+_WHAT: Final = OneOf("what", LATE_WHATS, "Only those of which this is late; `event`: those events.")
 _LATE_ID: Final = Parameter(
     "late_id", "The `late_id` of the list; a referral's is its own id.", example="7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"
 )
@@ -56,6 +71,13 @@ class CareShown(TypedDict):
     time: Time
 
 
+class LateAt(TypedDict):
+    """The activity at which a place is held, or a session was attended."""
+
+    organiser: Organiser
+    activity_id: ActivityId
+
+
 class LateEvent(TypedDict):
     """A partner's event that waits for another one."""
 
@@ -68,7 +90,10 @@ class LateEvent(TypedDict):
 
 
 class Late(TypedDict):
-    """A referral whose next step should be there by now, or an event that has waited too long for another one."""
+    """A referral whose next step should be there by now, or an event that has waited too long for another one.
+
+    A referral stands here once, with what of it is late first.
+    """
 
     late_id: Annotated[
         str, Meta(description="By what it is tended.", examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"])
@@ -79,7 +104,15 @@ class Late(TypedDict):
     ]
     event: Annotated[LateEvent | None, Meta(description="The event that waits; null of a referral.")]
     status: Annotated[Status | None, Meta(description="Where the referral stands; null of an event.")]
-    what: Annotated[What | Literal["event"], Meta(description="What is awaited; `event` of an event that waits.")]
+    activity: Annotated[LateAt | None, Meta(description="Where a place is held or a session was attended; else null.")]
+    what: Annotated[
+        LateWhat,
+        Meta(
+            description="What is awaited; `event` of an event that waits; `place_without_referral`: a place is held by a"
+            " referral that is over, or of which its service has said nothing; `attendance_without_place`: a session was"
+            " attended where the referral never had a place."
+        ),
+    ]
     concerns: Annotated[Source, Meta(description="From whom it is awaited.")]
     since: Annotated[Time, Meta(description="Since when it is awaited.")]
     due_at: Annotated[Time, Meta(description="Until when it should have been there.")]
@@ -209,20 +242,27 @@ def _of(asked: _Filter, of: str) -> _Filter:
 
 
 def _shown(id_: str, one: ReferralStanding, now: float) -> Late:
-    assert one.awaited is not None  # only what awaits something is found as late
+    late = late_first(one)
+    assert late is not None  # only what is late is found
     return {
         "late_id": id_,
         "referral_id": one.referral_id or None,
         "event": _event(one.event) if one.event else None,
         "status": one.status,
-        "what": one.awaited.what,
-        "concerns": one.awaited.concerns,
-        "since": written(one.awaited.since),
-        "due_at": written(one.awaited.due_at),
-        "reminders": one.awaited.passed,
+        "activity": _activity(late.at) if late.at else None,
+        "what": late.what,
+        "concerns": late.concerns,
+        "since": written(late.since),
+        "due_at": written(late.due_at),
+        "reminders": late.passed,
         "session_at": written(one.session_at) if one.session_at and one.session_at.timestamp() >= now else None,
         "care": _care(one.care) if one.care else None,
     }
+
+
+def _activity(at: str) -> LateAt:
+    organiser, activity_id = activity_at(at)
+    return {"organiser": organiser, "activity_id": activity_id}
 
 
 def _event(event: WaitingEvent) -> LateEvent:

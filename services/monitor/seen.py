@@ -31,7 +31,12 @@ from shared.engine.model import Table
 from shared.engine.receive import RoutedEvent, route
 from shared.kafka.when import came_at
 
-TRACED_TOO: Final = frozenset({"PartnerRegistered", "ReferralErased", "PlaceReserved", "PlaceReleased"})
+TRACED_TOO: Final = frozenset(
+    {
+        *("PartnerRegistered", "ReferralErased"),
+        *("PlaceReserved", "PlaceWaitlisted", "PlaceRefused", "PlaceReleased"),
+    }
+)
 """Classes of which the monitor also keeps a trace: what it acts on otherwise is its own machinery."""
 _CODES: Final = (
     *("reason", "outcome", "what", "nth", "position", "phase", "number"),

@@ -1,13 +1,15 @@
 """What the senders sent of late, kept in memory by day, and whether one is unusually silent or loud.
 
-The last days are read again at each look, and older ones once an hour: they change only where a partition was read late.
+A look costs by what has changed since the one before: the documents of the last days are asked for their versions each
+time, those of older days once an hour, since they change only where a partition was read late. Who sent nothing new is
+judged again once an hour: a verdict goes by whole hours.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ import msgspec
 
 from services.monitor.projections.counts import COUNTS, HELSINKI, DayCounts
 from services.monitor.projections.observed import UNKNOWN
-from services.monitor.sending import SentInADay, summed
+from services.monitor.sending import SenderDay, SentInADay, by_sender, changed, summed
 from services.monitor.silence import WEEKS, UsualVerdict, verdict_on
 from shared import metrics
 from shared.contracts.heartbeat import PARTNERS
@@ -26,6 +28,7 @@ REACHES_BACK: Final = timedelta(weeks=2 * WEEKS + 4)
 _EVERY: Final = 30.0
 _FRESH_DAYS: Final = 3
 _KEPT_FOR: Final = 3_600.0
+_AN_HOUR: Final = 3_600
 _A_DAYS_DOCUMENTS: Final = 10_000
 _COUNTS: Final = msgspec.json.Decoder(DayCounts)
 
@@ -39,11 +42,23 @@ class PartnerSending:
     verdict: UsualVerdict
 
 
+@dataclass
+class _KnownDay:
+    """A day as it was read last: when, by the process's clock, and in which versions of its documents."""
+
+    looked_at: float = float("-inf")
+    versions: Mapping[str, int] = field(default_factory=dict)
+    senders: Mapping[str, SenderDay] = field(default_factory=dict)
+
+
 class SenderWatch:
-    """The days that are known, an instance each."""
+    """The days and the verdicts that are known, an instance each."""
 
     def __init__(self) -> None:
-        self._days: dict[str, tuple[float, list[SentInADay]]] = {}
+        self._days: dict[str, _KnownDay] = {}
+        self._partners: dict[str, PartnerSending] = {}
+        self._changed: set[str] = set()
+        self._judged_in: tuple[date, int] | None = None
 
     async def run(self, state: Mapping[str, Any]) -> None:
         """Looks until it is cancelled."""
@@ -54,13 +69,15 @@ class SenderWatch:
 
     async def senders(self, store: Store, now: datetime) -> list[PartnerSending]:
         """Every partner of which something came. Raises `StoreUnavailable`."""
-        rows: dict[str, list[SentInADay]] = {}
-        for row in await self.rows(store, now, REACHES_BACK):
-            if _is_a_partner(row.sender):
-                rows.setdefault(row.sender, []).append(row)
-        found = [
-            PartnerSending(source, tuple(sent), _verdict(source, sent, now)) for source, sent in sorted(rows.items())
-        ]
+        days = await self._look_back(store, now, REACHES_BACK)
+        hour = days[-1], int(now.timestamp() // _AN_HOUR)
+        if hour != self._judged_in:
+            self._judged_in = hour
+            self._changed.update(*(self._days[day.isoformat()].senders for day in days), self._partners)
+        while self._changed:
+            self._judge(self._changed.pop(), days, now)
+            await asyncio.sleep(0)  # all of a country are a tenth of a second
+        found = [self._partners[source] for source in sorted(self._partners)]
         for usual in ("silent", "loud"):
             count = sum(one.verdict.usual == usual for one in found)
             metrics.UNUSUAL_SENDERS.labels("monitor", usual).set(count)
@@ -68,37 +85,57 @@ class SenderWatch:
 
     async def rows(self, store: Store, now: datetime, back: timedelta) -> list[SentInADay]:
         """What came on the days since then, of everybody. Raises `StoreUnavailable`."""
+        days = await self._look_back(store, now, back)
+        return [row for day in days for sent in self._days[day.isoformat()].senders.values() for row in sent.rows]
+
+    async def _look_back(self, store: Store, now: datetime, back: timedelta) -> list[date]:
+        """Reads what has changed on these days, and forgets those that are long over. Returns them, the oldest first."""
         today = now.astimezone(HELSINKI).date()
-        wanted = [today - timedelta(days=days) for days in range(back.days, -1, -1)]
         oldest = (today - REACHES_BACK).isoformat()
-        self._days = {day: kept for day, kept in self._days.items() if day >= oldest}
-        for day in wanted:
+        self._days = {day: known for day, known in self._days.items() if day >= oldest}
+        days = [today - timedelta(days=one) for one in range(back.days, -1, -1)]
+        for day in days:
             await self._look(store, day, fresh=(today - day).days < _FRESH_DAYS)
-        return [row for day in wanted for row in self._days[day.isoformat()][1]]
+        return days
 
     async def _look(self, store: Store, day: date, *, fresh: bool) -> None:
         name, at = day.isoformat(), time.monotonic()
-        known = self._days.get(name)
-        if known and not fresh and at - known[0] < _KEPT_FOR:
+        if (known := self._days.get(name)) is None:
+            known = self._days[name] = _KnownDay()
+        if not fresh and at - known.looked_at < _KEPT_FOR:
             return
-        found = await store.find(COUNTS.name, equal={"day": name}, limit=_A_DAYS_DOCUMENTS)
-        self._days[name] = at, summed(_COUNTS.decode(row.body) for row in found)
+        versions = {row.id: row.version for row in await store.find(COUNTS.name, **_of(name), what="brief")}
+        if versions != known.versions:
+            rows = await store.find(COUNTS.name, **_of(name))
+            senders = by_sender(summed(_COUNTS.decode(row.body) for row in rows))
+            self._changed |= changed(known.senders, senders)
+            known.versions, known.senders = {row.id: row.version for row in rows}, senders
+        known.looked_at = at
+
+    def _judge(self, source: str, days: list[date], now: datetime) -> None:
+        """Anew, by all that is known of it; who is no partner, or of whom nothing is left, is none of the list."""
+        sent = {day: one for day in days if (one := self._days[day.isoformat()].senders.get(source))}
+        if not sent or not _is_a_partner(source):
+            self._partners.pop(source, None)
+            return
+        rows = tuple(row for one in sent.values() for row in one.rows)
+        self._partners[source] = PartnerSending(source, rows, _verdict(source, sent, now))
+
+
+def _of(day: str) -> dict[str, Any]:
+    return {"equal": {"day": day}, "limit": _A_DAYS_DOCUMENTS}
 
 
 def _is_a_partner(source: str) -> bool:
     return source != UNKNOWN and source not in PARTNERS and not source.startswith("/service/")
 
 
-def _verdict(source: str, rows: Iterable[SentInADay], now: datetime) -> UsualVerdict:
-    days: dict[date, list[int]] = {}
-    for row in rows:
-        hours = days.setdefault(date.fromisoformat(row.day), [0] * 24)
-        days[date.fromisoformat(row.day)] = [one + other for one, other in zip(hours, row.hours, strict=True)]
-    first = min((row.first for row in rows if row.first is not None), default=None)
-    last = max((row.last for row in rows if row.last is not None), default=None)
+def _verdict(source: str, sent: Mapping[date, SenderDay], now: datetime) -> UsualVerdict:
+    first = min((one.first for one in sent.values() if one.first is not None), default=None)
+    last = max((one.last for one in sent.values() if one.last is not None), default=None)
     if first is None or last is None:
         return UsualVerdict("unknown", None)
-    return verdict_on(source, days, _at(first), _at(last), now)
+    return verdict_on(source, {day: one.hours for day, one in sent.items()}, _at(first), _at(last), now)
 
 
 def _at(second: float) -> datetime:

@@ -1,7 +1,8 @@
 """What each sender sent, whether it is unusually silent or loud, and counts a day and class to reconcile with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Annotated, Final, TypedDict
 
 from msgspec import Meta
@@ -126,20 +127,27 @@ async def _known(request: Request) -> list[PartnerSending]:
 
 
 def _shown(one: PartnerSending, now: datetime) -> SenderShown:
-    today = now.astimezone(HELSINKI).date()
-    week = [row for row in one.rows if row.day > (today - timedelta(days=7)).isoformat()]
+    day = now.astimezone(HELSINKI).date()
+    today = day.isoformat()
+    week = list(_since(one.rows, (day - timedelta(days=6)).isoformat()))
+    sent = [(row.day, row.total) for row in week]
     last = one.verdict.since
     return {
         "sender": one.source,
         "usual": one.verdict.usual,
         "last_at": written(last.astimezone(UTC)) if last else None,
         "chance": round(one.verdict.chance, 6),
-        "today": sum(row.total for row in week if row.day == today.isoformat()),
-        "week": sum(row.total for row in week),
+        "today": sum(events for on, events in sent if on == today),
+        "week": sum(events for _, events in sent),
         "repeated": sum(row.repeated for row in week),
         "refused": sum(row.refused for row in week),
         "ahead_seconds": max((row.ahead for row in week), default=0.0),
     }
+
+
+def _since(rows: Sequence[SentInADay], day: str) -> Iterator[SentInADay]:
+    """The rows from this day on; they stand the oldest first, five months of them."""
+    return takewhile(lambda row: row.day >= day, reversed(rows))
 
 
 def _sent(row: SentInADay) -> SentShown:

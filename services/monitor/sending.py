@@ -1,6 +1,8 @@
 """What each sender sent, summed over partitions: by class and day, and by hour. Pure."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -29,12 +31,43 @@ class SentInADay(msgspec.Struct):
         return sum(self.hours)
 
 
+@dataclass(frozen=True, slots=True)
+class SenderDay:
+    """What one sender sent on one day: a row each class, and of all of them the hours, the first and the last second."""
+
+    rows: tuple[SentInADay, ...]
+    hours: list[int]
+    first: float | None
+    last: float | None
+
+
+def by_sender(rows: Iterable[SentInADay]) -> dict[str, SenderDay]:
+    """The rows of one day, by who sent them."""
+    sent: dict[str, list[SentInADay]] = {}
+    for row in rows:
+        sent.setdefault(row.sender, []).append(row)
+    return {sender: _a_day(some) for sender, some in sent.items()}
+
+
+def _a_day(rows: list[SentInADay]) -> SenderDay:
+    hours = [sum(of_an_hour) for of_an_hour in zip(*(row.hours for row in rows), strict=True)]
+    first = min((row.first for row in rows if row.first is not None), default=None)
+    last = max((row.last for row in rows if row.last is not None), default=None)
+    return SenderDay(tuple(rows), hours, first, last)
+
+
+def changed(before: Mapping[str, SenderDay], now: Mapping[str, SenderDay]) -> set[str]:
+    """Who of a day's senders sent something else than was known."""
+    return {sender for sender in before.keys() | now.keys() if before.get(sender) != now.get(sender)}
+
+
 def summed(documents: Iterable[DayCounts]) -> list[SentInADay]:
     """One row a day, sender and class, in this order."""
     rows: dict[tuple[str, str, str], SentInADay] = {}
     for document in documents:
         for key, cell in document.cells.items():
-            sender, name, *refused_by = key.split(" ")
+            # A hundred thousand rows name some hundreds of senders and some tens of classes.
+            sender, name, *refused_by = map(sys.intern, key.split(" "))
             row = rows.setdefault((document.day, sender, name), SentInADay(document.day, sender, name, [0] * 24))
             _add(row, cell, refused=bool(refused_by))
     return [rows[key] for key in sorted(rows)]

@@ -4,19 +4,20 @@ The monitor copies no rule: what is awaited from whom, and until when, comes wit
 and EventWaits, of which the greatest number holds. What is late leaves the list by what happens, and by nothing else.
 """
 
-from datetime import datetime
-from typing import Any, Final, Literal
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from shared.contracts import heartbeat
-from shared.contracts.catalogue_events import PlaceReleased, PlaceReserved
+from shared.contracts.catalogue_events import PlaceAnswer, PlaceReserved
 from shared.contracts.envelope import Event
 from shared.contracts.every_service_events import EventWaits
 from shared.contracts.fields import What
 from shared.contracts.identity import derived_id
+from shared.contracts.instants import later
 from shared.contracts.monitor_events import OverdueTended
-from shared.contracts.referral_events import AwaitedNow, StandingChanged, Status
+from shared.contracts.referral_events import AttendedUnplaced, AwaitedNow, StandingChanged, Status
 from shared.contracts.topics import ServiceName
 from shared.engine.model import Decision, Kind
 from shared.store import Collection, Index
@@ -24,6 +25,10 @@ from shared.store import Collection, Index
 REFERRAL: Final = "referral"
 EVENT: Final = "event"
 """What is late, by the field `of`: apart, so that no flood of events hides a referral."""
+LateWhat = What | Literal["event", "place_without_referral", "attendance_without_place"]
+_CATALOGUE: Final = "/service/catalogue"
+_FREED_WITHIN: Final = timedelta(hours=1)
+"""How long a place may be held after its referral is over: as long as words between services may be on their way."""
 _changed = msgspec.structs.replace
 
 
@@ -38,6 +43,33 @@ class StepAwaited(msgspec.Struct, frozen=True):
     since: datetime
     due_at: datetime
     passed: int
+
+
+class UnplacedAttendance(msgspec.Struct, frozen=True):
+    """A session was attended at an activity, as `place_of` names it, where the referral never had a place."""
+
+    at: str
+    concerns: str
+    since: datetime
+    due_at: datetime
+
+
+class PlaceKept(msgspec.Struct, frozen=True, array_like=True):
+    """An activity's last answer to the referral: since when, by the platform's clock, the place is held; None: it is not."""
+
+    answer: int
+    since: datetime | None
+
+
+class LateThing(NamedTuple):
+    """What of a referral is late first, or will be. `at`: the activity that it is about, where it is about one."""
+
+    what: LateWhat
+    concerns: str
+    since: datetime
+    due_at: datetime
+    passed: int = 0
+    at: str = ""
 
 
 class Care(msgspec.Struct, frozen=True):
@@ -74,8 +106,9 @@ class ReferralStanding(msgspec.Struct, frozen=True, omit_defaults=True):
     """When the word came, by the platform's clock."""
     awaited: StepAwaited | None = None
     session_at: datetime | None = None
-    place: str | None = None
-    """The activity at which it holds a place, as `place_of` names it."""
+    unplaced: UnplacedAttendance | None = None
+    places: dict[str, PlaceKept] = {}
+    """What each activity answered last, by the activity as `place_of` names it."""
     synthetic: bool = False
     care: Care | None = None
     beat: datetime | None = None
@@ -95,7 +128,37 @@ def waiting_id(sender: str, event_id: str, referral_id: str | None) -> str:
 
 def late_from(standing: ReferralStanding) -> float | None:
     """From when on the referral is late; None: nothing is awaited, or it is a test's and stands in no figure."""
-    return standing.awaited.due_at.timestamp() if standing.awaited and not standing.synthetic else None
+    late = late_first(standing)
+    return late.due_at.timestamp() if late and not standing.synthetic else None
+
+
+def late_first(standing: ReferralStanding) -> LateThing | None:
+    """What of it is late first, or will be: a referral stands in the list once, with its oldest trouble."""
+    found = (_late_step(standing.awaited), _late_attendance(standing.unplaced), _late_place(standing))
+    return min((one for one in found if one), key=lambda one: one.due_at, default=None)
+
+
+def _late_step(step: StepAwaited | None) -> LateThing | None:
+    return LateThing(step.what, step.concerns, step.since, step.due_at, step.passed) if step else None
+
+
+def _late_attendance(one: UnplacedAttendance | None) -> LateThing | None:
+    return LateThing("attendance_without_place", one.concerns, one.since, one.due_at, at=one.at) if one else None
+
+
+def _late_place(standing: ReferralStanding) -> LateThing | None:
+    """The place held for longest, if the referral is closed, or its service has said nothing of it."""
+    held = places_held(standing)
+    if not held or (standing.number and not standing.closed):
+        return None
+    since, at = held[0]
+    since = max(since, standing.told_at or since)
+    return LateThing("place_without_referral", _CATALOGUE, since, later(since, _FREED_WITHIN), at=at)
+
+
+def places_held(standing: ReferralStanding) -> list[tuple[datetime, str]]:
+    """Since when it holds a place at which activity, the place held for longest first."""
+    return sorted((place.since, at) for at, place in standing.places.items() if place.since)
 
 
 def closed_since(standing: ReferralStanding) -> float | None:
@@ -106,6 +169,12 @@ def closed_since(standing: ReferralStanding) -> float | None:
 def place_of(organiser: str, activity_id: str) -> str:
     """The name of an activity in the list of standings."""
     return f"{organiser} {activity_id}"
+
+
+def activity_at(place: str) -> tuple[str, str]:
+    """Organiser and id of an activity of the list of standings."""
+    organiser, _, activity_id = place.partition(" ")
+    return organiser, activity_id
 
 
 def _brief(one: ReferralStanding) -> bytes:
@@ -130,9 +199,9 @@ STANDINGS: Final = Kind(
     fields=lambda one: {
         "late_from": late_from(one),
         "of": EVENT if one.event else REFERRAL,
-        "concerns": one.awaited.concerns if one.awaited else None,
-        "what": one.awaited.what if one.awaited else None,
-        "place": None if one.synthetic else one.place,
+        "concerns": late.concerns if (late := late_first(one)) else None,
+        "what": late.what if late else None,
+        "place": held[-1][1] if (held := places_held(one)) and not one.synthetic else None,
         heartbeat.BEAT: one.beat.timestamp() if one.beat else None,
         "closed_since": closed_since(one),
     },
@@ -149,49 +218,60 @@ def told(
     known = state or ReferralStanding("")
     if known.number >= data.number:
         return Decision(known)
-    awaited = _awaited(data.awaits)
-    goes_on = awaited and known.awaited and _step(awaited) == _step(known.awaited)
-    return Decision(
-        ReferralStanding(
-            referral_id=data.referral_id,
-            number=data.number,
-            status=data.status,
-            closed=data.closed,
-            told_at=now,
-            awaited=awaited,
-            session_at=data.session_at,
-            place=known.place,
-            synthetic=event.synthetic,
-            care=known.care if goes_on or not known.number else None,
-            beat=event.time if event.origin in heartbeat.PARTNERS else None,
-        )
+    told = ReferralStanding(
+        referral_id=data.referral_id,
+        number=data.number,
+        status=data.status,
+        closed=data.closed,
+        told_at=now,
+        awaited=_awaited(data.awaits),
+        session_at=data.session_at,
+        unplaced=_unplaced(data.unplaced),
+        places=known.places,
+        synthetic=event.synthetic,
+        beat=event.time if event.origin in heartbeat.PARTNERS else None,
+    )
+    return Decision(_cared_for(known, told))
+
+
+def place_answered(
+    state: ReferralStanding | None, event: Event[PlaceAnswer], now: datetime, context: object
+) -> Decision[ReferralStanding]:
+    """The referral holds a place at this activity, or holds none there; the activity's greatest answer holds."""
+    data = event.data
+    known = state or ReferralStanding(data.referral_id, synthetic=event.synthetic)
+    at = place_of(data.organiser, data.activity_id)
+    before = known.places.get(at)
+    if before and before.answer >= data.answer:
+        return Decision(known)
+    held_since = (before.since if before and before.since else now) if isinstance(data, PlaceReserved) else None
+    answered = _changed(known, places={**known.places, at: PlaceKept(data.answer, held_since)})
+    return Decision(_cared_for(known, answered))
+
+
+def _cared_for(known: ReferralStanding, new: ReferralStanding) -> ReferralStanding:
+    """Care goes on while the same thing is late; it may also have come before any word."""
+    before, after = late_first(known), late_first(new)
+    is_first_word = before is None and not known.number
+    goes_on = before is not None and after is not None and _same(before, after)
+    return _changed(new, care=known.care if is_first_word or goes_on else None)
+
+
+def _same(one: LateThing, other: LateThing) -> bool:
+    """Whether both are the same trouble; of a place that is held a further word about its referral says nothing new."""
+    is_a_place = one.what == "place_without_referral"
+    return (one.what, one.concerns, one.at) == (other.what, other.concerns, other.at) and (
+        is_a_place or one.due_at == other.due_at
     )
 
 
-def place_held(
-    state: ReferralStanding | None, event: Event[PlaceReserved], now: datetime, context: object
-) -> Decision[ReferralStanding]:
-    """The referral holds a place at this activity; of two the later one counts, until the earlier is given up."""
-    known = state or ReferralStanding(event.data.referral_id)
-    held = place_of(event.data.organiser, event.data.activity_id)
-    return Decision(_changed(known, place=held, synthetic=event.synthetic))
-
-
-def place_free(
-    state: ReferralStanding | None, event: Event[PlaceReleased], now: datetime, context: object
-) -> Decision[ReferralStanding]:
-    """The referral holds that place no more."""
-    known = state or ReferralStanding(event.data.referral_id)
-    free = known.place == place_of(event.data.organiser, event.data.activity_id)
-    return Decision(_changed(known, place=None) if free else known)
+def _unplaced(one: AttendedUnplaced | None) -> UnplacedAttendance | None:
+    at = place_of(one.organiser, one.activity_id) if one else ""
+    return UnplacedAttendance(at, one.organiser, one.since, one.due_at) if one else None
 
 
 def _awaited(step: AwaitedNow | None) -> StepAwaited | None:
     return StepAwaited(step.what, step.concerns, step.since, step.due_at, step.passed) if step else None
-
-
-def _step(awaited: StepAwaited) -> tuple[str, str, datetime]:
-    return awaited.what, awaited.concerns, awaited.due_at
 
 
 def waits(

@@ -14,7 +14,14 @@ from services.referral.deadlines import (
 )
 from services.referral.ending import ended_with, ending_of
 from services.referral.model import Answer, Ending, PlaceGrant, Referral
-from services.referral.place import answer_to, attendance_of, grant_to, is_refused, lapsed_at
+from services.referral.place import (
+    answer_to,
+    attendance_of,
+    attended_without_place,
+    grant_to,
+    is_refused,
+    lapsed_at,
+)
 from services.referral.view import Choice, Durations, PlaceState, View, Want
 from services.referral.walk import Walk, walk_of
 from shared.contracts.referral_events import Status
@@ -51,6 +58,7 @@ def fold(referral: Referral, durations: Durations) -> View:
         matching=status in {"issued", "proposed", "unmatched"},
         without=tuple(dict.fromkeys(walk.tried)),
         related=frozenset(walk.related),
+        unplaced=attended_without_place(referral, choice),
     )
 
 

@@ -162,6 +162,9 @@ class ToldStanding(msgspec.Struct, frozen=True):
     since: datetime | None = None
     due_at: datetime | None = None
     passed: int = 0
+    unplaced: str = ""
+    """The activity of an attendance without a place, of which `unplaced_since` is the time."""
+    unplaced_since: datetime | None = None
 
 
 class Fired(msgspec.Struct, frozen=True):

@@ -82,3 +82,12 @@ def lapsed_at(referral: Referral, choice: Choice) -> datetime | None:
 def attendance_of(referral: Referral, choice: Choice) -> list[AttendanceRecord]:
     """The records of the choice's activity, and of those that it replaced."""
     return [record for record in referral.attendance if record.activity in choice.activities]
+
+
+def attended_without_place(referral: Referral, choice: Choice | None) -> AttendanceRecord | None:
+    """The oldest record of a session attended at an activity that never gave the referral a place."""
+    placed = {asked.rpartition(" ")[0] for asked in referral.grants}
+    if choice and grant_to(referral, choice):
+        placed.update(choice.activities)
+    stray = (record for record in referral.attendance if record.attended and record.activity not in placed)
+    return min(stray, key=lambda one: (one.time, one.id), default=None)

@@ -3,14 +3,19 @@
 Those who watch the road learn it from here alone: no other service knows the rules by which a step is late.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
-from services.referral.model import Referral, ToldStanding
+from services.referral.model import AttendanceRecord, Referral, ToldStanding, split_key
 from services.referral.view import View
-from shared.contracts.referral_events import AwaitedNow, StandingChanged
+from shared.contracts.instants import later
+from shared.contracts.referral_events import AttendedUnplaced, AwaitedNow, StandingChanged
 from shared.engine.model import Follow
+
+_PLACED_WITHIN: Final = timedelta(days=1)
+"""How long after a record of attendance its place may still come, or the record's correction."""
 
 
 def tell_standing(state: Referral, view: View, now: datetime) -> tuple[Referral, list[Follow]]:
@@ -24,9 +29,13 @@ def tell_standing(state: Referral, view: View, now: datetime) -> tuple[Referral,
 
 def _standing(view: View) -> ToldStanding:
     step = view.deadlines[0] if view.deadlines else None
-    if step is None:
-        return ToldStanding(view.status, view.closed)
-    return ToldStanding(view.status, view.closed, step.what, step.concerns, step.since, step.first_due_at, step.nth - 1)
+    told = ToldStanding(view.status, view.closed)
+    if step:
+        told = ToldStanding(
+            view.status, view.closed, step.what, step.concerns, step.since, step.first_due_at, step.nth - 1
+        )
+    stray = view.unplaced
+    return msgspec.structs.replace(told, unplaced=stray.activity, unplaced_since=stray.time) if stray else told
 
 
 def _said(state: Referral, standing: ToldStanding, view: View, now: datetime) -> StandingChanged:
@@ -46,7 +55,14 @@ def _said(state: Referral, standing: ToldStanding, view: View, now: datetime) ->
         closed=standing.closed,
         awaits=awaits,
         session_at=_next_session(state, view, now),
+        unplaced=_unplaced(view.unplaced) if view.unplaced else None,
     )
+
+
+def _unplaced(record: AttendanceRecord) -> AttendedUnplaced:
+    organiser, activity_id = split_key(record.activity)
+    due_at = later(record.time, _PLACED_WITHIN)
+    return AttendedUnplaced(organiser=organiser, activity_id=activity_id, since=record.time, due_at=due_at)
 
 
 def _next_session(state: Referral, view: View, now: datetime) -> datetime | None:

@@ -219,6 +219,19 @@ class AwaitedNow(Strict):
     """How often its deadline has passed: how many reminders the partner had."""
 
 
+class AttendedUnplaced(Strict):
+    """A session that was attended where the referral never had a place."""
+
+    organiser: Organiser
+    """Who recorded it."""
+    activity_id: ActivityId
+    """The activity, by its organiser's own id."""
+    since: Instant
+    """The time of the record, in UTC."""
+    due_at: Instant
+    """Until when a place, or a correction, should be there, in UTC."""
+
+
 @event_class("monitor", "service/referral")
 class StandingChanged(AboutReferral):
     """Where the referral stands now, and what is awaited from whom: for those who watch, so that they copy no rule."""
@@ -233,3 +246,5 @@ class StandingChanged(AboutReferral):
     """The step that is awaited; left out: none, or one of the platform's own."""
     session_at: Instant | None = None
     """When the first session of the chosen activity begins that was still to come, in UTC."""
+    unplaced: AttendedUnplaced | None = None
+    """The oldest attendance at an activity where the referral never had a place; left out: there is none."""

@@ -305,6 +305,7 @@ def test_what_is_late_is_shown_with_whom_it_waits_for_and_counted_in_people(tmp_
         "referral_id": REFERRAL,
         "event": None,
         "status": "proposed",
+        "activity": None,
         "what": "choice",
         "concerns": "/region/06",
         "since": "2026-09-01T08:00:00Z",
@@ -322,8 +323,15 @@ def test_what_is_late_is_shown_with_whom_it_waits_for_and_counted_in_people(tmp_
         "leaves_at": "2026-10-01T08:00:00Z",
     }
     event = {**referral, "event": waiting, "what": "event", "concerns": "/opisto/tampere", "reminders": 0, "care": None}
-    counted = {"referrals": 1, "events": 1, "more": False, "session_within_a_week": 0}
-    found = {"counted": counted, "overdue": [referral, event], "next": "2.0~x"}
+    place = {
+        **referral,
+        "what": "place_without_referral",
+        "concerns": "/service/catalogue",
+        "reminders": 0,
+        "activity": {"organiser": "/opisto/tampere", "activity_id": "choir"},
+    }
+    counted = {"referrals": 2, "events": 1, "more": False, "session_within_a_week": 0}
+    found = {"counted": counted, "overdue": [referral, event, place], "next": "2.0~x"}
     here: dict[str, tuple[int, Any]] = {"/v1/lag": (200, {"groups": []})}
     with (
         answering({"/v1/overdue?what=choice": (200, found), **here}) as monitor,
@@ -333,8 +341,10 @@ def test_what_is_late_is_shown_with_whom_it_waits_for_and_counted_in_people(tmp_
     rows = [line.split("\t") for line in shown.stdout.splitlines()[1:]]
     assert rows[0] == ["2026-09-15T08:00:00Z", "choice", "/region/06", "1", REFERRAL, "", "ops:anna", "Called."]
     assert rows[1][1:5] == ["ActivityAttended.v1", "/opisto/tampere", "0", "att-1 waits for its referral"]
-    assert rows[2] == ["1 referrals, 0 with a session within a week; 1 events"]
-    assert "the oldest 2" in shown.stderr
+    assert rows[2][1] == "place_without_referral"
+    assert rows[2][4] == f"{REFERRAL} at /opisto/tampere choir"
+    assert rows[3] == ["2 referrals, 0 with a session within a week; 1 events"]
+    assert "the oldest 3" in shown.stderr
 
 
 def test_who_has_not_read_its_feed_is_shown(tmp_path: Path) -> None:

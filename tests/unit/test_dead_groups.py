@@ -125,6 +125,20 @@ async def test_many_groups_are_read_to_the_end_page_by_page(tmp_path: Path) -> N
 
 
 @pytest.mark.asyncio
+async def test_what_stands_open_is_counted_beyond_the_page_and_without_what_is_parked(tmp_path: Path) -> None:
+    async with ops_room(tmp_path) as monitor:
+        await filled(monitor)
+        counted = await monitor.get(GROUPS, limit=0)
+        assert (counted["open"], counted["groups"], counted["next"]) == (6, [], None)
+        consent, _ = await groups(monitor)
+        until = (real_now() + timedelta(days=3)).isoformat()
+        said = {"parked_until": until}
+        await monitor.client.put(f"{GROUPS}/{consent['group']}", json=said, headers=OPS)
+        await monitor.follows()
+        assert (await monitor.get(GROUPS, limit=0))["open"] == 2
+
+
+@pytest.mark.asyncio
 async def test_what_is_noted_of_a_group_stands_there_and_a_parked_one_stands_last(tmp_path: Path) -> None:
     async with ops_room(tmp_path) as monitor:
         await filled(monitor)

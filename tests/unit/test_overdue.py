@@ -15,12 +15,13 @@ from prometheus_client import REGISTRY
 from services.monitor import overdue_watch, standings
 from services.monitor.standings import ReferralStanding
 from shared.contracts import topics
+from shared.contracts.catalogue_events import PlaceAnswer, PlaceReleased, PlaceReserved
 from shared.contracts.envelope import Event
 from shared.contracts.monitor_events import OverdueTended
 from shared.contracts.referral_events import AwaitedNow, StandingChanged
 from shared.engine.model import Decision
 from shared.kafka.producer import Record
-from tests.unit.country import Country, an_event, country, erased
+from tests.unit.country import NOW, Country, Headers, an_event, country, erased
 from tests.unit.doors import OPISTO, REGION, key
 from tests.unit.facts import a_referral, at
 from tests.unit.network import TickingClock
@@ -225,6 +226,95 @@ async def test_an_impossible_question_is_told_what_is_possible(query: str, tmp_p
         assert query.split("=")[0] in answer.json()["detail"]
 
 
+# --- a place without referral, an attendance without place
+
+
+async def _late(one: Country) -> list[tuple[str, str, str, str]]:
+    """Of each that is late: which, what, from whom, at which activity."""
+    found = (await _listed(one))["overdue"]
+    return [
+        (each["referral_id"], each["what"], each["concerns"], (each["activity"] or {}).get("activity_id", ""))
+        for each in found
+    ]
+
+
+async def _enrolled(one: Country) -> str:
+    referral = await _proposed(one)
+    await one.send(an_event("ActivityChosen", referral))
+    return referral
+
+
+@pytest.mark.asyncio
+async def test_a_place_that_is_held_though_its_referral_is_over_is_late_after_an_hour_until_it_is_freed(
+    tmp_path: Path,
+) -> None:
+    async with country(tmp_path) as one:
+        referral = await _enrolled(one)
+        one.failing = {"catalogue": frozenset({"PlaceGivenUp"})}
+        await one.send(an_event("ReferralWithdrawn", referral))
+        assert await _late(one) == []
+        _days_later(one, 0.05)
+        late = (referral, "place_without_referral", "/service/catalogue", f"choir-{referral[:8]}")
+        assert await _late(one) == [late]
+        assert (await _listed(one, "?what=place_without_referral"))["counted"]["referrals"] == 1
+        assert await _tend(one, referral, {"owner": "ops:anna"}) == 202
+        one.failing = {}
+        await one.redrive()
+        assert await _late(one) == []
+        assert await _tend(one, referral, {"owner": "ops:anna"}) == 404
+
+
+@pytest.mark.asyncio
+async def test_a_place_is_late_whose_referral_is_known_to_nobody(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        monitor, referral = one.doors["monitor"], str(uuid4())
+        for synthetic, whose in ((False, referral), (True, str(uuid4()))):
+            await monitor.given(_answer(whose, 1, synthetic=synthetic), topic="catalogue.events")
+        _days_later(one, 0.05)
+        assert await _late(one) == [(referral, "place_without_referral", "/service/catalogue", "choir")]
+        await monitor.given(_answer(referral, 2, free=True), topic="catalogue.events")
+        await monitor.given(_answer(referral, 1), topic="catalogue.events")  # late, and it counts no more
+        assert await _late(one) == []
+
+
+def _answer(referral: str, answer: int, *, free: bool = False, synthetic: bool = False) -> Event[PlaceAnswer]:
+    about = {"referral_id": referral, "organiser": OPISTO, "activity_id": "choir", "number": 1}
+    said: dict[str, Any] = {**about, "answer": answer, "request": "chosen-1"}
+    given: dict[str, Any] = {"given_at": at(1), "promoted": False, "confirm": False, "sessions": ()}
+    data = PlaceReleased(**said) if free else PlaceReserved(**said, **given)
+    return Event(str(uuid4()), "/service/catalogue", at(1), data, synthetic=synthetic)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("mends", ["ActivityMissed", "ActivityChosen"])
+async def test_an_attendance_without_place_is_late_after_a_day_until_it_is_corrected_or_has_its_place(
+    mends: str, tmp_path: Path
+) -> None:
+    another, stray = "/opisto/turku", {"activity_id": "pottery"}
+    async with country(tmp_path) as one:
+        referral = await _proposed(one)
+        await one.send(
+            an_event("ActivityPublished", referral, another, **stray),
+            an_event("ActivityChosen", referral, activity_id="was-full", organiser=another),
+            an_event("ActivityChosen", referral),
+            an_event("ActivityAttended", referral, another, **stray),
+        )
+        assert await _late(one) == []
+        _days_later(one, 1.01)
+        assert await _late(one) == [(referral, "attendance_without_place", another, "pottery")]
+        assert await _tend(one, referral, {"note": "Turku looks it up."}) == 202
+        assert (await _listed(one))["overdue"][0]["care"]["note"] == "Turku looks it up."
+        source = another if mends == "ActivityMissed" else ""
+        mended = an_event(mends, referral, source, **stray, **({} if source else {"organiser": another}))
+        await one.write(mended, msgspec.json.encode(mended.data), _a_second_later(mended.headers))
+        assert await _late(one) == []
+
+
+def _a_second_later(headers: Headers) -> Headers:
+    later = (NOW + timedelta(seconds=1)).isoformat().encode()
+    return [(name, later if name == "ce_time" else value) for name, value in headers]
+
+
 # --- events that wait
 
 
@@ -302,10 +392,18 @@ def _care(days: float, owner: str) -> Event[OverdueTended]:
     return Event(f"care-{days}", "/service/monitor", at(days), data)
 
 
+_DECIDES: dict[type, Any] = {
+    StandingChanged: standings.told,
+    OverdueTended: standings.tended,
+    PlaceReserved: standings.place_answered,
+    PlaceReleased: standings.place_answered,
+}
+
+
 def _after_all(events: Sequence[Event[Any]]) -> ReferralStanding:
     state: ReferralStanding | None = None
     for event in events:
-        decide: Any = standings.told if isinstance(event.data, StandingChanged) else standings.tended
+        decide = _DECIDES[type(event.data)]
         decided: Decision[ReferralStanding] = decide(state, event, event.time, None)
         state = decided.state
     assert state is not None
@@ -319,6 +417,15 @@ WORDS = [_word(1, "match", 0), _word(2, "choice", 3), _word(3, "choice", 3), _wo
 def test_the_greatest_number_holds_in_any_order_and_however_often(words: list[Event[StandingChanged]]) -> None:
     last = max(words, key=lambda word: word.data.number)
     assert _after_all(words) == _after_all([last])
+
+
+@given(st.permutations([*WORDS, *(_answer(a_referral(), nth, free=nth % 2 == 0) for nth in range(1, 6))]))
+def test_of_a_place_the_activitys_greatest_answer_holds_in_any_order(events: list[Event[Any]]) -> None:
+    standing = _after_all(events)
+    assert (late := standings.late_first(standing)) is not None
+    assert (late.what, late.at) == ("place_without_referral", f"{OPISTO} choir"), "its fifth answer was a place"
+    freed = _after_all([*events, _answer(a_referral(), 6, free=True)])
+    assert standings.late_first(freed) is None
 
 
 @given(st.permutations([_care(4, "ops:anna"), _care(5, "ops:berit"), _care(6, "ops:carl")]))

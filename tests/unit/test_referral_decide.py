@@ -90,10 +90,10 @@ class Life:
         fields = {**about, **(given if kind is catalogue_events.PlaceReserved else {}), **said}
         return self.step(Event(f"answer-{self.count}", "/service/catalogue", at(days), kind(**fields)))
 
-    def published(self, activity: str = "a", *sessions: tuple[str, float]) -> "Life":
+    def published(self, activity: str = "a", *sessions: tuple[str, float], organiser: str = OPISTO) -> "Life":
         """The catalogue tells of an activity that is followed."""
         self.count += 1
-        about: Any = {"referral_id": a_referral(), "organiser": OPISTO, "activity_id": activity}
+        about: Any = {"referral_id": a_referral(), "organiser": organiser, "activity_id": activity}
         data = catalogue_events.SessionsChanged(
             **about, number=0, answer=self.count, request="", sessions=listed(*(sessions or SESSIONS))
         )
@@ -223,6 +223,21 @@ def test_it_tells_where_it_stands_and_what_is_awaited_from_whom() -> None:
     life.step(withdrawn(22))
     assert (life.standing.status, life.standing.closed) == ("withdrawn", True)
     assert life.standing.awaits is None
+
+
+def test_an_attendance_where_it_never_had_a_place_is_told_until_it_is_corrected() -> None:
+    life = placed().step(looked_up(2, organiser=STRANGER))
+    life.published("pottery", organiser=STRANGER)
+    life.step(recorded(21, "s1", "pottery", organiser=STRANGER))
+    assert life.standing is not None
+    assert (stray := life.standing.unplaced) is not None
+    assert (stray.organiser, stray.activity_id, stray.since, stray.due_at) == (STRANGER, "pottery", at(21), at(22))
+    life.step(recorded(21.5, "s1"))
+    assert life.standing is not None
+    assert life.standing.unplaced == stray, "an attendance where it has its place changes nothing of that"
+    life.step(recorded(22, "s1", "pottery", came=False, organiser=STRANGER))
+    assert life.standing is not None
+    assert life.standing.unplaced is None
 
 
 def test_where_it_stands_is_told_once() -> None:

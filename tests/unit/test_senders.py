@@ -117,7 +117,7 @@ def test_a_day_far_above_all_others_is_loud() -> None:
 # --- from records
 
 
-def _sent(source: str, days: range, today: date, offset: int = 0) -> Iterator[ConsumerRecord]:
+def hourly(source: str, days: range, today: date, offset: int = 0) -> Iterator[ConsumerRecord]:
     event = issued(source=source) if source.startswith("/region/") else recorded(1)
     headers = tuple(kafka_headers(attributes_of(event)))
     body = event.data.model_dump_json(exclude_none=True).encode()
@@ -139,7 +139,7 @@ async def test_four_weeks_later_the_silent_sender_is_found_and_the_others_are_no
         for nth, (source, days) in enumerate(
             {REGION: range(2, 40), "/region/07": range(40), OPISTO: range(40), "/region/01": range(9)}.items()
         ):
-            await observe(monitor.store, list(_sent(source, days, today, nth * 10_000)), Clock())
+            await observe(monitor.store, list(hourly(source, days, today, nth * 10_000)), Clock())
         found = await _asked(one, "/v1/senders")
         assert {each["sender"]: each["usual"] for each in found["senders"]} == {
             REGION: "silent",
@@ -166,8 +166,8 @@ async def test_the_console_says_first_who_is_silent_and_what_it_sent_the_newest_
     async with country(tmp_path) as one:
         monitor = one.doors["monitor"]
         monitor.app.state.clock = TickingClock(_at(today, 18).astimezone(UTC))
-        await observe(monitor.store, list(_sent(REGION, range(2, 40), today)), Clock())
-        await observe(monitor.store, list(_sent(OPISTO, range(40), today, 10_000)), Clock())
+        await observe(monitor.store, list(hourly(REGION, range(2, 40), today)), Clock())
+        await observe(monitor.store, list(hourly(OPISTO, range(40), today, 10_000)), Clock())
         async with signed_in(monitor, "reader:eero") as client:
             assert '<a href="/senders?usual=silent"><span>Senders who are silent' in (await client.get("/")).text
             both, silent = (await client.get("/senders")).text, (await client.get("/senders?usual=silent")).text
@@ -185,10 +185,56 @@ async def test_what_comes_after_a_look_is_there_at_the_next(tmp_path: Path) -> N
     async with country(tmp_path) as one:
         store, watch, now = one.doors["monitor"].store, SenderWatch(), _at(today, 18)
         assert await watch.senders(store, now) == []
-        yesterday, of_last_week = list(_sent(REGION, range(1, 2), today)), list(_sent(OPISTO, range(7, 8), today, 100))
+        yesterday, of_last_week = (
+            list(hourly(REGION, range(1, 2), today)),
+            list(hourly(OPISTO, range(7, 8), today, 100)),
+        )
         await observe(store, [*yesterday, *of_last_week], Clock())
         assert [each.source for each in await watch.senders(store, now)] == [REGION]
         assert [each.source for each in await SenderWatch().senders(store, now)] == [OPISTO, REGION]
+
+
+@pytest.mark.asyncio
+async def test_a_watch_that_looked_before_knows_as_much_as_a_new_one_at_every_hour(tmp_path: Path) -> None:
+    today = date(2026, 11, 19)
+    async with country(tmp_path) as one:
+        store, watch = one.doors["monitor"].store, SenderWatch()
+        for nth, source in enumerate((REGION, OPISTO)):
+            await observe(store, list(hourly(source, range(3, 40), today, nth * 10_000)), Clock())
+        coming = [
+            [],
+            list(hourly(OPISTO, range(3), today, 20_000)),
+            [],
+            list(hourly("/region/07", range(2), today, 30_000)),
+            list(hourly(REGION, range(1, 2), today, 40_000)),
+            [],
+            [],
+        ]
+        for hour, records in zip((18, 18, 18.4, 18.9, 19, 48, 18), coming, strict=True):
+            await observe(store, records, Clock())
+            now = _at(today, hour)
+            assert await watch.senders(store, now) == await SenderWatch().senders(store, now), hour
+
+
+@pytest.mark.asyncio
+async def test_a_look_where_nothing_came_reads_no_counts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    today, asked = date(2026, 11, 19), list[str]()
+    async with country(tmp_path) as one:
+        store, watch, now = one.doors["monitor"].store, SenderWatch(), _at(today, 18)
+        await observe(store, list(hourly(REGION, range(40), today)), Clock())
+        await watch.senders(store, now)
+        find = store.find
+
+        async def noted(*args: Any, **options: Any) -> Any:
+            asked.append(options.get("what", "body"))
+            return await find(*args, **options)
+
+        monkeypatch.setattr(store, "find", noted)
+        await watch.senders(store, now)
+        assert asked == ["brief"] * 3, "of the last days alone, and no more than their versions"
+        await observe(store, list(hourly(OPISTO, range(1), today, 10_000)), Clock())
+        await watch.senders(store, now)
+        assert asked[3:] == ["brief", "brief", "brief", "body"]
 
 
 async def _asked(one: Any, path: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -120,7 +120,8 @@ def keys_of(request: Request) -> str:
 
 def _in_language(request: Request, language: str) -> str:
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
-    return f"{request.url.path if request.method == 'GET' else '/'}?{urlencode([*kept, ('lang', language)])}"
+    path = quote(request.url.path) if request.method == "GET" else "/"
+    return f"{path}?{urlencode([*kept, ('lang', language)])}"
 
 
 def _entries(visit: Visit, menu: Sequence[ConsolePage], group: str) -> Iterator[Entry]:

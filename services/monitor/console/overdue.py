@@ -1,18 +1,17 @@
 """The pages of what is late: the list, counted in people, and who looks after one of it."""
 
-from typing import Final, get_args
+from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
 from services.monitor.console.asked import NotAnswered
 from services.monitor.console.links import address
 from services.monitor.console.pages import ConsolePage, Content, Fields, Visit
-from shared.contracts.fields import What
+from services.monitor.overdue_api import LATE_WHATS
 
 PATH: Final = "/overdue"
 _FILTERS: Final = ("what", "concerns")
 _A_PAGE: Final = "50"
-_STEPS: Final = (*get_args(get_args(What)[0]), "event")
 
 
 async def show_list(visit: Visit) -> Content:
@@ -25,7 +24,7 @@ async def show_list(visit: Visit) -> Content:
         "classes": visit.words_of("classes"),
         "next": address(PATH, query, after=said["next"]) if said["next"] else "",
         "first": address(PATH, query, after=None) if "after" in query else "",
-        "steps": _STEPS,
+        "steps": LATE_WHATS,
         "query": {name: query.get(name, "") for name in _FILTERS},
         "is_filtered": any(name in query for name in _FILTERS),
         "summary": f"{visit.words['title']}: {said['counted']['referrals'] + said['counted']['events']}",

@@ -8,9 +8,7 @@ from typing import Any, Final, NamedTuple
 from services.monitor.console.lag import TONES
 from services.monitor.console.overview_map import map_content, said_of_nodes
 from services.monitor.console.pages import ConsolePage, Content, PartSaid, Visit
-from shared.clock import real_now
 
-_MOST: Final = "200"
 _MOST_FEEDS: Final = "500"
 _A_WEEK: Final = timedelta(days=7)
 _STANDS_STILL: Final = frozenset({"stall", "stop"})
@@ -43,7 +41,7 @@ async def show(visit: Visit) -> Content:
         *_of_checks(checks.said or {}),
         *_of_lag(lag.said or {}),
         *_of_overdue(late.said or {}),
-        *_of_letters(letters.said or {}, real_now()),
+        *_of_letters(letters.said or {}),
         *_of_senders(senders.said or {}),
         *([Need("feeds_unread", "", unread, "/readers")] if unread else []),
     ]
@@ -60,8 +58,8 @@ async def show(visit: Visit) -> Content:
 
 
 async def _letters(visit: Visit) -> PartSaid:
-    """The groups of dead letters; for a reader none."""
-    return await visit.part("/v1/dead-letter-groups", {"limit": _MOST}) if visit.acts else PartSaid({})
+    """How many dead letters stand open; for a reader nothing."""
+    return await visit.part("/v1/dead-letter-groups", {"limit": "0"}) if visit.acts else PartSaid({})
 
 
 def _of_checks(said: Mapping[str, Any]) -> Iterator[Need]:
@@ -87,15 +85,10 @@ def _of_overdue(said: Mapping[str, Any]) -> Iterator[Need]:
             yield Need(text, "", many, "/overdue")
 
 
-def _of_letters(said: Mapping[str, Any], now: datetime) -> Iterator[Need]:
+def _of_letters(said: Mapping[str, Any]) -> Iterator[Need]:
     """Those that stand open, but for groups that somebody has parked until later."""
-    if many := sum(one["open"] for one in said.get("groups", ()) if not _is_parked(one, now)):
+    if many := said.get("open"):
         yield Need("open_letters", "", many, "/dead-letter-groups")
-
-
-def _is_parked(group: Mapping[str, Any], now: datetime) -> bool:
-    until = group["parked_until"]
-    return until is not None and datetime.fromisoformat(until) > now
 
 
 def _of_senders(said: Mapping[str, Any]) -> Iterator[Need]:
