@@ -46,6 +46,7 @@ PAGES = {
     "audit": "/audit",
     "settings": "/settings",
     "dead-letter": "/dead-letters/hostile-0",
+    "edit": "/dead-letters/hostile-0/edit",
     "dead-letter-turned": "/dead-letters/hostile-1",
     "dead-letter-long": "/dead-letters/hostile-2",
     "accessibility": "/accessibility",
