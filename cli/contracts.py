@@ -7,7 +7,6 @@ import typer
 
 from cli import terminal
 from cli.failure import VerbError
-from cli.openapi import document
 from cli.options import Json
 from shared.contracts import documents
 from shared.contracts.asyncapi import asyncapi
@@ -20,6 +19,8 @@ def contracts(
     json: Json = False,
 ) -> None:
     """Print the JSON Schema of every class, the AsyncAPI and the OpenAPI document as one JSON object, or write them to a folder."""
+    from cli.openapi import document
+
     if out is None:
         shown = documents.all_schemas()
         terminal.as_json(

@@ -1,4 +1,7 @@
-"""Each service as the verbs know it: its settings, the function that builds it, its own addresses."""
+"""Each service as the verbs know it: its settings, the function that builds it, its own addresses.
+
+A verb imports this when it is called: the five services are most of what a start of `lahete` would take.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple

@@ -3,7 +3,6 @@
 from cli import terminal
 from cli.ask import VerbSettings
 from cli.options import Json
-from cli.services import OF_NAME
 from deploy.kafka.topics import TopicSettings
 from shared.process.settings import PlatformSettings, documented
 
@@ -19,6 +18,8 @@ def settings(*, as_json: Json = False) -> None:
 
 def table() -> list[tuple[str, str, str, str]]:
     """Every setting once; first those that all services read."""
+    from cli.services import OF_NAME
+
     shared = {name for name, _, _ in documented(PlatformSettings)}
     rows = [(name, default, "all", meaning) for name, default, meaning in documented(PlatformSettings)]
     own: dict[tuple[str, str, str], list[str]] = {}

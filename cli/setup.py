@@ -2,22 +2,22 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli import terminal
 from cli.failure import VerbError
 from cli.key import tell
-from cli.services import OF_NAME, Service
 from deploy.kafka.acls import SETUP
 from deploy.kafka.topics import TopicSettings, apply, wanted
 from deploy.local.keys import check_nothing_is_plain, holders, know_monitors_key, make_keys_of, make_monitors_key
 from deploy.local.state import Folder, granted, open_folder
 from services.monitor.settings import MonitorSettings
-from shared.process import preconditions
-from shared.process.run import open_store
 from shared.process.settings import PlatformSettings, read
+
+if TYPE_CHECKING:
+    from cli.services import Service
 
 
 def setup(
@@ -51,6 +51,8 @@ def setup(
         raise typer.BadParameter("--dir has grants of its own: name --grants or --dir")
     folder = open_folder(directory) if directory else None
     _topics(Folder(grants.resolve()) if grants else folder)
+    from cli.services import OF_NAME
+
     for name, service in OF_NAME.items():
         asyncio.run(_database(name, service, forget=accept_cluster))
     if folder:
@@ -83,7 +85,10 @@ def _topics(folder: Folder | None) -> None:
             terminal.complain(f"topic {finding.topic}: {finding.found}; it is left as it is")
 
 
-async def _database(name: str, service: Service, *, forget: bool) -> None:
+async def _database(name: str, service: "Service", *, forget: bool) -> None:
+    from shared.process import preconditions
+    from shared.process.run import open_store
+
     settings: Any = read(service.settings)
     store = await open_store(settings, service.build(settings).table)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,9 @@ _SAID: dict[str, set[str]] = {}
 def pytest_configure() -> None:
     # Servers that live for seconds: what Java's second compiler takes to make them fast, nobody gets back.
     os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+    # Services are started by the hundred: each module is compiled once, whatever the environment says of it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     # No test is timed: a machine that is busy beside it would make it fail.
     settings.register_profile("untimed", deadline=None)
     settings.load_profile("untimed")

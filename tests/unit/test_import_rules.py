@@ -132,6 +132,17 @@ def test_a_room_imports_only_what_stands_above_it_in_the_table() -> None:
     assert upward == []
 
 
+def test_a_verb_imports_the_services_when_it_is_called() -> None:
+    """At the start of `lahete` they would take longer than most verbs do."""
+    at_its_start = {
+        name_of(path)
+        for path in modules("cli")
+        for node in tree(path).body
+        if isinstance(node, ast.ImportFrom) and node.module in {"cli.services", "cli.openapi"}
+    }
+    assert at_its_start == {"cli.openapi"}
+
+
 def test_every_room_has_its_line() -> None:
     rooms = {str(path.parent.relative_to(REPOSITORY)) for path in everything() if path.parent.name != "__pycache__"}
     rooms -= {room for room in rooms if room.startswith("services")}
