@@ -26,12 +26,16 @@ from shared.kafka.cluster import Cluster
 from shared.kafka.producer import Publisher, Record
 from tests.feeds import faults_of
 from tests.integration.running import PATIENCE
+from tests.over_http import ask
 from tests.ports import free_base
 
 REGION = "/region/06"
 OPISTO = "/opisto/1.2.246.562.10.12810669445"
 OWN_TOPIC = "/region/08"
 """A region that writes to Kafka itself."""
+OF_TESTS = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning", "LAHETE_KAFKA_FETCH_WAIT_MS": "50"}
+"""Settings of a platform whose test waits most of the time. It polls as on Kafka: each 10 ms, as librdkafka's broker is polled,
+one in which nothing happens takes a quarter of a core."""
 
 
 @dataclass
@@ -55,7 +59,7 @@ class Road:
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.keys[who]}", **options.pop("headers", {})}
         url = self.run.urls[service] + path
-        return httpx.request(method, url, headers=headers, timeout=30, **options)
+        return ask(method, url, headers=headers, timeout=30, **options)
 
     def send(self, event: Mapping[str, Any], who: str | None = None) -> httpx.Response:
         headers = {"Content-Type": "application/cloudevents+json"}
@@ -160,7 +164,7 @@ def road(folder: Path, engine: Backend = Backend.EMBEDDED, **environment: str) -
     """A platform that runs meanwhile, in an orderly way to the end."""
     opened = open_folder(folder)
     grant(opened, OWN_TOPIC)
-    extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning", **environment}
+    extra = {**OF_TESTS, **environment}
     with Supervisor(
         folder, free_base(), "", extra, engine=engine, say=lambda _: None, opistos=opisto_sources()
     ) as supervisor:

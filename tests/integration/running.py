@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from deploy.backends import Backend
 from deploy.embedded_broker.control import REPOSITORY
+from tests.over_http import ask
 from tests.ports import free_base
 
 EVENT = "application/cloudevents+json"
@@ -66,24 +67,24 @@ class RunningPlatform:
 
     def ready(self, service: str) -> bool:
         with suppress(httpx.TransportError):
-            return bool(httpx.get(self.run["urls"][service] + "/health/ready", trust_env=False).status_code == 200)
+            return bool(ask("GET", self.run["urls"][service] + "/health/ready").status_code == 200)
         return False
 
     def send(self, event: Mapping[str, object], key: str | None) -> httpx.Response:
         headers = {"Content-Type": EVENT} | ({"Authorization": f"Bearer {key}"} if key else {})
         url = self.run["urls"]["referral"] + "/v1/events"
-        return httpx.post(url, content=json.dumps(event), headers=headers, timeout=30, trust_env=False)
+        return ask("POST", url, content=json.dumps(event), headers=headers, timeout=30)
 
     def get(self, service: str, path: str, holder: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.key(holder)}"}
-        return httpx.get(self.run["urls"][service] + path, headers=headers, timeout=30, trust_env=False)
+        return ask("GET", self.run["urls"][service] + path, headers=headers, timeout=30)
 
     def holds(self, event: Mapping[str, object]) -> bool:
         """Whether the referral of an event is known."""
         headers = {"Authorization": f"Bearer {self.key('ops:first')}"}
         url = f"{self.run['urls']['referral']}/v1/referrals/{event['subject']}"
         with suppress(httpx.TransportError):
-            return httpx.get(url, headers=headers, timeout=30, trust_env=False).status_code == 200
+            return ask("GET", url, headers=headers, timeout=30).status_code == 200
         return False
 
     def ended(self, seconds: float = PATIENCE) -> tuple[int, str]:

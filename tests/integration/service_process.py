@@ -22,6 +22,7 @@ from shared.kafka.producer import Publisher, Record
 from shared.log_events import DEPENDENCY_AWAITED, DEPENDENCY_CHECK_FAILED
 from tests.integration.road import issued, kafka_headers_of
 from tests.integration.running import PATIENCE
+from tests.over_http import ask
 from tests.ports import free_base
 
 REGION = "/region/06"
@@ -66,20 +67,18 @@ class ReferralService:
 
     def ask(self, path: str, who: str = REGION) -> httpx.Response:
         headers = {"Authorization": f"Bearer {read_keys(self.folder)[who]}"}
-        return httpx.get(self.url + path, headers=headers, timeout=30, trust_env=False)
+        return ask("GET", self.url + path, headers=headers, timeout=30)
 
     def take(self, event: Mapping[str, Any]) -> httpx.Response:
         """The door's answer to an event."""
         key = read_keys(self.folder)[event["source"]]
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/cloudevents+json"}
-        return httpx.post(
-            self.url + "/v1/events", content=json.dumps(event), headers=headers, timeout=30, trust_env=False
-        )
+        return ask("POST", self.url + "/v1/events", content=json.dumps(event), headers=headers, timeout=30)
 
     def not_ready(self) -> list[str] | None:
         """What readiness says is missing; None while nobody answers."""
         with suppress(httpx.TransportError):
-            answer = httpx.get(self.url + "/health/ready", timeout=5, trust_env=False)
+            answer = ask("GET", self.url + "/health/ready", timeout=5)
             missing: list[str] = answer.json()["missing"]
             assert (answer.status_code == 200) is (missing == [])
             return missing
@@ -87,7 +86,7 @@ class ReferralService:
 
     def counts_as_ready(self) -> bool:
         """What Prometheus is told."""
-        lines = httpx.get(self.url + "/metrics", timeout=5, trust_env=False).text.splitlines()
+        lines = ask("GET", self.url + "/metrics", timeout=5).text.splitlines()
         (told,) = [line.rpartition(" ")[2] for line in lines if line.startswith("lahete_ready{")]
         return float(told) == 1
 

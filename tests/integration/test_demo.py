@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
@@ -21,6 +20,7 @@ from deploy.local.state import Folder, read_run
 from shared.contracts.topics import SERVICES
 from tests.backends import address_of, for_ci_alone, java
 from tests.integration.running import PATIENCE, READY_WITHIN, SERVERS, lahete, wait_for
+from tests.over_http import ask
 from tests.ports import free_base
 
 
@@ -101,7 +101,7 @@ def _looked_at_and_stopped(folder: Path) -> None:
     assert run is not None
     began = run.platform_clock().now()
     assert wait_for(lambda: run.platform_clock().now() > began)
-    assert all(httpx.get(f"{url}/health/ready", trust_env=False).status_code == 200 for url in run.urls.values())
+    assert all(ask("GET", f"{url}/health/ready").status_code == 200 for url in run.urls.values())
     assert lahete("stop", "--dir", str(folder)) == (0, "stopped\n")
     shutil.rmtree(folder)
 

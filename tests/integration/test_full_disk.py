@@ -27,6 +27,7 @@ from shared.contracts.topics import DEAD_LETTERS, events_of, platform_topics
 from shared.kafka.cluster import Cluster
 from shared.kafka.lag import READS, lags
 from tests.integration.running import referral, wait_for
+from tests.over_http import NO_TLS
 from tests.ports import free_base
 
 pytestmark = pytest.mark.asyncio
@@ -42,7 +43,7 @@ class Referrals:
         key = read_keys(supervisor.folder)["/region/06"]
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/cloudevents+json"}
         url = supervisor._services["referral"].url
-        self.http = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False, verify=NO_TLS)
 
     def send(self) -> str:
         event = referral()

@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared.contracts.topics import SERVICES, sender_of
 from tests.feeds import faults_of
+from tests.over_http import NO_TLS
 
 Named = tuple[str, str]
 """(source, id): how an event is known."""
@@ -177,7 +178,7 @@ async def look(place: RecordPlace, named: Iterable[Named], referrals: Iterable[s
 
     Asking for a history is an event itself (the audit keeps it), so the work left is asked last.
     """
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=30, verify=NO_TLS) as http:
         became = await _became(http, place, list(named))
         histories = await _histories(http, place, list(referrals))
         feeds = await _feeds(http, place, {source for source, _ in became})
@@ -260,7 +261,7 @@ async def until_quiet(place: RecordPlace, seconds: float) -> list[str]:
     """The work left: none once all lag and outboxes are at an end in two looks, else the rest after the time."""
     deadline = time.monotonic() + seconds
     clear = 0
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=30, verify=NO_TLS) as http:
         while True:
             left = await _still_to_do(http, place)
             clear = 0 if left else clear + 1

@@ -35,7 +35,8 @@ from demo.register import opisto_sources
 from deploy.backends import Backend, Backends, GoesOn, Say, backends
 from deploy.local.state import EmbeddedError, Folder, grant, open_folder, read_run
 from deploy.local.supervisor import Supervisor
-from tests.integration.road import in_mongodb, in_sqlite
+from tests.integration.road import OF_TESTS, in_mongodb, in_sqlite
+from tests.over_http import ask
 from tests.ports import free_base
 from tests.proxy import Proxy
 from tests.scenarios.journeys import ON_KAFKA, JourneyStep
@@ -162,9 +163,7 @@ class Platform:
         """An answer of a door, with somebody's key."""
         place = self.place
         headers = {"Authorization": f"Bearer {place.keys[who]}"} | options.pop("headers", {})
-        return httpx.request(
-            method, place.urls[service] + path, headers=headers, timeout=20, trust_env=False, **options
-        )
+        return ask(method, place.urls[service] + path, headers=headers, timeout=20, **options)
 
     def until(self, condition: Callable[[], T | None], what: str, seconds: float = 60) -> T:
         """The condition's value once it has one. Asks a door again that does not answer."""
@@ -194,7 +193,7 @@ class Platform:
 
     def metric(self, instance: str, name: str, **labels: str) -> float:
         """The sum of an instance's samples of a name that have these labels."""
-        text = httpx.get(f"{self.place.urls[instance]}/metrics", timeout=10, trust_env=False).raise_for_status().text
+        text = ask("GET", f"{self.place.urls[instance]}/metrics", timeout=10).raise_for_status().text
         return sum(
             sample.value
             for family in text_string_to_metric_families(text)
@@ -204,7 +203,7 @@ class Platform:
 
     def missing(self, instance: str) -> list[str]:
         """The reasons of an instance for not being ready."""
-        answer = httpx.get(f"{self.place.urls[instance]}/health/ready", timeout=5, trust_env=False)
+        answer = ask("GET", f"{self.place.urls[instance]}/health/ready", timeout=5)
         return list(answer.json()["missing"])
 
     def keeps(self, service: str, text: str) -> bool:
@@ -320,11 +319,8 @@ def open_platform(
     """
     opened = open_folder(folder)
     grant(opened, ON_KAFKA)
-    extra = {"LAHETE_ENV": "test", "LAHETE_LOG_LEVEL": "warning", **environment}
-    if engine is Backend.EMBEDDED:
-        # As on Kafka: with the 10 ms of librdkafka's broker a platform in which nothing happens takes a quarter of a core.
-        extra.setdefault("LAHETE_KAFKA_FETCH_WAIT_MS", "50")
-    else:
+    extra = {**OF_TESTS, **environment}
+    if engine is not Backend.EMBEDDED:
         extra.setdefault("LAHETE_KAFKA_SESSION_TIMEOUT_MS", str(round(SESSION_SECONDS * 1000)))
     over_all = {"LAHETE_MONGODB": ""} if in_files else {}
     said, own, made = list[str](), defaultdict[str, dict[str, str]](over_all.copy), list[Proxied]()

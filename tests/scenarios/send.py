@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.contracts.topics import DOORS
+from tests.over_http import NO_TLS
 from tests.scenarios.journeys import JourneyStep
 from tests.scenarios.observation import Headers, RecordPlace
 from tests.scenarios.oracle import Declared
@@ -46,7 +47,7 @@ class Senders:
         self._declared = declared
         self._rng = rng
         self._doors = [url for name, url in place.urls.items() if name.partition("-")[0] in DOORS]
-        self._http = httpx.AsyncClient(timeout=ANSWERED_WITHIN)
+        self._http = httpx.AsyncClient(timeout=ANSWERED_WITHIN, verify=NO_TLS)
         self._producer = AIOKafkaProducer(
             bootstrap_servers=place.kafka, acks="all", enable_idempotence=True, max_request_size=_MAX_REQUEST_BYTES
         )

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 
-import httpx
 import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -14,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from deploy.backends import Backend
 from deploy.embedded_broker.control import REPOSITORY
 from shared.contracts.topics import DEAD_LETTERS
+from tests.over_http import ask
 from tests.scenarios.delays import delays
 from tests.scenarios.journeys import ON_KAFKA
 from tests.scenarios.load import under_load
@@ -111,8 +111,8 @@ def _all(platform: Platform, status: int, ready: float) -> bool:
 def _readiness(platform: Platform, instance: str) -> tuple[int, float]:
     """The checks of an orchestrator and the scrapes of Prometheus. The service lives, whatever they say."""
     url = platform.place.urls[instance]
-    assert httpx.get(f"{url}/health/live", timeout=5, trust_env=False).status_code == 200
-    status = httpx.get(f"{url}/health/ready", timeout=5, trust_env=False).status_code
+    assert ask("GET", f"{url}/health/live", timeout=5).status_code == 200
+    status = ask("GET", f"{url}/health/ready", timeout=5).status_code
     return status, platform.metric(instance, "lahete_ready", service=instance.partition("-")[0])
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from shared.contracts.topics import DOORS
+from tests.over_http import NO_TLS
 from tests.scenarios.delays import delays, percentile
 from tests.scenarios.platform import Platform
 from tests.scenarios.referrals import referrals
@@ -75,7 +76,7 @@ async def under_attack(platform: Platform, told: Told) -> AsyncIterator[None]:
     """Until what is inside is done; the slow and the endless are waited for."""
     over = asyncio.Event()
     urls = [platform.place.urls[name] for name in DOORS]
-    async with httpx.AsyncClient(timeout=20) as http, asyncio.TaskGroup() as attack:
+    async with httpx.AsyncClient(timeout=20, verify=NO_TLS) as http, asyncio.TaskGroup() as attack:
         for number in range(SLOW):
             attack.create_task(slow_head(urls[number % len(urls)], told["slow heads"]))
         for number in range(ENDLESS):

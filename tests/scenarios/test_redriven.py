@@ -16,6 +16,7 @@ import pytest
 from deploy.backends import Backend
 from shared.engine.circuit_breaker import MINIMUM
 from tests.integration.road import OPISTO, REGION, event, issued, published
+from tests.over_http import ask
 from tests.scenarios.conftest import SEED, met
 from tests.scenarios.observation import Observation, ObservedRecord
 from tests.scenarios.platform import Platform, open_platform, step
@@ -243,7 +244,7 @@ def test_where_every_event_fails_the_breaker_opens(platform: Platform) -> None:
     platform.until(
         lambda: platform.metric("catalogue", "lahete_circuit_breaker_open") == 1, "the circuit breaker is open"
     )
-    ready = httpx.get(f"{platform.place.urls['catalogue']}/health/ready", timeout=20, trust_env=False)
+    ready = ask("GET", f"{platform.place.urls['catalogue']}/health/ready", timeout=20)
     assert ready.status_code == httpx.codes.SERVICE_UNAVAILABLE
     assert "circuit breaker" in ready.text
     mend(platform, "catalogue", 22)

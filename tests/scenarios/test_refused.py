@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.contracts.topics import SERVICES
 from tests.integration.road import OPISTO, REGION, event, issued, kafka_headers_of, published
+from tests.over_http import ask
 from tests.scenarios.journeys import ON_KAFKA, JourneyStep
 from tests.scenarios.observation import Headers, partitions
 from tests.scenarios.oracle import Expected
@@ -214,7 +215,7 @@ def test_who_writes_in_anothers_name_has_no_effect(platform: Platform) -> None:
     observation = platform.judge()
     ids = {one.event["id"] for one in on_kafka} | {wish["id"] for wish, _ in at_the_door}
     assert [one.at for one in observation.decided if one.attributes.get("causationid") in ids] == []
-    without = httpx.post(f"{platform.place.urls['referral']}/v1/events", json={}, timeout=20, trust_env=False)
+    without = ask("POST", f"{platform.place.urls['referral']}/v1/events", json={}, timeout=20)
     assert without.status_code == httpx.codes.UNAUTHORIZED
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -34,8 +35,13 @@ def named(requirements: Iterable[str]) -> set[str]:
 
 def imported_in(*folders: str) -> set[str]:
     """The distributions that code of these folders imports."""
+    return set().union(*map(imported_in_one, folders))
+
+
+@cache
+def imported_in_one(folder: str) -> set[str]:
     modules = set[str]()
-    for path in (path for folder in folders for path in (REPOSITORY / folder).rglob("*.py")):
+    for path in (REPOSITORY / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
