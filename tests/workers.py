@@ -20,6 +20,7 @@ LONGEST_FIRST: Final = (
     "tests/integration/test_engine_kafka.py on servers",
     "tests/integration/test_road.py",
     "tests/integration/test_engine_kafka.py",
+    "tests/unit/test_console_pages.py",
     "tests/unit/test_any_order.py",
     "tests/unit/test_nightly.py",
     "tests/integration/test_real_kafka.py",
