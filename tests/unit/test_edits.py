@@ -226,7 +226,7 @@ async def test_an_erasure_of_a_referral_that_the_proposal_alone_names_takes_the_
         ({"time": "2099-01-01T00:00:00Z"}, 422, "/time"),
         ({"data": [1]}, 400, "object"),
     ],
-    ids=str,
+    ids=lambda one: "-".join(one) if isinstance(one, dict) else str(one),
 )
 async def test_an_edited_event_passes_the_same_border_as_what_its_sender_sends(
     asked: dict[str, Any], status: int, named: str, monitor: OpsRoom
