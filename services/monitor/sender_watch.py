@@ -59,6 +59,7 @@ class SenderWatch:
         self._partners: dict[str, PartnerSending] = {}
         self._changed: set[str] = set()
         self._judged_in: tuple[date, int] | None = None
+        self._looking = asyncio.Lock()
 
     async def run(self, state: Mapping[str, Any]) -> None:
         """Looks until it is cancelled."""
@@ -69,6 +70,11 @@ class SenderWatch:
 
     async def senders(self, store: Store, now: datetime) -> list[PartnerSending]:
         """Every partner of which something came. Raises `StoreUnavailable`."""
+        # One look at a time: two that fall on both sides of midnight look at different days.
+        async with self._looking:
+            return await self._all_judged(store, now)
+
+    async def _all_judged(self, store: Store, now: datetime) -> list[PartnerSending]:
         days = await self._look_back(store, now, REACHES_BACK)
         hour = days[-1], int(now.timestamp() // _AN_HOUR)
         if hour != self._judged_in:
@@ -85,7 +91,8 @@ class SenderWatch:
 
     async def rows(self, store: Store, now: datetime, back: timedelta) -> list[SentInADay]:
         """What came on the days since then, of everybody. Raises `StoreUnavailable`."""
-        days = await self._look_back(store, now, back)
+        async with self._looking:
+            days = await self._look_back(store, now, back)
         return [row for day in days for sent in self._days[day.isoformat()].senders.values() for row in sent.rows]
 
     async def _look_back(self, store: Store, now: datetime, back: timedelta) -> list[date]:

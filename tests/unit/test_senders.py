@@ -1,5 +1,6 @@
 """Who is unusually silent or loud: simulated weeks of senders, holidays and summers among them, from records to the answer."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -214,6 +215,20 @@ async def test_a_watch_that_looked_before_knows_as_much_as_a_new_one_at_every_ho
             await observe(store, records, Clock())
             now = _at(today, hour)
             assert await watch.senders(store, now) == await SenderWatch().senders(store, now), hour
+
+
+@pytest.mark.asyncio
+async def test_two_looks_on_both_sides_of_midnight_or_of_a_jump_of_the_clock_disturb_neither(tmp_path: Path) -> None:
+    today = date(2026, 11, 19)
+    async with country(tmp_path) as one:
+        store, watch = one.doors["monitor"].store, SenderWatch()
+        for nth, source in enumerate((REGION, OPISTO)):
+            await observe(store, list(hourly(source, range(40), today, nth * 10_000)), Clock())
+        for days in (1, -1, 400):
+            times = (_at(today, 23.99), _at(today + timedelta(days=days), 0.01))
+            found = await asyncio.gather(*(watch.senders(store, now) for now in times))
+            assert found == [await SenderWatch().senders(store, now) for now in times]
+            assert await watch.senders(store, times[0]) == found[0]
 
 
 @pytest.mark.asyncio
