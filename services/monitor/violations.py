@@ -15,7 +15,8 @@ from services.monitor.model import Dead
 from shared.contracts.errors import REASONS
 from shared.contracts.registry import known_class
 
-THEIRS: Final = frozenset(REASONS) - {"handler_failed"}
+OURS: Final = "handler_failed"
+THEIRS: Final = frozenset(REASONS) - {OURS}
 """The reasons that are a sender's; a fault of the platform's own is nothing that a sender did wrong."""
 MOST_EXAMPLES: Final = 3
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")

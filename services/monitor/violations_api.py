@@ -15,6 +15,7 @@ from services.monitor.violation_reports import ReportedSender, again_from
 from services.monitor.violation_texts import text_about
 from services.monitor.violations import (
     MOST_EXAMPLES,
+    OURS,
     OtherFaults,
     SeenFault,
     Violation,
@@ -163,14 +164,20 @@ def texts_about(sender: str, found: ViolationsFound, now: datetime) -> TextsShow
 
 async def violations_found(store: Store, sender: str) -> ViolationsFound:
     """Raises `StoreUnavailable`."""
-    counts = await store.tally("dead_letters", "fault", "at", equal={"sender": sender}, most=_MOST_COUNTED)
-    ranked = sorted(((count, fault) for fault, count in counts.items() if fault), key=lambda one: (-one[0], one[1]))
+    counts = await _faults(store, sender=sender)
+    ours = await _faults(store, sender=sender, reason=OURS)
+    theirs = ((count, fault) for fault, count in counts.items() if fault and fault not in ours)
+    ranked = sorted(theirs, key=lambda one: (-one[0], one[1]))
     seen = await asyncio.gather(*(_seen(store, sender, fault, count) for count, fault in ranked[:_MOST_FAULTS]))
     others = ranked[_MOST_FAULTS:]
     further = OtherFaults(len(others), sum(count for count, _ in others))
     return ViolationsFound(
         violations_of(one for one in seen if one), further, complete=sum(counts.values()) < _MOST_COUNTED
     )
+
+
+async def _faults(store: Store, **equal: str) -> dict[str | None, int]:
+    return await store.tally("dead_letters", "fault", "at", equal=equal, most=_MOST_COUNTED)
 
 
 async def _seen(store: Store, sender: str, fault: str, count: int) -> SeenFault | None:

@@ -18,7 +18,7 @@ from services.monitor.violations import THEIRS, OtherFaults, SeenFault, Violatio
 from shared.contracts.registry import CLASSES
 from shared.http.language import LANGUAGES
 from tests.unit.doors import OPISTO, REGION, key
-from tests.unit.ops_room import OpsRoom, ops_room
+from tests.unit.ops_room import OpsRoom, letter, ops_room
 
 PATH: Final = f"/v1/senders{REGION}/violations"
 ISSUE: Final = CLASSES["ReferralIssued"].type
@@ -210,6 +210,20 @@ async def test_thousands_of_different_faults_are_counted_and_the_most_frequent_s
         assert (said["violations"][0]["pointer"], said["violations"][0]["count"]) == ("/data", 39)
         assert said["violations"][1]["pointer"] == "/data/age_band"
         assert said["others"] == {"faults": 21, "count": 21}
+
+
+@pytest.mark.asyncio
+async def test_however_many_faults_are_the_platforms_own_none_of_them_is_told_or_hides_the_senders(
+    tmp_path: Path,
+) -> None:
+    async with ops_room(tmp_path) as room:
+        words = [chr(97 + nth // 26) + chr(97 + nth % 26) for nth in range(41)]
+        ours = [(f"{word}{nth}", f"a fault called {word}") for word in words for nth in range(2)]
+        await room.reads(*(letter(dl_id, dl_reason="handler_failed", dl_error=error) for dl_id, error in ours))
+        await _refused(room, "theirs", "/data/age_band: no")
+        said = await room.get(PATH)
+        assert [(one["pointer"], one["count"]) for one in said["violations"]] == [("/data/age_band", 1)]
+        assert said["others"] == {"faults": 0, "count": 0}
 
 
 async def _refused(room: OpsRoom, dl_id: str, error: str, **said: Any) -> None:
