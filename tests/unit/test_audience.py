@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.catalogue.audience import OLDEST, WITH_CHILDREN, ages
+from services.catalogue.audience import MAX_READ, OLDEST, WITH_CHILDREN, ages
 from services.catalogue.matching import nearest_misses, ranked
 from tests.unit.facts import START
 from tests.unit.test_matching import brief, wish
@@ -94,3 +94,9 @@ def test_the_ages_are_the_organisers_where_it_gives_them() -> None:
 )
 def test_a_long_title_is_read_in_its_turn(hostile: str) -> None:
     assert ages(dict.fromkeys(("fi", "sv", "en", "se"), hostile), {})[0] == 0
+
+
+def test_of_a_title_no_more_is_read_than_costs_little() -> None:
+    marks = "\u0315\u0300" * (MAX_READ // 2)
+    assert ages({"fi": f"Vauvauinti {marks * 10}"}, {}) == (0, WITH_CHILDREN)
+    assert ages({"fi": f"{marks} vauvauinti"}, {}) == (0, OLDEST)
