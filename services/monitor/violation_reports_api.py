@@ -5,16 +5,14 @@ from typing import Annotated, Any, Final, TypedDict
 from uuid import uuid4
 
 from msgspec import Meta
-from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.monitor.own_words import own_event
 from services.monitor.violation_reports import again_from
 from services.monitor.violations import Violation, ViolationsFound
-from services.monitor.violations_api import SENDER, reported_at, sender_of, violations_found
+from services.monitor.violations_api import SENDER, is_a_partner, reported_at, sender_of, violations_found
 from shared.contracts.envelope import written
-from shared.contracts.fields import Partner
 from shared.contracts.registry import CLASSES
 from shared.http.audit import deny_look, record_access
 from shared.http.intake import must_be_open, write
@@ -25,7 +23,6 @@ from shared.http.problems import ProblemError
 from shared.http.shapes import Count, Source, Time
 from shared.store import Store
 
-_PARTNER: Final = TypeAdapter(Partner)
 _ACTION: Final = "report_violations"
 _MOST_TOLD: Final = 20
 
@@ -67,17 +64,9 @@ async def _must_be_ops(request: Request) -> str:
 
 
 def _must_have_a_feed(sender: str) -> None:
-    if not (sender.startswith(("/region/", "/opisto/")) and _is_a_partner(sender)):
+    if not (sender.startswith(("/region/", "/opisto/")) and is_a_partner(sender)):
         said = f"{sender[:80]} has no feed: a region that may refer has one, /region/06, and an opisto, /opisto/tampere"
         raise ProblemError(404, said)
-
-
-def _is_a_partner(sender: str) -> bool:
-    try:
-        _PARTNER.validate_python(sender)
-    except ValidationError:
-        return False
-    return True
 
 
 async def _must_not_be_told_today(store: Store, sender: str, now: datetime) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Final, TypedDict
 
 import msgspec
 from msgspec import Meta
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -23,6 +24,7 @@ from services.monitor.violations import (
     violations_of,
 )
 from shared.contracts.envelope import written
+from shared.contracts.fields import Partner
 from shared.engine.model import Document
 from shared.http.keys import role_of, who_asks
 from shared.http.operations import Operation
@@ -31,6 +33,7 @@ from shared.http.problems import ProblemError
 from shared.http.shapes import Count, EventId, Time
 from shared.store import Store
 
+_PARTNER: Final = TypeAdapter(Partner)
 _REPORTED: Final = msgspec.json.Decoder(Document[ReportedSender])
 SENDER: Final = (
     Parameter("kind", "`region` or `opisto`.", example="region"),
@@ -122,12 +125,14 @@ class ViolationsOfSender(TypedDict):
 async def violations(request: Request) -> Response:
     """What one sender did wrong, by class, reason and field, since when and how often; nothing of what it sent.
 
-    For ops, readers, and the sender itself.
+    For ops, readers, and the sender itself; 404 for what can be no sender.
     """
     who = who_asks(request)
     sender = sender_of(request)
     if role_of(who) not in {"ops", "reader"} and who != sender:
         raise ProblemError(403, f"{who} may see what it did wrong itself, not what {sender[:80]} did")
+    if not is_a_partner(sender):
+        raise ProblemError(404, f"{sender[:80]} can be no sender; one is /region/06, /opisto/tampere or the like")
     state = request.app.state
     found, now = await violations_found(state.store, sender), state.clock.now()
     told_at = await reported_at(state.store, sender)
@@ -147,6 +152,17 @@ async def violations(request: Request) -> Response:
 def sender_of(request: Request) -> str:
     """The sender that the address names."""
     return f"/{request.path_params['kind']}/{request.path_params['id']}"
+
+
+def is_a_partner(sender: str) -> bool:
+    """Whether the contracts know it as a sender that is no service."""
+    if sender.startswith("/service/"):
+        return False
+    try:
+        _PARTNER.validate_python(sender)
+    except ValidationError:
+        return False
+    return True
 
 
 async def reported_at(store: Store, sender: str) -> datetime | None:
@@ -209,4 +225,5 @@ OPERATION: Final = Operation(
     {200: ViolationsOfSender},
     ("region", "opisto", "ops", "reader"),
     SENDER,
+    also=(404,),
 )

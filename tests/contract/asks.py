@@ -185,7 +185,10 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask("/v1/senders/opisto/nobody", "ops:anna"),
             Ask("/v1/senders/region/06", OPISTO),
         ],
-        ("GET", "/v1/senders/{kind}/{id}/violations"): [Ask("/v1/senders/region/06/violations", OPISTO)],
+        ("GET", "/v1/senders/{kind}/{id}/violations"): [
+            Ask("/v1/senders/region/06/violations", OPISTO),
+            Ask("/v1/senders/region/00/violations", "ops:anna"),
+        ],
         ("POST", "/v1/senders/{kind}/{id}/violations/report"): [
             Ask("/v1/senders/region/00/violations/report", "ops:anna"),
             Ask("/v1/senders/opisto/nobody/violations/report", "ops:anna"),

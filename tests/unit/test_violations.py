@@ -213,6 +213,17 @@ async def test_thousands_of_different_faults_are_counted_and_the_most_frequent_s
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "nobody", ["region/00", "region/6", "service/monitor", "opisto/%E2%80%AE%00", "region/131052-308T"]
+)
+async def test_of_what_can_be_no_sender_nothing_is_said(tmp_path: Path, nobody: str) -> None:
+    async with ops_room(tmp_path) as room:
+        answer = await room.client.get(f"/v1/senders/{nobody}/violations", headers=key("reader:eero"))
+        assert (answer.status_code, "131052-308T" in answer.text) == (404, False)
+        assert (await room.get("/v1/senders/opisto/nobody-yet/violations"))["violations"] == []
+
+
+@pytest.mark.asyncio
 async def test_however_many_faults_are_the_platforms_own_none_of_them_is_told_or_hides_the_senders(
     tmp_path: Path,
 ) -> None:
