@@ -42,7 +42,7 @@ _LISTS: Final = (
 )
 
 
-class Page(HTMLParser):
+class ReadPage(HTMLParser):
     """What a browser would make of a page: its links, what runs in it, what it shows; what is typed stays as it was."""
 
     def __init__(self, text: str) -> None:
@@ -113,12 +113,12 @@ def _asked_for(text: str) -> Iterator[str]:
         yield from (f"{at}?{name}={spelled}" for name in (*page.takes, "lang", spelled[:20]))
 
 
-def _is_harmless(answer: httpx.Response, at: str) -> Page:
+def _is_harmless(answer: httpx.Response, at: str) -> ReadPage:
     assert answer.status_code in {200, 303, 307, 403, 404, 405, 409, 422, 429}, (at, answer.status_code)
     assert len(answer.content) < _LARGEST, at
     if "html" not in answer.headers.get("content-type", ""):
-        return Page("")
-    page = Page(answer.text)
+        return ReadPage("")
+    page = ReadPage(answer.text)
     assert not (found := [one for one in page.shows if _STEERS.search(one)]), (at, found)
     assert page.runs == [], at
     assert "49{" not in answer.text, at
