@@ -117,6 +117,22 @@ async def test_what_another_site_typed_is_not_kept(tmp_path: Path) -> None:
         assert 'name="kept"' not in asked.text
 
 
+@pytest.mark.parametrize("way", ["/sign-in", "/sign-in/go-on"])
+async def test_what_another_site_says_was_typed_waits_for_nobody_who_signs_in(way: str, tmp_path: Path) -> None:
+    async with door("monitor", tmp_path) as monitor, browser_of(monitor) as client:
+        form = {"key": "guess", "then": "/discards/new", "kept": "why=typed+elsewhere"}
+        asked = await client.post(way, data=form, headers={"sec-fetch-site": "cross-site"})
+        assert "typed+elsewhere" not in asked.text
+        assert 'name="kept"' not in asked.text
+
+
+@pytest.mark.parametrize("way", ["/sign-in", "/sign-in/go-on"])
+async def test_more_fields_than_a_form_has_are_not_kept_over_signing_in(way: str, tmp_path: Path) -> None:
+    async with door("monitor", tmp_path) as monitor, signed_in(monitor) as client:
+        form = {"key": f"key of {OPS}", "kept": "a=1&" * 101}
+        assert (await client.post(way, data=form, headers=FORM)).status_code == 400
+
+
 async def test_pages_forbid_what_they_do_not_need(tmp_path: Path) -> None:
     async with door("monitor", tmp_path) as monitor, signed_in(monitor) as client:
         for address in ("/dead-letters", "/sign-in", "/dead-letters/none"):

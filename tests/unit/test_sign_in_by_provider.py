@@ -15,19 +15,20 @@ import msgspec
 import pytest
 import pytest_asyncio
 from joserfc import jwt
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 from structlog.testing import capture_logs
 
 from services.monitor.console.frame import LANGUAGE_COOKIE
 from services.monitor.console.routes import SIGN_INS_A_MINUTE
 from services.monitor.provider.answers import MOST_BYTES, WITHIN, ProviderAnswers
+from services.monitor.provider.id_token import keys_in
 from services.monitor.provider.provider import KEPT, RESTS, Provider
 from services.monitor.settings import MonitorSettings
 from shared.contracts import topics
 from shared.http.rates import Rate
 from tests.unit.console_door import FORM, OPS, browser_of, token_of
 from tests.unit.doors import Door, door
-from tests.unit.openid_provider import CLIENT, CONSOLE, DISCOVERY, OpenIdProvider, provider, way_back
+from tests.unit.openid_provider import CLIENT, CONSOLE, DISCOVERY, KEYS, OpenIdProvider, provider, way_back
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SESSION = "lahete"
@@ -78,6 +79,7 @@ def monitor(house: House, idp: OpenIdProvider) -> Door:
     """The monitor, as if nobody had come."""
     house.monitor.written.clear()
     house.monitor.app.state.sign_ins = Rate("attempts to sign in", SIGN_INS_A_MINUTE)
+    house.monitor.app.state.strays = Rate("answers that nobody asked for", SIGN_INS_A_MINUTE)
     ask_anew(house.monitor)
     return house.monitor
 
@@ -353,10 +355,41 @@ async def test_another_site_sends_nobody_to_the_provider(idp: OpenIdProvider, mo
 
 async def test_attempts_are_bounded_as_those_by_key_are(idp: OpenIdProvider, monitor: Door) -> None:
     async with english(monitor) as client:
-        for _ in range(30):
-            await client.get("/sign-in/provider/back")
-        assert [(await client.get(f"/sign-in/provider{way}")).status_code for way in ("", "/back")] == [429, 429]
-    assert idp.asked == []
+        gone = await client.get("/sign-in/provider")
+        back = await way_back(gone.headers["location"])
+        for _ in range(29):
+            await client.post("/sign-in", data={"key": "guess"}, headers=FORM)
+        assert (await client.get("/sign-in/provider")).status_code == 429
+        assert (await client.get(back)).status_code == 429
+    assert idp.granted == 0
+
+
+@pytest.mark.parametrize("state", [{}, {"state": "guess"}, {"state": "å"}])
+async def test_another_site_s_answers_cost_nobody_his_attempts_nor_his_way_back(
+    state: dict[str, str], idp: OpenIdProvider, monitor: Door
+) -> None:
+    """A picture on any site can have a colleague's browser ask for the way back, as often as it likes."""
+    async with english(monitor) as client, english(monitor) as lured:
+        gone = await client.get("/sign-in/provider", params={"then": "/settings"})
+        with capture_logs() as logged:
+            for one in (lured, client):
+                answers = [
+                    await one.get("/sign-in/provider/back", params={"code": "x", **state}, headers=CROSS_SITE)
+                    for _ in range(SIGN_INS_A_MINUTE)
+                ]
+                assert answers[0].status_code in (401, 429)
+        assert len(logged) == SIGN_INS_A_MINUTE
+        assert (await client.get(await way_back(gone.headers["location"]), headers=CROSS_SITE)).status_code == 200
+        assert (await client.get("/settings")).status_code == 200
+    assert idp.granted == 1
+
+
+@pytest.mark.parametrize("mark", ["\U0001f600", "å", '"', "a"])
+async def test_however_long_the_way_on_is_spelled_one_signs_in(mark: str, idp: OpenIdProvider, monitor: Door) -> None:
+    """A browser keeps no cookie beyond 4 kB, so a way on that fills it is not kept."""
+    async with english(monitor) as client:
+        for long in (500, 999, 5_000):
+            assert (await come_back(client, "/" + mark * long)).status_code == 200
 
 
 # --- a provider that is away, broken or hostile
@@ -456,6 +489,11 @@ async def test_a_provider_that_changes_its_keys_is_understood_at_once(idp: OpenI
         idp.forged = signed_by(STRANGERS, "RS256", kid=str(STRANGERS.kid))
         assert [(await come_back(client)).status_code for _ in range(3)] == [401] * 3
         assert idp.asked.count("/keys") == 2
+
+
+async def test_of_a_key_that_is_shown_with_its_private_part_nothing_but_the_public_one_is_read() -> None:
+    shown = {"keys": [*(key.as_dict(private=True) for key in KEYS), ECKey.generate_key("P-256").as_dict(private=True)]}
+    assert [key.is_private for key in keys_in(shown)] == [False] * 3
 
 
 async def test_a_key_of_a_kind_that_nobody_knows_is_passed_over(idp: OpenIdProvider, monitor: Door) -> None:

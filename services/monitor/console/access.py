@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -30,12 +30,14 @@ async def fields_of(request: Request) -> Mapping[str, str]:
     """The fields of a form, each field's last value. Raises 400, 413, 415."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise ProblemError(415, f"a form is sent as {_FORM}")
-    text = (await read_body(request, _MOST_BYTES)).decode(errors="replace")
+    return dict(_read((await read_body(request, _MOST_BYTES)).decode(errors="replace")))
+
+
+def _read(form: str) -> list[tuple[str, str]]:
     try:
-        fields = parse_qs(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        return parse_qsl(form, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError as error:
         raise ProblemError(400, f"a form has at most {_MOST_FIELDS} fields") from error
-    return {name: values[-1] for name, values in fields.items()}
 
 
 def comes_from_here(request: Request) -> bool:
@@ -70,6 +72,11 @@ async def sign_in_again(request: Request) -> Response:
     return sign_in_page(request, "sign_in", 401, then=request.url.path, fault="session_over", kept=urlencode(typed))
 
 
+def kept_in(request: Request, fields: Mapping[str, str]) -> str:
+    """What was typed before the session ended. Nothing that another site says was: whoever signs in next would send it."""
+    return fields.get("kept", "") if comes_from_here(request) else ""
+
+
 async def show_sign_in(request: Request) -> Response:
     """The page on which one signs in."""
     return sign_in_page(request, "sign_in", then=within(request.query_params.get("then", "/")), fault="", kept="")
@@ -79,26 +86,25 @@ async def sign_in(request: Request) -> Response:
     """Begins a session for a key of ops or reader."""
     fields = await fields_of(request)
     then, key = within(fields.get("then", "/")), fields.get("key", "").strip()
+    kept = kept_in(request, fields)
     try:
         holder = _holder(request, key)
         await _must_be_of_ops(request, holder)
     except ProblemError as error:
         setattr(request.state, REFUSED_FOR, error.why)
         fault = {401: "unknown_key", 403: "other_key", 429: "too_often"}.get(error.status, "not_now")
-        return sign_in_page(request, "sign_in", error.status, then=then, fault=fault, kept=fields.get("kept", ""))
+        return sign_in_page(request, "sign_in", error.status, then=then, fault=fault, kept=kept)
     sessions = request.app.state.sessions
     session = sessions.begin(holder, hash_of(key))
-    response = goes_on(request, then, fields["kept"], session) if fields.get("kept") else RedirectResponse(then, 303)
+    response = goes_on(request, then, kept, session) if kept else RedirectResponse(then, 303)
     sessions.keep(response, session)
     return response
 
 
 def goes_on(request: Request, then: str, kept: str, session: SignedIn) -> Response:
-    """What was typed before the session ended, to be sent now or not."""
+    """What was typed before the session ended, to be sent now or not. Raises 400."""
     token = request.app.state.sessions.form_token(session)
-    return sign_in_page(
-        request, "go_on", then=then, form_token=token, typed=parse_qsl(kept, max_num_fields=_MOST_FIELDS)
-    )
+    return sign_in_page(request, "go_on", then=then, form_token=token, typed=_read(kept))
 
 
 def _holder(request: Request, key: str) -> str:

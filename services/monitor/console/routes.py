@@ -87,6 +87,7 @@ def console_state(settings: MonitorSettings) -> dict[str, Any]:
             "lahete-journey", Journey, secret, b"ways to the provider", secure=secure, same_site="lax"
         ),
         "sign_ins": Rate("attempts to sign in", SIGN_INS_A_MINUTE),
+        "strays": Rate("answers of the provider that nobody asked for", SIGN_INS_A_MINUTE),
     }
 
 

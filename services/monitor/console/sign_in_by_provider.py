@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import msgspec
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from services.monitor.console.access import SIGN_IN, comes_from_here, fields_of, goes_on, sign_in_page, within
+from services.monitor.console.access import SIGN_IN, comes_from_here, fields_of, goes_on, kept_in, sign_in_page, within
 from services.monitor.provider.faults import NotLetIn, NotProven, ProviderAway, SignInFailed
 from services.monitor.provider.journey import LASTS, Journey
 from services.monitor.provider.roles import STRANGER
@@ -23,11 +24,13 @@ from shared import log_events
 from shared.http.audit import NO_GROUND, record_access
 from shared.http.language import LANGUAGES
 from shared.http.problems import ProblemError
+from shared.http.rates import Rate
 from shared.http.room import sender_at
 
 THERE: Final = "/sign-in/provider"
 GO_ON: Final = "/sign-in/go-on"
 _LONGEST_WAY_ON: Final = 1_000
+"""Bytes, as the cookie has it: browsers keep none of more than 4,096."""
 log = structlog.get_logger()
 
 
@@ -37,8 +40,8 @@ async def set_out(request: Request) -> Response:
     if request.app.state.provider is None or not _begins_here(request):
         return RedirectResponse(f"{SIGN_IN}?{urlencode({'then': then})}", 303)
     try:
-        _take_one_attempt(request)
-        journey: Journey = request.app.state.provider.journey(then if len(then) <= _LONGEST_WAY_ON else "/")
+        _take(request.app.state.sign_ins, request)
+        journey: Journey = request.app.state.provider.journey(then if _is_short(then) else "/")
         response = RedirectResponse(await request.app.state.provider.way_there(journey), 303)
     except (ProblemError, SignInFailed) as error:
         return await _refused(request, then, error)
@@ -48,18 +51,19 @@ async def set_out(request: Request) -> Response:
 
 
 async def come_back(request: Request) -> Response:
-    """Begins a session for who has proven to be one of ops or of the readers. A journey has one end, whatever it is."""
+    """Begins a session for who has proven to be one of ops or of the readers. Its own answer ends a journey, whatever it is."""
     state = request.app.state
     if state.provider is None:
         return RedirectResponse(SIGN_IN, 303)
     journey: Journey | None = state.journeys.read(request)
-    then = journey.then if journey else "/"
+    if journey is None or not _is_same(journey.state, request.query_params.get("state", "")):
+        return await _stray(request)
     try:
         holder = await _who_comes(request, journey)
-        response = sign_in_page(request, "arriving", then=then, languages=_languages(then))
+        response = sign_in_page(request, "arriving", then=journey.then, languages=_languages(journey.then))
         state.sessions.keep(response, state.sessions.begin_by_provider(holder))
     except (ProblemError, SignInFailed) as error:
-        response = await _refused(request, then, error)
+        response = await _refused(request, journey.then, error)
     state.journeys.remove(response)
     return response
 
@@ -67,7 +71,7 @@ async def come_back(request: Request) -> Response:
 async def go_on(request: Request) -> Response:
     """Where a session ended in mid-form and another tab has signed in since: on with what was typed."""
     fields = await fields_of(request)
-    then, kept = within(fields.get("then", "/")), fields.get("kept", "")
+    then, kept = within(fields.get("then", "/")), kept_in(request, fields)
     session = request.app.state.sessions.of(request, request.app.state.keyring)
     if session is None or not comes_from_here(request):
         return sign_in_page(request, "sign_in", 401, then=then, fault="session_over", kept=kept)
@@ -79,19 +83,31 @@ def _begins_here(request: Request) -> bool:
     return comes_from_here(request) or request.headers.get("sec-fetch-site") == "none"
 
 
-def _take_one_attempt(request: Request) -> None:
+def _is_short(then: str) -> bool:
+    return len(msgspec.json.encode(then)) <= _LONGEST_WAY_ON
+
+
+def _take(rate: Rate, request: Request) -> None:
     """Raises 429."""
-    request.app.state.sign_ins.take(sender_at(request.client.host if request.client else ""))
+    rate.take(sender_at(request.client.host if request.client else ""))
 
 
-async def _who_comes(request: Request, journey: Journey | None) -> str:
+async def _stray(request: Request) -> Response:
+    """What this browser has not asked for: any site can have it sent, so that it costs no attempt and ends no journey."""
+    try:
+        _take(request.app.state.strays, request)
+    except ProblemError as error:
+        return await _refused(request, "/", error)
+    return await _refused(request, "/", NotProven("this browser has not set out, or it came back already"))
+
+
+async def _who_comes(request: Request, journey: Journey) -> str:
     """Raises `SignInFailed`, 429."""
-    _take_one_attempt(request)
-    brought = dict(request.query_params)
+    _take(request.app.state.sign_ins, request)
     provider = request.app.state.provider
-    if journey is None or not _is_same(journey.state, brought.get("state", "")) or provider.is_over(journey):
-        raise NotProven("this browser has not set out, or too long ago, or it came back already")
-    holder: str = await provider.holder(journey, brought)
+    if provider.is_over(journey):
+        raise NotProven("this browser has set out too long ago")
+    holder: str = await provider.holder(journey, dict(request.query_params))
     return holder
 
 

@@ -15,6 +15,8 @@ SIGNED_BY: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 LEEWAY: Final = 120
 """Seconds by which the provider's clock may differ."""
 _KINDS: Final = ("RSA", "EC")
+_PUBLIC: Final = ("kty", "kid", "use", "alg", "key_ops", "n", "e", "crv", "x", "y")
+"""Members of a key. To read a private one holds the whole process for up to half a second."""
 _MOST_KEYS: Final = 100
 _LONGEST: Final = 64 * 1024
 
@@ -47,7 +49,7 @@ def _signs(one: object) -> bool:
 
 def _key_in(one: Any) -> jwk.Key | None:
     try:
-        return jwk.import_key(one)
+        return jwk.import_key({name: one[name] for name in _PUBLIC if name in one})
     except (JoseError, ValueError, TypeError, KeyError):  # one broken key is no reason to read none
         return None
 
