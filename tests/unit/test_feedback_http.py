@@ -143,7 +143,7 @@ async def test_a_link_is_handed_out_though_its_event_is_slow(
 # --- the form: what is shown
 
 
-class Page(HTMLParser):
+class PageRead(HTMLParser):
     """A page as a reader of its markup sees it."""
 
     def __init__(self, html: str) -> None:
@@ -171,7 +171,7 @@ async def test_the_form_can_be_read_and_used_by_everyone(
     for language in ("fi", "sv", "en"):
         response = await client.get(path, params={"lang": language})
         assert response.status_code == 200
-        page = Page(response.text)
+        page = PageRead(response.text)
         assert page.all("html") == [{"lang": language}]
         assert len(page.all("h1")) == len(page.all("main")) == len(page.all("title")) == 1
         assert len(page.all("fieldset")) == len(page.all("legend")) == questions + 1
@@ -193,7 +193,7 @@ async def test_the_form_loads_nothing_and_leaves_nothing_behind(door: FeedbackDo
     policy = response.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'nonce-")
     nonce = policy.partition("'nonce-")[2].partition("'")[0]
-    assert [style["nonce"] for style in Page(response.text).all("style")] == [nonce]
+    assert [style["nonce"] for style in PageRead(response.text).all("style")] == [nonce]
     assert response.headers["referrer-policy"] == "no-referrer"
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-robots-tag"] == "noindex"
@@ -382,7 +382,7 @@ async def test_what_the_form_does_not_offer_is_refused_and_never_repeated(
     answers = {"dimensions_v1-health": wrong, "dimensions_v1-friends": "8", "dimensions_v1-family": ""}
     response = await client.post(path, params={"lang": "en"}, data=answers)
     assert response.status_code == 422
-    page = Page(response.text)
+    page = PageRead(response.text)
     assert response.text.count("Error: ") == 2
     links = [one["href"] for one in page.all("a") if one["href"].startswith("#dimensions")]
     assert links == ["#dimensions_v1-health-0"]
@@ -435,7 +435,7 @@ async def test_without_kafka_the_answers_stay_on_the_page(door: FeedbackDoor, cl
     assert response.status_code == 503
     assert response.headers["retry-after"] == "5"
     assert "Svaren kunde inte sparas just nu" in response.text
-    assert "dimensions_v1-health-4" in {one["id"] for one in Page(response.text).all("input") if "checked" in one}
+    assert "dimensions_v1-health-4" in {one["id"] for one in PageRead(response.text).all("input") if "checked" in one}
     door.down = False
     assert (await client.post(path, data={"dimensions_v1-health": "4"})).status_code == 200
 
@@ -446,7 +446,7 @@ async def test_a_link_that_is_unknown_expired_or_erased_says_so_in_three_languag
 ) -> None:
     unknown = await client.get("/f/" + "x" * 43, headers={"accept-language": "en"})
     assert unknown.status_code == 404
-    assert [one["lang"] for one in Page(unknown.text).all("section")] == ["en", "fi", "sv"]
+    assert [one["lang"] for one in PageRead(unknown.text).all("section")] == ["en", "fi", "sv"]
     assert (await client.post("/f/" + "x" * 43, data={"dimensions_v1-health": "4"})).status_code == 404
     await door.context(issued())
     path = await path_of_form(client)
