@@ -155,6 +155,13 @@ def test_endpoints_may_be_at_other_hosts_and_the_secret_goes_as_the_provider_tak
         *("http://login.example/x", "javascript:alert(1)", "//login.example/x", "/x", "https://", "https://[", ""),
         *("https://a@login.example/x", "https://login.example/x#y", 'https://login.example/"><x', "https://å.example"),
         *("https://10.0.0.1/x", "https://[::1]/x", "https://169.254.169.254/latest", "https://localhost/x", None, 7),
+        *(
+            "https://127.1/x",
+            "https://2130706433/x",
+            "https://0x7f000001/x",
+            "https://10.0.0.1./x",
+            "https://localhost./x",
+        ),
     ],
 )
 def test_an_endpoint_where_none_may_be_is_refused(name: str, address: object) -> None:

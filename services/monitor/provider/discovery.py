@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from ipaddress import ip_address
+from socket import inet_aton
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -64,9 +65,9 @@ def is_address(address: str, *, needs_tls: bool) -> bool:
 
 
 def _is_inside(address: str) -> bool:
-    """Whether the host is this machine's or a private network's, as far as the address says it."""
-    host = urlsplit(address).hostname or ""
+    """Whether the host is this machine's or a private network's, as far as the address says it, in whatever spelling."""
+    host = (urlsplit(address).hostname or "").removesuffix(".")
     try:
-        return not ip_address(host).is_global
-    except ValueError:
+        return not ip_address(host if ":" in host else inet_aton(host)).is_global
+    except (ValueError, OSError):
         return host == "localhost" or host.endswith(".localhost")
