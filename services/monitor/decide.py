@@ -228,7 +228,8 @@ def discard(
         return Waits("the dead letter")
     if state.state != OPEN:
         return Decision(state)
-    return Decision(settled_in("discarded", _changed(state, by=data.by, why=data.why or ""), now))
+    aside = settled_in("discarded", _changed(state, by=data.by, why=data.why or ""), now)
+    return Decision(aside, scrubs=bool(state.edit))
 
 
 def undo_discard(
@@ -246,7 +247,8 @@ def settled(state: Dead | None, event: Event, now: datetime, context: object) ->
     """The service took the letter up."""
     if state is None:
         return Waits("the dead letter")
-    return Decision(settled_in("resolved", _changed(state, redrive=""), now), _answer(state.redrive, state, "resolved"))
+    taken = settled_in("resolved", _changed(state, redrive=""), now)
+    return Decision(taken, _answer(state.redrive, state, "resolved"), scrubs=bool(state.edit))
 
 
 # --- erasure

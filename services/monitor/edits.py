@@ -101,21 +101,24 @@ def _looked_at_again(letter: Dead, names: Sequence[str]) -> list[Follow]:
 
 
 def confirmed(
-    state: Dead | None, event: Event[EditConfirmed], now: datetime, context: object
+    state: Dead | None, event: Event[EditConfirmed], now: datetime, context: Sequence[bool]
 ) -> Decision[Dead] | Rejected | Waits:
-    """Sends the edited event, at the word of another person than who proposed it, and settles the letter."""
+    """Sends the edited event, at the word of another person than who proposed it, and settles the letter.
+
+    `context`: whether letter or content names an erased referral; what takes them away may still be under way.
+    """
     data = event.data
     if state is None:
         return Waits("the dead letter")
     edit = state.edit
-    if state.state != OPEN or edit is None or edit.id != data.edit or edit.by == data.by:
+    if state.state != OPEN or edit is None or edit.id != data.edit or edit.by == data.by or any(context):
         return Decision(state)
     try:
         edited = edited_event(state, edit, now)
     except EventError as error:
         return Rejected(f"the edited event of {state.dl_id} cannot be taken any more: {error}")
     taken = _changed(state, by=data.by, why=edit.why, edited_as=edited.id)
-    return Decision(settled_in("edited", taken, now), also=[_record(edited, state)])
+    return Decision(settled_in("edited", taken, now), also=[_record(edited, state)], scrubs=True)
 
 
 def _record(edited: Event, letter: Dead) -> OutRecord:

@@ -209,7 +209,8 @@ async def one_edit(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """Sends the edited event in the letter's place, as its sender's; an ops person who did not propose it.
 
-    403 for who proposed it, and where LAHETE_EDITS is off; 409 where another proposal stands, or the letter is not open.
+    403 for who proposed it, and where LAHETE_EDITS is off; 409 where another proposal stands, the letter is not open, or the
+    content names a referral that was erased meanwhile.
     """
     who = await must_be_ops(request, "confirm_edit")
     _must_be_on(request)
@@ -220,6 +221,7 @@ async def confirm(request: Request) -> Response:
         await _keep_denial(request, who, letter)
         raise ProblemError(403, said)
     event = _must_pass(request, letter, edit)
+    await _must_name_no_erased(request, edit)
     await keep_look(request, who, "confirm_edit", letter, edit.names)
     await say(request, "EditConfirmed", str(uuid4()), _to(letter, edit, who))
     return JSONResponse(EditDone(dl_id=letter.dl_id, state="edited", event_id=event.id), 202)

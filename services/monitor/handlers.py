@@ -168,7 +168,7 @@ def table() -> Table:
             monitor_events.DiscardRequested: Handler(DEAD_LETTERS, _named_letter, decide.discard),
             monitor_events.DiscardUndone: Handler(DEAD_LETTERS, _named_letter, decide.undo_discard),
             monitor_events.EditProposed: Handler(DEAD_LETTERS, _named_letter, edits.proposed, _content_names_an_erased),
-            monitor_events.EditConfirmed: Handler(DEAD_LETTERS, _named_letter, edits.confirmed),
+            monitor_events.EditConfirmed: Handler(DEAD_LETTERS, _named_letter, edits.confirmed, _what_names_an_erased),
             monitor_events.EditRefused: Handler(DEAD_LETTERS, _named_letter, edits.refused),
             monitor_events.DeadGroupNoted: Handler(DEAD_GROUPS, _subject, dead_groups.noted),
             monitor_events.RedriveOrdered: Handler(REDRIVES, _subject, redrives.ordered),

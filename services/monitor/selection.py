@@ -119,9 +119,9 @@ async def whole(store: Store, dl_ids: Sequence[str]) -> list[Dead]:
 
 
 async def loaded(store: Store, dl_ids: Sequence[str]) -> list[Dead]:
-    """The letters of these ids that there are, without their records, in this order."""
+    """The letters of these ids that there are, each once, without their records, in this order."""
     rows = await store.load("dead_letters", dl_ids, what="brief")
-    return await _decoded(store, [rows[one] for one in dl_ids if one in rows])
+    return await _decoded(store, [rows[one] for one in dict.fromkeys(dl_ids) if one in rows])
 
 
 async def _decoded(store: Store, rows: Sequence[Row]) -> list[Dead]:

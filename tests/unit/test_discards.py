@@ -55,7 +55,7 @@ async def test_no_more_than_so_many_go_at_once_the_oldest_first(
 
 
 async def test_by_their_ids_too_and_only_those_that_are_open(monitor: OpsRoom) -> None:
-    named = {"why": "sent anew", "dl_ids": ["d1", "d2", "none"]}
+    named = {"why": "sent anew", "dl_ids": ["d1", "d2", "none", "d1"]}
     await monitor.post("/v1/dead-letters/d2/discard", {"why": "of old"})
     assert (await monitor.post(WHERE, named)).json() == {"chosen": 1, "discarded": 1}
     assert (await monitor.post(f"{WHERE}/undo", named)).json() == {"reopened": 1}

@@ -16,6 +16,8 @@ from shared.contracts import topics
 from shared.contracts.envelope import Event
 from shared.contracts.monitor_events import EditConfirmed, ErasureToSpread
 from shared.contracts.registry import CLASSES
+from shared.kafka.producer import Record
+from tests.unit.consumed import consumed
 from tests.unit.ops_room import OpsRoom, letter, ops_room, record
 
 pytestmark = pytest.mark.asyncio
@@ -209,6 +211,50 @@ async def test_an_erasure_of_a_referral_that_the_proposal_alone_names_takes_the_
     assert (OTHER.encode() in row.body, REFERRAL.encode() in row.body) == (False, True)
     named = await monitor.post(f"{LETTER}/edit", {**EDITED, "data": {**WITHDRAWN, "referral_id": OTHER}})
     assert (named.status_code, "erased" in named.json()["detail"]) == (409, True)
+
+
+async def test_a_confirmation_between_an_erasures_mark_and_what_it_takes_away_sends_nothing(monitor: OpsRoom) -> None:
+    edit = await proposed(monitor, data={**WITHDRAWN, "referral_id": OTHER})
+    follows = await marked_as_erased(monitor, OTHER)
+    assert await decided(monitor, "confirm", edit) == 409
+    word = EditConfirmed(dl_id="d1", by=BERT, place="intake.http/0", edit=edit)
+    await monitor.reads(record(Event(str(uuid4()), "/service/monitor", real_now(), word), topics.INTAKE_HTTP))
+    assert (await state(monitor), sent(monitor)) == (("open", ANNA, None), [])
+    await monitor.reads(*follows)
+    assert await state(monitor) == ("open", None, None)
+
+
+async def marked_as_erased(monitor: OpsRoom, referral: str) -> list[Record]:
+    """What follows from the mark, which is not taken up yet."""
+    data = ErasureToSpread(referral_id=referral, nth=0)
+    word = record(Event(str(uuid4()), "/service/monitor", real_now(), data), "monitor.events")
+    engine = monitor.engine()
+    await engine.clear(await engine.process(engine.receive([consumed(word, 10_000, 0)])))
+    follows, monitor.written[:] = monitor.written[:], []
+    return follows
+
+
+@pytest.mark.parametrize("how", ["confirm", "refuse", "discard", "redrive"])
+async def test_once_a_proposal_is_gone_no_file_of_the_store_holds_it(
+    how: str, monitor: OpsRoom, tmp_path: Path
+) -> None:
+    edit = await proposed(monitor, data={**WITHDRAWN, "referral_id": OTHER})
+    content = json.dumps(json.dumps({"referral_id": OTHER}, separators=(",", ":"))).strip('"').removesuffix("}")
+    assert files_with(content, tmp_path)
+    match how:
+        case "confirm" | "refuse":
+            await decided(monitor, how, edit)
+        case "discard":
+            await monitor.post(f"{LETTER}/discard", {"why": "sent anew"})
+        case _:
+            await monitor.post(f"{LETTER}/redrive")
+            await monitor.answers()
+    assert (await state(monitor))[1] is None
+    assert files_with(content, tmp_path) == []
+
+
+def files_with(text: str, folder: Path) -> list[str]:
+    return [one.name for one in folder.rglob("*") if one.is_file() and text.encode() in one.read_bytes()]
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,15 @@ async def test_letters_named_by_their_ids_are_sent_in_this_order_and_settled_one
     assert (await outcomes(monitor, redrive))["d007"] == ["skipped"]
 
 
+async def test_a_letter_that_is_named_twice_is_sent_once_and_the_redrive_comes_to_its_end(monitor: OpsRoom) -> None:
+    redrive = await ordered(monitor, dl_ids=["d001", "d002", "d001"], reason="", a_minute=1)
+    for _ in range(6):
+        if not await monitor.answers():
+            await time_comes(monitor, redrive)
+    end = await stands(monitor, redrive)
+    assert (end["state"], end["chosen"], end["sent"], end["skipped"]) == ("done", 2, 2, 0)
+
+
 @pytest.mark.parametrize("step", ["loaded", "saved", "published", "cleared"])
 async def test_it_goes_on_after_a_kill_at_any_step_and_every_letter_has_one_outcome(
     step: str, monitor: OpsRoom
