@@ -82,12 +82,12 @@ def operations() -> list[Operation]:
     aside = in_json(DiscardsAsked, _MOST_SAID, "What is laid aside, and why.")
     back = in_json(ReopeningAsked, _MOST_SAID, "What is taken back.")
     return [
-        Operation("POST", every, discard, {202: DiscardsAccepted}, ops, body=aside, also=(409,)),
+        Operation("POST", every, discard_many, {202: DiscardsAccepted}, ops, body=aside, also=(409,)),
         Operation("POST", f"{every}/undo", undo, {202: ReopeningAccepted}, ops, body=back, also=(409,)),
     ]
 
 
-async def discard(request: Request) -> Response:
+async def discard_many(request: Request) -> Response:
     """Lays the open dead letters that are chosen aside, for one reason; ops alone. 409 where none is chosen."""
     who = await must_be_ops(request, _WHAT)
     must_be_open(request)

@@ -205,8 +205,8 @@ async def order_redrive(request: Request) -> Response:
     count = (await who_is_chosen(request, said, 0)).total
     if not count:
         raise ProblemError(409, "no open dead letter is chosen by this; nothing is sent again")
-    await say(request, "RedriveOrdered", redrive_id, {**said, "chosen": count})
     await record_access(request, who, "redrive", redrive_id, "operations", allowed=True)
+    await say(request, "RedriveOrdered", redrive_id, {**said, "chosen": count})
     return JSONResponse(RedriveAccepted(redrive_id=redrive_id, chosen=count), 202)
 
 

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from services.referral.model import Answer, AttendanceRecord, PlaceGrant, Referral
 from services.referral.view import Choice
 
@@ -85,9 +87,10 @@ def attendance_of(referral: Referral, choice: Choice) -> list[AttendanceRecord]:
 
 
 def attended_without_place(referral: Referral, choice: Choice | None) -> AttendanceRecord | None:
-    """The oldest record of a session attended at an activity that never gave the referral a place."""
+    """The oldest record of a session attended at an activity that never gave the referral a place, as it holds now."""
     placed = {asked.rpartition(" ")[0] for asked in referral.grants}
     if choice and grant_to(referral, choice):
         placed.update(choice.activities)
     stray = (record for record in referral.attendance if record.attended and record.activity not in placed)
-    return min(stray, key=lambda one: (one.time, one.id), default=None)
+    oldest = min(stray, key=lambda one: (one.time, one.id), default=None)
+    return msgspec.structs.replace(oldest, records=()) if oldest else None

@@ -4,6 +4,7 @@ How we know that nothing is lost and nothing is there twice: every referral is w
 each feed holds each thing once; an activity has given as many places as there are referrals that hold one.
 """
 
+import itertools
 import shutil
 import sqlite3
 from collections import Counter
@@ -53,9 +54,12 @@ def told(platform: Road, who: str) -> Counter[tuple[str, str]]:
 
 
 def nothing_is_lost_and_nothing_twice(platform: Road, activity: str, referrals: Mapping[str, Events]) -> None:
-    for referral_id in referrals:
-        platform.told(REGION, "EnrolmentConfirmed", referral_id)
-    for who, what in ((REGION, ("ReferralOpened", "PlaceReserved")), (OPISTO, ("PlaceReserved",))):
+    for who, what in (
+        (REGION, ("ReferralOpened", "PlaceReserved", "EnrolmentConfirmed")),
+        (OPISTO, ("PlaceReserved",)),
+    ):
+        for name, referral_id in itertools.product(what, referrals):
+            platform.told(who, name, referral_id)
         seen = told(platform, who)
         assert {seen[name, referral_id] for name in what for referral_id in referrals} == {1}, who
     # As many places as referrals: one given twice would have left the last without, one lost would be free.
