@@ -177,6 +177,7 @@ def test_a_repetition_is_recognised_and_counted(platform: Road) -> None:
         return (answer["state"], answer["repeated"]) == ("applied", 4)
 
     platform.until(counted, "four repetitions are counted")
+    platform.told(REGION, "ReferralOpened", referral_id)
     opened = [one for one in platform.feed(REGION) if one["type"].endswith("ReferralOpened.v1")]
     assert sum(one["data"]["referral_id"] == referral_id for one in opened) == 1
 
