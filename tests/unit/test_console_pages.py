@@ -145,6 +145,7 @@ async def test_by_keyboard_alone_and_without_a_script_one_signs_in_and_reads_a_d
 ) -> None:
     address = f"{place.base}/dead-letters?lang=en"
     async with opened(browser, address, java_script_enabled=False) as page:
+        await page.locator("input:focus").wait_for()  # the page gives it the focus, as soon as it is drawn
         await page.keyboard.type(f"key of {OPS}")
         await page.keyboard.press("Enter")
         await page.wait_for_url(f"{place.base}/dead-letters?lang=en")
