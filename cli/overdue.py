@@ -1,16 +1,16 @@
 """`lahete overdue`."""
 
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final
 
 import typer
 
 from cli import terminal
 from cli.ask import Monitor
 from cli.options import Json, KeyFile, OpsUrl, RunDir
-from shared.contracts.fields import What
+from shared.contracts.fields import LATE_WHATS
 
 _COLUMNS: Final = ("due", "awaited", "from", "reminders", "referral or event", "next session", "owner", "note")
-_STEPS: Final = ", ".join((*get_args(get_args(What)[0]), "event", "place_without_referral", "attendance_without_place"))
+_STEPS: Final = ", ".join(LATE_WHATS)
 
 
 def overdue(

@@ -11,7 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
-LANGUAGES: Final = ("fi", "sv", "en")
+from services.catalogue.words import LANGUAGES
+
 MAX_READ: Final = 1_500
 GRAM: Final = 4
 """Letters in a row, spaces among them; a concept's shortest piece of a word."""

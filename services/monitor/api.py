@@ -27,7 +27,7 @@ from services.monitor import (
     traces,
 )
 from services.monitor.fates import fates, letters_of
-from services.monitor.model import Traced
+from services.monitor.model import Traced, traced_as
 from services.monitor.own_words import OWN, own_event
 from services.monitor.responses import EventNow, EventsAsked, EventsNow, Named
 from shared.clock import real_now
@@ -135,7 +135,7 @@ async def _became(request: Request, asked: list[Named]) -> list[EventNow]:
 
 
 async def _seen(store: Store, asked: Iterable[Named]) -> dict[tuple[str, str], Traced]:
-    rows = await store.load("events", [f"{one.source} {one.id}" for one in asked])
+    rows = await store.load("events", [traced_as(one.source, one.id) for one in asked])
     states = [state for row in rows.values() if (state := _TRACED.decode(row.body).state)]
     return {(one.source, one.id): one for one in states}
 

@@ -3,7 +3,7 @@
 Each letter has an event of its own, as where it is discarded by itself: it is undone by itself too.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final, TypedDict, cast
 from uuid import uuid4
 
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.monitor import redrives
 from services.monitor.dead_letters_api import about, place_of
-from services.monitor.model import Dead
+from services.monitor.model import Dead, without_bytes
 from services.monitor.own_words import OWN, own_event
 from services.monitor.redrives_api import NOBODYS, Chosen, ChosenCount, must_be_ops, order_of, who_is_chosen
 from services.monitor.selection import behind, chosen, loaded, whole
@@ -33,6 +33,8 @@ AT_ONCE: Final = 1_000
 """Letters of one request: whoever means more asks again, and sees how many are left."""
 _MOST_LOOKED_AT: Final = 10_000
 _LOADED_AT_ONCE: Final = 50
+_MOST_NAMED: Final = 5_000
+"""Referrals that one request may concern, but for those of its last letters: the audit keeps a record of each."""
 _MOST_SAID: Final = 64 * 1024
 _WHAT: Final = "dead-letters"
 
@@ -95,8 +97,9 @@ async def discard_many(request: Request) -> Response:
     found = await who_is_chosen(request, order_of(request, msgspec.to_builtins(asked)), AT_ONCE)
     if not found.oldest:
         raise ProblemError(409, "no open dead letter is chosen by this; nothing is laid aside")
-    data = [DiscardRequested(dl_id=one.dl_id, by=who, place=place_of(one), why=asked.why) for one in found.oldest]
-    await _write(request, who, found.oldest, data)
+    letters = await _kept_in_the_audit(request, who, found.oldest)
+    data = [DiscardRequested(dl_id=one.dl_id, by=who, place=place_of(one), why=asked.why) for one in letters]
+    await _write(request, data)
     return JSONResponse(DiscardsAccepted(chosen=found.total, discarded=len(data)), 202)
 
 
@@ -108,8 +111,9 @@ async def undo(request: Request) -> Response:
     found = await _discarded(request, order_of(request, msgspec.to_builtins(asked)))
     if not found:
         raise ProblemError(409, "no discarded dead letter is chosen by this with this reason; nothing is taken back")
-    data = [DiscardUndone(dl_id=one.dl_id, by=who, place=place_of(one)) for one in found]
-    await _write(request, who, found, data)
+    letters = await _kept_in_the_audit(request, who, found)
+    data = [DiscardUndone(dl_id=one.dl_id, by=who, place=place_of(one)) for one in letters]
+    await _write(request, data)
     return JSONResponse(ReopeningAccepted(reopened=len(data)), 202)
 
 
@@ -134,18 +138,26 @@ def _undoable(letters: Sequence[Dead], why: str) -> list[Dead]:
     return [one for one in letters if one.state == "discarded" and not one.erased and one.why == why]
 
 
-async def _write(request: Request, who: str, letters: Sequence[Dead], data: Sequence[Data]) -> None:
-    """Once the audit has kept whose referrals it concerns. Raises 503."""
-    referrals = await _named_in(request.app.state.store, [letter.dl_id for letter in letters])
-    await record_access(request, who, "discard", _WHAT, "operations", allowed=True, about=referrals)
+async def _kept_in_the_audit(request: Request, who: str, letters: Sequence[Dead]) -> Sequence[Dead]:
+    """As many of the letters, the oldest first, as name referrals that the audit can keep at once. Raises 503."""
+    named: dict[str, None] = {}
+    taken: list[Dead] = []
+    async for letter in _each(request.app.state.store, letters):
+        named |= dict.fromkeys(about(letter))
+        taken.append(without_bytes(letter))
+        if len(named) >= _MOST_NAMED:
+            break
+    await record_access(request, who, "discard", _WHAT, "operations", allowed=True, about=list(named))
+    return taken
+
+
+async def _each(store: Store, letters: Sequence[Dead]) -> AsyncIterator[Dead]:
+    """The letters with their records; a few are loaded at a time, since each may be enormous."""
+    for first in range(0, len(letters), _LOADED_AT_ONCE):
+        for letter in await whole(store, [one.dl_id for one in letters[first : first + _LOADED_AT_ONCE]]):
+            yield letter
+
+
+async def _write(request: Request, data: Sequence[Data]) -> None:
     now = request.app.state.clock.now()
     await write(request.app.state.publisher, [Event(str(uuid4()), OWN, now, one) for one in data])
-
-
-async def _named_in(store: Store, dl_ids: Sequence[str]) -> list[str]:
-    """The referrals of these letters; a few letters at a time, since each may be enormous."""
-    named: dict[str, None] = {}
-    for first in range(0, len(dl_ids), _LOADED_AT_ONCE):
-        some = await whole(store, dl_ids[first : first + _LOADED_AT_ONCE])
-        named |= {name: None for letter in some for name in about(letter)}
-    return list(named)

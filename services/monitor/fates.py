@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from services.monitor.handlers import table
-from services.monitor.model import Dead, Traced
+from services.monitor.model import Dead, Traced, traced_as
 from services.monitor.owners import Owners, owner_of
 from shared.contracts.registry import class_of
 from shared.engine.model import Document
@@ -56,7 +56,7 @@ async def fates(store: Store, owners: Owners, events: Sequence[Traced], letters:
 
 async def letters_of(store: Store, events: Iterable[Traced]) -> list[Dead]:
     """The dead letters of these events, at whichever service."""
-    keys = [f"{one.source} {one.id}" for one in events]
+    keys = [traced_as(one.source, one.id) for one in events]
     found = await asyncio.gather(*(store.find("dead_letters", equal={"event": key}, limit=_MOST) for key in keys))
     return [letter for rows in found for row in rows if (letter := _DEAD.decode(row.body).state)]
 

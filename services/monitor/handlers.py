@@ -21,6 +21,7 @@ from services.monitor.model import (
     left_of,
     names_of,
     tells_of_a_client,
+    traced_as,
     without_bytes,
 )
 from services.monitor.projections import observing
@@ -113,7 +114,7 @@ DEAD_LETTERS = Kind(
         "service": dead.service,
         "fault": group_of(dead),
         "state": dead.state,
-        "event": f"{dead.sender} {dead.event_id}" if dead.event_id else None,
+        "event": traced_as(dead.sender, dead.event_id) if dead.event_id else None,
         "referral_id": dead.referral_id or None,
         "said": shares.said(dead),
         "names": tuple(dict.fromkeys((*dead.names, *(dead.edit.names if dead.edit else ())))),
@@ -201,7 +202,7 @@ def table() -> Table:
 
 
 def _event(event: Event[RecordSeen]) -> str:
-    return f"{event.data.source} {event.data.event_id}"
+    return traced_as(event.data.source, event.data.event_id)
 
 
 def _aggregate(event: Event[every_service_events.DeadlinePassed]) -> str:

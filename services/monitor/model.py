@@ -63,6 +63,11 @@ def size_of(original: Original) -> int:
     return len(original.key or b"") + len(original.value or b"") + headers
 
 
+def traced_as(source: str, event_id: str) -> str:
+    """The id of the document in which an event is kept."""
+    return f"{source} {event_id}"
+
+
 class Sighting(msgspec.Struct, frozen=True, array_like=True):
     """One record of an event in Kafka."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Final, NamedTuple, TypedDict, get_args
+from typing import Annotated, Any, Final, NamedTuple, TypedDict
 from uuid import uuid4
 
 import msgspec
@@ -17,7 +17,6 @@ from services.monitor.standings import (
     REFERRAL,
     STANDINGS,
     Care,
-    LateWhat,
     ReferralStanding,
     WaitingEvent,
     activity_at,
@@ -25,7 +24,7 @@ from services.monitor.standings import (
     late_from,
 )
 from shared.contracts.envelope import written
-from shared.contracts.fields import SOURCE, What, read_referral_id
+from shared.contracts.fields import LATE_WHATS, SOURCE, LateWhat, read_referral_id
 from shared.contracts.referral_events import Status
 from shared.contracts.topics import ServiceName
 from shared.engine.model import Document
@@ -46,12 +45,6 @@ _SEE: Final = ("ops", "reader")
 _DOCUMENT = msgspec.json.Decoder(Document[ReferralStanding])
 _LIMIT: Final = Number("limit", 100, 0, 500, "How many at most; 0: how many there are, and no referral.")
 _AFTER: Final = After("[0-9a-f-]{36}", "1788249600.0~7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11")
-LATE_WHATS: Final = (
-    *get_args(get_args(What)[0]),
-    "event",
-    "place_without_referral",
-    "attendance_without_place",
-)
 _WHAT: Final = OneOf("what", LATE_WHATS, "Only those of which this is late; `event`: those events.")
 _LATE_ID: Final = Parameter(
     "late_id", "The `late_id` of the list; a referral's is its own id.", example="7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"

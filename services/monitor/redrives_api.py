@@ -283,6 +283,7 @@ async def steer(request: Request) -> Response:
     redrive = await _known(request)
     if redrive.state not in redrives.STEERED_FROM[action]:
         raise ProblemError(409, f"the redrive is {redrive.state}: to {action} it does nothing")
+    await record_access(request, who, "redrive", redrive.id, "operations", allowed=True)
     await say(request, "RedriveSteered", str(uuid4()), {"redrive": redrive.id, "action": action, "by": who})
     return JSONResponse(RedriveSteeredNow(redrive_id=redrive.id, action=action), 202)
 

@@ -13,7 +13,7 @@ from shared.contracts import heartbeat
 from shared.contracts.catalogue_events import PlaceAnswer, PlaceReserved
 from shared.contracts.envelope import Event
 from shared.contracts.every_service_events import EventWaits
-from shared.contracts.fields import What
+from shared.contracts.fields import LateWhat, What
 from shared.contracts.identity import derived_id
 from shared.contracts.instants import later
 from shared.contracts.monitor_events import OverdueTended
@@ -25,7 +25,6 @@ from shared.store import Collection, Index
 REFERRAL: Final = "referral"
 EVENT: Final = "event"
 """What is late, by the field `of`: apart, so that no flood of events hides a referral."""
-LateWhat = What | Literal["event", "place_without_referral", "attendance_without_place"]
 _CATALOGUE: Final = "/service/catalogue"
 _FREED_WITHIN: Final = timedelta(hours=1)
 """How long a place may be held after its referral is over: as long as words between services may be on their way."""

@@ -15,7 +15,7 @@ from services.monitor import responses, shares
 from services.monitor.fates import Fates, fates, letters_of
 from services.monitor.found import Found
 from services.monitor.found_api import SEE_REFERRALS, find_or_say, who_may_look
-from services.monitor.model import Dead, Traced
+from services.monitor.model import Dead, Traced, traced_as
 from services.monitor.shares import decoded_events
 from services.monitor.standings import STANDINGS, ReferralStanding, StepAwaited
 from services.monitor.timeline import Timeline
@@ -89,7 +89,7 @@ async def _traced(store: Store, found: Found) -> TraceFound:
     if referral_id := found.referral_id or (letter and letter.referral_id):
         return TraceFound(referral_id, *await shares.of_referral(store, referral_id))
     if letter:
-        rows = await store.load("events", [f"{letter.sender} {letter.event_id}"])
+        rows = await store.load("events", [traced_as(letter.sender, letter.event_id)])
         return await _whole(store, decoded_events(rows.values()), [letter])
     if found.events:
         return await _whole(store, found.events, [])

@@ -4,14 +4,13 @@ Nothing of what stood in a record is here: a pointer goes as deep as the contrac
 and values, and an event's id counts as one only in the form that the contract has for it.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.monitor.contract_fields import ContractField, contract_field
 from services.monitor.dead_groups import fault_of
-from services.monitor.model import Dead
+from services.monitor.model import EVENT_ID, Dead
 from shared.contracts.errors import REASONS
 from shared.contracts.registry import known_class
 
@@ -19,7 +18,6 @@ OURS: Final = "handler_failed"
 THEIRS: Final = frozenset(REASONS) - {OURS}
 """The reasons that are a sender's; a fault of the platform's own is nothing that a sender did wrong."""
 MOST_EXAMPLES: Final = 3
-_EVENT_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class SeenFault(NamedTuple):
@@ -103,5 +101,5 @@ def _together(one: Violation, other: Violation) -> Violation:
 
 
 def _example(letter: Dead) -> Example:
-    is_an_id = _EVENT_ID.fullmatch(letter.event_id)
+    is_an_id = EVENT_ID.fullmatch(letter.event_id)
     return Example(letter.dl_id, letter.event_id if is_an_id else "")

@@ -1,7 +1,7 @@
 """The types of fields that events share: what a code, a time, a text may look like."""
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -186,6 +186,10 @@ What = Annotated[
     ],
     Field(title="Awaited"),
 ]
+_LateBesides = Literal["event", "place_without_referral", "attendance_without_place"]
+LateWhat = What | _LateBesides
+"""What ops see as late: an awaited step, an event that waits for another one, a place or a session without its other half."""
+LATE_WHATS: Final[tuple[str, ...]] = (*get_args(get_args(What)[0]), *get_args(_LateBesides))
 EventType = Annotated[str, Field(examples=["fi.kulttuurilahete.ReferralIssued.v1"])]
 CodeDigest = Annotated[str, Field(examples=["9f86d081884c7d659a2feaa0"])]
 DeadLetterId = Annotated[str, Field(examples=["0f2d7c3e-8a51-5b64-9c0d-3e1f6a2d8c11"])]

@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from services.monitor.console.frame import LANGUAGE_COOKIE
 from services.monitor.projections.observing import observe
+from shared.contracts import topics
 from shared.kafka.lag import Lag
 from shared.kafka.producer import Record
 from tests.unit.country import Country, an_event, country
@@ -131,6 +132,19 @@ def with_cookies(cookies: Mapping[str, str]) -> Request:
     """A request that brings cookies along."""
     header = "; ".join(f"{name}={value}" for name, value in cookies.items())
     return Request({"type": "http", "headers": [(b"cookie", header.encode("latin-1"))]})
+
+
+async def post(door: Door, client: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
+    """A form of the console's, as its own page sends it."""
+    return await client.post(path, data={**fields, "form_token": token_of(door, client)}, headers=FORM)
+
+
+async def flow(one: Country) -> None:
+    """What the monitor has written comes to all who read it; the audit stays unread."""
+    written = one.doors["monitor"].written
+    records = [record for record in written if record.topic != topics.AUDIT]
+    written.clear()
+    await one.flow(records)
 
 
 def token_of(door: Door, client: httpx.AsyncClient) -> str:

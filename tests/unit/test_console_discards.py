@@ -2,28 +2,15 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 
-from shared.contracts import topics
-from tests.unit.console_door import FORM, READER, SCRIPT, console, signed_in, token_of
+from tests.unit.console_door import READER, SCRIPT, console, flow, post, signed_in
 from tests.unit.country import Country
-from tests.unit.doors import Door, key
+from tests.unit.doors import key
 
 pytestmark = pytest.mark.asyncio
 CHOSEN = "reason=invalid&sender=/region/06"
 FILTER = {"reason": "invalid", "sender": "/region/06"}
-
-
-async def post(one: Door, client: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
-    return await client.post(path, data={**fields, "form_token": token_of(one, client)}, headers=FORM)
-
-
-async def flow(one: Country) -> None:
-    written = one.doors["monitor"].written
-    records = [record for record in written if record.topic != topics.AUDIT]
-    written.clear()
-    await one.flow(records)
 
 
 async def states(one: Country) -> list[str]:

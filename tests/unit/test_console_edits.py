@@ -5,30 +5,18 @@ import json
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 
 from services.monitor.console.masked import COVER
-from shared.contracts import topics
-from tests.unit.console_door import FORM, OPS, REFERRAL, console, signed_in, token_of
+from tests.unit.console_door import OPS, REFERRAL, console, flow, post, signed_in
 from tests.unit.country import Country
-from tests.unit.doors import REGION, Door
+from tests.unit.doors import REGION
 
 BERT = "ops:bert"
 MENDED = json.dumps({"referral_id": REFERRAL, "reason": "moved"})
 PROPOSED = '"reason": "moved"'
 
 pytestmark = pytest.mark.asyncio
-
-
-async def post(one: Door, client: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
-    return await client.post(path, data={**fields, "form_token": token_of(one, client)}, headers=FORM)
-
-
-async def carried(one: Country) -> None:
-    monitor = one.doors["monitor"]
-    written, monitor.written[:] = monitor.written[:], []
-    await one.flow([record for record in written if record.topic != topics.AUDIT])
 
 
 async def page_of(one: Country) -> str:
@@ -47,7 +35,7 @@ async def test_one_proposes_and_another_looks_and_confirms_and_its_sender_is_ser
         assert f'"referral_id": "{REFERRAL}"' in looked.partition("<textarea")[2], "to be edited where it stands"
         done = await post(monitor, anna, path, step="propose", data=MENDED, why="its system writes a script")
         assert (done.status_code, done.headers["location"]) == (303, path.removesuffix("/edit"))
-        await carried(one)
+        await flow(one)
         alone = (await post(monitor, anna, path, step="look")).text
         assert 'aria-disabled="true" aria-describedby="alone"' in alone
         async with signed_in(monitor, BERT) as bert:
@@ -58,7 +46,7 @@ async def test_one_proposes_and_another_looks_and_confirms_and_its_sender_is_ser
             found = re.search(r'name="edit_id" value="([^"]+)"', seen)
             assert found
             assert (await post(monitor, bert, path, step="confirm", edit_id=found[1])).status_code == 303
-        await carried(one)
+        await flow(one)
         letter = (await anna.get(path.removesuffix("/edit"))).text
         assert "edited" in letter
         assert "no longer open" in (await anna.get(path)).text

@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from services.monitor.console.frame import KEYS_COOKIE, THEME_COOKIE
-from tests.browser import chromium, opened, served
+from tests.browser import opened, served
 from tests.unit.console_door import FORM, LATE, OPS, READER, REFERRAL, console, signed_in, token_of
 from tests.unit.doors import Door
 
@@ -21,12 +21,6 @@ class Desk(NamedTuple):
 
     monitor: Door
     base: str
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as one:
-        yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from hypothesis import given
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from services.monitor.console.dead_letters import REVEALED_FOR
 from services.monitor.console.masked import COVER, masked
 from shared.contracts import topics
-from tests.unit.console_door import FORM, READER, REFERRAL, SCRIPT, console, hostile, signed_in, token_of
+from tests.unit.console_door import FORM, READER, REFERRAL, SCRIPT, console, hostile, post, signed_in, token_of
 from tests.unit.country import Country
 from tests.unit.doors import Door, key
 
@@ -23,10 +22,6 @@ JSON = st.recursive(
     lambda inside: st.lists(inside) | st.dictionaries(st.text(), inside),
     max_leaves=20,
 )
-
-
-async def post(one: Door, client: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
-    return await client.post(path, data={**fields, "form_token": token_of(one, client)}, headers=FORM)
 
 
 async def a_letter(one: Country) -> str:

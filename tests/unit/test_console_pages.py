@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from services.monitor.console.frame import LANGUAGE_COOKIE
-from tests.browser import WIDTHS, chromium, draw, findings_of_axe, is_pictured, opened, served, sticking_out
+from tests.browser import WIDTHS, draw, findings_of_axe, is_pictured, opened, served, sticking_out
 from tests.unit.console_door import LATE, OPS, READER, REFERRAL, a_redrive, console, later, lay, signed_in
 from tests.unit.country import Country, an_event
 
@@ -71,12 +71,6 @@ class Place(NamedTuple):
         cookies = [one for one in self.cookies[who] if one["name"] != LANGUAGE_COOKIE]
         chosen = {"name": LANGUAGE_COOKIE, "value": language, "domain": "127.0.0.1", "path": "/"}
         return {"storage_state": {"cookies": [*cookies, chosen], "origins": []}, **profile}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as one:
-        yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -68,6 +69,19 @@ async def test_whose_referrals_are_laid_aside_is_kept_before_it_is_done(monitor:
     kept = [msgspec.json.decode(one.value or b"") for one in monitor.audit]
     deeds = [(one["who"], one.get("referral_id"), one["allowed"]) for one in kept if one["action"] == "discard"]
     assert deeds == [("ops:anna", ABOUT, True)]
+
+
+async def test_no_more_go_at_once_than_name_what_the_audit_can_keep(
+    monitor: OpsRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discards_api, "_MOST_NAMED", 2)
+    named = [[str(UUID(int=4 * nth + one, version=4)) for one in range(2)] for nth in range(3)]
+    for nth, some in enumerate(named):
+        await monitor.letter(f"n{nth}", dl_reason="conflict", dl_offset=str(nth), value=msgspec.json.encode(some))
+    done = [(await monitor.post(WHERE, {"why": "sent anew", "reason": "conflict"})).json() for _ in named]
+    assert done == [{"chosen": left, "discarded": 1} for left in (3, 2, 1)]
+    kept = [msgspec.json.decode(one.value or b"") for one in monitor.audit]
+    assert [one["referral_id"] for one in kept if one["action"] == "discard"] == [one for some in named for one in some]
 
 
 @pytest.mark.parametrize(

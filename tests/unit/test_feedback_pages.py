@@ -6,19 +6,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.browser import WIDTHS, chromium, draw, findings_of_axe, opened, served, sticking_out
+from tests.browser import WIDTHS, draw, findings_of_axe, opened, served, sticking_out
 from tests.unit.feedback_door import client_of, opened_door, path_of_form
 from tests.unit.feedback_facts import completed, issued, reserved
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LANGUAGES = ("fi", "sv", "en")
 PAGES = ("before", "after", "unknown", "accessibility")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as one:
-        yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

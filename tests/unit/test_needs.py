@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from services.catalogue import decide, features, text_model
 from services.catalogue.model import Activity
 from services.catalogue.needs import blended, by_table, derived, vector
+from services.catalogue.words import LANGUAGES
 from shared.contracts.fields import MAX_TEXT
 from shared.reference import DIMENSIONS, THEMES
 from tests.bench.effort import Effort
@@ -64,7 +65,7 @@ def test_each_theme_gives_needs_in_an_alphabet_that_no_word_of_ours_is_in(theme:
     ids=["words", "marks", "ligatures", "dots", "letters", "accents"],
 )
 def test_of_a_hostile_text_no_more_is_read_than_of_a_long_one(hostile: str) -> None:
-    read = features.joined([dict.fromkeys(features.LANGUAGES, hostile)] * 2)
+    read = features.joined([dict.fromkeys(LANGUAGES, hostile)] * 2)
     assert all(len(text) <= features.MAX_READ for text in read.values())
     assert sum(features.terms(read).values()) < 100 * features.MAX_READ
     assert derived([{"fi": hostile[:MAX_TEXT]}], ["music"], "course")

@@ -151,6 +151,8 @@ async def test_a_paused_one_sends_nothing_until_it_goes_on_and_a_cancelled_one_n
     assert (paused["state"], paused["said"], paused["resolved"]) == ("paused", "by ops:anna", 1)
     assert monitor.redriven == []
     assert (await monitor.post(f"{WHERE}/{redrive}/pause")).status_code == 409
+    kept = [msgspec.json.decode(one.value or b"") for one in monitor.audit]
+    assert [one["what"] for one in kept if one["action"] == "redrive"] == [redrive] * 2, "ordered and paused"
     await monitor.post(f"{WHERE}/{redrive}/resume")
     assert await monitor.answers() == ["d001"]
     await monitor.post(f"{WHERE}/{redrive}/cancel")

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page
 from services.monitor.provider.answers import ProviderAnswers
 from services.monitor.provider.provider import Provider
 from services.monitor.settings import MonitorSettings
-from tests.browser import chromium, draw, findings_of_axe, opened, served, sticking_out
+from tests.browser import draw, findings_of_axe, opened, served, sticking_out
 from tests.unit.doors import door
 from tests.unit.openid_provider import OpenIdProvider, provider
 
@@ -28,12 +28,6 @@ class Sites(NamedTuple):
     @property
     def elsewhere(self) -> frozenset[str]:
         return frozenset({urlsplit(self.idp.address).netloc})
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as one:
-        yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

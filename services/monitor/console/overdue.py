@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from services.monitor.console.asked import NotAnswered
 from services.monitor.console.links import address
 from services.monitor.console.pages import ConsolePage, Content, Fields, Visit
-from services.monitor.overdue_api import LATE_WHATS
+from shared.contracts.fields import LATE_WHATS
 
 PATH: Final = "/overdue"
 _FILTERS: Final = ("what", "concerns")

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from services.monitor.model import Sighting
+from services.monitor.model import Sighting, traced_as
 from services.monitor.projections.observed import UNKNOWN, Observed
 from shared.contracts import topics
 from shared.engine.model import Document
@@ -39,7 +39,7 @@ def _traced(one: Observed) -> str:
     """The id of the monitor's document of a partner's event; empty for all else, and for an id that is none."""
     is_a_partners = one.sender != UNKNOWN and not one.sender.startswith("/service/")
     counts = is_a_partners and not one.synthetic and one.topic != topics.DEAD_LETTERS
-    return f"{one.sender} {one.id}" if counts and 0 < len(one.id) <= _LONGEST_ID else ""
+    return traced_as(one.sender, one.id) if counts and 0 < len(one.id) <= _LONGEST_ID else ""
 
 
 def _is_elsewhere(one: Observed, traced: _FirstOf | None) -> bool:
