@@ -40,6 +40,8 @@ DEEDS: Final = (
     Deed("redrive_many", "POST", "/v1/redrives"),
     Deed("discard", "POST", "/v1/dead-letters/{dl_id}/discard"),
     Deed("discard_many", "POST", "/v1/discards"),
+    Deed("edit", "POST", "/v1/dead-letters/{dl_id}/edit"),
+    Deed("tell_sender", "POST", "/v1/senders/{kind}/{id}/violations/report"),
     Deed("see_audit", "GET", "/v1/audit"),
     Deed("register", "PUT", "/v1/partners/{kind}/{id}"),
 )
