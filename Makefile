@@ -49,7 +49,7 @@ soak: .venv/installed ## steady load with kills on the Java backends; MINUTES=10
 chaos: .venv/installed ## every kind of fault at once, drawn from a seed that is printed; SEED= MINUTES=10 ENGINE=java
 	$(BIN)/python -m tests.scenarios.soak --chaos --out chaos.svg --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE))
 
-up: ## the whole platform in Docker, on this machine's ports 8100 to 8104; docs/compose.md
+up: ## the whole platform in Docker, on this machine's ports 8100 to 8105; docs/compose.md
 	@$(NEEDS_DOCKER)
 	@$(PYTHON) deploy/make_secrets.py
 	docker compose up --build --wait

@@ -16,7 +16,12 @@ from shared.kafka.producer import BrokerUnavailable
 
 app = typer.Typer(no_args_is_help=True, help="Who may send and ask.")
 
-Holder = Annotated[str, typer.Argument(help="/region/<code>, /opisto/<id>, ops:<name> or reader:<name>.")]
+Holder = Annotated[
+    str,
+    typer.Argument(
+        help="/region/<code>, /opisto/<id>, /municipality/<code>, /association/<id>, /library/<id>, ops:<name> or reader:<name>."
+    ),
+]
 
 
 @app.command()

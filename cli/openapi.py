@@ -1,4 +1,4 @@
-"""Every address of the five services as one OpenAPI document."""
+"""Every address of the services as one OpenAPI document."""
 
 from cli.services import OF_NAME
 from shared.http import openapi

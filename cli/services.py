@@ -1,6 +1,6 @@
 """Each service as the verbs know it: its settings, the function that builds it, its own addresses.
 
-A verb imports this when it is called: the five services are most of what a start of `lahete` would take.
+A verb imports this when it is called: the services are most of what a start of `lahete` would take.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +20,9 @@ from services.monitor.settings import MonitorSettings
 from services.notify import api as notify_api
 from services.notify.app import build_app as notify
 from services.notify.settings import NotifySettings
+from services.partners import api as partners_api
+from services.partners.app import build_app as partners
+from services.partners.settings import PartnersSettings
 from services.referral import api as referral_api
 from services.referral.app import build_app as referral
 from services.referral.settings import ReferralSettings
@@ -39,5 +42,6 @@ OF_NAME: Final[Mapping[str, Service]] = {
     "catalogue": Service(CatalogueSettings, catalogue, catalogue_api.operations),
     "feedback": Service(FeedbackSettings, feedback, feedback_api.operations),
     "notify": Service(NotifySettings, notify, notify_api.operations),
+    "partners": Service(PartnersSettings, partners, partners_api.operations),
     "monitor": Service(MonitorSettings, monitor, monitor_api.operations),
 }

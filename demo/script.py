@@ -97,7 +97,7 @@ class Script:
     async def _register_partner(self, one: register.LicensedOpisto) -> None:
         language = next((language for language in one.languages if language in {"fi", "sv", "en"}), "fi")
         body = {"name": one.name, "language": language}
-        await self._post.ask("monitor", f"/v1/partners/opisto/{one.id}", OPS, method="PUT", json=body)
+        await self._post.ask("partners", f"/v1/partners/opisto/{one.id}", OPS, method="PUT", json=body)
 
     def _opistos_publish(self) -> None:
         for activity in programme(self._register, self._rng, self._start, self._size.activities_each):

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from deploy.local.key_changes import keep, one_editor
 from deploy.local.state import Folder, FolderError
 from shared.contracts.fields import Partner
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.http.keys import KeptKeys, hash_of, new_key, read_kept, role_of, write_hashes
 from shared.private import write_private
 from shared.reference import REGIONS
@@ -38,13 +39,14 @@ def check_holder(holder: str) -> None:
         _SENDER.validate_python(holder)
     except ValidationError as error:
         raise ValueError(_who_may(holder)) from error
-    if role_of(holder) not in {"region", "opisto"}:
+    if role_of(holder) not in PARTNER_KINDS:
         raise ValueError(_who_may(holder))
 
 
 def _who_may(holder: str) -> str:
     return (
-        f"{holder[:80]!r} cannot hold a key: it is /region/<code> of a region that may refer, /opisto/<id>, "
+        f"{holder[:80]!r} cannot hold a key: it is /region/<code> of a region that may refer, "
+        "/opisto/<id>, /municipality/<code>, /association/<id>, /library/<id>, "
         f"ops:<name> or reader:<name>, the name 1 to 40 of [a-z0-9._-], or {MONITOR}"
     )
 

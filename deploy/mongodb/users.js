@@ -6,7 +6,7 @@
 
 const { readFileSync } = require("fs");
 
-const SERVICES = ["catalogue", "feedback", "monitor", "notify", "referral"];
+const SERVICES = ["catalogue", "feedback", "monitor", "notify", "partners", "referral"];
 
 for (const service of SERVICES) {
   const name = `lahete_${service}`;

@@ -20,6 +20,7 @@ from shared.clock import real_now
 from shared.contracts.envelope import Event, written
 from shared.contracts.errors import Problem
 from shared.contracts.feedback_events import FormLinkIssued
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.engine.model import Document
 from shared.http import intake
 from shared.http.audit import REFERRAL_ID, record_look, referral_asked
@@ -54,7 +55,7 @@ _FILTERS: Final = (_REGION, _MUNICIPALITY, _FROM, _TO)
 def operations() -> list[Operation]:
     """The feedback service's addresses."""
     links, asked = "/v1/referrals/{referral_id}/form-links", in_json(LinkAsked, _MAX_REQUEST, "For which answers.")
-    partners, readers = ("region", "opisto"), ("ops", "reader", "region")
+    partners, readers = PARTNER_KINDS, ("ops", "reader", "region")
     return [
         intake.INTAKE,
         Operation("POST", links, issue_form_link, {201: FormLink}, partners, (REFERRAL_ID,), asked, also=(404,)),
@@ -73,7 +74,7 @@ async def issue_form_link(request: Request) -> Response:
     The token stands in this answer and nowhere else. 404 to others, and where the referral is not known here; 422 of the
     type `no-consent` where the consent does not cover feedback or was withdrawn.
     """
-    who = must_be(request, "region", "opisto")
+    who = must_be(request, *PARTNER_KINDS)
     phase = await _phase(request)
     document, state = await _looked_at(request, who)
     if state.issued is None or not state.issued.feedback:

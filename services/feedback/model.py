@@ -8,7 +8,6 @@ import msgspec
 from shared.contracts.identity import derived_id
 from shared.contracts.referral_events import ReferralOutcome
 
-Respondent = Literal["participant", "carer", "region", "opisto"]
 Phase = Literal["before", "after"]
 
 
@@ -54,7 +53,7 @@ class KnownEnding(msgspec.Struct, frozen=True):
 class Answers(msgspec.Struct, frozen=True):
     """The latest answers of one respondent, in one phase, to one instrument."""
 
-    respondent: Respondent
+    respondent: str
     phase: Phase
     instrument: str
     answers: dict[str, int]

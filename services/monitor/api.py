@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -28,41 +27,32 @@ from services.monitor import (
 )
 from services.monitor.fates import fates, letters_of
 from services.monitor.model import Traced, traced_as
-from services.monitor.own_words import OWN, own_event
 from services.monitor.responses import EventNow, EventsAsked, EventsNow, Named
-from shared.clock import real_now
-from shared.contracts.envelope import MAX_EVENT_BYTES, Event, written
-from shared.contracts.errors import Problem
-from shared.contracts.fields import Partner
-from shared.contracts.identity import derived_id
+from shared.contracts.envelope import written
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.registry import CLASSES
 from shared.engine.model import Document
 from shared.http.body import read_json
-from shared.http.intake import accepted, must_be_open, write
 from shared.http.keys import must_be, role_of, who_asks
 from shared.http.operations import Operation, in_json
 from shared.http.outcomes import MAX_ASKED, MAX_QUESTION
 from shared.http.parameters import Parameter
 from shared.http.problems import ProblemError
-from shared.http.shapes import Accepted
 from shared.store import Store
 
 _REGISTERED: Final = CLASSES["PartnerRegistered"].type
+_AT_ITS_WORD: Final = "/service/partners"
 _TRACED = msgspec.json.Decoder(Document[Traced])
 
 
 _EVENT: Final = Parameter("event_id", "The event's id.", example="a1b2")
 _SOURCE: Final = Parameter("source", "Whose event it is; a sender's own without.", example="/region/06")
-_KIND: Final = Parameter("kind", "`region` or `opisto`.", example="region")
-_ID: Final = Parameter("id", "A region's code or an opisto's id.", example="06")
 
 
 def operations() -> list[Operation]:
     """The monitor's addresses."""
-    readers, everybody = ("ops", "reader"), ("region", "opisto", "ops", "reader", "service")
-    partner, named = "/v1/partners/{kind}/{id}", in_json(EventsAsked, MAX_QUESTION, f"Up to {MAX_ASKED} events.")
-    himself = in_json({"$ref": "#/components/schemas/PartnerSaid"}, MAX_EVENT_BYTES, "What the partner says of itself.")
-    own = ("region", "opisto", "ops")
+    readers, everybody = ("ops", "reader"), (*PARTNER_KINDS, "ops", "reader", "service")
+    named = in_json(EventsAsked, MAX_QUESTION, f"Up to {MAX_ASKED} events.")
     return [
         traces.OPERATION,
         found_api.OPERATION,
@@ -74,7 +64,6 @@ def operations() -> list[Operation]:
         live_api.OPERATION,
         checks_api.OPERATION,
         audit_api.OPERATION,
-        Operation("PUT", partner, put_partner, {202: Accepted}, own, (_KIND, _ID), himself, also=(404,)),
         *overdue_api.operations(),
         readers_api.OPERATION,
         flow_api.OPERATION,
@@ -95,7 +84,7 @@ async def one_event(request: Request) -> Response:
     """The outcome of one event; for its own sender, ops and readers."""
     who, id_ = who_asks(request), request.path_params["event_id"]
     source = _SOURCE.value(request) or ""
-    if role_of(who) in {"region", "opisto"}:
+    if role_of(who) in PARTNER_KINDS:
         named = await _own(request.app.state.store, who, source, id_)
     elif source:
         named = Named(source, id_)
@@ -106,13 +95,16 @@ async def one_event(request: Request) -> Response:
 
 
 async def _own(store: Store, who: str, source: str, id_: str) -> Named:
-    """A sender's own event, or one that the monitor wrote at its word, under the monitor's source. Raises 403, 404."""
-    if source not in {"", who, OWN}:
+    """A sender's own event, or one that the partners service wrote at its word, under that service's source.
+
+    Raises 403, 404.
+    """
+    if source not in {"", who, _AT_ITS_WORD}:
         raise ProblemError(403, f"{who} may ask after its own events, not those of {source[:80]}")
-    registered = (await _seen(store, [Named(OWN, id_)])).get((OWN, id_))
+    registered = (await _seen(store, [Named(_AT_ITS_WORD, id_)])).get((_AT_ITS_WORD, id_))
     if registered and (registered.type, registered.subject) == (_REGISTERED, who):
-        return Named(OWN, id_)
-    if source == OWN:
+        return Named(_AT_ITS_WORD, id_)
+    if source == _AT_ITS_WORD:
         raise ProblemError(404, f"{who} is known here to have said nothing of itself under the id {id_[:64]!r}")
     return Named(who, id_)
 
@@ -161,43 +153,3 @@ _UNKNOWN: Final[EventNow] = {
     "repeated": 0,
     "recorded_at": None,
 }
-
-
-# --- partners
-
-
-async def put_partner(request: Request) -> Response:
-    """Says who a partner is: its name, which classes it wants to be told, in which language; its own key, or ops."""
-    who = who_asks(request)
-    partner = f"/{request.path_params['kind']}/{request.path_params['id']}"
-    if who != partner and role_of(who) != "ops":
-        raise ProblemError(403, f"{who} may not speak for {partner[:80]}")
-    _must_be_a_partner(partner)
-    must_be_open(request)
-    event = await _partner_event(request, partner)
-    await write(request.app.state.publisher, [event])
-    return accepted([event])
-
-
-_PARTNER: Final = TypeAdapter(Partner)
-_IDS: Final = {
-    "region": "a region's id is the code of one that may refer, such as 06",
-    "opisto": "an opisto's id is its OID, or 1 to 60 of a-z 0-9 . -",
-}
-
-
-def _must_be_a_partner(partner: str) -> None:
-    """Raises 404 for an unknown kind, 422 for an id that no partner of its kind has."""
-    _, kind, id_ = partner.split("/", 2)
-    if kind not in _IDS:
-        raise ProblemError(404, f"{kind[:60]!r} is no kind of partner; name one of {', '.join(_IDS)}")
-    try:
-        _PARTNER.validate_python(partner)
-    except ValidationError as error:
-        raise ProblemError(422, f"{id_[:60]!r} is no {kind}: {_IDS[kind]}", [Problem("/id", _IDS[kind])]) from error
-
-
-async def _partner_event(request: Request, partner: str) -> Event:
-    body = await read_json(request, MAX_EVENT_BYTES, dict[str, msgspec.Raw])
-    body["partner"] = msgspec.Raw(msgspec.json.encode(partner))
-    return own_event(request, "PartnerRegistered", derived_id("partner", partner, real_now().isoformat()), body)

@@ -166,7 +166,7 @@ async def _checked(check: Check, ground: Ground, found: Mapping[str, Checked]) -
 
 async def _store(ground: Ground) -> str | None:
     try:
-        await ground.store.load("partners", ["none"])
+        await ground.store.load("events", ["none"])
     except StoreUnavailable as error:
         return f"the monitor's database does not answer: {error}"
     return None

@@ -20,7 +20,6 @@ from services.monitor.model import (
     DeadLetterSeen,
     DeadState,
     Erasure,
-    Partner,
     RecordSeen,
     Traced,
     can_be_redriven,
@@ -290,16 +289,6 @@ def erase_trace(state: Traced | None, event: Event, now: datetime, context: obje
     came_as = tuple((type_, subject) for type_, subject in state.came_as if subject == state.correlation)
     left = _changed(state, subject=state.correlation, codes=left_of(state.codes), opens="", came_as=came_as)
     return Decision(left, scrubs=True)
-
-
-def registered(
-    state: Partner | None, event: Event[monitor_events.PartnerRegistered], now: datetime, context: object
-) -> Decision[Partner]:
-    """Keeps a partner's latest word about itself."""
-    data = event.data
-    if state and (state.time, state.id) > (event.time, event.id):
-        return Decision(state)
-    return Decision(Partner(data.partner, data.name, data.classes, data.language, event.time, event.id))
 
 
 def _number(text: str | None, otherwise: int) -> int:

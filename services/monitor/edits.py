@@ -19,6 +19,7 @@ from shared.contracts.identity import derived_id
 from shared.contracts.monitor_events import DeadLetterToErase, EditConfirmed, EditProposed, EditRefused
 from shared.contracts.original import Original
 from shared.contracts.original import attributes_of as attributes_in
+from shared.contracts.partner_kinds import PARTNER_KINDS, is_of
 from shared.contracts.registry import known_class
 from shared.contracts.topics import INTAKE_HTTP
 from shared.engine.model import Decision, Due, Follow, OutRecord, Rejected, Waits
@@ -33,7 +34,7 @@ _changed = msgspec.structs.replace
 
 def why_not(letter: Dead) -> str:
     """Why the letter's event cannot be edited, whatever state it is in; empty where it can."""
-    if not letter.sender.startswith(("/region/", "/opisto/")):
+    if not is_of(letter.sender, PARTNER_KINDS):
         return "no partner sent it; a service's own word is mended in the service"
     if letter.reason == Forged.reason:
         return "it came in another's name, and nobody knows whose it is"

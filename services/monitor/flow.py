@@ -11,6 +11,8 @@ from shared.contracts.registry import kind_of
 
 FlowState = Literal["flows", "silent", "undeclared"]
 _ORDER: Final = ("undeclared", "silent", "flows")
+_FROM_THE_START: Final = {"region", "opisto"}
+"""Of another kind of partner a platform may have none: it is silent only once one of it has sent something."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,13 @@ def edges(rows: Iterable[SentInADay], classes: Mapping[str, EventClass]) -> list
     seen: dict[tuple[str, str], list[SentInADay]] = {}
     for row in rows:
         seen.setdefault((_kind(row.sender), row.name), []).append(row)
-    declared = {(sender, one.name) for one in classes.values() for sender in one.senders}
+    there = _FROM_THE_START | {kind for kind, _ in seen}
+    declared = {
+        (sender, one.name)
+        for one in classes.values()
+        for sender in one.senders
+        if sender in there or sender.startswith("service/")
+    }
     found = [_edge(at, seen.get(at, ()), classes, declared=at in declared) for at in seen.keys() | declared]
     return sorted(found, key=lambda one: (_ORDER.index(one.state), one.sender, one.name))
 

@@ -15,7 +15,6 @@ from services.monitor.model import (
     Dead,
     DeadLetterSeen,
     Erasure,
-    Partner,
     RecordSeen,
     Traced,
     left_of,
@@ -142,7 +141,6 @@ REDRIVES = Kind(
     marked=False,
 )
 VIOLATION_REPORTS = Kind(Collection("violation_reports"), ReportedSender, marked=False)
-PARTNERS = Kind(Collection("partners"), Partner, marked=False)
 ERASURES = Kind(
     Collection("erasures", (Index(("name",), many=True),)),
     Erasure,
@@ -158,7 +156,7 @@ def table() -> Table:
         service="monitor",
         gathers=True,
         topics=READ_BY["monitor"],
-        kinds=(EVENTS, DEAD_LETTERS, DEAD_GROUPS, REDRIVES, VIOLATION_REPORTS, PARTNERS, ERASURES, standings.STANDINGS),
+        kinds=(EVENTS, DEAD_LETTERS, DEAD_GROUPS, REDRIVES, VIOLATION_REPORTS, ERASURES, standings.STANDINGS),
         receive=receive,
         observe=observing.observe,
         projected=tuple(one.collection for one in observing.PROJECTIONS),
@@ -183,7 +181,6 @@ def table() -> Table:
                 DEAD_LETTERS, _subject, decide.erase_letter, _what_names_an_erased
             ),
             monitor_events.TraceToErase: Handler(EVENTS, _subject, decide.erase_trace),
-            monitor_events.PartnerRegistered: Handler(PARTNERS, _subject, decide.registered),
             referral_events.StandingChanged: Handler(standings.STANDINGS, _subject, standings.told),
             catalogue_events.PlaceReserved: Handler(standings.STANDINGS, _subject, standings.place_answered),
             catalogue_events.PlaceWaitlisted: Handler(standings.STANDINGS, _subject, standings.place_answered),

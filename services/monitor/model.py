@@ -177,17 +177,6 @@ class Erasure(msgspec.Struct, frozen=True):
     """The referral's id, and the name of its code if it had one."""
 
 
-class Partner(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A partner's latest word about itself."""
-
-    source: str
-    name: str
-    classes: tuple[str, ...] | None
-    language: str
-    time: datetime
-    id: str
-
-
 class RecordSeen(Data):
     """A record of any topic but the dead letters'."""
 

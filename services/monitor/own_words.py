@@ -1,34 +1,20 @@
-"""What others say to the monitor, as its own events: judged like what anybody sends, personal identity codes too."""
+"""What others say to the monitor, as its own events."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 from starlette.requests import Request
 
-from shared.contracts.envelope import Event, Raw, decode, written
-from shared.contracts.errors import EventError
-from shared.contracts.registry import CLASSES
+from shared.contracts.envelope import Event
 from shared.http.intake import write
-from shared.http.problems import problem_of
+from shared.http.own_words import said_to_us
 
 OWN: Final = "/service/monitor"
 
 
 def own_event(request: Request, name: str, id_: str, data: Mapping[str, Any]) -> Event:
     """The event of this class with this data. Raises 422 where the contract does not allow it."""
-    now = request.app.state.clock.now()
-    attributes = {
-        "specversion": "1.0",
-        "id": id_,
-        "source": OWN,
-        "type": CLASSES[name].type,
-        "time": written(now),
-    }
-    try:
-        return decode(Raw(attributes, msgspec.json.encode(data)), now=now)
-    except EventError as error:
-        raise problem_of(error) from error
+    return said_to_us(request, OWN, name, id_, data)
 
 
 async def say(request: Request, name: str, id_: str, data: Mapping[str, Any]) -> None:

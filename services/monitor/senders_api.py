@@ -15,6 +15,7 @@ from services.monitor.sender_watch import PartnerSending, SenderWatch
 from services.monitor.sending import SentInADay
 from services.monitor.silence import Usual
 from shared.contracts.envelope import written
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.http.keys import must_be, role_of, who_asks
 from shared.http.operations import Operation
 from shared.http.parameters import OneOf, Parameter
@@ -23,7 +24,7 @@ from shared.http.shapes import Count, Time
 
 _ORDER: Final[Sequence[Usual]] = ("silent", "loud", "usual", "unknown")
 _USUAL: Final = OneOf("usual", _ORDER, "Only those of whom this is so.")
-_KIND: Final = Parameter("kind", "`region` or `opisto`.", example="region")
+_KIND: Final = Parameter("kind", "The kind of partner.", example="region")
 _ID: Final = Parameter("id", "A region's code or an opisto's id.", example="06")
 Source = Annotated[str, Meta(description="The sender.", examples=["/region/06"])]
 
@@ -87,7 +88,7 @@ class SentByOne(TypedDict):
 
 def operations() -> list[Operation]:
     """The senders' addresses."""
-    own = ("region", "opisto", "ops", "reader")
+    own = (*PARTNER_KINDS, "ops", "reader")
     return [
         Operation("GET", "/v1/senders", senders, {200: SendersOfLate}, ("ops", "reader"), (_USUAL,)),
         Operation("GET", "/v1/senders/{kind}/{id}", one_sender, {200: SentByOne}, own, (_KIND, _ID), also=(404,)),

@@ -13,6 +13,7 @@ from services.monitor.violation_reports import again_from
 from services.monitor.violations import Violation, ViolationsFound
 from services.monitor.violations_api import SENDER, is_a_partner, reported_at, sender_of, violations_found
 from shared.contracts.envelope import written
+from shared.contracts.partner_kinds import PARTNER_KINDS, is_of
 from shared.contracts.registry import CLASSES
 from shared.http.audit import deny_look, record_access
 from shared.http.intake import must_be_open, write
@@ -64,7 +65,7 @@ async def _must_be_ops(request: Request) -> str:
 
 
 def _must_have_a_feed(sender: str) -> None:
-    if not (sender.startswith(("/region/", "/opisto/")) and is_a_partner(sender)):
+    if not (is_of(sender, PARTNER_KINDS) and is_a_partner(sender)):
         said = f"{sender[:80]} has no feed: a region that may refer has one, /region/06, and an opisto, /opisto/tampere"
         raise ProblemError(404, said)
 

@@ -25,6 +25,7 @@ from services.monitor.violations import (
 )
 from shared.contracts.envelope import written
 from shared.contracts.fields import Partner
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.engine.model import Document
 from shared.http.keys import role_of, who_asks
 from shared.http.operations import Operation
@@ -36,7 +37,7 @@ from shared.store import Store
 _PARTNER: Final = TypeAdapter(Partner)
 _REPORTED: Final = msgspec.json.Decoder(Document[ReportedSender])
 SENDER: Final = (
-    Parameter("kind", "`region` or `opisto`.", example="region"),
+    Parameter("kind", "The kind of partner.", example="region"),
     Parameter("id", "A region's code or an opisto's id.", example="06"),
 )
 _MOST_FAULTS: Final = 40
@@ -223,7 +224,7 @@ OPERATION: Final = Operation(
     "/v1/senders/{kind}/{id}/violations",
     violations,
     {200: ViolationsOfSender},
-    ("region", "opisto", "ops", "reader"),
+    (*PARTNER_KINDS, "ops", "reader"),
     SENDER,
     also=(404,),
 )

@@ -12,6 +12,7 @@ from services.notify.reading import tell_read
 from services.notify.responses import Deliveries, Delivery, Feed
 from shared.contracts.errors import Problem
 from shared.contracts.fields import read_referral_id
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.engine.model import Document
 from shared.http.audit import NO_GROUND, REFERRAL_ID, record_access
 from shared.http.keys import must_be, role_of
@@ -39,7 +40,7 @@ _STATE: Final = OneOf("state", ("delivered",), "Those in this state alone.")
 
 def operations() -> list[Operation]:
     """Notify's addresses."""
-    partners, readers = ("region", "opisto"), ("region", "opisto", "ops", "service")
+    partners, readers = PARTNER_KINDS, (*PARTNER_KINDS, "ops", "service")
     return [
         Operation("GET", "/v1/feed", feed, {200: Feed}, partners, (_AFTER, _LIMIT)),
         Operation("GET", "/v1/deliveries", deliveries, {200: Deliveries}, readers, (REFERRAL_ID, _STATE)),
@@ -48,7 +49,7 @@ def operations() -> list[Operation]:
 
 async def feed(request: Request) -> Response:
     """All events for the key's partner, in order, as structured CloudEvents; readable again from any cursor."""
-    who = must_be(request, "region", "opisto")
+    who = must_be(request, *PARTNER_KINDS)
     known = _AFTER.of(request)
     after = known[0] or "0" if known else "0"
     limit = _LIMIT.of(request)
@@ -84,7 +85,7 @@ def _unbroken(after: int, rows: list[Written]) -> list[Written]:
 
 async def deliveries(request: Request) -> Response:
     """Deliveries: the recipient's own, or anybody's of one referral for ops."""
-    who = must_be(request, "region", "opisto", "ops", "service")
+    who = must_be(request, *PARTNER_KINDS, "ops", "service")
     _STATE.of(request)
     referral_id = _referral_asked(request)
     if role_of(who) in {"ops", "service"} and referral_id is None:
@@ -100,7 +101,7 @@ async def deliveries(request: Request) -> Response:
     # What a partner was told itself is kept as disclosed to it already.
     if referral_id is not None and any(row.owner != who for row in rows):
         await record_access(request, who, "deliveries", referral_id, "operations", allowed=True, about=[referral_id])
-    if referral_id is not None and not rows and role_of(who) in {"region", "opisto"}:
+    if referral_id is not None and not rows and role_of(who) in PARTNER_KINDS:
         await _deny_to_others(request, who, referral_id)
     return JSONResponse(Deliveries(deliveries=[_delivery(row) for row in rows]))
 

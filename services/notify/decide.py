@@ -22,6 +22,7 @@ from shared.contracts import (
     referral_events,
     region_events,
 )
+from shared.contracts.data import ToPartner
 from shared.contracts.envelope import Event, type_of, written
 from shared.contracts.extracts import (
     TO_OPISTO,
@@ -281,6 +282,13 @@ def violations_reported(
 ) -> Decision[Recipient]:
     """Tells a sender what it did wrong. It concerns no referral, so that no erasure finds anything in it."""
     state = state or _feed_of(event.data.sender, event)
+    told = _notification(event, extract_for_partner(event.data))
+    return _entered(state, told, None, synthetic=event.synthetic)
+
+
+def addressed(state: Recipient | None, event: Event[ToPartner], now: datetime, context: object) -> Decision[Recipient]:
+    """Tells a partner what names it as its reader. It concerns no referral, so that no erasure finds anything in it."""
+    state = state or _feed_of(event.data.recipient, event)
     told = _notification(event, extract_for_partner(event.data))
     return _entered(state, told, None, synthetic=event.synthetic)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from services.notify.model import ToldReferral
 from shared.contracts import catalogue_events, every_service_events, extracts, monitor_events
+from shared.contracts.data import ToPartner
 from shared.contracts.envelope import Event
 from shared.contracts.extracts import TO_OPISTO, TO_REGION, Extract
 
@@ -40,7 +41,11 @@ def extract_for_opisto(referral: ToldReferral, data: catalogue_events.PlaceAnswe
 
 
 def extract_for_partner(
-    data: every_service_events.DeadlinePassed | every_service_events.EventRefused | monitor_events.ViolationsReported,
+    data: every_service_events.DeadlinePassed
+    | every_service_events.EventRefused
+    | monitor_events.ViolationsReported
+    | ToPartner,
 ) -> Extract:
-    """The extract for either, of its own deadline, of an event of its own that was refused, or of all those."""
+    """The extract for any partner: of its own deadline, of an event of its own that was refused, of all those, or of what
+    names it as its reader."""
     return TO_REGION[type(data)].model_validate(dict(data))

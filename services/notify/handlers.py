@@ -15,8 +15,9 @@ from shared.contracts import (
     referral_events,
     region_events,
 )
+from shared.contracts.data import ToPartner
 from shared.contracts.envelope import Event
-from shared.contracts.extracts import TO_REGION
+from shared.contracts.extracts import ADDRESSED, TO_REGION
 from shared.contracts.heartbeat import BEAT, PARTNERS, beat_of
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
@@ -50,6 +51,7 @@ def table() -> Table:
         journals=(Journal(decide.FEED),),
         handlers={
             **{model: tells for model in TO_REGION if model not in _OF_ENROLMENT},
+            **dict.fromkeys(ADDRESSED, Handler(RECIPIENTS, _reader, decide.addressed)),
             region_events.ReferralIssued: Handler(REFERRALS, _referral, decide.issued),
             referral_events.ReferralErased: Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
             referral_events.ReferralOpened: Handler(REFERRALS, _referral, decide.opened),
@@ -77,6 +79,10 @@ def _recipient(event: Event[notify_events.NotificationQueued]) -> str:
 
 def _sender(event: Event[every_service_events.EventRefused]) -> str:
     return _whose(event.data.sender, event.data.referral_id)
+
+
+def _reader(event: Event[ToPartner]) -> str:
+    return event.data.recipient
 
 
 def _whose_violations(event: Event[monitor_events.ViolationsReported]) -> str:

@@ -11,6 +11,7 @@ from services.referral.model import Access, Referral
 from services.referral.responses import Accesses, CodeRead, Look, ReferralNow
 from services.referral.shown import shown
 from shared.contracts.envelope import Event, written
+from shared.contracts.partner_kinds import ORGANISERS
 from shared.contracts.referral_code import read_code
 from shared.contracts.referral_events import CodeLookedUp
 from shared.engine.model import Document
@@ -44,7 +45,7 @@ def operations() -> list[Operation]:
         INTAKE,
         Operation("GET", referral, one_referral, {200: ReferralNow}, ("region", "ops"), (REFERRAL_ID,), hides=True),
         Operation("GET", f"{referral}/accesses", accesses, {200: Accesses}, their_own, looks, hides=True),
-        Operation("GET", "/v1/codes/{code}", look_up_code, {200: CodeRead}, ("opisto",), (_CODE,), also=(404,)),
+        Operation("GET", "/v1/codes/{code}", look_up_code, {200: CodeRead}, ORGANISERS, (_CODE,), also=(404,)),
     ]
 
 
@@ -79,7 +80,7 @@ async def look_up_code(request: Request) -> Response:
     For 30 days the opisto may then enrol the client. Kept as a disclosure, and as a fact of the referral, both before
     the answer.
     """
-    if role_of(who := who_asks(request)) != "opisto":
+    if role_of(who := who_asks(request)) not in ORGANISERS:
         await deny_look(request, who, "look_up_code", "a code", "opisto")
     must_be_open(request)
     request.app.state.code_limit.take(who)

@@ -7,11 +7,10 @@ from shared.contracts import topics
 from shared.contracts.envelope import MAX_EVENT_BYTES
 from shared.contracts.event_class import EventClass
 from shared.contracts.messages import BINDING, dead_letter_headers, event_headers, message, unread_messages
+from shared.contracts.partner_kinds import EXAMPLE_OF, IDS, IN_WORDS, PARTNER_KINDS
 from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import Document
-from shared.reference import REGIONS
-
-PARTNERS: Final = ("region", "opisto")
+from shared.reference import MUNICIPALITIES, REGIONS
 
 
 def asyncapi() -> Document:
@@ -67,7 +66,7 @@ def kafka_server() -> Document:
 
 
 def messages_on(topic: str) -> list[str]:
-    """The classes that senders write to a topic; for a partner's own topic, `intake.region` or `intake.opisto`."""
+    """The classes that senders write to a topic; for a partner's own topic, `intake.<kind>`."""
     return [event_class.name for event_class in CLASSES.values() if _is_written_to(event_class, topic)]
 
 
@@ -81,7 +80,7 @@ def _is_written_to(event_class: EventClass, topic: str) -> bool:
 
 def _channels() -> Document:
     return {
-        **{own_intake(kind): own_channel(kind) for kind in PARTNERS},
+        **{own_intake(kind): own_channel(kind) for kind in PARTNER_KINDS},
         **{_id(topic): _channel(topic, partitions) for topic, partitions in topics.platform_topics().items()},
     }
 
@@ -135,14 +134,19 @@ def own_channel(kind: str) -> Document:
     }
 
 
+def in_words(kind: str) -> str:
+    """The kind of partner as a sentence begins with it: `A region`."""
+    return IN_WORDS[kind][0].upper() + IN_WORDS[kind][1:]
+
+
 def _parameter(kind: str) -> Document:
     if kind == "region":
         codes = sorted(code for code, region in REGIONS.items() if region.may_refer)
         return {"description": "The code of a region that may refer.", "enum": codes}
-    return {
-        "description": "The opisto's id, its OPH OID where it has one: 1 to 60 of [a-z0-9.-].",
-        "examples": ["1.2.246.562.10.00000000001"],
-    }
+    if kind == "municipality":
+        return {"description": "The code of a municipality.", "enum": sorted(MUNICIPALITIES)}
+    said = IDS[kind]
+    return {"description": f"{said[0].upper()}{said[1:]}.", "examples": [EXAMPLE_OF[kind].rpartition("/")[2]]}
 
 
 def refs(names: Iterable[str]) -> Document:
@@ -150,10 +154,10 @@ def refs(names: Iterable[str]) -> Document:
 
 
 def _operations() -> Iterator[tuple[str, Document]]:
-    for kind in PARTNERS:
-        yield f"{kind}Sends", operation("send", own_intake(kind), kind, f"A {kind} writes to its own topic.")
-        text = f"Every service reads all {kind}s' topics by pattern, and takes what concerns it."
-        yield f"servicesReceiveFrom{kind.capitalize()}s", operation("receive", own_intake(kind), "services", text)
+    for kind in PARTNER_KINDS:
+        yield f"{kind}Sends", operation("send", own_intake(kind), kind, f"{in_words(kind)} writes to its own topic.")
+        text = "Every service reads the topics of this kind of partner by pattern, and takes what concerns it."
+        yield f"servicesReceiveFrom{kind.capitalize()}", operation("receive", own_intake(kind), "services", text)
     http = _id(topics.INTAKE_HTTP)
     yield "doorsSend", operation("send", http, "services", "HTTP intake, the participant's form, the monitor for ops.")
     yield "servicesReceiveFromDoors", operation("receive", http, "services", "Every service takes what concerns it.")

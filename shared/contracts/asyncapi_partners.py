@@ -1,4 +1,4 @@
-"""The AsyncAPI document for partners alone: what a region or an opisto sends, by Kafka or HTTP, and what it reads in its feed.
+"""The AsyncAPI document for partners alone: what each kind of them sends, by Kafka or HTTP, and what it reads in its feed.
 
 Told from the partner's side: it sends what `asyncapi.json` says that the services receive.
 """
@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.contracts.asyncapi import (
     KAFKA_LOGIN,
-    PARTNERS,
+    in_words,
     kafka_server,
     messages_on,
     operation,
@@ -20,11 +20,14 @@ from shared.contracts.data import Data
 from shared.contracts.envelope import MAX_EVENT_BYTES
 from shared.contracts.extracts import TO_OPISTO, TO_REGION, Extract
 from shared.contracts.messages import event_headers, feed_messages, message, structured_event, structured_message
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.registry import CLASSES, public_names
 from shared.contracts.schemas import Document
 
 _HTTP: Final = "0.3.0"
-_EXTRACTS: Final[Mapping[str, Mapping[type[Data], type[Extract]]]] = {"region": TO_REGION, "opisto": TO_OPISTO}
+_EXTRACTS: Final[Mapping[str, Mapping[type[Data], type[Extract]]]] = {
+    kind: TO_REGION if kind == "region" else TO_OPISTO for kind in PARTNER_KINDS
+}
 
 _QUERY: Final = {
     "type": "object",
@@ -52,10 +55,10 @@ def asyncapi_partners() -> Document:
         "asyncapi": "3.0.0",
         "id": "urn:kulttuurilahete:partners",
         "info": {
-            "title": "Kulttuurilähete for regions and opistos",
+            "title": "Kulttuurilähete for partners",
             "version": "1.0.0",
-            "description": "What the system of a wellbeing services county (region) or of an adult education centre (opisto) "
-            "sends, to its own topic on Kafka or over HTTP, and what it reads in its feed. CloudEvents 1.0. At most "
+            "description": "What the system of a wellbeing services county (region), of an adult education centre (opisto), or of a "
+            "municipality, an association or a library sends, to its own topic on Kafka or over HTTP, and what it reads in its feed. CloudEvents 1.0. At most "
             f"{MAX_EVENT_BYTES} bytes of data an event. openapi.json describes the addresses whole.",
         },
         "defaultContentType": "application/json",
@@ -97,7 +100,7 @@ def _http_server(service: str, description: str) -> Document:
 def _channels() -> Document:
     extracts = {extract.__name__: None for of_kind in _EXTRACTS.values() for extract in of_kind.values()}
     return {
-        **{own_intake(kind): own_channel(kind) | _on("kafka") for kind in PARTNERS},
+        **{own_intake(kind): own_channel(kind) | _on("kafka") for kind in PARTNER_KINDS},
         "events": {
             "address": "/v1/events",
             "description": "One event, or a batch of up to 500. 202 means that Kafka has acknowledged all of it.",
@@ -119,12 +122,12 @@ def _on(server: str) -> Document:
 
 
 def _operations() -> Iterator[tuple[str, Document]]:
-    for kind in PARTNERS:
-        yield f"{kind}Sends", operation("send", own_intake(kind), kind, f"A {kind} writes to its own topic.")
+    for kind in PARTNER_KINDS:
+        yield f"{kind}Sends", operation("send", own_intake(kind), kind, f"{in_words(kind)} writes to its own topic.")
         posted = map(_posted, messages_on(f"intake.{kind}"))
-        yield f"{kind}Posts", _over_http("send", "events", kind, f"A {kind} posts events.", posted)
+        yield f"{kind}Posts", _over_http("send", "events", kind, f"{in_words(kind)} posts events.", posted)
         extracts = (extract.__name__ for extract in _EXTRACTS[kind].values())
-        yield f"{kind}Reads", _over_http("receive", "feed", kind, f"A {kind} reads its feed.", extracts)
+        yield f"{kind}Reads", _over_http("receive", "feed", kind, f"{in_words(kind)} reads its feed.", extracts)
 
 
 def _over_http(action: str, channel: str, kind: str, summary: str, names: Iterable[str]) -> Document:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.errors import Problem
-from shared.contracts.fields import ActivityId, Count, Organiser, ReferralId
+from shared.contracts.fields import ActivityId, Count, Organiser, Partner, ReferralId
 
 
 class Strict(BaseModel):
@@ -48,3 +48,14 @@ class AboutPlace(AboutReferral):
     """The activity, by its organiser's own id."""
     number: Count
     """The referral's count of its requests to this activity, from 1; the greatest holds."""
+
+
+class ToPartner(Data):
+    """What one partner is told, whole, in its feed: a class of these concerns no referral."""
+
+    recipient: Partner
+    """The partner who is told."""
+
+    @property
+    def subject(self) -> str:
+        return self.recipient

@@ -26,6 +26,7 @@ from shared.contracts.fields import EventId, Sender
 from shared.contracts.identity import rank_of
 from shared.contracts.instants import read_time
 from shared.contracts.participant_events import FeedbackSubmitted
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code, mask, may_hold_a_code
 from shared.contracts.registry import CLASSES, class_of, kind_of
 
@@ -458,15 +459,15 @@ def check_class(event: Event) -> None:
     if not isinstance(event.data, FeedbackSubmitted):
         return
     respondent = event.data.respondent
-    if kind in {"region", "opisto"} and respondent != kind:
+    if kind in PARTNER_KINDS and respondent != kind:
         _check_on_behalf(event.data, kind)
-    if kind.startswith("service/") and respondent in {"region", "opisto"}:
+    if kind.startswith("service/") and respondent in PARTNER_KINDS:
         raise Forged(f"/data/respondent: a {respondent} answers for itself, not by the participant's form")
 
 
 def _check_on_behalf(data: FeedbackSubmitted, kind: str) -> None:
     # A partner hands in a participant's answers from paper or the telephone; no one else's, and in no other way.
-    if data.respondent in {"region", "opisto"} or data.channel not in {"paper", "phone"}:
+    if data.respondent in PARTNER_KINDS or data.channel not in {"paper", "phone"}:
         raise Forged(
             "/data/channel: a partner sends a participant's answers only from paper or phone",
             [Problem("/data/channel", f"a {kind} sends another's answers only with channel paper or phone")],

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, TypeVar
 
 from shared.contracts.data import Data
+from shared.contracts.partner_kinds import IN_WORDS, TOGETHER
 from shared.contracts.topics import SERVICES
 
 TYPE_PREFIX: Final = "fi.kulttuurilahete."
@@ -21,7 +22,7 @@ class EventClass(NamedTuple):
     model: type[Data]
     owner: str
     senders: frozenset[str]
-    """Kinds of sources that may send the class: region, opisto, or service/<name>."""
+    """Kinds of sources that may send the class: those of partners, or service/<name>."""
     outcome: str = ""
     """The owner's collection whose aggregates keep the outcome of such events, for a sender who asks after one."""
     on: tuple[str, ...] = ()
@@ -45,7 +46,7 @@ class EventClass(NamedTuple):
         """Who may send the class, in words: `an opisto, a region or the feedback service`."""
         if self.senders >= {*EVERY_SERVICE}:
             return "any service"
-        *others, last = (_in_words(sender) for sender in sorted(self.senders))
+        *others, last = _in_words(self.senders)
         return f"{', '.join(others)} or {last}" if others else last
 
     @property
@@ -54,9 +55,11 @@ class EventClass(NamedTuple):
         return f"{_PAGE}, “Sent by {self.sent_by}”"
 
 
-def _in_words(sender: str) -> str:
-    kind, _, service = sender.partition("/")
-    return f"the {service} service" if service else {"region": "a region", "opisto": "an opisto"}[kind]
+def _in_words(senders: frozenset[str]) -> list[str]:
+    for kinds, words in TOGETHER:
+        if senders >= {*kinds}:
+            return [words, *_in_words(senders - {*kinds})]
+    return [IN_WORDS.get(one) or f"the {one.removeprefix('service/')} service" for one in sorted(senders)]
 
 
 DECLARED: Final[dict[str, EventClass]] = {}

@@ -5,9 +5,9 @@ field without a value is left out, never null.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from shared.contracts import (
     catalogue_events,
@@ -17,7 +17,7 @@ from shared.contracts import (
     opisto_events,
     referral_events,
 )
-from shared.contracts.data import Data, Strict
+from shared.contracts.data import Data, Strict, ToPartner
 from shared.contracts.event_class import TYPE_PREFIX
 from shared.contracts.fields import (
     Accessibility,
@@ -246,10 +246,23 @@ class ViolationsReportedToSender(Extract):
     """How many dead letters there are of others."""
 
 
+def _told_whole(model: type[ToPartner]) -> type[Extract]:
+    """The event without the name of its reader."""
+    said: dict[str, Any] = {
+        name: (one.annotation, one) for name, one in model.model_fields.items() if name != "recipient"
+    }
+    return create_model(f"{model.__name__}ToPartner", __base__=Extract, __doc__=model.__doc__, **said)
+
+
+ADDRESSED: Final[Mapping[type[Data], type[Extract]]] = {
+    one.model: _told_whole(one.model) for one in CLASSES.values() if issubclass(one.model, ToPartner)
+}
+"""The classes that name their one reader, with what he reads."""
 _TO_BOTH: Final[Mapping[type[Data], type[Extract]]] = {
     every_service_events.DeadlinePassed: DeadlinePassedToPartner,
     every_service_events.EventRefused: EventRefusedToSender,
     monitor_events.ViolationsReported: ViolationsReportedToSender,
+    **ADDRESSED,
 }
 TO_REGION: Final[Mapping[type[Data], type[Extract]]] = {
     referral_events.ReferralOpened: ReferralOpenedToRegion,

@@ -65,6 +65,8 @@ def _known_sender(value: str) -> str:
     _, kind, name = value.split("/", 2)
     if kind == "region" and name not in _ISSUING:
         raise ValueError(f"no region that may refer has the code {name[:20]!r}")
+    if kind == "municipality" and name not in MUNICIPALITIES:
+        raise ValueError(f"no municipality has the code {name[:20]!r}")
     if kind == "service" and name not in SERVICES:
         raise ValueError(f"there is no service {name[:20]!r}")
     return value
@@ -168,7 +170,10 @@ Accessibility = Annotated[
 Funding = Annotated[Literal["kaikukortti", "opintoseteli", "agreement"], Field(title="Funding")]
 Setting = Annotated[Literal["course", "peer", "drop_in", "meets_people", "guidance"], Field(title="Setting")]
 Phase = Annotated[Literal["before", "after"], Field(title="Phase")]
-Respondent = Annotated[Literal["participant", "carer", "region", "opisto"], Field(title="Respondent")]
+Respondent = Annotated[
+    Literal["participant", "carer", "region", "opisto", "municipality", "association", "library"],
+    Field(title="Respondent"),
+]
 Service = Annotated[ServiceName, Field(title="Service")]
 What = Annotated[
     Literal[

@@ -9,6 +9,7 @@ from shared.contracts.envelope import classification
 from shared.contracts.errors import REASONS
 from shared.contracts.event_class import EventClass
 from shared.contracts.extracts import TO_OPISTO, TO_REGION
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.registry import CLASSES, schema_id
 from shared.contracts.schemas import Document, schema_path
 
@@ -52,7 +53,8 @@ def _headers_of(event_class: EventClass) -> Document:
 
 
 def _source_pattern(senders: Iterable[str]) -> str:
-    partners = {"region": "region/[0-9]{2}", "opisto": "opisto/[a-z0-9.-]{1,60}"}
+    coded = {"region": "[0-9]{2}", "municipality": "[0-9]{3}"}
+    partners = {kind: f"{kind}/{coded.get(kind, '[a-z0-9.-]{1,60}')}" for kind in PARTNER_KINDS}
     return f"^/(?:{'|'.join(partners.get(sender, sender) for sender in sorted(senders))})$"
 
 

@@ -21,26 +21,6 @@ RedriveOutcome = Annotated[
 _Filter = Annotated[str, Field(max_length=200, examples=["rejected"])]
 
 
-@event_class("monitor", "service/monitor", outcome="partners", on=(INTAKE_HTTP,))
-class PartnerRegistered(Data):
-    """A partner's own words about itself: its name, which classes it wants to read, in which language."""
-
-    partner: Source
-    """The partner: its source."""
-    name: Annotated[str, Field(min_length=1, max_length=200, examples=["Pirkanmaan hyvinvointialue"])]
-    """The partner's name."""
-    classes: Annotated[tuple[str, ...], Field(max_length=60, examples=[["PlaceReserved", "ReferralClosed"]])] | None = (
-        None
-    )
-    """The classes that the partner wants in its feed; left out: all."""
-    language: Annotated[Literal["fi", "sv", "en"], Field(title="PartnerLanguage")] = "fi"
-    """The language that people at the partner read."""
-
-    @property
-    def subject(self) -> str:
-        return self.partner
-
-
 class ToDeadLetter(Data):
     """What an ops person does to one dead letter."""
 

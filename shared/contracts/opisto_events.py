@@ -1,4 +1,4 @@
-"""What opistos send."""
+"""What opistos and other organisers of activities send."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from shared.contracts.fields import (
     Weight,
 )
 from shared.contracts.instants import Time
+from shared.contracts.partner_kinds import ORGANISERS
 
 PLANNED_WITHIN: Final = timedelta(days=3_653)
 """Ten years: how far an activity's sessions may be from its publication."""
@@ -93,7 +94,7 @@ class Session(Strict):
         return self
 
 
-@event_class("catalogue", "opisto", outcome="activities")
+@event_class("catalogue", *ORGANISERS, outcome="activities")
 class ActivityPublished(Data):
     """The whole activity, at each publication; of several the latest `time` holds."""
 
@@ -163,7 +164,7 @@ class ActivityPublished(Data):
         return self.activity_id
 
 
-@event_class("catalogue", "opisto", outcome="activities")
+@event_class("catalogue", *ORGANISERS, outcome="activities")
 class ActivityCancelled(Data):
     """The activity will not be held; with `replaced_by`, places and queue move there."""
 
@@ -189,7 +190,7 @@ class ActivityCancelled(Data):
         return self.activity_id
 
 
-@event_class("referral", "opisto", outcome="referrals")
+@event_class("referral", *ORGANISERS, outcome="referrals")
 class EnrolmentConfirmed(AboutReferral):
     """The opisto has the participant on its list."""
 
@@ -202,7 +203,7 @@ EnrolmentEnd = Annotated[
 ]
 
 
-@event_class("referral", "opisto", outcome="referrals")
+@event_class("referral", *ORGANISERS, outcome="referrals")
 class EnrolmentCancelled(AboutReferral):
     """The opisto took the participant off its list."""
 
@@ -213,7 +214,7 @@ class EnrolmentCancelled(AboutReferral):
     something else."""
 
 
-@event_class("referral", "opisto", outcome="referrals")
+@event_class("referral", *ORGANISERS, outcome="referrals")
 class ActivityAttended(AboutReferral):
     """The participant came to this session."""
 
@@ -223,7 +224,7 @@ class ActivityAttended(AboutReferral):
     """The session that the participant came to, as it was published."""
 
 
-@event_class("referral", "opisto", outcome="referrals")
+@event_class("referral", *ORGANISERS, outcome="referrals")
 class ActivityMissed(AboutReferral):
     """The participant did not come to this session."""
 

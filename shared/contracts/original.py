@@ -9,13 +9,14 @@ import msgspec
 from shared.contracts.envelope import Raw, attributes_in, read_kafka
 from shared.contracts.errors import EventError
 from shared.contracts.fields import read_referral_id
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.personal_identity import bytes_hide_a_code, is_searchable, may_hold_a_code
 
 Headers = list[tuple[str, bytes | None]]
 SMALL: Final = 500
 """Bytes of a header or a key that we keep of a record which we do not keep whole."""
 _MOST_KEPT: Final = 32
-_SENDER: Final = re.compile(r"/(region|opisto)/[a-z0-9.-]{1,60}")
+_SENDER: Final = re.compile(rf"/({'|'.join(PARTNER_KINDS)})/[a-z0-9.-]{{1,60}}")
 
 
 class Original(msgspec.Struct, array_like=True, frozen=True):

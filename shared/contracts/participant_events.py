@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 from shared.contracts.data import Data, Strict
 from shared.contracts.event_class import event_class
 from shared.contracts.fields import Integer, Phase, ReferralId, Respondent
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.reference import DIMENSIONS
 
 
@@ -45,7 +46,7 @@ def _answers_to(instrument: str, items: dict[str, tuple[int, int]]) -> JsonDict:
     return {"if": chosen, "then": {"properties": {"answers": answers}}}
 
 
-@event_class("feedback", "region", "opisto", "service/feedback", outcome="feedback")
+@event_class("feedback", *PARTNER_KINDS, "service/feedback", outcome="feedback")
 class FeedbackSubmitted(Data):
     """Answers of one respondent, before or after."""
 
@@ -54,7 +55,7 @@ class FeedbackSubmitted(Data):
     about: About
     """What the feedback is about."""
     respondent: Respondent
-    """Who answers: the participant, a carer for the participant, or a region or an opisto for itself, by `experience_v1`
+    """Who answers: the participant, a carer for the participant, or a partner for itself, by `experience_v1`
     alone."""
     phase: Phase
     """Whether the answers are from before the activity or after it."""
@@ -70,7 +71,7 @@ class FeedbackSubmitted(Data):
 
     @model_validator(mode="after")
     def _answers_fit_the_instrument(self) -> Self:
-        if self.respondent in {"region", "opisto"} and self.instrument != "experience_v1":
+        if self.respondent in PARTNER_KINDS and self.instrument != "experience_v1":
             raise ValueError(f"{self.instrument} is the participant's; a {self.respondent} answers experience_v1")
         items = INSTRUMENTS[self.instrument]
         for item, answer in self.answers.items():

@@ -12,6 +12,7 @@ from shared.contracts import (
     notify_events,
     opisto_events,
     participant_events,
+    partners_events,
     referral_events,
     region_events,
 )
@@ -26,6 +27,7 @@ _MODULES: Final = (
     catalogue_events,
     feedback_events,
     notify_events,
+    partners_events,
     monitor_events,
     every_service_events,
 )

@@ -7,9 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
-ServiceName = Literal["referral", "catalogue", "feedback", "notify", "monitor"]
+from shared.contracts.partner_kinds import PARTNER_KINDS
+
+ServiceName = Literal["referral", "catalogue", "feedback", "notify", "partners", "monitor"]
 SERVICES: Final[tuple[str, ...]] = get_args(ServiceName)
-DOORS: Final = ("referral", "catalogue", "feedback")  # where partners send events over HTTP
+DOORS: Final = ("referral", "catalogue", "feedback", "partners")  # where partners send events over HTTP
 
 INTAKE_HTTP: Final = "intake.http"  # our own doors; the door has proven the sender
 DEAD_LETTERS: Final = "dead-letters"  # every engine writes, the monitor reads
@@ -18,7 +20,7 @@ AUDIT: Final = "audit.events"  # who looked, revealed, redrove, changed a key
 LOG_KEPT_DAYS: Final = 30  # at most, of all confidential topics; `audit.events`, who looked, has a term of its own
 PARTITIONS: Final = 8  # of a topic that many write; 1 of a sender's own topic, since each fetch names all partitions
 
-_OWN = re.compile(r"intake\.(region|opisto)\.([a-z0-9.-]{1,60})")
+_OWN = re.compile(rf"intake\.({'|'.join(PARTNER_KINDS)})\.([a-z0-9.-]{{1,60}})")
 
 
 def events_of(service: str) -> str:
@@ -49,7 +51,7 @@ def is_senders_own(topic: str) -> bool:
     return _OWN.fullmatch(topic) is not None
 
 
-_INTAKE: Final = (INTAKE_HTTP, "intake.region.*", "intake.opisto.*")
+_INTAKE: Final = (INTAKE_HTTP, *(f"intake.{kind}.*" for kind in PARTNER_KINDS))
 _EVENTS: Final = tuple(map(events_of, SERVICES))
 READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     # No event of the monitor concerns a referral, but this service dead-letters the records that nobody can read.
@@ -57,6 +59,7 @@ READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "catalogue": (*_INTAKE, events_of("referral"), events_of("catalogue"), redrive_to("catalogue")),
     "feedback": (*_INTAKE, *map(events_of, ("referral", "catalogue", "feedback")), redrive_to("feedback")),
     "notify": (*_INTAKE, *_EVENTS, redrive_to("notify")),
+    "partners": (*_INTAKE, *map(events_of, ("referral", "catalogue", "partners")), redrive_to("partners")),
     # All topics except those to which the monitor writes redriven dead letters.
     "monitor": (*_INTAKE, *_EVENTS, AUDIT, DEAD_LETTERS),
 }

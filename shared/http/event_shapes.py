@@ -6,6 +6,7 @@ from typing import Any
 from shared.contracts.event_class import EventClass
 from shared.contracts.extracts import EXTRACTS, TO_OPISTO, TO_REGION
 from shared.contracts.messages import structured_event
+from shared.contracts.partner_kinds import EXAMPLE_OF
 from shared.contracts.registry import CLASSES, schema_id
 from shared.contracts.schemas import extract_schema, json_schema
 
@@ -14,8 +15,6 @@ Document = dict[str, Any]
 _OF_THE_ORGANISER = ("capacity", "waiting_list")
 """The properties of an activity that the public list hides."""
 _ENVELOPE = {"specversion": "1.0", "id": "a1b2", "time": "2026-09-01T11:00:00+03:00"}
-_EXAMPLE_OF = {"region": "/region/06", "opisto": "/opisto/tampere"}
-"""A source of each kind of partner; a service has one only."""
 
 
 def event_shapes() -> Document:
@@ -77,7 +76,7 @@ def _event(event_class: EventClass, data: Document, **constant: str) -> Document
     own = {"type": event_class.type, **constant}
     properties = {name: {"const": value} for name, value in own.items()} | {"data": _ref(data["title"])}
     sender = sorted(event_class.senders)[0]
-    example = _ENVELOPE | {"source": _EXAMPLE_OF.get(sender, f"/{sender}")} | own | {"data": data["examples"][0]}
+    example = _ENVELOPE | {"source": EXAMPLE_OF.get(sender, f"/{sender}")} | own | {"data": data["examples"][0]}
     return {
         "allOf": [_ref("CloudEvent"), {"type": "object", "properties": properties, "required": ["data", *constant]}],
         "examples": [example],

@@ -56,7 +56,7 @@ def _document() -> bytes:
 
 
 async def openapi(_: Request) -> Response:
-    """This document: every address of all five services."""
+    """This document: every address of all services."""
     return Response(_document(), media_type="application/json")
 
 

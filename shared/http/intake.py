@@ -27,6 +27,7 @@ from shared.contracts.envelope import (
     read_structured,
 )
 from shared.contracts.errors import Forged, PersonalData, Problem
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.personal_identity import bytes_hold_a_code, holds_a_code
 from shared.engine.outbox import record_of
 from shared.http.binary import PREFIX, read_binary
@@ -57,8 +58,8 @@ async def post_events(request: Request) -> Response:
     that cannot be taken. The same id may be sent again at any time.
     """
     sender = who_asks(request)
-    if role_of(sender) not in {"region", "opisto"}:
-        raise ProblemError(403, f"{sender} is no sender of events; use a region's or an opisto's key")
+    if role_of(sender) not in PARTNER_KINDS:
+        raise ProblemError(403, f"{sender} is no sender of events; use a partner's key")
     _refuse_code_in_url(request)
     must_be_open(request)
     batches = request.app.state.rates.batches
@@ -77,7 +78,7 @@ INTAKE: Final = Operation(
     "/v1/events",
     post_events,
     {202: Accepted},
-    who=("region", "opisto"),
+    who=PARTNER_KINDS,
     takes=tuple(
         Parameter(f"{PREFIX}{name}", f"In binary mode the event's `{name}`.", where="header")
         for name in ("specversion", "id", "source", "type", "time", "subject")

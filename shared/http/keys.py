@@ -113,7 +113,7 @@ def who_asks(request: Request) -> str:
 
 
 def role_of(holder: str) -> str:
-    """`ops`, `reader`, `service`; for a sender its kind: `region`, `opisto`."""
+    """`ops`, `reader`, `service`; for a sender its kind: `region`, `opisto`, …"""
     return holder[1:].partition("/")[0] if holder.startswith("/") else holder.partition(":")[0]
 
 

@@ -48,14 +48,14 @@ _INFO: Final = {
     "title": "Kulttuurilähete",
     "version": "1.0.0",
     "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
-    "description": "The addresses of five services, which share paths and have an address each. JSON; errors are problem "
+    "description": "The addresses of the services, which share paths and have an address each. JSON; errors are problem "
     "details (RFC 9457). Enumerations and fields may grow; unknown fields are to be let pass. A query parameter that an "
     "address does not take, or that is given twice, is refused. A head has at most 64 KiB. docs/contracts.md says more.",
 }
 _KEY: Final = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A key belongs to one sender (`region`, `opisto`), to a person of the ops team (`ops`), to one who reads "
+    "description": "A key belongs to one sender (a partner's kind), to a person of the ops team (`ops`), to one who reads "
     "figures and traces (`reader`), or to a service. An operation's security names the kinds that may ask.",
 }
 

@@ -27,7 +27,7 @@ _AT_ONCE: Final = 1_000
 _UNDER_WAY: Final = 4_000  # the embedded broker keeps 5 MiB a partition
 SAYS: Final = (
     "On the embedded backends. The engine alone, over a million events, each a new aggregate, as many as pass within four "
-    "minutes; and all five services, over what follows from 10,000 referrals, as many as pass within four minutes."
+    "minutes; and all services, over what follows from 10,000 referrals, as many as pass within four minutes."
 )
 
 
@@ -35,7 +35,7 @@ def measure(effort: Effort) -> Section:
     """MB after each part."""
     engine = over_rounds([_engine(effort) for _ in range(effort.rounds)])
     services = over_rounds([_services(effort) for _ in range(effort.rounds)])
-    return Section("memory", "Memory", SAYS, [Part(MILLION, engine), Part("all five services", services)])
+    return Section("memory", "Memory", SAYS, [Part(MILLION, engine), Part("all services", services)])
 
 
 def _engine(effort: Effort) -> list[MeasuredRow]:

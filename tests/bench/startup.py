@@ -8,7 +8,7 @@ from tests.bench.pairs import PAIRS, Pair
 from tests.bench.platform import platform
 from tests.bench.results import MeasuredRow, Part, Section, figure
 
-STARTED: Final = {"one service": ("referral",), "all five": SERVICES}
+STARTED: Final = {"one service": ("referral",), "all": SERVICES}
 SAYS: Final = (
     "Until `/health/ready` of each answers 200: broker and store of the embedded backends are started too, Apache Kafka and "
     "MongoDB's stand-in run already. What ran before had ended in order; after one that was killed Kafka first waits for its "

@@ -1,4 +1,4 @@
-"""What the five services are asked: each address as it is meant, with one thing wrong at a time, and what only one address has."""
+"""What the services are asked: each address as it is meant, with one thing wrong at a time, and what only one address has."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -119,6 +119,8 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/audit"): [Ask("/v1/audit", "ops:anna", {"limit": "1"})],
         ("GET", "/v1/checks"): [Ask("/v1/checks", "reader:eero")],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", REGION, body={"name": "Pirkanmaa"})],
+        ("GET", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", OPISTO)],
+        ("GET", "/v1/partners"): [Ask("/v1/partners", OPISTO, {"kind": "region", "municipality": "837"})],
         ("GET", "/v1/dead-letters"): [Ask(letters, "ops:anna", {"limit": "1"})],
         ("GET", "/v1/dead-letters.csv"): [Ask(f"{letters}.csv", "ops:anna", {"limit": "1"})],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/{known['redriven']}", "ops:anna")],
@@ -179,7 +181,7 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/found"): [Ask("/v1/found", "ops:anna", {"q": "none"}), Ask("/v1/found", "ops:anna")],
         ("GET", "/v1/events/{event_id}"): [
             Ask("/v1/events/none", REGION, {"source": OPISTO}),
-            Ask("/v1/events/none", REGION, {"source": "/service/monitor"}),
+            Ask("/v1/events/none", REGION, {"source": "/service/partners"}),
         ],
         ("GET", "/v1/senders/{kind}/{id}"): [
             Ask("/v1/senders/opisto/nobody", "ops:anna"),
@@ -195,6 +197,7 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ],
         ("PUT", "/v1/overdue/{late_id}"): [Ask(f"/v1/overdue/{NONE}", "ops:anna", body={})],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/nobody/06", "ops:anna", body={"name": "x"})],
+        ("GET", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/nobody/06", OPISTO)],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/none", "ops:anna")],
         ("GET", "/v1/dead-letters/{dl_id}/original"): [
             Ask(f"{letters}/none/original", "ops:anna"),

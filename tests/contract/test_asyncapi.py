@@ -17,6 +17,7 @@ from shared.contracts.asyncapi_partners import asyncapi_partners
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.extracts import EXTRACTS, TO_OPISTO, TO_REGION
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.registry import CLASSES, public_names, schema_id
 from shared.contracts.schemas import schema_path
 from shared.engine.model import OutRow
@@ -90,7 +91,8 @@ def test_every_class_is_described_and_goes_over_some_channel() -> None:
 
 def test_every_topic_is_a_channel() -> None:
     addresses = {channel["address"] for channel in asyncapi()["channels"].values()}
-    assert addresses == {*topics.platform_topics(), "intake.region.{region}", "intake.opisto.{opisto}"}
+    own = {f"intake.{kind}.{{{kind}}}" for kind in PARTNER_KINDS}
+    assert addresses == {*topics.platform_topics(), *own}
 
 
 def test_every_channel_is_written_by_someone_and_read_by_someone() -> None:
@@ -134,14 +136,16 @@ def test_partners_read_of_what_they_send_and_of_what_they_are_told_and_of_nothin
     document = asyncapi_partners()
     posted = {f"{name}Posted" for name in public_names()}
     assert document["components"]["messages"].keys() == {*public_names(), *posted, *EXTRACTS}
-    assert set(document["channels"]) == {"intakeRegion", "intakeOpisto", "events", "feed"}
+    own = {f"intake{kind.capitalize()}" for kind in PARTNER_KINDS}
+    assert set(document["channels"]) == {*own, "events", "feed"}
     said = json.dumps(document)
     assert [name for name in CLASSES if f"schemas/{name}.v1.json" in said and name not in public_names()] == []
 
 
 def test_each_kind_of_partner_sends_what_it_may_and_reads_what_it_is_told() -> None:
     operations = asyncapi_partners()["operations"]
-    for kind, told in (("region", TO_REGION), ("opisto", TO_OPISTO)):
+    for kind in PARTNER_KINDS:
+        told = TO_REGION if kind == "region" else TO_OPISTO
         assert _named(operations[f"{kind}Reads"]) == {extract.__name__ for extract in told.values()}
         assert _named(operations[f"{kind}Posts"]) == {f"{name}Posted" for name in messages_on(f"intake.{kind}")}
         assert operations[f"{kind}Sends"]["channel"]["$ref"] == f"#/channels/intake{kind.capitalize()}"

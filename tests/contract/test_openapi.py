@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, whole, and of exactly the addresses that the five services answer."""
+"""The OpenAPI document: valid, whole, and of exactly the addresses that the services answer."""
 
 from collections.abc import Iterator
 from pathlib import Path

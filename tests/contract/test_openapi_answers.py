@@ -20,7 +20,7 @@ from shared.contracts import topics
 from shared.http.rates import Rate
 from shared.kafka.cluster import Cluster
 from tests.contract.asks import Address, Ask, meant, of_its_own, with_one_thing_wrong
-from tests.contract.five_services import FiveServices
+from tests.contract.every_service import EveryService
 
 WRITTEN: Final = document()
 COMPONENTS: Final = WRITTEN["components"]
@@ -83,9 +83,9 @@ def kind_of(answer: httpx.Response) -> str:
 
 
 class Asker:
-    """Asks all five, and keeps what is seen."""
+    """Asks all of them, and keeps what is seen."""
 
-    def __init__(self, services: FiveServices) -> None:
+    def __init__(self, services: EveryService) -> None:
         self.services = services
         self.seen = Seen(defaultdict(set), defaultdict(list))
 
@@ -154,7 +154,7 @@ class Asker:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     with (
         start_broker(tmp_path_factory.mktemp("broker"), topics.platform_topics()) as broker,
-        closing(FiveServices(tmp_path_factory.mktemp("five"))) as services,
+        closing(EveryService(tmp_path_factory.mktemp("five"))) as services,
     ):
         asker = Asker(services)
         with asker.changed("monitor", cluster=Cluster(broker.kafka)):

@@ -1,4 +1,4 @@
-"""Schemathesis reads the document and asks the five services, over HTTP, whatever it says that they may be asked.
+"""Schemathesis reads the document and asks the services, over HTTP, whatever it says that they may be asked.
 
 Each answer is one that the document has: its status, media type, headers and shape. Half of what is asked names what there is.
 """
@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from cli.openapi import document
-from tests.contract.five_services import FiveServices
+from tests.contract.every_service import EveryService
 from tests.unit.doors import OPISTO, REGION, key
 
 CHECKS: Final = [
@@ -41,7 +41,7 @@ OPERATIONS: Final = [f"{method.upper()} {path}" for path, methods in document()[
 class AskedServices(NamedTuple):
     """The services, where each is asked, and what there is, by the names of what stands in a path."""
 
-    services: FiveServices
+    services: EveryService
     addresses: Mapping[str, str]
     there: Mapping[str, str]
 
@@ -55,7 +55,7 @@ def read_by_schemathesis() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AskedServices]:
-    with closing(FiveServices(tmp_path_factory.mktemp("five"))) as services:
+    with closing(EveryService(tmp_path_factory.mktemp("five"))) as services:
         known = services.known
         _, kind, organiser = OPISTO.split("/")
         there = {

@@ -260,7 +260,7 @@ def test_while_the_platform_stops_the_door_says_when_to_come_again(platform: Run
         answer = platform.send(referral(), platform.key("/region/06"))
         partner = ask(
             "PUT",
-            platform.run["urls"]["monitor"] + "/v1/partners/region/06",
+            platform.run["urls"]["partners"] + "/v1/partners/region/06",
             json={"name": "Pirkanmaa"},
             headers={"Authorization": f"Bearer {platform.key('/region/06')}"},
         )

@@ -72,7 +72,7 @@ def test_what_was_published_and_not_cleared_is_repeated_under_its_id(platform: P
 
 @scenario(5)
 def test_what_took_effect_and_was_not_committed_changes_nothing_when_it_comes_again(platform: Platform) -> None:
-    """All five services kill themselves after the acknowledgements and before they commit.
+    """All services kill themselves after the acknowledgements and before they commit.
 
     Each does so at least twice; then lag reaches 0, and by the oracle nothing is there twice: no history, feed, effect
     or count of the monitor.

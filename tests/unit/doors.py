@@ -11,16 +11,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 from starlette.applications import Starlette
 
-from services.catalogue.app import build_app as build_catalogue
-from services.catalogue.settings import CatalogueSettings
-from services.feedback.app import build_app as build_feedback
-from services.feedback.settings import FeedbackSettings
-from services.monitor.app import build_app as build_monitor
-from services.monitor.settings import MonitorSettings
-from services.notify.app import build_app as build_notify
-from services.notify.settings import NotifySettings
-from services.referral.app import build_app as build_referral
-from services.referral.settings import ReferralSettings
+from cli.services import OF_NAME
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
@@ -42,17 +33,9 @@ BATCH: Final = "application/cloudevents-batch+json"
 def app_of(service: str, folder: Path, **settings: Any) -> App:
     """A service's own wiring."""
     given = {"env": "test", "state": folder, "keys_file": folder / "keys.json", "kafka": "127.0.0.1:9", **settings}
-    match service:
-        case "referral":
-            return build_referral(ReferralSettings.model_validate(given))
-        case "catalogue":
-            return build_catalogue(CatalogueSettings.model_validate(given))
-        case "feedback":
-            return build_feedback(FeedbackSettings.model_validate(given))
-        case "notify":
-            return build_notify(NotifySettings.model_validate(given))
-        case _:
-            return build_monitor(MonitorSettings.model_validate(given))
+    known = OF_NAME[service]
+    app: App = known.build(known.settings.model_validate(given))
+    return app
 
 
 D = TypeVar("D", bound="Door")

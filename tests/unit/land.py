@@ -1,4 +1,4 @@
-"""The country through which a heartbeat goes: all five services, and all that was ever written there."""
+"""The country through which a heartbeat goes: all services, and all that was ever written there."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

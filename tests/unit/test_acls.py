@@ -14,7 +14,7 @@ from shared.contracts.topics import READ_BY
 
 REGION, OPISTO = "/region/06", "/opisto/1.2.246.562.10.12810669445"
 WRITERS = {
-    "intake.http": {"referral", "catalogue", "feedback", "monitor"},
+    "intake.http": {"referral", "catalogue", "feedback", "partners", "monitor"},
     **{f"{service}.events": {service} for service in topics.SERVICES},
     **{f"redrive.{service}": {"monitor"} for service in topics.SERVICES},
     "audit.events": set(topics.SERVICES),

@@ -1,4 +1,4 @@
-"""`lahete dead-letters redrive` and `lahete redrives`, asked of five services over HTTP."""
+"""`lahete dead-letters redrive` and `lahete redrives`, asked of the services over HTTP."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from shared.http.keys import hash_of, write_hashes
-from tests.contract.five_services import FiveServices
+from tests.contract.every_service import EveryService
 from tests.unit.country import an_event
 from tests.unit.doors import HOLDERS
 
@@ -21,7 +21,7 @@ class Ops:
     """A person at a terminal that is none: nobody can be asked."""
 
     def __init__(self, folder: Path) -> None:
-        self.services = FiveServices(folder)
+        self.services = EveryService(folder)
         self._monitor = self.services.listen()["monitor"]
         self._key = folder / "key"
         self._key.write_text("anna")

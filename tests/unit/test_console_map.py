@@ -1,6 +1,7 @@
 """The map of flows on Overview: what it sums, where it draws it, and that the table below says the same."""
 
 import re
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.monitor.console.flow_map import CHIP, WIDTH, flow_map, thickness
-from services.monitor.console.flow_sums import flow_sums
+from services.monitor.console.flow_sums import PARTNERS, flow_sums
 from services.monitor.flow import edges
 from services.monitor.projections.observing import observe
+from services.monitor.sending import SentInADay
 from shared.clock import real_now
 from shared.contracts.registry import CLASSES
 from shared.contracts.topics import SERVICES
@@ -21,8 +23,7 @@ from tests.unit.console_door import READER, console, signed_in
 from tests.unit.country import Country
 from tests.unit.network import TickingClock
 
-DECLARED = [vars(edge) for edge in edges([], CLASSES)]
-SENDERS = st.sampled_from(["region", "opisto", "?", "elsewhere", *(f"service/{name}" for name in SERVICES)])
+SENDERS = st.sampled_from([*PARTNERS, "?", "elsewhere", *(f"service/{name}" for name in SERVICES)])
 ROWS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
     st.builds(
         dict,
@@ -86,8 +87,10 @@ def test_participants_answer_by_the_form_and_partners_are_told_by_feeds_which_fa
     assert (told.source, told.target, told.events, told.refused) == ("notify", "feeds", 100, 3)
 
 
-def test_every_declared_way_is_drawn_but_the_machinery_and_no_figures_lie_over_others() -> None:
-    ways = flow_sums(DECLARED)
+@pytest.mark.parametrize("kinds", [[], PARTNERS[2:]], ids=["regions and opistos", "every kind of partner"])
+def test_every_declared_way_is_drawn_but_the_machinery_and_no_figures_lie_over_others(kinds: Sequence[str]) -> None:
+    came = [SentInADay("2026-11-29", f"/{kind}/x", "ActivityMissed", [1]) for kind in kinds]
+    ways = flow_sums(vars(edge) for edge in edges(came, CLASSES))
     drawn = flow_map(ways)
     assert {edge.flow for edge in drawn.edges} == {way for way in ways if not way.is_inner}
     assert {edge.flow.target for edge in drawn.edges} >= {"catalogue", "referral", "feedback", "notify", "feeds"}

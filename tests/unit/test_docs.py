@@ -21,6 +21,7 @@ from services.catalogue import handlers as catalogue
 from services.feedback import handlers as feedback
 from services.monitor import handlers as monitor
 from services.notify import handlers as notify
+from services.partners import handlers as partners
 from services.referral import handlers as referral
 from shared.contracts import topics
 from shared.kafka.lag import READS
@@ -189,6 +190,7 @@ def test_the_architecture_names_every_service_with_its_collections_and_journals(
         catalogue.table(timedelta()),
         feedback.table(),
         notify.table(),
+        partners.table(),
         monitor.table(),
     ]
     assert said == {
@@ -203,7 +205,7 @@ def codes(cell: str) -> set[str]:
 
 def test_the_architecture_names_every_topic_with_its_writers_readers_and_partitions() -> None:
     rows = rows_of("docs/architecture.md", "topic")
-    examples = {"intake.region.<code>": "intake.region.06", "intake.opisto.<id>": "intake.opisto.tampere"}
+    examples = {"intake.region.<code>": "intake.region.06", "intake.<organiser>.<id>": "intake.opisto.tampere"}
     known = {name: count for name, count in topics.platform_topics().items() if not name.startswith("redrive.")}
     assert rows.keys() == {*known, *examples, "redrive.<service>"}
     for topic in rows.keys() - {"redrive.<service>"}:

@@ -176,13 +176,13 @@ async def test_what_is_refused_at_the_door_is_unknown(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_what_a_partner_says_of_itself_is_told_to_it_like_any_other(tmp_path: Path) -> None:
     async with country(tmp_path) as one:
-        monitor = one.doors["monitor"]
-        answer = await monitor.client.put("/v1/partners/region/06", json={"name": "Pirha"}, headers=key(REGION))
+        partners = one.doors["partners"]
+        answer = await partners.client.put("/v1/partners/region/06", json={"name": "Pirha"}, headers=key(REGION))
         assert answer.status_code == 202, answer.text
         (accepted,) = answer.json()["accepted"]
         assert await one.fate(accepted["id"], who=REGION) == "unknown"
-        written = monitor.written[:]
-        monitor.written.clear()
+        written = partners.written[:]
+        partners.written.clear()
         await one.flow([*written, *written])
         for who, source in ((REGION, ""), (REGION, accepted["source"]), ("ops:anna", accepted["source"])):
             assert await one.fate(accepted["id"], source, who=who) == "applied"

@@ -1,4 +1,4 @@
-"""No input makes a fault of ours: every address of all five services, with keys and without, asked with whatever there is.
+"""No input makes a fault of ours: every address of all services, with keys and without, asked with whatever there is.
 
 A fault is an exception that nobody foresaw: it ends the test with its traceback, as it would be a 500. What is drawn is
 what breaks readers: bytes that are no text, surrogates, blanks that are none, NULs, percent signs, numbers beyond all
@@ -247,11 +247,11 @@ async def answered(one: Door, asked: Asked) -> tuple[int, dict[bytes, bytes], by
     return int(sent[0]["status"]), dict(sent[0]["headers"]), body
 
 
-# --- the five services, with something in each
+# --- the services, with something in each
 
 
 class FiveDoors:
-    """All five doors on one loop."""
+    """All doors on one loop."""
 
     def __init__(self, folder: Path) -> None:
         self.runner = asyncio.Runner()

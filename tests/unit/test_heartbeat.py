@@ -1,4 +1,4 @@
-"""The heartbeat: every stage of all five services sees it, and it stands apart from whatever counts or is told."""
+"""The heartbeat: every stage of the services that it concerns sees it, and it stands apart from whatever counts or is told."""
 
 import asyncio
 import json
@@ -140,7 +140,7 @@ async def test_a_partners_own_test_is_not_proposed_the_heartbeats_activity(tmp_p
 async def test_nobody_can_speak_as_the_heartbeats_partners(partner: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot hold a key"):
         check_holder(partner)
-    async with door("monitor", tmp_path) as one:
+    async with door("partners", tmp_path) as one:
         answer = await one.client.put(f"/v1/partners{partner}", json={"name": "x"}, headers=key("ops:anna"))
         assert answer.status_code == 422, answer.text
 

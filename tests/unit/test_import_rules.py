@@ -106,8 +106,8 @@ def offences(under: str, forbidden: tuple[str, ...], allowed: tuple[str, ...] = 
     ]
 
 
-def test_there_are_the_five_services() -> None:
-    assert SERVICES == ["catalogue", "feedback", "monitor", "notify", "referral"]
+def test_there_are_the_every_service() -> None:
+    assert SERVICES == ["catalogue", "feedback", "monitor", "notify", "partners", "referral"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -174,7 +174,7 @@ async def test_another_kind_of_content_is_refused_before_the_body_is_read(referr
 @pytest.mark.parametrize(
     ("service", "method", "path", "who", "most"),
     [
-        ("monitor", "PUT", f"/v1/partners{REGION}", REGION, 64 * 1024),
+        ("partners", "PUT", f"/v1/partners{REGION}", REGION, 64 * 1024),
         ("monitor", "POST", "/v1/events/outcomes", "ops:anna", 512 * 1024),
         ("referral", "POST", "/v1/outcomes", "service:monitor", 512 * 1024),
         ("feedback", "POST", "/v1/referrals/x/form-links", REGION, 4 * 1024),

@@ -47,7 +47,7 @@ from tests.unit.manifests import (
 )
 
 PORTS = {service: 8100 + offset for service, offset in PORT_OFFSETS.items()}
-OWNERS = {known.owner for known in CLASSES.values() if known.public}
+OWNERS = {known.owner for known in CLASSES.values() if known.public or known.outcome}
 SETUP = "setup"
 UID = 10001
 
@@ -382,7 +382,8 @@ def _is_group(acl: Manifest) -> bool:
 
 
 def _imports(service: str) -> str:
-    lines = (ROOT / f"services/{service}/api.py").read_text(encoding="utf-8").splitlines()
+    texts = (path.read_text(encoding="utf-8") for path in (ROOT / f"services/{service}").rglob("*api.py"))
+    lines = (line for text in texts for line in text.splitlines())
     return "\n".join(line for line in lines if line.startswith(("from", "import")))
 
 

@@ -8,39 +8,9 @@ import pytest
 from shared.http.problem_types import NOT_REDRIVABLE, NOTHING_KEPT, SETTLED, UNDER_WAY
 from shared.kafka.producer import Record
 from tests.unit.country import an_event, country, erased
-from tests.unit.doors import REGION, Door, door, key
+from tests.unit.doors import REGION, door, key
 
 pytestmark = pytest.mark.asyncio
-
-
-@pytest.mark.parametrize(
-    ("partner", "status", "named"),
-    [
-        ("x/y", 404, ["'x'", "region, opisto"]),
-        ("service/monitor", 404, ["'service'", "region, opisto"]),
-        ("region/99", 422, ["'99'", "such as 06"]),
-        ("region/91", 422, ["'91'", "such as 06"]),
-        ("region/tampere", 422, ["'tampere'", "such as 06"]),
-        ("opisto/Tampere", 422, ["'Tampere'", "1 to 60 of a-z 0-9 . -"]),
-        ("opisto/" + "x" * 61, 422, ["xxx", "1 to 60 of a-z 0-9 . -"]),
-        ("opisto/a%0Ab", 422, ["a\\nb", "1 to 60 of a-z 0-9 . -"]),
-    ],
-    ids=lambda one: str(one)[:20],
-)
-async def test_nobody_is_registered_who_can_be_no_partner(
-    partner: str, status: int, named: list[str], tmp_path: Path
-) -> None:
-    async with door("monitor", tmp_path) as one:
-        answer = await _put(one, partner)
-        assert answer[0] == status
-        assert all(word in answer[1] for word in named), answer[1]
-        assert one.written == []
-        assert [(await _put(one, good))[0] for good in ("region/06", "opisto/1.2.246.562.10.12810669445")] == [202, 202]
-
-
-async def _put(one: Door, partner: str) -> tuple[int, str]:
-    answer = await one.client.put(f"/v1/partners/{partner}", json={"name": "Kuoro"}, headers=key("ops:anna"))
-    return answer.status_code, str(answer.json().get("detail"))
 
 
 @pytest.mark.parametrize("verb", ["redrive", "discard"])
@@ -83,7 +53,7 @@ async def test_why_a_dead_letter_cannot_be_acted_on_is_what_is_so(verb: str, tmp
 
 
 BODIES = [
-    ("monitor", "PUT", "/v1/partners/region/06", "application/json"),
+    ("partners", "PUT", "/v1/partners/region/06", "application/json"),
     ("monitor", "POST", "/v1/events/outcomes", "application/json"),
     ("referral", "POST", "/v1/outcomes", "application/json"),
     ("referral", "POST", "/v1/events", "application/cloudevents+json"),

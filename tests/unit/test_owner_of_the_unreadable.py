@@ -1,4 +1,4 @@
-"""What no service can read is dead-lettered once, whichever topic it stands on: by the real tables of the engine's four."""
+"""What no service can read is dead-lettered once, whichever topic it stands on: by the real tables of the engine's readers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from services.feedback import handlers as feedback
 from services.monitor import handlers as monitor
 from services.monitor import seen
 from services.notify import handlers as notify
+from services.partners import handlers as partners
 from services.referral import handlers as referral
 from shared.contracts.dead_letter import DeadLetter
 from shared.contracts.registry import CLASSES
@@ -27,7 +28,7 @@ from shared.kafka.raw import Unreadable
 from tests.unit.facts import START
 from tests.unit.network import DURATIONS
 
-TABLES = [referral.table(DURATIONS), catalogue.table(timedelta(days=1)), feedback.table(), notify.table()]
+TABLES = [referral.table(DURATIONS), catalogue.table(timedelta(days=1)), feedback.table(), notify.table(), partners.table()]
 REFERRAL = TABLES[0]
 
 

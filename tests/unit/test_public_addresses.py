@@ -26,6 +26,7 @@ import yaml
 
 from cli.services import OF_NAME
 from deploy.local.processes import PORT_OFFSETS, free_port
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.http.everywhere import EVERYWHERE
 from shared.http.operations import Operation
 
@@ -50,10 +51,10 @@ def asked_by(operations: Iterable[Operation], *who: str) -> list[Operation]:
 
 def public() -> Ways:
     ports = {service: 8100 + offset for service, offset in PORT_OFFSETS.items()}
-    partners = [one for one in asked_by(OF_NAME["monitor"].operations(), "region", "opisto") if one.who]
+    of_monitor = [one for one in asked_by(OF_NAME["monitor"].operations(), *PARTNER_KINDS) if one.who]
     return {
         **{name: (ports[name], beginnings(one.operations())) for name, one in OF_NAME.items() if name != "monitor"},
-        "partners": (ports["monitor"], beginnings(partners)),
+        "outcomes": (ports["monitor"], beginnings(of_monitor)),
     }
 
 

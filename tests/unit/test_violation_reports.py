@@ -124,7 +124,7 @@ async def test_what_is_told_are_codes_pointers_counts_and_ids_and_nothing_that_a
 async def test_who_has_no_feed_did_nothing_wrong_or_may_not_order_it_is_told_so(tmp_path: Path) -> None:
     async with ops_room(tmp_path) as room:
         await _room_with_violations(room)
-        for nobody in ("/region/00", "/region/91", "/opisto/heartbeat", "/service/monitor", "/library/x"):
+        for nobody in ("/region/00", "/region/91", "/opisto/heartbeat", "/service/monitor", "/nobody/x"):
             answer = await room.post(f"/v1/senders{nobody}/violations/report")
             assert (answer.status_code, "has no feed" in answer.json()["detail"]) == (404, True)
         nothing = await room.post(f"/v1/senders{OPISTO}/violations/report")

@@ -8,19 +8,19 @@ from collections.abc import Collection, Iterable, Sequence
 from math import log10
 from typing import Final, NamedTuple
 
-from services.monitor.console.flow_sums import FEEDS, MONITOR, NOBODY, PARTICIPANTS, UNPROVEN, FlowSum
+from services.monitor.console.flow_sums import FEEDS, MONITOR, NOBODY, PARTICIPANTS, PARTNERS, UNPROVEN, FlowSum
 
 WIDTH: Final = 1_080
 CHIP: Final = (124, 46)
 """Width and height of an arrow's figures."""
 _COLUMNS: Final = (
-    ("opisto", "region", PARTICIPANTS, UNPROVEN),
-    ("catalogue", "referral", "feedback", MONITOR, NOBODY),
+    (*PARTNERS, PARTICIPANTS, UNPROVEN),
+    ("catalogue", "referral", "feedback", "partners", MONITOR, NOBODY),
     ("", "notify", FEEDS),
 )
 _LEFT: Final = (4, 440, 866)
 _WIDE: Final = (190, 200, 210)
-_AT_NEED: Final = frozenset({UNPROVEN, MONITOR, NOBODY})
+_AT_NEED: Final = frozenset({*PARTNERS[2:], UNPROVEN, "partners", MONITOR, NOBODY})
 """Drawn only where something comes from there or goes there."""
 _LOW: Final = 84
 _BETWEEN: Final = 84

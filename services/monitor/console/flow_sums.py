@@ -9,15 +9,15 @@ from shared.contracts.notify_events import NotificationDelivered, NotificationFa
 from shared.contracts.participant_events import FeedbackSubmitted
 from shared.contracts.topics import SERVICES
 
-PARTNERS: Final = ("region", "opisto")
+PARTNERS: Final = ("opisto", "region", "municipality", "association", "library")
 PARTICIPANTS: Final = "participants"
 FEEDS: Final = "feeds"
 UNPROVEN: Final = "unproven"
 NOBODY: Final = "nobody"
 MONITOR: Final = "monitor"
 ORDER: Final = (
-    *("opisto", "region", PARTICIPANTS, UNPROVEN),
-    *("catalogue", "referral", "feedback", "notify", MONITOR, NOBODY, FEEDS),
+    *(*PARTNERS, PARTICIPANTS, UNPROVEN),
+    *("catalogue", "referral", "feedback", "partners", "notify", MONITOR, NOBODY, FEEDS),
 )
 """In which the ends stand in lists."""
 

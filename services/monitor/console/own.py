@@ -43,7 +43,6 @@ DEEDS: Final = (
     Deed("edit", "POST", "/v1/dead-letters/{dl_id}/edit"),
     Deed("tell_sender", "POST", "/v1/senders/{kind}/{id}/violations/report"),
     Deed("see_audit", "GET", "/v1/audit"),
-    Deed("register", "PUT", "/v1/partners/{kind}/{id}"),
 )
 
 

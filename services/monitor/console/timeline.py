@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from shared.contracts.partner_kinds import PARTNER_KINDS
+
 _PREFIX: Final = "fi.kulttuurilahete."
 _A_GAP: Final = 3_600.0
 """Seconds without an event that a timeline names."""
@@ -60,7 +62,7 @@ def timeline(
 
 def _kind(source: str) -> str:
     kind = source.removeprefix("/").partition("/")[0]
-    return kind if kind in {"region", "opisto", "service"} else "unknown"
+    return kind if kind in {*PARTNER_KINDS, "service"} else "unknown"
 
 
 def _time(written: str) -> datetime | None:

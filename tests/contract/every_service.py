@@ -1,4 +1,4 @@
-"""The five services' doors in this process, with something in each to be asked for: what is written reaches who reads it."""
+"""Every service's door in this process, with something in each to be asked for: what is written reaches who reads it."""
 
 import asyncio
 import sqlite3
@@ -50,8 +50,8 @@ def stands_where_it_must(record: Record) -> bool:
     return class_of(type_.decode()).name in messages_on(record.topic)
 
 
-class FiveServices:
-    """All five on one loop; `known` has the ids of what there is."""
+class EveryService:
+    """All of them on one loop; `known` has the ids of what there is."""
 
     def __init__(self, folder: Path) -> None:
         self.known: dict[str, str] = {}

@@ -1,0 +1,15 @@
+"""The table of the partners service: each subject, in a room of its own, brings its kinds and its handlers."""
+
+from services.partners import registration
+from shared.contracts.topics import READ_BY
+from shared.engine.model import Table
+
+
+def table() -> Table:
+    """The partners service's table."""
+    return Table(
+        service="partners",
+        topics=READ_BY["partners"],
+        kinds=(registration.PARTNERS,),
+        handlers={**registration.HANDLERS},
+    )
