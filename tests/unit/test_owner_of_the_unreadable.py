@@ -28,7 +28,13 @@ from shared.kafka.raw import Unreadable
 from tests.unit.facts import START
 from tests.unit.network import DURATIONS
 
-TABLES = [referral.table(DURATIONS), catalogue.table(timedelta(days=1)), feedback.table(), notify.table(), partners.table()]
+TABLES = [
+    referral.table(DURATIONS),
+    catalogue.table(timedelta(days=1)),
+    feedback.table(),
+    notify.table(),
+    partners.table(),
+]
 REFERRAL = TABLES[0]
 
 
