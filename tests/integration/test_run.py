@@ -48,7 +48,7 @@ from tests.integration.running import (
 from tests.over_http import ask
 from tests.ports import free_base
 
-OFFSETS = {"monitor": 0, "referral": 1, "catalogue": 2, "feedback": 3, "notify": 4}
+OFFSETS = {"monitor": 0, "referral": 1, "catalogue": 2, "feedback": 3, "notify": 4, "partners": 5}
 INSTANCES = {Backend.EMBEDDED: {*SERVICES}, Backend.JAVA: {*SERVICES, "referral-2"}}
 
 
