@@ -98,9 +98,10 @@ def _sighting(original: Original) -> Sighting:
 
 
 def _seen(raw: Raw, original: Original) -> RecordSeen:
-    known = _known(raw, original)
+    said = _said(raw, original)
+    data = _data(_sender(original.topic, said), raw)
+    known, codes = _masked(said, {name: str(data[name]) for name in _CODES if name in data})
     sender = _sender(original.topic, known)
-    data = _data(sender, raw)
     # A record that nobody can read has no id of its own: its place in Kafka stands for one.
     nameless = f"{original.topic}/{original.partition}/{original.offset}"
     return _made(
@@ -111,7 +112,7 @@ def _seen(raw: Raw, original: Original) -> RecordSeen:
         about=known.get("subject", ""),
         correlation=_referral(sender, known),
         causation=known.get("causationid", ""),
-        codes=_codes(data),
+        codes=codes,
         code_digest=_code_digest(data) if sender == "/service/referral" else "",
         heartbeat=is_of_a_heartbeat(original.topic, original.headers),
         sighting=_sighting(original),
@@ -126,17 +127,22 @@ def _made(**said: Any) -> RecordSeen:
     return seen
 
 
-def _known(raw: Raw, original: Original) -> dict[str, str]:
-    """The attributes that are kept, masked. The key replaces a missing subject: both must be the same in a valid event."""
+def _said(raw: Raw, original: Original) -> dict[str, str]:
+    """The attributes that are kept. The key replaces a missing subject: both must be the same in a valid event."""
     said = {name: raw.attributes[name] for name in _KEPT if name in raw.attributes}
     if "subject" not in said:
         said["subject"] = mask_bytes(original.key or b"")
-    return {name: value[:200] for name, value in zip(said, mask_each([*said.values()]), strict=True) if value}
+    return said
 
 
-def _codes(data: Mapping[str, Any]) -> dict[str, str]:
-    said = {name: str(data[name]) for name in _CODES if name in data}
-    return {name: value[:80] for name, value in zip(said, mask_each([*said.values()]), strict=True)}
+def _masked(said: dict[str, str], codes: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Attributes and codes as they are kept; both in one look for personal identity codes, which costs the most here."""
+    masked = mask_each([*said.values(), *codes.values()])
+    of_codes = masked[len(said) :]
+    return (
+        {name: value[:200] for name, value in zip(said, masked, strict=False) if value},
+        {name: value[:80] for name, value in zip(codes, of_codes, strict=True)},
+    )
 
 
 def _sender(topic: str, known: dict[str, str]) -> str:
@@ -175,7 +181,7 @@ def _dead_letter(original: Original) -> DeadLetterSeen:
     place = (original.topic, original.partition, original.offset, original.timestamp)
     added.setdefault("dl_id", dead_letter_id("monitor", *place))
     stripped = msgspec.structs.replace(original, headers=kept)
-    attributes = _known(_read(stripped), original)
+    attributes, _ = _masked(_said(_read(stripped), original), {})
     sender = _sender(added.get("dl_topic", original.topic), attributes)
     return DeadLetterSeen.model_construct(
         added=added,

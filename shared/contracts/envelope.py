@@ -189,6 +189,8 @@ def attributes_in(headers: Headers) -> dict[str, str]:
 
 def _is_structured(content_type: str) -> bool:
     """Kafka binding, 3: the content type alone tells the mode. Raises `Undecodable` at a format that nobody reads."""
+    if content_type == "application/json":
+        return False
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type.startswith("application/cloudevents") and media_type != STRUCTURED:
         raise Undecodable(f"the event format {mask(media_type)[:80]} is not read; send {STRUCTURED}")
