@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
-from demo.register import opisto_sources
+from demo.organisers import organisers
 from demo.script import OWN_REGION
 from demo.simulation import DemoResult, Show, Simulation
 from demo.size import Size
@@ -55,15 +55,15 @@ def play(
 
     Raises what `Supervisor` raises where it cannot start, and `NoReckoningError`.
     """
-    opistos = opisto_sources()
-    own_opisto = opistos[0]
+    named = [one.source for one in organisers(size.opistos, size.others)]
+    own_opisto = named[0]
     with _folder(kept=linger is not None) as folder:
         for source in (OWN_REGION, own_opisto):
             grant(folder, source)
         clock = PacedClock(file=folder.path / "pace.json")
         clock.begin(START)
         with Supervisor(
-            folder.path, port_base, str(clock.file), _ENVIRONMENT, engine=engine, say=say, opistos=opistos
+            folder.path, port_base, str(clock.file), _ENVIRONMENT, engine=engine, say=say, opistos=named
         ) as supervisor:
             with _looked_after(supervisor) as platform:
                 result = asyncio.run(_played(size, folder, clock, own_opisto, show, platform.check))

@@ -1,4 +1,4 @@
-"""A seeded, plausible programme for each opisto, as ActivityPublished data. Made up; the opistos are real.
+"""A seeded, plausible programme for each organiser, as ActivityPublished data. Made up; the opistos are real.
 
 Pure: the same seed and start give the same programme.
 """
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from demo.register import LicensedOpisto
+from demo.organisers import Organiser
 from shared.reference import MUNICIPALITIES
 
 DAY = timedelta(days=1)
@@ -43,30 +43,30 @@ class Published:
         return str(self.data["activity_id"])
 
 
-def programme(opistos: list[LicensedOpisto], rng: Random, start: datetime, each: int) -> list[Published]:
-    """`each` activities for every opisto, three sessions each, the first 14 to 17 days after `start`."""
+def programme(organisers: list[Organiser], rng: Random, start: datetime, each: int) -> list[Published]:
+    """`each` activities for every organiser, three sessions each, the first 14 to 17 days after `start`."""
     return [
-        Published(f"/opisto/{opisto.id}", _activity(opisto, number, rng, start))
-        for opisto in opistos
+        Published(organiser.source, _activity(organiser, number, rng, start))
+        for organiser in organisers
         for number in range(each)
     ]
 
 
-def _activity(opisto: LicensedOpisto, number: int, rng: Random, start: datetime) -> dict[str, Any]:
+def _activity(organiser: Organiser, number: int, rng: Random, start: datetime) -> dict[str, Any]:
     fi, sv, en, themes, setting = rng.choice(_COURSES)
     first = start + (14 + rng.random() * 3) * DAY
     sessions = [_session(index, first + index * 2 * DAY) for index in range(3)]
     remote = rng.random() < 0.06
-    languages = [language for language in opisto.languages if language in {"fi", "sv", "en"}] or ["fi"]
+    languages = [language for language in organiser.languages if language in {"fi", "sv", "en"}] or ["fi"]
     return {
         "activity_id": f"syksy-{number + 1}",
         "title": {"fi": fi, "sv": sv, "en": en},
         "themes": list(themes),
         "setting": setting,
-        "municipality": opisto.municipalities[0],
-        "serves": list(opisto.municipalities),
+        "municipality": organiser.municipalities[0],
+        "serves": list(organiser.municipalities),
         "format": "remote" if remote else "in_person",
-        "place": {"name": {"fi": f"{MUNICIPALITIES[opisto.municipalities[0]].name_fi}, {opisto.name}"[:200]}},
+        "place": {"name": {"fi": f"{MUNICIPALITIES[organiser.municipalities[0]].name_fi}, {organiser.name}"[:200]}},
         "accessibility": sorted(feature for feature in _FEATURES if rng.random() < 0.7),
         "languages": languages,
         "age": _AGES[(number + rng.randrange(2)) % len(_AGES)],

@@ -8,9 +8,9 @@ from importlib.resources import files
 from random import Random
 from typing import Final
 
-from demo import register
 from demo.faults import Faults
 from demo.look import OPS
+from demo.organisers import Organiser, organisers
 from demo.partners import DAY, OpistoSystem, RegionSystem
 from demo.people import Plan, people
 from demo.post import Post
@@ -41,15 +41,14 @@ class Script:
         self._timetable = timetable
         self._rng = rng
         self._start = now()
-        self._register = register.load_opistos()[0][: size.opistos]
+        self._organisers = organisers(size.opistos, size.others)
         self._regions = {
             f"/region/{code}": RegionSystem(f"/region/{code}", post, now, timetable.at, rng, self._visit)
             for code, region in REGIONS.items()
             if region.may_refer
         }
-        self._opistos = {
-            f"/opisto/{one.id}": OpistoSystem(f"/opisto/{one.id}", post, now, timetable.at, rng, self.plan_of)
-            for one in self._register
+        self._systems = {
+            one.source: OpistoSystem(one.source, post, now, timetable.at, rng, self.plan_of) for one in self._organisers
         }
         self.plans = {plan.referral_id: plan for plan in people(rng, size.referrals, ISSUING_DAYS)}
         self.faults = Faults(post, now, OWN_REGION, own_opisto, rng)
@@ -60,15 +59,15 @@ class Script:
         return self.plans.get(referral_id)
 
     def _visit(self, plan: Plan, code: str) -> Action:
-        near = [one for one in self._register if plan.data["municipality"] in one.municipalities]
+        near = [one for one in self._organisers if plan.data["municipality"] in one.municipalities]
         if not near:
             return lambda: None
-        return partial(self._opistos[f"/opisto/{near[0].id}"].at_the_desk, code, _AT_THE_DESK)
+        return partial(self._systems[near[0].source].at_the_desk, code, _AT_THE_DESK)
 
     @property
     def reachable(self) -> int:
-        """How many clients live where an opisto of the demo has activities."""
-        served = {code for one in self._register for code in one.municipalities}
+        """How many clients live where an organiser of the demo has activities."""
+        served = {code for one in self._organisers for code in one.municipalities}
         return sum(plan.data["municipality"] in served for plan in self.plans.values())
 
     @property
@@ -79,7 +78,7 @@ class Script:
     def write(self, kill: Callable[[], None]) -> None:
         """Writes all of it down."""
         self._partners_register()
-        self._opistos_publish()
+        self._organisers_publish()
         self._import_linked_events()
         self._regions_refer()
         self._all_look_at_their_feeds()
@@ -91,24 +90,23 @@ class Script:
         return self._start + day * DAY
 
     def _partners_register(self) -> None:
-        for one in self._register:
+        for one in self._organisers:
             self._timetable.start(self._register_partner(one))
 
-    async def _register_partner(self, one: register.LicensedOpisto) -> None:
-        language = next((language for language in one.languages if language in {"fi", "sv", "en"}), "fi")
-        body = {"name": one.name, "language": language}
-        await self._post.ask("partners", f"/v1/partners/opisto/{one.id}", OPS, method="PUT", json=body)
+    async def _register_partner(self, one: Organiser) -> None:
+        body = {"name": one.name, "language": one.language, "area": list(one.municipalities)}
+        await self._post.ask("partners", f"/v1/partners{one.source}", OPS, method="PUT", json=body)
 
-    def _opistos_publish(self) -> None:
-        for activity in programme(self._register, self._rng, self._start, self._size.activities_each):
+    def _organisers_publish(self) -> None:
+        for activity in programme(self._organisers, self._rng, self._start, self._size.activities_each):
             self._timetable.at(self._on(self._rng.random() * 0.25), partial(self._publish, activity))
 
     def _publish(self, activity: Published) -> None:
-        self._opistos[activity.organiser].publish(activity)
+        self._systems[activity.organiser].publish(activity)
 
     def _import_linked_events(self) -> None:
         municipality = next(code for code, one in MUNICIPALITIES.items() if one.name_fi == "Helsinki")
-        organiser = next(iter(self._opistos))
+        organiser = next(iter(self._systems))
         events, refusals = convert(linked_events(), organiser=organiser, now=self._start, municipality=municipality)
         for event in events:
             self._post.put(dict(event))
@@ -121,7 +119,7 @@ class Script:
     def _all_look_at_their_feeds(self) -> None:
         for region in self._regions.values():
             self._timetable.every(_REGIONS_LOOK, self._start + self._rng.random() * _REGIONS_LOOK, region.read_feed)
-        for opisto in self._opistos.values():
+        for opisto in self._systems.values():
             self._timetable.every(_NIGHT, self._start + self._rng.random() * _NIGHT, opisto.nightly_run)
 
     def _some_err(self) -> None:
@@ -131,7 +129,7 @@ class Script:
             self._timetable.at(self._on(1 + self._rng.random() * 20), err)
 
     def _some_cancel(self) -> None:
-        for number, opisto in enumerate(list(self._opistos.values())[3::25]):
+        for number, opisto in enumerate(list(self._systems.values())[3::25]):
             replaced = "syksy-2" if number % 2 else None
             self._timetable.at(self._on(_CANCELLED_ON), partial(opisto.cancel, _CANCELLED, replaced))
 

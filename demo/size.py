@@ -14,6 +14,8 @@ class Size:
 
     referrals: int = 1_000
     opistos: int = 200
+    others: int = 60
+    """Municipalities, associations and libraries."""
     activities_each: int = 4
     seconds: float = 64.0
     seed: int = 20260901

@@ -24,7 +24,7 @@ from aiokafka import ConsumerRecord
 
 from demo.people import people
 from demo.programme import programme
-from demo.register import load_opistos
+from demo.organisers import organisers
 from deploy.embedded_broker.control import start_broker
 from services.catalogue.handlers import table
 from shared.clock import Clock
@@ -88,7 +88,7 @@ async def _lines(effort: Effort) -> list[MeasuredRow]:
 
 def _activities(count: int, now: datetime) -> list[Event]:
     """Of all opistos in any order, so that whatever they are cut to is like the whole."""
-    opistos, _ = load_opistos()
+    opistos = organisers(1_000, 0)
     published = programme(opistos, Random(1), now, count // len(opistos) + 1)
     return [
         Event(f"a{number}", one.organiser, now, ActivityPublished.model_validate_json(json.dumps(one.data)))

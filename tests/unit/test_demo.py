@@ -9,7 +9,7 @@ import pytest
 from demo.ledger import Ledger, balance
 from demo.people import people
 from demo.programme import programme
-from demo.register import load_opistos
+from demo.organisers import organisers
 from shared.contracts.opisto_events import ActivityPublished
 from shared.contracts.region_events import ReferralIssued
 from shared.reference import REGIONS
@@ -89,7 +89,7 @@ def test_of_whatever_is_drawn_at_most_3_in_100_are_planned_to_be_unrecorded(coun
 
 
 def test_every_opisto_has_a_programme_that_the_contract_takes() -> None:
-    opistos, _ = load_opistos()
+    opistos = organisers(200, 60)
     found = programme(opistos, Random(1), START, 3)
     assert len(found) == 3 * len(opistos)
     for activity in found:
