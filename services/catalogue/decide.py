@@ -14,6 +14,7 @@ import msgspec
 from services.catalogue.audience import ages
 from services.catalogue.matching import at, nearest_misses, primary, ranked, reasons, score
 from services.catalogue.model import (
+    GROUP,
     TITLE_LANGUAGES,
     Activity,
     Brief,
@@ -37,7 +38,15 @@ from services.catalogue.settle import (
     waiting_left,
 )
 from services.catalogue.why import why
-from shared.contracts import catalogue_events, every_service_events, opisto_events, referral_events, region_events
+from shared.contracts import (
+    catalogue_events,
+    every_service_events,
+    group_place_events,
+    opisto_events,
+    referral_events,
+    region_events,
+)
+from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import beat_of
 from shared.contracts.instants import later
@@ -126,10 +135,6 @@ def place_requested(
 ) -> Decision[Activity]:
     """Registers a referral's order; the greatest number holds."""
     data = event.data
-    state = state or Activity(data.organiser, data.activity_id)
-    known = state.claims.get(data.referral_id)
-    if known and known.number >= data.number:
-        return Decision(state)
     claim = Claim(
         number=data.number,
         want="place",
@@ -139,17 +144,29 @@ def place_requested(
         moved=data.moved,
         synthetic=event.synthetic,
     )
-    if known and known.request == data.request and known.want == "place":
-        claim = _changed(known, number=data.number, enrolled=data.enrolled, moved=data.moved)
-    elif known:
-        claim = _changed(claim, answer=known.answer, told=known.told, told_listing=known.told_listing)
-        claim = _changed(claim, earlier=asked_before(known, data.requested_at))
-        claim = kept(state, known, claim)
-    claims = {referral_id: one for referral_id, one in state.claims.items() if referral_id != data.referral_id}
+    state = state or Activity(data.organiser, data.activity_id)
+    return claimed(state, event, now, context, data.referral_id, claim)
+
+
+def claimed(
+    state: Activity, event: Event, now: datetime, context: MatchContext, whose: str, claim: Claim
+) -> Decision[Activity]:
+    """Registers the claim of a referral or a group, `whose`; the greatest number holds."""
+    known = state.claims.get(whose)
+    if known and known.number >= claim.number:
+        return Decision(state)
+    same = known is not None and known.request == claim.request and known.want == "place"
+    if known and same:
+        claim = _changed(known, number=claim.number, enrolled=claim.enrolled, moved=claim.moved)
+    elif known and claim.requested_at:
+        before = asked_before(known, claim.requested_at)
+        told = {"answer": known.answer, "told": known.told, "told_listing": known.told_listing}
+        claim = kept(state, known, _changed(claim, earlier=before, **told))
+    claims = {one: there for one, there in state.claims.items() if one != whose}
     # A new request goes to the end: the activity gives places in order of arrival.
-    order = state.claims if known and known.request == data.request else claims
-    state = _changed(state, claims={**order, data.referral_id: claim})
-    return _settled(state, event, now, context, only=data.referral_id)
+    order = state.claims if known and known.request == claim.request else claims
+    state = _changed(state, claims={**order, whose: claim})
+    return _settled(state, event, now, context, only=whose)
 
 
 def place_given_up(
@@ -158,14 +175,28 @@ def place_given_up(
     """Frees the place. Without `follow` only the number stays of the referral, to guard against a late order."""
     data = event.data
     state = state or Activity(data.organiser, data.activity_id)
-    known = state.claims.get(data.referral_id)
+    decision = given_up(state, event, now, context, data.referral_id, follow=data.follow)
+    return decision if data.follow or decision.state is state else _forgotten(decision, data.referral_id)
+
+
+def given_up(
+    state: Activity,
+    event: Event[referral_events.PlaceGivenUp | group_place_events.GroupPlacesGivenUp],
+    now: datetime,
+    context: MatchContext,
+    whose: str,
+    *,
+    follow: bool,
+) -> Decision[Activity]:
+    """Frees what a referral or a group, `whose`, holds; the greatest number holds."""
+    data = event.data
+    known = state.claims.get(whose)
     if known and known.number >= data.number:
         return Decision(state)
     left = known or Claim(data.number, "none", synthetic=event.synthetic)
-    claim = _changed(left, number=data.number, want="follow" if data.follow else "none")
-    state = _changed(state, claims={**state.claims, data.referral_id: claim})
-    decision = _settled(state, event, now, context, freed_at=data.freed_at, only=data.referral_id)
-    return decision if data.follow else _forgotten(decision, data.referral_id)
+    claim = _changed(left, number=data.number, want="follow" if follow else "none")
+    state = _changed(state, claims={**state.claims, whose: claim})
+    return _settled(state, event, now, context, freed_at=data.freed_at, only=whose)
 
 
 def _forgotten(decision: Decision[Activity], referral_id: str) -> Decision[Activity]:
@@ -242,18 +273,15 @@ def _settled(
     only: str | None = None,
 ) -> Decision[Activity]:
     state, follow = settle(state, freed_at or event.time, now, only=only)
-    to_match = [
-        Follow(
-            catalogue_events.ActivityToMatch(
-                referral_id=referral_id, organiser=state.organiser, activity_id=state.activity_id
-            ),
-            referral_id,
-            state.synthetic,
-            once=True,
-        )
-        for referral_id in context.concerned
-    ]
+    to_match = [Follow(_to_match(state, whose), whose, state.synthetic, once=True) for whose in context.concerned]
     return Decision(state, [*follow, *to_match])
+
+
+def _to_match(state: Activity, whose: str) -> Data:
+    about = {"organiser": state.organiser, "activity_id": state.activity_id}
+    if whose.startswith(GROUP):
+        return group_place_events.GroupToMatch(group_id=whose.removeprefix(GROUP), **about)
+    return catalogue_events.ActivityToMatch(referral_id=whose, **about)
 
 
 def brief_of(state: Activity) -> Brief:
@@ -285,6 +313,7 @@ def brief_of(state: Activity) -> Brief:
         cancelled=state.cancelled is not None,
         synthetic=state.synthetic,
         titles="\n".join(_in_a_line(data["title"].get(language, "")) for language in TITLE_LANGUAGES),
+        at_unit=bool(data.get("at_unit")),
     )
 
 
@@ -367,7 +396,7 @@ def issued(
     if state.wish and (state.wish.time, state.wish.rank) > (wish.time, wish.rank):
         return Decision(state)
     state = _changed(state, wish=wish, status="new")
-    return _matched(state, now, context) if state.wanted else Decision(_changed(state, status="ended"))
+    return matched(state, now, context) if state.wanted else Decision(_changed(state, status="ended"))
 
 
 def opened(
@@ -397,15 +426,18 @@ def rematch_requested(
         return Decision(state)
     without = tuple(activity_key(one.organiser, one.activity_id) for one in data.without)
     state = _changed(state, number=data.number, wanted=True, without=without, status="new")
-    return _matched(state, now, context)
+    return matched(state, now, context)
 
 
 def matching_ended(
-    state: Match | None, event: Event[referral_events.MatchingEnded], now: datetime, context: MatchContext
+    state: Match | None,
+    event: Event[referral_events.MatchingEnded | group_place_events.GroupMatchingEnded],
+    now: datetime,
+    context: MatchContext,
 ) -> Decision[Match]:
-    """The referral wants no more proposals."""
+    """The referral, or the group, wants no more proposals."""
     data = event.data
-    state = state or Match(data.referral_id)
+    state = state or Match(data.subject, of_group=isinstance(data, group_place_events.GroupMatchingEnded))
     if data.number <= state.number:
         return Decision(state)
     return Decision(_changed(state, number=data.number, wanted=False, status="ended", retry_at=None, proposed=()))
@@ -426,7 +458,7 @@ def activity_to_match(state: Match | None, event: Event, now: datetime, context:
         return Decision(state)
     if state.status == "proposed" and _still_proposed(state, context.candidates, now):
         return Decision(state)
-    return _matched(state, now, context)
+    return matched(state, now, context)
 
 
 def match_deadline(state: Match | None, event: Event, now: datetime, context: MatchContext) -> Decision[Match]:
@@ -435,7 +467,7 @@ def match_deadline(state: Match | None, event: Event, now: datetime, context: Ma
         return Decision(state)
     if state.status == "proposed" and _still_proposed(state, context.candidates, now):
         return Decision(_changed(state, retry_at=later(now, context.rematch)))
-    return _matched(state, now, context)
+    return matched(state, now, context)
 
 
 def _still_proposed(state: Match, candidates: Iterable[Brief], now: datetime) -> bool:
@@ -444,7 +476,8 @@ def _still_proposed(state: Match, candidates: Iterable[Brief], now: datetime) ->
     return bool(ranked(state.wish, proposed, (), now))
 
 
-def _matched(state: Match, now: datetime, context: MatchContext) -> Decision[Match]:
+def matched(state: Match, now: datetime, context: MatchContext) -> Decision[Match]:
+    """What fits best, or that nothing does; the match has a wish."""
     assert state.wish is not None
     best = ranked(state.wish, context.candidates, state.without, now)
     if best:
@@ -453,10 +486,15 @@ def _matched(state: Match, now: datetime, context: MatchContext) -> Decision[Mat
     if state.status == "unmatched":
         return Decision(retry)
     misses = nearest_misses(state.wish, context.near or context.candidates, state.without, now)
-    nothing = catalogue_events.NoActivityFound(
-        referral_id=state.referral_id, number=state.number, nearest_misses=misses
-    )
-    return Decision(retry, [Follow(nothing, synthetic=state.wish.synthetic)])
+    return Decision(retry, [Follow(_nothing_found(state, misses), synthetic=state.wish.synthetic)])
+
+
+def _nothing_found(state: Match, misses: dict[str, int]) -> Data:
+    if state.of_group:
+        return group_place_events.GroupActivitiesFound(
+            group_id=state.referral_id, number=state.number, nearest_misses=misses
+        )
+    return catalogue_events.NoActivityFound(referral_id=state.referral_id, number=state.number, nearest_misses=misses)
 
 
 def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, again: timedelta) -> Decision[Match]:
@@ -481,10 +519,15 @@ def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, ag
         proposed=tuple(brief.key for brief in best),
         retry_at=max(closes, later(now, again)),
     )
-    proposed = catalogue_events.ActivitiesProposed(
-        referral_id=state.referral_id, number=state.number, proposals=proposals
-    )
-    return Decision(state, [Follow(proposed, synthetic=wish.synthetic)])
+    return Decision(state, [Follow(_found(state, proposals), synthetic=wish.synthetic)])
+
+
+def _found(state: Match, proposals: tuple[catalogue_events.Proposal, ...]) -> Data:
+    if state.of_group:
+        return group_place_events.GroupActivitiesFound(
+            group_id=state.referral_id, number=state.number, proposals=proposals
+        )
+    return catalogue_events.ActivitiesProposed(referral_id=state.referral_id, number=state.number, proposals=proposals)
 
 
 def match_fields(state: Match) -> dict[str, Any]:

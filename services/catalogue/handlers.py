@@ -1,18 +1,25 @@
 """Which event concerns which aggregate of the catalogue, which look-up it needs, and which function decides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from services.catalogue import decide
+from services.catalogue import decide, groups
 from services.catalogue.briefs import Briefs
 from services.catalogue.decide import EVERYWHERE, MatchContext
 from services.catalogue.matching import HardFilters
-from services.catalogue.model import Activity, Brief, Match, Wish, activity_key
-from shared.contracts import catalogue_events, every_service_events, opisto_events, referral_events, region_events
-from shared.contracts.data import AboutPlace
+from services.catalogue.model import Activity, Brief, Match, Wish, activity_key, group_key
+from shared.contracts import (
+    catalogue_events,
+    every_service_events,
+    group_place_events,
+    opisto_events,
+    referral_events,
+    region_events,
+)
+from shared.contracts.data import AboutGroup, AboutPlace
 from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import BEAT
 from shared.contracts.topics import READ_BY
@@ -51,6 +58,11 @@ MAX_CONCERNED = 500
 MANY_MUNICIPALITIES = 30
 """An activity that serves more counts as serving all: each municipality costs the store one more query."""
 
+_WISHES: Final[Mapping[str, Callable[[Event[Any]], Wish]]] = {
+    "ReferralIssued": decide.wish_of,
+    "GroupMatchRequested": groups.wish_of,
+}
+"""The classes that say what is wished."""
 _WISH = msgspec.json.Decoder(Wish)
 
 
@@ -73,6 +85,15 @@ def table(rematch: timedelta) -> Table:
             referral_events.RematchRequested: Handler(MATCHES, _referral, decide.rematch_requested, candidates),
             referral_events.MatchingEnded: Handler(MATCHES, _referral, decide.matching_ended, nothing),
             catalogue_events.ActivityToMatch: Handler(MATCHES, _referral, decide.activity_to_match, candidates),
+            group_place_events.GroupPlacesRequested: Handler(
+                ACTIVITIES, _named_activity, groups.places_requested, nothing
+            ),
+            group_place_events.GroupPlacesGivenUp: Handler(
+                ACTIVITIES, _named_activity, groups.places_given_up, nothing
+            ),
+            group_place_events.GroupMatchRequested: Handler(MATCHES, _group, groups.match_requested, candidates),
+            group_place_events.GroupMatchingEnded: Handler(MATCHES, _group, decide.matching_ended, nothing),
+            group_place_events.GroupToMatch: Handler(MATCHES, _group, decide.activity_to_match, candidates),
         },
         deadlines={
             "activities": Handler(ACTIVITIES, _aggregate, decide.activity_deadline, nothing),
@@ -85,12 +106,16 @@ def _own_activity(event: Event[opisto_events.ActivityPublished | opisto_events.A
     return activity_key(event.source, event.data.subject)
 
 
-def _named_activity(event: Event[AboutPlace]) -> str:
+def _named_activity(event: Event[AboutPlace | group_place_events.OfGroupPlaces]) -> str:
     return activity_key(event.data.organiser, event.data.activity_id)
 
 
 def _referral(event: Event) -> str:
     return event.data.subject
+
+
+def _group(event: Event[AboutGroup]) -> str:
+    return group_key(event.data.group_id)
 
 
 def _aggregate(event: Event[every_service_events.DeadlinePassed]) -> str:
@@ -111,7 +136,7 @@ def _candidates(rematch: timedelta) -> LookUp:
     briefs = Briefs()
 
     async def look_up(state: Match | None, event: Event[Any], store: Store, now: datetime) -> MatchContext:
-        wish = decide.wish_of(event) if event.name == "ReferralIssued" else state.wish if state else None
+        wish = _WISHES[event.name](event) if event.name in _WISHES else state.wish if state else None
         if wish is None:
             return MatchContext(rematch)
         filters = HardFilters(wish, now)
@@ -119,9 +144,7 @@ def _candidates(rematch: timedelta) -> LookUp:
         found = await briefs.find(store, (wish.municipality, EVERYWHERE), within=fitting)
         if any(map(filters.fits, found.values())):
             return MatchContext(rematch, candidates=found.values())
-        will_be_told = (
-            state is None or state.status != "unmatched" or event.name in {"ReferralIssued", "RematchRequested"}
-        )
+        will_be_told = state is None or state.status != "unmatched" or event.name in {*_WISHES, "RematchRequested"}
         if not will_be_told:
             return MatchContext(rematch)
         # The other activities that serve the municipality have missed by age or enrolment. Those held near that serve

@@ -43,6 +43,8 @@ class HardFilters:
         self._price = math.inf if wish.max_price_cents is None else wish.max_price_cents
         self._municipality = wish.municipality
         self._synthetic = wish.synthetic
+        self._places = wish.places
+        self._at_unit = wish.at_unit
 
     def fits(self, brief: Brief) -> bool:
         """Whether a brief passes every filter. Every candidate goes through here."""
@@ -71,7 +73,8 @@ class HardFilters:
         return (
             brief.age_min <= self.high
             and self.low <= brief.age_max
-            and (brief.places_left > 0 or brief.waiting_left > 0)
+            and self._has_room(brief)
+            and brief.at_unit == self._at_unit
             and brief.opens <= self._now <= brief.closes
             and not brief.cancelled
             and brief.format in self._formats
@@ -79,13 +82,18 @@ class HardFilters:
             and brief.synthetic == self._synthetic
         )
 
+    def _has_room(self, brief: Brief) -> bool:
+        """One may wait for a place; to a group only what has room for all of it now is proposed."""
+        return brief.places_left >= self._places or (self._places == 1 and brief.waiting_left > 0)
+
     def _only_miss_besides(self, brief: Brief) -> str | None:
         if brief.synthetic != self._synthetic:
             return None
         refused = {
             "age": brief.age_min > self.high or self.low > brief.age_max,
             "accessibility": not self._needed.issubset(brief.accessibility),
-            "places": brief.places_left <= 0 and brief.waiting_left <= 0,
+            "places": not self._has_room(brief),
+            "premises": brief.at_unit != self._at_unit,
             "format": brief.format not in self._formats,
             "enrolment": not brief.opens <= self._now <= brief.closes,
             "cancelled": brief.cancelled,

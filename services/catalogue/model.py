@@ -9,6 +9,11 @@ TextLanguage = Literal["fi", "sv", "en", "se"]
 TITLE_LANGUAGES: Final[tuple[TextLanguage, ...]] = ("fi", "sv", "en", "se")
 
 
+Refusal = Literal["", "full", "too_large", "premises", "closed", "cancelled", "unknown"]
+GROUP: Final = "group "
+"""What stands before a group's id where referrals and groups are kept side by side: their ids may not meet."""
+
+
 class Version(msgspec.Struct, frozen=True, array_like=True):
     """A version's rules of enrolment, and its time. The version in force at the choice's time judges the choice."""
 
@@ -42,7 +47,7 @@ class Cancelled(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One referral's order to the activity, its place or turn, and the last answer to it."""
+    """One referral's order to the activity, its place or turn, and the last answer to it; or a group's, of several places."""
 
     number: int
     want: Literal["place", "follow", "none"]
@@ -53,8 +58,11 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     enrolled: bool = False
     moved: bool = False
     synthetic: bool = False
+    places: int = 1
+    whole: bool = False
+    """Whether a group at its unit wants the whole activity: all that it has, whatever the group's size."""
     state: Literal["none", "reserved", "waitlisted", "refused"] = "none"
-    reason: Literal["", "full", "closed", "cancelled", "unknown"] = ""
+    reason: Refusal = ""
     given_at: datetime | None = None
     promoted: bool = False
     by_enrolment: bool = False
@@ -77,6 +85,7 @@ class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
     sessions: dict[str, SessionListing] = {}
     cancelled: Cancelled | None = None
     claims: dict[str, Claim] = {}
+    """By a referral's id, or `group <id>`."""
     synthetic: bool = False
     ended: bool = False
 
@@ -110,6 +119,8 @@ class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
     synthetic: bool
     titles: str
     """In the order of `TITLE_LANGUAGES`, one a line, empty where there is none."""
+    at_unit: bool = False
+    """Whether it is held at a unit's premises, for one group."""
 
     @property
     def key(self) -> str:
@@ -138,12 +149,16 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     max_price_cents: int | None = None
     funding: tuple[str, ...] = ()
     synthetic: bool = False
+    places: int = 1
+    at_unit: bool = False
+    """Whether a group wishes an activity at its unit."""
 
 
 class Match(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The matching of one referral. `number` counts the referral's requests; the greatest holds."""
+    """The matching of one referral, or group. `number` counts its requests; the greatest holds."""
 
     referral_id: str
+    """The referral's id, or the group's."""
     wish: Wish | None = None
     number: int = 0
     wanted: bool = True
@@ -155,8 +170,14 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     issuer: str = ""
     """The region that the referral service named as its own; it may read what erasure leaves."""
     erased: bool = False
+    of_group: bool = False
 
 
 def activity_key(organiser: str, activity_id: str) -> str:
     """An activity's id in the store."""
     return f"{organiser} {activity_id}"
+
+
+def group_key(group_id: str) -> str:
+    """A group's name among claims and matches."""
+    return f"{GROUP}{group_id}"

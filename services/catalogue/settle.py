@@ -7,11 +7,12 @@ held place away.
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from services.catalogue.model import Activity, Claim, SessionListing, Version
+from services.catalogue.group_answers import followed_by_group, told_to_group
+from services.catalogue.model import GROUP, Activity, Claim, Refusal, SessionListing, Version
 from shared.contracts import catalogue_events
 from shared.contracts.data import Data
 from shared.engine.model import Follow
@@ -62,9 +63,14 @@ def _judged(activity: Activity, claim: Claim) -> Claim:
     return _changed(claim, state="none", reason="") if claim.state == "refused" else claim
 
 
-def _why_not(activity: Activity, claim: Claim) -> Literal["", "closed", "cancelled", "unknown"]:
+def _why_not(activity: Activity, claim: Claim) -> Refusal:
     if not activity.versions or claim.synthetic != activity.synthetic:
         return "unknown"
+    at_unit, of_group = bool(activity.published.get("at_unit")), claim.places > 1
+    if claim.whole != at_unit:
+        return "premises" if of_group else "unknown"
+    if of_group and claim.places > _capacity(activity):
+        return "too_large"
     if _was_cancelled_before(activity, claim):
         return "cancelled"
     return "closed" if not claim.enrolled and _is_closed(activity, claim) else ""
@@ -120,6 +126,8 @@ def kept(activity: Activity, known: Claim, claim: Claim) -> Claim:
     """
     if known.want != "place" or known.state not in {"reserved", "waitlisted"} or _why_not(activity, claim):
         return claim
+    if claim.places > known.places or claim.whole != known.whole:
+        return claim
     promoted = known.promoted and known.given_at is not None and known.given_at > (claim.requested_at or known.given_at)
     given_at = known.given_at if promoted else claim.requested_at
     by_enrolment = known.state == "reserved" and _is_closed(activity, claim)
@@ -141,13 +149,23 @@ def _waiting(claims: dict[str, Claim]) -> list[str]:
 
 def places_left(activity: Activity) -> int:
     """Places that nobody holds; below zero where enrolled ones came beyond the capacity."""
-    held = sum(claim.state == "reserved" for claim in activity.claims.values())
-    return int(activity.published.get("capacity", 0)) - held
+    capacity = _capacity(activity)
+    held = sum(_taken(claim, capacity) for claim in activity.claims.values() if claim.state == "reserved")
+    return capacity - held
+
+
+def _capacity(activity: Activity) -> int:
+    return int(activity.published.get("capacity", 0))
+
+
+def _taken(claim: Claim, capacity: int) -> int:
+    """How many places a claim takes: a group at its unit all that there are."""
+    return max(capacity, claim.places) if claim.whole else claim.places
 
 
 def waiting_left(activity: Activity) -> int:
     """How many more may wait."""
-    waiting = sum(claim.state == "waitlisted" for claim in activity.claims.values())
+    waiting = sum(claim.places for claim in activity.claims.values() if claim.state == "waitlisted")
     return max(0, int(activity.published.get("waiting_list", 0)) - waiting)
 
 
@@ -156,8 +174,15 @@ def _promote(activity: Activity, claims: dict[str, Claim], waiting: Sequence[str
     over = waiting_ends(activity)
     if activity.cancelled or (over and freed_at >= over):
         return
-    for referral_id in waiting[: max(0, free)]:
+    capacity = _capacity(activity)
+    for referral_id in waiting:
+        if free <= 0:
+            return
         claim = claims[referral_id]
+        # No place stays empty for a group that is larger than what is free: who fits goes by.
+        if _taken(claim, capacity) > free:
+            continue
+        free -= _taken(claim, capacity)
         # The event that freed the place may be late, and its time before the choice.
         given_at = max(freed_at, claim.requested_at or freed_at)
         claims[referral_id] = _changed(claim, state="reserved", given_at=given_at, promoted=True, position=0)
@@ -174,9 +199,9 @@ def _seat_or_refuse(activity: Activity, claims: dict[str, Claim]) -> None:
         if claim.state != "none":
             continue
         now_there = _changed(activity, claims=claims)
-        if beyond or places_left(now_there) > 0:
+        if beyond or places_left(now_there) >= _taken(claim, _capacity(activity)):
             claims[referral_id] = _seated(activity, claim)
-        elif waiting_left(now_there) > 0:
+        elif waiting_left(now_there) >= claim.places:
             claims[referral_id] = _changed(claim, state="waitlisted")
         else:
             claims[referral_id] = _changed(claim, state="refused", reason="full")
@@ -255,20 +280,27 @@ def _answers(
     is_news = bool(sessions) and meets and claim.told_listing != listing
     if says == claim.told and not is_news:
         return claim, []
+    of_group = referral_id.startswith(GROUP)
     about: dict[str, Any] = {
-        "referral_id": referral_id,
+        **({"group_id": referral_id.removeprefix(GROUP)} if of_group else {"referral_id": referral_id}),
         "organiser": activity.organiser,
         "activity_id": activity.activity_id,
     }
     answers: list[Data] = []
     if says != claim.told:
-        news = _of_the_place(activity, claim, about | _numbers(claim), sessions, call)
-        listed = listing if claim.state in {"reserved", "waitlisted"} else claim.told_listing
+        tell = _told_to_group if of_group else _of_the_place
+        news = tell(activity, claim, about | _numbers(claim), sessions, call)
+        holds_the_sessions = claim.state in {"reserved", "waitlisted"} or (of_group and news and meets)
+        listed = listing if holds_the_sessions else claim.told_listing
         claim = _changed(claim, answer=claim.answer + len(news), told=says, told_listing=listed)
         answers += news
     if is_news and claim.told_listing != listing:
-        of_the_sessions = about | _numbers(claim) | terms
-        answers.append(catalogue_events.SessionsChanged(**of_the_sessions, sessions=sessions, cancelled=call))
+        of_the_sessions = about | _numbers(claim)
+        answers.append(
+            followed_by_group(of_the_sessions, sessions, call)
+            if of_group
+            else catalogue_events.SessionsChanged(**of_the_sessions | terms, sessions=sessions, cancelled=call)
+        )
         claim = _changed(claim, answer=claim.answer + 1, told_listing=listing)
     return claim, answers
 
@@ -303,11 +335,23 @@ def _of_the_place(
             ]
         case "refused":
             assert claim.reason
-            return [catalogue_events.PlaceRefused(**about, reason=claim.reason)]
+            return [catalogue_events.PlaceRefused(**about | {"reason": claim.reason})]
         case "none":
             # Only a claim with a place, or a turn on the waiting list, hears of a release.
             held = claim.told.startswith(("reserved", "waitlisted"))
             return [catalogue_events.PlaceReleased(**about)] if held else []
+
+
+def _told_to_group(
+    activity: Activity,
+    claim: Claim,
+    about: dict[str, Any],
+    sessions: tuple[catalogue_events.ListedSession, ...],
+    call: catalogue_events.ActivityCall | None,
+) -> list[Data]:
+    confirms = claim.state == "reserved" and _confirms(activity, claim)
+    sessions = sessions if claim.synthetic == activity.synthetic else ()
+    return told_to_group(claim, about, sessions, call, confirms=confirms)
 
 
 def _confirms(activity: Activity, claim: Claim) -> bool:

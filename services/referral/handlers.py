@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from services.referral import decide
 from services.referral.erasing import meets_erasure
+from services.referral.groups.handlers import groups_of, handlers_of, silence_of
 from services.referral.model import Access, Referral
 from services.referral.view import Durations
 from shared.contracts import (
@@ -57,6 +58,8 @@ def table(durations: Durations) -> Table:
         meets_erasure=meets_erasure,
     )
 
+    groups = groups_of(durations)
+
     def by_referral(decision: Decide) -> Handler:
         return Handler(referrals, _referral, decision)
 
@@ -66,7 +69,7 @@ def table(durations: Durations) -> Table:
     return Table(
         service="referral",
         topics=READ_BY["referral"],
-        kinds=(referrals, ACCESSES),
+        kinds=(referrals, ACCESSES, groups),
         context=durations,
         handlers={
             region_events.ReferralIssued: Handler(referrals, _referral, _issued, with_a_code),
@@ -87,9 +90,11 @@ def table(durations: Durations) -> Table:
             catalogue_events.SessionsChanged: by_referral(decide.place_answered),
             every_service_events.AccessRecorded: Handler(ACCESSES, _access, decide.accessed),
             notify_events.NotificationDelivered: Handler(ACCESSES, _disclosure, decide.disclosed),
+            **handlers_of(groups),
         },
         deadlines={
             "referrals": Handler(referrals, _aggregate, decide.deadline_passed),
+            "groups": silence_of(groups),
         },
     )
 

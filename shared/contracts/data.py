@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.errors import Problem
-from shared.contracts.fields import ActivityId, Count, Organiser, Partner, ReferralId
+from shared.contracts.fields import ActivityId, Count, GroupId, Organiser, Partner, ReferralId
 
 
 class Strict(BaseModel):
@@ -50,6 +50,17 @@ class AboutPlace(AboutReferral):
     """The referral's count of its requests to this activity, from 1; the greatest holds."""
 
 
+class AboutGroup(Data):
+    """An event about one group of a unit."""
+
+    group_id: GroupId
+    """The group, by the id under which its unit's organisation issued it."""
+
+    @property
+    def subject(self) -> str:
+        return self.group_id
+
+
 class ToPartner(Data):
     """What one partner is told, whole, in its feed: a class of these concerns no referral."""
 
@@ -59,3 +70,8 @@ class ToPartner(Data):
     @property
     def subject(self) -> str:
         return self.recipient
+
+
+def traced_under(data: Data) -> str | None:
+    """The referral or the group in whose trace an event of a service stands."""
+    return getattr(data, "referral_id", None) or getattr(data, "group_id", None)

@@ -78,10 +78,13 @@ def _is_somebody(value: str) -> str:
     return value
 
 
-def _random(value: str) -> str:
-    if value[14] != "4" or value[19] not in "89ab":
-        raise ValueError("a referral's id is a random UUID, version 4: any other can be guessed or tells of its making")
-    return value
+def _random(whose: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value[14] != "4" or value[19] not in "89ab":
+            raise ValueError(f"{whose} id is a random UUID, version 4: any other can be guessed or tells of its making")
+        return value
+
+    return AfterValidator(check)
 
 
 def read_referral_id(spelled: str) -> str | None:
@@ -108,8 +111,17 @@ ReferralId = Annotated[
         examples=["7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11"],
     ),
 ]
-IssuedReferralId = Annotated[ReferralId, AfterValidator(_random)]
+IssuedReferralId = Annotated[ReferralId, _random("a referral's")]
 """The id of a new referral: only a random one tells nothing of when, where or for whom, and cannot be guessed."""
+GroupId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        examples=["c4a1f0de-2b7a-4f0c-8d35-6a1b9e0f7c22"],
+    ),
+]
+IssuedGroupId = Annotated[GroupId, _random("a group's")]
+"""The id of a new group, random as a referral's is."""
 ActivityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$", examples=["kuoro-2026s"])]
 SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$", examples=["1"])]
 UnitRef = Annotated[
@@ -186,6 +198,7 @@ What = Annotated[
         "waiting_list",
         "ended",
         "rematch",
+        "statement",
         "redrive",
         "edit",
     ],

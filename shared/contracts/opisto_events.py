@@ -130,6 +130,9 @@ class ActivityPublished(Data):
     """In which languages it is led: ISO 639 codes."""
     age: AgeLimits
     """For whom it is, in years."""
+    at_unit: bool | None = None
+    """Whether it is held at a unit's own premises: then the whole activity is one group's, and no single client is proposed
+    it. Left out: no."""
     capacity: Annotated[Count, Field(examples=[6])]
     """How many places are set aside for the referred; lowering it takes no place away."""
     waiting_list: Annotated[Count, Field(examples=[4])] = 0

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from shared.contracts.data import traced_under
 from shared.contracts.dead_letter import DeadLetter, bare
 from shared.contracts.envelope import Event, type_of
 from shared.contracts.every_service_events import DeadLetterSettled
@@ -176,7 +177,7 @@ class UnitOfWork:
                 source=f"/service/{self.service}",
                 time=now,
                 data=follow.data,
-                correlation=getattr(follow.data, "referral_id", None) or cause.correlation,
+                correlation=traced_under(follow.data) or cause.correlation,
                 causation=cause.id,
                 traceparent=cause.traceparent,
                 synthetic=synthetic if follow.synthetic is None else follow.synthetic,

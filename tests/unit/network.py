@@ -20,6 +20,7 @@ from services.notify import handlers as notify
 from services.notify.decide import FEED
 from services.referral import handlers as referral
 from services.referral.fold import fold
+from services.referral.groups.model import Group
 from services.referral.handlers import Opening
 from services.referral.model import Referral
 from services.referral.view import Durations, View
@@ -400,6 +401,12 @@ class Network:
         """Where the referral stands."""
         return fold(self.referral(referral_id), DURATIONS)
 
+    def group(self, group_id: str) -> Group:
+        """The group's state."""
+        state = self._state("referral", "groups", group_id, Group)
+        assert state is not None
+        return state
+
     def match(self, referral_id: str) -> Match | None:
         """The matching of the referral."""
         return self._state("catalogue", "matches", referral_id, Match)
@@ -423,14 +430,14 @@ class Network:
         ]
 
     def told(self, referral_id: str, name: str) -> list[dict[str, Any]]:
-        """What was published about the referral of one class, each event once, in order."""
+        """What was published about the referral, or the group, of one class, each event once, in order."""
         found: dict[bytes, dict[str, Any]] = {}
         for record in self.published:
             headers = dict(record.headers)
             data = msgspec.json.decode(record.value or b"")
             if (
                 headers["ce_type"] == f"fi.kulttuurilahete.{name}.v1".encode()
-                and data.get("referral_id") == referral_id
+                and referral_id in {data.get("referral_id"), data.get("group_id")}
             ):
                 found.setdefault(headers["ce_id"] or b"", data)
         return list(found.values())
