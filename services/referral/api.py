@@ -7,6 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.referral.groups import api as groups
 from services.referral.model import Access, Referral
 from services.referral.responses import Accesses, CodeRead, Look, ReferralNow
 from services.referral.shown import shown
@@ -46,6 +47,7 @@ def operations() -> list[Operation]:
         Operation("GET", referral, one_referral, {200: ReferralNow}, ("region", "ops"), (REFERRAL_ID,), hides=True),
         Operation("GET", f"{referral}/accesses", accesses, {200: Accesses}, their_own, looks, hides=True),
         Operation("GET", "/v1/codes/{code}", look_up_code, {200: CodeRead}, ORGANISERS, (_CODE,), also=(404,)),
+        *groups.operations(),
     ]
 
 

@@ -70,6 +70,7 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/referrals/{referral_id}"): [Ask(held, REGION), Ask(f"/v1/referrals/{known['erased']}", REGION)],
         ("GET", "/v1/referrals/{referral_id}/accesses"): [Ask(f"{held}/accesses", REGION, {"limit": "1"})],
         ("GET", "/v1/codes/{code}"): [Ask(f"/v1/codes/{known['code']}", OPISTO)],
+        ("GET", "/v1/groups/{group_id}"): [Ask(f"/v1/groups/{known['of_unit']}", who) for who in (REGION, OPISTO)],
         ("GET", "/v1/activities"): [
             Ask("/v1/activities"),
             Ask("/v1/activities", query={"format": "in_person", "theme": "singing", "free": "true", "per_page": "1"}),

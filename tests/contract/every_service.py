@@ -141,6 +141,9 @@ class EveryService:
         await self.country.send(
             attended, *(an_event("ReferralIssued", str(uuid4()), municipality="000") for _ in "123")
         )
+        self.known["of_unit"] = group = str(uuid4())
+        for name in ("GroupReferralIssued", "GroupActivityChosen"):
+            await self.country.send(an_event(name, group, REGION, activity_id=f"choir-{held[:8]}"))
         self.known |= {"held": held, "unasked": unasked, "erased": gone, "event": attended.id}
         self.known["activity"] = f"choir-{held[:8]}"
         self.known["code"] = (await self._json("referral", f"/v1/referrals/{held}", REGION))["referral_code"]

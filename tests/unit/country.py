@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from services.monitor.owners import Owners
 from shared.contracts import topics
+from shared.contracts.data import AboutGroup
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.registry import CLASSES
@@ -27,7 +28,8 @@ from tests.unit.doors import OPISTO, REGION, Door, door, key
 SERVICES: Final = tuple(one for one in topics.SERVICES if one != "notify")
 NOW: Final = datetime.now(UTC)
 PUBLIC: Final = [one.name for one in CLASSES.values() if one.public]
-OF_A_REFERRAL: Final = [name for name in PUBLIC if name not in {"ActivityPublished", "ActivityCancelled"}]
+OF_A_GROUP: Final = [name for name in PUBLIC if issubclass(CLASSES[name].model, AboutGroup)]
+OF_A_REFERRAL: Final = [name for name in PUBLIC if name not in {"ActivityPublished", "ActivityCancelled", *OF_A_GROUP}]
 _AT: Final = 1_790_000_000_000
 Headers = list[tuple[str, bytes | None]]
 
@@ -54,7 +56,8 @@ class Sent(NamedTuple):
 
     @property
     def subject(self) -> str:
-        return self.referral if self.name in OF_A_REFERRAL else self.data["activity_id"]
+        """`referral` is the id of the group where it is about one."""
+        return self.referral if self.name in {*OF_A_REFERRAL, *OF_A_GROUP} else self.data["activity_id"]
 
     @property
     def headers(self) -> Headers:
@@ -131,7 +134,7 @@ class Country:
     async def silence(self, sent: Sent) -> None:
         """What waits in the aggregate of an event has waited too long."""
         service = CLASSES[sent.name].owner
-        collection = {"referral": "referrals", "feedback": "feedback"}[service]
+        collection = CLASSES[sent.name].outcome
         due_at = NOW + timedelta(days=31)
         passed = DeadlinePassed(
             service=service,  # type: ignore[arg-type]
@@ -181,6 +184,7 @@ async def country(folder: Path, services: Sequence[str] = SERVICES) -> AsyncIter
 
 def an_event(name: str, referral: str, source: str = "", **changes: Any) -> Sent:
     about = {"referral_id": referral, "activity_id": f"choir-{referral[:8]}"}
+    of_group = {"group_id": referral, "activity_id": about["activity_id"]}
     ahead = [(NOW + timedelta(days=9, hours=hours)).isoformat() for hours in (0, 1)]
     data: dict[str, dict[str, Any]] = {
         "ReferralIssued": {
@@ -212,6 +216,22 @@ def an_event(name: str, referral: str, source: str = "", **changes: Any) -> Sent
             "sessions": [{"session_id": "1", "starts_at": ahead[0], "ends_at": ahead[1]}],
         },
         "ActivityCancelled": {"activity_id": about["activity_id"], "reason": "premises"},
+        "GroupReferralIssued": {
+            "group_id": referral,
+            "unit_ref": "unit-17",
+            "kind": "housing_unit",
+            "size": 3,
+            "municipality": "837",
+            "languages": ["fi"],
+            "age": {},
+            "needs": {"friends": 9},
+            "premises": "organiser",
+        },
+        "GroupActivityChosen": {**of_group, "organiser": OPISTO},
+        "GroupReferralWithdrawn": {"group_id": referral, "reason": "other"},
+        "GroupPlacesConfirmed": of_group,
+        "GroupPlacesCancelled": {**of_group, "reason": "other"},
+        "GroupSessionHeld": {**of_group, "session_id": "1", "participants": 3, "staff": 1},
         "FeedbackSubmitted": {
             "about": {"kind": "referral", "id": referral},
             "respondent": "region",
@@ -221,7 +241,8 @@ def an_event(name: str, referral: str, source: str = "", **changes: Any) -> Sent
         },
     }
     own = REGION if "region" in CLASSES[name].senders else OPISTO
-    said = data.get(name) or {**json_schema(CLASSES[name])["examples"][0], "referral_id": referral}
+    by_id = "group_id" if name in OF_A_GROUP else "referral_id"
+    said = data.get(name) or {**json_schema(CLASSES[name])["examples"][0], by_id: referral}
     return Sent(f"{name}-{uuid4().hex[:8]}", source or own, name, referral, {**said, **changes})
 
 
@@ -232,7 +253,8 @@ def each(names: Sequence[str] = PUBLIC) -> Iterator[Sent]:
 
 async def stands(one: Country, sent: Sent) -> None:
     """What the event needs, but for itself."""
-    needed = ("ActivityPublished", "ReferralIssued", "ActivityChosen")
+    of_group = ("ActivityPublished", "GroupReferralIssued", "GroupActivityChosen")
+    needed = of_group if sent.name in OF_A_GROUP else ("ActivityPublished", "ReferralIssued", "ActivityChosen")
     await one.send(*(an_event(name, sent.referral) for name in needed if name != sent.name))
 
 

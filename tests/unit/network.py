@@ -407,6 +407,10 @@ class Network:
         assert state is not None
         return state
 
+    def groups(self) -> set[str]:
+        """The groups of which the referral service keeps anything."""
+        return set(self._stores["referral"].rows["groups"])
+
     def match(self, referral_id: str) -> Match | None:
         """The matching of the referral."""
         return self._state("catalogue", "matches", referral_id, Match)
@@ -435,10 +439,10 @@ class Network:
         for record in self.published:
             headers = dict(record.headers)
             data = msgspec.json.decode(record.value or b"")
-            if (
-                headers["ce_type"] == f"fi.kulttuurilahete.{name}.v1".encode()
-                and referral_id in {data.get("referral_id"), data.get("group_id")}
-            ):
+            if headers["ce_type"] == f"fi.kulttuurilahete.{name}.v1".encode() and referral_id in {
+                data.get("referral_id"),
+                data.get("group_id"),
+            }:
                 found.setdefault(headers["ce_id"] or b"", data)
         return list(found.values())
 

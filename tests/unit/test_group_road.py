@@ -112,11 +112,10 @@ def test_a_group_waits_until_its_whole_size_fits_and_no_place_stays_empty_for_it
 def test_a_whole_activity_at_the_unit_is_one_group_s_and_no_client_s() -> None:
     first, second = a_group("first"), a_group("second")
     person = person_issued(0, "7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11")
-    at_unit = {"premises": "unit"}
     network = after(
         published(capacity=30, at_unit=True),
-        group_issued(0, first, **at_unit),
-        group_issued(0.1, second, **at_unit),
+        group_issued(0, first, premises="unit"),
+        group_issued(0.1, second, premises="unit"),
         person,
         group_chose(1, group=first),
         group_chose(2, group=second),

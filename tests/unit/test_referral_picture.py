@@ -99,9 +99,10 @@ def seen_in(world: Sequence[Event]) -> set[Arrow]:
     return seen
 
 
-def arrows() -> set[Arrow]:
-    """Those of the picture, one for each class that stands on it."""
-    (picture,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def arrows(heading: str = "The life of a referral") -> set[Arrow]:
+    """Those of the picture under a heading, one for each class that stands on it."""
+    _, _, section = PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
+    picture = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", section, re.DOTALL)[0]
     found = [ARROW.match(line) for line in picture.splitlines()]
     assert all(found), picture
     return {(one[1], one[2], name) for one in found if one for name in one[3].split(", ")}

@@ -191,7 +191,9 @@ def places_answered(
 
 def _with_verdict(state: Group, asked: str, data: group_place_events.GroupPlacesAnswered) -> Group:
     known = state.verdicts.get(asked)
-    if data.state == "followed" or not asked.endswith(asked_as(state)) or (known and known.answer > data.answer):
+    if data.state == "followed" or data.state == "released":  # noqa: PLR1714: mypy follows these
+        return state
+    if not asked.endswith(asked_as(state)) or (known and known.answer > data.answer):
         return state
     verdict = Verdict(data.answer, data.state, data.reason, data.position, data.given_at, data.confirm)
     return _changed(state, verdicts={**state.verdicts, asked: verdict})

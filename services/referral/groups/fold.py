@@ -42,10 +42,12 @@ class GroupDeadline:
 
 @dataclass(frozen=True)
 class GroupView:
-    """Where the group stands. `chosen` is the choice of which `verdict` speaks, refused ones too."""
+    """Where the group stands. `chosen` is the choice of which `verdict` speaks, refused ones too; `asks` the one for which
+    places are asked."""
 
     status: GroupStatus
     chosen: GroupChoice | None
+    asks: GroupChoice | None
     verdict: Verdict | None
     ended: GroupEnding | None
     deadlines: tuple[GroupDeadline, ...]
@@ -73,10 +75,11 @@ def fold(group: Group, durations: Durations) -> GroupView:
     if status == "lapsed" and ended is None:
         ended = _ending(group, "not_chosen" if _is_silent(group, "choice") else "no_activity_found")
     wants = dict.fromkeys(sorted(group.chosen), "")
-    if chosen:
-        wants[chosen.activity] = request_of(group, chosen)
+    asks = chosen or walk.open
+    if asks:
+        wants[asks.activity] = request_of(group, asks)
     deadlines = tuple(_deadlines(group, status, standing, verdict, durations))
-    return GroupView(status, chosen, verdict, ended, deadlines, wants, tuple(dict.fromkeys(walk.tried)))
+    return GroupView(status, chosen, asks, verdict, ended, deadlines, wants, tuple(dict.fromkeys(walk.tried)))
 
 
 def _status(

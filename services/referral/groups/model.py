@@ -10,6 +10,8 @@ from typing import Literal
 import msgspec
 
 from services.referral.model import Fact, Fired, MatchAnswer
+from shared.contracts.fields import Accessibility, Format, Funding
+from shared.contracts.group_events import GroupKind, Premises
 from shared.contracts.group_told_events import GroupOutcome, GroupRefusal
 
 
@@ -20,19 +22,19 @@ class GroupIssue(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     source: str
     unit_ref: str
-    kind: str
+    kind: GroupKind
     size: int
-    premises: str
+    premises: Premises
     municipality: str
     languages: tuple[str, ...]
     needs: dict[str, int]
     age_min: int | None = None
     age_max: int | None = None
     themes: tuple[str, ...] = ()
-    formats: tuple[str, ...] = ()
-    accessibility: tuple[str, ...] = ()
+    formats: tuple[Format, ...] = ()
+    accessibility: tuple[Accessibility, ...] = ()
     max_price_cents: int | None = None
-    funding: tuple[str, ...] = ()
+    funding: tuple[Funding, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -63,10 +65,11 @@ class HeldSession(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The activity's latest answer to one request; the greatest `answer` holds."""
+    """The activity's latest answer to one request; the greatest `answer` holds. It outlives the release, which is the
+    group's own doing."""
 
     answer: int
-    state: Literal["reserved", "waitlisted", "refused", "released"]
+    state: Literal["reserved", "waitlisted", "refused"]
     reason: GroupRefusal | None = None
     position: int = 0
     given_at: datetime | None = None

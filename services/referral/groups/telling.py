@@ -82,16 +82,16 @@ def _wish(group_id: str, issued: GroupIssue, asked: GroupMatching) -> group_plac
         number=asked.number,
         issued_at=issued.time,
         size=issued.size,
-        premises=issued.premises,  # type: ignore[arg-type]
+        premises=issued.premises,
         municipality=issued.municipality,
         age=AgeLimits(min=issued.age_min, max=issued.age_max),
         languages=issued.languages,
         needs=issued.needs,
         themes=issued.themes,
-        formats=issued.formats,  # type: ignore[arg-type]
-        accessibility=issued.accessibility,  # type: ignore[arg-type]
+        formats=issued.formats,
+        accessibility=issued.accessibility,
         max_price_cents=issued.max_price_cents,
-        funding=issued.funding,  # type: ignore[arg-type]
+        funding=issued.funding,
         without=tuple(ActivityKey(organiser=organiser, activity_id=id_) for organiser, id_ in left_out),
     )
 
@@ -122,12 +122,12 @@ def _order(
         "activity_id": activity_id,
         "number": order.number,
     }
-    if not order.request or view.chosen is None:
+    if not order.request or view.asks is None:
         return group_place_events.GroupPlacesGivenUp(**about, freed_at=freed_at)
     return group_place_events.GroupPlacesRequested(
         **about,
         request=order.request,
-        requested_at=view.chosen.at,
+        requested_at=view.asks.at,
         places=state.issued.size,
         whole=state.issued.whole,
     )
@@ -159,7 +159,7 @@ def _word(state: Group, view: GroupView, activity: str, recipient: str, *, holds
     verdict = view.verdict
     if view.chosen is None or view.chosen.activity != activity:
         return _release(state, activity, about) if holds else None
-    if verdict is None or verdict.state == "released":
+    if verdict is None:
         return None
     wanted = about | _wanted(state.issued)
     if verdict.state == "reserved":

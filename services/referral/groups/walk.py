@@ -30,6 +30,8 @@ class GroupWalk:
     tried: list[str] = field(default_factory=list)
     discontinued: bool = False
     withdrawn: bool = False
+    open: GroupChoice | None = None
+    """A choice whose answer decides whether the withdrawal came after the end: places are asked for all the same."""
 
 
 @dataclass(frozen=True, order=True)
@@ -48,7 +50,7 @@ def walk_of(group: Group) -> GroupWalk:
     walk = GroupWalk()
     for step in sorted(_steps(group)):
         if step.kind == "withdrawn":
-            walk.withdrawn = not _has_ended(group, walk, step.time)
+            _withdraw(group, walk, step)
         else:
             _MOVES[step.kind](group, walk, step)
         if walk.withdrawn:
@@ -96,6 +98,16 @@ def _cancel(group: Group, walk: GroupWalk, step: GroupStep) -> None:
     walk.discontinued = any(one.participants for one in group.held if one.activity == step.activity)
 
 
+def _withdraw(group: Group, walk: GroupWalk, step: GroupStep) -> None:
+    current = walk.choice
+    if current is None:
+        walk.withdrawn = not walk.discontinued
+        return
+    over = _is_over(group, current.activity, step.time)
+    walk.withdrawn = not (over and is_placed(group, current))
+    walk.open = current if over and verdict_on(group, current) is None else None
+
+
 _MOVES = {"chosen": _choose, "confirmed": _confirm, "cancelled": _cancel}
 
 
@@ -115,7 +127,7 @@ def asked_as(group: Group) -> str:
 
 
 def verdict_on(group: Group, choice: GroupChoice) -> Verdict | None:
-    """The activity's answer to the choice, as far as there is one."""
+    """The activity's answer to the choice, as far as there is one; a release is the group's own doing, and none."""
     return group.verdicts.get(f"{choice.activity} {request_of(group, choice)}")
 
 
@@ -133,12 +145,6 @@ def last_end(group: Group, activity: str) -> datetime | None:
 def _is_over(group: Group, activity: str, time: datetime) -> bool:
     end = last_end(group, activity)
     return end is not None and time >= end
-
-
-def _has_ended(group: Group, walk: GroupWalk, time: datetime) -> bool:
-    if walk.choice is None:
-        return walk.discontinued
-    return _is_over(group, walk.choice.activity, time) and is_placed(group, walk.choice)
 
 
 # --- silence
