@@ -20,7 +20,7 @@ from services.notify import handlers as notify
 from services.notify.decide import FEED
 from services.referral import handlers as referral
 from services.referral.fold import fold
-from services.referral.groups.model import Group
+from services.referral.groups.model import UnitGroup
 from services.referral.handlers import Opening
 from services.referral.model import Referral
 from services.referral.view import Durations, View
@@ -401,9 +401,9 @@ class Network:
         """Where the referral stands."""
         return fold(self.referral(referral_id), DURATIONS)
 
-    def group(self, group_id: str) -> Group:
+    def group(self, group_id: str) -> UnitGroup:
         """The group's state."""
-        state = self._state("referral", "groups", group_id, Group)
+        state = self._state("referral", "groups", group_id, UnitGroup)
         assert state is not None
         return state
 

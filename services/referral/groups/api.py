@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.referral.groups.model import Group
+from services.referral.groups.model import UnitGroup
 from services.referral.groups.responses import GroupNow
 from services.referral.groups.shown import may_see, shown
 from shared.contracts.fields import read_referral_id
@@ -17,7 +17,7 @@ from shared.http.operations import Operation
 from shared.http.parameters import Parameter
 from shared.http.problems import ProblemError
 
-_DOCUMENT: Final = msgspec.json.Decoder(Document[Group])
+_DOCUMENT: Final = msgspec.json.Decoder(Document[UnitGroup])
 _GROUP_ID: Final = Parameter(
     "group_id", "The group's id, in any spelling of a UUID.", example="c4a1f0de-2b7a-4f0c-8d35-6a1b9e0f7c22"
 )
@@ -45,7 +45,7 @@ async def one_group(request: Request) -> Response:
     return JSONResponse(shown(state, request.app.state.table.context, clock.now(), organiser))
 
 
-def _may_look(state: Group, who: str) -> bool:
+def _may_look(state: UnitGroup, who: str) -> bool:
     assert state.issued is not None
     if who == state.issued.source or role_of(who) == "ops":
         return True

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from services.referral.groups.fold import GroupDeadline, fold
-from services.referral.groups.model import Group, GroupIssue, HeldSession, ListedActivity, Meeting, Verdict
+from services.referral.groups.model import GroupIssue, HeldSession, ListedActivity, Meeting, PlacesVerdict, UnitGroup
 from services.referral.groups.statement import stated
 from services.referral.groups.telling import tell_changes
 from services.referral.groups.walk import asked_as
@@ -27,7 +27,7 @@ ITS_ISSUE: Final = Waits("GroupReferralIssued")
 """The same for another's group as for an unknown one, and for an id that is a client's referral."""
 RELATION: Final = "its group, and the unit's choice of that activity of the sender's"
 
-Decided = Decision[Group] | Waits | Rejected
+Decided = Decision[UnitGroup] | Waits | Rejected
 _changed = msgspec.structs.replace
 
 
@@ -35,11 +35,11 @@ _changed = msgspec.structs.replace
 
 
 def issued(
-    state: Group | None, event: Event[group_events.GroupReferralIssued], now: datetime, durations: Durations
+    state: UnitGroup | None, event: Event[group_events.GroupReferralIssued], now: datetime, durations: Durations
 ) -> Decided:
     """Opens the group, or replaces its issue; the latest by `time` holds."""
     data = event.data
-    state = state or Group(data.group_id)
+    state = state or UnitGroup(data.group_id)
     if state.issued and state.issued.source != event.source:
         return ITS_ISSUE
     latest, first = _issue(event), state.first_issued_at
@@ -75,7 +75,7 @@ def _issue(event: Event[group_events.GroupReferralIssued]) -> GroupIssue:
 
 
 def chosen(
-    state: Group | None, event: Event[group_events.GroupActivityChosen], now: datetime, durations: Durations
+    state: UnitGroup | None, event: Event[group_events.GroupActivityChosen], now: datetime, durations: Durations
 ) -> Decided:
     """A choice; the last one counts."""
     if state is None or state.issued is None or state.issued.source != event.source:
@@ -85,7 +85,7 @@ def chosen(
 
 
 def withdrawn(
-    state: Group | None, event: Event[group_events.GroupReferralWithdrawn], now: datetime, durations: Durations
+    state: UnitGroup | None, event: Event[group_events.GroupReferralWithdrawn], now: datetime, durations: Durations
 ) -> Decided:
     """A withdrawal wins if its time is before the end, whenever it arrives."""
     if state is None or state.issued is None or state.issued.source != event.source:
@@ -94,21 +94,21 @@ def withdrawn(
 
 
 def places_confirmed(
-    state: Group | None, event: Event[group_events.GroupPlacesConfirmed], now: datetime, durations: Durations
+    state: UnitGroup | None, event: Event[group_events.GroupPlacesConfirmed], now: datetime, durations: Durations
 ) -> Decided:
     """The organiser expects the group."""
     return _by_organiser(state, event, now, durations, "confirmed")
 
 
 def places_cancelled(
-    state: Group | None, event: Event[group_events.GroupPlacesCancelled], now: datetime, durations: Durations
+    state: UnitGroup | None, event: Event[group_events.GroupPlacesCancelled], now: datetime, durations: Durations
 ) -> Decided:
     """The organiser does not take the group, or no longer."""
     return _by_organiser(state, event, now, durations, "cancelled")
 
 
 def _by_organiser(
-    state: Group | None,
+    state: UnitGroup | None,
     event: Event[group_events.GroupPlacesConfirmed | group_events.GroupPlacesCancelled],
     now: datetime,
     durations: Durations,
@@ -121,7 +121,7 @@ def _by_organiser(
 
 
 def _with_fact(
-    state: Group, event: Event, now: datetime, durations: Durations, kind: Any, activity: str = ""
+    state: UnitGroup, event: Event, now: datetime, durations: Durations, kind: Any, activity: str = ""
 ) -> Decided:
     fact = Fact(kind, event.time, event.rank, event.source, activity)
     if sum((one.kind, one.source) == (kind, event.source) for one in state.facts) >= MAX_FACTS:
@@ -131,7 +131,7 @@ def _with_fact(
 
 
 def session_held(
-    state: Group | None, event: Event[group_events.GroupSessionHeld], now: datetime, durations: Durations
+    state: UnitGroup | None, event: Event[group_events.GroupSessionHeld], now: datetime, durations: Durations
 ) -> Decided:
     """Who came to a session; of several records of one session the latest `time` holds. More than the group has is kept."""
     data = event.data
@@ -155,7 +155,7 @@ def session_held(
 
 
 def activities_found(
-    state: Group | None, event: Event[group_place_events.GroupActivitiesFound], now: datetime, durations: Durations
+    state: UnitGroup | None, event: Event[group_place_events.GroupActivitiesFound], now: datetime, durations: Durations
 ) -> Decided:
     """Takes proposals, or that there are none, and passes them on; an answer to an older question counts for nothing."""
     data = event.data
@@ -178,7 +178,7 @@ def activities_found(
 
 
 def places_answered(
-    state: Group | None, event: Event[group_place_events.GroupPlacesAnswered], now: datetime, durations: Durations
+    state: UnitGroup | None, event: Event[group_place_events.GroupPlacesAnswered], now: datetime, durations: Durations
 ) -> Decided:
     """Takes an activity's answer; the greatest holds, of the places by request, and of the sessions."""
     data = event.data
@@ -189,17 +189,17 @@ def places_answered(
     return tell_changes(_with_listing(state, activity, data), event, now, durations)
 
 
-def _with_verdict(state: Group, asked: str, data: group_place_events.GroupPlacesAnswered) -> Group:
+def _with_verdict(state: UnitGroup, asked: str, data: group_place_events.GroupPlacesAnswered) -> UnitGroup:
     known = state.verdicts.get(asked)
     if data.state == "followed" or data.state == "released":  # noqa: PLR1714: mypy follows these
         return state
     if not asked.endswith(asked_as(state)) or (known and known.answer > data.answer):
         return state
-    verdict = Verdict(data.answer, data.state, data.reason, data.position, data.given_at, data.confirm)
+    verdict = PlacesVerdict(data.answer, data.state, data.reason, data.position, data.given_at, data.confirm)
     return _changed(state, verdicts={**state.verdicts, asked: verdict})
 
 
-def _with_listing(state: Group, activity: str, data: group_place_events.GroupPlacesAnswered) -> Group:
+def _with_listing(state: UnitGroup, activity: str, data: group_place_events.GroupPlacesAnswered) -> UnitGroup:
     known = state.listed.get(activity)
     if not data.sessions or (known and known.answer > data.answer):
         return state
@@ -212,7 +212,9 @@ def _with_listing(state: Group, activity: str, data: group_place_events.GroupPla
 # --- silence
 
 
-def deadline_passed(state: Group | None, event: Event[DeadlinePassed], now: datetime, durations: Durations) -> Decided:
+def deadline_passed(
+    state: UnitGroup | None, event: Event[DeadlinePassed], now: datetime, durations: Durations
+) -> Decided:
     """A deadline passed, which counts if its step is still awaited; or the week's statement is due."""
     data = event.data
     if state is None or state.issued is None:
@@ -226,8 +228,8 @@ def deadline_passed(state: Group | None, event: Event[DeadlinePassed], now: date
 
 
 def _passed(
-    state: Group, deadline: GroupDeadline, event: Event, now: datetime, durations: Durations
-) -> Decision[Group]:
+    state: UnitGroup, deadline: GroupDeadline, event: Event, now: datetime, durations: Durations
+) -> Decision[UnitGroup]:
     fired = Fired(deadline.what, deadline.awaited, deadline.nth, deadline.due_at)
     state = _changed(state, fired=(*state.fired, fired)[-MAX_FIRED:])
     decision = tell_changes(state, event, now, durations)
@@ -241,10 +243,10 @@ def _passed(
     return _changed(decision, follow=[Follow(reminder), *decision.follow])
 
 
-def deadlines_of(durations: Durations) -> Callable[[Group], list[Due]]:
+def deadlines_of(durations: Durations) -> Callable[[UnitGroup], list[Due]]:
     """The deadlines of a group, for the sweeper."""
 
-    def deadlines(state: Group) -> list[Due]:
+    def deadlines(state: UnitGroup) -> list[Due]:
         if state.issued is None:
             return []
         awaited = [Due(one.what, one.due_at, one.nth) for one in fold(state, durations).deadlines]

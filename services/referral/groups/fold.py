@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.referral.groups.model import Group, GroupEnding, HeldSession, Meeting, Verdict
+from services.referral.groups.model import GroupEnding, HeldSession, Meeting, PlacesVerdict, UnitGroup
 from services.referral.groups.walk import (
     GroupChoice,
     GroupWalk,
@@ -48,7 +48,7 @@ class GroupView:
     status: GroupStatus
     chosen: GroupChoice | None
     asks: GroupChoice | None
-    verdict: Verdict | None
+    verdict: PlacesVerdict | None
     ended: GroupEnding | None
     deadlines: tuple[GroupDeadline, ...]
     wants: dict[str, str]
@@ -61,7 +61,7 @@ class GroupView:
         return self.status in {"issued", "proposed", "unmatched"}
 
 
-def fold(group: Group, durations: Durations) -> GroupView:
+def fold(group: UnitGroup, durations: Durations) -> GroupView:
     """Where the group stands by its facts so far. It must have been issued."""
     walk = walk_of(group)
     chosen = None if walk.withdrawn or (walk.choice and lapse_of(group, walk.choice)) else walk.choice
@@ -83,7 +83,11 @@ def fold(group: Group, durations: Durations) -> GroupView:
 
 
 def _status(
-    group: Group, walk: GroupWalk, choice: GroupChoice | None, verdict: Verdict | None, ended: GroupEnding | None
+    group: UnitGroup,
+    walk: GroupWalk,
+    choice: GroupChoice | None,
+    verdict: PlacesVerdict | None,
+    ended: GroupEnding | None,
 ) -> GroupStatus:
     if walk.withdrawn:
         return "withdrawn"
@@ -96,7 +100,7 @@ def _status(
     return "waitlisted" if verdict and verdict.state == "waitlisted" else "requested"
 
 
-def _matching_status(group: Group) -> GroupStatus:
+def _matching_status(group: UnitGroup) -> GroupStatus:
     if _is_silent(group, "choice") or _is_silent(group, "match"):
         return "lapsed"
     matched = current_match(group)
@@ -108,7 +112,7 @@ def _matching_status(group: Group) -> GroupStatus:
 # --- the end
 
 
-def _ended(group: Group, walk: GroupWalk, choice: GroupChoice | None) -> GroupEnding | None:
+def _ended(group: UnitGroup, walk: GroupWalk, choice: GroupChoice | None) -> GroupEnding | None:
     if walk.withdrawn:
         return _ending(group, "withdrawn")
     if choice is None:
@@ -123,19 +127,19 @@ def _ended(group: Group, walk: GroupWalk, choice: GroupChoice | None) -> GroupEn
     return _ending(group, "completed" if came else "not_held", len(missing))
 
 
-def _ending(group: Group, outcome: GroupOutcome, missing: int = 0) -> GroupEnding:
+def _ending(group: UnitGroup, outcome: GroupOutcome, missing: int = 0) -> GroupEnding:
     met = [one for one in group.held if one.participants]
     return GroupEnding(
         outcome, len(met), missing, sum(one.participants for one in met), sum(one.staff for one in group.held)
     )
 
 
-def records_of(group: Group, activity: str) -> list[HeldSession]:
+def records_of(group: UnitGroup, activity: str) -> list[HeldSession]:
     """The records of the sessions at one activity."""
     return [one for one in group.held if one.activity == activity]
 
 
-def not_recorded(group: Group, choice: GroupChoice) -> list[Meeting]:
+def not_recorded(group: UnitGroup, choice: GroupChoice) -> list[Meeting]:
     """The sessions that count and of which nobody said that they were held: those after the places were given."""
     listed, verdict = group.listed.get(choice.activity), verdict_on(group, choice)
     recorded = {one.session for one in records_of(group, choice.activity)}
@@ -151,7 +155,11 @@ def not_recorded(group: Group, choice: GroupChoice) -> list[Meeting]:
 
 
 def _deadlines(
-    group: Group, status: GroupStatus, choice: GroupChoice | None, verdict: Verdict | None, durations: Durations
+    group: UnitGroup,
+    status: GroupStatus,
+    choice: GroupChoice | None,
+    verdict: PlacesVerdict | None,
+    durations: Durations,
 ) -> Iterator[GroupDeadline]:
     assert group.issued is not None
     issuer = group.issued.source
@@ -171,32 +179,32 @@ def _deadlines(
 
 
 def _next(
-    group: Group, what: GroupAwaits, since: datetime, duration: timedelta, awaited: str, concerns: str
+    group: UnitGroup, what: GroupAwaits, since: datetime, duration: timedelta, awaited: str, concerns: str
 ) -> GroupDeadline:
     nth = max((one.nth for one in fired_for(group, what, awaited)), default=0) + 1
     return GroupDeadline(what, later(since, duration, nth), nth, awaited, concerns)
 
 
-def current_match(group: Group) -> MatchAnswer | None:
+def current_match(group: UnitGroup) -> MatchAnswer | None:
     """The catalogue's answer, if it is to the last question."""
     matched = group.matched
     return matched if matched and matched.number >= group.matching.asked else None
 
 
-def _is_silent(group: Group, what: Literal["match", "choice"]) -> bool:
+def _is_silent(group: UnitGroup, what: Literal["match", "choice"]) -> bool:
     matched = current_match(group)
     if what == "choice" and not (matched and matched.proposed):
         return False
     return any(one.nth >= 2 for one in fired_for(group, what, _awaited(group, what)))
 
 
-def _awaited(group: Group, what: Literal["match", "choice"]) -> str:
+def _awaited(group: UnitGroup, what: Literal["match", "choice"]) -> str:
     assert group.issued is not None
     matched = current_match(group)
     round_ = matched.id if what == "choice" and matched else ""
     return f"{group.issued.id} {group.matching.asked} {round_}"
 
 
-def _awaited_records(group: Group, choice: GroupChoice) -> str:
+def _awaited_records(group: UnitGroup, choice: GroupChoice) -> str:
     end = last_end(group, choice.activity)
     return f"{choice.activity} {end.isoformat() if end else ''}"

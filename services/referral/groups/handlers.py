@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.referral.groups import decide
-from services.referral.groups.model import Group
+from services.referral.groups.model import UnitGroup
 from services.referral.view import Durations
 from shared.contracts import group_events, group_place_events
 from shared.contracts.data import AboutGroup, Data
@@ -16,12 +16,12 @@ from shared.store import Collection
 COLLECTION: Final = Collection("groups")
 
 
-def groups_of(durations: Durations) -> Kind[Group]:
+def groups_of(durations: Durations) -> Kind[UnitGroup]:
     """The groups as the engine keeps them."""
-    return Kind(COLLECTION, Group, deadlines=decide.deadlines_of(durations))
+    return Kind(COLLECTION, UnitGroup, deadlines=decide.deadlines_of(durations))
 
 
-def handlers_of(groups: Kind[Group]) -> Mapping[type[Data], Handler]:
+def handlers_of(groups: Kind[UnitGroup]) -> Mapping[type[Data], Handler]:
     """The rows of the service's table that concern groups."""
     decisions: dict[type[Data], Decide] = {
         group_events.GroupReferralIssued: decide.issued,
@@ -36,7 +36,7 @@ def handlers_of(groups: Kind[Group]) -> Mapping[type[Data], Handler]:
     return {model: Handler(groups, _group, decision) for model, decision in decisions.items()}
 
 
-def silence_of(groups: Kind[Group]) -> Handler:
+def silence_of(groups: Kind[UnitGroup]) -> Handler:
     """What follows from a group's deadline."""
     return Handler(groups, _aggregate, decide.deadline_passed)
 

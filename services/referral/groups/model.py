@@ -64,7 +64,7 @@ class HeldSession(msgspec.Struct, frozen=True, array_like=True):
         return self.participants, self.staff
 
 
-class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+class PlacesVerdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """The activity's latest answer to one request; the greatest `answer` holds. It outlives the release, which is the
     group's own doing."""
 
@@ -128,7 +128,7 @@ class GroupEnding(msgspec.Struct, frozen=True):
     staff: int
 
 
-class Group(msgspec.Struct, frozen=True, omit_defaults=True):
+class UnitGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     """One group's document."""
 
     id: str
@@ -136,7 +136,7 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True):
     first_issued_at: datetime | None = None
     facts: tuple[Fact, ...] = ()
     held: tuple[HeldSession, ...] = ()
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, PlacesVerdict] = {}
     """By `<activity> <request>`."""
     listed: dict[str, ListedActivity] = {}
     matched: MatchAnswer | None = None

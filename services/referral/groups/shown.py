@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from services.referral.groups.fold import GroupView, fold
-from services.referral.groups.model import Group, HeldSession, Meeting
+from services.referral.groups.model import HeldSession, Meeting, UnitGroup
 from services.referral.groups.responses import GroupNow, GroupPlacesNow, GroupSessionNow
 from services.referral.groups.walk import is_placed
 from services.referral.model import split_key
@@ -23,7 +23,7 @@ _CLASS_OF = {
 _LATE = datetime.max.replace(tzinfo=UTC)
 
 
-def shown(state: Group, durations: Durations, now: datetime, organiser: str = "") -> GroupNow:
+def shown(state: UnitGroup, durations: Durations, now: datetime, organiser: str = "") -> GroupNow:
     """The answer. For an `organiser` alone what concerns it: no choice, session or event of another."""
     assert state.issued is not None
     view = fold(state, durations)
@@ -48,12 +48,12 @@ def shown(state: Group, durations: Durations, now: datetime, organiser: str = ""
     }
 
 
-def may_see(state: Group, organiser: str) -> bool:
+def may_see(state: UnitGroup, organiser: str) -> bool:
     """Whether an organiser holds places for the group, or has a turn for it on its waiting list, or had."""
     return any(of.startswith(f"{organiser} ") for of in state.told)
 
 
-def _place(state: Group, view: GroupView, organiser: str) -> GroupPlacesNow | None:
+def _place(state: UnitGroup, view: GroupView, organiser: str) -> GroupPlacesNow | None:
     if view.chosen is None:
         return None
     of, activity_id = split_key(view.chosen.activity)
@@ -68,13 +68,15 @@ def _place(state: Group, view: GroupView, organiser: str) -> GroupPlacesNow | No
     }
 
 
-def _state(state: Group, view: GroupView) -> Literal["requested", "waitlisted", "reserved", "placed", "refused"]:
+def _state(state: UnitGroup, view: GroupView) -> Literal["requested", "waitlisted", "reserved", "placed", "refused"]:
     if view.verdict is None or view.chosen is None:
         return "requested"
     return "placed" if is_placed(state, view.chosen) else view.verdict.state
 
 
-def _sessions(state: Group, view: GroupView, now: datetime) -> Iterator[tuple[tuple[datetime, str], GroupSessionNow]]:
+def _sessions(
+    state: UnitGroup, view: GroupView, now: datetime
+) -> Iterator[tuple[tuple[datetime, str], GroupSessionNow]]:
     """The sessions of the chosen activity, and all that were held, with their order."""
     records = {one.key: one for one in state.held}
     chosen = view.chosen.activity if view.chosen else ""
@@ -116,7 +118,7 @@ def _session_state(
     return "upcoming" if meeting.starts_at > now else "not_recorded"
 
 
-def _history(state: Group) -> list[FactShown]:
+def _history(state: UnitGroup) -> list[FactShown]:
     assert state.issued is not None
     facts = [(state.issued.time, state.issued.id, state.issued.source, "GroupReferralIssued")]
     facts += [(one.time, one.id, one.source, _CLASS_OF[one.kind]) for one in state.facts]

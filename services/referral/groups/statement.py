@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from services.referral.groups.model import Group, HeldSession
+from services.referral.groups.model import HeldSession, UnitGroup
 from services.referral.model import split_key
 from shared.contracts.group_told_events import MAX_STATED, GroupSessionsStated, StatedSession
 from shared.engine.model import Follow
@@ -18,7 +18,7 @@ _WEEK: Final = timedelta(days=7)
 _changed = msgspec.structs.replace
 
 
-def with_statement_due(state: Group, now: datetime) -> Group:
+def with_statement_due(state: UnitGroup, now: datetime) -> UnitGroup:
     """The state with the time of the next statement, where there is anything new to state and no time for it yet."""
     if state.statement_due or not _unstated(state):
         return state
@@ -30,11 +30,11 @@ def _next_monday(now: datetime) -> datetime:
     return monday if monday > now else monday + _WEEK
 
 
-def _unstated(state: Group) -> list[HeldSession]:
+def _unstated(state: UnitGroup) -> list[HeldSession]:
     return [one for one in state.held if state.stated.get(one.key) != one.heads]
 
 
-def stated(state: Group) -> tuple[Group, list[Follow]]:
+def stated(state: UnitGroup) -> tuple[UnitGroup, list[Follow]]:
     """The state that remembers the sessions as stated, and the statement: more than one where an event is too small."""
     news = _unstated(state)
     parts = [news[first : first + MAX_STATED] for first in range(0, len(news), MAX_STATED)]
@@ -43,7 +43,7 @@ def stated(state: Group) -> tuple[Group, list[Follow]]:
     return _changed(state, stated=said, statement_due=None), follow
 
 
-def _statement(state: Group, part: Sequence[HeldSession]) -> GroupSessionsStated:
+def _statement(state: UnitGroup, part: Sequence[HeldSession]) -> GroupSessionsStated:
     assert state.issued is not None
     return GroupSessionsStated(
         recipient=state.issued.source,
@@ -54,7 +54,7 @@ def _statement(state: Group, part: Sequence[HeldSession]) -> GroupSessionsStated
     )
 
 
-def _sessions(state: Group, part: Sequence[HeldSession]) -> Iterator[StatedSession]:
+def _sessions(state: UnitGroup, part: Sequence[HeldSession]) -> Iterator[StatedSession]:
     assert state.issued is not None
     for one in part:
         organiser, activity_id = split_key(one.activity)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from services.referral.groups.fold import GroupView, fold
-from services.referral.groups.model import Group, GroupIssue, GroupMatching, GroupOrder
+from services.referral.groups.model import GroupIssue, GroupMatching, GroupOrder, UnitGroup
 from services.referral.groups.statement import with_statement_due
 from services.referral.groups.walk import is_placed
 from services.referral.model import split_key
@@ -25,11 +25,11 @@ from shared.contracts.referral_events import ActivityKey
 from shared.engine.model import Decision, Follow
 
 _changed = msgspec.structs.replace
-_Telling = tuple[Group, list[Follow]]
+_Telling = tuple[UnitGroup, list[Follow]]
 _HOLDS = (GroupPlaced.__name__, GroupWaitlisted.__name__)
 
 
-def tell_changes(state: Group, event: Event, now: datetime, durations: Durations) -> Decision[Group]:
+def tell_changes(state: UnitGroup, event: Event, now: datetime, durations: Durations) -> Decision[UnitGroup]:
     """The state that remembers these words as told, and the events that tell them."""
     view = fold(state, durations)
     state, follow = _tell_ending(state, view)
@@ -44,7 +44,7 @@ def tell_changes(state: Group, event: Event, now: datetime, durations: Durations
 # --- the ending
 
 
-def _tell_ending(state: Group, view: GroupView) -> _Telling:
+def _tell_ending(state: UnitGroup, view: GroupView) -> _Telling:
     assert state.issued is not None
     if view.ended == state.ending:
         return state, []
@@ -60,7 +60,7 @@ def _tell_ending(state: Group, view: GroupView) -> _Telling:
 # --- the matching
 
 
-def _tell_matching(state: Group, view: GroupView, now: datetime) -> _Telling:
+def _tell_matching(state: UnitGroup, view: GroupView, now: datetime) -> _Telling:
     assert state.issued is not None
     known = state.matching
     without = view.without if view.matching else known.without
@@ -99,7 +99,7 @@ def _wish(group_id: str, issued: GroupIssue, asked: GroupMatching) -> group_plac
 # --- the activities
 
 
-def _tell_activities(state: Group, view: GroupView, freed_at: datetime, now: datetime) -> _Telling:
+def _tell_activities(state: UnitGroup, view: GroupView, freed_at: datetime, now: datetime) -> _Telling:
     follow = []
     for activity, request in view.wants.items():
         known = state.orders.get(activity)
@@ -112,7 +112,7 @@ def _tell_activities(state: Group, view: GroupView, freed_at: datetime, now: dat
 
 
 def _order(
-    state: Group, view: GroupView, activity: str, order: GroupOrder, freed_at: datetime
+    state: UnitGroup, view: GroupView, activity: str, order: GroupOrder, freed_at: datetime
 ) -> group_place_events.OfGroupPlaces:
     assert state.issued is not None
     organiser, activity_id = split_key(activity)
@@ -136,7 +136,7 @@ def _order(
 # --- the places
 
 
-def _tell_places(state: Group, view: GroupView) -> _Telling:
+def _tell_places(state: UnitGroup, view: GroupView) -> _Telling:
     assert state.issued is not None
     follow, issuer = [], state.issued.source
     for activity in view.wants:
@@ -150,7 +150,7 @@ def _tell_places(state: Group, view: GroupView) -> _Telling:
     return state, follow
 
 
-def _word(state: Group, view: GroupView, activity: str, recipient: str, *, holds: bool) -> ToPartner | None:
+def _word(state: UnitGroup, view: GroupView, activity: str, recipient: str, *, holds: bool) -> ToPartner | None:
     """What the partner is to know of the group's places at the activity; None while the activity has not answered."""
     assert state.issued is not None
     to_whom: dict[str, Any] = {"recipient": recipient, "group_id": state.id}
@@ -178,7 +178,7 @@ def _wanted(issued: GroupIssue) -> dict[str, Any]:
     return {name: getattr(issued, name) for name in names}
 
 
-def _release(state: Group, activity: str, about: dict[str, Any]) -> GroupReleased:
+def _release(state: UnitGroup, activity: str, about: dict[str, Any]) -> GroupReleased:
     listed = state.listed.get(activity)
     cancelled = None
     if listed and listed.cancelled_at:
@@ -186,7 +186,7 @@ def _release(state: Group, activity: str, about: dict[str, Any]) -> GroupRelease
     return GroupReleased(**about, cancelled=cancelled)
 
 
-def _sessions(state: Group, activity: str) -> tuple[ListedSession, ...]:
+def _sessions(state: UnitGroup, activity: str) -> tuple[ListedSession, ...]:
     listed = state.listed.get(activity)
     return tuple(
         ListedSession(session_id=one.session, starts_at=one.starts_at, ends_at=one.ends_at, called_off=one.called_off)

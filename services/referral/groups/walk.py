@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.referral.groups.model import Group, ListedActivity, Verdict
+from services.referral.groups.model import ListedActivity, PlacesVerdict, UnitGroup
 from services.referral.model import Fired
 
 _ASKED_AGAIN = frozenset({"full", "closed", "cancelled"})
@@ -45,7 +45,7 @@ class GroupStep:
     activity: str = ""
 
 
-def walk_of(group: Group) -> GroupWalk:
+def walk_of(group: UnitGroup) -> GroupWalk:
     """The whole walk, up to a withdrawal; one after the end changes nothing."""
     walk = GroupWalk()
     for step in sorted(_steps(group)):
@@ -58,7 +58,7 @@ def walk_of(group: Group) -> GroupWalk:
     return walk
 
 
-def _steps(group: Group) -> Iterator[GroupStep]:
+def _steps(group: UnitGroup) -> Iterator[GroupStep]:
     for fact in group.facts:
         yield GroupStep(fact.time, fact.id, fact.source, fact.kind, fact.activity)
     for one in group.held:
@@ -71,26 +71,26 @@ def _steps(group: Group) -> Iterator[GroupStep]:
 # --- the moves
 
 
-def _choose(group: Group, walk: GroupWalk, step: GroupStep) -> None:
+def _choose(group: UnitGroup, walk: GroupWalk, step: GroupStep) -> None:
     current = walk.choice
     if current is None or current.activity != step.activity or _asks_again(group, current, step.time):
         walk.choice = GroupChoice(step.activity, step.time, step.id)
         walk.discontinued = False
 
 
-def _asks_again(group: Group, current: GroupChoice, time: datetime) -> bool:
+def _asks_again(group: UnitGroup, current: GroupChoice, time: datetime) -> bool:
     if lapsed_at := lapse_of(group, current):
         return time >= lapsed_at
     verdict = verdict_on(group, current)
     return verdict is not None and verdict.state == "refused" and verdict.reason in _ASKED_AGAIN
 
 
-def _confirm(group: Group, walk: GroupWalk, step: GroupStep) -> None:
+def _confirm(group: UnitGroup, walk: GroupWalk, step: GroupStep) -> None:
     if walk.choice and walk.choice.activity == step.activity:
         walk.choice = replace(walk.choice, confirmed=True)
 
 
-def _cancel(group: Group, walk: GroupWalk, step: GroupStep) -> None:
+def _cancel(group: UnitGroup, walk: GroupWalk, step: GroupStep) -> None:
     if walk.choice is None or walk.choice.activity != step.activity or _is_over(group, step.activity, step.time):
         return
     walk.choice = None
@@ -98,7 +98,7 @@ def _cancel(group: Group, walk: GroupWalk, step: GroupStep) -> None:
     walk.discontinued = any(one.participants for one in group.held if one.activity == step.activity)
 
 
-def _withdraw(group: Group, walk: GroupWalk, step: GroupStep) -> None:
+def _withdraw(group: UnitGroup, walk: GroupWalk, step: GroupStep) -> None:
     current = walk.choice
     if current is None:
         walk.withdrawn = not walk.discontinued
@@ -114,35 +114,35 @@ _MOVES = {"chosen": _choose, "confirmed": _confirm, "cancelled": _cancel}
 # --- what the activities said
 
 
-def request_of(group: Group, choice: GroupChoice) -> str:
+def request_of(group: UnitGroup, choice: GroupChoice) -> str:
     """What the activity is asked by: a group that changes its size or place asks anew."""
     assert group.issued is not None
     return f"{choice.id}{asked_as(group)}"
 
 
-def asked_as(group: Group) -> str:
+def asked_as(group: UnitGroup) -> str:
     """The end of every request of the group as it is now."""
     assert group.issued is not None
     return f":{group.issued.size}:{group.issued.premises}"
 
 
-def verdict_on(group: Group, choice: GroupChoice) -> Verdict | None:
+def verdict_on(group: UnitGroup, choice: GroupChoice) -> PlacesVerdict | None:
     """The activity's answer to the choice, as far as there is one; a release is the group's own doing, and none."""
     return group.verdicts.get(f"{choice.activity} {request_of(group, choice)}")
 
 
-def is_placed(group: Group, choice: GroupChoice) -> bool:
+def is_placed(group: UnitGroup, choice: GroupChoice) -> bool:
     """Whether places are held and, where that is needed, confirmed."""
     verdict = verdict_on(group, choice)
     return verdict is not None and verdict.state == "reserved" and (choice.confirmed or not verdict.confirm)
 
 
-def last_end(group: Group, activity: str) -> datetime | None:
+def last_end(group: UnitGroup, activity: str) -> datetime | None:
     """When the activity's last session ends."""
     return group.listed.get(activity, _NEVER_LISTED).last_end
 
 
-def _is_over(group: Group, activity: str, time: datetime) -> bool:
+def _is_over(group: UnitGroup, activity: str, time: datetime) -> bool:
     end = last_end(group, activity)
     return end is not None and time >= end
 
@@ -150,7 +150,7 @@ def _is_over(group: Group, activity: str, time: datetime) -> bool:
 # --- silence
 
 
-def lapse_of(group: Group, choice: GroupChoice) -> datetime | None:
+def lapse_of(group: UnitGroup, choice: GroupChoice) -> datetime | None:
     """When the confirmation was overdue for the second time: the group gives its places up then."""
     if choice.confirmed:
         return None
@@ -158,7 +158,7 @@ def lapse_of(group: Group, choice: GroupChoice) -> datetime | None:
     return next((one.due_at for one in found if one.nth >= 2), None)
 
 
-def fired_for(group: Group, what: str, awaited: str) -> list[Fired]:
+def fired_for(group: UnitGroup, what: str, awaited: str) -> list[Fired]:
     """The passings of one step's deadline."""
     return [one for one in group.fired if (one.what, one.awaited) == (what, awaited)]
 
