@@ -80,12 +80,15 @@ def documented(name: str) -> str:
     return next((item for item in section.splitlines() if item.startswith("- ") and f"**{name}**" in item), "")
 
 
-OF_SEVERAL: Final = ("participant", "opisto", "region", "cooperation", "agreement", "record", "every_service")
+OF_SEVERAL: Final = ("participant", "opisto", "region", "cooperation", "agreement", "record", "group", "every_service")
 """What several kinds send stands in a module that is named after the first of them, or after its subject."""
+OF_SERVICES: Final = ("group_told", "group_place")
+"""What services say of a subject with a module of its own."""
 
 
 def test_a_class_stands_in_the_module_that_is_named_after_who_sends_it() -> None:
     for one in CLASSES.values():
         senders = [sender.removeprefix("service/") for sender in one.senders]
-        modules = {f"shared.contracts.{name}_events" for name in (senders if len(senders) == 1 else OF_SEVERAL)}
+        named = (*senders, *OF_SERVICES) if len(senders) == 1 else OF_SEVERAL
+        modules = {f"shared.contracts.{name}_events" for name in named}
         assert one.model.__module__ in modules, one.name

@@ -34,7 +34,7 @@ CODES = (
 def proposed(**fields: Any) -> ActivitiesProposed:
     one = wish(themes=["singing"], needs={"friends": 9})
     match = Match(a_referral("a"), one)
-    decision = decide._matched(match, START, decide.MatchContext(candidates=[brief(**fields)]))
+    decision = decide.matched(match, START, decide.MatchContext(candidates=[brief(**fields)]))
     data = decision.follow[0].data
     assert isinstance(data, ActivitiesProposed)
     return data
