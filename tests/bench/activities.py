@@ -22,9 +22,9 @@ from uuid import uuid4
 import msgspec
 from aiokafka import ConsumerRecord
 
+from demo.organisers import organisers
 from demo.people import people
 from demo.programme import programme
-from demo.organisers import organisers
 from deploy.embedded_broker.control import start_broker
 from services.catalogue.handlers import table
 from shared.clock import Clock

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from demo.ledger import Ledger, balance
+from demo.organisers import organisers
 from demo.people import people
 from demo.programme import programme
-from demo.organisers import organisers
 from shared.contracts.opisto_events import ActivityPublished
 from shared.contracts.region_events import ReferralIssued
 from shared.reference import REGIONS
