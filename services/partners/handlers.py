@@ -1,6 +1,6 @@
 """The table of the partners service: each subject, in a room of its own, brings its kinds and its handlers."""
 
-from services.partners import registration
+from services.partners import registration, roles
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Table
 
@@ -10,6 +10,7 @@ def table() -> Table:
     return Table(
         service="partners",
         topics=READ_BY["partners"],
-        kinds=(registration.PARTNERS,),
-        handlers={**registration.HANDLERS},
+        kinds=(registration.PARTNERS, *roles.KINDS),
+        handlers={**registration.HANDLERS, **roles.HANDLERS},
+        deadlines={**roles.DEADLINES},
     )

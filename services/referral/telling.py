@@ -35,11 +35,11 @@ def tell_changes(
     state, events = tell_standing(state, view, now)
     follow += events
     if opened:
-        follow.insert(0, Follow(_opening(state, view)))
+        follow.insert(0, Follow(_opening(state, view, event)))
     return Decision(state, follow)
 
 
-def _opening(state: Referral, view: View) -> referral_events.ReferralOpened:
+def _opening(state: Referral, view: View, issue: Event) -> referral_events.ReferralOpened:
     assert state.issued is not None
     return referral_events.ReferralOpened(
         referral_id=state.id,
@@ -48,6 +48,7 @@ def _opening(state: Referral, view: View) -> referral_events.ReferralOpened:
         deadlines=tuple(
             referral_events.AwaitedStep(what=deadline.what, due_at=deadline.due_at) for deadline in view.deadlines
         ),
+        unit_ref=issue.data.unit_ref,
     )
 
 

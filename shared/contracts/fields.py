@@ -186,6 +186,25 @@ Respondent = Annotated[
     Literal["participant", "carer", "region", "opisto", "municipality", "association", "library"],
     Field(title="Respondent"),
 ]
+RoleTitle = Annotated[
+    Literal[
+        "director",
+        "service_manager",
+        "client_counsellor",
+        "wellbeing_coordinator",
+        "culture_coordinator",
+        "planning_officer",
+        "teacher",
+        "librarian",
+        "customer_service",
+        "billing",
+        "technical_support",
+        "data_protection",
+        "other",
+    ],
+    Field(title="RoleTitle"),
+]
+"""A role in an organisation, never a person."""
 Service = Annotated[ServiceName, Field(title="Service")]
 What = Annotated[
     Literal[
@@ -201,6 +220,10 @@ What = Annotated[
         "statement",
         "redrive",
         "edit",
+        "role_begins",
+        "role_ends_soon",
+        "role_ends",
+        "pair_silence",
     ],
     Field(title="Awaited"),
 ]

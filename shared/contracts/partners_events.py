@@ -4,30 +4,23 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from shared.contracts.data import Data, Strict
+from shared.contracts.cooperation_events import RoleId, RoleKind
+from shared.contracts.data import Data, Strict, ToPartner
 from shared.contracts.event_class import event_class
-from shared.contracts.fields import Distinct, Language, Municipality, Partner, Text, UnitRef
+from shared.contracts.fields import (
+    Distinct,
+    Issuer,
+    Language,
+    Municipality,
+    Organiser,
+    Partner,
+    RoleTitle,
+    Text,
+    UnitRef,
+)
+from shared.contracts.instants import Day, Instant
 from shared.contracts.topics import INTAKE_HTTP
 
-RoleTitle = Annotated[
-    Literal[
-        "director",
-        "service_manager",
-        "client_counsellor",
-        "wellbeing_coordinator",
-        "culture_coordinator",
-        "planning_officer",
-        "teacher",
-        "librarian",
-        "customer_service",
-        "billing",
-        "technical_support",
-        "data_protection",
-        "other",
-    ],
-    Field(title="RoleTitle"),
-]
-"""A role in an organisation, never a person."""
 UnitKind = Annotated[
     Literal[
         "health_centre",
@@ -111,3 +104,91 @@ class PartnerRegistered(Data):
     @property
     def subject(self) -> str:
         return self.partner
+
+
+@event_class("notify", "service/partners")
+class RoleEndsSoon(ToPartner):
+    """A role of the partner's ends in at most 30 days; told once for each last day."""
+
+    role_id: RoleId
+    """The role, by the partner's own id."""
+    kind: RoleKind
+    """What the role is for."""
+    title: RoleTitle
+    """Which role of the partner's it is."""
+    ends_on: Annotated[Day, Field(examples=["2027-08-31"])]
+    """The last day of the role, in Finland."""
+    counterpart: Partner | None = None
+    """The other side of the pair or of the seat; left out for another kind of role."""
+
+
+@event_class("notify", "service/partners")
+class PairSilent(ToPartner):
+    """The two of a pair have done nothing together for 90 days; told to both, once until they do something again."""
+
+    region: Issuer
+    """The region of the pair."""
+    unit_ref: UnitRef
+    """The region's unit that the pair is for."""
+    organiser: Organiser
+    """The organiser of the pair."""
+    active_on: Day | None = None
+    """The day, in UTC, on which they last did something together; left out: nobody knows of any."""
+    since: Instant
+    """Since when nothing has been heard of them, in UTC."""
+
+
+@event_class("partners", "service/partners")
+class RolesToReview(Data):
+    """The partners service to itself: a partner has said who it is, and roles that name it may wait for that."""
+
+    partner: Partner
+    """The partner."""
+    after: Annotated[str, Field(examples=["/opisto/tampere choir-contact"])] = ""
+    """Behind which role to go on; empty at the beginning."""
+
+    @property
+    def subject(self) -> str:
+        return self.partner
+
+
+@event_class("partners", "service/partners")
+class RoleToReview(Data):
+    """The partners service to itself: what this role waits for may be there."""
+
+    owner: Partner
+    """Whose role it is."""
+    role_id: RoleId
+    """The role, by its owner's own id."""
+
+    @property
+    def subject(self) -> str:
+        return self.role_id
+
+
+class _AboutBond(Data):
+    kind: Annotated[Literal["pair", "hyte_seat"], Field(title="BondKind")]
+    """A pair, or a seat in a wellbeing group."""
+    host: Partner
+    """The region of the pair, or the region or municipality whose group it is."""
+    organiser: Organiser
+    """The organiser of the pair or of the seat."""
+    unit_ref: UnitRef | None = None
+    """The region's unit that the pair is for; a seat has none."""
+
+    @property
+    def subject(self) -> str:
+        return f"{self.kind} {self.host} {self.unit_ref or '-'} {self.organiser}"
+
+
+@event_class("partners", "service/partners")
+class BondToReview(_AboutBond):
+    """The partners service to itself: a role of one of the two has changed."""
+
+
+@event_class("partners", "service/partners")
+class BondActive(_AboutBond):
+    """The partners service to itself: the two did something together for a referral."""
+
+    on: Day
+    """On which day, in UTC."""

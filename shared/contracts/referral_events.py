@@ -21,6 +21,7 @@ from shared.contracts.fields import (
     Organiser,
     RegionCode,
     Source,
+    UnitRef,
     What,
 )
 from shared.contracts.instants import Instant
@@ -67,6 +68,8 @@ class ReferralOpened(AboutReferral):
     """Twelve characters by which an opisto at its desk finds the referral; the client shows them."""
     deadlines: tuple[AwaitedStep, ...]
     """The steps that are awaited first, with their deadlines."""
+    unit_ref: UnitRef | None = None
+    """The unit that issued it; left out in what was opened before this stood here."""
 
 
 @event_class("catalogue", "service/referral")

@@ -6,6 +6,7 @@ from typing import Final
 
 from shared.contracts import (
     catalogue_events,
+    cooperation_events,
     every_service_events,
     feedback_events,
     group_events,
@@ -27,6 +28,7 @@ _MODULES: Final = (
     opisto_events,
     group_events,
     participant_events,
+    cooperation_events,
     referral_events,
     group_told_events,
     group_place_events,

@@ -6,14 +6,14 @@ from typing import Any
 
 from services.partners.registration.model import Partner, Unit
 from shared.contracts.envelope import Event
-from shared.contracts.partners_events import PartnerRegistered
-from shared.engine.model import Decision
+from shared.contracts.partners_events import PartnerRegistered, RolesToReview
+from shared.engine.model import Decision, Follow
 
 
 def registered(
     state: Partner | None, event: Event[PartnerRegistered], now: datetime, context: object
 ) -> Decision[Partner]:
-    """Keeps a partner's latest word about itself."""
+    """Keeps a partner's latest word about itself; its first lets go on what waits for it."""
     if state and (state.time, state.rank) > (event.time, event.rank):
         return Decision(state)
     data = event.data
@@ -29,7 +29,8 @@ def registered(
             area=data.area,
             units=tuple(Unit(one.unit_ref, one.kind, _plain(one.name)) for one in data.units),
             addresses=_plain(data.addresses),
-        )
+        ),
+        [] if state else [Follow(RolesToReview(partner=data.partner))],
     )
 
 

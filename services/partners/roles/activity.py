@@ -1,0 +1,78 @@
+"""What of a referral tells that its region's unit and an organiser did something together. Pure.
+
+An organiser's records count once the platform itself has given it a place or taken its enrolment: a stranger who knows a
+referral's id wakes no pair.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+import msgspec
+
+from services.partners.roles.model import Bond, KnownReferral, Met
+from shared.contracts.catalogue_events import PlaceAnswer
+from shared.contracts.envelope import Event
+from shared.contracts.partners_events import BondActive
+from shared.contracts.referral_events import EnrolmentTaken, ReferralErased, ReferralOpened
+from shared.engine.model import Decision, Follow
+
+MAX_MET: Final = 100
+"""Organisers that one referral remembers: those who are nothing to it leave first."""
+_changed = msgspec.structs.replace
+
+
+def happened(
+    state: KnownReferral | None, event: Event[Any], now: datetime, last: Mapping[str, date]
+) -> Decision[KnownReferral]:
+    """Keeps what happened, and tells the pairs that it is news to. `last`: each pair's last day, by its key."""
+    after = with_event(state, event)
+    follow = [
+        Follow(
+            BondActive(kind=bond.kind, host=bond.host, organiser=bond.organiser, unit_ref=bond.unit_ref, on=on),
+            bond.key,
+        )
+        for bond, on in news(state, after)
+        if bond.key not in last or last[bond.key] < on
+    ]
+    return Decision(after, follow)
+
+
+def with_event(state: KnownReferral | None, event: Event[Any]) -> KnownReferral:
+    """The referral with what an event says of it."""
+    state, data = state or KnownReferral(), event.data
+    if isinstance(data, ReferralOpened):
+        return _changed(state, region=f"/region/{data.region}", unit_ref=data.unit_ref or "")
+    if isinstance(data, EnrolmentTaken):
+        return _with(state, data.organiser, Met(_day(data.event_time), related=True))
+    if isinstance(data, PlaceAnswer):
+        return _with(state, data.organiser, Met(_day(event.time), related=True))
+    return _with(state, event.source, Met(_day(event.time), related=False))
+
+
+def news(before: KnownReferral | None, after: KnownReferral) -> Iterator[tuple[Bond, date]]:
+    """The pairs that the change concerns, each with the day on which its two did something."""
+    if not (after.region and after.unit_ref):
+        return
+    known = before.met if before and before.region else {}
+    for organiser, met in after.met.items():
+        if met.related and known.get(organiser) != met:
+            yield Bond("pair", after.region, organiser, after.unit_ref), met.on
+
+
+def erased(
+    state: KnownReferral | None, event: Event[ReferralErased], now: datetime, context: object
+) -> Decision[KnownReferral]:
+    """Nothing stays of the referral; the pairs keep a day, which names nobody."""
+    return Decision(KnownReferral(), erase=True)
+
+
+def _with(state: KnownReferral, organiser: str, met: Met) -> KnownReferral:
+    known = state.met.get(organiser, met)
+    both = {**state.met, organiser: Met(max(known.on, met.on), known.related or met.related)}
+    kept = sorted(both, key=lambda one: (both[one].related, both[one].on, one))[-MAX_MET:]
+    return _changed(state, met={one: both[one] for one in sorted(kept)})
+
+
+def _day(time: datetime) -> date:
+    return time.astimezone(UTC).date()
