@@ -19,10 +19,9 @@ from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.identity import deadline_id
 from shared.contracts.registry import CLASSES
 from shared.engine.batch import Processor
-from shared.engine.model import Document, Due, Kind
-from shared.engine.receive import route
+from shared.engine.model import Document, Due, Kind, Table
 from shared.kafka.producer import Record
-from shared.store import Row
+from shared.store import Row, Store
 from shared.store.sqlite import SqliteStore
 from tests.unit.consumed import consumed
 from tests.unit.network import DirectPublisher, TickingClock
@@ -70,14 +69,14 @@ class PartnersRoom:
         """One after the other, at its own time unless it is late, all that follows from it before the next."""
         for event in events:
             self.clock.set(event.time)
-            await self._deliver(_record(event))
+            await self._deliver(on_the_wire(event))
             while self._pending:
                 await self._deliver(self._pending.pop(0))
 
     async def arrives_anyhow(self, events: Iterable[Event], seed: int) -> None:
         """In any order, what follows too, each of them again with a chance of a third, now or later."""
         chance = random.Random(seed)
-        self._pending += [_record(event) for event in events]
+        self._pending += [on_the_wire(event) for event in events]
         while self._pending:
             await self._deliver(self._pending.pop(chance.randrange(len(self._pending))))
             if chance.random() < 1 / 3:
@@ -91,23 +90,10 @@ class PartnersRoom:
 
     async def until(self, time: datetime) -> None:
         """Time passes; deadlines fire one after the other, as the engine's sweeper fires them."""
-        while passed := await self._passed(time):
+        while passed := await first_passed(self.table, self.store, time):
+            self.clock.set(passed[0].time)
             await self.arrives(*passed)
         self.clock.set(time)
-
-    async def _passed(self, time: datetime) -> list[Event]:
-        """The deadlines that pass first, at their moment."""
-        awaited = [
-            (due.due_at, _deadline(kind, row.id, due))
-            for kind in self.table.kinds
-            for row in await self.store.find(
-                kind.collection.name, at_most=("due_at", time.timestamp()), order="due_at", limit=1
-            )
-            for due in _dues(kind, row)
-        ]
-        first = min((at for at, _ in awaited), default=time)
-        self.clock.set(first)
-        return [event for at, event in awaited if at <= first]
 
     async def state(self, kind: Kind[S], id_: str) -> S | None:  # type: ignore[type-var]
         """One aggregate's state."""
@@ -126,18 +112,27 @@ class PartnersRoom:
                 found[f"{kind.collection.name}/{row.id}"] = (document.state, waits)
         return found
 
-    def handles(self, event: Event) -> bool:
-        """Whether the event concerns the service at all."""
-        return route(event, self.table) is not None
 
-
-def _record(event: Event) -> Record:
+def on_the_wire(event: Event) -> Record:
+    """The event as it stands on Kafka."""
     service = event.source.removeprefix("/service/")
     topic = topics.INTAKE_HTTP if service == event.source else topics.events_of(service)
     if event.name == "PartnerRegistered":
         topic = topics.INTAKE_HTTP
     body = event.data.model_dump_json(exclude_none=True).encode()
     return Record(topic, event.data.subject.encode(), body, kafka_headers(attributes_of(event)))
+
+
+async def first_passed(table: Table, store: Store, time: datetime) -> list[Event]:
+    """The deadlines that pass first, and until then."""
+    passed = [
+        _deadline(kind, row.id, due)
+        for kind in table.kinds
+        for row in await store.find(kind.collection.name, at_most=("due_at", time.timestamp()), order="due_at", limit=1)
+        for due in _dues(kind, row)
+    ]
+    first = min((event.time for event in passed), default=time)
+    return [event for event in passed if event.time <= first]
 
 
 def _dues(kind: Kind[Any], row: Row) -> list[Due]:

@@ -1,6 +1,6 @@
 """Roles, pairs and seats: who may say what, in any order and repeated, and what both sides are told as time passes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -59,14 +59,18 @@ async def _bond(room: PartnersRoom, key: str = PAIR) -> BondState:
 
 _both = st.sampled_from([REGION, OPISTO])
 _days = st.integers(0, 9)
+_OF_A_REFERRAL: Sequence[Callable[[float, str], Event[Any]]] = (opened, reserved, taken, attended)
 
 
 @st.composite
 def _worlds(draw: st.DrawFn) -> list[Event]:
     """A pair and a seat, named, renamed and ended by either side, and what its two did for two referrals."""
-    events: dict[tuple[str, str], Event] = {}
+    events: dict[tuple[str, str], Event[Any]] = {}
     for when, owner, role_id in draw(st.lists(st.tuples(_days, _both, st.sampled_from(["a", "b"])), max_size=6)):
-        said = {"begins_on": day(draw(st.integers(-3, 3))), "ends_on": draw(st.sampled_from([None, day(4), day(200)]))}
+        said: dict[str, Any] = {
+            "begins_on": day(draw(st.integers(-3, 3))),
+            "ends_on": draw(st.sampled_from([None, day(4), day(200)])),
+        }
         one = named(when, owner, role_id, title=draw(st.sampled_from(["teacher", "director"])), **said)
         events[owner, one.id] = one
     for when, owner in draw(st.lists(st.tuples(_days, st.sampled_from([TOWN, OPISTO])), max_size=4)):
@@ -78,7 +82,7 @@ def _worlds(draw: st.DrawFn) -> list[Event]:
         if owner:
             one = ended(when, owner, role_id)
             events[owner, one.id] = one
-    for made in draw(st.lists(st.sampled_from([opened, reserved, taken, attended]), max_size=6)):
+    for made in draw(st.lists(st.sampled_from(_OF_A_REFERRAL), max_size=6)):
         one = made(draw(_days), a_referral(draw(st.integers(0, 1))))
         events["", one.id] = one
     for referral in {one.data.subject for (owner, _), one in events.items() if not owner}:
@@ -86,7 +90,7 @@ def _worlds(draw: st.DrawFn) -> list[Event]:
     return [*events.values(), *(registered(draw(_days), partner) for partner in ALL)]
 
 
-def _named_in(events: dict[tuple[str, str], Event]) -> set[tuple[str, str]]:
+def _named_in(events: Mapping[tuple[str, str], Event[Any]]) -> set[tuple[str, str]]:
     return {(owner, one.data.role_id) for (owner, _), one in events.items()}
 
 
