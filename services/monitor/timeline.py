@@ -8,7 +8,9 @@ from services.monitor.trace_shapes import DeliveryTraced, LookTraced, TracedShow
 from shared.contracts.envelope import written
 from shared.contracts.registry import CLASSES
 
-MACHINERY: Final = frozenset(CLASSES[name].type for name in ("NotificationQueued", "MatchingEnded", "PlaceGivenUp"))
+MACHINERY: Final = frozenset(
+    CLASSES[name].type for name in ("NotificationQueued", "MatchingEnded", "PlaceGivenUp", "BondActive")
+)
 """Steps between services: what came of each stands beside it."""
 _QUEUED: Final = CLASSES["NotificationQueued"].type
 _DELIVERIES: Final = frozenset({_QUEUED, CLASSES["NotificationDelivered"].type, CLASSES["NotificationFailed"].type})

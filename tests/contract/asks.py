@@ -122,6 +122,12 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", REGION, body={"name": "Pirkanmaa"})],
         ("GET", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", OPISTO)],
         ("GET", "/v1/partners"): [Ask("/v1/partners", OPISTO, {"kind": "region", "municipality": "837"})],
+        ("GET", "/v1/roles"): [
+            Ask("/v1/roles", REGION),
+            Ask("/v1/roles", "ops:anna", {"kind": "pair", "owner": OPISTO}),
+        ],
+        ("GET", "/v1/pairs"): [Ask("/v1/pairs", OPISTO, {"lacking": "true"}), Ask("/v1/pairs", "reader:eero")],
+        ("GET", "/v1/seats"): [Ask("/v1/seats", REGION, {"standing": "claimed", "limit": "1"})],
         ("GET", "/v1/dead-letters"): [Ask(letters, "ops:anna", {"limit": "1"})],
         ("GET", "/v1/dead-letters.csv"): [Ask(f"{letters}.csv", "ops:anna", {"limit": "1"})],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/{known['redriven']}", "ops:anna")],

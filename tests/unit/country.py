@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from services.monitor.owners import Owners
 from shared.contracts import topics
-from shared.contracts.data import AboutGroup
+from shared.contracts.data import AboutGroup, AboutReferral
 from shared.contracts.envelope import Event, attributes_of, kafka_headers
 from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.registry import CLASSES
@@ -29,7 +29,9 @@ SERVICES: Final = tuple(one for one in topics.SERVICES if one != "notify")
 NOW: Final = datetime.now(UTC)
 PUBLIC: Final = [one.name for one in CLASSES.values() if one.public]
 OF_A_GROUP: Final = [name for name in PUBLIC if issubclass(CLASSES[name].model, AboutGroup)]
-OF_A_REFERRAL: Final = [name for name in PUBLIC if name not in {"ActivityPublished", "ActivityCancelled", *OF_A_GROUP}]
+OF_A_REFERRAL: Final = [
+    name for name in PUBLIC if name == "FeedbackSubmitted" or issubclass(CLASSES[name].model, AboutReferral)
+]
 _AT: Final = 1_790_000_000_000
 Headers = list[tuple[str, bytes | None]]
 
@@ -57,7 +59,8 @@ class Sent(NamedTuple):
     @property
     def subject(self) -> str:
         """`referral` is the id of the group where it is about one."""
-        return self.referral if self.name in {*OF_A_REFERRAL, *OF_A_GROUP} else self.data["activity_id"]
+        said: Any = CLASSES[self.name].model.model_construct(**self.data)
+        return self.referral if self.name in {*OF_A_REFERRAL, *OF_A_GROUP} else str(said.subject)
 
     @property
     def headers(self) -> Headers:
@@ -240,6 +243,9 @@ def an_event(name: str, referral: str, source: str = "", **changes: Any) -> Sent
             "answers": {"satisfaction": 3},
         },
     }
+    contact = {"kind": "kaikukortti_contact", "title": "customer_service", "begins_on": "2026-09-01"}
+    data["RoleNamed"] = {"role_id": f"contact-{referral[:8]}", **contact}
+    data["RoleEnded"] = {"role_id": f"contact-{referral[:8]}"}
     own = REGION if "region" in CLASSES[name].senders else OPISTO
     by_id = "group_id" if name in OF_A_GROUP else "referral_id"
     said = data.get(name) or {**json_schema(CLASSES[name])["examples"][0], by_id: referral}
@@ -253,8 +259,9 @@ def each(names: Sequence[str] = PUBLIC) -> Iterator[Sent]:
 
 async def stands(one: Country, sent: Sent) -> None:
     """What the event needs, but for itself."""
-    of_group = ("ActivityPublished", "GroupReferralIssued", "GroupActivityChosen")
-    needed = of_group if sent.name in OF_A_GROUP else ("ActivityPublished", "ReferralIssued", "ActivityChosen")
+    of_group = ["ActivityPublished", "GroupReferralIssued", "GroupActivityChosen"]
+    of_its_own = {**dict.fromkeys(OF_A_GROUP, of_group), "RoleEnded": ["RoleNamed"]}
+    needed = of_its_own.get(sent.name, ["ActivityPublished", "ReferralIssued", "ActivityChosen"])
     await one.send(*(an_event(name, sent.referral) for name in needed if name != sent.name))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from services.partners.roles.model import Bond, KnownReferral, Met
+from services.partners.roles.model import Bond, KnownReferral, MetOn
 from shared.contracts.catalogue_events import PlaceAnswer
 from shared.contracts.envelope import Event
 from shared.contracts.partners_events import BondActive
@@ -44,10 +44,10 @@ def with_event(state: KnownReferral | None, event: Event[Any]) -> KnownReferral:
     if isinstance(data, ReferralOpened):
         return _changed(state, region=f"/region/{data.region}", unit_ref=data.unit_ref or "")
     if isinstance(data, EnrolmentTaken):
-        return _with(state, data.organiser, Met(_day(data.event_time), related=True))
+        return _with(state, data.organiser, MetOn(_day(data.event_time), related=True))
     if isinstance(data, PlaceAnswer):
-        return _with(state, data.organiser, Met(_day(event.time), related=True))
-    return _with(state, event.source, Met(_day(event.time), related=False))
+        return _with(state, data.organiser, MetOn(_day(event.time), related=True))
+    return _with(state, event.source, MetOn(_day(event.time), related=False))
 
 
 def news(before: KnownReferral | None, after: KnownReferral) -> Iterator[tuple[Bond, date]]:
@@ -67,9 +67,9 @@ def erased(
     return Decision(KnownReferral(), erase=True)
 
 
-def _with(state: KnownReferral, organiser: str, met: Met) -> KnownReferral:
+def _with(state: KnownReferral, organiser: str, met: MetOn) -> KnownReferral:
     known = state.met.get(organiser, met)
-    both = {**state.met, organiser: Met(max(known.on, met.on), known.related or met.related)}
+    both = {**state.met, organiser: MetOn(max(known.on, met.on), known.related or met.related)}
     kept = sorted(both, key=lambda one: (both[one].related, both[one].on, one))[-MAX_MET:]
     return _changed(state, met={one: both[one] for one in sorted(kept)})
 

@@ -117,7 +117,7 @@ class BondState(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether both have been told of the silence that lasts."""
 
 
-class Met(msgspec.Struct, frozen=True, array_like=True):
+class MetOn(msgspec.Struct, frozen=True, array_like=True):
     """One organiser's last day with a referral. It counts once the platform itself has said that the two are related."""
 
     on: date
@@ -129,7 +129,7 @@ class KnownReferral(msgspec.Struct, frozen=True, omit_defaults=True):
 
     region: str = ""
     unit_ref: str = ""
-    met: Mapping[str, Met] = {}
+    met: Mapping[str, MetOn] = {}
 
 
 def role_key(owner: str, role_id: str) -> str:
