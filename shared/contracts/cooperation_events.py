@@ -45,6 +45,8 @@ class RoleNamed(Data):
                     "title": "culture_coordinator",
                     "counterpart": "/region/06",
                     "unit_ref": "unit-17",
+                    "host": None,
+                    "recognised_only": False,
                     "begins_on": "2026-09-01",
                     "ends_on": "2027-08-31",
                 }
