@@ -5,6 +5,7 @@ numbers, and the activity goes by the greatest.
 """
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -39,7 +40,7 @@ def tell_changes(
     return Decision(state, follow)
 
 
-def _opening(state: Referral, view: View, issue: Event) -> referral_events.ReferralOpened:
+def _opening(state: Referral, view: View, issue: Event[Any]) -> referral_events.ReferralOpened:
     assert state.issued is not None
     return referral_events.ReferralOpened(
         referral_id=state.id,
