@@ -47,6 +47,7 @@ def last_screen(result: DemoResult, size: Size, seconds: float) -> list[str]:
     return [
         "",
         *_loop(result),
+        *_groups(result),
         *_purpose(result),
         *_events(result),
         *(line[: WIDTH - 1] for line in found.lines[:_REASONS]),
@@ -64,6 +65,12 @@ def _loop(result: DemoResult) -> list[str]:
         f"{sum(term.count for term in stand):>5} in all: each of {issued} referrals, once; of {closed} the region was told the end",
         f"Of them {way} to a session",
     ]
+
+
+def _groups(result: DemoResult) -> list[str]:
+    stand = result.course.groups
+    said = ", ".join(f"{count} {name}" for name, count in sorted(stand.items()))
+    return [line[: WIDTH - 1] for line in (f"Groups of units: {sum(stand.values())}: {said}",)]
 
 
 def _purpose(result: DemoResult) -> list[str]:
@@ -142,6 +149,7 @@ def document(result: DemoResult, seconds: float) -> dict[str, Any]:
         "balance": dataclasses.asdict(result.balance),
         "day": round(result.course.day, 2),
         "loop": result.seen.loop,
+        "groups": dict(result.course.groups),
         "terms": {term.name: term.count for term in terms(result.seen.loop)},
         "faults": [dataclasses.asdict(made) for made in result.faults],
         "refused_at_the_door": result.refused_at_the_door,

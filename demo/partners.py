@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
+from demo.groups import GroupsPlayed
 from demo.people import Plan, answers
 from demo.post import Post
 from demo.programme import Published
@@ -34,6 +35,7 @@ class RegionSystem:
     rng: Random
     visit: Callable[[Plan, str], Action]
     """A client with a code at the desk of an opisto near by."""
+    groups: GroupsPlayed
     plans: dict[str, Plan] = field(default_factory=dict)
     cursor: str = "0"
     asked: set[tuple[str, str]] = field(default_factory=set)
@@ -49,6 +51,7 @@ class RegionSystem:
         """Takes its feed's entries in."""
         for event in await feed(self):
             name = event["type"].split(".")[2]
+            self.groups.unit_hears(name, event["data"])
             plan = self.plans.get(event["data"].get("referral_id", ""))
             if plan and name == "ActivitiesProposed" and plan.chooses_after is not None:
                 proposals = event["data"]["proposals"]
@@ -119,6 +122,7 @@ class OpistoSystem:
     later: Later
     rng: Random
     plan_of: Callable[[str], Plan | None]
+    groups: GroupsPlayed
     activities: dict[str, Published] = field(default_factory=dict)
     cursor: str = "0"
     enrolled: dict[str, str] = field(default_factory=dict)
@@ -159,7 +163,10 @@ class OpistoSystem:
                 self._enrol(data["referral_id"], data["activity_id"])
             elif name == "PlaceReleased" and self.enrolled.get(data["referral_id"]) == data["activity_id"]:
                 del self.enrolled[data["referral_id"]]
+            elif name.startswith("Group"):
+                self.groups.organiser_hears(self.source, name, data)
         self._record_what_is_over()
+        self.groups.record(self.source)
 
     def _enrol(self, referral_id: str, activity_id: str) -> None:
         self.enrolled[referral_id] = activity_id

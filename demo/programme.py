@@ -28,6 +28,8 @@ _COURSES: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     ("Elokuvakerho", "Filmklubb", "A film club", ("film", "social"), "peer"),
 )
 _AGES: tuple[dict[str, int], ...] = ({"min": 18}, {"min": 16}, {"min": 7, "max": 17}, {"min": 60}, {}, {"min": 18})
+_AT_A_UNIT = 4
+"""One organiser in so many has an activity that comes to a unit."""
 _FEATURES = ("step_free", "induction_loop", "quiet", "easy_language", "companion_welcome")
 
 
@@ -44,12 +46,25 @@ class Published:
 
 
 def programme(organisers: list[Organiser], rng: Random, start: datetime, each: int) -> list[Published]:
-    """`each` activities for every organiser, three sessions each, the first 14 to 17 days after `start`."""
+    """`each` activities for every organiser, three sessions each, the first 14 to 17 days after `start`; beside them those
+    that come to a unit."""
     return [
         Published(organiser.source, _activity(organiser, number, rng, start))
         for organiser in organisers
         for number in range(each)
-    ]
+    ] + [Published(one.source, _at_unit(one, rng, start)) for one in organisers[::_AT_A_UNIT]]
+
+
+def _at_unit(organiser: Organiser, rng: Random, start: datetime) -> dict[str, Any]:
+    """An activity that comes to a unit: the whole of it is one group's."""
+    return _activity(organiser, 0, rng, start) | {
+        "activity_id": "yksikossa-1",
+        "format": "in_person",
+        "age": {},
+        "at_unit": True,
+        "capacity": 12,
+        "accessibility": [*_FEATURES],
+    }
 
 
 def _activity(organiser: Organiser, number: int, rng: Random, start: datetime) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from random import Random
 from typing import Final
 
 from demo.faults import Faults
+from demo.groups import GroupsPlayed, group_plans
 from demo.look import OPS
 from demo.organisers import Organiser, organisers
 from demo.partners import DAY, OpistoSystem, RegionSystem
@@ -42,17 +43,24 @@ class Script:
         self._rng = rng
         self._start = now()
         self._organisers = organisers(size.opistos, size.others)
+        self.plans = {plan.referral_id: plan for plan in people(rng, size.referrals, ISSUING_DAYS)}
+        self.groups = self._groups(now)
         self._regions = {
-            f"/region/{code}": RegionSystem(f"/region/{code}", post, now, timetable.at, rng, self._visit)
+            f"/region/{code}": RegionSystem(f"/region/{code}", post, now, timetable.at, rng, self._visit, self.groups)
             for code, region in REGIONS.items()
             if region.may_refer
         }
         self._systems = {
-            one.source: OpistoSystem(one.source, post, now, timetable.at, rng, self.plan_of) for one in self._organisers
+            one.source: OpistoSystem(one.source, post, now, timetable.at, rng, self.plan_of, self.groups)
+            for one in self._organisers
         }
-        self.plans = {plan.referral_id: plan for plan in people(rng, size.referrals, ISSUING_DAYS)}
         self.faults = Faults(post, now, OWN_REGION, own_opisto, rng)
         self.imports_refused: list[tuple[str, list[str]]] = []
+
+    def _groups(self, now: Callable[[], datetime]) -> GroupsPlayed:
+        places = [one.municipalities[0] for one in self._organisers if may_refer(one.municipalities[0])]
+        plans = group_plans(self._rng, self._size.groups, ISSUING_DAYS / 2, places)
+        return GroupsPlayed({plan.group_id: plan for plan in plans}, self._post, now, self._timetable.at)
 
     def plan_of(self, referral_id: str) -> Plan | None:
         """Plans the actions of a referral's client."""
@@ -115,6 +123,8 @@ class Script:
     def _regions_refer(self) -> None:
         for plan in self.plans.values():
             self._timetable.at(self._on(0.4 + plan.issued_at), partial(self._regions[plan.source].issue, plan))
+        for group in self.groups.plans.values():
+            self._timetable.at(self._on(0.4 + group.issued_at), partial(self.groups.issue, group))
 
     def _all_look_at_their_feeds(self) -> None:
         for region in self._regions.values():
@@ -132,6 +142,11 @@ class Script:
         for number, opisto in enumerate(list(self._systems.values())[3::25]):
             replaced = "syksy-2" if number % 2 else None
             self._timetable.at(self._on(_CANCELLED_ON), partial(opisto.cancel, _CANCELLED, replaced))
+
+
+def may_refer(municipality: str) -> bool:
+    """Whether the municipality's region refers."""
+    return REGIONS[MUNICIPALITIES[municipality].region].may_refer
 
 
 def linked_events() -> object:

@@ -216,11 +216,12 @@ class Simulation:
         letters = await all_dead_letters(self._post.insist) or []
         became = await self._what_became()
         loop = (await self._post.insist("feedback", "/v1/reports/loop", OPS)).json()
+        groups = await self._script.groups.stand()
         dead = Counter(str(letter["reason"]) for letter in letters)
         self._seen = replace(self._seen, day=self._day(), sent=self._post.ledger.sent, loop=loop, dead=dead)
         self._show(self._seen, "")
         return DemoResult(
-            course=self._course(unread),
+            course=self._course(unread, groups),
             balance=balance(self._post.ledger, became, letters),
             seen=self._seen,
             faults=tuple(Made(kind.name, count, kind.meant) for kind, count in self._script.faults.made.items()),
@@ -230,7 +231,7 @@ class Simulation:
             back_after=self._back_after,
         )
 
-    def _course(self, unread: tuple[str, ...]) -> Course:
+    def _course(self, unread: tuple[str, ...], groups: Counter[str]) -> Course:
         made = self._script.faults.made
         return Course(
             day=self._day(),
@@ -242,6 +243,8 @@ class Simulation:
             letters=Counter(reason for kind in made.elements() for reason in kind.letters),
             refused=sum(kind.refused for kind in made.elements()),
             twice=self._post.ledger.unanswered.total(),
+            groups=groups,
+            groups_issued=len(self._script.groups.plans),
         )
 
     async def _what_became(self) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ class Size:
     others: int = 60
     """Municipalities, associations and libraries."""
     activities_each: int = 4
+    groups: int = 30
+    """Groups of units."""
     seconds: float = 64.0
     seed: int = 20260901
 

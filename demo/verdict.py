@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from demo.groups import MISCOUNTED
 from demo.ledger import Balance
 from demo.size import DAYS
 from demo.terms import terms
@@ -34,6 +35,8 @@ class Course:
         refused: how many events are meant to be refused at the door.
         twice: how many sendings nobody answered, so that they were sent again and may have landed twice.
         running: processes that should have ended and have not, a line each.
+        groups: where the groups of units stand, by outcome or status.
+        groups_issued: how many there are.
     """
 
     day: float
@@ -46,6 +49,8 @@ class Course:
     refused: int = 0
     twice: int = 0
     running: tuple[str, ...] = ()
+    groups: Mapping[str, int] = field(default_factory=dict)
+    groups_issued: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ def _does_not_add_up(
     issued, stand = int(loop.get("issued", 0)), sum(term.count for term in terms(loop))
     if issued != stand:
         lines.append(f"{issued} referrals were issued, the loop's terms add up to {stand}")
+    if sum(course.groups.values()) != course.groups_issued or course.groups.get(MISCOUNTED):
+        lines.append(f"{course.groups_issued} groups were issued, they stand as {dict(course.groups)}")
     more = Counter(dead) - Counter(course.letters)
     if more.total() > course.twice:
         lines += [f"dead letters {reason}: {count} more than meant" for reason, count in more.items()]

@@ -91,7 +91,8 @@ def test_of_whatever_is_drawn_at_most_3_in_100_are_planned_to_be_unrecorded(coun
 def test_every_opisto_has_a_programme_that_the_contract_takes() -> None:
     opistos = organisers(200, 60)
     found = programme(opistos, Random(1), START, 3)
-    assert len(found) == 3 * len(opistos)
+    assert len(found) == 3 * len(opistos) + sum(bool(one.data.get("at_unit")) for one in found)
+    assert {one.data["activity_id"] for one in found if one.data.get("at_unit")} == {"yksikossa-1"}
     for activity in found:
         ActivityPublished.model_validate(activity.data, strict=False)
     assert programme(opistos, Random(1), START, 3) == found
