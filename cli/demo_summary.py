@@ -14,10 +14,7 @@ from demo.verdict import LOST, TOO_MUCH, TRUE, Verdict, judge
 WIDTH: Final = 80
 _REASONS: Final = 2
 _ON_THE_WAY: Final = ("proposed", "placed", "attended")
-_WORDS: Final = (
-    "  applied: took effect; repeated: known already, no effect; refused: at the door",
-    "  dead-lettered: kept, with its reason; waiting: for an event it depends on",
-)
+_WORDS: Final = "  repeated: no effect; dead-lettered: kept with its reason; waiting: for another"
 
 
 def verdict(result: DemoResult) -> Verdict:
@@ -85,7 +82,7 @@ def _events(result: DemoResult) -> list[str]:
     return [
         f"{took} + {one.dead_lettered} dead-lettered",
         f"  + {one.waiting} waiting = {one.accounted}; sent {one.sent}",
-        *_WORDS,
+        _WORDS,
     ]
 
 

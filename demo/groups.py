@@ -72,7 +72,6 @@ class GroupsPlayed:
     """By organiser and group: what the organiser was told last of its places."""
     held: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """By group, activity and session: how many of the group came."""
-    _chosen: set[str] = field(default_factory=set)
     _confirmed: set[tuple[str, str]] = field(default_factory=set)
 
     def issue(self, plan: GroupPlan) -> None:
@@ -80,10 +79,9 @@ class GroupsPlayed:
         self._put(plan.source, "GroupReferralIssued", {"group_id": plan.group_id, **plan.data})
 
     def unit_hears(self, name: str, data: Mapping[str, Any]) -> None:
-        """The unit chooses the first of what fits, once."""
+        """The unit chooses the first of what fits, each time that it is asked to."""
         plan = self.plans.get(data.get("group_id", ""))
-        if plan and name == "GroupMatched" and data.get("proposals") and plan.group_id not in self._chosen:
-            self._chosen.add(plan.group_id)
+        if plan and name == "GroupMatched" and data.get("proposals"):
             first = data["proposals"][0]
             chosen = {name: first[name] for name in ("organiser", "activity_id")}
             said = {"group_id": plan.group_id, **chosen}

@@ -70,7 +70,7 @@ def test_no_word_for_how_far_they_came_is_also_one_for_where_they_stand() -> Non
     assert [line for line in screen if "closed" in line] == ["    5 closed            chose when enrolment was over"]
     assert [line for line in screen if "waiting" in line] == [
         "  + 50 waiting = 5000; sent 5000",
-        "  dead-lettered: kept, with its reason; waiting: for an event it depends on",
+        "  repeated: no effect; dead-lettered: kept with its reason; waiting: for another",
     ]
     assert " 1000 in all: each of 1000 referrals, once; of 900 the region was told the end" in screen
     assert "Of them 940 were offered activities, 640 had a place, 600 came to a session" in screen
