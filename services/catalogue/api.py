@@ -136,6 +136,8 @@ def _public(state: Activity, brief: Brief) -> dict[str, Any]:
         **data,
         "availability": availability,
         "cancelled": state.cancelled is not None,
+        "needs": {dimension: weight for dimension, weight in zip(DIMENSIONS, state.needs, strict=True) if weight},
+        "needs_from": "organiser" if data.get("needs_supported") else "derived",
     }
 
 

@@ -27,6 +27,7 @@ from services.catalogue.model import (
     activity_key,
 )
 from services.catalogue.needs import derived, vector
+from services.catalogue.offers import noted
 from services.catalogue.settle import (
     asked_before,
     called_off,
@@ -37,6 +38,7 @@ from services.catalogue.settle import (
     waiting_ends,
     waiting_left,
 )
+from services.catalogue.suggestion import suggestion
 from services.catalogue.why import why
 from shared.contracts import (
     catalogue_events,
@@ -103,17 +105,21 @@ def published(
             "enrolment; publish what is to come as another activity"
         )
     state = kept
+    told = state.suggested
     if latest:
-        texts = [data.title, data.description or {}]
-        needs = data.needs_supported or derived(texts, data.themes, data.setting)
+        needs = vector(data.needs_supported or derived([data.title, data.description or {}], data.themes, data.setting))
         state = _changed(
             state,
             published=data.model_dump(mode="json", exclude_none=True),
-            needs=vector(needs),
+            needs=needs,
+            suggested=() if data.needs_supported or event.synthetic else needs,
             synthetic=event.synthetic,
         )
     state = _changed(state, ended=_is_over(state, now))
-    return _settled(state, event, now, context)
+    decision = _settled(state, event, now, context)
+    if state.suggested in {(), told}:
+        return decision
+    return Decision(decision.state, [*decision.follow, Follow(suggestion(event.source, data))])
 
 
 def cancelled(
@@ -273,8 +279,9 @@ def _settled(
     only: str | None = None,
 ) -> Decision[Activity]:
     state, follow = settle(state, freed_at or event.time, now, only=only)
+    state, offers = noted(state, now)
     to_match = [Follow(_to_match(state, whose), whose, state.synthetic, once=True) for whose in context.concerned]
-    return Decision(state, [*follow, *to_match])
+    return Decision(state, [*follow, *to_match, *offers])
 
 
 def _to_match(state: Activity, whose: str) -> Data:

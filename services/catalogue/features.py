@@ -6,7 +6,7 @@ Pure. A text costs in proportion to its length, and of each language no more tha
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -52,6 +52,30 @@ def terms(text: Mapping[str, str], themes: Iterable[str] = ()) -> dict[str, int]
     for theme in themes:
         found.setdefault(CONCEPT + theme, 1)
     return found
+
+
+def found_in(text: Mapping[str, str], wanted: Collection[str]) -> dict[str, Counter[str]]:
+    """In which words of a text by language each of these terms stands, and how often; across two words, in both."""
+    found: dict[str, Counter[str]] = {term: Counter() for term in wanted}
+    grams = [_Piece(term, term) for term in wanted if not term.startswith(CONCEPT)]
+    for language in LANGUAGES:
+        letters = _letters(text.get(language, ""))
+        of_concepts = [piece for pieces in _pieces()[language].values() for piece in pieces if piece.term in found]
+        for piece in (*of_concepts, *(grams if language == "fi" else ())):
+            for at in _places(letters, piece.letters):
+                found[piece.term].update(_words_at(letters, at, at + len(piece.letters)))
+    return found
+
+
+def _places(letters: str, piece: str) -> Iterator[int]:
+    at = letters.find(piece)
+    while at >= 0:
+        yield at
+        at = letters.find(piece, at + 1)
+
+
+def _words_at(letters: str, start: int, end: int) -> list[str]:
+    return letters[letters.rfind(" ", 0, start + 1) + 1 : letters.find(" ", end - 1)].split()
 
 
 def _letters(text: str) -> str:

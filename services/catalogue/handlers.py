@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
-from services.catalogue import decide, groups
+from services.catalogue import decide, groups, offers
 from services.catalogue.briefs import Briefs
 from services.catalogue.decide import EVERYWHERE, MatchContext
 from services.catalogue.matching import HardFilters
-from services.catalogue.model import Activity, Brief, Match, Wish, activity_key, group_key
+from services.catalogue.model import Activity, Brief, Match, RegionOffer, Wish, activity_key, group_key
+from services.catalogue.offers import MondayContext
 from shared.contracts import (
     catalogue_events,
     every_service_events,
@@ -24,6 +25,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import BEAT
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Decision, Handler, Kind, LookUp, Table
+from shared.reference import MUNICIPALITIES_OF
 from shared.store import Collection, Index, Store
 from shared.store.interface import Range
 
@@ -54,6 +56,8 @@ MATCHES = Kind(
     deadlines=decide.match_deadlines,
 )
 
+OFFERS = Kind(Collection("offers"), RegionOffer, deadlines=offers.offer_deadlines, marked=False)
+
 MAX_CONCERNED = 500
 MANY_MUNICIPALITIES = 30
 """An activity that serves more counts as serving all: each municipality costs the store one more query."""
@@ -64,6 +68,7 @@ _WISHES: Final[Mapping[str, Callable[[Event[Any]], Wish]]] = {
 }
 """The classes that say what is wished."""
 _WISH = msgspec.json.Decoder(Wish)
+_BRIEF = msgspec.json.Decoder(Brief)
 
 
 def table(rematch: timedelta) -> Table:
@@ -72,7 +77,7 @@ def table(rematch: timedelta) -> Table:
     return Table(
         service="catalogue",
         topics=READ_BY["catalogue"],
-        kinds=(ACTIVITIES, MATCHES),
+        kinds=(ACTIVITIES, MATCHES, OFFERS),
         context=MatchContext(rematch),
         handlers={
             opisto_events.ActivityPublished: Handler(ACTIVITIES, _own_activity, decide.published, concerned),
@@ -94,10 +99,12 @@ def table(rematch: timedelta) -> Table:
             group_place_events.GroupMatchRequested: Handler(MATCHES, _group, groups.match_requested, candidates),
             group_place_events.GroupMatchingEnded: Handler(MATCHES, _group, decide.matching_ended, nothing),
             group_place_events.GroupToMatch: Handler(MATCHES, _group, decide.activity_to_match, candidates),
+            catalogue_events.OfferNoted: Handler(OFFERS, _region, offers.change_noted),
         },
         deadlines={
             "activities": Handler(ACTIVITIES, _aggregate, decide.activity_deadline, nothing),
             "matches": Handler(MATCHES, _aggregate, decide.match_deadline, candidates),
+            "offers": Handler(OFFERS, _aggregate, offers.monday, _of_the_week),
         },
     )
 
@@ -116,6 +123,10 @@ def _referral(event: Event) -> str:
 
 def _group(event: Event[AboutGroup]) -> str:
     return group_key(event.data.group_id)
+
+
+def _region(event: Event[catalogue_events.OfferNoted]) -> str:
+    return event.data.region
 
 
 def _aggregate(event: Event[every_service_events.DeadlinePassed]) -> str:
@@ -204,3 +215,20 @@ async def _unmatched(store: Store, brief: Brief, now: datetime) -> list[str]:
         for municipality in brief.serves:
             rows += await store.find("matches", equal={"unmatched_in": municipality}, limit=MAX_CONCERNED, what="brief")
     return [row.id for row in rows[:MAX_CONCERNED] if HardFilters(_WISH.decode(row.brief), now).fits(brief)]
+
+
+async def _of_the_week(state: RegionOffer | None, event: Event[Any], store: Store, now: datetime) -> MondayContext:
+    if state is None:
+        return MondayContext()
+    rows = await store.load("activities", sorted(state.changes), what="brief")
+    municipalities = MUNICIPALITIES_OF[state.region.rpartition("/")[2]]
+    nothing_in = [municipality for municipality in municipalities if not await _has_some(store, municipality, now)]
+    return MondayContext({id_: _BRIEF.decode(row.brief) for id_, row in rows.items()}, nothing_in)
+
+
+async def _has_some(store: Store, municipality: str, now: datetime) -> bool:
+    """Whether the public list has anything open to its residents that is not remote: one look into the index."""
+    at = (now.timestamp(), "")
+    return bool(
+        await store.find("activities", equal={"area": municipality}, order="listed", after=at, limit=1, what="brief")
+    )

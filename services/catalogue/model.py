@@ -74,6 +74,10 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     told_listing: str = ""
 
 
+Offered = Literal["open", "full", "cancelled"]
+"""What an activity is to residents whom it takes; else it is not on offer."""
+
+
 class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
     """One activity's document. `published` is the data of the latest version, as it came."""
 
@@ -81,6 +85,8 @@ class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
     activity_id: str
     published: dict[str, Any] = {}
     needs: tuple[int, ...] = ()
+    suggested: tuple[int, ...] = ()
+    """The needs that its organiser was told last as derived; none where it names its own."""
     versions: tuple[Version, ...] = ()
     sessions: dict[str, SessionListing] = {}
     cancelled: Cancelled | None = None
@@ -88,6 +94,10 @@ class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
     """By a referral's id, or `group <id>`."""
     synthetic: bool = False
     ended: bool = False
+    offered: dict[str, Offered] = {}
+    """By the code of a region whose residents it takes, what that region's offer was told last that it is."""
+    offers: int = 0
+    """How many changes of this the regions' offers were told."""
 
     @property
     def key(self) -> str:
@@ -171,6 +181,33 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     """The region that the referral service named as its own; it may read what erasure leaves."""
     erased: bool = False
     of_group: bool = False
+
+
+class OfferChange(msgspec.Struct, frozen=True, array_like=True):
+    """What became of one activity since the region was told last: from its first change by number to the last."""
+
+    first: int
+    was: str
+    last: int
+    becomes: str
+    times: int = 1
+
+
+class RegionOffer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What changed of the activities for one region's residents since it was told last; of what lies still nothing."""
+
+    region: str
+    due_at: datetime
+    """When the region is told next."""
+    since: datetime | None = None
+    changes: dict[str, OfferChange] = {}
+    """By the activity's key."""
+    further: int = 0
+    """Changes of other activities, where there are too many."""
+    told: dict[str, int] = {}
+    """The last change of each activity that the region was told last time, so that one that comes late says nothing."""
+    nothing_in: tuple[str, ...] = ()
+    """The municipalities that the region was told last had nothing."""
 
 
 def activity_key(organiser: str, activity_id: str) -> str:

@@ -75,3 +75,20 @@ FREE: Final[Words] = ("Maksuton", "Gratis", "Free of charge")
 PRICE: Final[Words] = ("Hinta toiveen mukainen", "Priset enligt önskemål", "Price as wished")
 BEGINS: Final[Words] = ("Alkaa", "Börjar", "Begins")
 WAITING: Final[Words] = ("Täynnä: jonotuslistalle", "Fullt: till väntelistan", "Full: on the waiting list")
+SETTINGS: Final[Mapping[str, Words]] = {
+    "course": ("kurssimuoto", "kursformen", "that it is a course"),
+    "peer": ("vertaisryhmä", "kamratgruppen", "the group of peers"),
+    "drop_in": ("avoimet ovet", "de öppna dörrarna", "the open doors"),
+    "meets_people": ("ihmisten kohtaaminen", "att man träffar människor", "that one meets people"),
+    "guidance": ("ohjaus", "handledningen", "the guidance"),
+}
+MOSTLY: Final[Words] = (
+    "mitä useimmat palvelut tukevat",
+    "vad de flesta tjänster stöder",
+    "what most services help with",
+)
+CONFIRM: Final[Words] = (
+    "Vahvista tai korjaa: julkaise toiminta uudelleen kentällä needs_supported.",
+    "Bekräfta eller rätta: publicera verksamheten på nytt med fältet needs_supported.",
+    "Confirm or correct: publish the activity again with needs_supported.",
+)

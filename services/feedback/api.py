@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import msgspec
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.feedback import form, reports
+from services.feedback.compared import VALUES, compared
 from services.feedback.decide import OWN
 from services.feedback.form import hash_of, link_becomes
 from services.feedback.model import Figures, Phase, ReferralFeedback, has_the_place
@@ -25,9 +26,9 @@ from shared.engine.model import Document
 from shared.http import intake
 from shared.http.audit import REFERRAL_ID, record_look, referral_asked
 from shared.http.body import read_body
-from shared.http.keys import must_be, role_of
+from shared.http.keys import must_be, role_of, who_asks
 from shared.http.operations import Operation, in_json
-from shared.http.parameters import OneOf, Pattern
+from shared.http.parameters import OneOf, Parameter, Pattern
 from shared.http.problem_types import NO_CONSENT
 from shared.http.problems import ProblemError
 from shared.reference import MUNICIPALITIES, REGIONS
@@ -50,6 +51,12 @@ _QUARTER: Final = ("[0-9]{4}-Q[1-4]", "a quarter such as 2026-Q1")
 _FROM: Final = Pattern("from", *_QUARTER, "The first quarter.", example="2026-Q1")
 _TO: Final = Pattern("to", *_QUARTER, "The last quarter.", example="2026-Q4")
 _FILTERS: Final = (_REGION, _MUNICIPALITY, _FROM, _TO)
+_BY: Final = OneOf(
+    "by",
+    tuple(VALUES),
+    "In rows by this; over whole years, and not by municipality. By unit: for the unit's region, and ops.",
+)
+_ONLY: Final = Parameter("only", "Of the rows `by` something the one with this value.", example="outreach")
 
 
 def operations() -> list[Operation]:
@@ -61,7 +68,7 @@ def operations() -> list[Operation]:
         Operation("POST", links, issue_form_link, {201: FormLink}, partners, (REFERRAL_ID,), asked, also=(404,)),
         *form.OPERATIONS,
         Operation("GET", "/v1/reports/outcomes", report_outcomes, {200: OutcomesReport}, readers, _FILTERS),
-        Operation("GET", "/v1/reports/loop", report_loop, {200: LoopReport}, readers, _FILTERS),
+        Operation("GET", "/v1/reports/loop", report_loop, {200: LoopReport}, readers, (*_FILTERS, _BY, _ONLY)),
     ]
 
 
@@ -129,14 +136,42 @@ def _region(state: ReferralFeedback) -> str | None:
 
 
 async def report_loop(request: Request) -> Response:
-    """How far the referrals came; for ops, readers, and a region about its own."""
+    """How far the referrals came; for ops, readers, and a region about its own. By unit not for readers."""
     filters = _filters(request)
+    by, only = _rows_asked(request, filters)
     states = []
     async for row in _rows(request.app.state.store, "quarter", filters, what="body"):
         document = _DOCUMENT.decode(row.body)
         if document.state is not None and not document.synthetic:
             states.append(document.state)
-    return JSONResponse({**_shown(filters), **reports.loop(states, filters)})
+    rows = {"by": _only(compared(states, filters, by), only)} if by else {}
+    return JSONResponse({**_shown(filters), **reports.loop(states, filters), **rows})
+
+
+def _rows_asked(request: Request, filters: ReportFilters) -> tuple[str | None, str | None]:
+    """By what rows are asked for, and which alone. Raises 403, 422."""
+    by, only = _BY.of(request), _ONLY.value(request)
+    if only is not None and by is None:
+        raise _ONLY.refused(only, "say by what: by=route&only=outreach", "needs by")
+    if by is None:
+        return None, None
+    if by == "unit" and role_of(who_asks(request)) == "reader":
+        raise ProblemError(403, "a unit's figures are for its own region and ops; ask by route or age band")
+    if filters.municipality:
+        raise _MUNICIPALITY.refused(filters.municipality, "rows are of a whole region: leave it out, or by")
+    if filters.first and not filters.first.endswith("Q1"):
+        raise _FROM.refused(filters.first, "rows are of whole years: begin with a Q1")
+    if filters.last and not filters.last.endswith("Q4"):
+        raise _TO.refused(filters.last, "rows are of whole years: end with a Q4")
+    if only is not None and VALUES[by] and only not in VALUES[by]:
+        raise _ONLY.refused(only, f"of {by} there is {', '.join(VALUES[by])}", f"is none of {by}")
+    return by, only
+
+
+def _only(found: dict[str, Any], value: str | None) -> dict[str, Any]:
+    if value is None:
+        return found
+    return {"dimension": found["dimension"], "rows": [row for row in found["rows"] if row["value"] == value]}
 
 
 async def report_outcomes(request: Request) -> Response:

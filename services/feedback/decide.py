@@ -57,7 +57,7 @@ def issued(
     known, first = state.issued, state.first_issued_at
     if event.source != (state.issuer or (known.source if known else event.source)):
         return Decision(state) if state.issuer else Waits("ReferralOpened")
-    latest = KnownIssue(event.time, event.rank, event.source, data.municipality, "feedback" in data.consent.scopes)
+    latest = _known(event)
     if known and (known.time, known.rank) > (latest.time, latest.rank):
         latest = known
     state = _changed(
@@ -69,6 +69,23 @@ def issued(
     if not latest.feedback:
         return Decision(_changed(state, answers=(), measured={}, links=(), spent=()))
     return _asked(state)
+
+
+def _known(event: Event[region_events.ReferralIssued]) -> KnownIssue:
+    data = event.data
+    return KnownIssue(
+        event.time,
+        event.rank,
+        event.source,
+        data.municipality,
+        "feedback" in data.consent.scopes,
+        data.age_band,
+        data.unit_ref,
+        data.route or "",
+        data.themes,
+        data.accessibility,
+        data.funding,
+    )
 
 
 def opened(

@@ -11,7 +11,7 @@ from shared.contracts.referral_events import ReferralOutcome
 Phase = Literal["before", "after"]
 
 
-class KnownIssue(msgspec.Struct, frozen=True):
+class KnownIssue(msgspec.Struct, frozen=True, omit_defaults=True):
     """The latest ReferralIssued, as far as this service needs it."""
 
     time: datetime
@@ -20,6 +20,13 @@ class KnownIssue(msgspec.Struct, frozen=True):
     municipality: str
     feedback: bool
     """Whether the consent covers feedback."""
+    age_band: str = ""
+    """Empty where the issue came before this service kept by what figures are compared, and so is the rest below."""
+    unit: str = ""
+    route: str = ""
+    themes: tuple[str, ...] = ()
+    accessibility: tuple[str, ...] = ()
+    funding: tuple[str, ...] = ()
 
 
 class KnownMatch(msgspec.Struct, frozen=True):

@@ -65,10 +65,10 @@ def loop(states: Iterable[ReferralFeedback], filters: ReportFilters) -> dict[str
     lost: dict[str, Counter[str]] = {where: Counter() for where in LOST}
     still_open: Counter[str] = Counter()
     for state in states:
-        if state.synthetic or not _asked_for(state, filters):
+        if state.synthetic or not asked_for(state, filters):
             continue
         where, why = standing(state)
-        counts.update(_milestones(state, where))
+        counts.update(milestones_of(state, where))
         if where == "open":
             still_open[why] += 1
         elif where in lost:
@@ -93,16 +93,22 @@ def loop(states: Iterable[ReferralFeedback], filters: ReportFilters) -> dict[str
     }
 
 
-def _asked_for(state: ReferralFeedback, filters: ReportFilters) -> bool:
+def asked_for(state: ReferralFeedback, filters: ReportFilters) -> bool:
+    """Whether a referral was issued and passes the filters."""
     issued_at = state.erased.issued_at if state.erased else state.first_issued_at
     if issued_at is None:
         return False
-    region = state.erased.issuer if state.erased else state.issued.source if state.issued else ""
     municipality = state.issued.municipality if state.issued else ""
-    return filters.take((region, quarter_of(issued_at), municipality))
+    return filters.take((issued_by(state), quarter_of(issued_at), municipality))
 
 
-def _milestones(state: ReferralFeedback, where: str) -> list[str]:
+def issued_by(state: ReferralFeedback) -> str:
+    """Who issued the referral, also once it is erased."""
+    return state.erased.issuer if state.erased else state.issued.source if state.issued else ""
+
+
+def milestones_of(state: ReferralFeedback, where: str) -> list[str]:
+    """How far the referral came, where it stands being `where`."""
     last = state.closed or state.ended
     reached = {
         "issued": True,

@@ -1,6 +1,6 @@
 """Bodies and answers of the feedback service's addresses, as the OpenAPI document shows them."""
 
-from typing import Annotated, Final, Literal, TypedDict
+from typing import Annotated, Final, Literal, NotRequired, TypedDict
 
 import msgspec
 from msgspec import Meta
@@ -103,6 +103,72 @@ class StillOpen(TypedDict):
     attendance: Annotated[Count, Meta(description="How many have a place and have not ended.")]
 
 
+class ComparedFigure(TypedDict, total=False):
+    """How many referrals, as far as it is shown. Nothing is shown of fewer than five, nor what would show one of fewer."""
+
+    n: Annotated[int, Meta(description="How many; with `suppressed`, how many at least.", examples=[12])]
+    suppressed: Annotated[
+        bool, Meta(description="True where all or a part is hidden; absent where all is shown.", examples=[True])
+    ]
+
+
+_OF_THE_VALUE: Final = "Of those with this value, how many"
+_UNSEEN: Final = "Of those in no row, and hidden in their rows, how many"
+
+
+class ComparedRow(TypedDict):
+    """The referrals with one value: `issued` = `completed` + `withdrawn` + `lost` + `open`, and what is hidden of these."""
+
+    value: Annotated[
+        str,
+        Meta(
+            description="The value; of a unit its issuer and its own code; `not_stated` where none was given.",
+            examples=["outreach"],
+        ),
+    ]
+    issued: Annotated[ComparedFigure, Meta(description=f"{_OF_THE_VALUE} were issued.")]
+    completed: Annotated[ComparedFigure, Meta(description=f"{_OF_THE_VALUE} ended with someone who came.")]
+    withdrawn: Annotated[ComparedFigure, Meta(description=f"{_OF_THE_VALUE} the issuer took back.")]
+    lost: Annotated[ComparedFigure, Meta(description=f"{_OF_THE_VALUE} ended without their aim.")]
+    open: Annotated[ComparedFigure, Meta(description=f"{_OF_THE_VALUE} have not ended.")]
+    proposed: Annotated[ComparedFigure, Meta(description=f"{_OF_THE_VALUE} ever had a proposal.")]
+    placed: Annotated[ComparedFigure, Meta(description=f"{_OF_THE_VALUE} ever had a place.")]
+    attended: Annotated[ComparedFigure, Meta(description=f"{_OF_THE_VALUE} came to a session at least.")]
+    closed: Annotated[ComparedFigure, Meta(description=f"{_OF_THE_VALUE} are closed loops.")]
+
+
+class ComparedRest(TypedDict):
+    """What no row shows: with it each column adds up to the report's own figure."""
+
+    issued: Annotated[Count, Meta(description=f"{_UNSEEN} were issued.")]
+    completed: Annotated[Count, Meta(description=f"{_UNSEEN} ended with someone who came.")]
+    withdrawn: Annotated[Count, Meta(description=f"{_UNSEEN} the issuer took back.")]
+    lost: Annotated[Count, Meta(description=f"{_UNSEEN} ended without their aim.")]
+    open: Annotated[Count, Meta(description=f"{_UNSEEN} have not ended.")]
+    proposed: Annotated[Count, Meta(description=f"{_UNSEEN} ever had a proposal.")]
+    placed: Annotated[Count, Meta(description=f"{_UNSEEN} ever had a place.")]
+    attended: Annotated[Count, Meta(description=f"{_UNSEEN} came to a session at least.")]
+    closed: Annotated[Count, Meta(description=f"{_UNSEEN} are closed loops.")]
+
+
+class LoopBy(TypedDict):
+    """The loop by one dimension."""
+
+    dimension: Annotated[
+        Literal["route", "unit", "age_band", "theme", "accessibility", "funding"],
+        Meta(description="By what: a `by` of the question."),
+    ]
+    rows: Annotated[list[ComparedRow], Meta(description="A row a value; of `only`, that row.")]
+    rest: NotRequired[
+        Annotated[
+            ComparedRest,
+            Meta(
+                description="Absent with `only`, and where a referral may have several values and stand in several rows."
+            ),
+        ]
+    ]
+
+
 class LoopReport(Filtered):
     """How far the referrals came: `issued` = `completed` + `withdrawn` + all of `lost` + all of `open`."""
 
@@ -120,6 +186,7 @@ class LoopReport(Filtered):
     withdrawn: Annotated[Count, Meta(description="Of `issued`, how many the region took back.", examples=[5])]
     lost: Annotated[Lost, Meta(description="Of `issued`, how many ended without their aim, by step and reason.")]
     open: Annotated[StillOpen, Meta(description="Of `issued`, how many have not ended, by what they wait for.")]
+    by: NotRequired[Annotated[LoopBy, Meta(description="The same by one dimension, where `by` asked for it.")]]
 
 
 _CHANGE: Final = {"n": 24, "mean_before": 4.1, "mean_after": 6.3, "mean_change": 2.2}

@@ -4,9 +4,19 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from shared.contracts.data import AboutPlace, AboutReferral, Strict
+from shared.contracts.data import AboutPlace, AboutReferral, Data, Strict, ToPartner
 from shared.contracts.event_class import event_class
-from shared.contracts.fields import ActivityId, Cause, Count, Organiser, SessionId
+from shared.contracts.fields import (
+    ActivityId,
+    Cause,
+    Count,
+    Dimension,
+    Issuer,
+    Municipality,
+    Organiser,
+    SessionId,
+    Weight,
+)
 from shared.contracts.instants import Instant
 
 PlaceRefusal = Annotated[Literal["full", "closed", "cancelled", "unknown"], Field(title="PlaceRefusal")]
@@ -176,3 +186,129 @@ class ActivityToMatch(AboutReferral):
     """Who runs the activity: the `source` of its publication."""
     activity_id: ActivityId
     """The activity, by its organiser's own id."""
+
+
+# --- what an organiser is told of its activity
+
+
+class SuggestedNeed(Strict):
+    """One need that was derived, and what of the activity carried it."""
+
+    dimension: Dimension
+    """The need, a dimension of 3X10D."""
+    weight: Annotated[Weight, Field(examples=[6])]
+    """How much the activity is taken to help with it, 1 to 10."""
+    because: Annotated[
+        tuple[Annotated[str, Field(max_length=60)], ...],
+        Field(min_length=1, max_length=4, examples=[["word:kuoro", "theme:singing", "setting:peer"]]),
+    ]
+    """What carried it, the greatest part first: a `word:` of title or description, a `theme:`, the `setting:`, or `usual`,
+    which is what services help with most of the time."""
+
+
+@event_class("catalogue", "service/catalogue")
+class NeedsSuggested(ToPartner):
+    """The needs that were derived for an activity whose organiser named none: they hold until it publishes
+    `needs_supported`. Told once for each set of needs."""
+
+    activity_id: ActivityId
+    """The activity, by the organiser's own id."""
+    needs: Annotated[tuple[SuggestedNeed, ...], Field(min_length=1, max_length=10)]
+    """What the activity is matched by, the greatest first."""
+    why: Annotated[
+        dict[
+            Annotated[Literal["fi", "sv", "en"], Field(title="ReasonLanguage")],
+            Annotated[str, Field(max_length=4_000)],
+        ],
+        Field(
+            examples=[
+                {
+                    "fi": "Ystävät 6: sana ”kuoro”, teema laulu.",
+                    "sv": "Vänner 6: ordet ”kuoro”, temat sång.",
+                    "en": "Friends 6: the word “kuoro”, the theme singing.",
+                }
+            ]
+        ),
+    ]
+    """The same in sentences, in Finnish, Swedish and English."""
+
+
+# --- what a region is told of all activities
+
+
+@event_class("catalogue", "service/catalogue")
+class OfferNoted(Data):
+    """The catalogue to itself: what an activity is to the residents of one region has changed."""
+
+    region: Issuer
+    """The region whose residents the activity takes."""
+    organiser: Organiser
+    """Who runs the activity: the `source` of its publication."""
+    activity_id: ActivityId
+    """The activity, by its organiser's own id."""
+    number: Count
+    """The activity's count of such changes, from 1."""
+    was: Annotated[Literal["nothing", "open", "full", "cancelled"], Field(title="OfferBefore")]
+    """What it was: not on offer, open, full, or cancelled."""
+    becomes: Annotated[Literal["open", "full", "cancelled"], Field(title="OfferAfter")]
+    """What it is now."""
+
+    @property
+    def subject(self) -> str:
+        return self.activity_id
+
+
+class OfferedActivity(Strict):
+    """One activity of a list."""
+
+    organiser: Organiser
+    """Who runs the activity: the `source` of its publication."""
+    activity_id: ActivityId
+    """The activity, by its organiser's own id."""
+    title: ProposedTitle | None = None
+    """What the activity is called, by language, of each the first 120 characters."""
+    municipality: Municipality
+    """Where it is held: Statistics Finland's code of the municipality."""
+    starts_at: Instant | None = None
+    """When its first session that is not called off begins, in UTC."""
+
+
+OfferedActivities = Annotated[tuple[OfferedActivity, ...], Field(max_length=50)]
+
+
+class OfferCounts(Strict):
+    """How many activities changed, those of the lists among them."""
+
+    new: Annotated[Count, Field(examples=[12])]
+    """How many are on offer that were not."""
+    full: Annotated[Count, Field(examples=[3])]
+    """How many are full, with no turn on a waiting list either."""
+    free_again: Annotated[Count, Field(examples=[1])]
+    """How many were full and are not."""
+    cancelled: Annotated[Count, Field(examples=[2])]
+    """How many will not be held."""
+
+
+@event_class("catalogue", "service/catalogue")
+class OfferChanged(ToPartner):
+    """What changed of the activities that are open to a region's residents since it was told last; on Mondays at eight in
+    Finland, where anything did. An activity that changed there and back stands in no list."""
+
+    since: Instant | None = None
+    """When the region was told before, in UTC; left out the first time."""
+    until: Instant
+    """Until when this is, in UTC."""
+    new: OfferedActivities = ()
+    """What is on offer that was not: those that begin first."""
+    full: OfferedActivities = ()
+    """What is full, with no turn on a waiting list either."""
+    free_again: OfferedActivities = ()
+    """What was full and is not."""
+    cancelled: OfferedActivities = ()
+    """What will not be held."""
+    counted: OfferCounts
+    """How many in all, beyond the lists too."""
+    further: Annotated[Count, Field(examples=[0])]
+    """How many changes there were of still other activities, beyond a thousand."""
+    nothing_in: Annotated[tuple[Municipality, ...], Field(max_length=50, examples=[["980", "562"]])] = ()
+    """The region's municipalities whose residents nothing is open to now, but for what is remote."""

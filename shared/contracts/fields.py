@@ -218,6 +218,7 @@ What = Annotated[
         "ended",
         "rematch",
         "statement",
+        "offer",
         "redrive",
         "edit",
         "role_begins",

@@ -50,7 +50,8 @@ class Consent(Strict):
 
 
 Route = Annotated[
-    Literal["service_guidance", "lifestyle_guidance", "clinic", "outreach", "other"], Field(title="Route")
+    Literal["service_guidance", "lifestyle_guidance", "clinic", "outreach", "self", "library", "other"],
+    Field(title="Route"),
 ]
 
 
@@ -85,7 +86,7 @@ class ReferralIssued(AboutReferral):
     region pays. An activity that accepts one of these may cost more than the limit."""
     route: Route | None = None
     """Where the client was met: in guidance through services, in guidance towards healthy habits, in a clinic, in outreach
-    work, or elsewhere."""
+    work, by coming of their own accord (`self`), in a library, or elsewhere."""
     consent: Consent
     """What the client agreed to."""
 

@@ -116,6 +116,18 @@ def _shown(published: Document) -> Document:
             "examples": ["places"],
         },
         "cancelled": {"type": "boolean", "description": "Whether it will not be held.", "examples": [False]},
+        "needs": {
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": 1, "maximum": 10},
+            "description": "What it is matched by, by dimension of 3X10D: 1 to 10, the greater the more it helps.",
+            "examples": [{"friends": 8, "self_esteem": 5}],
+        },
+        "needs_from": {
+            "title": "NeedsFrom",
+            "enum": ["organiser", "derived"],
+            "description": "Whose word `needs` is: the organiser's own, or derived from texts, themes and setting.",
+            "examples": ["organiser"],
+        },
     }
     return {
         **shown,

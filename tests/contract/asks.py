@@ -92,7 +92,11 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
             Ask(f"/f/{known['used']}", body=b"dimensions_v1-friends=4", kind=FORM),
         ],
         ("GET", "/v1/reports/outcomes"): [replace(ask, path=f"{ask.path}outcomes") for ask in reports],
-        ("GET", "/v1/reports/loop"): [replace(ask, path=f"{ask.path}loop") for ask in reports],
+        ("GET", "/v1/reports/loop"): [
+            *(replace(ask, path=f"{ask.path}loop") for ask in reports),
+            Ask("/v1/reports/loop", REGION, {"by": "route"}),
+            Ask("/v1/reports/loop", "ops:anna", {"by": "theme", "only": "singing"}),
+        ],
         ("GET", "/v1/feed"): [Ask("/v1/feed", REGION), Ask("/v1/feed", OPISTO)],
         ("GET", "/v1/deliveries"): [
             Ask("/v1/deliveries", REGION),

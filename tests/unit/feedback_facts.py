@@ -36,16 +36,18 @@ def issued(
     municipality: str = "908",
     referral: str = REFERRAL,
     synthetic: bool = False,
+    **fields: Any,
 ) -> Event[Any]:
-    data = region_events.ReferralIssued(
-        referral_id=referral,
-        unit_ref="u1",
-        municipality=municipality,
-        age_band="65-74",
-        languages=("fi",),
-        needs={"friends": 8},
-        consent=region_events.Consent(recorded_on=date(2026, 8, 30), scopes=scopes),
-    )
+    said: dict[str, Any] = {
+        "referral_id": referral,
+        "unit_ref": "u1",
+        "municipality": municipality,
+        "age_band": "65-74",
+        "languages": ("fi",),
+        "needs": {"friends": 8},
+        "consent": region_events.Consent(recorded_on=date(2026, 8, 30), scopes=scopes),
+    }
+    data = region_events.ReferralIssued(**said | fields)
     return event(data, source, day, f"issued-{source[-2:]}-{day}", synthetic=synthetic)
 
 

@@ -507,6 +507,49 @@ async def test_a_region_reads_its_own_reports(door: FeedbackDoor, client: httpx.
 
 
 @pytest.mark.asyncio
+async def test_the_loop_is_compared_by_route_and_one_row_of_it_alone(
+    door: FeedbackDoor, client: httpx.AsyncClient
+) -> None:
+    await _answered(door, 5)
+    report = await _told(client, "loop", REGION, by="age_band")
+    assert report["issued"] == 5
+    [band] = [row for row in report["by"]["rows"] if row["value"] == "65-74"]
+    assert (band["issued"], band["open"]) == ({"n": 5}, {"n": 5})
+    assert report["by"]["rest"]["issued"] == 0
+    alone = (await _told(client, "loop", REGION, by="route", only="not_stated"))["by"]
+    assert [row["value"] for row in alone["rows"]] == ["not_stated"]
+    assert "rest" not in alone
+
+
+@pytest.mark.asyncio
+async def test_a_units_figures_are_for_its_region_and_ops_alone(door: FeedbackDoor, client: httpx.AsyncClient) -> None:
+    await _answered(door, 5)
+    for who, values in ((REGION, ["/region/06 u1"]), ("ops:anna", ["/region/06 u1"]), ("/region/07", [])):
+        assert [row["value"] for row in (await _told(client, "loop", who, by="unit"))["by"]["rows"]] == values
+    refused = await client.get("/v1/reports/loop?by=unit", headers=key_of("reader:eero"))
+    assert refused.status_code == 403
+    assert (await client.get("/v1/reports/loop?by=route", headers=key_of("reader:eero"))).status_code == 200
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ("by=name", "/by"),
+        ("only=outreach", "/only"),
+        ("by=route&only=bus", "/only"),
+        ("by=route&municipality=908", "/municipality"),
+        ("by=route&from=2026-Q2", "/from"),
+        ("by=route&from=2026-Q1&to=2026-Q3", "/to"),
+    ],
+)
+async def test_rows_are_of_whole_years_and_regions(client: httpx.AsyncClient, query: str, where: str) -> None:
+    refused = await client.get(f"/v1/reports/loop?{query}", headers=key_of("ops:anna"))
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["path"] == where
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("query", "word"),
     [
