@@ -111,6 +111,11 @@ def _show_tables(result: DemoResult) -> None:
         ("fault", "made", "meant"),
         [(made.kind, made.count, made.meant) for made in result.faults],
     )
+    _table(
+        "What the guidelines (K) and the county's project (V) ask for",
+        ("asked by", "what", "there are"),
+        [(one.guideline, one.what, one.came) for one in result.course.flows],
+    )
     _table("Refused at the door", ("why", "events"), sorted(result.refused_at_the_door.items()))
     _table("Dead letters", ("reason", "events"), sorted(result.seen.dead.items()))
     _table("Faults of the opisto register", ("fault", "rows"), sorted(_register_faults().items()))
@@ -147,6 +152,7 @@ def document(result: DemoResult, seconds: float) -> dict[str, Any]:
         "day": round(result.course.day, 2),
         "loop": result.seen.loop,
         "groups": dict(result.course.groups),
+        "flows": [one._asdict() for one in result.course.flows],
         "terms": {term.name: term.count for term in terms(result.seen.loop)},
         "faults": [dataclasses.asdict(made) for made in result.faults],
         "refused_at_the_door": result.refused_at_the_door,

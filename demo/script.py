@@ -1,17 +1,18 @@
 """The demo's script: who publishes, refers, cancels, errs on which day of the platform's clock."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from importlib.resources import files
 from random import Random
 from typing import Final
 
+from demo.cooperation import Cooperation
 from demo.faults import Faults
 from demo.groups import GroupsPlayed, group_plans
 from demo.look import OPS
-from demo.organisers import Organiser, organisers
+from demo.organisers import organisers
 from demo.partners import DAY, OpistoSystem, RegionSystem
 from demo.people import Plan, people
 from demo.post import Post
@@ -25,6 +26,7 @@ OWN_REGION: Final = "/region/06"
 ISSUING_DAYS: Final = 11.0
 KILLED_ON: Final = DAYS * 0.45
 _CANCELLED_ON: Final = 13
+_AGREED_ON: Final = 0.5
 _CANCELLED: Final = "syksy-1"
 _AT_THE_DESK: Final = "syksy-3"
 _REGIONS_LOOK: Final = 0.4 * DAY
@@ -45,6 +47,7 @@ class Script:
         self._organisers = organisers(size.opistos, size.others)
         self.plans = {plan.referral_id: plan for plan in people(rng, size.referrals, ISSUING_DAYS)}
         self.groups = self._groups(now)
+        self.cooperation = Cooperation(self._organisers, post, now)
         self._regions = {
             f"/region/{code}": RegionSystem(f"/region/{code}", post, now, timetable.at, rng, self._visit, self.groups)
             for code, region in REGIONS.items()
@@ -92,6 +95,7 @@ class Script:
         self._all_look_at_their_feeds()
         self._some_err()
         self._some_cancel()
+        self._timetable.at(self._on(_AGREED_ON), self.cooperation.begin)
         self._timetable.at(self._on(KILLED_ON), kill)
 
     def _on(self, day: float) -> datetime:
@@ -99,11 +103,16 @@ class Script:
 
     def _partners_register(self) -> None:
         for one in self._organisers:
-            self._timetable.start(self._register_partner(one))
+            area = list(one.municipalities)
+            self._timetable.start(
+                self._register(one.source, {"name": one.name, "language": one.language, "area": area})
+            )
+        for source in self._regions:
+            name = REGIONS[source.removeprefix("/region/")].name_fi
+            self._timetable.start(self._register(source, {"name": name, "language": "fi"}))
 
-    async def _register_partner(self, one: Organiser) -> None:
-        body = {"name": one.name, "language": one.language, "area": list(one.municipalities)}
-        await self._post.ask("partners", f"/v1/partners{one.source}", OPS, method="PUT", json=body)
+    async def _register(self, source: str, said: Mapping[str, object]) -> None:
+        await self._post.ask("partners", f"/v1/partners{source}", OPS, method="PUT", json=said)
 
     def _organisers_publish(self) -> None:
         for activity in programme(self._organisers, self._rng, self._start, self._size.activities_each):

@@ -8,13 +8,14 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
 from demo import pace
+from demo.cooperation import Flow
 from demo.ledger import Balance, balance
 from demo.look import OPS, Snapshot, all_dead_letters, look
 from demo.post import Post
@@ -217,11 +218,12 @@ class Simulation:
         became = await self._what_became()
         loop = (await self._post.insist("feedback", "/v1/reports/loop", OPS)).json()
         groups = await self._script.groups.stand()
+        flows = await self._script.cooperation.flows()
         dead = Counter(str(letter["reason"]) for letter in letters)
         self._seen = replace(self._seen, day=self._day(), sent=self._post.ledger.sent, loop=loop, dead=dead)
         self._show(self._seen, "")
         return DemoResult(
-            course=self._course(unread, groups),
+            course=self._course(unread, groups, flows),
             balance=balance(self._post.ledger, became, letters),
             seen=self._seen,
             faults=tuple(Made(kind.name, count, kind.meant) for kind, count in self._script.faults.made.items()),
@@ -231,7 +233,7 @@ class Simulation:
             back_after=self._back_after,
         )
 
-    def _course(self, unread: tuple[str, ...], groups: Counter[str]) -> Course:
+    def _course(self, unread: tuple[str, ...], groups: Counter[str], flows: Sequence[Flow]) -> Course:
         made = self._script.faults.made
         return Course(
             day=self._day(),
@@ -245,6 +247,7 @@ class Simulation:
             twice=self._post.ledger.unanswered.total(),
             groups=groups,
             groups_issued=len(self._script.groups.plans),
+            flows=flows,
         )
 
     async def _what_became(self) -> list[dict[str, Any]]:

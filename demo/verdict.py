@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from demo.cooperation import Flow
 from demo.groups import MISCOUNTED
 from demo.ledger import Balance
 from demo.size import DAYS
@@ -37,6 +38,7 @@ class Course:
         running: processes that should have ended and have not, a line each.
         groups: where the groups of units stand, by outcome or status.
         groups_issued: how many there are.
+        flows: what the guidelines ask for, as meant and as the platform shows it.
     """
 
     day: float
@@ -51,6 +53,7 @@ class Course:
     running: tuple[str, ...] = ()
     groups: Mapping[str, int] = field(default_factory=dict)
     groups_issued: int = 0
+    flows: Sequence[Flow] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def _does_not_add_up(
         lines.append(f"{issued} referrals were issued, the loop's terms add up to {stand}")
     if sum(course.groups.values()) != course.groups_issued or course.groups.get(MISCOUNTED):
         lines.append(f"{course.groups_issued} groups were issued, they stand as {dict(course.groups)}")
+    lines += [f"{one.what}: {one.came}, meant were {one.meant}" for one in course.flows if one.came != one.meant]
     more = Counter(dead) - Counter(course.letters)
     if more.total() > course.twice:
         lines += [f"dead letters {reason}: {count} more than meant" for reason, count in more.items()]

@@ -1,0 +1,78 @@
+"""What the demo's partners agree on beside the referrals, by the guidelines that ask for it, and what the platform then says.
+
+Each subject says how many there must be and how many the platform shows: both are printed, and must be the same.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from demo.look import OPS
+from demo.organisers import Organiser
+from demo.post import Post
+from shared.reference import MUNICIPALITIES, REGIONS
+
+_BEGINS: Final = "2026-09-01"
+_PAIRS: Final = 40
+_SEATS: Final = 12
+
+
+class Flow(NamedTuple):
+    """One thing that a guideline asks for: how many were meant, and how many the platform shows."""
+
+    guideline: str
+    what: str
+    meant: int
+    came: int
+
+
+@dataclass
+class Cooperation:
+    """What organisers and regions say to each other; `say` sends an event of a partner's."""
+
+    organisers: Sequence[Organiser]
+    post: Post
+    now: Callable[[], datetime]
+
+    @property
+    def _near(self) -> list[tuple[Organiser, str]]:
+        """Organisers, each with its region where that refers."""
+        found = ((one, f"/region/{MUNICIPALITIES[one.municipalities[0]].region}") for one in self.organisers)
+        return [(one, region) for one, region in found if REGIONS[region[-2:]].may_refer]
+
+    def begin(self) -> None:
+        """Names pairs and seats, on both sides; of one pair in eight the region's side stays unnamed."""
+        for number, (one, region) in enumerate(self._near[:_PAIRS]):
+            unit = f"unit-{number % 40 + 1}"
+            self._names(one.source, f"pair-{number}", "pair", counterpart=region, unit_ref=unit)
+            if number % 8:
+                self._names(region, f"pair-{number}", "pair", counterpart=one.source, unit_ref=unit)
+        for number, (one, region) in enumerate(self._near[:_SEATS]):
+            at = {"counterpart": one.source, "host": region, "recognised_only": number % 4 == 0}
+            self._names(region, f"seat-{number}", "hyte_seat", **at)
+
+    def _names(self, source: str, role_id: str, kind: str, **more: Any) -> None:
+        title = "client_counsellor" if source.startswith("/region/") else "culture_coordinator"
+        self._say(source, "RoleNamed", role_id, {"role_id": role_id, "kind": kind, "title": title, **more})
+
+    def _say(self, source: str, name: str, subject: str, data: Mapping[str, Any]) -> None:
+        said = {**data, "begins_on": _BEGINS} if name == "RoleNamed" else dict(data)
+        self.post.put(self.post.event(source, name, said, self.now(), subject))
+
+    async def flows(self) -> list[Flow]:
+        """What each guideline asks for, as meant and as the platform shows it."""
+        pairs, seats = len(self._near[:_PAIRS]), len(self._near[:_SEATS])
+        lacking = len(range(0, pairs, 8))
+        only = len(range(0, seats, 4))
+        return [
+            Flow("K2", "seats in wellbeing groups", seats - only, await self._count("seats", standing="seated")),
+            Flow("K2", "role recognised without a seat", only, await self._count("seats", standing="recognised_only")),
+            Flow("K5", "counterpart pairs", pairs - lacking, await self._count("pairs", lacking="false")),
+            Flow("K5", "pairs that lack the region's side", lacking, await self._count("pairs", lacking="true")),
+        ]
+
+    async def _count(self, what: str, **query: str) -> int:
+        asked = "&".join(f"{name}={value}" for name, value in query.items())
+        answer = await self.post.insist("partners", f"/v1/{what}?limit=500&{asked}", OPS)
+        return len(answer.json()[what])
