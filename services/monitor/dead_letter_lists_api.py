@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.monitor import selection
-from services.monitor.csv_cells import in_csv
 from services.monitor.looks import keep_listing
 from services.monitor.model import Dead
 from services.monitor.responses import DeadLetterShown, shown
 from shared.contracts.error_kind import without_values
 from shared.http.audit import deny_look
+from shared.http.csv_cells import in_csv
 from shared.http.keys import role_of, who_asks
 from shared.http.operations import Content, Operation
 from shared.http.parameters import Number

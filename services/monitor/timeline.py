@@ -9,7 +9,8 @@ from shared.contracts.envelope import written
 from shared.contracts.registry import CLASSES
 
 MACHINERY: Final = frozenset(
-    CLASSES[name].type for name in ("NotificationQueued", "MatchingEnded", "PlaceGivenUp", "BondActive")
+    CLASSES[name].type
+    for name in ("NotificationQueued", "MatchingEnded", "PlaceGivenUp", "UseCounted", "AgreementToLook", "BondActive")
 )
 """Steps between services: what came of each stands beside it."""
 _QUEUED: Final = CLASSES["NotificationQueued"].type

@@ -69,7 +69,14 @@ def issued(
         return ITS_ISSUE
     if event.source in state.withdrawn_by:
         return Rejected(WITHDRAWN, erase(_changed(state, first_issued_at=event.time), event, durations, now))
-    latest = LatestIssue(event.time, event.rank, event.source, "feedback" in data.consent.scopes)
+    latest = LatestIssue(
+        event.time,
+        event.rank,
+        event.source,
+        "feedback" in data.consent.scopes,
+        data.unit_ref,
+        "agreement" in data.funding,
+    )
     first = state.first_issued_at
     if state.issued and (state.issued.time, state.issued.id) > (latest.time, latest.id):
         latest = state.issued

@@ -22,6 +22,7 @@ from services.referral.place import (
     is_refused,
     lapsed_at,
 )
+from services.referral.using import used_by
 from services.referral.view import Choice, Durations, PlaceState, View, Want
 from services.referral.walk import Walk, walk_of
 from shared.contracts.referral_events import Status
@@ -59,6 +60,7 @@ def fold(referral: Referral, durations: Durations) -> View:
         without=tuple(dict.fromkeys(walk.tried)),
         related=frozenset(walk.related),
         unplaced=attended_without_place(referral, choice),
+        used=used_by(referral, walk, choice),
     )
 
 

@@ -5,7 +5,7 @@ The `id` of a fact is its event's rank (shared/contracts/identity.py), which ord
 Nothing here says where the referral stands: `fold.py` computes that from the facts, whatever their order of arrival.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -22,6 +22,9 @@ class LatestIssue(msgspec.Struct, frozen=True):
     source: str
     feedback: bool
     """Whether the consent covers asking for feedback."""
+    unit_ref: str = ""
+    by_agreement: bool = False
+    """Whether an agreement may pay for the client."""
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -167,6 +170,17 @@ class ToldStanding(msgspec.Struct, frozen=True):
     unplaced_since: datetime | None = None
 
 
+class UsedHere(msgspec.Struct, frozen=True):
+    """What the referral used of one activity, and whose agreement may pay for it."""
+
+    referrer: str
+    unit_ref: str
+    given_on: date | None
+    """The day on which the place was given, in Finland; None where it counts at another activity, that replaced this one."""
+    sessions: dict[date, int]
+    """How many sessions were attended, by day in Finland."""
+
+
 class Fired(msgspec.Struct, frozen=True):
     """A deadline that passed: `awaited` names the step, so that the deadline counts no more once the step changes."""
 
@@ -217,6 +231,8 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     standing: ToldStanding | None = None
     standings: int = 0
     """How often the referral has told where it stands."""
+    used: dict[str, UsedHere] = {}
+    """What was told as used, by activity, where an agreement may pay."""
     withdrawn_by: tuple[str, ...] = ()
     """Regions that withdrew the consent before anybody issued: each for the referral that it may yet issue itself."""
     erased: ErasedReferral | None = None

@@ -12,6 +12,7 @@ import msgspec
 from services.referral.fold import fold
 from services.referral.model import Ending, Matching, PlaceOrder, Referral, split_key
 from services.referral.standing import tell_standing
+from services.referral.using import tell_use
 from services.referral.view import Durations, View, Want
 from shared.contracts import data, referral_events
 from shared.contracts.envelope import Event
@@ -30,6 +31,8 @@ def tell_changes(
         state, events = tell(state, view, now)
         follow += events
     state, events = _tell_activities(state, view, event.time, now)
+    follow += events
+    state, events = tell_use(state, view)
     follow += events
     # What was just told may begin a wait: the referral is folded again where it told anything.
     view = fold(state, durations) if follow else view

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.referral.model import AttendanceRecord, Ending
+from services.referral.model import AttendanceRecord, Ending, UsedHere
 from shared.contracts.referral_events import Status
 
 PlaceState = Literal["requested", "waitlisted", "placed"]
@@ -95,3 +95,5 @@ class View:
     """Organisers whose events always count: the region chose them, or the referral asked them for a place."""
     unplaced: AttendanceRecord | None
     """The oldest attendance at an activity where the referral never had a place."""
+    used: dict[str, UsedHere]
+    """What it used, by activity, where an agreement may pay."""

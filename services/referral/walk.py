@@ -20,6 +20,8 @@ class Walk:
     related: set[str]
     choice: Choice | None = None
     ever: list[str] = field(default_factory=list)
+    took: dict[str, Choice] = field(default_factory=dict)
+    """By request, each choice that ever held, as it was last: at the activity to which its place moved."""
     tried: list[str] = field(default_factory=list)
     discontinued: tuple[Choice, datetime] | None = None
     open: dict[str, Choice] = field(default_factory=dict)
@@ -122,7 +124,7 @@ def _asks_again(referral: Referral, current: Choice, time: datetime) -> bool:
 
 
 def _take(walk: Walk, choice: Choice) -> None:
-    walk.choice = choice
+    walk.choice = walk.took[choice.request] = choice
     walk.discontinued = None
     # The referral asks an activity one thing at a time: a choice that counts goes before one that might have.
     walk.open.pop(choice.activity, None)

@@ -225,6 +225,8 @@ What = Annotated[
         "role_ends_soon",
         "role_ends",
         "pair_silence",
+        "agreement_half",
+        "agreement_end",
     ],
     Field(title="Awaited"),
 ]

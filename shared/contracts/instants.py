@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
@@ -12,6 +13,7 @@ MIDNIGHT: Final = time(0)
 YEARS: Final = range(2000, 2101)
 """The years that partners may name: a year beyond is a sentinel or a mistake, and times counted from it overflow."""
 _D = TypeVar("_D", bound=date)
+FINLAND: Final = ZoneInfo("Europe/Helsinki")
 END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -90,3 +92,13 @@ def later(time: datetime, span: timedelta, times: int = 1) -> datetime:
         return time + times * span
     except OverflowError:
         return END_OF_TIME
+
+
+def in_finland(instant: datetime) -> date:
+    """The day that it is in Finland then."""
+    return instant.astimezone(FINLAND).date()
+
+
+def midnight_of(day: date) -> datetime:
+    """When the day begins in Finland, in UTC."""
+    return datetime.combine(day, MIDNIGHT, FINLAND).astimezone(UTC)

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from shared.contracts import (
+    agreement_events,
     catalogue_events,
     cooperation_events,
     every_service_events,
@@ -36,6 +37,7 @@ _MODULES: Final = (
     feedback_events,
     notify_events,
     partners_events,
+    agreement_events,
     monitor_events,
     every_service_events,
 )

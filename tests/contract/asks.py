@@ -22,6 +22,7 @@ EDIT: Final = {
     "type": CLASSES["ReferralWithdrawn"].type,
     "time": "2026-09-01T11:00:00+03:00",
 }
+AGREEMENT: Final = "/v1/agreements/{referrer_kind}/{referrer}/{organiser_kind}/{organiser}/{agreement_id}"
 FORM: Final = "application/x-www-form-urlencoded"
 KIND_OF: Final = {holder: re.split("[/:]", holder.removeprefix("/"))[0] for holder in HOLDERS}
 
@@ -125,6 +126,12 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/checks"): [Ask("/v1/checks", "reader:eero")],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", REGION, body={"name": "Pirkanmaa"})],
         ("GET", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/region/06", OPISTO)],
+        ("GET", "/v1/agreements"): [Ask("/v1/agreements", OPISTO, {"status": "standing", "limit": "1"})],
+        ("GET", AGREEMENT): [Ask(known["agreement"], OPISTO)],
+        ("GET", f"{AGREEMENT}/statement"): [Ask(f"{known['agreement']}/statement", REGION, {"month": "2026-10"})],
+        ("GET", f"{AGREEMENT}/statement.csv"): [
+            Ask(f"{known['agreement']}/statement.csv", "reader:eero", {"month": "2026-10"})
+        ],
         ("GET", "/v1/partners"): [Ask("/v1/partners", OPISTO, {"kind": "region", "municipality": "837"})],
         ("GET", "/v1/roles"): [
             Ask("/v1/roles", REGION),

@@ -144,6 +144,9 @@ class EveryService:
         self.known["of_unit"] = group = str(uuid4())
         for name in ("GroupReferralIssued", "GroupActivityChosen"):
             await self.country.send(an_event(name, group, REGION, activity_id=f"choir-{held[:8]}"))
+        made = [an_event("AgreementMade", held, source) for source in (REGION, OPISTO)]
+        await self.country.send(*made)
+        self.known["agreement"] = f"/v1/agreements{made[0].subject}"
         self.known |= {"held": held, "unasked": unasked, "erased": gone, "event": attended.id}
         self.known["activity"] = f"choir-{held[:8]}"
         self.known["code"] = (await self._json("referral", f"/v1/referrals/{held}", REGION))["referral_code"]

@@ -246,6 +246,16 @@ def an_event(name: str, referral: str, source: str = "", **changes: Any) -> Sent
     contact = {"kind": "kaikukortti_contact", "title": "customer_service", "begins_on": "2026-09-01"}
     data["RoleNamed"] = {"role_id": f"contact-{referral[:8]}", **contact}
     data["RoleEnded"] = {"role_id": f"contact-{referral[:8]}"}
+    agreement = {"agreement_id": f"art-{referral[:8]}", "referrer": REGION, "organiser": OPISTO}
+    terms = {
+        **agreement,
+        "period": {"starts_on": NOW.date().isoformat(), "ends_on": (NOW + timedelta(days=90)).date().isoformat()},
+        "quota": {"of": "sessions", "amount": 5},
+        "price_cents": 1250,
+    }
+    data["AgreementMade"] = terms
+    data["AgreementChanged"] = {**terms, "from_day": (NOW + timedelta(days=30)).date().isoformat()}
+    data["AgreementEnded"] = {**agreement, "last_day": (NOW + timedelta(days=2)).date().isoformat()}
     own = REGION if "region" in CLASSES[name].senders else OPISTO
     by_id = "group_id" if name in OF_A_GROUP else "referral_id"
     said = data.get(name) or {**json_schema(CLASSES[name])["examples"][0], by_id: referral}
@@ -261,6 +271,7 @@ async def stands(one: Country, sent: Sent) -> None:
     """What the event needs, but for itself."""
     of_group = ["ActivityPublished", "GroupReferralIssued", "GroupActivityChosen"]
     of_its_own = {**dict.fromkeys(OF_A_GROUP, of_group), "RoleEnded": ["RoleNamed"]}
+    of_its_own |= {"AgreementChanged": ["AgreementMade"], "AgreementEnded": ["AgreementMade"]}
     needed = of_its_own.get(sent.name, ["ActivityPublished", "ReferralIssued", "ActivityChosen"])
     await one.send(*(an_event(name, sent.referral) for name in needed if name != sent.name))
 

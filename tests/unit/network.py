@@ -248,10 +248,17 @@ class Message:
 
 
 class Network:
-    """The services and what is under way between them; notify alone `telling`."""
+    """The services and what is under way between them; notify alone `telling`, others `besides`."""
 
     def __init__(
-        self, now: datetime, *, seed: int = 0, in_lanes: bool = False, recent_outcomes: int = 64, telling: bool = False
+        self,
+        now: datetime,
+        *,
+        seed: int = 0,
+        in_lanes: bool = False,
+        recent_outcomes: int = 64,
+        telling: bool = False,
+        besides: Sequence[Table] = (),
     ) -> None:
         self.clock = TickingClock(now)
         self.random = random.Random(seed)
@@ -262,6 +269,7 @@ class Network:
         self._in_lanes = in_lanes
         self._offset = 0
         tables = [referral.table(DURATIONS), catalogue.table(timedelta(days=1)), *([notify.table()] if telling else [])]
+        tables += besides
         self._tables: dict[str, Table] = {table.service: replace(table, receive=self._receive) for table in tables}
         self._stores = {name: MemoryStore() for name in self._tables}
         self._known: dict[int, Event] = {}
@@ -445,6 +453,10 @@ class Network:
             }:
                 found.setdefault(headers["ce_id"] or b"", data)
         return list(found.values())
+
+    def store(self, service: str) -> MemoryStore:
+        """What one of the services keeps."""
+        return self._stores[service]
 
     def feeds(self, about: str) -> dict[str, list[dict[str, Any]]]:
         """What stands of the referral in each partner's feed, in order."""

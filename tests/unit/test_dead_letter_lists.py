@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.csv_cells import cell, in_csv
+from shared.http.csv_cells import cell, in_csv
 from tests.unit.doors import key
 from tests.unit.ops_room import OPS, letter, ops_room
 

@@ -82,7 +82,7 @@ def documented(name: str) -> str:
 
 OF_SEVERAL: Final = ("participant", "opisto", "region", "cooperation", "agreement", "record", "group", "every_service")
 """What several kinds send stands in a module that is named after the first of them, or after its subject."""
-OF_SERVICES: Final = ("group_told", "group_place")
+OF_SERVICES: Final = ("group_told", "group_place", "agreement")
 """What services say of a subject with a module of its own."""
 
 

@@ -65,6 +65,33 @@ WITH_NULLS: dict[str, dict[str, Any]] = {
         "sessions": [SESSION],
     },
     "ActivityCancelled": {"activity_id": "kuoro", "reason": "merged", "replaced_by": None},
+    "GroupReferralIssued": {
+        "group_id": REFERRAL,
+        "unit_ref": "unit-17",
+        "kind": "housing_unit",
+        "size": 12,
+        "municipality": "837",
+        "languages": ["fi"],
+        "age": {"min": 65, "max": None},
+        "needs": {"friends": 8, "health": None},
+        "premises": "organiser",
+        "themes": None,
+        "formats": None,
+        "accessibility": None,
+        "max_price_cents": None,
+        "funding": None,
+    },
+    "GroupActivityChosen": {"group_id": REFERRAL, "organiser": "/opisto/a", "activity_id": "kuoro"},
+    "GroupReferralWithdrawn": {"group_id": REFERRAL, "reason": "other"},
+    "GroupPlacesConfirmed": {"group_id": REFERRAL, "activity_id": "kuoro"},
+    "GroupPlacesCancelled": {"group_id": REFERRAL, "activity_id": "kuoro", "reason": "other"},
+    "GroupSessionHeld": {
+        "group_id": REFERRAL,
+        "activity_id": "kuoro",
+        "session_id": "1",
+        "participants": 9,
+        "staff": 2,
+    },
     "EnrolmentConfirmed": ABOUT_PLACE,
     "EnrolmentCancelled": {**ABOUT_PLACE, "reason": "full"},
     "ActivityAttended": {**ABOUT_PLACE, "session_id": "1"},
@@ -78,6 +105,32 @@ WITH_NULLS: dict[str, dict[str, Any]] = {
         "channel": None,
     },
 }
+WITH_NULLS["RoleNamed"] = {
+    "role_id": "contact",
+    "kind": "kaikukortti_contact",
+    "title": "customer_service",
+    "counterpart": None,
+    "unit_ref": None,
+    "host": None,
+    "recognised_only": None,
+    "begins_on": "2026-09-01",
+    "ends_on": None,
+}
+WITH_NULLS["RoleEnded"] = {"role_id": "contact"}
+AGREEMENT = {"agreement_id": "art-2026", "referrer": "/region/06", "organiser": "/opisto/a"}
+TERMS = {
+    **AGREEMENT,
+    "period": {"starts_on": "2026-09-01", "ends_on": "2027-05-31"},
+    "unit_ref": None,
+    "activities": None,
+    "themes": ["singing"],
+    "quota": {"of": "places", "amount": 40},
+    "price_cents": None,
+    "contributions": None,
+}
+WITH_NULLS["AgreementMade"] = TERMS
+WITH_NULLS["AgreementChanged"] = {**TERMS, "from_day": "2027-01-01"}
+WITH_NULLS["AgreementEnded"] = {**AGREEMENT, "last_day": "2027-01-31"}
 
 each_class = pytest.mark.parametrize("name", WITH_NULLS)
 
