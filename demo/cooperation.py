@@ -23,8 +23,13 @@ class Flow(NamedTuple):
 
     guideline: str
     what: str
-    meant: int
+    meant: int | None
+    """None: some, whose number follows from what people do."""
     came: int
+
+    @property
+    def is_as_meant(self) -> bool:
+        return self.came > 0 if self.meant is None else self.came == self.meant
 
 
 @dataclass
@@ -65,9 +70,13 @@ class Cooperation:
         pairs, seats = len(self._near[:_PAIRS]), len(self._near[:_SEATS])
         lacking = len(range(0, pairs, 8))
         only = len(range(0, seats, 4))
+        heard = self.post.heard
         return [
+            Flow("K1", "activities whose organiser heard what they help with", None, heard["NeedsSuggested"]),
+            Flow("K1", "Mondays on which a region heard what is new", None, heard["OfferChanged"]),
             Flow("K2", "seats in wellbeing groups", seats - only, await self._count("seats", standing="seated")),
             Flow("K2", "role recognised without a seat", only, await self._count("seats", standing="recognised_only")),
+            Flow("K3", "weekly statements of units' groups", None, heard["GroupSessionsStated"]),
             Flow("K5", "counterpart pairs", pairs - lacking, await self._count("pairs", lacking="false")),
             Flow("K5", "pairs that lack the region's side", lacking, await self._count("pairs", lacking="true")),
         ]

@@ -211,6 +211,7 @@ async def feed(partner: RegionSystem | OpistoSystem) -> Iterable[dict[str, Any]]
             return events
         page = response.json()
         events += page["events"]
+        partner.post.heard.update(event["type"].split(".")[2] for event in page["events"])
         partner.cursor = page["next"]
         if len(page["events"]) < _PAGE:
             return events

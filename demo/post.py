@@ -7,7 +7,7 @@ time is over.
 import asyncio
 import json
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -49,6 +49,8 @@ class Post:
         rng: Random,
     ) -> None:
         self.ledger = Ledger()
+        self.heard: Counter[str] = Counter()
+        """By class: what partners have read in their feeds."""
         self._urls = urls
         self._keys = keys
         self._publisher = publisher
