@@ -16,6 +16,13 @@ from shared.reference import MUNICIPALITIES, REGIONS
 _BEGINS: Final = "2026-09-01"
 _PAIRS: Final = 40
 _SEATS: Final = 12
+_AGREEMENTS: Final = 20
+_MONTHS: Final = ("2026-08", "2026-09", "2026-10")
+_AGREED: Final[Mapping[str, Any]] = {
+    "period": {"starts_on": "2026-08-01", "ends_on": "2027-07-31"},
+    "quota": {"of": "places", "amount": 40},
+    "price_cents": 2500,
+}
 
 
 class Flow(NamedTuple):
@@ -57,6 +64,16 @@ class Cooperation:
             at = {"counterpart": one.source, "host": region, "recognised_only": number % 4 == 0}
             self._names(region, f"seat-{number}", "hyte_seat", **at)
 
+        for number, (one, region) in enumerate(self._near[:_AGREEMENTS]):
+            for side in (region, one.source)[: 1 if number % 10 == 9 else 2]:
+                self._agrees(side, region, one.source)
+
+    def _agrees(self, side: str, region: str, organiser: str) -> None:
+        parties = {"agreement_id": "syksy", "referrer": region, "organiser": organiser}
+        brought = [{"by": organiser, "kind": "premises", "amount": 60_000}]
+        said = {**parties, **_AGREED, "contributions": brought}
+        self._say(side, "AgreementMade", f"{region}{organiser}/syksy", said)
+
     def _names(self, source: str, role_id: str, kind: str, **more: Any) -> None:
         title = "client_counsellor" if source.startswith("/region/") else "culture_coordinator"
         self._say(source, "RoleNamed", role_id, {"role_id": role_id, "kind": kind, "title": title, **more})
@@ -68,6 +85,7 @@ class Cooperation:
     async def flows(self) -> list[Flow]:
         """What each guideline asks for, as meant and as the platform shows it."""
         pairs, seats = len(self._near[:_PAIRS]), len(self._near[:_SEATS])
+        agreed = len(self._near[:_AGREEMENTS])
         lacking = len(range(0, pairs, 8))
         only = len(range(0, seats, 4))
         heard = self.post.heard
@@ -77,9 +95,30 @@ class Cooperation:
             Flow("K2", "seats in wellbeing groups", seats - only, await self._count("seats", standing="seated")),
             Flow("K2", "role recognised without a seat", only, await self._count("seats", standing="recognised_only")),
             Flow("K3", "weekly statements of units' groups", None, heard["GroupSessionsStated"]),
+            Flow(
+                "K5", "agreements that stand", agreed - agreed // 10, await self._count("agreements", status="standing")
+            ),
+            Flow(
+                "K5",
+                "agreements that one side proposes",
+                agreed // 10,
+                await self._count("agreements", status="proposed"),
+            ),
+            await self._stated(),
             Flow("K5", "counterpart pairs", pairs - lacking, await self._count("pairs", lacking="false")),
             Flow("K5", "pairs that lack the region's side", lacking, await self._count("pairs", lacking="true")),
         ]
+
+    async def _stated(self) -> Flow:
+        """The places that agreements are used by, against what the statements for invoices have of every month."""
+        used = stated = 0
+        for one, region in self._near[:_AGREEMENTS]:
+            path = f"/v1/agreements{region}{one.source}/syksy"
+            used += (await self.post.insist("partners", path, OPS)).json()["used"]
+            for month in _MONTHS:
+                answer = await self.post.insist("partners", f"{path}/statement?month={month}", OPS)
+                stated += answer.json()["counted"]
+        return Flow("K5", "places given by agreements, as stated for invoices", used, stated)
 
     async def _count(self, what: str, **query: str) -> int:
         asked = "&".join(f"{name}={value}" for name, value in query.items())

@@ -93,7 +93,7 @@ def _wish(rng: Random, municipality: str, *, consents: bool) -> dict[str, Any]:
         "themes": rng.sample(THEMES, rng.randint(0, 3)),
         "accessibility": rng.sample(("step_free", "quiet", "companion_welcome"), rng.choice((0, 0, 0, 1))),
         **({"max_price_cents": rng.choice((0, 2000, 5000))} if rng.random() < 0.4 else {}),
-        "funding": rng.choice(([], ["kaikukortti"])),
+        "funding": rng.choice(([], ["kaikukortti"], ["agreement"])),
         "route": rng.choice(("service_guidance", "lifestyle_guidance", "clinic", "outreach")),
         "consent": {
             "recorded_on": "2026-08-31",
