@@ -10,17 +10,27 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.feedback import form, reports
+from services.feedback import cooperation_report, form, reports
 from services.feedback.compared import VALUES, compared
 from services.feedback.decide import OWN
 from services.feedback.form import hash_of, link_becomes
-from services.feedback.model import Figures, Phase, ReferralFeedback, has_the_place
+from services.feedback.instruments import TO_PARTNERS, Question
+from services.feedback.model import CooperationFigures, Figures, Phase, ReferralFeedback, has_the_place
 from services.feedback.reports import ReportFilters
-from services.feedback.responses import FormLink, LinkAsked, LoopReport, OutcomesReport
+from services.feedback.responses import (
+    CooperationReport,
+    FormLink,
+    InstrumentItem,
+    Instruments,
+    LinkAsked,
+    LoopReport,
+    OutcomesReport,
+)
 from shared.clock import real_now
 from shared.contracts.envelope import Event, written
 from shared.contracts.errors import Problem
 from shared.contracts.feedback_events import FormLinkIssued
+from shared.contracts.participant_events import INSTRUMENTS
 from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.engine.model import Document
 from shared.http import intake
@@ -37,6 +47,7 @@ from shared.store.interface import What
 
 _DOCUMENT = msgspec.json.Decoder(Document[ReferralFeedback])
 _FIGURES = msgspec.json.Decoder(Figures)
+_COOPERATION = msgspec.json.Decoder(CooperationFigures)
 _MAX_REQUEST: Final = 4 * 1024
 _PAGE: Final = 500
 
@@ -62,13 +73,15 @@ _ONLY: Final = Parameter("only", "Of the rows `by` something the one with this v
 def operations() -> list[Operation]:
     """The feedback service's addresses."""
     links, asked = "/v1/referrals/{referral_id}/form-links", in_json(LinkAsked, _MAX_REQUEST, "For which answers.")
-    partners, readers = PARTNER_KINDS, ("ops", "reader", "region")
+    partners, readers, everybody = PARTNER_KINDS, ("ops", "reader", "region"), (*PARTNER_KINDS, "ops", "reader")
     return [
         intake.INTAKE,
         Operation("POST", links, issue_form_link, {201: FormLink}, partners, (REFERRAL_ID,), asked, also=(404,)),
         *form.OPERATIONS,
         Operation("GET", "/v1/reports/outcomes", report_outcomes, {200: OutcomesReport}, readers, _FILTERS),
         Operation("GET", "/v1/reports/loop", report_loop, {200: LoopReport}, readers, (*_FILTERS, _BY, _ONLY)),
+        Operation("GET", "/v1/reports/cooperation", report_cooperation, {200: CooperationReport}, everybody),
+        Operation("GET", "/v1/instruments", list_instruments, {200: Instruments}, everybody),
     ]
 
 
@@ -186,8 +199,46 @@ async def report_outcomes(request: Request) -> Response:
     return JSONResponse({**_shown(filters), **reports.outcomes(figures, filters)})
 
 
+async def report_cooperation(request: Request) -> Response:
+    """What partners said of groups, trainings, pairs and agreements; for ops and readers, and for a partner with what
+    others said of what they do with it."""
+    who = must_be(request, *PARTNER_KINDS, "ops", "reader")
+    partner = who if role_of(who) in PARTNER_KINDS else None
+    figures = [
+        _COOPERATION.decode(row.brief)
+        async for row in _rows(request.app.state.store, "about", ReportFilters(), what="brief")
+        if row.brief
+    ]
+    return JSONResponse({"partner": partner, **cooperation_report.cooperation(figures, partner)})
+
+
+async def list_instruments(request: Request) -> Response:
+    """What partners answer for themselves, in words that their systems may show, in Finnish, Swedish and English."""
+    must_be(request, *PARTNER_KINDS, "ops", "reader")
+    answer: Instruments = {
+        "instruments": [
+            {"instrument": name, "items": [_item(name, *item) for item in questions.items()]}
+            for name, questions in TO_PARTNERS.items()
+        ]
+    }
+    return JSONResponse(answer)
+
+
+def _item(instrument: str, item: str, question: Question) -> InstrumentItem:
+    lowest, highest = INSTRUMENTS[instrument][item]
+    return {
+        "item": item,
+        "heading": dict(question.heading),
+        "question": dict(question.text),
+        "lowest": lowest,
+        "lowest_means": dict(question.low),
+        "highest": highest,
+        "highest_means": dict(question.high),
+    }
+
+
 async def _rows(store: Store, field: str, filters: ReportFilters, *, what: What) -> AsyncIterator[Row]:
-    """Documents by quarter, page by page; one that moves between two pages comes once."""
+    """Documents by quarter, or by another field, page by page; one that moves between two pages comes once."""
     first, last = (field, filters.first or ""), (field, filters.last) if filters.last else None
     handed_out: set[str] = set()
     page: list[Row] = []

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from services.feedback.cooperation import figures_of_cooperation
 from services.feedback.instruments import who5_score
 from services.feedback.model import (
     COMPLETED,
@@ -377,12 +378,14 @@ def deadline_passed(state: ReferralFeedback | None, event: Event, now: Any, cont
 
 
 def fields(state: ReferralFeedback) -> dict[str, Any]:
-    """Finds it by quarter of issue; with answers, for the outcomes; by the hashes of its links' tokens."""
+    """Finds it by quarter of issue; with answers, for the outcomes; by the hashes of its links' tokens; by what it is about
+    beside a referral."""
     quarter = quarter_of(state.first_issued_at) if state.first_issued_at else None
     return {
         "quarter": quarter,
         "answered_in": quarter if state.answers and not state.synthetic else None,
         "token": [link.token_hash for link in state.links],
+        "about": state.cooperation.kind if state.cooperation and not state.synthetic else None,
         **(beat_of(state.issued.source, state.issued.time) if state.issued else beat_of()),
     }
 
@@ -394,7 +397,9 @@ def erased_fields(state: ReferralFeedback) -> dict[str, Any]:
 
 
 def brief(state: ReferralFeedback) -> bytes:
-    """The answers as the outcomes see them; nothing of a synthetic referral."""
+    """The answers as the reports see them; nothing of a synthetic referral."""
+    if state.cooperation and not state.synthetic:
+        return msgspec.json.encode(figures_of_cooperation(state.cooperation))
     if state.issued is None or state.first_issued_at is None or state.synthetic or not state.answers:
         return b""
     answers = tuple(

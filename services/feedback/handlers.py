@@ -1,12 +1,15 @@
 """Which event concerns the feedback on a referral, and which function decides."""
 
-from services.feedback import decide
+from datetime import datetime
+
+from services.feedback import cooperation, decide
 from services.feedback.model import ReferralFeedback
 from shared.contracts import (
     catalogue_events,
     every_service_events,
     feedback_events,
     participant_events,
+    record_events,
     referral_events,
     region_events,
 )
@@ -22,6 +25,7 @@ COLLECTION = Collection(
         Index(("quarter",)),
         Index(("answered_in",)),
         Index(("token",), many=True),
+        Index(("about",)),
         Index((BEAT,)),
     ),
 )
@@ -52,12 +56,24 @@ def table() -> Table:
             referral_events.ReferralClosed: _by_referral(decide.closed),
             referral_events.ReferralReopened: _by_referral(decide.reopened),
             feedback_events.FormLinkIssued: _by_referral(decide.form_link_issued),
-            participant_events.FeedbackSubmitted: _by_referral(decide.feedback_submitted),
+            participant_events.FeedbackSubmitted: _by_referral(_submitted),
+            record_events.TrainingHeld: Handler(FEEDBACK, _training, cooperation.training_held),
         },
         deadlines={
             "feedback": Handler(FEEDBACK, _aggregate, decide.deadline_passed),
         },
     )
+
+
+def _submitted(
+    state: ReferralFeedback | None, event: Event[participant_events.FeedbackSubmitted], now: datetime, context: object
+) -> decide.Decided:
+    judge = decide.feedback_submitted if event.data.about.kind == "referral" else cooperation.submitted
+    return judge(state, event, now, context)
+
+
+def _training(event: Event[record_events.TrainingHeld]) -> str:
+    return f"training {event.source} {event.data.subject}"
 
 
 def _by_referral(decision: Decide) -> Handler:

@@ -1,7 +1,7 @@
 """The instruments: the questions of the form, in its own words, and how answers are scored.
 
 The ten dimensions and their scale of 0 to 10 are those of 3X10D; the words are this platform's own, as are those of
-experience_v1. Of WHO-5 only the scoring stands here: its text belongs to others, so a partner's system asks it and
+experience_v1 and cooperation_v1. Of WHO-5 only the scoring stands here: its text belongs to others, so a partner's system asks it and
 sends the answers.
 """
 
@@ -152,5 +152,65 @@ _EXPERIENCE: Final[Mapping[str, Question]] = {
     ),
 }
 
+_COOPERATION: Final[Mapping[str, Question]] = {
+    "roles": Question(
+        _words("Työnjako", "Arbetsfördelning", "Who does what"),
+        _words(
+            "Kuinka selvää on, kuka teistä tekee mitä?",
+            "Hur tydligt är det vem av er som gör vad?",
+            "How clear is it which of you does what?",
+        ),
+        _words("täysin epäselvää", "helt oklart", "not clear at all"),
+        _words("täysin selvää", "helt klart", "completely clear"),
+    ),
+    "contact": Question(
+        _words("Yhteydenpito", "Kontakt", "Contact"),
+        _words(
+            "Kuinka helposti tavoitatte toisenne, kun jotakin pitää sopia?",
+            "Hur lätt når ni varandra när något behöver avtalas?",
+            "How easily do you reach each other when something has to be agreed?",
+        ),
+        _words("erittäin vaikeasti", "mycket svårt", "with great difficulty"),
+        _words("erittäin helposti", "mycket lätt", "very easily"),
+    ),
+    "agreed": Question(
+        _words("Sovitun toteutuminen", "Det som avtalats", "What was agreed"),
+        _words(
+            "Kuinka hyvin se toteutuu, mitä olette sopineet?",
+            "Hur väl förverkligas det som ni har avtalat?",
+            "How well is what you agreed carried out?",
+        ),
+        _BADLY,
+        _WELL,
+    ),
+}
+_EXPERIENCE_OF_PARTNERS: Final[Mapping[str, Question]] = {
+    "satisfaction": Question(
+        _words("Tyytyväisyys", "Nöjdhet", "Satisfaction"),
+        _words(
+            "Kuinka tyytyväisiä organisaatiossanne ollaan tähän?",
+            "Hur nöjda är ni i er organisation med detta?",
+            "How satisfied is your organisation with this?",
+        ),
+        _words("erittäin tyytymättömiä", "mycket missnöjda", "very dissatisfied"),
+        _words("erittäin tyytyväisiä", "mycket nöjda", "very satisfied"),
+    ),
+    "recommend": Question(
+        _words("Suosittelu", "Rekommendation", "Recommending it"),
+        _words(
+            "Suosittelisitteko tätä toiselle organisaatiolle?",
+            "Skulle ni rekommendera detta för en annan organisation?",
+            "Would you recommend this to another organisation?",
+        ),
+        _words("emme missään tapauksessa", "absolut inte", "certainly not"),
+        _words("ehdottomasti", "absolut", "certainly"),
+    ),
+}
+
 QUESTIONS: Final[Mapping[str, Mapping[str, Question]]] = {"dimensions_v1": _DIMENSIONS, "experience_v1": _EXPERIENCE}
 """The instruments that the form can ask, item by item in the order of the form."""
+TO_PARTNERS: Final[Mapping[str, Mapping[str, Question]]] = {
+    "experience_v1": _EXPERIENCE_OF_PARTNERS,
+    "cooperation_v1": _COOPERATION,
+}
+"""What partners answer for themselves, in words that their systems may show."""

@@ -97,8 +97,32 @@ class ErasedFeedback(msgspec.Struct, frozen=True):
     issuer: str
 
 
+class PartnerAnswers(msgspec.Struct, frozen=True):
+    """A partner's latest answers to one instrument, of something beside a referral."""
+
+    source: str
+    instrument: str
+    answers: dict[str, int]
+    time: datetime
+    rank: str
+
+    @property
+    def slot(self) -> tuple[str, str]:
+        """The key of answers of which only the latest holds."""
+        return self.source, self.instrument
+
+
+class SaidTogether(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What partners said of a group, a training, their pair or their agreement."""
+
+    kind: str
+    parties: tuple[str, ...] = ()
+    """Who may answer, by source."""
+    answers: tuple[PartnerAnswers, ...] = ()
+
+
 class ReferralFeedback(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One referral's document here."""
+    """The document here of one referral, or of something else that feedback is about, which has `cooperation` alone."""
 
     id: str
     issuer: str = ""
@@ -123,6 +147,7 @@ class ReferralFeedback(msgspec.Struct, frozen=True, omit_defaults=True):
     spent: tuple[str, ...] = ()
     """Ids of the form's events that came in: they show that a link was used."""
     erased: ErasedFeedback | None = None
+    cooperation: SaidTogether | None = None
 
 
 class Figures(msgspec.Struct, frozen=True, array_like=True):
@@ -133,6 +158,15 @@ class Figures(msgspec.Struct, frozen=True, array_like=True):
     quarter: str
     answers: tuple[tuple[str, str, str, dict[str, int]], ...]
     """Respondent, phase, instrument, answers."""
+
+
+class CooperationFigures(msgspec.Struct, frozen=True, array_like=True):
+    """What partners said of one thing, as the report sees it."""
+
+    kind: str
+    parties: tuple[str, ...]
+    answers: tuple[tuple[str, str, dict[str, int]], ...]
+    """Source, instrument, answers."""
 
 
 COMPLETED = frozenset({"completed", "discontinued"})

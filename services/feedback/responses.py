@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, NotRequired, TypedDict
 import msgspec
 from msgspec import Meta
 
+from services.feedback.instruments import Language
 from services.feedback.model import Phase
 from shared.http.shapes import Count, Time
 
@@ -251,3 +252,71 @@ class OutcomesReport(Filtered):
     participants: Annotated[Answered, Meta(description="What the participants said.")]
     carers: Annotated[Answered, Meta(description="What their carers said.")]
     partners: Annotated[OfPartners, Meta(description="What the partners said of working together.")]
+
+
+class OfCooperation(TypedDict):
+    """Figures by instrument and item. Of others' figures `n` counts partners, each of them once, by its own mean."""
+
+    experience_v1: Annotated[
+        dict[str, Figure],
+        Meta(
+            description="`satisfaction` from 1 to 5 and `recommend` from 0 to 10.", examples=[{"satisfaction": _ONCE}]
+        ),
+    ]
+    cooperation_v1: Annotated[
+        dict[str, Figure],
+        Meta(description="`roles`, `contact` and `agreed`, each from 1 to 5.", examples=[{"contact": _ONCE}]),
+    ]
+
+
+class ByAbout(TypedDict):
+    """Figures by what they are about."""
+
+    group: Annotated[OfCooperation, Meta(description="Of groups.")]
+    training: Annotated[OfCooperation, Meta(description="Of trainings.")]
+    pair: Annotated[OfCooperation, Meta(description="Of pairs.")]
+    agreement: Annotated[OfCooperation, Meta(description="Of agreements.")]
+
+
+class CooperationReport(TypedDict):
+    """What partners said of what they do together. Of fewer than five others nothing is shown."""
+
+    partner: Annotated[str | None, Meta(description="Who asks; null for ops and readers.", examples=["/region/06"])]
+    everybody: Annotated[ByAbout, Meta(description="What all partners said.")]
+    with_you: Annotated[
+        ByAbout | None, Meta(description="What others said of what they do with the partner that asks; null for ops.")
+    ]
+    yours: Annotated[
+        ByAbout | None,
+        Meta(description="What the partner that asks said itself, `n` times; null for ops and readers."),
+    ]
+
+
+_Words = dict[Language, str]
+
+
+class InstrumentItem(TypedDict):
+    """One item: the question in each language, and what the ends of its scale mean."""
+
+    item: Annotated[str, Meta(description="The item's name in `answers`.", examples=["contact"])]
+    heading: Annotated[_Words, Meta(description="Its heading, by language.", examples=[{"en": "Contact"}])]
+    question: Annotated[
+        _Words, Meta(description="The question, by language.", examples=[{"en": "How easily do you reach each other?"}])
+    ]
+    lowest: Annotated[int, Meta(description="The lowest answer, in points, the greater the better.", examples=[1])]
+    lowest_means: Annotated[_Words, Meta(description="What that means.", examples=[{"en": "with great difficulty"}])]
+    highest: Annotated[int, Meta(description="The highest answer, in points, the greater the better.", examples=[5])]
+    highest_means: Annotated[_Words, Meta(description="What that means.", examples=[{"en": "very easily"}])]
+
+
+class InstrumentShown(TypedDict):
+    """An instrument that partners answer for themselves."""
+
+    instrument: Annotated[str, Meta(description="Its name in the event.", examples=["cooperation_v1"])]
+    items: Annotated[list[InstrumentItem], Meta(description="Its items, in the order in which they are asked.")]
+
+
+class Instruments(TypedDict):
+    """The instruments that partners answer for themselves."""
+
+    instruments: Annotated[list[InstrumentShown], Meta(description="Each with its items.")]

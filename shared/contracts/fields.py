@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Final, Literal, get_args
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler
+from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -227,6 +228,7 @@ What = Annotated[
         "pair_silence",
         "agreement_half",
         "agreement_end",
+        "improvement",
     ],
     Field(title="Awaited"),
 ]
@@ -248,20 +250,19 @@ def _some_language(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+_IN_SOME_LANGUAGE: Final[JsonDict] = {
+    "anyOf": [{"properties": {language: {"type": "string"}}, "required": [language]} for language in ("fi", "sv", "en")]
+}
+_TextLanguage = Annotated[Literal["fi", "sv", "en", "se"], Field(title="TextLanguage")]
 Text = Annotated[
-    dict[
-        Annotated[Literal["fi", "sv", "en", "se"], Field(title="TextLanguage")],
-        Annotated[str, Field(min_length=1, max_length=MAX_TEXT)],
-    ],
+    dict[_TextLanguage, Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]],
     AfterValidator(_some_language),
-    Field(
-        json_schema_extra={
-            "anyOf": [
-                {"properties": {language: {"type": "string"}}, "required": [language]}
-                for language in ("fi", "sv", "en")
-            ]
-        },
-        examples=[{"fi": "Kuoro kaikille", "sv": "Kör för alla"}],
-    ),
+    Field(json_schema_extra=_IN_SOME_LANGUAGE, examples=[{"fi": "Kuoro kaikille", "sv": "Kör för alla"}]),
 ]
+ShortText = Annotated[
+    dict[_TextLanguage, Annotated[str, Field(min_length=1, max_length=1_000)]],
+    AfterValidator(_some_language),
+    Field(json_schema_extra=_IN_SOME_LANGUAGE, examples=[{"fi": "Kuoro kaikille", "sv": "Kör för alla"}]),
+]
+"""A few sentences, so that an event that repeats them stays within its bounds."""
 Distinct = _Distinct(_distinct)

@@ -15,10 +15,12 @@ from shared.contracts.fields import (
     Organiser,
     Partner,
     RoleTitle,
+    ShortText,
     Text,
     UnitRef,
 )
 from shared.contracts.instants import Day, Instant
+from shared.contracts.record_events import Doer, RecordId
 from shared.contracts.topics import INTAKE_HTTP
 
 UnitKind = Annotated[
@@ -192,3 +194,21 @@ class BondActive(_AboutBond):
 
     on: Day
     """On which day, in UTC."""
+
+
+@event_class("notify", "service/partners")
+class ImprovementTold(ToPartner):
+    """What a partner is told of an improvement that names it, or that it recorded."""
+
+    news: Annotated[Literal["agreed", "due_soon", "overdue", "done"], Field(title="ImprovementNews")]
+    """Agreed or changed; two weeks are left; its day is over, and nobody said that it is done; it is done."""
+    agreed_by: Partner
+    """Who recorded the improvement."""
+    improvement_id: RecordId
+    """The improvement, by that partner's id."""
+    roles: tuple[Doer, ...]
+    """Who does it."""
+    about: ShortText
+    """What is to be done better."""
+    due: Day
+    """Until which day, that day included."""

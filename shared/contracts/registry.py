@@ -18,6 +18,7 @@ from shared.contracts import (
     opisto_events,
     participant_events,
     partners_events,
+    record_events,
     referral_events,
     region_events,
 )
@@ -38,6 +39,7 @@ _MODULES: Final = (
     notify_events,
     partners_events,
     agreement_events,
+    record_events,
     monitor_events,
     every_service_events,
 )

@@ -139,6 +139,15 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ],
         ("GET", "/v1/pairs"): [Ask("/v1/pairs", OPISTO, {"lacking": "true"}), Ask("/v1/pairs", "reader:eero")],
         ("GET", "/v1/seats"): [Ask("/v1/seats", REGION, {"standing": "claimed", "limit": "1"})],
+        ("GET", "/v1/improvements"): [Ask("/v1/improvements", OPISTO, {"state": "open", "limit": "1"})],
+        ("GET", "/v1/practices"): [Ask("/v1/practices", OPISTO, {"q": "kuoro", "theme": "singing", "limit": "1"})],
+        ("GET", "/v1/goals"): [Ask("/v1/goals", OPISTO, {"owner": REGION, "on": "2026-09-01"})],
+        ("GET", "/v1/trainings"): [Ask("/v1/trainings", OPISTO, {"organiser": OPISTO})],
+        ("GET", "/v1/trainings/{kind}/{organiser}/{training_id}"): [
+            Ask(f"/v1/trainings{REGION}/2026-7", who) for who in (REGION, "/region/07")
+        ],
+        ("GET", "/v1/reports/cooperation"): [Ask("/v1/reports/cooperation", who) for who in (REGION, "ops:anna")],
+        ("GET", "/v1/instruments"): [Ask("/v1/instruments", OPISTO)],
         ("GET", "/v1/dead-letters"): [Ask(letters, "ops:anna", {"limit": "1"})],
         ("GET", "/v1/dead-letters.csv"): [Ask(f"{letters}.csv", "ops:anna", {"limit": "1"})],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/{known['redriven']}", "ops:anna")],
@@ -216,6 +225,7 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("PUT", "/v1/overdue/{late_id}"): [Ask(f"/v1/overdue/{NONE}", "ops:anna", body={})],
         ("PUT", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/nobody/06", "ops:anna", body={"name": "x"})],
         ("GET", "/v1/partners/{kind}/{id}"): [Ask("/v1/partners/nobody/06", OPISTO)],
+        ("GET", "/v1/trainings/{kind}/{organiser}/{training_id}"): [Ask("/v1/trainings/opisto/tampere/none", OPISTO)],
         ("GET", "/v1/dead-letters/{dl_id}"): [Ask(f"{letters}/none", "ops:anna")],
         ("GET", "/v1/dead-letters/{dl_id}/original"): [
             Ask(f"{letters}/none/original", "ops:anna"),

@@ -147,6 +147,8 @@ class EveryService:
         made = [an_event("AgreementMade", held, source) for source in (REGION, OPISTO)]
         await self.country.send(*made)
         self.known["agreement"] = f"/v1/agreements{made[0].subject}"
+        records = ("ImprovementAgreed", "PracticeRecorded", "PlanGoalRecorded", "TrainingHeld")
+        await self.country.send(*(an_event(name, held) for name in records))
         self.known |= {"held": held, "unasked": unasked, "erased": gone, "event": attended.id}
         self.known["activity"] = f"choir-{held[:8]}"
         self.known["code"] = (await self._json("referral", f"/v1/referrals/{held}", REGION))["referral_code"]

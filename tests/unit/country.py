@@ -235,6 +235,7 @@ def an_event(name: str, referral: str, source: str = "", **changes: Any) -> Sent
         "GroupPlacesConfirmed": of_group,
         "GroupPlacesCancelled": {**of_group, "reason": "other"},
         "GroupSessionHeld": {**of_group, "session_id": "1", "participants": 3, "staff": 1},
+        "ImprovementDone": {"agreed_by": REGION, "improvement_id": "2026-7"},
         "FeedbackSubmitted": {
             "about": {"kind": "referral", "id": referral},
             "respondent": "region",
@@ -270,7 +271,11 @@ def each(names: Sequence[str] = PUBLIC) -> Iterator[Sent]:
 async def stands(one: Country, sent: Sent) -> None:
     """What the event needs, but for itself."""
     of_group = ["ActivityPublished", "GroupReferralIssued", "GroupActivityChosen"]
-    of_its_own = {**dict.fromkeys(OF_A_GROUP, of_group), "RoleEnded": ["RoleNamed"]}
+    of_its_own = {
+        **dict.fromkeys(OF_A_GROUP, of_group),
+        "RoleEnded": ["RoleNamed"],
+        "ImprovementDone": ["ImprovementAgreed"],
+    }
     of_its_own |= {"AgreementChanged": ["AgreementMade"], "AgreementEnded": ["AgreementMade"]}
     needed = of_its_own.get(sent.name, ["ActivityPublished", "ReferralIssued", "ActivityChosen"])
     await one.send(*(an_event(name, sent.referral) for name in needed if name != sent.name))

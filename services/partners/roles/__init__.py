@@ -14,6 +14,7 @@ from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.opisto_events import ActivityAttended, ActivityMissed
 from shared.contracts.partners_events import BondActive, BondToReview, RolesToReview, RoleToReview
 from shared.contracts.referral_events import EnrolmentTaken, ReferralErased, ReferralOpened
+from shared.contracts.region_events import ReferralIssued
 from shared.engine.model import Handler, Kind
 from shared.store import Collection, Index
 from shared.store.interface import Fields
@@ -45,6 +46,11 @@ def _bond_fields(state: BondState) -> Fields:
         "standing": state.standing or None,
         "lacking": state.standing.startswith("lacks_"),
     }
+
+
+def _issue_fields(state: KnownReferral) -> Fields:
+    unit, issued_at = state.counted or (None, None)
+    return {"unit": unit, "issued_at": issued_at.timestamp() if issued_at else None}
 
 
 ROLES: Final = Kind(
@@ -83,7 +89,9 @@ BONDS: Final = Kind(
     deadlines=bonds.deadlines,
     marked=False,
 )
-KNOWN: Final = Kind(Collection("known_referrals"), KnownReferral, marked=False)
+KNOWN: Final = Kind(
+    Collection("known_referrals", (Index(("unit", "issued_at")),)), KnownReferral, fields=_issue_fields, marked=False
+)
 
 
 def _own(event: Event[RoleNamed | RoleEnded]) -> str:
@@ -115,6 +123,7 @@ HANDLERS: Final[Mapping[type[Data], Handler]] = {
     RolesToReview: Handler(PARTNERS, _subject, decide.others_to_review, look_ups.waiting_for),
     BondToReview: Handler(BONDS, _subject, bonds.reviewed, look_ups.both_sides),
     BondActive: Handler(BONDS, _subject, bonds.active),
+    ReferralIssued: Handler(KNOWN, _real, activity.issued),
     ReferralOpened: _HAPPENED,
     PlaceReserved: _HAPPENED,
     PlaceWaitlisted: _HAPPENED,

@@ -10,15 +10,18 @@ from typing import Any, Final
 
 import msgspec
 
-from services.partners.roles.model import Bond, KnownReferral, MetOn
+from services.partners.roles.model import Bond, IssueOfUnit, KnownReferral, MetOn
 from shared.contracts.catalogue_events import PlaceAnswer
 from shared.contracts.envelope import Event
 from shared.contracts.partners_events import BondActive
 from shared.contracts.referral_events import EnrolmentTaken, ReferralErased, ReferralOpened
-from shared.engine.model import Decision, Follow
+from shared.contracts.region_events import ReferralIssued
+from shared.engine.model import Decision, Follow, Waits
 
 MAX_MET: Final = 100
 """Organisers that one referral remembers: those who are nothing to it leave first."""
+MOST_ISSUERS: Final = 32
+"""Senders of one referral's id that are remembered until the referral service says whose it is."""
 _changed = msgspec.structs.replace
 
 
@@ -42,7 +45,9 @@ def with_event(state: KnownReferral | None, event: Event[Any]) -> KnownReferral:
     """The referral with what an event says of it."""
     state, data = state or KnownReferral(), event.data
     if isinstance(data, ReferralOpened):
-        return _changed(state, region=f"/region/{data.region}", unit_ref=data.unit_ref or "")
+        region = f"/region/{data.region}"
+        issues = {region: state.issues[region]} if region in state.issues else {}
+        return _changed(state, region=region, unit_ref=data.unit_ref or "", issues=issues)
     if isinstance(data, EnrolmentTaken):
         return _with(state, data.organiser, MetOn(_day(data.event_time), related=True))
     if isinstance(data, PlaceAnswer):
@@ -58,6 +63,24 @@ def news(before: KnownReferral | None, after: KnownReferral) -> Iterator[tuple[B
     for organiser, met in after.met.items():
         if met.related and known.get(organiser) != met:
             yield Bond("pair", after.region, organiser, after.unit_ref), met.on
+
+
+def issued(
+    state: KnownReferral | None, event: Event[ReferralIssued], now: datetime, context: object
+) -> Decision[KnownReferral] | Waits:
+    """Keeps when a sender issued the referral first, and the unit that its latest word names: so its units' referrals are
+    counted, each once. What another than the referral's region issues counts for nothing."""
+    state = state or KnownReferral()
+    if state.region and event.source != state.region:
+        return Decision(state)
+    known = state.issues.get(event.source)
+    if known is None and len(state.issues) >= MOST_ISSUERS:
+        return Waits("ReferralOpened")
+    issue = IssueOfUnit(event.time, event.time, event.rank, event.data.unit_ref)
+    if known:
+        latest = max(known, issue, key=lambda one: (one.time, one.rank))
+        issue = _changed(latest, first=min(known.first, event.time))
+    return Decision(_changed(state, issues={**state.issues, event.source: issue}))
 
 
 def erased(

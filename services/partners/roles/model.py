@@ -124,12 +124,29 @@ class MetOn(msgspec.Struct, frozen=True, array_like=True):
     related: bool
 
 
+class IssueOfUnit(msgspec.Struct, frozen=True):
+    """When one sender issued a referral first, and from which unit by its latest word."""
+
+    first: datetime
+    time: datetime
+    rank: str
+    unit_ref: str
+
+
 class KnownReferral(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whose referral it is, and which organisers did something for it, by source."""
 
     region: str = ""
     unit_ref: str = ""
     met: Mapping[str, MetOn] = {}
+    issues: Mapping[str, IssueOfUnit] = {}
+    """By sender; once it is known whose the referral is, the region's alone."""
+
+    @property
+    def counted(self) -> tuple[str, datetime] | None:
+        """The unit, `<partner> <unit_ref>`, and when it issued the referral; None where it does not count yet."""
+        issue = self.issues.get(self.region)
+        return (f"{self.region} {issue.unit_ref}", issue.first) if issue else None
 
 
 def role_key(owner: str, role_id: str) -> str:
