@@ -25,7 +25,7 @@ _AGREED: Final[Mapping[str, Any]] = {
 }
 
 
-class Flow(NamedTuple):
+class GuidelineFlow(NamedTuple):
     """One thing that a guideline asks for: how many were meant, and how many the platform shows."""
 
     guideline: str
@@ -82,7 +82,7 @@ class Cooperation:
         said = {**data, "begins_on": _BEGINS} if name == "RoleNamed" else dict(data)
         self.post.put(self.post.event(source, name, said, self.now(), subject))
 
-    async def flows(self) -> list[Flow]:
+    async def flows(self) -> list[GuidelineFlow]:
         """What each guideline asks for, as meant and as the platform shows it."""
         pairs, seats = len(self._near[:_PAIRS]), len(self._near[:_SEATS])
         agreed = len(self._near[:_AGREEMENTS])
@@ -90,26 +90,32 @@ class Cooperation:
         only = len(range(0, seats, 4))
         heard = self.post.heard
         return [
-            Flow("K1", "activities whose organiser heard what they help with", None, heard["NeedsSuggested"]),
-            Flow("K1", "Mondays on which a region heard what is new", None, heard["OfferChanged"]),
-            Flow("K2", "seats in wellbeing groups", seats - only, await self._count("seats", standing="seated")),
-            Flow("K2", "role recognised without a seat", only, await self._count("seats", standing="recognised_only")),
-            Flow("K3", "weekly statements of units' groups", None, heard["GroupSessionsStated"]),
-            Flow(
+            GuidelineFlow("K1", "activities whose organiser heard what they help with", None, heard["NeedsSuggested"]),
+            GuidelineFlow("K1", "Mondays on which a region heard what is new", None, heard["OfferChanged"]),
+            GuidelineFlow(
+                "K2", "seats in wellbeing groups", seats - only, await self._count("seats", standing="seated")
+            ),
+            GuidelineFlow(
+                "K2", "role recognised without a seat", only, await self._count("seats", standing="recognised_only")
+            ),
+            GuidelineFlow("K3", "weekly statements of units' groups", None, heard["GroupSessionsStated"]),
+            GuidelineFlow(
                 "K5", "agreements that stand", agreed - agreed // 10, await self._count("agreements", status="standing")
             ),
-            Flow(
+            GuidelineFlow(
                 "K5",
                 "agreements that one side proposes",
                 agreed // 10,
                 await self._count("agreements", status="proposed"),
             ),
             await self._stated(),
-            Flow("K5", "counterpart pairs", pairs - lacking, await self._count("pairs", lacking="false")),
-            Flow("K5", "pairs that lack the region's side", lacking, await self._count("pairs", lacking="true")),
+            GuidelineFlow("K5", "counterpart pairs", pairs - lacking, await self._count("pairs", lacking="false")),
+            GuidelineFlow(
+                "K5", "pairs that lack the region's side", lacking, await self._count("pairs", lacking="true")
+            ),
         ]
 
-    async def _stated(self) -> Flow:
+    async def _stated(self) -> GuidelineFlow:
         """The places that agreements are used by, against what the statements for invoices have of every month."""
         used = stated = 0
         for one, region in self._near[:_AGREEMENTS]:
@@ -118,7 +124,7 @@ class Cooperation:
             for month in _MONTHS:
                 answer = await self.post.insist("partners", f"{path}/statement?month={month}", OPS)
                 stated += answer.json()["counted"]
-        return Flow("K5", "places given by agreements, as stated for invoices", used, stated)
+        return GuidelineFlow("K5", "places given by agreements, as stated for invoices", used, stated)
 
     async def _count(self, what: str, **query: str) -> int:
         asked = "&".join(f"{name}={value}" for name, value in query.items())

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, Final
 
 from demo import pace
-from demo.cooperation import Flow
+from demo.cooperation import GuidelineFlow
 from demo.ledger import Balance, balance
 from demo.look import OPS, Snapshot, all_dead_letters, look
 from demo.post import Post
@@ -233,7 +233,7 @@ class Simulation:
             back_after=self._back_after,
         )
 
-    def _course(self, unread: tuple[str, ...], groups: Counter[str], flows: Sequence[Flow]) -> Course:
+    def _course(self, unread: tuple[str, ...], groups: Counter[str], flows: Sequence[GuidelineFlow]) -> Course:
         made = self._script.faults.made
         return Course(
             day=self._day(),

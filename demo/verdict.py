@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from demo.cooperation import Flow
+from demo.cooperation import GuidelineFlow
 from demo.groups import MISCOUNTED
 from demo.ledger import Balance
 from demo.size import DAYS
@@ -53,7 +53,7 @@ class Course:
     running: tuple[str, ...] = ()
     groups: Mapping[str, int] = field(default_factory=dict)
     groups_issued: int = 0
-    flows: Sequence[Flow] = ()
+    flows: Sequence[GuidelineFlow] = ()
 
 
 @dataclass(frozen=True)
