@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from services.referral import decide
 from services.referral.erasing import meets_erasure
-from services.referral.groups.handlers import groups_of, handlers_of, silence_of
+from services.referral.groups.handlers import groups_of, handlers_of, is_taken, silence_of
 from services.referral.model import Access, Referral
 from services.referral.view import Durations
 from shared.contracts import (
@@ -22,7 +22,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import BEAT, PARTNERS, beat_of
 from shared.contracts.referral_code import BITS, code_of
 from shared.contracts.topics import READ_BY
-from shared.engine.model import Decide, Handler, Kind, Table
+from shared.engine.model import Decide, Handler, Kind, Rejected, Table
 from shared.store import Collection, Index, Store
 
 COLLECTION = Collection("referrals", (Index(("code",)), Index((BEAT,))))
@@ -42,10 +42,11 @@ ACCESSES = Kind(
 
 
 class Opening(NamedTuple):
-    """The durations and a new code, drawn by chance, for judging an issue."""
+    """The durations, a new code, drawn by chance, and whether the id is a group's, for judging an issue."""
 
     durations: Durations
     code: str
+    of_group: bool = False
 
 
 def table(durations: Durations) -> Table:
@@ -64,7 +65,8 @@ def table(durations: Durations) -> Table:
         return Handler(referrals, _referral, decision)
 
     async def with_a_code(state: Referral | None, event: Event, store: Store, now: datetime) -> Opening:
-        return Opening(durations, code_of(randbits(BITS)))
+        of_group = state is None and await is_taken(groups, event, store)
+        return Opening(durations, code_of(randbits(BITS)), of_group)
 
     return Table(
         service="referral",
@@ -90,7 +92,7 @@ def table(durations: Durations) -> Table:
             catalogue_events.SessionsChanged: by_referral(decide.place_answered),
             every_service_events.AccessRecorded: Handler(ACCESSES, _access, decide.accessed),
             notify_events.NotificationDelivered: Handler(ACCESSES, _disclosure, decide.disclosed),
-            **handlers_of(groups),
+            **handlers_of(groups, referrals, durations),
         },
         deadlines={
             "referrals": Handler(referrals, _aggregate, decide.deadline_passed),
@@ -102,6 +104,8 @@ def table(durations: Durations) -> Table:
 def _issued(
     state: Referral | None, event: Event[region_events.ReferralIssued], now: datetime, opening: Opening
 ) -> decide.Decided:
+    if opening.of_group:
+        return Rejected(f"{event.data.referral_id} is the id of a unit's group; draw another for the referral")
     return decide.issued(state, event, now, opening.durations, opening.code)
 
 

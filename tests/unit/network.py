@@ -266,6 +266,7 @@ class Network:
         self.delivered: list[Message] = []
         self.published: list[Record] = []
         self.after_each: Callable[[], None] = lambda: None
+        self.on_refused: Callable[[Record], None] = self._is_of_a_late_issue
         self._in_lanes = in_lanes
         self._offset = 0
         tables = [referral.table(DURATIONS), catalogue.table(timedelta(days=1)), *([notify.table()] if telling else [])]
@@ -302,7 +303,7 @@ class Network:
 
     def _put_on(self, record: Record) -> None:
         if record.topic == topics.DEAD_LETTERS:
-            self._is_of_a_late_issue(record)
+            self.on_refused(record)
             return
         self.published.append(record)
         self._offset += 1
@@ -417,7 +418,8 @@ class Network:
 
     def groups(self) -> set[str]:
         """The groups of which the referral service keeps anything."""
-        return set(self._stores["referral"].rows["groups"])
+        rows = self._stores["referral"].rows["groups"]
+        return {id_ for id_ in rows if self._state("referral", "groups", id_, UnitGroup)}
 
     def match(self, referral_id: str) -> Match | None:
         """The matching of the referral."""

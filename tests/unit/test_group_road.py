@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from services.referral.groups.fold import fold
-from shared.contracts.envelope import Event
-from tests.unit.facts import OPISTO, REGION, STRANGER, at, called_off, chosen, published
+from services.referral.needs import RELATION
+from shared.contracts.envelope import Event, type_of
+from shared.kafka.producer import Record
+from tests.unit.facts import OPISTO, REGION, STRANGER, at, called_off, chosen, confirmed, published
 from tests.unit.facts import issued as person_issued
 from tests.unit.facts import key as key_of
 from tests.unit.group_facts import (
@@ -194,12 +198,21 @@ def test_what_a_stranger_or_another_issuer_says_waits_as_for_an_unknown_group() 
     assert len(network.waiting_early()) == 4
 
 
-def test_a_client_s_events_never_meet_a_group_s_id() -> None:
-    network = after(published(), group_issued(0), chosen(1, referral=a_group()))
-    assert network.waiting_early() == ["ReferralIssued"]
-    network.in_order([person_issued(2, a_group()), group_chose(3)])
-    claims = network.activities()[key_of("a")].claims
-    assert {whose: (claim.state, claim.places) for whose, claim in claims.items()} == {
-        a_group(): ("reserved", 1),
-        f"group {a_group()}": ("reserved", SIZE),
-    }
+def test_a_client_s_events_wait_at_a_group_s_id_as_at_an_unknown_one() -> None:
+    network = after(published(), group_issued(0), chosen(1, referral=a_group()), confirmed(2, referral=a_group()))
+    assert network.waiting_early() == ["ReferralIssued", RELATION]
+    assert status(network) == "proposed"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(group_issued(0), person_issued(1, a_group())), (person_issued(0, a_group()), group_issued(1))],
+)
+def test_of_a_client_and_a_group_with_one_id_the_first_has_it(first: Event[Any], second: Event[Any]) -> None:
+    network, refused = Network(at(-100)), list[Record]()
+    network.on_refused = refused.append
+    network.in_order([published(), first, second])
+    (letter,) = (dict(one.headers) for one in refused)
+    assert (letter["ce_type"], letter["dl_reason"]) == (type_of(second.data).encode(), b"rejected")
+    assert b"draw another" in (letter["dl_error"] or b"")
+    assert (network.groups() == {a_group()}) == (first.name == "GroupReferralIssued")
