@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.referral import decide, erasing, needs, relation
 from services.referral.fold import fold
+from services.referral.groups.handlers import COLLECTION as GROUPS
 from services.referral.handlers import table
 from services.referral.model import Referral
 from services.referral.view import View
@@ -35,7 +36,7 @@ from tests.unit.facts import (
     recorded,
     withdrawn,
 )
-from tests.unit.network import CODE, DURATIONS, grant_to
+from tests.unit.network import CODE, DURATIONS, MemoryStore, grant_to
 
 DAYS = timedelta(days=1)
 TABLE = table(DURATIONS)
@@ -176,8 +177,9 @@ def test_a_referral_issued_anew_keeps_its_code_and_its_erasure_tells_what_finds_
 async def test_who_knows_a_referrals_id_knows_nothing_of_its_code() -> None:
     look_up = HANDLERS[ReferralIssued].look_up
     assert look_up is not None
-    nothing: Any = None
-    codes = {(await look_up(None, issued(), nothing, at(0))).code for _ in range(100)}
+    store: Any = MemoryStore()
+    await store.open([GROUPS])
+    codes = {(await look_up(None, issued(), store, at(0))).code for _ in range(100)}
     assert len(codes) == 100
     assert all(read_code(code) == code for code in codes)
 
