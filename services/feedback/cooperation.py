@@ -1,9 +1,10 @@
 """What partners say of what they do together: a group, a training, their pair, their agreement. Pure.
 
 Only a party answers. Of a pair or an agreement the id names both; of a training TrainingHeld does: who held it, and the
-organisations of its units. The latest answers of one partner to one instrument hold.
+organisations of its units; of a group GroupPlaced, by which the referral service tells each of the two. The latest answers of one partner to one instrument hold.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -11,12 +12,13 @@ import msgspec
 
 from services.feedback.model import CooperationFigures, PartnerAnswers, ReferralFeedback, SaidTogether
 from shared.contracts.envelope import Event
+from shared.contracts.group_told_events import GroupPlaced
 from shared.contracts.participant_events import About, FeedbackSubmitted
 from shared.contracts.record_events import TrainingHeld
 from shared.engine.model import Decision, Rejected, Waits
 
 MOST_PARTIES: Final = 200
-"""Parties of one training, over all of its versions; of more the first by name."""
+"""Parties of one training or group, over all that was said of it; of more the first by name."""
 _changed = msgspec.structs.replace
 
 
@@ -24,17 +26,30 @@ def training_held(
     state: ReferralFeedback | None, event: Event[TrainingHeld], now: datetime, context: object
 ) -> Decision[ReferralFeedback]:
     """Whom any version of a training names may answer of it."""
-    id_ = f"training {event.source} {event.data.training_id}"
-    state = state or ReferralFeedback(id_, synthetic=event.synthetic)
-    known = state.cooperation or SaidTogether("training")
-    parties = {*known.parties, event.source, *(one.partner for one in event.data.units)}
-    return Decision(_changed(state, cooperation=_changed(known, parties=tuple(sorted(parties)[:MOST_PARTIES]))))
+    about = About(kind="training", id=f"{event.source} {event.data.training_id}")
+    return _with_parties(state, event, about, [event.source, *(one.partner for one in event.data.units)])
+
+
+def group_placed(
+    state: ReferralFeedback | None, event: Event[GroupPlaced], now: datetime, context: object
+) -> Decision[ReferralFeedback]:
+    """Who is told that places are held for a group, its unit's organisation and the organiser, may answer of it."""
+    return _with_parties(state, event, About(kind="group", id=event.data.group_id), [event.data.recipient])
+
+
+def _with_parties(
+    state: ReferralFeedback | None, event: Event, about: About, parties: Iterable[str]
+) -> Decision[ReferralFeedback]:
+    state = state or ReferralFeedback(f"{about.kind} {about.id}", synthetic=event.synthetic)
+    known = state.cooperation or SaidTogether(about.kind)
+    all_ = sorted({*known.parties, *parties})
+    return Decision(_changed(state, cooperation=_changed(known, parties=tuple(all_[:MOST_PARTIES]))))
 
 
 def submitted(
     state: ReferralFeedback | None, event: Event[FeedbackSubmitted], now: datetime, context: object
 ) -> Decision[ReferralFeedback] | Waits | Rejected:
-    """Keeps a party's answers. A stranger to a training waits, the same whether there is such a training or not."""
+    """Keeps a party's answers. A stranger to a training or a group waits, the same whether there is such a thing or not."""
     about = event.data.about
     if about.parties and event.source not in about.parties:
         return Rejected(

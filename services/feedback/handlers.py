@@ -8,6 +8,7 @@ from shared.contracts import (
     catalogue_events,
     every_service_events,
     feedback_events,
+    group_told_events,
     participant_events,
     record_events,
     referral_events,
@@ -58,6 +59,7 @@ def table() -> Table:
             feedback_events.FormLinkIssued: _by_referral(decide.form_link_issued),
             participant_events.FeedbackSubmitted: _by_referral(_submitted),
             record_events.TrainingHeld: Handler(FEEDBACK, _training, cooperation.training_held),
+            group_told_events.GroupPlaced: Handler(FEEDBACK, _group, cooperation.group_placed),
         },
         deadlines={
             "feedback": Handler(FEEDBACK, _aggregate, decide.deadline_passed),
@@ -74,6 +76,10 @@ def _submitted(
 
 def _training(event: Event[record_events.TrainingHeld]) -> str:
     return f"training {event.source} {event.data.subject}"
+
+
+def _group(event: Event[group_told_events.GroupPlaced]) -> str:
+    return f"group {event.data.group_id}"
 
 
 def _by_referral(decision: Decide) -> Handler:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from services.feedback.instruments import LANGUAGES, TO_PARTNERS
 from services.feedback.model import CooperationFigures
 from shared.contracts.envelope import Event
 from shared.contracts.participant_events import INSTRUMENTS, OF_PARTNERS, FeedbackSubmitted
-from tests.unit.country import Sent, country
+from tests.unit.country import Sent, an_event, country
 from tests.unit.doors import OPISTO, REGION, door, key
 from tests.unit.record_facts import TRAINING, PlayedRecords, asked, record, recorded, trained
 
@@ -71,6 +72,22 @@ def test_answers_of_a_training_that_is_recorded_later_wait_for_it() -> None:
     end = played([answered("training"), trained(9)])
     assert end.waiting == []
     assert [one.source for one in end.state.cooperation.answers] == [REGION]
+
+
+@pytest.mark.asyncio
+async def test_of_a_group_its_unit_and_the_organiser_that_holds_its_places_answer(tmp_path: Path) -> None:
+    async with country(tmp_path) as one:
+        group = str(uuid4())
+        for name in ("ActivityPublished", "GroupReferralIssued", "GroupActivityChosen"):
+            await one.send(an_event(name, group))
+        about = {"kind": "group", "id": group}
+        for who, fate in ((REGION, "applied"), (OPISTO, "applied"), ("/region/07", "waiting")):
+            data = said("group", who, about=about)
+            sent = Sent(f"said-{who[1:3]}{who[-2:]}", who, "FeedbackSubmitted", f"group {group}", data)
+            await one.send(sent)
+            assert await one.fate(sent.id, who=who) == fate
+        report = await asked(one, "/v1/reports/cooperation", OPISTO, "feedback")
+        assert report["yours"]["group"]["cooperation_v1"]["contact"] == {"n": 1, "mean": 4}
 
 
 @settings(deadline=None)
