@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from services.feedback.model import COMPLETED, Figures, KnownEnding, KnownPlace, ReferralFeedback, quarter_of
 from shared.contracts.participant_events import INSTRUMENTS
+from shared.contracts.partner_kinds import PARTNER_KINDS
 
 AT_LEAST: Final = 5
 LOST: Final[Mapping[str, tuple[str, ...]]] = {
@@ -189,7 +190,7 @@ def outcomes(all_figures: Sequence[Figures], filters: ReportFilters) -> dict[str
                 for item in INSTRUMENTS["experience_v1"]
                 if (values := _partners_values(all_figures, respondent, item, filters))
             }
-            for respondent in ("region", "opisto")
+            for respondent in PARTNER_KINDS
         },
     }
 

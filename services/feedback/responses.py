@@ -244,6 +244,27 @@ class OfPartners(TypedDict):
             examples=[{"satisfaction": _ONCE}],
         ),
     ]
+    municipality: Annotated[
+        dict[str, Figure],
+        Meta(
+            description="Of the municipalities: `satisfaction` from 1 to 5, `recommend` from 0 to 10.",
+            examples=[{"satisfaction": _ONCE}],
+        ),
+    ]
+    association: Annotated[
+        dict[str, Figure],
+        Meta(
+            description="Of the associations: `satisfaction` from 1 to 5, `recommend` from 0 to 10.",
+            examples=[{"satisfaction": _ONCE}],
+        ),
+    ]
+    library: Annotated[
+        dict[str, Figure],
+        Meta(
+            description="Of the libraries: `satisfaction` from 1 to 5, `recommend` from 0 to 10.",
+            examples=[{"satisfaction": _ONCE}],
+        ),
+    ]
 
 
 class OutcomesReport(Filtered):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from services.feedback.model import Figures, ReferralFeedback
 from services.feedback.reports import AT_LEAST, Cell, ReportFilters, groups_of, loop, outcomes, standing
 from shared.contracts.envelope import Event
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from tests.unit.feedback_facts import (
     OTHER_OPISTO,
     PlayedEvents,
@@ -214,13 +215,16 @@ def test_partners_experience_is_shown_however_few_they_are() -> None:
     answers = (
         ("opisto", "after", "experience_v1", {"satisfaction": 5, "recommend": 9}),
         ("region", "after", "experience_v1", {"satisfaction": 3}),
+        ("library", "after", "experience_v1", {"recommend": 7}),
     )
     figures = Figures("/region/06", "908", "2026-Q3", answers)
-    assert outcomes([figures], ReportFilters())["partners"] == {
+    nothing: dict[str, Any] = {kind: {} for kind in PARTNER_KINDS}
+    assert outcomes([figures], ReportFilters())["partners"] == nothing | {
+        "library": {"recommend": {"n": 1, "mean": 7.0}},
         "region": {"satisfaction": {"n": 1, "mean": 3.0}},
         "opisto": {"satisfaction": {"n": 1, "mean": 5.0}, "recommend": {"n": 1, "mean": 9.0}},
     }
-    assert outcomes([figures], ReportFilters(region="/region/07"))["partners"] == {"region": {}, "opisto": {}}
+    assert outcomes([figures], ReportFilters(region="/region/07"))["partners"] == nothing
 
 
 def test_a_part_is_hidden_where_it_would_show_a_smaller_rest() -> None:
