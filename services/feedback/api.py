@@ -81,7 +81,7 @@ def operations() -> list[Operation]:
         Operation("GET", "/v1/reports/outcomes", report_outcomes, {200: OutcomesReport}, readers, _FILTERS),
         Operation("GET", "/v1/reports/loop", report_loop, {200: LoopReport}, readers, (*_FILTERS, _BY, _ONLY)),
         Operation("GET", "/v1/reports/cooperation", report_cooperation, {200: CooperationReport}, everybody),
-        Operation("GET", "/v1/instruments", list_instruments, {200: Instruments}, everybody),
+        Operation("GET", "/v1/instruments", list_instruments, {200: Instruments}, everybody, never=(503,)),
     ]
 
 
