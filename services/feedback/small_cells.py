@@ -34,9 +34,8 @@ def _circles(cell: Cell, table: Table) -> Iterator[set[Cell]]:
     for other in table.keys() - {row}:
         for besides in table[other].keys() - {column}:
             across, beside, below = table[other][besides], table[row][besides], table[other][column]
-            if across or (
-                beside and below
-            ):  # one of the cell's people changes places with one across, or two beside do
+            # One of the cell's people changes places with one across, or one beside with one below.
+            if across or (beside and below):
                 yield {cell, (row, besides), (other, column), (other, besides)}
 
 
