@@ -82,6 +82,11 @@ def test_what_one_says_is_proposed_and_binds_nobody() -> None:
     assert [(one.status, one.agreed, one.proposed[0].by) for one in told] == [("proposed", None, REGION)] * 2
 
 
+def test_who_says_the_same_twice_binds_nobody_by_it() -> None:
+    state, follow = after(made(0, REGION), made(1, REGION))
+    assert (of(state), course_of(state).versions, follow) == ("proposed", (), [])
+
+
 def test_it_stands_once_the_other_says_the_same_in_whatever_order_it_names_things() -> None:
     terms: dict[str, Any] = {
         "activities": ["a", "b"],

@@ -332,6 +332,7 @@ def test_a_correction_a_withdrawal_and_an_end_change_what_is_counted() -> None:
     assert line(in_order([*begins(), recorded(22, "s0", came=False)])) == (1, 1)
     assert line(in_order([*begins()[:-2], withdrawn(5)])) == (0, 0)
     assert line(in_order([*begins(), withdrawn(22)])) == (1, 2)
+    assert line(in_order([*begins(), withdrawn(15)])) == (1, 1)
     assert line(in_order([*begins(), ended(10, REGION, 12)])) == (1, 1)
     assert line(in_order([*begins(), issued(30, funding=[])])) == (0, 0)
 

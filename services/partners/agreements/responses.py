@@ -103,7 +103,9 @@ class MonthOfAgreement(TypedDict):
 class AgreementInUse(AgreementShown):
     """How an agreement stands, and what of it is used by what is known now."""
 
-    used: Annotated[int, Meta(description="How much of the quota is used, in its whole period.", examples=[31])]
+    used: Annotated[
+        int, Meta(description="How many places, or sessions, of the quota are used in its whole period.", examples=[31])
+    ]
     months: Annotated[list[MonthOfAgreement], Meta(description="Each month in which something was used.")]
 
 
@@ -129,9 +131,12 @@ class Statement(TypedDict):
     lines: Annotated[list[StatementLine], Meta(description="By activity and price.")]
     counted: Counted
     cents: Cents
-    quota: Annotated[int, Meta(description="How much was agreed for the whole period.", examples=[40])]
+    quota: Annotated[
+        int, Meta(description="How many places, or sessions, were agreed for the whole period.", examples=[40])
+    ]
     used: Annotated[
-        int, Meta(description="How much of it is used from the period's beginning to this month's end.", examples=[38])
+        int,
+        Meta(description="How many of them are used from the period's beginning to this month's end.", examples=[38]),
     ]
     beyond: Annotated[
         int, Meta(description="How many of this month's are beyond the quota; counted all the same.", examples=[0])
