@@ -257,7 +257,7 @@ _words = st.one_of(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=150)
 @given(st.lists(_words, min_size=1, max_size=9), st.randoms(use_true_random=False))
 def test_any_order_and_any_repetition_of_the_words_end_the_same(words: list[Event[Any]], random: Any) -> None:
     """As the engine does, what waits is judged again behind each word that is taken."""

@@ -48,7 +48,7 @@ AFTER_IT_ALL = 60
 quick = settings(
     derandomize=True,
     deadline=None,
-    max_examples=60,
+    max_examples=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 days = st.integers(0, 40)
@@ -288,7 +288,7 @@ def test_a_statement_is_what_one_counts_in_the_log_and_the_same_in_any_order(
         assert stated(one) == recount(world, of_the_log(one))
 
 
-@settings(quick, max_examples=20)
+@settings(quick, max_examples=8)
 @given(worlds(), seeds)
 def test_all_of_it_replayed_counts_nothing_twice(world: list[Event[Any]], seed: int) -> None:
     network = shuffled(world, seed)
@@ -298,7 +298,7 @@ def test_all_of_it_replayed_counts_nothing_twice(world: list[Event[Any]], seed: 
     assert says(network) == before
 
 
-@settings(quick, max_examples=30)
+@settings(quick, max_examples=10)
 @given(worlds(), seeds)
 def test_no_count_is_below_zero_and_nothing_stands_of_any_referral(world: list[Event[Any]], seed: int) -> None:
     network = shuffled(world, seed)
