@@ -6,6 +6,7 @@ from typing import Any, Final
 from shared.contracts import catalogue_events, opisto_events, referral_events
 from shared.contracts.cooperation_events import RoleEnded, RoleNamed
 from shared.contracts.envelope import Event
+from shared.contracts.group_told_events import GroupSessionsStated, StatedSession
 from shared.contracts.partners_events import PartnerRegistered
 from tests.unit.facts import OPISTO, REGION, START, a_referral, at, event
 
@@ -41,9 +42,9 @@ def named(days: float, owner: str, role_id: str = "contact", *, synthetic: bool 
     return event(RoleNamed(**about), days, owner, f"named-{role_id}-{days:g}", synthetic=synthetic)
 
 
-def ended(days: float, owner: str, role_id: str = "contact") -> Event[Any]:
+def ended(days: float, owner: str, role_id: str = "contact", *, synthetic: bool = False) -> Event[Any]:
     """RoleEnded."""
-    return event(RoleEnded(role_id=role_id), days, owner, f"ended-{role_id}-{days:g}")
+    return event(RoleEnded(role_id=role_id), days, owner, f"ended-{role_id}-{days:g}", synthetic=synthetic)
 
 
 def seat(days: float, owner: str, role_id: str = "seat", *, host: str = TOWN, **said: Any) -> Event[Any]:
@@ -101,6 +102,21 @@ def attended(days: float, referral: str = "", organiser: str = OPISTO) -> Event[
     """ActivityAttended."""
     said = opisto_events.ActivityAttended(referral_id=referral or a_referral(), activity_id="a", session_id="s")
     return event(said, days, organiser, f"attended-{days:g}-{referral[:8]}-{_word(organiser)}")
+
+
+def group_met(days: float, organiser: str = OPISTO, issuer: str = REGION) -> Event[Any]:
+    """GroupSessionsStated: a group of the unit met there on that day; stated three days later."""
+    held = StatedSession(
+        organiser=organiser,
+        activity_id="a",
+        session_id="s",
+        starts_at=at(days),
+        participants=9,
+        staff=1,
+        above_size=False,
+    )
+    said = GroupSessionsStated(recipient=issuer, group_id=a_referral("group"), unit_ref=UNIT, size=9, sessions=(held,))
+    return event(said, days + 3, "/service/referral", f"stated-{days:g}")
 
 
 def erased(days: float, referral: str = "") -> Event[Any]:

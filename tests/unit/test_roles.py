@@ -1,6 +1,6 @@
 """Roles, pairs and seats: who may say what, in any order and repeated, and what both sides are told as time passes."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +25,7 @@ from tests.unit.role_facts import (
     day,
     ended,
     erased,
+    group_met,
     named,
     opened,
     registered,
@@ -57,41 +58,40 @@ async def _bond(room: PartnersRoom, key: str = PAIR) -> BondState:
 # --- any order
 
 
-_both = st.sampled_from([REGION, OPISTO])
 _days = st.integers(0, 9)
-_OF_A_REFERRAL: Sequence[Callable[[float, str], Event[Any]]] = (opened, reserved, taken, attended)
+_sides = st.sampled_from([REGION, OPISTO])
+_last_days = st.sampled_from([None, day(4), day(200)])
+_OF_A_REFERRAL: Sequence[Callable[[float, str], Event[Any]]] = (reserved, taken, attended)
+
+
+@st.composite
+def _roles(draw: st.DrawFn) -> list[Event]:
+    """A pair and a seat, named, named anew and ended by either side."""
+    pairs = st.tuples(_days, _sides, st.sampled_from("ab"), st.integers(-3, 3), _last_days, st.booleans())
+    events = [
+        named(when, owner, role, begins_on=day(begins), ends_on=ends, title="director" if directs else "teacher")
+        for when, owner, role, begins, ends, directs in draw(st.lists(pairs, max_size=6))
+    ]
+    for when, owner, only in draw(
+        st.lists(st.tuples(_days, st.sampled_from([TOWN, OPISTO]), st.booleans()), max_size=4)
+    ):
+        events.append(seat(when, owner, recognised_only=only and owner == TOWN))
+    ends = draw(st.lists(st.tuples(_days, st.sampled_from(events)), max_size=4)) if events else []
+    return events + [ended(when, one.source, one.data.subject) for when, one in ends]
 
 
 @st.composite
 def _worlds(draw: st.DrawFn) -> list[Event]:
-    """A pair and a seat, named, renamed and ended by either side, and what its two did for two referrals."""
-    events: dict[tuple[str, str], Event[Any]] = {}
-    for when, owner, role_id in draw(st.lists(st.tuples(_days, _both, st.sampled_from(["a", "b"])), max_size=6)):
-        said: dict[str, Any] = {
-            "begins_on": day(draw(st.integers(-3, 3))),
-            "ends_on": draw(st.sampled_from([None, day(4), day(200)])),
-        }
-        one = named(when, owner, role_id, title=draw(st.sampled_from(["teacher", "director"])), **said)
-        events[owner, one.id] = one
-    for when, owner in draw(st.lists(st.tuples(_days, st.sampled_from([TOWN, OPISTO])), max_size=4)):
-        one = seat(when, owner, recognised_only=owner == TOWN and draw(st.booleans()))
-        events[owner, one.id] = one
-    for when, (owner, role_id) in draw(
-        st.lists(st.tuples(_days, st.sampled_from([*_named_in(events)] or [("", "")])), max_size=4)
-    ):
-        if owner:
-            one = ended(when, owner, role_id)
-            events[owner, one.id] = one
-    for made in draw(st.lists(st.sampled_from(_OF_A_REFERRAL), max_size=6)):
-        one = made(draw(_days), a_referral(draw(st.integers(0, 1))))
-        events["", one.id] = one
-    for referral in {one.data.subject for (owner, _), one in events.items() if not owner}:
-        events["opened", referral] = opened(0, referral)
-    return [*events.values(), *(registered(draw(_days), partner) for partner in ALL)]
-
-
-def _named_in(events: Mapping[tuple[str, str], Event[Any]]) -> set[tuple[str, str]]:
-    return {(owner, one.data.role_id) for (owner, _), one in events.items()}
+    """Roles, who their partners are, and what a pair's two did for two referrals."""
+    referrals = [a_referral(0), a_referral(1)]
+    happened = draw(st.lists(st.tuples(st.sampled_from(_OF_A_REFERRAL), _days, st.sampled_from(referrals)), max_size=6))
+    events = [
+        *draw(_roles()),
+        *(registered(draw(_days), partner) for partner in ALL),
+        *(what(when, referral) for what, when, referral in happened),
+        *(opened(draw(_days), referral) for referral in referrals),
+    ]
+    return [*{(one.source, one.id): one for one in events}.values()]
 
 
 async def _ends(folder: str, events: list[Event], seed: int | None) -> tuple[Any, list[Any]]:
@@ -197,6 +197,8 @@ async def test_a_synthetic_role_counts_nowhere(room: PartnersRoom) -> None:
     await room.arrives(named(1, REGION, synthetic=True))
     assert await _role(room, REGION) is None
     assert await room.state(BONDS, PAIR) is None
+    await room.arrives(named(2, REGION), ended(3, REGION, synthetic=True))
+    assert (await _bond(room)).standing == "lacks_organiser"
 
 
 # --- a partner that is not there
@@ -352,6 +354,14 @@ async def test_records_keep_a_pair_awake_once_the_organiser_has_a_place(room: Pa
     assert (await _bond(room)).active_on == day(60)
     await room.arrives(attended(61, organiser=STRANGER))
     assert await room.state(BONDS, PAIR.replace(OPISTO, STRANGER)) is None
+
+
+@pytest.mark.asyncio
+async def test_the_sessions_of_a_units_group_keep_a_pair_awake(room: PartnersRoom) -> None:
+    await room.arrives(named(1, REGION), named(1, OPISTO), group_met(60), group_met(50))
+    assert (await _bond(room)).active_on == day(60)
+    await room.arrives(group_met(70, issuer=TOWN))
+    assert (await _bond(room)).active_on == day(60), "a municipality's group is of no pair"
 
 
 @pytest.mark.asyncio

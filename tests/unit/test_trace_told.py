@@ -72,7 +72,7 @@ async def test_machinery_is_marked_and_what_it_led_to_is_not(tmp_path: Path) -> 
         await chosen(one, referral)
         shown = await trace(one, referral)
         kinds = {(row["type"].split(".")[2], row["machinery"]) for row in [*shown["events"], *shown["deliveries"]]}
-        assert {name for name, folded in kinds if folded} == {"NotificationQueued", "MatchingEnded"}
+        assert {name for name, folded in kinds if folded} == {"NotificationQueued", "MatchingEnded", "BondActive"}
         assert {("PlaceReserved", False), ("NotificationDelivered", False)} <= kinds
         assert all(row["delay_seconds"] == 0 for row in shown["deliveries"] if row["about"])
 

@@ -11,6 +11,7 @@ from shared.contracts.cooperation_events import RoleEnded, RoleNamed
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.every_service_events import DeadlinePassed
+from shared.contracts.group_told_events import GroupSessionsStated
 from shared.contracts.opisto_events import ActivityAttended, ActivityMissed
 from shared.contracts.partners_events import BondActive, BondToReview, RolesToReview, RoleToReview
 from shared.contracts.referral_events import EnrolmentTaken, ReferralErased, ReferralOpened
@@ -110,6 +111,10 @@ def _real(event: Event) -> str | None:
     return None if event.synthetic else event.data.subject
 
 
+def _group(event: Event[GroupSessionsStated]) -> str | None:
+    return None if event.synthetic else event.data.group_id
+
+
 def _aggregate(event: Event[DeadlinePassed]) -> str:
     return event.data.aggregate
 
@@ -130,6 +135,7 @@ HANDLERS: Final[Mapping[type[Data], Handler]] = {
     EnrolmentTaken: _HAPPENED,
     ActivityAttended: _HAPPENED,
     ActivityMissed: _HAPPENED,
+    GroupSessionsStated: Handler(KNOWN, _group, activity.happened, look_ups.last_days),
     ReferralErased: Handler(KNOWN, _real, activity.erased),
 }
 DEADLINES: Final[Mapping[str, Handler]] = {

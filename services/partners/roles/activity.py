@@ -1,4 +1,4 @@
-"""What of a referral tells that its region's unit and an organiser did something together. Pure.
+"""What of a referral or a group tells that its region's unit and an organiser did something together. Pure.
 
 An organiser's records count once the platform itself has given it a place or taken its enrolment: a stranger who knows a
 referral's id wakes no pair.
@@ -13,6 +13,7 @@ import msgspec
 from services.partners.roles.model import Bond, IssueOfUnit, KnownReferral, MetOn
 from shared.contracts.catalogue_events import PlaceAnswer
 from shared.contracts.envelope import Event
+from shared.contracts.group_told_events import GroupSessionsStated
 from shared.contracts.partners_events import BondActive
 from shared.contracts.referral_events import EnrolmentTaken, ReferralErased, ReferralOpened
 from shared.contracts.region_events import ReferralIssued
@@ -48,6 +49,8 @@ def with_event(state: KnownReferral | None, event: Event[Any]) -> KnownReferral:
         region = f"/region/{data.region}"
         issues = {region: state.issues[region]} if region in state.issues else {}
         return _changed(state, region=region, unit_ref=data.unit_ref or "", issues=issues)
+    if isinstance(data, GroupSessionsStated):
+        return _with_sessions(state, event)
     if isinstance(data, EnrolmentTaken):
         return _with(state, data.organiser, MetOn(_day(data.event_time), related=True))
     if isinstance(data, PlaceAnswer):
@@ -88,6 +91,17 @@ def erased(
 ) -> Decision[KnownReferral]:
     """Nothing stays of the referral; the pairs keep a day, which names nobody."""
     return Decision(KnownReferral(), erase=True)
+
+
+def _with_sessions(state: KnownReferral, event: Event[GroupSessionsStated]) -> KnownReferral:
+    """A unit's group and its sessions; only a region's is one of a pair."""
+    data = event.data
+    if not data.recipient.startswith("/region/"):
+        return state
+    state = _changed(state, region=data.recipient, unit_ref=data.unit_ref)
+    for session in data.sessions:
+        state = _with(state, session.organiser, MetOn(_day(session.starts_at or event.time), related=True))
+    return state
 
 
 def _with(state: KnownReferral, organiser: str, met: MetOn) -> KnownReferral:

@@ -134,7 +134,7 @@ class IssueOfUnit(msgspec.Struct, frozen=True):
 
 
 class KnownReferral(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whose referral it is, and which organisers did something for it, by source."""
+    """Whose referral or group it is, and which organisers did something for it, by source."""
 
     region: str = ""
     unit_ref: str = ""
