@@ -6,11 +6,13 @@ Each subject says how many there must be and how many the platform shows: both a
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from demo.flows import GuidelineFlow
 from demo.look import OPS
 from demo.organisers import Organiser
 from demo.post import Post
+from demo.records import Records
 from shared.reference import MUNICIPALITIES, REGIONS
 
 _BEGINS: Final = "2026-09-01"
@@ -23,20 +25,6 @@ _AGREED: Final[Mapping[str, Any]] = {
     "quota": {"of": "places", "amount": 40},
     "price_cents": 2500,
 }
-
-
-class GuidelineFlow(NamedTuple):
-    """One thing that a guideline asks for: how many were meant, and how many the platform shows."""
-
-    guideline: str
-    what: str
-    meant: int | None
-    """None: some, whose number follows from what people do."""
-    came: int
-
-    @property
-    def is_as_meant(self) -> bool:
-        return self.came > 0 if self.meant is None else self.came == self.meant
 
 
 @dataclass
@@ -53,6 +41,10 @@ class Cooperation:
         found = ((one, f"/region/{MUNICIPALITIES[one.municipalities[0]].region}") for one in self.organisers)
         return [(one, region) for one, region in found if REGIONS[region[-2:]].may_refer]
 
+    @property
+    def _records(self) -> Records:
+        return Records(self._near, self._say)
+
     def begin(self) -> None:
         """Names pairs and seats, on both sides; of one pair in eight the region's side stays unnamed."""
         for number, (one, region) in enumerate(self._near[:_PAIRS]):
@@ -67,6 +59,7 @@ class Cooperation:
         for number, (one, region) in enumerate(self._near[:_AGREEMENTS]):
             for side in (region, one.source)[: 1 if number % 10 == 9 else 2]:
                 self._agrees(side, region, one.source)
+        self._records.begin()
 
     def _agrees(self, side: str, region: str, organiser: str) -> None:
         parties = {"agreement_id": "syksy", "referrer": region, "organiser": organiser}

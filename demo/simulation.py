@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, Final
 
 from demo import pace
-from demo.cooperation import GuidelineFlow
+from demo.flows import GuidelineFlow
 from demo.ledger import Balance, balance
 from demo.look import OPS, Snapshot, all_dead_letters, look
 from demo.post import Post

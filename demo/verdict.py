@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from demo.cooperation import GuidelineFlow
+from demo.flows import GuidelineFlow
 from demo.groups import MISCOUNTED
 from demo.ledger import Balance
 from demo.size import DAYS
