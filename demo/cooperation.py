@@ -106,6 +106,7 @@ class Cooperation:
             GuidelineFlow(
                 "K5", "pairs that lack the region's side", lacking, await self._count("pairs", lacking="true")
             ),
+            *await self._records.flows(self._count),
         ]
 
     async def _stated(self) -> GuidelineFlow:

@@ -42,21 +42,23 @@ class Records:
             self._improvement(number, organiser, region)
 
     def _training(self, number: int, organiser: str, region: str) -> None:
+        id_ = f"koulutus-{number}"
         said = {
-            "training_id": f"koulutus-{number}",
+            "training_id": id_,
             "name": {"fi": "Kulttuuri asiakastyössä", "sv": "Kultur i klientarbetet"},
             "held_on": "2026-08-28",
             "units": [{"partner": region, "unit_ref": f"unit-{unit}"} for unit in (number + 1, number + 2)],
             "audience": ["client_guidance", "social_care"],
             "came": 10 + number,
         }
-        self.say(organiser, "TrainingHeld", said["training_id"], said)
+        self.say(organiser, "TrainingHeld", id_, said)
         if number < _SAYING:
             self._answer(region, "training", f"{organiser} koulutus-{number}", number)
 
     def _practice(self, number: int, organiser: str) -> None:
+        id_ = f"kaytanto-{number}"
         said = {
-            "practice_id": f"kaytanto-{number}",
+            "practice_id": id_,
             "name": {"fi": "Kuoro palvelutalossa"},
             "what": {"fi": "Kuoro kokoontuu palvelutalon salissa, ja naapurit tulevat mukaan."},
             "for_whom": {"fi": "Iäkkäille ja heidän naapureilleen"},
@@ -64,11 +66,12 @@ class Records:
             "themes": ["singing", "social"],
             "figures": [{"measure": "completed", "theme": "singing"}],
         }
-        self.say(organiser, "PracticeRecorded", said["practice_id"], said)
+        self.say(organiser, "PracticeRecorded", id_, said)
 
     def _goal(self, number: int, region: str) -> None:
+        id_ = f"tavoite-{number}"
         said = {
-            "goal_id": f"tavoite-{number}",
+            "goal_id": id_,
             "goal": {"fi": "Kulttuurilähetteitä saa useampi"},
             "starts": "2026-01-01",
             "ends": "2029-12-31",
@@ -76,11 +79,12 @@ class Records:
             "figure": {"measure": "attended"},
             "target": 100 + number,
         }
-        self.say(region, "PlanGoalRecorded", said["goal_id"], said)
+        self.say(region, "PlanGoalRecorded", id_, said)
 
     def _improvement(self, number: int, organiser: str, region: str) -> None:
+        id_ = f"parannus-{number}"
         said = {
-            "improvement_id": f"parannus-{number}",
+            "improvement_id": id_,
             "roles": [
                 {"partner": region, "role": "client_counsellor"},
                 {"partner": organiser, "role": "culture_coordinator"},
@@ -88,10 +92,10 @@ class Records:
             "about": {"fi": "Sovitaan, kuka vastaa kysymyksiin kurssin alkaessa"},
             "due": "2026-10-15",
         }
-        self.say(region, "ImprovementAgreed", said["improvement_id"], said)
+        self.say(region, "ImprovementAgreed", id_, said)
         if number % 3 == 0:
-            done = {"agreed_by": region, "improvement_id": said["improvement_id"]}
-            self.say(organiser, "ImprovementDone", f"{region} {said['improvement_id']}", done)
+            done = {"agreed_by": region, "improvement_id": id_}
+            self.say(organiser, "ImprovementDone", f"{region} {id_}", done)
 
     def _answer(self, who: str, kind: str, id_: str, number: int) -> None:
         about = {"kind": kind, "id": id_}
@@ -100,7 +104,7 @@ class Records:
             ("cooperation_v1", {"roles": 4, "contact": 3 + number % 3, "agreed": 5}),
         ):
             said = {"about": about, "respondent": who.split("/")[1], "phase": "after", "instrument": instrument}
-            self.say(who, "FeedbackSubmitted", id_, {**said, "answers": answers})
+            self.say(who, "FeedbackSubmitted", f"{kind} {id_}", {**said, "answers": answers})
 
     async def flows(self, count: Callable[..., Awaitable[int]]) -> list[GuidelineFlow]:
         """What each guideline asks for, as meant and as the platform shows it."""
