@@ -159,7 +159,7 @@ def _has_a_line(room: str) -> bool:
 def what_decides() -> Iterator[tuple[str, Path]]:
     """Every decide.py and, since its purity is worth no more than theirs, each sibling it stands on."""
     for service in SERVICES:
-        waiting = [f"services.{service}.decide"]
+        waiting = [name_of(path) for path in modules(f"services/{service}") if path.name == "decide.py"]
         done = set[str]()
         while waiting:
             name = waiting.pop()
