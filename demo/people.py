@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
+from shared.contracts.region_events import CARD_FROM_AGE
 from shared.reference import DIMENSIONS, MUNICIPALITIES_OF, REGIONS, THEMES
 
 _BANDS = ("7-12", "13-15", "16-17", "18-29", "30-64", "65-74", "75-84", "85-")
@@ -84,22 +85,33 @@ def _plan(rng: Random, municipality: str, region: str, issuing_days: float, *, r
 
 def _wish(rng: Random, municipality: str, *, consents: bool) -> dict[str, Any]:
     needs = rng.sample(DIMENSIONS, rng.randint(1, 4))
+    band = rng.choices(_BANDS, _BAND_WEIGHTS)[0]
     return {
         "unit_ref": f"unit-{rng.randint(1, 40)}",
         "municipality": municipality,
-        "age_band": rng.choices(_BANDS, _BAND_WEIGHTS)[0],
+        "age_band": band,
         "languages": rng.choices((["fi"], ["sv", "fi"], ["fi", "en"], ["en"]), (80, 8, 8, 4))[0],
         "needs": {need: rng.randint(3, 10) for need in needs},
         "themes": rng.sample(THEMES, rng.randint(0, 3)),
         "accessibility": rng.sample(("step_free", "quiet", "companion_welcome"), rng.choice((0, 0, 0, 1))),
         **({"max_price_cents": rng.choice((0, 2000, 5000))} if rng.random() < 0.4 else {}),
-        "funding": rng.choice(([], ["kaikukortti"], ["agreement"])),
+        **_funding(rng, band),
         "route": rng.choice(("service_guidance", "lifestyle_guidance", "clinic", "outreach")),
         "consent": {
             "recorded_on": "2026-08-31",
             "scopes": ["referral", "feedback"] if consents else ["referral"],
         },
     }
+
+
+def _funding(rng: Random, band: str) -> dict[str, Any]:
+    """What else can pay: no card or voucher for a child; of the cards one in twelve ends before the courses begin."""
+    got_on = f"{rng.choice((2025, *[2026] * 11))}-0{rng.randint(1, 8)}-15"
+    funding = rng.choice((None, "kaikukortti", "opintoseteli", "agreement", "agreement"))
+    grown_up = int(band.partition("-")[0]) >= CARD_FROM_AGE
+    if funding == "kaikukortti" and grown_up:
+        return {"funding": [funding], "kaikukortti_from": got_on}
+    return {"funding": [funding]} if funding == "agreement" or (funding and grown_up) else {}
 
 
 def answers(rng: Random, *, after: bool) -> dict[str, int]:

@@ -7,11 +7,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.catalogue import cards_api
 from services.catalogue.decide import EVERYWHERE, LISTED, brief_of
 from services.catalogue.listing import AFTER, cursor_of, start_of, walk
 from services.catalogue.matching import primary
 from services.catalogue.model import Activity, Brief, Match
 from services.catalogue.responses import Activities, ActivityShown, Proposals
+from services.catalogue.vouchers import api as vouchers
 from shared.contracts.fields import Format
 from shared.engine.model import Document
 from shared.http.audit import REFERRAL_ID, record_look, referral_asked
@@ -25,6 +27,9 @@ from shared.reference import DIMENSIONS, MUNICIPALITIES, THEMES
 _ACTIVITY = msgspec.json.Decoder(Document[Activity])
 _MATCH = msgspec.json.Decoder(Document[Match])
 
+
+_COUNTS: Final = frozenset({"capacity", "waiting_list", "kaikukortti_places"})
+"""What the public does not see of an activity."""
 
 _MUNICIPALITY: Final = OneOf(
     "municipality",
@@ -57,6 +62,8 @@ def operations() -> list[Operation]:
         Operation("GET", "/v1/activities", list_activities, {200: Activities}, takes=_LIST, also=(503,)),
         Operation("GET", one, one_activity, {200: ActivityShown}, takes=_ONE, also=(404, 503)),
         Operation("GET", proposed, proposals, {200: Proposals}, ("region", "ops"), (REFERRAL_ID,), hides=True),
+        *vouchers.operations(),
+        *cards_api.operations(),
     ]
 
 
@@ -129,7 +136,7 @@ def _activity(body: bytes) -> Activity:
 
 def _public(state: Activity, brief: Brief) -> dict[str, Any]:
     """The public view of an activity: no counts, only whether there is room."""
-    data = {name: value for name, value in state.published.items() if name not in {"capacity", "waiting_list"}}
+    data = {name: value for name, value in state.published.items() if name not in _COUNTS}
     availability = "places" if brief.places_left > 0 else "waiting_list" if brief.waiting_left > 0 else "full"
     return {
         "organiser": state.organiser,

@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from services.catalogue.audience import ages
-from services.catalogue.matching import at, nearest_misses, primary, ranked, reasons, score
+from services.catalogue.funding import Rule, to_pay
+from services.catalogue.matching import Prices, at, nearest_misses, primary, ranked, reasons, score
 from services.catalogue.model import (
     GROUP,
     TITLE_LANGUAGES,
@@ -21,6 +22,7 @@ from services.catalogue.model import (
     Cancelled,
     Claim,
     Match,
+    Means,
     SessionListing,
     Version,
     Wish,
@@ -28,9 +30,11 @@ from services.catalogue.model import (
 )
 from services.catalogue.needs import derived, vector
 from services.catalogue.offers import noted
+from services.catalogue.paying import cards_left, given_back, uses
 from services.catalogue.settle import (
     asked_before,
     called_off,
+    first_session,
     kept,
     last_end,
     places_left,
@@ -39,6 +43,7 @@ from services.catalogue.settle import (
     waiting_left,
 )
 from services.catalogue.suggestion import suggestion
+from services.catalogue.vouchers.uses import tell_uses
 from services.catalogue.why import why
 from shared.contracts import (
     catalogue_events,
@@ -149,6 +154,7 @@ def place_requested(
         enrolled=data.enrolled,
         moved=data.moved,
         synthetic=event.synthetic,
+        means=Means(data.funding, data.kaikukortti_from, data.voucher_group),
     )
     state = state or Activity(data.organiser, data.activity_id)
     return claimed(state, event, now, context, data.referral_id, claim)
@@ -161,18 +167,21 @@ def claimed(
     known = state.claims.get(whose)
     if known and known.number >= claim.number:
         return Decision(state)
+    # A use that falls free goes to the next who could have it.
+    frees = known is not None and known.paid is not None and known.means != claim.means
     same = known is not None and known.request == claim.request and known.want == "place"
     if known and same:
-        claim = _changed(known, number=claim.number, enrolled=claim.enrolled, moved=claim.moved)
+        claim = _changed(known, number=claim.number, enrolled=claim.enrolled, moved=claim.moved, means=claim.means)
     elif known and claim.requested_at:
         before = asked_before(known, claim.requested_at)
         told = {"answer": known.answer, "told": known.told, "told_listing": known.told_listing}
-        claim = kept(state, known, _changed(claim, earlier=before, **told))
+        paid = {"paid": known.paid, "spent": known.spent}
+        claim = kept(state, known, _changed(claim, earlier=before, **told, **paid))
     claims = {one: there for one, there in state.claims.items() if one != whose}
     # A new request goes to the end: the activity gives places in order of arrival.
     order = state.claims if known and known.request == claim.request else claims
     state = _changed(state, claims={**order, whose: claim})
-    return _settled(state, event, now, context, only=whose)
+    return _settled(state, event, now, context, only=None if frees else whose)
 
 
 def place_given_up(
@@ -200,9 +209,11 @@ def given_up(
     if known and known.number >= data.number:
         return Decision(state)
     left = known or Claim(data.number, "none", synthetic=event.synthetic)
+    left = given_back(left, data.freed_at, first_session(state))
     claim = _changed(left, number=data.number, want="follow" if follow else "none")
     state = _changed(state, claims={**state.claims, whose: claim})
-    return _settled(state, event, now, context, freed_at=data.freed_at, only=whose)
+    frees = known is not None and known.paid != claim.paid
+    return _settled(state, event, now, context, freed_at=data.freed_at, only=None if frees else whose)
 
 
 def _forgotten(decision: Decision[Activity], referral_id: str) -> Decision[Activity]:
@@ -210,7 +221,8 @@ def _forgotten(decision: Decision[Activity], referral_id: str) -> Decision[Activ
     claims = dict(decision.state.claims)
     kept = claims[referral_id]
     claims[referral_id] = Claim(kept.number, "none", answer=kept.answer, told="none", synthetic=kept.synthetic)
-    return Decision(_changed(decision.state, claims=claims), decision.follow)
+    spent = (*decision.state.spent, kept.paid) if kept.spent and kept.paid else decision.state.spent
+    return Decision(_changed(decision.state, claims=claims, spent=spent), decision.follow)
 
 
 def activity_deadline(
@@ -279,9 +291,10 @@ def _settled(
     only: str | None = None,
 ) -> Decision[Activity]:
     state, follow = settle(state, freed_at or event.time, now, only=only)
+    state, of_vouchers = tell_uses(state)
     state, offers = noted(state, now)
     to_match = [Follow(_to_match(state, whose), whose, state.synthetic, once=True) for whose in context.concerned]
-    return Decision(state, [*follow, *to_match, *offers])
+    return Decision(state, [*follow, *of_vouchers, *to_match, *offers])
 
 
 def _to_match(state: Activity, whose: str) -> Data:
@@ -319,6 +332,7 @@ def brief_of(state: Activity) -> Brief:
         waiting_left=waiting_left(state),
         cancelled=state.cancelled is not None,
         synthetic=state.synthetic,
+        cards_left=cards_left(state),
         titles="\n".join(_in_a_line(data["title"].get(language, "")) for language in TITLE_LANGUAGES),
         at_unit=bool(data.get("at_unit")),
     )
@@ -338,7 +352,7 @@ def activity_fields(state: Activity) -> dict[str, Any]:
 
     `listed`, in the public list: when enrolment closes, which is the order of the list.
     """
-    beat = beat_of(state.organiser, state.versions[0].time if state.versions else None)
+    beat = beat_of(state.organiser, state.versions[0].time if state.versions else None) | _card_fields(state)
     if not state.versions or state.ended:
         return {"area": (), **beat}
     data = state.published
@@ -350,6 +364,12 @@ def activity_fields(state: Activity) -> dict[str, Any]:
     if brief.cancelled or brief.synthetic:
         return {"area": tuple(areas | near), **narrowing, **beat}
     return {"area": tuple(areas | near | {LISTED}), "listed": brief.closes, **narrowing, **beat}
+
+
+def _card_fields(state: Activity) -> dict[str, str]:
+    """By these the organiser's activities are found whose places are, or were, had with the Kaikukortti card."""
+    with_card = "kaikukortti" in state.published.get("accepts", ()) or uses(state, "kaikukortti")
+    return {"cards_of": state.organiser, "by_id": state.activity_id} if with_card and not state.synthetic else {}
 
 
 def activity_brief(state: Activity) -> bytes:
@@ -389,6 +409,8 @@ def wish_of(event: Event[region_events.ReferralIssued]) -> Wish:
         max_price_cents=data.max_price_cents,
         funding=data.funding,
         synthetic=event.synthetic,
+        kaikukortti_from=data.kaikukortti_from,
+        voucher_group=data.voucher_group,
     )
 
 
@@ -505,19 +527,8 @@ def _nothing_found(state: Match, misses: dict[str, int]) -> Data:
 
 
 def _proposed(state: Match, wish: Wish, best: Sequence[Brief], now: datetime, again: timedelta) -> Decision[Match]:
-    proposals = tuple(
-        catalogue_events.Proposal(
-            organiser=brief.organiser,
-            activity_id=brief.activity_id,
-            score=score(wish, brief),
-            reasons=(codes := reasons(wish, brief)),
-            title=brief.title or None,
-            why=why(codes, brief.price_cents, at(brief.starts_at) if brief.starts_at else None),
-            starts_at=at(brief.starts_at),
-            places_left=max(0, brief.places_left),
-        )
-        for brief in best
-    )
+    prices = Prices(wish, now)
+    proposals = tuple(_proposal(wish, brief, prices.rule(brief)) for brief in best)
     closes = at(min(_LATEST, max(brief.closes for brief in best)))
     state = _changed(
         state,
@@ -535,6 +546,23 @@ def _found(state: Match, proposals: tuple[catalogue_events.Proposal, ...]) -> Da
             group_id=state.referral_id, number=state.number, proposals=proposals
         )
     return catalogue_events.ActivitiesProposed(referral_id=state.referral_id, number=state.number, proposals=proposals)
+
+
+def _proposal(wish: Wish, brief: Brief, rule: Rule) -> catalogue_events.Proposal:
+    codes = reasons(wish, brief, rule)
+    starts_at = at(brief.starts_at) if brief.starts_at else None
+    return catalogue_events.Proposal(
+        organiser=brief.organiser,
+        activity_id=brief.activity_id,
+        score=score(wish, brief),
+        reasons=codes,
+        title=brief.title or None,
+        why=why(codes, brief.price_cents, rule, starts_at),
+        starts_at=at(brief.starts_at),
+        places_left=max(0, brief.places_left),
+        price_cents=to_pay(rule, brief.price_cents),
+        price_rule=rule,
+    )
 
 
 def match_fields(state: Match) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def wish_of(event: Event[GroupMatchRequested]) -> Wish:
         formats=data.formats,
         accessibility=data.accessibility,
         max_price_cents=data.max_price_cents,
-        funding=data.funding,
+        # A card or a voucher is a person's.
+        funding=tuple(one for one in data.funding if one == "agreement"),
         synthetic=event.synthetic,
         places=data.size,
         at_unit=data.premises == "unit",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from services.catalogue import decide, groups, offers
+from services.catalogue import decide, groups, offers, vouchers
 from services.catalogue.briefs import Briefs
 from services.catalogue.decide import EVERYWHERE, MatchContext
 from services.catalogue.matching import HardFilters
@@ -32,7 +32,7 @@ from shared.store.interface import Range
 ACTIVITIES = Kind(
     Collection(
         "activities",
-        (Index(("area", "listed"), many=True), Index((BEAT,))),
+        (Index(("area", "listed"), many=True), Index(("cards_of", "by_id")), Index((BEAT,))),
         narrowing=("age_min", "age_max", "opens", "closes", "listed"),
     ),
     Activity,
@@ -77,7 +77,7 @@ def table(rematch: timedelta) -> Table:
     return Table(
         service="catalogue",
         topics=READ_BY["catalogue"],
-        kinds=(ACTIVITIES, MATCHES, OFFERS),
+        kinds=(ACTIVITIES, MATCHES, OFFERS, vouchers.VOUCHERS),
         context=MatchContext(rematch),
         handlers={
             opisto_events.ActivityPublished: Handler(ACTIVITIES, _own_activity, decide.published, concerned),
@@ -100,11 +100,13 @@ def table(rematch: timedelta) -> Table:
             group_place_events.GroupMatchingEnded: Handler(MATCHES, _group, decide.matching_ended, nothing),
             group_place_events.GroupToMatch: Handler(MATCHES, _group, decide.activity_to_match, candidates),
             catalogue_events.OfferNoted: Handler(OFFERS, _region, offers.change_noted),
+            **vouchers.HANDLERS,
         },
         deadlines={
             "activities": Handler(ACTIVITIES, _aggregate, decide.activity_deadline, nothing),
             "matches": Handler(MATCHES, _aggregate, decide.match_deadline, candidates),
             "offers": Handler(OFFERS, _aggregate, offers.monday, _of_the_week),
+            "vouchers": vouchers.SILENCE,
         },
     )
 

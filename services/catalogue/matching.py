@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from services.catalogue.funding import FUNDED, Rule, rule_of, spans, to_pay
 from services.catalogue.model import Brief, Wish
 from services.catalogue.needs import vector
 from shared.reference import DIMENSIONS
@@ -30,12 +31,30 @@ def primary(language: str) -> str:
     return language.partition("-")[0].lower()
 
 
+class Prices:
+    """What one client pays for activities, and by which rule."""
+
+    def __init__(self, wish: Wish, now: datetime) -> None:
+        self._can_pay = spans(wish.means)
+        self._now = now
+
+    def rule(self, brief: Brief) -> Rule:
+        """What makes the price of an activity."""
+        day = max(at(brief.starts_at), self._now)
+        return rule_of(self._can_pay, brief.price_cents, brief.accepts, day, brief.cards_left)
+
+    def to_pay(self, brief: Brief) -> int:
+        """What the client pays, in euro cents."""
+        return to_pay(self.rule(brief), brief.price_cents)
+
+
 class HardFilters:
     """The hard filters for one referral, each by its name in `nearest_misses`."""
 
     def __init__(self, wish: Wish, now: datetime) -> None:
         self.low, self.high = age_limits(wish.age_band)
         self._now = now.timestamp()
+        self._prices = Prices(wish, now)
         self._languages = {primary(language) for language in wish.languages}
         self._needed = frozenset(wish.accessibility)
         self._formats = frozenset(wish.formats or _FORMATS)
@@ -50,7 +69,7 @@ class HardFilters:
         """Whether a brief passes every filter. Every candidate goes through here."""
         return (
             not self._languages.isdisjoint(brief.languages)
-            and (brief.price_cents <= self._price or not self._funding.isdisjoint(brief.accepts))
+            and not self._is_dear(brief)
             and (brief.format == "remote" or self._municipality in brief.serves)
             and self._fits_besides(brief)
         )
@@ -62,12 +81,17 @@ class HardFilters:
         """
         far = brief.format != "remote" and self._municipality not in brief.serves
         unspoken = self._languages.isdisjoint(brief.languages)
-        dear = brief.price_cents > self._price and self._funding.isdisjoint(brief.accepts)
+        dear = self._is_dear(brief)
         if not (far or unspoken or dear):
             return self._only_miss_besides(brief)
         if (far and unspoken) or (dear and (far or unspoken)) or not self._fits_besides(brief):
             return None
         return "municipality" if far else "language" if unspoken else "price"
+
+    def _is_dear(self, brief: Brief) -> bool:
+        return brief.price_cents > self._price and (
+            self._funding.isdisjoint(brief.accepts) or self._prices.rule(brief) not in FUNDED
+        )
 
     def _fits_besides(self, brief: Brief) -> bool:
         return (
@@ -106,10 +130,10 @@ def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now:
     """The best that fit: cosine over all ten dimensions, then liked themes, price, earlier start, id."""
     left_out = set(without)
     liked = frozenset(wish.themes)
-    fits = HardFilters(wish, now).fits
+    fits, prices = HardFilters(wish, now).fits, Prices(wish, now)
 
     def order(brief: Brief) -> tuple[int, int, float, str]:
-        return -len(liked.intersection(brief.themes)), brief.price_cents, brief.starts_at, brief.key
+        return -len(liked.intersection(brief.themes)), prices.to_pay(brief), brief.starts_at, brief.key
 
     best: list[Brief] = []
     for alike in _closest_first(wish, candidates):
@@ -166,8 +190,8 @@ def score(wish: Wish, brief: Brief) -> int:
     return round(100 * cosine(vector(wish.needs), brief.needs))
 
 
-def reasons(wish: Wish, brief: Brief) -> tuple[str, ...]:
-    """The reasons of a proposal, as codes."""
+def reasons(wish: Wish, brief: Brief, rule: Rule) -> tuple[str, ...]:
+    """The reasons of a proposal, as codes; `rule`: what makes its price."""
     shared_needs = [
         dimension
         for dimension, weight in zip(DIMENSIONS, brief.needs, strict=True)
@@ -175,7 +199,7 @@ def reasons(wish: Wish, brief: Brief) -> tuple[str, ...]:
     ]
     where = "remote" if brief.format == "remote" else f"municipality:{wish.municipality}"
     languages = [primary(language) for language in wish.languages if primary(language) in brief.languages]
-    price = _price_reason(wish, brief)
+    price = _price_reason(wish, brief, rule)
     return (
         *(f"need:{dimension}" for dimension in shared_needs),
         *(f"theme:{theme}" for theme in wish.themes if theme in brief.themes),
@@ -187,13 +211,12 @@ def reasons(wish: Wish, brief: Brief) -> tuple[str, ...]:
     )
 
 
-def _price_reason(wish: Wish, brief: Brief) -> str | None:
-    if brief.price_cents == 0:
-        return "free"
-    if wish.max_price_cents is not None and brief.price_cents <= wish.max_price_cents:
-        return "within_price"
-    common = [funding for funding in wish.funding if funding in brief.accepts]
-    return f"funding:{common[0]}" if common else None
+def _price_reason(wish: Wish, brief: Brief, rule: Rule) -> str | None:
+    if rule in FUNDED:
+        return f"funding:{rule}"
+    if rule == "full" and (wish.max_price_cents is None or brief.price_cents > wish.max_price_cents):
+        return None
+    return "free" if rule == "free" else "within_price"
 
 
 def at(seconds: float) -> datetime:

@@ -1,10 +1,11 @@
 """What the catalogue keeps: activities with the claims on their places, and the matching of each referral."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal
 
 import msgspec
 
+NO_QUOTA: Final = 1_000_000_000
 TextLanguage = Literal["fi", "sv", "en", "se"]
 TITLE_LANGUAGES: Final[tuple[TextLanguage, ...]] = ("fi", "sv", "en", "se")
 
@@ -46,6 +47,27 @@ class Cancelled(msgspec.Struct, frozen=True):
     replaced_by: str | None = None
 
 
+class Means(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What may pay for a client, as the referral's latest issue says."""
+
+    funding: tuple[str, ...] = ()
+    """In the order in which it is to pay."""
+    kaikukortti_from: date | None = None
+    """The day on which the client got the card."""
+    voucher_group: str | None = None
+
+
+class Payment(msgspec.Struct, frozen=True, array_like=True):
+    """That a funding pays a place, and what the participant would have paid."""
+
+    rule: str
+    cents: int
+    day: datetime
+    """The time of the first session, or of the choice where that was later: the funding can pay then."""
+    since: datetime
+    """The time of the fact that gave the place."""
+
+
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     """One referral's order to the activity, its place or turn, and the last answer to it; or a group's, of several places."""
 
@@ -67,6 +89,11 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     promoted: bool = False
     by_enrolment: bool = False
     """Enrolment was closed at the choice's time; the place went to a participant on the opisto's list all the same."""
+    means: Means = Means()
+    paid: Payment | None = None
+    """What pays the place; None where the participant does, or it is free."""
+    spent: bool = False
+    """The place was given back once the course had begun: what paid it stays used."""
     position: int = 0
     answer: int = 0
     told: str = ""
@@ -76,6 +103,16 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
 
 Offered = Literal["open", "full", "cancelled"]
 """What an activity is to residents whom it takes; else it is not on offer."""
+
+
+class VoucherTold(msgspec.Struct, frozen=True, array_like=True):
+    """The activity's last word about one year's study vouchers."""
+
+    number: int
+    places: int
+    cents: int
+    themes: tuple[str, ...]
+    last_at: datetime | None = None
 
 
 class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -98,6 +135,10 @@ class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
     """By the code of a region whose residents it takes, what that region's offer was told last that it is."""
     offers: int = 0
     """How many changes of this the regions' offers were told."""
+    spent: tuple[Payment, ...] = ()
+    """What paid places of referrals that were erased since, once the course had begun."""
+    vouchers_told: dict[int, VoucherTold] = {}
+    """By year of the grant."""
 
     @property
     def key(self) -> str:
@@ -131,6 +172,8 @@ class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """In the order of `TITLE_LANGUAGES`, one a line, empty where there is none."""
     at_unit: bool = False
     """Whether it is held at a unit's premises, for one group."""
+    cards_left: int = NO_QUOTA
+    """How many more may come with the Kaikukortti card."""
 
     @property
     def key(self) -> str:
@@ -162,6 +205,12 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     places: int = 1
     at_unit: bool = False
     """Whether a group wishes an activity at its unit."""
+    kaikukortti_from: date | None = None
+    voucher_group: str | None = None
+
+    @property
+    def means(self) -> Means:
+        return Means(self.funding, self.kaikukortti_from, self.voucher_group)
 
 
 class Match(msgspec.Struct, frozen=True, omit_defaults=True):

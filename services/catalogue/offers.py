@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
+from services.catalogue.funding import FINLAND
 from services.catalogue.matching import at
 from services.catalogue.model import Activity, Brief, OfferChange, Offered, RegionOffer, activity_key
 from services.catalogue.settle import places_left, waiting_left
-from services.catalogue.why import FINLAND
 from shared.contracts.catalogue_events import OfferChanged, OfferCounts, OfferedActivity, OfferNoted
 from shared.contracts.envelope import Event
 from shared.contracts.every_service_events import DeadlinePassed

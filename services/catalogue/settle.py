@@ -13,6 +13,7 @@ import msgspec
 
 from services.catalogue.group_answers import followed_by_group, told_to_group
 from services.catalogue.model import GROUP, Activity, Claim, Refusal, SessionListing, Version
+from services.catalogue.paying import pay, price_of
 from shared.contracts import catalogue_events
 from shared.contracts.data import Data
 from shared.engine.model import Follow
@@ -36,10 +37,15 @@ def settle(
     waiting = _waiting(claims)
     _promote(activity, claims, waiting, freed_at)
     _seat_or_refuse(activity, claims)
+    pay(activity, claims, first_session(activity), _changed_of(activity, claims, only))
     _number_the_waiting(activity, claims, now)
-    known = activity.claims
-    changed = [one for one, claim in claims.items() if only is None or one == only or claim is not known[one]]
+    changed = _changed_of(activity, claims, only)
     return _answered(_changed(activity, claims=claims), changed)
+
+
+def _changed_of(activity: Activity, claims: dict[str, Claim], only: str | None) -> list[str]:
+    known = activity.claims
+    return [one for one, claim in claims.items() if only is None or one == only or claim is not known[one]]
 
 
 # --- who gets what
@@ -243,6 +249,11 @@ def last_end(activity: Activity) -> datetime | None:
     )
 
 
+def first_session(activity: Activity) -> datetime | None:
+    """When the first session begins that is not called off."""
+    return min((one.starts_at for one in activity.sessions.values() if not called_off(activity, one)), default=None)
+
+
 def called_off(activity: Activity, session: SessionListing) -> bool:
     """Whether a later version left the session out before it began, which calls it off."""
     return any(version.order > session.listed and version.time < session.starts_at for version in activity.versions)
@@ -319,12 +330,15 @@ def _of_the_place(
     match claim.state:
         case "reserved":
             assert claim.given_at is not None
+            cents, rule = price_of(activity, claim)
             reserved = catalogue_events.PlaceReserved(
                 **about,
                 given_at=claim.given_at,
                 promoted=claim.promoted,
                 confirm=_confirms(activity, claim),
                 by_enrolment=claim.by_enrolment,
+                price_cents=cents,
+                price_rule=rule,
                 sessions=sessions,
                 cancelled=call,
             )
@@ -371,6 +385,7 @@ def _says(activity: Activity, claim: Claim) -> str:
     terms = ""
     if claim.state == "reserved" and claim.given_at:
         terms = f"{claim.given_at.isoformat()} {_confirms(activity, claim):d}{claim.by_enrolment:d}"
+        terms += f" {claim.paid.rule}" if claim.paid else ""
     return " ".join([claim.state, claim.request, claim.reason, str(claim.position), terms])
 
 

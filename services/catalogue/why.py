@@ -3,21 +3,28 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from services.catalogue import words
+from services.catalogue.funding import FINLAND, Rule
 from services.catalogue.words import LANGUAGES, Language, Words
 from shared.reference import MUNICIPALITIES
 
-FINLAND: Final = ZoneInfo("Europe/Helsinki")
 _CLOCK: Final = {"fi": "klo", "sv": "kl."}
 
 
-def why(reasons: Sequence[str], price_cents: int, starts_at: datetime | None) -> dict[Language, str]:
-    """The sentences by language; `starts_at`: the first session that is still to come, said in Finland's time."""
+def why(reasons: Sequence[str], price_cents: int, rule: Rule, starts_at: datetime | None) -> dict[Language, str]:
+    """The sentences by language.
+
+    Args:
+        reasons: The codes of the proposal.
+        price_cents: What the activity costs whom nobody helps to pay.
+        rule: What makes this client's price.
+        starts_at: The first session that is still to come, said in Finland's time.
+    """
     by_kind = _by_kind(reasons)
     return {
-        language: " ".join(_sentences(at, by_kind, price_cents, starts_at)) for at, language in enumerate(LANGUAGES)
+        language: " ".join(_sentences(at, by_kind, price_cents, rule, starts_at))
+        for at, language in enumerate(LANGUAGES)
     }
 
 
@@ -30,7 +37,7 @@ def _by_kind(reasons: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _sentences(
-    at: int, by_kind: Mapping[str, Sequence[str]], price_cents: int, starts_at: datetime | None
+    at: int, by_kind: Mapping[str, Sequence[str]], price_cents: int, rule: Rule, starts_at: datetime | None
 ) -> list[str]:
     said = [
         f"{head[at]}: {', '.join(called(code)[at] for code in by_kind[kind])}."
@@ -38,9 +45,11 @@ def _sentences(
         if kind in by_kind
     ]
     said += [f"{sentence[at]}." for kind, sentence in _ALONE.items() if kind in by_kind]
-    if "within_price" in by_kind:
-        said.append(f"{words.PRICE[at]}: {_euros(at, price_cents)}.")
-    said += [f"{_euros(at, price_cents)}: {words.FUNDING[code][at]}." for code in by_kind.get("funding", ())]
+    if rule == "full":
+        price = words.AS_WISHED if "within_price" in by_kind else words.PRICE
+        said.append(f"{price[at]}: {_euros(at, price_cents)}.")
+    elif rule != "free":
+        said.append(f"{_euros(at, 0)} {words.FUNDING[rule][at]} ({words.ELSE[at]} {_euros(at, price_cents)}).")
     return [*said, _begins(at, starts_at)] if starts_at else said
 
 

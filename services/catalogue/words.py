@@ -49,9 +49,13 @@ ACCESSIBILITY: Final[Mapping[str, Words]] = {
     "companion_welcome": ("saattaja voi tulla mukaan", "ledsagare får följa med", "a companion may come along"),
 }
 FUNDING: Final[Mapping[str, Words]] = {
-    "kaikukortti": ("Kaikukortti käy", "Kaikukortet gäller", "the Kaikukortti card is accepted"),
-    "opintoseteli": ("opintoseteli käy", "studiesedeln gäller", "the study voucher is accepted"),
-    "agreement": ("hyvinvointialue maksaa", "välfärdsområdet betalar", "the region pays"),
+    "kaikukortti": ("Kaikukortilla", "med Kaikukortet", "with the Kaikukortti card"),
+    "opintoseteli": ("opintosetelillä", "med studiesedel", "with a study voucher"),
+    "agreement": (
+        "sopimuksella: hyvinvointialue maksaa",
+        "genom avtal: välfärdsområdet betalar",
+        "by agreement: the region pays",
+    ),
 }
 SPOKEN: Final[Mapping[str, Words]] = {
     "fi": ("suomi", "finska", "Finnish"),
@@ -72,7 +76,9 @@ REMOTE: Final[Words] = ("Etänä", "På distans", "Remote")
 IN: Final[Words] = ("Kieli", "Språk", "Language")
 OFFERS: Final[Words] = ("Saavutettavuus", "Tillgänglighet", "Accessibility")
 FREE: Final[Words] = ("Maksuton", "Gratis", "Free of charge")
-PRICE: Final[Words] = ("Hinta toiveen mukainen", "Priset enligt önskemål", "Price as wished")
+PRICE: Final[Words] = ("Hinta", "Pris", "Price")
+AS_WISHED: Final[Words] = ("Hinta toiveen mukainen", "Priset enligt önskemål", "Price as wished")
+ELSE: Final[Words] = ("muuten", "annars", "otherwise")
 BEGINS: Final[Words] = ("Alkaa", "Börjar", "Begins")
 WAITING: Final[Words] = ("Täynnä: jonotuslistalle", "Fullt: till väntelistan", "Full: on the waiting list")
 SETTINGS: Final[Mapping[str, Words]] = {

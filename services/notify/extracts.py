@@ -1,7 +1,7 @@
 """The content of each recipient's extract of an event: docs/contracts.md, “Who reads what”, in shared/contracts' shapes.
 
 A region reads of its own referral; an opisto of a place only `referral_id referral_code activity_id languages
-accessibility`, nothing else. Attendance reaches a region as counts alone.
+accessibility`, and of one that is held what the client pays, nothing else. Attendance reaches a region as counts alone.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from shared.contracts.data import ToPartner
 from shared.contracts.envelope import Event
 from shared.contracts.extracts import TO_OPISTO, TO_REGION, Extract
 
+_PRICE: Final = ("price_cents", "price_rule")
 LAST_WORDS: Final[Mapping[type[Extract], frozenset[str]]] = {
     extracts.ReferralErasedToRegion: frozenset(extracts.ReferralErasedToRegion.model_fields),
     extracts.ReferralClosedToRegion: frozenset({"referral_id", "outcome"}),
@@ -36,6 +37,7 @@ def extract_for_opisto(referral: ToldReferral, data: catalogue_events.PlaceAnswe
         "activity_id": data.activity_id,
         "languages": referral.languages,
         "accessibility": referral.accessibility,
+        **{name: getattr(data, name) for name in _PRICE if isinstance(data, catalogue_events.PlaceReserved)},
     }
     return TO_OPISTO[type(data)].model_validate(said)
 

@@ -22,6 +22,7 @@ from services.referral.model import (
     Fired,
     LatestIssue,
     MatchAnswer,
+    Purse,
     Referral,
     activity_key,
 )
@@ -69,6 +70,7 @@ def issued(
         return ITS_ISSUE
     if event.source in state.withdrawn_by:
         return Rejected(WITHDRAWN, erase(_changed(state, first_issued_at=event.time), event, durations, now))
+    purse = Purse(data.funding, data.kaikukortti_from, data.voucher_group)
     latest = LatestIssue(
         event.time,
         event.rank,
@@ -76,6 +78,7 @@ def issued(
         "feedback" in data.consent.scopes,
         data.unit_ref,
         "agreement" in data.funding,
+        purse,
     )
     first = state.first_issued_at
     if state.issued and (state.issued.time, state.issued.id) > (latest.time, latest.id):

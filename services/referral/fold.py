@@ -128,6 +128,7 @@ def _wants(
     asked = [*walk.open.values()]
     if wanted and not closed and not walk.withdrawn:
         asked.append(wanted)
+    assert referral.issued is not None
     for one in asked:
-        wants[one.activity] = Want("place", one.request, one.at, one.enrolled, one.moved)
+        wants[one.activity] = Want("place", one.request, one.at, one.enrolled, one.moved, referral.issued.purse)
     return wants

@@ -6,12 +6,23 @@ Nothing here says where the referral stands: `fold.py` computes that from the fa
 """
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-from shared.contracts.fields import What
+from shared.contracts.fields import Funding, VoucherGroup, What
 from shared.contracts.referral_events import ReferralOutcome, Status
+
+
+class Purse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What may pay for the client, by the latest issue: each order to an activity carries it."""
+
+    funding: tuple[Funding, ...] = ()
+    kaikukortti_from: date | None = None
+    voucher_group: VoucherGroup | None = None
+
+
+NOTHING_PAYS: Final = Purse()
 
 
 class LatestIssue(msgspec.Struct, frozen=True):
@@ -25,6 +36,7 @@ class LatestIssue(msgspec.Struct, frozen=True):
     unit_ref: str = ""
     by_agreement: bool = False
     """Whether an agreement may pay for the client."""
+    purse: Purse = NOTHING_PAYS
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -118,6 +130,7 @@ class PlaceOrder(msgspec.Struct, frozen=True):
     requested_at: datetime | None = None
     enrolled: bool = False
     moved: bool = False
+    purse: Purse = NOTHING_PAYS
     asked_at: datetime | None = None
     """When the platform sent the order, in its own time: the confirmation's deadline runs from here."""
 

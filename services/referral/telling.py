@@ -133,6 +133,7 @@ def _tell_activities(state: Referral, view: View, freed_at: datetime, now: datet
             requested_at=want.requested_at,
             enrolled=want.enrolled,
             moved=want.moved,
+            purse=want.purse,
             asked_at=known.asked_at if known and known.request == want.request else now,
         )
         state = _changed(state, orders={**state.orders, activity: order})
@@ -143,10 +144,11 @@ def _tell_activities(state: Referral, view: View, freed_at: datetime, now: datet
 def _same(known: PlaceOrder, want: Want) -> bool:
     if known.want != want.want:
         return False
-    return want.want == "follow" or (known.request, known.enrolled, known.moved) == (
+    return want.want == "follow" or (known.request, known.enrolled, known.moved, known.purse) == (
         want.request,
         want.enrolled,
         want.moved,
+        want.purse,
     )
 
 
@@ -171,4 +173,7 @@ def registration(referral_id: str, activity: str, order: PlaceOrder, freed_at: d
         requested_at=order.requested_at,
         enrolled=order.enrolled,
         moved=order.moved,
+        funding=order.purse.funding,
+        kaikukortti_from=order.purse.kaikukortti_from,
+        voucher_group=order.purse.voucher_group,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.referral.model import AttendanceRecord, Ending, UsedHere
+from services.referral.model import NOTHING_PAYS, AttendanceRecord, Ending, Purse, UsedHere
 from shared.contracts.referral_events import Status
 
 PlaceState = Literal["requested", "waitlisted", "placed"]
@@ -74,6 +74,7 @@ class Want:
     requested_at: datetime | None = None
     enrolled: bool = False
     moved: bool = False
+    purse: Purse = NOTHING_PAYS
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from shared.contracts.fields import (
     Issuer,
     Municipality,
     Organiser,
+    PriceRule,
     SessionId,
+    Theme,
     Weight,
 )
 from shared.contracts.instants import Instant
@@ -47,6 +49,11 @@ Why = Annotated[
 ]
 
 
+VoucherStanding = Annotated[Literal["in_use", "nearly_used", "idle"], Field(title="VoucherStanding")]
+"""How a grant stands: in use; three quarters of it used; money left and no use in half a year."""
+CentsByTheme = Annotated[dict[Theme, Count], Field(examples=[{"singing": 9000, "music": 4500}])]
+
+
 class Proposal(Strict):
     """One activity that fits."""
 
@@ -68,6 +75,12 @@ class Proposal(Strict):
     """When its first session that is still to come begins, in UTC."""
     places_left: Annotated[Count, Field(examples=[6])]
     """How many places were free when it was proposed; 0: it has a waiting list."""
+    price_cents: Annotated[Count, Field(examples=[0])] | None = None
+    """What this client would pay for the whole activity, in euro cents. Left out in what was proposed before there were
+    rules."""
+    price_rule: PriceRule | None = None
+    """What made that price: the Kaikukortti card, a study voucher, the region's agreement, an activity that is free; or
+    nothing, so that it is the full price."""
 
 
 @event_class("referral", "service/catalogue")
@@ -133,6 +146,10 @@ class PlaceReserved(PlaceAnswer):
     """Whether the opisto must confirm the place."""
     by_enrolment: bool = False
     """Whether enrolment was closed when the place was chosen, and the opisto enrolled the client all the same."""
+    price_cents: Annotated[Count, Field(examples=[0])] | None = None
+    """What the client pays for the whole activity, in euro cents. Left out in what was given before there were rules."""
+    price_rule: PriceRule | None = None
+    """What made that price."""
     sessions: tuple[ListedSession, ...]
     """The activity's sessions, as listed last."""
     cancelled: ActivityCall | None = None
@@ -312,3 +329,51 @@ class OfferChanged(ToPartner):
     """How many changes there were of still other activities, beyond a thousand."""
     nothing_in: Annotated[tuple[Municipality, ...], Field(max_length=50, examples=[["980", "562"]])] = ()
     """The region's municipalities whose residents nothing is open to now, but for what is remote."""
+
+
+# --- study vouchers
+
+
+@event_class("catalogue", "service/catalogue")
+class VoucherUseChanged(Data):
+    """The catalogue to itself: how many places of one activity a year's vouchers pay, all of them each time."""
+
+    organiser: Organiser
+    """Who runs the activity, whose grant pays."""
+    activity_id: ActivityId
+    """The activity, by its organiser's own id."""
+    year: Annotated[int, Field(examples=[2026])]
+    """The year of the grant, in calendar years; it is used in the study year from its 1 August."""
+    number: Count
+    """The activity's count of these words about that year, from 1; the greatest holds."""
+    places: Count
+    """How many places vouchers pay."""
+    cents: Annotated[Count, Field(examples=[9000])]
+    """What they pay, in euro cents."""
+    themes: tuple[Theme, ...]
+    """What the activity is about."""
+    last_at: Instant | None = None
+    """When the latest of these places was given, in UTC; left out: there is none."""
+
+    @property
+    def subject(self) -> str:
+        return self.organiser
+
+
+@event_class("notify", "service/catalogue")
+class VoucherStandingChanged(ToPartner):
+    """How the organiser's grant of a year stands now: three quarters are used, nothing in half a year, or in use again."""
+
+    year: Annotated[int, Field(examples=[2026])]
+    """The year of the grant, in calendar years; it is used in the study year from its 1 August."""
+    stands: VoucherStanding
+    """How it stands: `nearly_used`, three quarters of it or more; `idle`, money is left and no place has used it in half a
+    year; `in_use` again after one of these."""
+    grant_cents: Annotated[Count, Field(examples=[1_500_000])]
+    """The whole grant, in euro cents."""
+    used_cents: Annotated[Count, Field(examples=[1_125_000])]
+    """What places have used of it, in euro cents."""
+    used_by_theme: CentsByTheme
+    """The same by theme, in euro cents; an activity of several themes counts in equal parts."""
+    last_used_at: Instant | None = None
+    """When the latest place that a voucher pays was given, in UTC; left out: there is none."""

@@ -28,6 +28,7 @@ from shared.contracts.fields import (
     Language,
     Organiser,
     Phase,
+    PriceRule,
     ReferralId,
     RegionCode,
     Service,
@@ -83,6 +84,10 @@ class PlaceReservedToRegion(_OfPlace):
 
     confirm: bool
     """Whether the opisto must confirm the place."""
+    price_cents: Annotated[Count, Field(examples=[0])] | None = None
+    """What the client pays for the whole activity, in euro cents."""
+    price_rule: PriceRule | None = None
+    """What made that price."""
     sessions: tuple[catalogue_events.ListedSession, ...]
     """The activity's sessions, as listed last."""
     cancelled: catalogue_events.ActivityCall | None = None
@@ -178,9 +183,7 @@ class ReferralErasedToRegion(_OfReferral):
     """The list of who looked at the referral is kept for a term of its own."""
 
 
-class PlaceReservedToOpisto(_OfReferral):
-    """A place of the opisto's activity is held for a client."""
-
+class _ClientToOpisto(_OfReferral):
     referral_code: referral_events.ReferralCode
     """What the client shows at the desk."""
     activity_id: ActivityId
@@ -191,7 +194,16 @@ class PlaceReservedToOpisto(_OfReferral):
     """What the client needs in order to take part; may be none."""
 
 
-class PlaceWaitlistedToOpisto(PlaceReservedToOpisto):
+class PlaceReservedToOpisto(_ClientToOpisto):
+    """A place of the opisto's activity is held for a client."""
+
+    price_cents: Annotated[Count, Field(examples=[0])] | None = None
+    """What the client pays for the whole activity, in euro cents."""
+    price_rule: PriceRule | None = None
+    """What made that price: by `kaikukortti` the place is one use of the card, by `opintoseteli` the grant pays it."""
+
+
+class PlaceWaitlistedToOpisto(_ClientToOpisto):
     """A client waits for a place of the opisto's activity."""
 
 

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema
 
 from shared.contracts import heartbeat
 from shared.contracts.topics import SERVICES, ServiceName
-from shared.reference import DIMENSIONS, LANGUAGES, MUNICIPALITIES, REGIONS, THEMES
+from shared.reference import DIMENSIONS, LANGUAGES, MUNICIPALITIES, REGIONS, THEMES, VOUCHER_RULES
 
 # THL's and the organisations' own branch. Without four digits in a row no birth date, telephone or code has room.
 _UNIT = re.compile(r"^(?:1\.2\.246\.(?:10|537)(?:\.[0-9]{1,8}){1,8}|(?!.*[0-9]{4})[A-Za-z0-9_-]{1,16})$")
@@ -173,7 +173,8 @@ Dimension = Annotated[
 Weight = Annotated[int, Field(ge=1, le=10)]
 Needs = Annotated[dict[Dimension, Weight], Field(min_length=1, max_length=10, examples=[{"friends": 9, "family": 4}])]
 AgeBand = Annotated[
-    Literal["0-6", "7-12", "13-15", "16-17", "18-29", "30-64", "65-74", "75-84", "85-"], Field(title="AgeBand")
+    Literal["0-6", "7-12", "13-15", "16-17", "18-29", "30-64", "65-74", "75-84", "85-"],
+    Field(title="AgeBand", examples=["65-74"]),
 ]
 Format = Annotated[Literal["in_person", "remote", "hybrid"], Field(title="Format")]
 Accessibility = Annotated[
@@ -181,6 +182,31 @@ Accessibility = Annotated[
     Field(title="Accessibility"),
 ]
 Funding = Annotated[Literal["kaikukortti", "opintoseteli", "agreement"], Field(title="Funding")]
+PriceRule = Annotated[Literal["kaikukortti", "opintoseteli", "agreement", "free", "full"], Field(title="PriceRule")]
+"""What made the price that a participant pays: one of the fundings, an activity that is free, or nothing."""
+VoucherGroup = Annotated[
+    Literal[
+        "immigrant",
+        "unemployed",
+        "basic_education_only",
+        "learning_difficulties",
+        "young_without_place",
+        "senior",
+        "pensioner",
+    ],
+    Field(title="VoucherGroup"),
+]
+
+
+def _of_a_known_rule(year: int) -> int:
+    if year not in VOUCHER_RULES:
+        known = ", ".join(map(str, VOUCHER_RULES))
+        raise ValueError(f"no rule of study vouchers is known for the year {year}; there are rules for {known}")
+    return year
+
+
+VoucherYear = Annotated[int, Field(ge=2000, le=2100, examples=[2026]), AfterValidator(_of_a_known_rule)]
+"""The year of a grant by the National Agency for Education, used in the study year that begins on its 1 August."""
 Setting = Annotated[Literal["course", "peer", "drop_in", "meets_people", "guidance"], Field(title="Setting")]
 Phase = Annotated[Literal["before", "after"], Field(title="Phase")]
 Respondent = Annotated[
@@ -220,6 +246,7 @@ What = Annotated[
         "rematch",
         "statement",
         "offer",
+        "voucher_idle",
         "redrive",
         "edit",
         "role_begins",

@@ -23,6 +23,7 @@ from shared.contracts.fields import (
     Setting,
     Text,
     Theme,
+    VoucherYear,
     Weight,
 )
 from shared.contracts.instants import Time
@@ -142,6 +143,9 @@ class ActivityPublished(Data):
     accepts: Annotated[tuple[Funding, ...], Field(max_length=3), Distinct] = ()
     """What may pay instead of the participant: the Kaikukortti card, the study voucher (opintoseteli), an agreement by which
     the region pays."""
+    kaikukortti_places: Annotated[Count, Field(examples=[2])] | None = None
+    """How many of the referred may come with the Kaikukortti card; left out: there is no quota. Lowering it takes no place
+    away."""
     enrolment: Enrolment
     """When and how places are asked for."""
     sessions: Annotated[tuple[Session, ...], Field(min_length=1, max_length=200)]
@@ -152,6 +156,12 @@ class ActivityPublished(Data):
         ids = [session.session_id for session in self.sessions]
         if len(set(ids)) != len(ids):
             raise ValueError("each session_id may stand only once")
+        return self
+
+    @model_validator(mode="after")
+    def _quota_is_of_an_accepted_card(self) -> Self:
+        if self.kaikukortti_places is not None and "kaikukortti" not in self.accepts:
+            raise ValueError("kaikukortti_places is given, and accepts does not hold kaikukortti")
         return self
 
     def misdated(self, time: datetime) -> Iterable[Problem]:
@@ -237,3 +247,17 @@ class ActivityMissed(AboutReferral):
     """The session that the participant missed, as it was published."""
     told_ahead: bool | None = None
     """Whether the participant said beforehand that he would not come; left out: nobody knows."""
+
+
+@event_class("catalogue", *ORGANISERS, outcome="vouchers")
+class VoucherGrantRecorded(Data):
+    """What the National Agency for Education granted the organiser in a year; of several the latest `time` holds."""
+
+    year: VoucherYear
+    """The year of the grant, in calendar years, one whose rule is known; it is used in the study year from its 1 August."""
+    grant_cents: Annotated[Count, Field(examples=[1_500_000])]
+    """The whole grant, in euro cents."""
+
+    @property
+    def subject(self) -> str:
+        return str(self.year)

@@ -17,14 +17,16 @@ from shared.contracts.fields import (
     Count,
     EventId,
     Finer,
+    Funding,
     Issuer,
     Organiser,
     RegionCode,
     Source,
     UnitRef,
+    VoucherGroup,
     What,
 )
-from shared.contracts.instants import Instant
+from shared.contracts.instants import Day, Instant
 from shared.contracts.opisto_events import EnrolmentEnd
 from shared.contracts.topics import INTAKE_HTTP, LOG_KEPT_DAYS
 
@@ -84,6 +86,12 @@ class PlaceRequested(AboutPlace):
     """Whether the opisto has the participant on its list, so that the place is given beyond the capacity if need be."""
     moved: bool = False
     """Whether the place was held at an activity that this one replaces."""
+    funding: Annotated[tuple[Funding, ...], Field(max_length=3)] = ()
+    """What may pay for the client, in the order of the referral's latest issue."""
+    kaikukortti_from: Day | None = None
+    """The day from which the client's Kaikukortti card is valid for a year."""
+    voucher_group: VoucherGroup | None = None
+    """The group for which a study voucher would be."""
 
 
 @event_class("catalogue", "service/referral")

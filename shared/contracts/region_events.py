@@ -1,6 +1,6 @@
 """What regions send."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,8 +21,12 @@ from shared.contracts.fields import (
     Organiser,
     Theme,
     UnitRef,
+    VoucherGroup,
 )
 from shared.contracts.instants import Day
+
+CARD_FROM_AGE: Final = 16
+"""The youngest who may have a Kaikukortti card, in years: kaikukortti.fi's national guideline."""
 
 
 class Consent(Strict):
@@ -81,14 +85,36 @@ class ReferralIssued(AboutReferral):
     language, room for a companion. Only activities that have all of it are proposed."""
     max_price_cents: Annotated[Count, Field(examples=[5000])] | None = None
     """The most that the client can pay for an activity, in euro cents; left out: there is no limit."""
-    funding: Annotated[tuple[Funding, ...], Field(max_length=3), Distinct] = ()
+    funding: Annotated[
+        tuple[Funding, ...], Field(max_length=3, examples=[["kaikukortti", "opintoseteli"]]), Distinct
+    ] = ()
     """What else can pay for the client: the Kaikukortti card, the study voucher (opintoseteli), an agreement by which the
     region pays. An activity that accepts one of these may cost more than the limit."""
+    kaikukortti_from: Annotated[Day, Field(examples=["2026-08-15"])] | None = None
+    """The day on which the client got the Kaikukortti card, which is valid for a year from and including it; never its
+    number. Left out: nobody can say whether the card is valid, and it pays nothing."""
+    voucher_group: VoucherGroup | None = None
+    """For which of the groups a study voucher would be: an immigrant, unemployed, without education after basic education,
+    with learning difficulties, young without a place to study, a senior, a pensioner. A year's voucher pays only for that
+    year's groups. Left out: the professional has looked whether the client belongs to one of them."""
     route: Route | None = None
     """Where the client was met: in guidance through services, in guidance towards healthy habits, in a clinic, in outreach
     work, by coming of their own accord (`self`), in a library, or elsewhere."""
     consent: Consent
     """What the client agreed to."""
+
+    @model_validator(mode="after")
+    def _funding_can_be_the_clients(self) -> Self:
+        if self.kaikukortti_from and "kaikukortti" not in self.funding:
+            raise ValueError("kaikukortti_from is given, and funding does not hold kaikukortti")
+        if self.voucher_group and "opintoseteli" not in self.funding:
+            raise ValueError("voucher_group is given, and funding does not hold opintoseteli")
+        if "kaikukortti" in self.funding and int(self.age_band.partition("-")[0]) < CARD_FROM_AGE:
+            raise ValueError(
+                f"a Kaikukortti card is for those of {CARD_FROM_AGE} years or more, and age_band is {self.age_band}: "
+                "leave kaikukortti out of funding"
+            )
+        return self
 
 
 @event_class("referral", "region", outcome="referrals")

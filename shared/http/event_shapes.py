@@ -12,7 +12,7 @@ from shared.contracts.schemas import extract_schema, json_schema
 
 Document = dict[str, Any]
 
-_OF_THE_ORGANISER = ("capacity", "waiting_list")
+_OF_THE_ORGANISER = ("capacity", "waiting_list", "kaikukortti_places")
 """The properties of an activity that the public list hides."""
 _ENVELOPE = {"specversion": "1.0", "id": "a1b2", "time": "2026-09-01T11:00:00+03:00"}
 

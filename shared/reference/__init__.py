@@ -1,4 +1,4 @@
-"""Code lists that everything shares: municipalities, regions, languages, themes, dimensions of need.
+"""Code lists that everything shares: municipalities, regions, languages, themes, dimensions of need, rules of study vouchers.
 
 Read once, at import, from the files beside this one; SOURCES.md names their origin.
 """
@@ -32,6 +32,15 @@ class Region:
     may_refer: bool
 
 
+@dataclass(frozen=True, slots=True)
+class VoucherRule:
+    """For which groups of people the National Agency for Education granted study vouchers in a year."""
+
+    year: int
+    groups: tuple[str, ...]
+    source: str
+
+
 def _rows(name: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(files(__name__).joinpath(name).read_text(encoding="utf-8"))
     return rows
@@ -53,6 +62,11 @@ MUNICIPALITIES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(_by_region(M
 
 LANGUAGES: frozenset[str] = frozenset(files(__name__).joinpath("languages.txt").read_text(encoding="ascii").split())
 """ISO 639's codes of languages and groups of languages, of two letters and of three."""
+
+VOUCHER_RULES: Mapping[int, VoucherRule] = MappingProxyType(
+    {row["year"]: VoucherRule(row["year"], tuple(row["groups"]), row["source"]) for row in _rows("voucher_rules.json")}
+)
+"""The rule of each year's study vouchers; a year whose rule nobody has added yet has none."""
 
 MERGED: Mapping[str, str] = MappingProxyType(
     {

@@ -79,6 +79,8 @@ def meant(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
         ("GET", "/v1/activities/{kind}/{organiser}/{activity_id}"): [
             Ask(f"/v1/activities{OPISTO}/{known['activity']}")
         ],
+        ("GET", "/v1/vouchers/{kind}/{id}/{year}"): [Ask(f"/v1/vouchers{OPISTO}/2026", OPISTO)],
+        ("GET", "/v1/kaikukortti/{kind}/{id}"): [Ask(f"/v1/kaikukortti{OPISTO}", "reader:eero", {"limit": "1"})],
         ("GET", "/v1/referrals/{referral_id}/proposals"): [
             Ask(f"{held}/proposals", REGION),
             Ask(f"/v1/referrals/{known['unasked']}/proposals", "ops:anna"),
@@ -193,6 +195,11 @@ def of_its_own(known: Mapping[str, str]) -> dict[Address, list[Ask]]:
     return {
         ("GET", "/v1/codes/{code}"): [Ask(f"/v1/codes/{code_of(1)}", OPISTO)],
         ("GET", "/v1/activities/{kind}/{organiser}/{activity_id}"): [Ask(f"/v1/activities{OPISTO}/none")],
+        ("GET", "/v1/vouchers/{kind}/{id}/{year}"): [
+            Ask(f"/v1/vouchers{OPISTO}/2023", OPISTO),
+            Ask("/v1/vouchers/opisto/turku/2026", OPISTO),
+        ],
+        ("GET", "/v1/kaikukortti/{kind}/{id}"): [Ask("/v1/kaikukortti/opisto/turku", OPISTO)],
         ("POST", "/v1/referrals/{referral_id}/form-links"): [
             Ask(links.format(NONE), REGION, body=before),
             Ask(links.format(known["unasked"]), REGION, body=before),

@@ -137,6 +137,7 @@ class EveryService:
         consent = {"recorded_on": "2026-09-01", "scopes": ["referral"]}
         await self.country.send(an_event("ReferralIssued", unasked, consent=consent))
         await erased(self.country, gone)
+        await self.country.send(an_event("VoucherGrantRecorded", held))
         attended = an_event("ActivityAttended", held)
         await self.country.send(
             attended, *(an_event("ReferralIssued", str(uuid4()), municipality="000") for _ in "123")

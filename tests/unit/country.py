@@ -236,6 +236,7 @@ def an_event(name: str, referral: str, source: str = "", **changes: Any) -> Sent
         "GroupPlacesCancelled": {**of_group, "reason": "other"},
         "GroupSessionHeld": {**of_group, "session_id": "1", "participants": 3, "staff": 1},
         "ImprovementDone": {"agreed_by": REGION, "improvement_id": "2026-7"},
+        "VoucherGrantRecorded": {"year": 2026, "grant_cents": 1_500_000},
         "FeedbackSubmitted": {
             "about": {"kind": "referral", "id": referral},
             "respondent": "region",

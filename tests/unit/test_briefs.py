@@ -55,7 +55,7 @@ def an_activity(rng: Random, name: str) -> Activity:
         languages=rng.choice([["fi"], ["fi"], ["sv", "fi"], ["en"]]),
         age={"min": lowest, "max": rng.choice([lowest + 20, 120])},
         price_cents=rng.choice([0, 500, 9000]),
-        accepts=rng.choice([[], ["kaikukortti"]]),
+        accepts=rng.choice([[], ["agreement"]]),
         accessibility=rng.sample(FEATURES, rng.randint(0, 2)),
         themes=rng.sample(sorted(THEMES), 2),
         needs_supported={rng.choice(DIMENSIONS): rng.randint(1, 10) for _ in range(2)},
@@ -80,7 +80,7 @@ def a_referral_for(rng: Random, number: int) -> Event[Any]:
         formats=rng.choice([[], [], ["in_person"], ["remote", "hybrid"]]),
         accessibility=rng.choice([[], [], ["quiet"]]),
         max_price_cents=rng.choice([None, 0, 500]),
-        funding=rng.choice([[], ["kaikukortti"]]),
+        funding=rng.choice([[], ["agreement"]]),
         synthetic=rng.random() < 0.1,
     )
 
@@ -93,7 +93,8 @@ async def save(store: SqliteStore, name: str, version: int, state: Activity) -> 
 def plainly_ranked(wish: Wish, briefs: list[Brief]) -> list[str]:
     def order(brief: Brief) -> tuple[Any, ...]:
         liked = len(set(wish.themes) & set(brief.themes))
-        return -cosine(vector(wish.needs), brief.needs), -liked, brief.price_cents, brief.starts_at, brief.key
+        price = 0 if set(wish.funding) & set(brief.accepts) else brief.price_cents
+        return -cosine(vector(wish.needs), brief.needs), -liked, price, brief.starts_at, brief.key
 
     return [brief.key for brief in sorted(filter(HardFilters(wish, START).fits, briefs), key=order)][:5]
 

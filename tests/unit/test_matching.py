@@ -62,7 +62,7 @@ def test_a_hard_filter_refuses_and_is_named(name: str, wanted: dict[str, Any], o
         ({"age_band": "85-"}, {"age": {"min": 99}}),
         ({"languages": ["fi-FI"]}, {"languages": ["FI"]}),
         ({"max_price_cents": 1000}, {"price_cents": 1000}),
-        ({"max_price_cents": 0, "funding": ["kaikukortti"]}, {"price_cents": 9000, "accepts": ["kaikukortti"]}),
+        ({"max_price_cents": 0, "funding": ["agreement"]}, {"price_cents": 9000, "accepts": ["agreement"]}),
         ({}, {"price_cents": 90_000}),
         ({}, {"capacity": 0, "waiting": 1}),
     ],
@@ -127,7 +127,7 @@ def test_cosine_is_over_all_ten_dimensions() -> None:
 def test_reasons_are_codes() -> None:
     one = wish(languages=["sv", "fi"], themes=["singing", "crafts"], accessibility=["step_free"], max_price_cents=500)
     other = brief(themes=["singing"], needs_supported={"friends": 5}, accessibility=["step_free"], price_cents=500)
-    assert reasons(one, other) == (
+    assert reasons(one, other, "full") == (
         "need:friends",
         "theme:singing",
         f"municipality:{TAMPERE}",

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalogue import decide, words
+from services.catalogue.funding import Rule
 from services.catalogue.model import Match
 from services.catalogue.why import why
 from shared.contracts.catalogue_events import MAX_TITLE, ActivitiesProposed
@@ -41,7 +42,7 @@ def proposed(**fields: Any) -> ActivitiesProposed:
 
 
 def test_each_code_is_said_in_three_languages() -> None:
-    said = why(CODES, 1_250, BEGINS)
+    said = why(CODES, 1_250, "full", BEGINS)
     assert said["fi"] == (
         "Tukee: ystävät, itsetunto. Toivottu teema: laulu. Avoin kunnan asukkaille: Tampere. Kieli: suomi, tlh. "
         "Saavutettavuus: esteetön kulku. Täynnä: jonotuslistalle. Hinta toiveen mukainen: 12,50 €. Alkaa 9.9.2026 klo 17.00."
@@ -61,13 +62,57 @@ def test_each_code_is_said_in_three_languages() -> None:
     [
         ("free", "Free of charge."),
         ("remote", "Remote."),
-        ("funding:kaikukortti", "€45: the Kaikukortti card is accepted."),
-        ("funding:opintoseteli", "€45: the study voucher is accepted."),
-        ("funding:agreement", "€45: the region pays."),
     ],
 )
 def test_what_stands_alone_is_a_sentence_and_a_time_that_is_unknown_is_not_said(code: str, english: str) -> None:
-    assert why([code], 4_500, None)["en"] == english
+    assert why([code], 0, "free", None)["en"] == english
+
+
+@pytest.mark.parametrize(
+    ("rule", "codes", "said"),
+    [
+        (
+            "kaikukortti",
+            ["funding:kaikukortti"],
+            {
+                "fi": "0 € Kaikukortilla (muuten 45 €).",
+                "sv": "0 € med Kaikukortet (annars 45 €).",
+                "en": "€0 with the Kaikukortti card (otherwise €45).",
+            },
+        ),
+        (
+            "opintoseteli",
+            ["funding:opintoseteli"],
+            {
+                "fi": "0 € opintosetelillä (muuten 45 €).",
+                "sv": "0 € med studiesedel (annars 45 €).",
+                "en": "€0 with a study voucher (otherwise €45).",
+            },
+        ),
+        (
+            "agreement",
+            ["funding:agreement"],
+            {
+                "fi": "0 € sopimuksella: hyvinvointialue maksaa (muuten 45 €).",
+                "sv": "0 € genom avtal: välfärdsområdet betalar (annars 45 €).",
+                "en": "€0 by agreement: the region pays (otherwise €45).",
+            },
+        ),
+        ("free", ["free"], {"fi": "Maksuton.", "sv": "Gratis.", "en": "Free of charge."}),
+        ("full", [], {"fi": "Hinta: 45 €.", "sv": "Pris: 45 €.", "en": "Price: €45."}),
+        (
+            "full",
+            ["within_price"],
+            {
+                "fi": "Hinta toiveen mukainen: 45 €.",
+                "sv": "Priset enligt önskemål: 45 €.",
+                "en": "Price as wished: €45.",
+            },
+        ),
+    ],
+)
+def test_the_rule_that_made_the_price_is_said(rule: Rule, codes: list[str], said: dict[str, str]) -> None:
+    assert why(codes, 4_500, rule, None) == said
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
@@ -88,10 +133,10 @@ def test_whatever_the_codes_the_words_fit_the_contract_and_are_the_same_each_tim
         *(f"accessibility:{one}" for one in features),
         "within_price",
     ]
-    said = why(codes, cents, BEGINS)
+    said = why(codes, cents, "full", BEGINS)
     assert list(said) == ["fi", "sv", "en"]
     assert all(0 < len(text) <= 2_000 for text in said.values())
-    assert why(codes, cents, BEGINS) == said
+    assert why(codes, cents, "full", BEGINS) == said
 
 
 def test_a_proposal_has_the_title_and_says_why() -> None:
