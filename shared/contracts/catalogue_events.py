@@ -214,7 +214,7 @@ class SuggestedNeed(Strict):
     dimension: Dimension
     """The need, a dimension of 3X10D."""
     weight: Annotated[Weight, Field(examples=[6])]
-    """How much the activity is taken to help with it, 1 to 10."""
+    """How much the activity is taken to help with it: 1 to 10, the greater the more."""
     because: Annotated[
         tuple[Annotated[str, Field(max_length=60)], ...],
         Field(min_length=1, max_length=4, examples=[["word:kuoro", "theme:singing", "setting:peer"]]),

@@ -60,7 +60,7 @@ class GroupMatchRequested(AboutGroup):
     languages: tuple[Language, ...]
     """In which languages the group can take part."""
     needs: Needs
-    """What the activity should help with, by dimension: 1 to 10."""
+    """What the activity should help with, by dimension: 1 to 10, the greater the more."""
     themes: tuple[Theme, ...] = ()
     """What the group likes."""
     formats: tuple[Format, ...] = ()

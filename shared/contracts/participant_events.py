@@ -106,9 +106,9 @@ def _of_cooperation() -> JsonDict:
         "then": {"properties": {"instrument": {"not": {"const": "cooperation_v1"}}}},
         "else": {
             "properties": {
-                "respondent": {"enum": [*PARTNER_KINDS]},
+                "respondent": {"title": "PartnerKind", "enum": [*PARTNER_KINDS]},
                 "phase": {"const": "after"},
-                "instrument": {"enum": [*OF_PARTNERS]},
+                "instrument": {"title": "PartnersInstrument", "enum": [*OF_PARTNERS]},
             }
         },
     }

@@ -75,9 +75,9 @@ def test_nothing_of_a_sample_is_lost_when_it_is_written_again(line: bytes) -> No
 
 
 def _instants(node: Any) -> Any:
-    """The same data with times as instants, which may be written with another offset, and defaults filled in."""
+    """The same data with times as instants, which may be written with another offset; null stands for absent."""
     if isinstance(node, dict):
-        return {name: _instants(member) for name, member in node.items()}
+        return {name: _instants(member) for name, member in node.items() if member is not None}
     if isinstance(node, list):
         return [_instants(member) for member in node]
     if isinstance(node, str) and "T" in node and node[:4].isdigit():

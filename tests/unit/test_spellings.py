@@ -109,6 +109,44 @@ TERMS = {
 WITH_NULLS["AgreementMade"] = TERMS
 WITH_NULLS["AgreementChanged"] = {**TERMS, "from_day": "2027-01-01"}
 WITH_NULLS["AgreementEnded"] = {**AGREEMENT, "last_day": "2027-01-31"}
+FIGURE = {"measure": "completed", "municipality": None, "theme": "singing", "route": None, "age_band": None}
+WITH_NULLS["ImprovementAgreed"] = {
+    "improvement_id": "2026-7",
+    "roles": [{"partner": "/region/06", "role": "client_counsellor"}],
+    "about": TEXT,
+    "due": "2026-12-31",
+}
+WITH_NULLS["ImprovementDone"] = {"agreed_by": "/region/06", "improvement_id": "2026-7"}
+WITH_NULLS["PracticeRecorded"] = {
+    "practice_id": "2026-7",
+    "name": TEXT,
+    "what": TEXT,
+    "for_whom": TEXT,
+    "described_at": "https://www.example.fi/kuoro",
+    "themes": None,
+    "municipalities": None,
+    "figures": [FIGURE],
+    "withdrawn": None,
+}
+WITH_NULLS["PlanGoalRecorded"] = {
+    "goal_id": "2026-7",
+    "goal": TEXT,
+    "starts": "2026-01-01",
+    "ends": "2029-12-31",
+    "described_at": "https://www.example.fi/suunnitelma",
+    "figure": FIGURE,
+    "target": 120.0,
+    "reach": None,
+    "withdrawn": None,
+}
+WITH_NULLS["TrainingHeld"] = {
+    "training_id": "2026-7",
+    "name": TEXT,
+    "held_on": "2026-08-20",
+    "units": [{"partner": "/region/06", "unit_ref": "unit-17"}],
+    "audience": ["social_care"],
+    "came": 24,
+}
 
 
 def with_nulls(one: EventClass) -> dict[str, Any]:

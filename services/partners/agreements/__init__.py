@@ -54,8 +54,8 @@ def _subject(event: Event) -> str:
     return event.data.subject
 
 
-def _activity(event: Event[ActivityPublished]) -> str:
-    return f"{event.source} {event.data.activity_id}"
+def _activity(event: Event[ActivityPublished]) -> str | None:
+    return None if event.synthetic else f"{event.source} {event.data.activity_id}"
 
 
 def _aggregate(event: Event[DeadlinePassed]) -> str:

@@ -26,10 +26,10 @@ _GROUP_ID: Final = Parameter(
 def operations() -> list[Operation]:
     """The addresses of groups."""
     who = (*PARTNER_KINDS, "ops")
-    return [Operation("GET", "/v1/groups/{group_id}", one_group, {200: GroupNow}, who, (_GROUP_ID,), hides=True)]
+    return [Operation("GET", "/v1/groups/{group_id}", one_unit_group, {200: GroupNow}, who, (_GROUP_ID,), hides=True)]
 
 
-async def one_group(request: Request) -> Response:
+async def one_unit_group(request: Request) -> Response:
     """Where a group stands; for who issued it and ops, and for an organiser what concerns it, once it has or had places.
 
     404 for anybody else, and until the service has applied its issue. No client is named, so that no look is kept.
