@@ -41,6 +41,8 @@ class PartnersRoom:
         """What partners are told, with the `type` as its class."""
         self.refused: list[str] = []
         self.published = 0
+        self.loses = ""
+        """A class that the service looks for in vain, as where it found nothing to do a moment too early."""
         self._pending: list[Record] = []
         self._delivered: list[Record] = []
         self._offset = 0
@@ -62,7 +64,7 @@ class PartnersRoom:
         name = (headers["ce_type"] or b"").decode().split(".")[2]
         if issubclass(CLASSES[name].model, ToPartner):
             self.told.append({"type": name, **json.loads(record.value or b"")})
-        if record.topic in _READS and record not in self._delivered:
+        if name != self.loses and record.topic in _READS and record not in self._delivered:
             self._pending.append(record)
 
     async def arrives(self, *events: Event) -> None:
@@ -72,6 +74,14 @@ class PartnersRoom:
             await self._deliver(on_the_wire(event))
             while self._pending:
                 await self._deliver(self._pending.pop(0))
+
+    async def arrives_together(self, *events: Event) -> None:
+        """In one batch, then all that follows."""
+        records = [consumed(on_the_wire(event), nth) for nth, event in enumerate(events, 1)]
+        self._offset += len(records)
+        await self._processor.clear(await self._processor.process(self._processor.receive(records)))
+        while self._pending:
+            await self._deliver(self._pending.pop(0))
 
     async def arrives_anyhow(self, events: Iterable[Event], seed: int) -> None:
         """In any order, what follows too, each of them again with a chance of a third, now or later."""

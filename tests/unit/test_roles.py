@@ -230,6 +230,16 @@ async def test_all_that_wait_for_a_partner_go_on_at_its_first_word_and_only_then
 
 
 @pytest.mark.asyncio
+async def test_a_role_looks_again_itself_where_its_partner_looked_before_the_role_was_saved(tmp_path: Path) -> None:
+    async with partners_room(tmp_path, at(1)) as room:
+        room.loses = "RolesToReview"
+        await room.arrives_together(named(1, REGION), registered(1, OPISTO))
+        role = await _role(room, REGION)
+        assert role is not None
+        assert role.state == "current"
+
+
+@pytest.mark.asyncio
 async def test_a_role_at_a_partner_that_never_comes_is_refused_in_the_end(tmp_path: Path) -> None:
     async with partners_room(tmp_path, at(1)) as room:
         await room.arrives(named(1, REGION), ended(1, REGION, "never named"[:5]))
