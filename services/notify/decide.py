@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from services.notify.extracts import LAST_WORDS, extract_for_opisto, extract_for_partner, extract_for_region
+from services.notify.extracts import LAST_WORDS, extract_for_issuer, extract_for_organiser, extract_for_partner
 from services.notify.model import Recipient, ToldReferral
 from shared.contracts import (
     catalogue_events,
@@ -25,10 +25,10 @@ from shared.contracts import (
 from shared.contracts.data import ToPartner
 from shared.contracts.envelope import Event, type_of, written
 from shared.contracts.extracts import (
-    TO_OPISTO,
+    TO_ORGANISER,
     Extract,
-    PlaceReleasedToOpisto,
-    ReferralClosedToRegion,
+    PlaceReleasedToOrganiser,
+    ReferralClosedToIssuer,
     extract_of,
 )
 from shared.contracts.heartbeat import PARTNERS
@@ -38,7 +38,7 @@ from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 FEED: Final = "feed"
 _ISSUE: Final = CLASSES["ReferralIssued"].type
 _OF_AN_ERASED: Final = "the referral was erased; nothing of what was sent is kept"
-_OF_LAST_WORDS: Final = TO_OPISTO.keys() | {referral_events.ReferralClosed}
+_OF_LAST_WORDS: Final = TO_ORGANISER.keys() | {referral_events.ReferralClosed}
 
 _changed = msgspec.structs.replace
 
@@ -81,10 +81,10 @@ def opened(
     if state.region != issuer:
         state = ToldReferral(state.id, region=issuer)
     state = _changed(state, code=data.referral_code, recipients=_with(state.recipients, issuer))
-    return Decision(state, [_queued(state, issuer, event, extract_for_region(event))])
+    return Decision(state, [_queued(state, issuer, event, extract_for_issuer(event))])
 
 
-def concerns_region_and_opisto(
+def concerns_issuer_and_organiser(
     state: ToldReferral | None, event: Event, now: datetime, context: object
 ) -> Decision[ToldReferral] | Waits:
     """Tells whom docs/contracts.md, “Who reads what”, names."""
@@ -93,14 +93,14 @@ def concerns_region_and_opisto(
         return Decision(state, [word] if word else ())
     if state is None or state.region is None or not state.code:
         return Waits("ReferralOpened")
-    if type(event.data) in TO_OPISTO and state.issued == ("", ""):
+    if type(event.data) in TO_ORGANISER and state.issued == ("", ""):
         return Waits("ReferralIssued")
-    follow = [_queued(state, state.region, event, extract_for_region(event))]
+    follow = [_queued(state, state.region, event, extract_for_issuer(event))]
     data = event.data
-    if isinstance(data, catalogue_events.PlaceAnswer) and type(data) in TO_OPISTO:
+    if isinstance(data, catalogue_events.PlaceAnswer) and type(data) in TO_ORGANISER:
         activity, says = f"{data.organiser} {data.activity_id}", _says(data)
         if state.places.get(activity) != says:
-            follow.append(_queued(state, data.organiser, event, extract_for_opisto(state, data)))
+            follow.append(_queued(state, data.organiser, event, extract_for_organiser(state, data)))
         state = _changed(
             state,
             places={**state.places, activity: says},
@@ -123,17 +123,17 @@ def enrolment_taken(
     original = Event(
         data.event_id, data.organiser, data.event_time, said, finer=data.event_finer, synthetic=event.synthetic
     )
-    return concerns_region_and_opisto(state, original, now, context)
+    return concerns_issuer_and_organiser(state, original, now, context)
 
 
 def _last_word(state: ToldReferral, event: Event) -> Follow | None:
     """After an erasure the region still hears that the referral is closed, an opisto that its place is free."""
     data = event.data
     if isinstance(data, referral_events.ReferralClosed) and state.region:
-        last = ReferralClosedToRegion(referral_id=state.id, outcome=data.outcome)
+        last = ReferralClosedToIssuer(referral_id=state.id, outcome=data.outcome)
         return _queued(state, state.region, event, last)
     if isinstance(data, catalogue_events.PlaceReleased):
-        free = PlaceReleasedToOpisto(referral_id=state.id, activity_id=data.activity_id)
+        free = PlaceReleasedToOrganiser(referral_id=state.id, activity_id=data.activity_id)
         return _queued(state, data.organiser, event, free)
     return None
 
@@ -186,7 +186,7 @@ def erased(
         )
         for recipient in dict.fromkeys([*state.recipients, *context])
     ]
-    follow.append(Follow(_queued(state, data.issuer, event, extract_for_region(event)).data, f"{data.issuer} erased"))
+    follow.append(Follow(_queued(state, data.issuer, event, extract_for_issuer(event)).data, f"{data.issuer} erased"))
     # Blanked with all other entries if the feed has it already.
     follow += [
         Follow(notify_events.NotificationQueued.model_validate_json(word), about)

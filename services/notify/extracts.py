@@ -11,25 +11,25 @@ from services.notify.model import ToldReferral
 from shared.contracts import catalogue_events, every_service_events, extracts, monitor_events
 from shared.contracts.data import ToPartner
 from shared.contracts.envelope import Event
-from shared.contracts.extracts import TO_OPISTO, TO_REGION, Extract
+from shared.contracts.extracts import TO_ISSUER, TO_ORGANISER, Extract
 
 _PRICE: Final = ("price_cents", "price_rule")
 LAST_WORDS: Final[Mapping[type[Extract], frozenset[str]]] = {
-    extracts.ReferralErasedToRegion: frozenset(extracts.ReferralErasedToRegion.model_fields),
-    extracts.ReferralClosedToRegion: frozenset({"referral_id", "outcome"}),
-    extracts.PlaceReleasedToOpisto: frozenset({"referral_id", "activity_id"}),
+    extracts.ReferralErasedToIssuer: frozenset(extracts.ReferralErasedToIssuer.model_fields),
+    extracts.ReferralClosedToIssuer: frozenset({"referral_id", "outcome"}),
+    extracts.PlaceReleasedToOrganiser: frozenset({"referral_id", "activity_id"}),
 }
 """The events that still go out about an erased referral, and their fields."""
 
 
-def extract_for_region(event: Event) -> Extract:
+def extract_for_issuer(event: Event) -> Extract:
     """The region's extract: the event without the services' own counts."""
     # An organiser's own event names the organiser by its source alone.
     said = {"organiser": event.source, **dict(event.data)}
-    return TO_REGION[type(event.data)].model_validate(said)
+    return TO_ISSUER[type(event.data)].model_validate(said)
 
 
-def extract_for_opisto(referral: ToldReferral, data: catalogue_events.PlaceAnswer) -> Extract:
+def extract_for_organiser(referral: ToldReferral, data: catalogue_events.PlaceAnswer) -> Extract:
     """An opisto's extract about a place."""
     said = {
         "referral_id": referral.id,
@@ -39,7 +39,7 @@ def extract_for_opisto(referral: ToldReferral, data: catalogue_events.PlaceAnswe
         "accessibility": referral.accessibility,
         **{name: getattr(data, name) for name in _PRICE if isinstance(data, catalogue_events.PlaceReserved)},
     }
-    return TO_OPISTO[type(data)].model_validate(said)
+    return TO_ORGANISER[type(data)].model_validate(said)
 
 
 def extract_for_partner(
@@ -50,4 +50,4 @@ def extract_for_partner(
 ) -> Extract:
     """The extract for any partner: of its own deadline, of an event of its own that was refused, of all those, or of what
     names it as its reader."""
-    return TO_REGION[type(data)].model_validate(dict(data))
+    return TO_ISSUER[type(data)].model_validate(dict(data))

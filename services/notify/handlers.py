@@ -17,7 +17,7 @@ from shared.contracts import (
 )
 from shared.contracts.data import ToPartner
 from shared.contracts.envelope import Event
-from shared.contracts.extracts import ADDRESSED, TO_REGION
+from shared.contracts.extracts import ADDRESSED, TO_ISSUER
 from shared.contracts.heartbeat import BEAT, PARTNERS, beat_of
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
@@ -42,7 +42,7 @@ RECIPIENTS = Kind(
 
 def table() -> Table:
     """Notify's table."""
-    tells = Handler(REFERRALS, _referral, decide.concerns_region_and_opisto)
+    tells = Handler(REFERRALS, _referral, decide.concerns_issuer_and_organiser)
     return Table(
         service="notify",
         gathers=True,
@@ -50,7 +50,7 @@ def table() -> Table:
         kinds=(REFERRALS, RECIPIENTS),
         journals=(Journal(decide.FEED),),
         handlers={
-            **{model: tells for model in TO_REGION if model not in _OF_ENROLMENT},
+            **{model: tells for model in TO_ISSUER if model not in _OF_ENROLMENT},
             **dict.fromkeys(ADDRESSED, Handler(RECIPIENTS, _reader, decide.addressed)),
             region_events.ReferralIssued: Handler(REFERRALS, _referral, decide.issued),
             referral_events.ReferralErased: Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),

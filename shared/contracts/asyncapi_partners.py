@@ -18,7 +18,7 @@ from shared.contracts.asyncapi import (
 )
 from shared.contracts.data import Data
 from shared.contracts.envelope import MAX_EVENT_BYTES
-from shared.contracts.extracts import TO_OPISTO, TO_REGION, Extract
+from shared.contracts.extracts import TO_ISSUER, TO_ORGANISER, Extract
 from shared.contracts.messages import event_headers, feed_messages, message, structured_event, structured_message
 from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.registry import CLASSES, public_names
@@ -26,7 +26,7 @@ from shared.contracts.schemas import Document
 
 _HTTP: Final = "0.3.0"
 _EXTRACTS: Final[Mapping[str, Mapping[type[Data], type[Extract]]]] = {
-    kind: TO_REGION if kind == "region" else TO_OPISTO for kind in PARTNER_KINDS
+    kind: TO_ISSUER if kind == "region" else TO_ORGANISER for kind in PARTNER_KINDS
 }
 
 _QUERY: Final = {

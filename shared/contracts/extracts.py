@@ -54,7 +54,7 @@ class _OfPlace(_OfReferral):
     """The activity, by its organiser's own id."""
 
 
-class ReferralOpenedToRegion(_OfReferral):
+class ReferralOpenedToIssuer(_OfReferral):
     """The platform has the referral and follows it."""
 
     region: RegionCode
@@ -65,21 +65,21 @@ class ReferralOpenedToRegion(_OfReferral):
     """The steps that are awaited first, with their deadlines."""
 
 
-class ActivitiesProposedToRegion(_OfReferral):
+class ActivitiesProposedToIssuer(_OfReferral):
     """Up to five activities that fit; they replace those proposed before."""
 
     proposals: Annotated[tuple[catalogue_events.Proposal, ...], Field(min_length=1, max_length=5)]
     """One to five activities, the best first."""
 
 
-class NoActivityFoundToRegion(_OfReferral):
+class NoActivityFoundToIssuer(_OfReferral):
     """No activity fits now; the catalogue tries again as activities appear."""
 
     nearest_misses: catalogue_events.NearestMisses
     """How many activities each filter alone refused, by its name."""
 
 
-class PlaceReservedToRegion(_OfPlace):
+class PlaceReservedToIssuer(_OfPlace):
     """A place is held."""
 
     confirm: bool
@@ -94,7 +94,7 @@ class PlaceReservedToRegion(_OfPlace):
     """When the activity was cancelled, if it was."""
 
 
-class PlaceWaitlistedToRegion(_OfPlace):
+class PlaceWaitlistedToIssuer(_OfPlace):
     """No place yet, but one on the waiting list."""
 
     position: Count
@@ -105,22 +105,22 @@ class PlaceWaitlistedToRegion(_OfPlace):
     """When the activity was cancelled, if it was."""
 
 
-class PlaceRefusedToRegion(_OfPlace):
+class PlaceRefusedToIssuer(_OfPlace):
     """No place."""
 
     reason: catalogue_events.PlaceRefusal
     """Why. The catalogue judges `unknown` and `closed` again when a version of the activity arrives; `full` is final."""
 
 
-class PlaceReleasedToRegion(_OfPlace):
+class PlaceReleasedToIssuer(_OfPlace):
     """The place, or the place on the waiting list, is free again."""
 
 
-class EnrolmentConfirmedToRegion(_OfPlace):
+class EnrolmentConfirmedToIssuer(_OfPlace):
     """The opisto has the participant on its list. Comes once it counts, under the event's own id, source and time."""
 
 
-class EnrolmentCancelledToRegion(_OfPlace):
+class EnrolmentCancelledToIssuer(_OfPlace):
     """The opisto took the participant off its list. Comes once it counts, under the event's own id, source and time."""
 
     reason: opisto_events.EnrolmentEnd
@@ -128,7 +128,7 @@ class EnrolmentCancelledToRegion(_OfPlace):
     something else."""
 
 
-class FeedbackRequestedToRegion(_OfReferral):
+class FeedbackRequestedToIssuer(_OfReferral):
     """The region shall ask someone: it makes the link to the form, and hands it out."""
 
     phase: Phase
@@ -139,7 +139,7 @@ class FeedbackRequestedToRegion(_OfReferral):
     """Which questions are asked."""
 
 
-class _EndToRegion(_OfReferral):
+class _EndToIssuer(_OfReferral):
     outcome: referral_events.ReferralOutcome
     """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
     without an activity that fits; without a choice in time; withdrawn."""
@@ -147,15 +147,15 @@ class _EndToRegion(_OfReferral):
     """How many of the counted sessions were attended, missed, or never recorded."""
 
 
-class ReferralCompletedToRegion(_EndToRegion):
+class ReferralCompletedToIssuer(_EndToIssuer):
     """Someone came. The feedback follows."""
 
 
-class ReferralLapsedToRegion(_EndToRegion):
+class ReferralLapsedToIssuer(_EndToIssuer):
     """Nothing came of it: silence, or nobody came."""
 
 
-class ReferralClosedToRegion(_OfReferral):
+class ReferralClosedToIssuer(_OfReferral):
     """The loop is closed. Comes again when its content has changed; the latest holds."""
 
     outcome: referral_events.ReferralOutcome
@@ -165,14 +165,14 @@ class ReferralClosedToRegion(_OfReferral):
     """How many of the counted sessions were attended, missed, or never recorded; left out after an erasure."""
 
 
-class ReferralReopenedToRegion(_OfReferral):
+class ReferralReopenedToIssuer(_OfReferral):
     """The referral goes on: its end, or its closing, holds no more."""
 
     completed: bool
     """Whether the referral is still completed, and merely not closed any more."""
 
 
-class ReferralErasedToRegion(_OfReferral):
+class ReferralErasedToIssuer(_OfReferral):
     """The consent was withdrawn, and every service has erased the referral. No feed has its earlier entries any more."""
 
     issuer: Issuer
@@ -183,7 +183,7 @@ class ReferralErasedToRegion(_OfReferral):
     """The list of who looked at the referral is kept for a term of its own."""
 
 
-class _ClientToOpisto(_OfReferral):
+class _ClientToOrganiser(_OfReferral):
     referral_code: referral_events.ReferralCode
     """What the client shows at the desk."""
     activity_id: ActivityId
@@ -194,7 +194,7 @@ class _ClientToOpisto(_OfReferral):
     """What the client needs in order to take part; may be none."""
 
 
-class PlaceReservedToOpisto(_ClientToOpisto):
+class PlaceReservedToOrganiser(_ClientToOrganiser):
     """A place of the opisto's activity is held for a client."""
 
     price_cents: Annotated[Count, Field(examples=[0])] | None = None
@@ -203,11 +203,11 @@ class PlaceReservedToOpisto(_ClientToOpisto):
     """What made that price: by `kaikukortti` the place is one use of the card, by `opintoseteli` the grant pays it."""
 
 
-class PlaceWaitlistedToOpisto(_ClientToOpisto):
+class PlaceWaitlistedToOrganiser(_ClientToOrganiser):
     """A client waits for a place of the opisto's activity."""
 
 
-class PlaceReleasedToOpisto(_OfReferral):
+class PlaceReleasedToOrganiser(_OfReferral):
     """A place of the opisto's activity, or a place on its waiting list, is free again."""
 
     referral_code: referral_events.ReferralCode | None = None
@@ -276,36 +276,36 @@ _TO_BOTH: Final[Mapping[type[Data], type[Extract]]] = {
     monitor_events.ViolationsReported: ViolationsReportedToSender,
     **ADDRESSED,
 }
-TO_REGION: Final[Mapping[type[Data], type[Extract]]] = {
-    referral_events.ReferralOpened: ReferralOpenedToRegion,
-    catalogue_events.ActivitiesProposed: ActivitiesProposedToRegion,
-    catalogue_events.NoActivityFound: NoActivityFoundToRegion,
-    catalogue_events.PlaceReserved: PlaceReservedToRegion,
-    catalogue_events.PlaceWaitlisted: PlaceWaitlistedToRegion,
-    catalogue_events.PlaceRefused: PlaceRefusedToRegion,
-    catalogue_events.PlaceReleased: PlaceReleasedToRegion,
-    opisto_events.EnrolmentConfirmed: EnrolmentConfirmedToRegion,
-    opisto_events.EnrolmentCancelled: EnrolmentCancelledToRegion,
-    feedback_events.FeedbackRequested: FeedbackRequestedToRegion,
-    referral_events.ReferralCompleted: ReferralCompletedToRegion,
-    referral_events.ReferralLapsed: ReferralLapsedToRegion,
-    referral_events.ReferralClosed: ReferralClosedToRegion,
-    referral_events.ReferralReopened: ReferralReopenedToRegion,
-    referral_events.ReferralErased: ReferralErasedToRegion,
+TO_ISSUER: Final[Mapping[type[Data], type[Extract]]] = {
+    referral_events.ReferralOpened: ReferralOpenedToIssuer,
+    catalogue_events.ActivitiesProposed: ActivitiesProposedToIssuer,
+    catalogue_events.NoActivityFound: NoActivityFoundToIssuer,
+    catalogue_events.PlaceReserved: PlaceReservedToIssuer,
+    catalogue_events.PlaceWaitlisted: PlaceWaitlistedToIssuer,
+    catalogue_events.PlaceRefused: PlaceRefusedToIssuer,
+    catalogue_events.PlaceReleased: PlaceReleasedToIssuer,
+    opisto_events.EnrolmentConfirmed: EnrolmentConfirmedToIssuer,
+    opisto_events.EnrolmentCancelled: EnrolmentCancelledToIssuer,
+    feedback_events.FeedbackRequested: FeedbackRequestedToIssuer,
+    referral_events.ReferralCompleted: ReferralCompletedToIssuer,
+    referral_events.ReferralLapsed: ReferralLapsedToIssuer,
+    referral_events.ReferralClosed: ReferralClosedToIssuer,
+    referral_events.ReferralReopened: ReferralReopenedToIssuer,
+    referral_events.ReferralErased: ReferralErasedToIssuer,
     **_TO_BOTH,
 }
-TO_OPISTO: Final[Mapping[type[Data], type[Extract]]] = {
-    catalogue_events.PlaceReserved: PlaceReservedToOpisto,
-    catalogue_events.PlaceWaitlisted: PlaceWaitlistedToOpisto,
-    catalogue_events.PlaceReleased: PlaceReleasedToOpisto,
+TO_ORGANISER: Final[Mapping[type[Data], type[Extract]]] = {
+    catalogue_events.PlaceReserved: PlaceReservedToOrganiser,
+    catalogue_events.PlaceWaitlisted: PlaceWaitlistedToOrganiser,
+    catalogue_events.PlaceReleased: PlaceReleasedToOrganiser,
     **_TO_BOTH,
 }
 EXTRACTS: Final[Mapping[str, type[Extract]]] = {
-    extract.__name__: extract for extract in (*TO_REGION.values(), *TO_OPISTO.values())
+    extract.__name__: extract for extract in (*TO_ISSUER.values(), *TO_ORGANISER.values())
 }
 
 
 def extract_of(type_: str, recipient: str) -> type[Extract]:
     """The extract that an entry of this CloudEvents type has as data in this recipient's feed."""
     model = CLASSES[type_.removeprefix(TYPE_PREFIX).removesuffix(".v1")].model
-    return (TO_REGION if recipient.startswith("/region/") else TO_OPISTO)[model]
+    return (TO_ISSUER if recipient.startswith("/region/") else TO_ORGANISER)[model]

@@ -8,7 +8,7 @@ from shared.contracts import topics
 from shared.contracts.envelope import classification
 from shared.contracts.errors import REASONS
 from shared.contracts.event_class import EventClass
-from shared.contracts.extracts import TO_OPISTO, TO_REGION
+from shared.contracts.extracts import TO_ISSUER, TO_ORGANISER
 from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.registry import CLASSES, schema_id
 from shared.contracts.schemas import Document, schema_path
@@ -165,7 +165,7 @@ def feed_messages() -> dict[str, Document]:
             extract.__name__,
             {"dataschema": {"const": schema_id(extract.__name__)}},
         )
-        for extracts in (TO_REGION, TO_OPISTO)
+        for extracts in (TO_ISSUER, TO_ORGANISER)
         for model, extract in extracts.items()
     }
 
@@ -193,7 +193,7 @@ def structured_event() -> Document:
             "type": "string",
             "format": "uri",
             "description": "The schema of `data`, in a feed.",
-            "examples": [schema_id("ReferralOpenedToRegion")],
+            "examples": [schema_id("ReferralOpenedToIssuer")],
         },
         "synthetic": {
             "title": "SyntheticInJson",

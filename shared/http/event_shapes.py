@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.event_class import EventClass
-from shared.contracts.extracts import EXTRACTS, TO_OPISTO, TO_REGION
+from shared.contracts.extracts import EXTRACTS, TO_ISSUER, TO_ORGANISER
 from shared.contracts.messages import structured_event
 from shared.contracts.partner_kinds import EXAMPLE_OF
 from shared.contracts.registry import CLASSES, schema_id
@@ -20,7 +20,7 @@ _ENVELOPE = {"specversion": "1.0", "id": "a1b2", "time": "2026-09-01T11:00:00+03
 def event_shapes() -> Document:
     """Every schema by its name. Raises `ValueError` where two classes use one name for different things."""
     sent = {one.name: one for one in CLASSES.values() if one.public}
-    read = {extract.__name__: CLASSES[model.__name__] for model, extract in (*TO_REGION.items(), *TO_OPISTO.items())}
+    read = {extract.__name__: CLASSES[model.__name__] for model, extract in (*TO_ISSUER.items(), *TO_ORGANISER.items())}
     found = _hoisted(
         *map(json_schema, (*sent.values(), CLASSES["PartnerRegistered"])), *map(extract_schema, EXTRACTS.values())
     )

@@ -15,7 +15,7 @@ from services.notify.model import Recipient, ToldReferral
 from shared.contracts import catalogue_events, every_service_events, monitor_events, notify_events
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
-from shared.contracts.extracts import EXTRACTS, TO_OPISTO, TO_REGION
+from shared.contracts.extracts import EXTRACTS, TO_ISSUER, TO_ORGANISER
 from shared.contracts.registry import CLASSES
 from shared.contracts.schemas import json_schema
 from shared.engine.model import Decision
@@ -26,7 +26,7 @@ NOW = datetime(2026, 9, 1, tzinfo=UTC)
 REGION = "/region/08"
 HANDLERS = table().handlers
 
-every_class_told = pytest.mark.parametrize("model", TO_REGION, ids=lambda model: model.__name__)
+every_class_told = pytest.mark.parametrize("model", TO_ISSUER, ids=lambda model: model.__name__)
 
 
 def _told(model: type[Data], said: dict[str, Any], *, erased: bool) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -63,7 +63,7 @@ def _entry(event: Event[Any], recipient: str, *, erased: bool) -> Iterator[tuple
 def test_an_entry_is_of_the_shape_that_it_claims(model: type[Data], data: st.DataObject, erased: bool) -> None:
     said = data.draw(values(json_schema(CLASSES[model.__name__])))
     for recipient, entry in _told(model, said, erased=erased):
-        extract = (TO_REGION if recipient.startswith("/region/") else TO_OPISTO)[model]
+        extract = (TO_ISSUER if recipient.startswith("/region/") else TO_ORGANISER)[model]
         assert entry["dataschema"] == f"urn:kulttuurilahete:{extract.__name__}:v1"
         assert faults_of(entry) == []
 
@@ -72,7 +72,7 @@ def test_an_entry_is_of_the_shape_that_it_claims(model: type[Data], data: st.Dat
 def test_every_class_is_told_to_somebody(model: type[Data]) -> None:
     said = json_schema(CLASSES[model.__name__])["examples"][0]
     told = {entry["dataschema"].split(":")[2] for _, entry in _told(model, said, erased=False)}
-    assert told == {table[model].__name__ for table in (TO_REGION, TO_OPISTO) if model in table}
+    assert told == {table[model].__name__ for table in (TO_ISSUER, TO_ORGANISER) if model in table}
 
 
 def test_what_is_still_told_of_an_erased_referral_is_what_its_schema_needs() -> None:
