@@ -1,4 +1,4 @@
-"""The catalogue's HTTP: what can be enrolled for (public), and what was proposed to a referral (its region's)."""
+"""The catalogue's HTTP: what can be enrolled for (public), and what was proposed to a referral (who issued it)."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final, get_args
@@ -15,6 +15,7 @@ from services.catalogue.model import Activity, Brief, Match
 from services.catalogue.responses import Activities, ActivityShown, Proposals
 from services.catalogue.vouchers import api as vouchers
 from shared.contracts.fields import Format
+from shared.contracts.partner_kinds import REFERRERS
 from shared.engine.model import Document
 from shared.http.audit import REFERRAL_ID, record_look, referral_asked
 from shared.http.intake import INTAKE
@@ -61,7 +62,7 @@ def operations() -> list[Operation]:
         INTAKE,
         Operation("GET", "/v1/activities", list_activities, {200: Activities}, takes=_LIST, also=(503,)),
         Operation("GET", one, one_activity, {200: ActivityShown}, takes=_ONE, also=(404, 503)),
-        Operation("GET", proposed, proposals, {200: Proposals}, ("region", "ops"), (REFERRAL_ID,), hides=True),
+        Operation("GET", proposed, proposals, {200: Proposals}, (*REFERRERS, "ops"), (REFERRAL_ID,), hides=True),
         *vouchers.operations(),
         *cards_api.operations(),
     ]
@@ -149,21 +150,21 @@ def _public(state: Activity, brief: Brief) -> dict[str, Any]:
 
 
 async def proposals(request: Request) -> Response:
-    """The latest proposals; for the referral's region and ops."""
+    """The latest proposals; for who issued the referral and ops."""
     who = who_asks(request)
     referral_id = referral_asked(request)
     rows = await request.app.state.store.load("matches", [referral_id])
     state = _MATCH.decode(rows[referral_id].body).state if referral_id in rows else None
-    region = _region(state) if state else None
-    allowed = region is not None and (who == region or role_of(who) == "ops")
+    issuer = _issuer(state) if state else None
+    allowed = issuer is not None and (who == issuer or role_of(who) == "ops")
     ground = "operations" if role_of(who) == "ops" else "own referral"
-    await record_look(request, who, "proposals", referral_id, ground, known=region is not None, allowed=allowed)
+    await record_look(request, who, "proposals", referral_id, ground, known=issuer is not None, allowed=allowed)
     assert state is not None
     answer: Proposals = {"referral_id": referral_id, "status": state.status, "proposals": list(state.proposals)}
     return JSONResponse(answer)
 
 
-def _region(state: Match) -> str | None:
+def _issuer(state: Match) -> str | None:
     if state.erased:
         return state.issuer
-    return state.wish.region if state.wish else None
+    return state.wish.issuer if state.wish else None

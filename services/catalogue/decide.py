@@ -57,6 +57,7 @@ from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import beat_of
 from shared.contracts.instants import later
+from shared.contracts.issues import issue_in
 from shared.engine.model import Decision, Due, Follow, Rejected, Waits
 from shared.reference import MUNICIPALITIES
 
@@ -392,13 +393,14 @@ def activity_deadlines(state: Activity) -> list[Due]:
 # --- the matching of a referral
 
 
-def wish_of(event: Event[region_events.ReferralIssued]) -> Wish:
-    """The wish in a ReferralIssued."""
+def wish_of(issue: Event[region_events.ReferralIssued | referral_events.IssueTaken]) -> Wish:
+    """The wish in an issue."""
+    event = issue_in(issue)
     data = event.data
     return Wish(
         time=event.time,
         rank=event.rank,
-        region=event.source,
+        issuer=event.source,
         municipality=data.municipality,
         age_band=data.age_band,
         languages=data.languages,
@@ -415,12 +417,15 @@ def wish_of(event: Event[region_events.ReferralIssued]) -> Wish:
 
 
 def issued(
-    state: Match | None, event: Event[region_events.ReferralIssued], now: datetime, context: MatchContext
+    state: Match | None,
+    event: Event[region_events.ReferralIssued | referral_events.IssueTaken],
+    now: datetime,
+    context: MatchContext,
 ) -> Decision[Match] | Waits:
-    """Matches a referral; a later issue replaces it. Of two regions' the referral service says whose counts."""
+    """Matches a referral; a later issue replaces it. Of two issuers' the referral service says whose counts."""
     wish = wish_of(event)
     state = state or Match(wish_subject(event))
-    if wish.region != (state.issuer or (state.wish.region if state.wish else wish.region)):
+    if wish.issuer != (state.issuer or (state.wish.issuer if state.wish else wish.issuer)):
         return Decision(state) if state.issuer else Waits("ReferralOpened")
     if state.wish and (state.wish.time, state.wish.rank) > (wish.time, wish.rank):
         return Decision(state)
@@ -431,10 +436,10 @@ def issued(
 def opened(
     state: Match | None, event: Event[referral_events.ReferralOpened], now: datetime, context: MatchContext
 ) -> Decision[Match]:
-    """The region whose referral it is. The catalogue forgets another region's wish."""
+    """Whose referral it is. The catalogue forgets another issuer's wish."""
     data = event.data
-    state = _changed(state or Match(data.referral_id), issuer=f"/region/{data.region}")
-    if state.wish and state.wish.region != state.issuer:
+    state = _changed(state or Match(data.referral_id), issuer=data.issuer)
+    if state.wish and state.wish.issuer != state.issuer:
         state = _changed(state, wish=None, status="new", proposals=(), proposed=(), retry_at=None)
     return Decision(state)
 
@@ -571,7 +576,7 @@ def match_fields(state: Match) -> dict[str, Any]:
     return {
         "unmatched_in": state.wish.municipality if unmatched and state.wish else None,
         "proposed": state.proposed if state.status == "proposed" else (),
-        **(beat_of(state.wish.region, state.wish.time) if state.wish else beat_of()),
+        **(beat_of(state.wish.issuer, state.wish.time) if state.wish else beat_of()),
     }
 
 

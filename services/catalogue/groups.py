@@ -49,7 +49,7 @@ def wish_of(event: Event[GroupMatchRequested]) -> Wish:
     return Wish(
         time=data.issued_at,
         rank=event.rank,
-        region=event.source,
+        issuer=event.source,
         municipality=data.municipality,
         age_band=f"{data.age.min or 0}-{'' if data.age.max is None else data.age.max}",
         languages=data.languages,

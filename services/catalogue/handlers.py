@@ -23,6 +23,7 @@ from shared.contracts import (
 from shared.contracts.data import AboutGroup, AboutPlace
 from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import BEAT
+from shared.contracts.issues import of_a_region
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Decision, Handler, Kind, LookUp, Table
 from shared.reference import MUNICIPALITIES_OF
@@ -64,6 +65,7 @@ MANY_MUNICIPALITIES = 30
 
 _WISHES: Final[Mapping[str, Callable[[Event[Any]], Wish]]] = {
     "ReferralIssued": decide.wish_of,
+    "IssueTaken": decide.wish_of,
     "GroupMatchRequested": groups.wish_of,
 }
 """The classes that say what is wished."""
@@ -84,7 +86,8 @@ def table(rematch: timedelta) -> Table:
             opisto_events.ActivityCancelled: Handler(ACTIVITIES, _own_activity, decide.cancelled, concerned),
             referral_events.PlaceRequested: Handler(ACTIVITIES, _named_activity, decide.place_requested, nothing),
             referral_events.PlaceGivenUp: Handler(ACTIVITIES, _named_activity, decide.place_given_up, nothing),
-            region_events.ReferralIssued: Handler(MATCHES, _referral, decide.issued, candidates),
+            region_events.ReferralIssued: Handler(MATCHES, of_a_region, decide.issued, candidates),
+            referral_events.IssueTaken: Handler(MATCHES, _referral, decide.issued, candidates),
             referral_events.ReferralOpened: Handler(MATCHES, _referral, decide.opened, nothing),
             referral_events.ReferralErased: Handler(MATCHES, _referral, decide.erased, nothing),
             referral_events.RematchRequested: Handler(MATCHES, _referral, decide.rematch_requested, candidates),

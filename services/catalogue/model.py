@@ -187,11 +187,11 @@ class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The wish of the latest ReferralIssued."""
+    """The wish of the latest issue."""
 
     time: datetime
     rank: str
-    region: str
+    issuer: str = msgspec.field(name="region")
     municipality: str
     age_band: str
     languages: tuple[str, ...]
@@ -227,7 +227,7 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     proposed: tuple[str, ...] = ()
     retry_at: datetime | None = None
     issuer: str = ""
-    """The region that the referral service named as its own; it may read what erasure leaves."""
+    """Whose referral it is, as the referral service said; they may read what erasure leaves."""
     erased: bool = False
     of_group: bool = False
 

@@ -89,7 +89,7 @@ def operations() -> list[Operation]:
 
 
 async def issue_form_link(request: Request) -> Response:
-    """Makes a link to the participant's form; for the referral's region, or the opisto with the place.
+    """Makes a link to the participant's form; for who issued the referral, or the organiser with the place.
 
     The token stands in this answer and nowhere else. 404 to others, and where the referral is not known here; 422 of the
     type `no-consent` where the consent does not cover feedback or was withdrawn.
@@ -129,17 +129,17 @@ async def _looked_at(request: Request, who: str) -> tuple[Document[ReferralFeedb
     rows = await request.app.state.store.load("feedback", [referral_id])
     document = _DOCUMENT.decode(rows[referral_id].body) if referral_id in rows else Document[ReferralFeedback]()
     state = document.state or ReferralFeedback(referral_id)
-    region = _region(state)
-    allowed = who == region or has_the_place(state, who)
-    ground = "own referral" if who == region else "place"
-    await record_look(request, who, "form_link", referral_id, ground, known=region is not None, allowed=allowed)
+    issuer = _issuer(state)
+    allowed = who == issuer or has_the_place(state, who)
+    ground = "own referral" if who == issuer else "place"
+    await record_look(request, who, "form_link", referral_id, ground, known=issuer is not None, allowed=allowed)
     if state.erased:
         said = f"the consent of {state.id} was withdrawn, and what was known of it erased: no link"
         raise ProblemError(422, said, kind=NO_CONSENT)
     return document, state
 
 
-def _region(state: ReferralFeedback) -> str | None:
+def _issuer(state: ReferralFeedback) -> str | None:
     if state.erased:
         return state.erased.issuer
     return state.issued.source if state.issued else None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from services.feedback.model import KnownIssue, ReferralFeedback, quarter_of
-from services.feedback.reports import AT_LEAST, ReportFilters, asked_for, issued_by, milestones_of, standing
+from services.feedback.reports import AT_LEAST, ReportFilters, asked_for, counts_for, milestones_of, standing
 from services.feedback.small_cells import Cell, Table, hidden_cells
 from shared.contracts.fields import Accessibility, AgeBand, Funding
 from shared.contracts.region_events import Route
@@ -90,7 +90,7 @@ def _columns(state: ReferralFeedback) -> list[str]:
 
 def _block(state: ReferralFeedback) -> Block:
     assert state.first_issued_at
-    return issued_by(state), quarter_of(state.first_issued_at)[:4]
+    return counts_for(state), quarter_of(state.first_issued_at)[:4]
 
 
 def _by_value(blocks: Iterable[Mapping[frozenset[str], Counts]]) -> defaultdict[str, Counts]:

@@ -2,7 +2,7 @@
 
 Pure: no clock, no I/O, no logging. Each function takes (state, event, now, context); there are no look-ups, so
 `context` is None. The state is the same whatever the order of arrival, with two exceptions: nobody is asked how it was
-before once it is over, and answers by the link of an opisto that has lost the place are refused.
+before once it is over, and answers by the link of an organiser that has lost the place are refused.
 """
 
 from typing import Any, Final
@@ -33,6 +33,8 @@ from services.feedback.model import (
 from shared.contracts import catalogue_events, feedback_events, participant_events, referral_events, region_events
 from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import beat_of
+from shared.contracts.issues import issue_in
+from shared.contracts.partner_kinds import ORGANISERS, REFERRERS, is_of
 from shared.engine.model import Decision, Follow, Rejected, Waits
 
 OWN: Final = "/service/feedback"
@@ -46,13 +48,17 @@ _changed = msgspec.structs.replace
 
 
 def issued(
-    state: ReferralFeedback | None, event: Event[region_events.ReferralIssued], now: Any, context: Any
+    state: ReferralFeedback | None,
+    event: Event[region_events.ReferralIssued | referral_events.IssueTaken],
+    now: Any,
+    context: Any,
 ) -> Decided:
-    """Keeps the region and the scopes of the consent; the latest by time holds.
+    """Keeps the issuer and the scopes of the consent; the latest by time holds.
 
-    Of two regions' the referral service says whose counts. If the consent no longer covers feedback, the answers and
+    Of two issuers' the referral service says whose counts. If the consent no longer covers feedback, the answers and
     the links to the form go.
     """
+    event = issue_in(event)
     data = event.data
     state = state or ReferralFeedback(data.referral_id)
     known, first = state.issued, state.first_issued_at
@@ -92,9 +98,9 @@ def _known(event: Event[region_events.ReferralIssued]) -> KnownIssue:
 def opened(
     state: ReferralFeedback | None, event: Event[referral_events.ReferralOpened], now: Any, context: Any
 ) -> Decided:
-    """The referral's region: before that nobody is asked and no answer taken. Forgets another region's issue."""
+    """The referral's issuer: before that nobody is asked and no answer taken. Forgets another's issue."""
     data = event.data
-    state = _changed(state or ReferralFeedback(data.referral_id), issuer=f"/region/{data.region}")
+    state = _changed(state or ReferralFeedback(data.referral_id), issuer=data.issuer)
     if state.issued and state.issued.source != state.issuer:
         state = _changed(state, issued=None, first_issued_at=None, synthetic=False)
     return _asked(state)
@@ -107,7 +113,7 @@ def erased(
     data = event.data
     state = state or ReferralFeedback(data.referral_id)
     closed_at = state.closed.time if state.closed else now
-    left = ErasedFeedback(_status(state), state.first_issued_at, closed_at, data.issuer)
+    left = ErasedFeedback(_status(state), state.first_issued_at, closed_at, data.issuer, f"/region/{data.region}")
     return Decision(ReferralFeedback(state.id, erased=left), erase=True)
 
 
@@ -233,7 +239,7 @@ def _request(referral_id: str, phase: Phase) -> feedback_events.FeedbackRequeste
     return feedback_events.FeedbackRequested(
         referral_id=referral_id,
         phase=phase,
-        respondents=("participant", "region", "opisto"),
+        respondents=("participant", "issuer", "organiser"),
         instruments=("dimensions_v1", "experience_v1"),
     )
 
@@ -270,7 +276,7 @@ def feedback_submitted(
     """Takes answers in; the latest of one respondent, phase and instrument holds. Tells each change once."""
     data = event.data
     if state is None or state.issued is None or not state.issuer:
-        return Waits(A_PLACE if event.source.startswith("/opisto/") else "ReferralIssued")
+        return _no_part(event.source)
     if (no := _may_not(state, event)) is not None:
         return no
     answers = Answers(data.respondent, data.phase, data.instrument, data.answers, event.time, event.rank, event.source)
@@ -298,19 +304,24 @@ def _taken(referral_id: str, event: Event[participant_events.FeedbackSubmitted])
 
 
 A_PLACE: Final = "its referral, and a place of it at the sender's"
-"""The same where there is no such referral: a stranger to a referral learns nothing of it."""
+A_PART: Final = "its referral, issued by the sender or with a place at the sender's"
+
+
+def _no_part(source: str) -> Waits:
+    """The same where there is no such referral: a stranger to a referral learns nothing of it."""
+    if not is_of(source, ORGANISERS):
+        return Waits("ReferralIssued")
+    return Waits(A_PART if is_of(source, REFERRERS) else A_PLACE)
 
 
 def _may_not(state: ReferralFeedback, event: Event[participant_events.FeedbackSubmitted]) -> Waits | Rejected | None:
     assert state.issued is not None
-    kind = event.source[1:].partition("/")[0]
-    if kind == "region" and event.source != state.issued.source:
-        return Waits("ReferralIssued")
-    if kind not in {"region", "service"} and (no := _without_a_place(state, event.source)) is not None:
-        return no
+    from_us = event.source == OWN
+    if not from_us and event.source != state.issued.source and not _had_a_place(state, event.source):
+        return _no_part(event.source)
     if not state.issued.feedback:
         return Rejected(f"the consent of {state.id} does not cover feedback; issue it again with the scope feedback")
-    return _by_a_dead_link(state, event) if kind == "service" else None
+    return _by_a_dead_link(state, event) if from_us else None
 
 
 def _by_a_dead_link(state: ReferralFeedback, event: Event[participant_events.FeedbackSubmitted]) -> Rejected | None:
@@ -321,9 +332,8 @@ def _by_a_dead_link(state: ReferralFeedback, event: Event[participant_events.Fee
     return None
 
 
-def _without_a_place(state: ReferralFeedback, source: str) -> Waits | None:
-    had = any(place.had for place in places_at(state, source))
-    return None if had else Waits(A_PLACE)
+def _had_a_place(state: ReferralFeedback, source: str) -> bool:
+    return any(place.had for place in places_at(state, source))
 
 
 def _latest(known: tuple[Answers, ...], new: Answers) -> tuple[Answers, ...]:
@@ -406,4 +416,4 @@ def brief(state: ReferralFeedback) -> bytes:
         (one.respondent, one.phase, one.instrument, figures_of(one.instrument, one.answers)) for one in state.answers
     )
     quarter = quarter_of(state.first_issued_at)
-    return msgspec.json.encode(Figures(state.issued.source, state.issued.municipality, quarter, answers))
+    return msgspec.json.encode(Figures(state.issued.region, state.issued.municipality, quarter, answers))

@@ -16,6 +16,7 @@ from shared.contracts import (
 )
 from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import BEAT
+from shared.contracts.issues import of_a_region
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Decide, Handler, Kind, Table
 from shared.store import Collection, Index
@@ -43,7 +44,8 @@ def table() -> Table:
         topics=READ_BY["feedback"],
         kinds=(FEEDBACK,),
         handlers={
-            region_events.ReferralIssued: _by_referral(decide.issued),
+            region_events.ReferralIssued: Handler(FEEDBACK, of_a_region, decide.issued),
+            referral_events.IssueTaken: _by_referral(decide.issued),
             referral_events.ReferralOpened: _by_referral(decide.opened),
             referral_events.ReferralErased: _by_referral(decide.erased),
             catalogue_events.ActivitiesProposed: _by_referral(decide.matched),

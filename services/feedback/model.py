@@ -6,7 +6,9 @@ from typing import Literal
 import msgspec
 
 from shared.contracts.identity import derived_id
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.referral_events import ReferralOutcome
+from shared.contracts.region_events import region_of
 
 Phase = Literal["before", "after"]
 
@@ -27,6 +29,11 @@ class KnownIssue(msgspec.Struct, frozen=True, omit_defaults=True):
     themes: tuple[str, ...] = ()
     accessibility: tuple[str, ...] = ()
     funding: tuple[str, ...] = ()
+
+    @property
+    def region(self) -> str:
+        """The region that the referral counts for."""
+        return f"/region/{region_of(self.source, self.municipality)}"
 
 
 class KnownMatch(msgspec.Struct, frozen=True):
@@ -70,8 +77,9 @@ class Answers(msgspec.Struct, frozen=True):
 
     @property
     def slot(self) -> tuple[str, str, str]:
-        """The key of answers of which only the latest holds."""
-        return self.respondent, self.phase, self.instrument
+        """The key of answers of which only the latest holds: each partner answers for itself."""
+        by = self.source if self.respondent in PARTNER_KINDS else self.respondent
+        return by, self.phase, self.instrument
 
     @property
     def order(self) -> tuple[datetime, str, str]:
@@ -95,6 +103,8 @@ class ErasedFeedback(msgspec.Struct, frozen=True):
     issued_at: datetime | None
     closed_at: datetime
     issuer: str
+    region: str = ""
+    """The region that it counted for; empty in what was erased while regions alone issued."""
 
 
 class PartnerAnswers(msgspec.Struct, frozen=True):
@@ -126,7 +136,7 @@ class ReferralFeedback(msgspec.Struct, frozen=True, omit_defaults=True):
 
     id: str
     issuer: str = ""
-    """The region that the referral service named as its own."""
+    """Whose referral it is, as the referral service said."""
     first_issued_at: datetime | None = None
     issued: KnownIssue | None = None
     synthetic: bool = False
@@ -191,8 +201,8 @@ def has_the_place(state: ReferralFeedback, organiser: str) -> bool:
 
 
 def is_good(state: ReferralFeedback, link: Link) -> bool:
-    """Whether the link's holder could still get one: an opisto's link is dead once another has the place."""
-    return link.issued_to.startswith("/region/") or has_the_place(state, link.issued_to)
+    """Whether the link's holder could still get one: an organiser's link is dead once another has the place."""
+    return link.issued_to == state.issuer or has_the_place(state, link.issued_to)
 
 
 def form_event_id(token_hash: str, instrument: str) -> str:

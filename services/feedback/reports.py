@@ -100,12 +100,14 @@ def asked_for(state: ReferralFeedback, filters: ReportFilters) -> bool:
     if issued_at is None:
         return False
     municipality = state.issued.municipality if state.issued else ""
-    return filters.take((issued_by(state), quarter_of(issued_at), municipality))
+    return filters.take((counts_for(state), quarter_of(issued_at), municipality))
 
 
-def issued_by(state: ReferralFeedback) -> str:
-    """Who issued the referral, also once it is erased."""
-    return state.erased.issuer if state.erased else state.issued.source if state.issued else ""
+def counts_for(state: ReferralFeedback) -> str:
+    """The region that the referral counts for, also once it is erased."""
+    if state.erased:
+        return state.erased.region or state.erased.issuer
+    return state.issued.region if state.issued else ""
 
 
 def milestones_of(state: ReferralFeedback, where: str) -> list[str]:
@@ -225,8 +227,7 @@ def _changes(all_figures: Iterable[Figures], respondent: str, instrument: str, i
 def _experiences(all_figures: Iterable[Figures], respondent: str, item: str) -> Values:
     found: defaultdict[Cell, list[tuple[int, ...]]] = defaultdict(list)
     for figures in all_figures:
-        after = _answer(figures, respondent, "after", "experience_v1", item)
-        if after is not None:
+        for after in _answers(figures, respondent, "after", "experience_v1", item):
             found[_cell(figures)].append((after,))
     return found
 
@@ -239,8 +240,13 @@ def _partners_values(
 
 
 def _answer(figures: Figures, *wanted: str) -> int | None:
+    return next(iter(_answers(figures, *wanted)), None)
+
+
+def _answers(figures: Figures, *wanted: str) -> list[int]:
+    """One of a person, one of each partner of a kind."""
     *slot, item = wanted
-    return next((answers.get(item) for *known, answers in figures.answers if known == slot), None)
+    return [answers[item] for *known, answers in figures.answers if known == slot and item in answers]
 
 
 def _cell(figures: Figures) -> Cell:

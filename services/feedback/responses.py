@@ -184,7 +184,7 @@ class LoopReport(Filtered):
     completed: Annotated[Count, Meta(description="Of `issued`, how many ended with someone who came.", examples=[75])]
     discontinued: Annotated[Count, Meta(description="Of `completed`, how many stopped before the end.", examples=[10])]
     closed: Annotated[Count, Meta(description="Of `issued`, how many loops are closed.", examples=[95])]
-    withdrawn: Annotated[Count, Meta(description="Of `issued`, how many the region took back.", examples=[5])]
+    withdrawn: Annotated[Count, Meta(description="Of `issued`, how many were taken back.", examples=[5])]
     lost: Annotated[Lost, Meta(description="Of `issued`, how many ended without their aim, by step and reason.")]
     open: Annotated[StillOpen, Meta(description="Of `issued`, how many have not ended, by what they wait for.")]
     by: NotRequired[Annotated[LoopBy, Meta(description="The same by one dimension, where `by` asked for it.")]]

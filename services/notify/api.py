@@ -110,8 +110,8 @@ async def _deny_to_others(request: Request, who: str, referral_id: str) -> None:
     """Answers with no deliveries, as for an unknown referral; the audit keeps both looks. Raises 429, 503."""
     rows = await request.app.state.store.load("referrals", [referral_id])
     state = _REFERRALS.decode(rows[referral_id].body).state if referral_id in rows else None
-    if state is None or who not in {state.region, *state.recipients}:
-        about = [referral_id] if state and state.region else []
+    if state is None or who not in {state.issuer, *state.recipients}:
+        about = [referral_id] if state and state.issuer else []
         await record_access(request, who, "deliveries", referral_id, NO_GROUND, allowed=False, about=about)
 
 

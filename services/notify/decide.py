@@ -25,13 +25,14 @@ from shared.contracts import (
 from shared.contracts.data import ToPartner
 from shared.contracts.envelope import Event, type_of, written
 from shared.contracts.extracts import (
+    EXTRACTS,
     TO_ORGANISER,
     Extract,
     PlaceReleasedToOrganiser,
     ReferralClosedToIssuer,
-    extract_of,
 )
 from shared.contracts.heartbeat import PARTNERS
+from shared.contracts.issues import issue_in
 from shared.contracts.registry import CLASSES, schema_id
 from shared.engine.model import Decision, Follow, OutBlank, OutRow, Waits
 
@@ -47,12 +48,16 @@ _changed = msgspec.structs.replace
 
 
 def issued(
-    state: ToldReferral | None, event: Event[region_events.ReferralIssued], now: datetime, context: object
+    state: ToldReferral | None,
+    event: Event[region_events.ReferralIssued | referral_events.IssueTaken],
+    now: datetime,
+    context: object,
 ) -> Decision[ToldReferral] | Waits:
-    """Keeps what an opisto must know. If two regions issue the same id, the referral service says whose it is."""
+    """Keeps what an organiser must know. If two issue the same id, the referral service says whose it is."""
+    event = issue_in(event)
     data = event.data
     state = state or ToldReferral(data.referral_id)
-    if state.region not in {None, event.source}:
+    if state.issuer not in {None, event.source}:
         return Decision(state) if state.code or state.erased else Waits("ReferralOpened")
     order = (event.time.isoformat(timespec="microseconds"), event.rank)
     if state.erased or state.issued > order:
@@ -60,7 +65,7 @@ def issued(
     return Decision(
         _changed(
             state,
-            region=event.source,
+            issuer=event.source,
             languages=data.languages,
             accessibility=data.accessibility,
             issued=order,
@@ -72,14 +77,14 @@ def issued(
 def opened(
     state: ToldReferral | None, event: Event[referral_events.ReferralOpened], now: datetime, context: object
 ) -> Decision[ToldReferral]:
-    """The referral's region and code: before that nobody is told anything. Notify forgets another region's issue."""
+    """The referral's issuer and code: before that nobody is told anything. Notify forgets another's issue."""
     data = event.data
     state = state or ToldReferral(data.referral_id)
     if state.erased:
         return Decision(state)
-    issuer = f"/region/{data.region}"
-    if state.region != issuer:
-        state = ToldReferral(state.id, region=issuer)
+    issuer = data.issuer
+    if state.issuer != issuer:
+        state = ToldReferral(state.id, issuer=issuer)
     state = _changed(state, code=data.referral_code, recipients=_with(state.recipients, issuer))
     return Decision(state, [_queued(state, issuer, event, extract_for_issuer(event))])
 
@@ -91,11 +96,11 @@ def concerns_issuer_and_organiser(
     if state is not None and state.erased:
         word = _last_word(state, event)
         return Decision(state, [word] if word else ())
-    if state is None or state.region is None or not state.code:
+    if state is None or state.issuer is None or not state.code:
         return Waits("ReferralOpened")
     if type(event.data) in TO_ORGANISER and state.issued == ("", ""):
         return Waits("ReferralIssued")
-    follow = [_queued(state, state.region, event, extract_for_issuer(event))]
+    follow = [_queued(state, state.issuer, event, extract_for_issuer(event))]
     data = event.data
     if isinstance(data, catalogue_events.PlaceAnswer) and type(data) in TO_ORGANISER:
         activity, says = f"{data.organiser} {data.activity_id}", _says(data)
@@ -127,11 +132,11 @@ def enrolment_taken(
 
 
 def _last_word(state: ToldReferral, event: Event) -> Follow | None:
-    """After an erasure the region still hears that the referral is closed, an opisto that its place is free."""
+    """After an erasure the issuer still hears that the referral is closed, an organiser that its place is free."""
     data = event.data
-    if isinstance(data, referral_events.ReferralClosed) and state.region:
+    if isinstance(data, referral_events.ReferralClosed) and state.issuer:
         last = ReferralClosedToIssuer(referral_id=state.id, outcome=data.outcome)
-        return _queued(state, state.region, event, last)
+        return _queued(state, state.issuer, event, last)
     if isinstance(data, catalogue_events.PlaceReleased):
         free = PlaceReleasedToOrganiser(referral_id=state.id, activity_id=data.activity_id)
         return _queued(state, data.organiser, event, free)
@@ -143,7 +148,7 @@ def _remembering(state: ToldReferral, event: Event) -> ToldReferral:
     if type(event.data) not in _OF_LAST_WORDS:
         return state
     data = event.data.model_dump()
-    about = f"{data.get('organiser', state.region)} {data.get('activity_id', '')}"
+    about = f"{data.get('organiser', state.issuer)} {data.get('activity_id', '')}"
     words = {one: word for one, word in state.last_words.items() if one != about}
     if word := _last_word(state, event):
         words[about] = word.data.model_dump_json()
@@ -151,7 +156,7 @@ def _remembering(state: ToldReferral, event: Event) -> ToldReferral:
 
 
 def _says(data: catalogue_events.PlaceAnswer) -> str:
-    # Notify tells an opisto only once of a place, and not of each step on the waiting list.
+    # Notify tells an organiser only once of a place, and not of each step on the waiting list.
     given = written(data.given_at) if isinstance(data, catalogue_events.PlaceReserved) else ""
     return f"{type(data).__name__} {given}"
 
@@ -163,7 +168,7 @@ def deadline(
     data = event.data
     if state is not None and state.erased:
         return Decision(state)
-    if state is None or state.region is None:
+    if state is None or state.issuer is None:
         return Waits("ReferralIssued")
     if data.concerns is None:
         return Decision(state)
@@ -174,7 +179,7 @@ def deadline(
 def erased(
     state: ToldReferral | None, event: Event[referral_events.ReferralErased], now: datetime, context: Iterable[str]
 ) -> Decision[ToldReferral]:
-    """Blanks the referral's entries in every feed. Its region hears so; after that, only the last words go out.
+    """Blanks the referral's entries in every feed. Its issuer hears so; after that, only the last words go out.
 
     `context`: the owners of feeds with an entry about the referral, also strangers whose events about it were refused.
     """
@@ -186,14 +191,15 @@ def erased(
         )
         for recipient in dict.fromkeys([*state.recipients, *context])
     ]
-    follow.append(Follow(_queued(state, data.issuer, event, extract_for_issuer(event)).data, f"{data.issuer} erased"))
+    # Not the engine's erasure: the state still knows who must hear the last word, and nothing else.
+    left = ToldReferral(data.referral_id, issuer=data.issuer, erased=True)
+    follow.append(Follow(_queued(left, data.issuer, event, extract_for_issuer(event)).data, f"{data.issuer} erased"))
     # Blanked with all other entries if the feed has it already.
     follow += [
         Follow(notify_events.NotificationQueued.model_validate_json(word), about)
         for about, word in state.last_words.items()
     ]
-    # Not the engine's erasure: the state still knows who must hear the last word, and nothing else.
-    return Decision(ToldReferral(data.referral_id, region=data.issuer, erased=True), follow, scrubs=True)
+    return Decision(left, follow, scrubs=True)
 
 
 def _with(recipients: tuple[str, ...], recipient: str) -> tuple[str, ...]:
@@ -202,9 +208,13 @@ def _with(recipients: tuple[str, ...], recipient: str) -> tuple[str, ...]:
 
 def _queued(referral: ToldReferral, recipient: str, event: Event, extract: Extract) -> Follow:
     queued = notify_events.NotificationQueued(
-        recipient=recipient, referral_id=referral.id, notification=_notification(event, extract)
+        recipient=recipient,
+        referral_id=referral.id,
+        notification=_notification(event, extract),
+        to_issuer=recipient == referral.issuer,
     )
-    return Follow(queued, recipient)
+    # Who issued the referral may be its organiser too: of one event it then reads two extracts.
+    return Follow(queued, f"{recipient} {type(extract).__name__}")
 
 
 def _notification(event: Event, extract: Extract) -> notify_events.Notification:
@@ -215,6 +225,7 @@ def _notification(event: Event, extract: Extract) -> notify_events.Notification:
         time=written(event.time, event.finer),
         subject=event.data.subject,
         data=extract.model_dump_json(exclude_none=True),
+        extract=type(extract).__name__,
     )
 
 
@@ -239,9 +250,16 @@ def queued(
         return Decision(state, also=also, scrubs=bool(also))
     notification = data.notification
     assert notification is not None
-    kept = LAST_WORDS.get(extract_of(notification.type, data.recipient), frozenset()) if context else None
+    kept = LAST_WORDS.get(EXTRACTS[notification.extract], frozenset()) if context else None
     said = notification if kept is None else _last_word_of(notification, kept)
-    return _entered(state, said, data.referral_id, synthetic=event.synthetic, is_blank=kept == frozenset())
+    return _entered(
+        state,
+        said,
+        data.referral_id,
+        synthetic=event.synthetic,
+        is_blank=kept == frozenset(),
+        to_issuer=data.to_issuer,
+    )
 
 
 def _feed_of(recipient: str, event: Event) -> Recipient:
@@ -304,9 +322,10 @@ def _entered(
     *,
     synthetic: bool,
     is_blank: bool = False,
+    to_issuer: bool = False,
 ) -> Decision[Recipient]:
     number = state.last + 1
-    entry = _blank_entry(referral_id) if is_blank else _structured(about, state.source, synthetic=synthetic)
+    entry = _blank_entry(referral_id) if is_blank else _structured(about, synthetic=synthetic)
     row = [] if state.source in PARTNERS else [OutRow(FEED, state.source, number, referral_id or "", _entry(entry))]
     # The refusal of a partner's own event discloses nothing of a referral.
     of = None if about.type.endswith(".EventRefused.v1") else referral_id
@@ -316,12 +335,13 @@ def _entered(
         channel="feed",
         event_id=about.id,
         event_source=about.source,
+        to_issuer=to_issuer,
         number=number,
     )
     return Decision(_changed(state, last=number), [Follow(delivered)], also=row)
 
 
-def _structured(notification: notify_events.Notification, recipient: str, *, synthetic: bool) -> dict[str, Any]:
+def _structured(notification: notify_events.Notification, *, synthetic: bool) -> dict[str, Any]:
     """The notification keeps the event's id, source and time; its data is the extract that `dataschema` names."""
     return {
         "specversion": "1.0",
@@ -331,7 +351,7 @@ def _structured(notification: notify_events.Notification, recipient: str, *, syn
         "subject": notification.subject,
         "time": notification.time,
         "datacontenttype": "application/json",
-        "dataschema": schema_id(extract_of(notification.type, recipient).__name__),
+        "dataschema": schema_id(notification.extract),
         "dataclassification": "confidential",
         **({"synthetic": True} if synthetic else {}),
         "data": json.loads(notification.data),

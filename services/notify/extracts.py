@@ -1,7 +1,7 @@
 """The content of each recipient's extract of an event: docs/contracts.md, “Who reads what”, in shared/contracts' shapes.
 
-A region reads of its own referral; an opisto of a place only `referral_id referral_code activity_id languages
-accessibility`, and of one that is held what the client pays, nothing else. Attendance reaches a region as counts alone.
+The issuer reads of its own referral; an organiser of a place only `referral_id referral_code activity_id languages
+accessibility`, and of one that is held what the client pays, nothing else. Attendance reaches the issuer as counts alone.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ LAST_WORDS: Final[Mapping[type[Extract], frozenset[str]]] = {
 
 
 def extract_for_issuer(event: Event) -> Extract:
-    """The region's extract: the event without the services' own counts."""
+    """The issuer's extract: the event without the services' own counts."""
     # An organiser's own event names the organiser by its source alone.
     said = {"organiser": event.source, **dict(event.data)}
     return TO_ISSUER[type(event.data)].model_validate(said)
 
 
 def extract_for_organiser(referral: ToldReferral, data: catalogue_events.PlaceAnswer) -> Extract:
-    """An opisto's extract about a place."""
+    """An organiser's extract about a place."""
     said = {
         "referral_id": referral.id,
         "referral_code": referral.code,

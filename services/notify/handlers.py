@@ -19,18 +19,19 @@ from shared.contracts.data import ToPartner
 from shared.contracts.envelope import Event
 from shared.contracts.extracts import ADDRESSED, TO_ISSUER
 from shared.contracts.heartbeat import BEAT, PARTNERS, beat_of
+from shared.contracts.issues import of_a_region
 from shared.contracts.topics import READ_BY
 from shared.engine.model import Document, Handler, Kind, Table
 from shared.store import Collection, Index, Journal, Store
 
 _OF_ENROLMENT: Final = (opisto_events.EnrolmentConfirmed, opisto_events.EnrolmentCancelled)
-"""An organiser's events: the region hears of them once they count for the referral, by EnrolmentTaken."""
+"""An organiser's events: the issuer hears of them once they count for the referral, by EnrolmentTaken."""
 _REFERRALS: Final = msgspec.json.Decoder(Document[ToldReferral])
 _BY_BEAT: Final = (Index((BEAT,)),)
 REFERRALS = Kind(
     Collection("referrals", _BY_BEAT),
     ToldReferral,
-    fields=lambda told: beat_of(told.region, datetime.fromisoformat(told.issued[0]) if told.issued[0] else None),
+    fields=lambda told: beat_of(told.issuer, datetime.fromisoformat(told.issued[0]) if told.issued[0] else None),
 )
 RECIPIENTS = Kind(
     Collection("recipients", _BY_BEAT),
@@ -52,7 +53,8 @@ def table() -> Table:
         handlers={
             **{model: tells for model in TO_ISSUER if model not in _OF_ENROLMENT},
             **dict.fromkeys(ADDRESSED, Handler(RECIPIENTS, _reader, decide.addressed)),
-            region_events.ReferralIssued: Handler(REFERRALS, _referral, decide.issued),
+            region_events.ReferralIssued: Handler(REFERRALS, of_a_region, decide.issued),
+            referral_events.IssueTaken: Handler(REFERRALS, _referral, decide.issued),
             referral_events.ReferralErased: Handler(REFERRALS, _referral, decide.erased, _in_whose_feeds),
             referral_events.ReferralOpened: Handler(REFERRALS, _referral, decide.opened),
             referral_events.EnrolmentTaken: Handler(REFERRALS, _referral, decide.enrolment_taken),

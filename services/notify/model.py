@@ -9,18 +9,18 @@ class ToldReferral(msgspec.Struct, frozen=True, omit_defaults=True):
     """One referral, as far as telling needs it."""
 
     id: str
-    region: str | None = None
+    issuer: str | None = msgspec.field(name="region", default=None)
     code: str = ""
-    """The code that the client shows at the opisto; ReferralOpened brings it."""
+    """The code that the client shows at the organiser's desk; ReferralOpened brings it."""
     languages: tuple[str, ...] = ()
     accessibility: tuple[str, ...] = ()
     issued: tuple[str, str] = ("", "")
-    """(time, id) of the ReferralIssued that holds."""
+    """(time, id) of the issue that holds."""
     recipients: tuple[str, ...] = ()
     places: dict[str, str] = {}
-    """The last notification to each activity's opisto, so that the same does not go out twice."""
+    """The last notification to each activity's organiser, so that the same does not go out twice."""
     last_words: dict[str, str] = {}
-    """The NotificationQueued, JSON, that would be the last word to an activity's opisto, or to the region."""
+    """The NotificationQueued, JSON, that would be the last word to an activity's organiser, or to the issuer."""
     erased: bool = False
 
 

@@ -12,7 +12,7 @@ from services.referral.model import Access, Referral
 from services.referral.responses import Accesses, CodeRead, Look, ReferralNow
 from services.referral.shown import shown
 from shared.contracts.envelope import Event, written
-from shared.contracts.partner_kinds import ORGANISERS
+from shared.contracts.partner_kinds import ORGANISERS, REFERRERS
 from shared.contracts.referral_code import read_code
 from shared.contracts.referral_events import CodeLookedUp
 from shared.engine.model import Document
@@ -41,10 +41,10 @@ _CODE: Final = Parameter(
 def operations() -> list[Operation]:
     """The referral service's addresses."""
     referral = "/v1/referrals/{referral_id}"
-    looks, their_own = (REFERRAL_ID, _AFTER, _LIMIT), ("region",)
+    looks, their_own = (REFERRAL_ID, _AFTER, _LIMIT), REFERRERS
     return [
         INTAKE,
-        Operation("GET", referral, one_referral, {200: ReferralNow}, ("region", "ops"), (REFERRAL_ID,), hides=True),
+        Operation("GET", referral, one_referral, {200: ReferralNow}, (*REFERRERS, "ops"), (REFERRAL_ID,), hides=True),
         Operation("GET", f"{referral}/accesses", accesses, {200: Accesses}, their_own, looks, hides=True),
         Operation("GET", "/v1/codes/{code}", look_up_code, {200: CodeRead}, ORGANISERS, (_CODE,), also=(404,)),
         *groups.operations(),
@@ -52,7 +52,7 @@ def operations() -> list[Operation]:
 
 
 async def one_referral(request: Request) -> Response:
-    """Where a referral stands; for its region and ops.
+    """Where a referral stands; for who issued it and ops.
 
     404 until the service has applied its issue.
     """
@@ -61,7 +61,7 @@ async def one_referral(request: Request) -> Response:
 
 
 async def accesses(request: Request) -> Response:
-    """The looks at a referral and its disclosures, the newest first; for its region, also after an erasure."""
+    """The looks at a referral and its disclosures, the newest first; for who issued it, also after an erasure."""
     limit, after = _LIMIT.of(request), _AFTER.place(request)
     state = await _looked_at(request, "read_accesses")
     store = request.app.state.store
@@ -77,9 +77,9 @@ async def accesses(request: Request) -> Response:
 
 
 async def look_up_code(request: Request) -> Response:
-    """At an opisto's desk: the code that a client shows becomes the referral's id, and the opisto related to it.
+    """At an organiser's desk: the code that a client shows becomes the referral's id, and the organiser related to it.
 
-    For 30 days the opisto may then enrol the client. Kept as a disclosure, and as a fact of the referral, both before
+    For 30 days the organiser may then enrol the client. Kept as a disclosure, and as a fact of the referral, both before
     the answer.
     """
     if role_of(who := who_asks(request)) not in ORGANISERS:
@@ -150,7 +150,7 @@ def _look(look: Access | None) -> Look:
 
 
 async def _looked_at(request: Request, action: str, *roles: str) -> Referral:
-    """The referral, for its region and these roles; the look is kept. Raises 404, also where there is no such referral."""
+    """The referral, for who issued it and these roles; the look is kept. Raises 404, also where there is no such referral."""
     who = who_asks(request)
     referral_id = referral_asked(request)
     rows = await request.app.state.store.load("referrals", [referral_id])

@@ -16,24 +16,24 @@ def deadlines_of(
 ) -> Iterator[OpenDeadline]:
     """The deadlines of the steps that are awaited now."""
     assert referral.issued is not None
-    region = referral.issued.source
+    issuer = referral.issued.source
     if status in {"issued", "unmatched"}:
         since = max(referral.issued.time, referral.matching.asked_at or referral.issued.time)
-        yield _next(referral, "match", since, durations.match, _awaited(referral, "match"), region)
+        yield _next(referral, "match", since, durations.match, _awaited(referral, "match"), issuer)
     elif status == "proposed" and (matched := current_match(referral)):
-        yield _next(referral, "choice", matched.time, durations.choice, _awaited(referral, "choice"), region)
+        yield _next(referral, "choice", matched.time, durations.choice, _awaited(referral, "choice"), issuer)
     elif status == "requested" and choice and grant:
         asked = referral.orders.get(choice.activity)
         since = max(grant.given_at, asked.asked_at if asked and asked.asked_at else grant.given_at)
         awaited = asked_as(choice)
-        opisto = choice.activity.partition(" ")[0]
-        yield _next(referral, "confirmation", since, durations.confirmation, awaited, opisto)
+        organiser = choice.activity.partition(" ")[0]
+        yield _next(referral, "confirmation", since, durations.confirmation, awaited, organiser)
     elif status in {"placed", "attending"} and choice and (end := last_end(referral, choice)):
-        opisto = choice.activity.partition(" ")[0]
-        yield _next(referral, "attendance", end, durations.attendance, awaited_records(choice, end), opisto)
+        organiser = choice.activity.partition(" ")[0]
+        yield _next(referral, "attendance", end, durations.attendance, awaited_records(choice, end), organiser)
     elif status == "completed" and referral.told.completed_at:
         since = referral.told.completed_at
-        yield _next(referral, "feedback", since, durations.feedback, awaited_feedback(referral), region)
+        yield _next(referral, "feedback", since, durations.feedback, awaited_feedback(referral), issuer)
 
 
 def _next(

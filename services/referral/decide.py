@@ -27,6 +27,7 @@ from services.referral.model import (
     activity_key,
 )
 from services.referral.needs import does_not_count, is_chosen, published_sessions, until_published
+from services.referral.referrers import RegionsReferrers, asked_region, refusal
 from services.referral.relation import with_look_up
 from services.referral.telling import tell_changes
 from services.referral.view import Durations
@@ -47,7 +48,7 @@ Decided = Decision[Referral] | Waits | Rejected
 _changed = msgspec.structs.replace
 
 ITS_ISSUE: Final = Waits("ReferralIssued")
-"""The same for another region's referral as for an unknown one: nobody learns by asking which ids exist."""
+"""The same for another's referral as for an unknown one: nobody learns by asking which ids exist."""
 
 
 # --- events from outside
@@ -59,17 +60,18 @@ def issued(
     now: datetime,
     durations: Durations,
     code: str = "",
+    word: RegionsReferrers | None = None,
 ) -> Decided:
     """Opens the referral, or replaces its issue. Neither takes a place away.
 
-    `code` becomes the referral's if it has none; without a code nobody can look the referral up.
+    `code` becomes the referral's if it has none; without a code nobody can look the referral up. `word` is that of the
+    client's region: whom it lets refer beside itself.
     """
     data = event.data
     state = state or Referral(data.referral_id)
+    no = refusal(state, event, word)
     if state.issued and state.issued.source != event.source:
-        return ITS_ISSUE
-    if event.source in state.withdrawn_by:
-        return Rejected(WITHDRAWN, erase(_changed(state, first_issued_at=event.time), event, durations, now))
+        return Rejected(no) if no else ITS_ISSUE
     purse = Purse(data.funding, data.kaikukortti_from, data.voucher_group)
     latest = LatestIssue(
         event.time,
@@ -79,7 +81,13 @@ def issued(
         data.unit_ref,
         "agreement" in data.funding,
         purse,
+        data.municipality,
     )
+    if event.source in state.withdrawn_by:
+        known = _changed(state, first_issued_at=event.time)
+        return Rejected(WITHDRAWN, erase(known, latest, event.time, durations, now))
+    if no:
+        return Rejected(no)
     first = state.first_issued_at
     if state.issued and (state.issued.time, state.issued.id) > (latest.time, latest.id):
         latest = state.issued
@@ -90,7 +98,21 @@ def issued(
         issued=latest,
         first_issued_at=min(first, event.time) if first else event.time,
     )
-    return tell_changes(state, event, now, durations, opened=opened)
+    decided = tell_changes(state, event, now, durations, opened=opened)
+    return decided if asked_region(event) is None else _passed_on(decided, event)
+
+
+def _passed_on(decided: Decision[Referral], event: Event[region_events.ReferralIssued]) -> Decision[Referral]:
+    """The other services read such an issue once it counts, and none that does not."""
+    taken = referral_events.IssueTaken(
+        referral_id=event.data.referral_id,
+        issued=event.data,
+        event_id=event.id,
+        event_source=event.source,
+        event_time=event.time,
+        event_finer=event.finer,
+    )
+    return Decision(decided.state, [*decided.follow, Follow(taken)])
 
 
 def chosen(
@@ -111,12 +133,12 @@ def withdrawn(
     if state is None or state.issued is None or state.issued.source != event.source:
         return _without_its_issue(state or Referral(data.referral_id), event, data.reason)
     if data.reason == "consent_withdrawn":
-        return erase(state, event, durations, now)
+        return erase(state, state.issued, event.time, durations, now)
     return _with_fact(state, event, now, durations, "withdrawn")
 
 
 def _without_its_issue(state: Referral, event: Event, reason: str) -> Decided:
-    """Withdrawn consent stops what the same region may issue later, and no other region's referral."""
+    """Withdrawn consent stops what the same sender may issue later, and nobody else's referral."""
     if reason != "consent_withdrawn":
         return ITS_ISSUE
     if state.issued:

@@ -1,6 +1,6 @@
 """Erasure: the consent is withdrawn, and the referral keeps only its id, its issuer, the status and the dates.
 
-Pure. Every service hears of the erasure, the region of the end; a region that issues it later, that nothing is kept.
+Pure. Every service hears of the erasure, the issuer of the end; whoever issues it later, that nothing is kept.
 """
 
 from collections.abc import Iterator
@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Final
 
 from services.referral.fold import fold
-from services.referral.model import Ending, ErasedReferral, Referral, split_key
+from services.referral.model import Ending, ErasedReferral, LatestIssue, Referral, split_key
 from services.referral.telling import ending_event
 from services.referral.view import Durations
 from shared.contracts import referral_events
-from shared.contracts.envelope import Event
 from shared.contracts.referral_code import digest_of
 from shared.engine.model import Decision, Follow
 
@@ -20,12 +19,17 @@ WITHDRAWN: Final = (
     "the consent for this referral_id was withdrawn: nothing of it is kept; with a new consent issue it under a new id"
 )
 NOT_KEPT: Final = "nothing is kept under this referral_id; issue it under a new id"
-"""To another region, which learns neither whose referral it was nor that the consent was withdrawn."""
+"""To another one, who learns neither whose referral it was nor that the consent was withdrawn."""
 
 
-def erase(state: Referral, event: Event, durations: Durations, now: datetime) -> Decision[Referral]:
-    """Leaves the id, the issuer, the status, the dates. Tells every service of the erasure, the region of the end."""
-    issuer = state.issued.source if state.issued else event.source
+def erase(
+    state: Referral, issue: LatestIssue, withdrawn_at: datetime, durations: Durations, now: datetime
+) -> Decision[Referral]:
+    """Leaves the id, the issuer, the status, the dates. Tells every service of the erasure, the issuer of the end.
+
+    `issue` may be one that only meets the withdrawal, and never opened the referral.
+    """
+    issuer = issue.source
     left = ErasedReferral("withdrawn", "withdrawn", state.first_issued_at, now, issuer)
     ended = Ending("withdrawn", 0, 0, 0)
     if state.issued:
@@ -34,10 +38,12 @@ def erase(state: Referral, event: Event, durations: Durations, now: datetime) ->
             closed_at = state.told.closed_at or now
             left = ErasedReferral(view.status, view.ended.outcome, state.first_issued_at, closed_at, issuer)
             ended = view.ended
-    forget = list(_forgetting(state, event.time))
+    forget = list(_forgetting(state, withdrawn_at))
     # ReferralErased first, since it blanks the feeds: the end that follows stays in them.
     digest = digest_of(state.code) if state.code else None
-    erased = referral_events.ReferralErased(referral_id=state.id, issuer=issuer, code_digest=digest)
+    erased = referral_events.ReferralErased(
+        referral_id=state.id, issuer=issuer, region=issue.region, code_digest=digest
+    )
     ended_matching = referral_events.MatchingEnded(referral_id=state.id, number=state.matching.number + 1)
     follow = [Follow(erased), *forget, Follow(ended_matching)]
     if ended != state.told.closed:
@@ -63,7 +69,7 @@ def _forgetting(state: Referral, freed_at: datetime) -> Iterator[Follow]:
 
 
 def meets_erasure(state: Referral, source: str, name: str) -> str | None:
-    """Answers a region that issues an erased referral that nothing is kept; with the reason, if it was its own."""
+    """Answers whoever issues an erased referral that nothing is kept; with the reason, if it was its own."""
     if name != "ReferralIssued":
         return None
     own = state.erased is not None and state.erased.issuer == source

@@ -12,6 +12,7 @@ import msgspec
 
 from shared.contracts.fields import Funding, VoucherGroup, What
 from shared.contracts.referral_events import ReferralOutcome, Status
+from shared.contracts.region_events import region_of
 
 
 class Purse(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,6 +38,13 @@ class LatestIssue(msgspec.Struct, frozen=True):
     by_agreement: bool = False
     """Whether an agreement may pay for the client."""
     purse: Purse = NOTHING_PAYS
+    municipality: str = ""
+    """Where the client lives; empty in what a region issued while regions alone did."""
+
+    @property
+    def region(self) -> str:
+        """The code of the region that the referral counts for."""
+        return region_of(self.source, self.municipality)
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -204,14 +212,14 @@ class Fired(msgspec.Struct, frozen=True):
 
 
 class ErasedReferral(msgspec.Struct, frozen=True):
-    """What erasure leaves. The issuing region is no personal datum: it says who may read the rest, nothing of the client."""
+    """What erasure leaves. The issuer is no personal datum: it says who may read the rest, nothing of the client."""
 
     status: Status
     outcome: ReferralOutcome | None
     issued_at: datetime | None
     closed_at: datetime | None
     issuer: str
-    """The region that issued the referral or, where nothing was issued yet, that withdrew the consent."""
+    """Who issued the referral."""
 
 
 class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -247,7 +255,7 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     used: dict[str, UsedHere] = {}
     """What was told as used, by activity, where an agreement may pay."""
     withdrawn_by: tuple[str, ...] = ()
-    """Regions that withdrew the consent before anybody issued: each for the referral that it may yet issue itself."""
+    """Who withdrew the consent before anybody issued: each for the referral that it may yet issue itself."""
     erased: ErasedReferral | None = None
 
 

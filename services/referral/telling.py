@@ -47,7 +47,8 @@ def _opening(state: Referral, view: View, issue: Event[Any]) -> referral_events.
     assert state.issued is not None
     return referral_events.ReferralOpened(
         referral_id=state.id,
-        region=state.issued.source.rpartition("/")[2],
+        issuer=state.issued.source,
+        region=state.issued.region,
         referral_code=state.code,
         deadlines=tuple(
             referral_events.AwaitedStep(what=deadline.what, due_at=deadline.due_at) for deadline in view.deadlines

@@ -3,7 +3,7 @@
 Told from the partner's side: it sends what `asyncapi.json` says that the services receive.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from shared.contracts.asyncapi import (
@@ -16,18 +16,14 @@ from shared.contracts.asyncapi import (
     own_intake,
     refs,
 )
-from shared.contracts.data import Data
 from shared.contracts.envelope import MAX_EVENT_BYTES
-from shared.contracts.extracts import TO_ISSUER, TO_ORGANISER, Extract
+from shared.contracts.extracts import EXTRACTS, read_as
 from shared.contracts.messages import event_headers, feed_messages, message, structured_event, structured_message
 from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.registry import CLASSES, public_names
 from shared.contracts.schemas import Document
 
 _HTTP: Final = "0.3.0"
-_EXTRACTS: Final[Mapping[str, Mapping[type[Data], type[Extract]]]] = {
-    kind: TO_ISSUER if kind == "region" else TO_ORGANISER for kind in PARTNER_KINDS
-}
 
 _QUERY: Final = {
     "type": "object",
@@ -98,7 +94,6 @@ def _http_server(service: str, description: str) -> Document:
 
 
 def _channels() -> Document:
-    extracts = {extract.__name__: None for of_kind in _EXTRACTS.values() for extract in of_kind.values()}
     return {
         **{own_intake(kind): own_channel(kind) | _on("kafka") for kind in PARTNER_KINDS},
         "events": {
@@ -111,7 +106,7 @@ def _channels() -> Document:
             "address": "/v1/feed",
             "description": "All events for the key's partner, in order: `{events, next}`, where `next` is the "
             "`after` to go on with.",
-            "messages": refs(extracts),
+            "messages": refs(EXTRACTS),
             **_on("notify"),
         },
     }
@@ -126,7 +121,7 @@ def _operations() -> Iterator[tuple[str, Document]]:
         yield f"{kind}Sends", operation("send", own_intake(kind), kind, f"{in_words(kind)} writes to its own topic.")
         posted = map(_posted, messages_on(f"intake.{kind}"))
         yield f"{kind}Posts", _over_http("send", "events", kind, f"{in_words(kind)} posts events.", posted)
-        extracts = (extract.__name__ for extract in _EXTRACTS[kind].values())
+        extracts = (extract.__name__ for _, extract in read_as(kind))
         yield f"{kind}Reads", _over_http("receive", "feed", kind, f"{in_words(kind)} reads its feed.", extracts)
 
 

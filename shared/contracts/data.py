@@ -27,12 +27,16 @@ class Data(Strict):
         """The fields whose times cannot stand in an event that was recorded at `time`."""
         return ()
 
+    def unfit_for(self, source: str) -> Iterable[Problem]:
+        """The fields that cannot stand in an event of this source."""
+        return ()
+
 
 class AboutReferral(Data):
     """An event about one referral."""
 
     referral_id: ReferralId
-    """The referral, by the id under which its region issued it."""
+    """The referral, by the id under which it was issued."""
 
     @property
     def subject(self) -> str:

@@ -263,7 +263,7 @@ def decode(raw: Raw, *, now: datetime, searched: bool = False) -> Event:
         )
     plain = _plain_json(document)
     data = _validated(event_class, plain)
-    if problems := list(data.misdated(time)):
+    if problems := [*data.misdated(time), *data.unfit_for(source)]:
         raise Invalid(_line(problems), problems)
     subject = attributes.get("subject")
     if subject is not None and subject != data.subject:

@@ -1,4 +1,4 @@
-"""The extracts of events that a partner reads in its feed: for a region, for an opisto, or for the event's sender.
+"""The extracts of events that a partner reads in its feed: as a referral's issuer, as an activity's organiser, or as the event's sender.
 
 An entry keeps the event's type, id, source and time. Its data is one of these extracts; `dataschema` names which. A
 field without a value is left out, never null.
@@ -18,7 +18,6 @@ from shared.contracts import (
     referral_events,
 )
 from shared.contracts.data import Data, Strict, ToPartner
-from shared.contracts.event_class import TYPE_PREFIX
 from shared.contracts.fields import (
     Accessibility,
     ActivityId,
@@ -35,16 +34,17 @@ from shared.contracts.fields import (
     What,
 )
 from shared.contracts.instants import Instant
+from shared.contracts.partner_kinds import ORGANISERS, REFERRERS
 from shared.contracts.registry import CLASSES
 
 
 class Extract(Strict):
-    """What one kind of partner reads of one class of events."""
+    """What a partner reads of one class of events, by its part in a referral."""
 
 
 class _OfReferral(Extract):
     referral_id: ReferralId
-    """The referral, by the id under which its region issued it."""
+    """The referral, by the id under which it was issued."""
 
 
 class _OfPlace(_OfReferral):
@@ -57,10 +57,12 @@ class _OfPlace(_OfReferral):
 class ReferralOpenedToIssuer(_OfReferral):
     """The platform has the referral and follows it."""
 
+    issuer: Issuer
+    """Who issued it: the referral is theirs."""
     region: RegionCode
-    """The region whose referral it is, by its code."""
+    """The region that it counts for, by its code: the issuer, else the one where the client lives."""
     referral_code: referral_events.ReferralCode
-    """Twelve characters by which an opisto at its desk finds the referral; the client shows them."""
+    """Twelve characters by which an organiser at its desk finds the referral; the client shows them."""
     deadlines: tuple[referral_events.AwaitedStep, ...]
     """The steps that are awaited first, with their deadlines."""
 
@@ -83,7 +85,7 @@ class PlaceReservedToIssuer(_OfPlace):
     """A place is held."""
 
     confirm: bool
-    """Whether the opisto must confirm the place."""
+    """Whether the organiser must confirm the place."""
     price_cents: Annotated[Count, Field(examples=[0])] | None = None
     """What the client pays for the whole activity, in euro cents."""
     price_rule: PriceRule | None = None
@@ -117,11 +119,11 @@ class PlaceReleasedToIssuer(_OfPlace):
 
 
 class EnrolmentConfirmedToIssuer(_OfPlace):
-    """The opisto has the participant on its list. Comes once it counts, under the event's own id, source and time."""
+    """The organiser has the participant on its list. Comes once it counts, under the event's own id, source and time."""
 
 
 class EnrolmentCancelledToIssuer(_OfPlace):
-    """The opisto took the participant off its list. Comes once it counts, under the event's own id, source and time."""
+    """The organiser took the participant off its list. Comes once it counts, under the event's own id, source and time."""
 
     reason: opisto_events.EnrolmentEnd
     """Why: the activity is full; it does not suit the participant, who was not reached, wished it or stayed away; or
@@ -129,7 +131,7 @@ class EnrolmentCancelledToIssuer(_OfPlace):
 
 
 class FeedbackRequestedToIssuer(_OfReferral):
-    """The region shall ask someone: it makes the link to the form, and hands it out."""
+    """The issuer shall ask someone: it makes the link to the form, and hands it out."""
 
     phase: Phase
     """Whether the answers are asked for before the activity or after it."""
@@ -176,7 +178,7 @@ class ReferralErasedToIssuer(_OfReferral):
     """The consent was withdrawn, and every service has erased the referral. No feed has its earlier entries any more."""
 
     issuer: Issuer
-    """The region that issued it or, where nothing was issued yet, that withdrew the consent."""
+    """Who issued it or, where nothing was issued yet, withdrew the consent."""
     log_kept_days: Annotated[Count, Field(examples=[30])]
     """For how many days at most Kafka's log still holds the events before."""
     audit: Literal["own_term"]
@@ -187,7 +189,7 @@ class _ClientToOrganiser(_OfReferral):
     referral_code: referral_events.ReferralCode
     """What the client shows at the desk."""
     activity_id: ActivityId
-    """The activity, by the opisto's own id."""
+    """The activity, by the organiser's own id."""
     languages: tuple[Language, ...]
     """In which languages the client can take part, the preferred one first: ISO 639 codes."""
     accessibility: tuple[Accessibility, ...]
@@ -195,7 +197,7 @@ class _ClientToOrganiser(_OfReferral):
 
 
 class PlaceReservedToOrganiser(_ClientToOrganiser):
-    """A place of the opisto's activity is held for a client."""
+    """A place of the organiser's activity is held for a client."""
 
     price_cents: Annotated[Count, Field(examples=[0])] | None = None
     """What the client pays for the whole activity, in euro cents."""
@@ -204,16 +206,16 @@ class PlaceReservedToOrganiser(_ClientToOrganiser):
 
 
 class PlaceWaitlistedToOrganiser(_ClientToOrganiser):
-    """A client waits for a place of the opisto's activity."""
+    """A client waits for a place of the organiser's activity."""
 
 
 class PlaceReleasedToOrganiser(_OfReferral):
-    """A place of the opisto's activity, or a place on its waiting list, is free again."""
+    """A place of the organiser's activity, or a place on its waiting list, is free again."""
 
     referral_code: referral_events.ReferralCode | None = None
     """What the client showed at the desk; left out after an erasure."""
     activity_id: ActivityId
-    """The activity, by the opisto's own id."""
+    """The activity, by the organiser's own id."""
     languages: tuple[Language, ...] | None = None
     """In which languages the client could take part, the preferred one first: ISO 639 codes; left out after an erasure."""
     accessibility: tuple[Accessibility, ...] | None = None
@@ -224,7 +226,7 @@ class DeadlinePassedToPartner(_OfReferral):
     """The partner's step has not come in time. The first passing reminds, the second acts."""
 
     what: What
-    """The awaited step: an activity that fits, the region's choice, the opisto's confirmation or records of attendance,
+    """The awaited step: an activity that fits, the issuer's choice, the organiser's confirmation or records of attendance,
     the participant's answers; the others are the services' own."""
     due_at: Instant
     """Until when the step was awaited, in UTC."""
@@ -300,12 +302,13 @@ TO_ORGANISER: Final[Mapping[type[Data], type[Extract]]] = {
     catalogue_events.PlaceReleased: PlaceReleasedToOrganiser,
     **_TO_BOTH,
 }
+_PARTS: Final = ((TO_ISSUER, REFERRERS), (TO_ORGANISER, ORGANISERS))
+"""What is read in each part, and which kinds of partners can have it: some can be a referral's issuer and its organiser."""
 EXTRACTS: Final[Mapping[str, type[Extract]]] = {
-    extract.__name__: extract for extract in (*TO_ISSUER.values(), *TO_ORGANISER.values())
+    extract.__name__: extract for told, _ in _PARTS for extract in told.values()
 }
 
 
-def extract_of(type_: str, recipient: str) -> type[Extract]:
-    """The extract that an entry of this CloudEvents type has as data in this recipient's feed."""
-    model = CLASSES[type_.removeprefix(TYPE_PREFIX).removesuffix(".v1")].model
-    return (TO_ISSUER if recipient.startswith("/region/") else TO_ORGANISER)[model]
+def read_as(kind: str) -> list[tuple[type[Data], type[Extract]]]:
+    """The classes that a kind of partner may read of, each with its extract."""
+    return list(dict.fromkeys(row for told, kinds in _PARTS if kind in kinds for row in told.items()))

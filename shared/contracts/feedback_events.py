@@ -10,7 +10,8 @@ from shared.contracts.fields import EventId, Finer, Integer, Phase, Respondent, 
 from shared.contracts.instants import Instant
 from shared.contracts.topics import INTAKE_HTTP
 
-Asked = Annotated[Literal["participant", "region", "opisto"], Field(title="Asked")]
+Asked = Annotated[Literal["participant", "issuer", "organiser"], Field(title="Asked")]
+"""Who is asked, by the part in the referral: a partner answers as what it is, `respondent: library`."""
 Instrument = Annotated[str, Field(examples=["experience_v1"])]
 
 

@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from shared.contracts import heartbeat
+from shared.contracts.partner_kinds import OTHER_REFERRERS, REFERRERS
 from shared.contracts.topics import SERVICES, ServiceName
 from shared.reference import DIMENSIONS, LANGUAGES, MUNICIPALITIES, REGIONS, THEMES, VOUCHER_RULES
 
@@ -71,6 +72,10 @@ def _known_sender(value: str) -> str:
     if kind == "service" and name not in SERVICES:
         raise ValueError(f"there is no service {name[:20]!r}")
     return value
+
+
+def _of_a_kind_or_one(value: str) -> str:
+    return _known_sender(value) if value.startswith("/") else value
 
 
 def _is_somebody(value: str) -> str:
@@ -137,7 +142,15 @@ Organiser = Annotated[
     ),
     AfterValidator(_organises),
 ]
-Issuer = Annotated[str, Field(pattern="^/region/[0-9]{2}$", examples=["/region/08"])]
+Issuer = Annotated[str, Field(pattern=rf"^/(?:{'|'.join(REFERRERS)})/[a-z0-9.-]{{1,60}}$", examples=["/region/08"])]
+"""Who issued a referral: a region, or a municipality, an association or a library where a region allows it."""
+_OTHERS: Final = "|".join(OTHER_REFERRERS)
+Referrers = Annotated[
+    str,
+    Field(pattern=rf"^(?:/(?:{_OTHERS})/[a-z0-9.-]{{1,60}}|{_OTHERS})$", examples=["library"]),
+    AfterValidator(_of_a_kind_or_one),
+]
+"""All of one kind that may refer beside regions, `library`, or one of them, `/library/metso`."""
 SOURCE: Final = r"/[a-z]+/[a-z0-9.-]{1,60}"
 Source = Annotated[str, Field(pattern=f"^{SOURCE}$", examples=["/region/08"])]
 Sender = Annotated[Source, AfterValidator(_known_sender)]

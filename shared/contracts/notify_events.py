@@ -24,6 +24,8 @@ class Notification(Strict):
     """Its subject."""
     data: Annotated[str, Field(examples=['{"referral_id":"7b0d9a52-5c1e-4c57-9a0e-3f1f6a2d8c11","completed":true}'])]
     """The extract, JSON."""
+    extract: Annotated[str, Field(examples=["ReferralReopenedToIssuer"])]
+    """The extract's name, by what the recipient is to the referral: its issuer, its organiser, or neither."""
 
 
 @event_class("notify", "service/notify")
@@ -36,6 +38,8 @@ class NotificationQueued(Data):
     """The referral that it concerns, if one."""
     notification: Notification | None = None
     """The notification; left out where the feed blanks."""
+    to_issuer: bool = False
+    """Whether the referral is the recipient's own, so that nothing is disclosed."""
     erase: bool = False
     """Whether the recipient's feed blanks all its entries about the referral."""
     once_more: Count | None = None
@@ -60,6 +64,8 @@ class NotificationDelivered(Data):
     """The id of the event of which it notified."""
     event_source: Source
     """The source of the event of which it notified."""
+    to_issuer: bool = False
+    """Whether the referral is the recipient's own, so that nothing is disclosed."""
     number: Count | None = None
     """The number of the entry in the recipient's feed."""
 

@@ -7,6 +7,7 @@ ORGANISERS: Final = ("opisto", "municipality", "association", "library")
 """They publish activities, hold places and record who came."""
 REFERRERS: Final = ("region", "municipality", "association", "library")
 """They issue referrals; all but a region only by a route that the client's region allows."""
+OTHER_REFERRERS: Final = tuple(kind for kind in REFERRERS if kind != "region")
 PARTNER_KINDS: Final = ("region", *ORGANISERS)
 
 IN_WORDS: Final[Mapping[str, str]] = {

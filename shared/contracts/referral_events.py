@@ -28,6 +28,7 @@ from shared.contracts.fields import (
 )
 from shared.contracts.instants import Day, Instant
 from shared.contracts.opisto_events import EnrolmentEnd
+from shared.contracts.region_events import ReferralIssued
 from shared.contracts.topics import INTAKE_HTTP, LOG_KEPT_DAYS
 
 ReferralOutcome = Annotated[
@@ -64,14 +65,33 @@ class AwaitedStep(Strict):
 class ReferralOpened(AboutReferral):
     """The platform has the referral and follows it."""
 
+    issuer: Issuer
+    """Who issued it: the referral is theirs."""
     region: RegionCode
-    """The region whose referral it is, by its code."""
+    """The region that it counts for, by its code: the issuer, else the one where the client lives."""
     referral_code: ReferralCode
     """Twelve characters by which an opisto at its desk finds the referral; the client shows them."""
     deadlines: tuple[AwaitedStep, ...]
     """The steps that are awaited first, with their deadlines."""
     unit_ref: UnitRef | None = None
     """The unit that issued it; left out in what was opened before this stood here."""
+
+
+@event_class("catalogue", "service/referral")
+class IssueTaken(AboutReferral):
+    """What a municipality, an association or a library issued counts, since the client's region allows it. The other
+    services read such an issue here, and none that is not allowed."""
+
+    issued: ReferralIssued
+    """What was issued."""
+    event_id: EventId
+    """The id of the event that counts."""
+    event_source: Issuer
+    """Who sent it."""
+    event_time: Instant
+    """The time of the event that counts, in UTC."""
+    event_finer: Finer = ""
+    """The digits of its time below a microsecond."""
 
 
 @event_class("catalogue", "service/referral")
@@ -153,7 +173,9 @@ class ReferralErased(AboutReferral):
     """The one who may do so withdrew the consent: every service erases what it keeps of the referral; the id stays."""
 
     issuer: Issuer
-    """The region that issued it or, where nothing was issued yet, that withdrew the consent."""
+    """Who issued it or, where nothing was issued yet, withdrew the consent."""
+    region: RegionCode
+    """The region that it counts for, by its code."""
     code_digest: CodeDigest | None = None
     """The digest to find texts by that hold the referral's code, if it had one."""
     log_kept_days: Annotated[Count, Field(examples=[30])] = LOG_KEPT_DAYS

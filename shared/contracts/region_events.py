@@ -1,10 +1,12 @@
-"""What regions send."""
+"""What regions send, and what municipalities, associations and libraries send where a region allows it: referrals."""
 
+from collections.abc import Iterable
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.contracts.data import AboutReferral, Strict
+from shared.contracts.data import AboutReferral, Data, Strict
+from shared.contracts.errors import Problem
 from shared.contracts.event_class import event_class
 from shared.contracts.fields import (
     Accessibility,
@@ -19,11 +21,15 @@ from shared.contracts.fields import (
     Municipality,
     Needs,
     Organiser,
+    Referrers,
+    RegionCode,
     Theme,
     UnitRef,
     VoucherGroup,
 )
 from shared.contracts.instants import Day
+from shared.contracts.partner_kinds import OTHER_REFERRERS, REFERRERS, is_of
+from shared.reference import MUNICIPALITIES
 
 CARD_FROM_AGE: Final = 16
 """The youngest who may have a Kaikukortti card, in years: kaikukortti.fi's national guideline."""
@@ -57,16 +63,24 @@ Route = Annotated[
     Literal["service_guidance", "lifestyle_guidance", "clinic", "outreach", "self", "library", "other"],
     Field(title="Route"),
 ]
+OTHERS_ROUTES: Final = ("self", "outreach", "library", "lifestyle_guidance")
+"""The routes by which others than regions may refer."""
 
 
-@event_class("referral", "region", outcome="referrals")
+def region_of(issuer: str, municipality: str) -> str:
+    """The code of the region that a referral counts for: the one that issued it, else the one where the client lives."""
+    return issuer.rpartition("/")[2] if is_of(issuer, ("region",)) else MUNICIPALITIES[municipality].region
+
+
+@event_class("referral", *REFERRERS, outcome="referrals")
 class ReferralIssued(AboutReferral):
-    """A region refers a client whom it alone knows."""
+    """A client is referred whom the sender alone knows. What others than regions issue counts where the region in which
+    the client lives allows it."""
 
     referral_id: IssuedReferralId
-    """A random UUID, version 4, that the region draws for this referral; everybody names the referral by it."""
+    """A random UUID, version 4, that the sender draws for this referral; everybody names the referral by it."""
     unit_ref: UnitRef
-    """The unit that refers: an organisation's OID, or a code of the region's own."""
+    """The unit that refers: an organisation's OID, or a code of the sender's own."""
     municipality: Municipality
     """Where the client lives: Statistics Finland's code of the municipality."""
     age_band: AgeBand
@@ -98,8 +112,9 @@ class ReferralIssued(AboutReferral):
     with learning difficulties, young without a place to study, a senior, a pensioner. A year's voucher pays only for that
     year's groups. Left out: the professional has looked whether the client belongs to one of them."""
     route: Route | None = None
-    """Where the client was met: in guidance through services, in guidance towards healthy habits, in a clinic, in outreach
-    work, by coming of their own accord (`self`), in a library, or elsewhere."""
+    """Where the client was met: in guidance through services, in guidance towards healthy habits (a municipality's culture
+    counsellor too), in a clinic, in outreach work, in a library, or elsewhere; `self`: the client came without being
+    sent. Others than regions must say it: `self`, `outreach`, `library` or `lifestyle_guidance`."""
     consent: Consent
     """What the client agreed to."""
 
@@ -116,8 +131,13 @@ class ReferralIssued(AboutReferral):
             )
         return self
 
+    def unfit_for(self, source: str) -> Iterable[Problem]:
+        if is_of(source, OTHER_REFERRERS) and self.route not in OTHERS_ROUTES:
+            said = "is missing" if self.route is None else f"{self.route} is for regions"
+            yield Problem("/data/route", f"{said}; {source} refers by one of {', '.join(OTHERS_ROUTES)}")
 
-@event_class("referral", "region", outcome="referrals")
+
+@event_class("referral", *REFERRERS, outcome="referrals")
 class ActivityChosen(AboutReferral):
     """The client, with the professional, chose an activity; it need not be among the proposed."""
 
@@ -127,12 +147,44 @@ class ActivityChosen(AboutReferral):
     """The chosen activity, by its organiser's own id."""
 
 
-@event_class("referral", "region", outcome="referrals")
+@event_class("referral", *REFERRERS, outcome="referrals")
 class ReferralWithdrawn(AboutReferral):
-    """The region takes the referral back. `consent_withdrawn` erases at once."""
+    """Who issued the referral takes it back. `consent_withdrawn` erases at once."""
 
     reason: Annotated[
         Literal["client_wish", "consent_withdrawn", "moved", "duplicate", "other"], Field(title="WithdrawalReason")
     ]
     """Why: the client wishes it, takes back the consent, has moved, was referred twice, or something else.
     `consent_withdrawn` erases all that was said of the referral, at once and everywhere."""
+
+
+class ReferrersRoutes(Strict):
+    """By which routes some may refer the region's inhabitants."""
+
+    who: Referrers
+    """Who may: `municipality`, `association` or `library`, all of that kind; or one of them, by its source."""
+    routes: Annotated[
+        tuple[Annotated[Literal["self", "outreach", "library", "lifestyle_guidance"], Field(title="OthersRoute")], ...],
+        Field(min_length=1, max_length=4, examples=[["self", "library"]]),
+        Distinct,
+    ]
+    """By which routes."""
+
+
+@event_class("referral", "region", outcome="referrers")
+class ReferrersAllowed(Data):
+    """Whom the region lets refer its inhabitants beside itself, whole each time: the one with the latest `time` holds."""
+
+    region: Annotated[RegionCode, Field(examples=["06"])]
+    """The region's own code."""
+    referrers: Annotated[tuple[ReferrersRoutes, ...], Field(max_length=200)]
+    """Who may refer, by which routes; who stands here as one of its kind and by its source may by the routes of both.
+    None: nobody."""
+
+    @property
+    def subject(self) -> str:
+        return f"/region/{self.region}"
+
+    def unfit_for(self, source: str) -> Iterable[Problem]:
+        if is_of(source, ("region",)) and source != self.subject:
+            yield Problem("/data/region", f"{self.region} is not the code of {source}: a region speaks for itself")

@@ -75,7 +75,7 @@ def _event(event_class: EventClass, data: Document, **constant: str) -> Document
     """An event of this class with this data, and further constant attributes."""
     own = {"type": event_class.type, **constant}
     properties = {name: {"const": value} for name, value in own.items()} | {"data": _ref(data["title"])}
-    sender = sorted(event_class.senders)[0]
+    sender = next((kind for kind in EXAMPLE_OF if kind in event_class.senders), min(event_class.senders))
     example = _ENVELOPE | {"source": EXAMPLE_OF.get(sender, f"/{sender}")} | own | {"data": data["examples"][0]}
     return {
         "allOf": [_ref("CloudEvent"), {"type": "object", "properties": properties, "required": ["data", *constant]}],

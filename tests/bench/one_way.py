@@ -104,7 +104,9 @@ class Job:
 
 def opened(referral_id: str) -> referral_events.ReferralOpened:
     """What follows."""
-    return referral_events.ReferralOpened(referral_id=referral_id, region="08", referral_code="", deadlines=())
+    return referral_events.ReferralOpened(
+        referral_id=referral_id, issuer="/region/08", region="08", referral_code="", deadlines=()
+    )
 
 
 # --- the engine

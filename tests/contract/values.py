@@ -5,8 +5,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from shared.contracts.partner_kinds import REFERRERS
+
 Schema = dict[str, Any]
-_KNOWN = {"^[0-9]{2}$": ["06", "08"], "^[0-9]{3}$": ["837", "091"], "^/region/[0-9]{2}$": ["/region/06", "/region/08"]}
+_KNOWN = {
+    "^[0-9]{2}$": ["06", "08"],
+    "^[0-9]{3}$": ["837", "091"],
+    f"^/(?:{'|'.join(REFERRERS)})/[a-z0-9.-]{{1,60}}$": ["/region/06", "/region/08", "/library/metso"],
+}
 """Codes, of which the schema has the shape alone."""
 
 

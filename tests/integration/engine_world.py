@@ -65,7 +65,9 @@ class Given:
 
 def issued(state: Tally | None, event: Event, now: datetime, context: Given) -> Decision[Tally]:
     """Opens the tally, and awaits a choice within the term."""
-    opened = referral_events.ReferralOpened(referral_id=event.data.subject, region="06", referral_code="", deadlines=())
+    opened = referral_events.ReferralOpened(
+        referral_id=event.data.subject, issuer="/region/06", region="06", referral_code="", deadlines=()
+    )
     return Decision(_counted(state, event, open=True, awaited=event.time + TERM), [Follow(opened)])
 
 

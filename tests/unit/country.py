@@ -55,6 +55,7 @@ class Sent(NamedTuple):
     name: str
     referral: str
     data: dict[str, Any]
+    minutes_ago: int = 0
 
     @property
     def subject(self) -> str:
@@ -64,7 +65,8 @@ class Sent(NamedTuple):
 
     @property
     def headers(self) -> Headers:
-        said = {"id": self.id, "source": self.source, "type": CLASSES[self.name].type, "time": NOW.isoformat()}
+        time = (NOW - timedelta(minutes=self.minutes_ago)).isoformat()
+        said = {"id": self.id, "source": self.source, "type": CLASSES[self.name].type, "time": time}
         return [("ce_specversion", b"1.0"), *((f"ce_{name}", value.encode()) for name, value in said.items())]
 
 
@@ -200,6 +202,7 @@ def an_event(name: str, referral: str, source: str = "", **changes: Any) -> Sent
             "consent": {"recorded_on": "2026-09-01", "scopes": ["referral", "feedback"]},
         },
         "ActivityChosen": {**about, "organiser": OPISTO},
+        "ReferrersAllowed": {"region": "06", "referrers": [{"who": "library", "routes": ["library", "self"]}]},
         "ReferralWithdrawn": {"referral_id": referral, "reason": "client_wish"},
         "EnrolmentConfirmed": about,
         "EnrolmentCancelled": {**about, "reason": "other"},

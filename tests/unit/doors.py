@@ -25,7 +25,15 @@ from shared.store.sqlite import SqliteStore
 
 REGION: Final = "/region/06"
 OPISTO: Final = "/opisto/tampere"
-HOLDERS: Final = (REGION, "/region/07", OPISTO, "ops:anna", "ops:bert", "reader:eero", "service:monitor")
+PIRKANMAA: Final = "/region/08"
+"""The region of the municipality 837."""
+LIBRARY: Final = "/library/metso"
+MUNICIPALITY: Final = "/municipality/837"
+ASSOCIATION: Final = "/association/martat"
+HOLDERS: Final = (
+    *(REGION, "/region/07", PIRKANMAA, OPISTO, LIBRARY, MUNICIPALITY, ASSOCIATION),
+    *("ops:anna", "ops:bert", "reader:eero", "service:monitor"),
+)
 EVENT: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 

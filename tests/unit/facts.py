@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+import msgspec
+
 from shared.contracts import feedback_events, opisto_events, referral_events, region_events
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
@@ -16,6 +18,7 @@ OPISTO = "/opisto/tampere"
 STRANGER = "/opisto/turku"
 ANOTHER_REGION = "/region/01"
 """Another organiser, which the region chose only where a test says so."""
+LIBRARY = "/library/metso"
 TAMPERE = "837"
 ISSUED_ON = "2026-08-31"
 _NAMESPACE = UUID("3b0f6a86-5b62-4d0c-8a4e-0d3c0e5d1c11")
@@ -67,6 +70,22 @@ def issued(
     }
     data = region_events.ReferralIssued.model_validate(said | fields, strict=False)
     return event(data, days, source, synthetic=synthetic)
+
+
+def allowed(days: float, who: str = "library", routes: Sequence[str] = ("library",), **how: Any) -> Event[Any]:
+    """ReferrersAllowed, by the region of Tampere."""
+    said = {"region": "08", "referrers": [{"who": who, "routes": routes}]}
+    data = region_events.ReferrersAllowed.model_validate(said, strict=False)
+    return event(data, days, "/region/08", **how)
+
+
+def by_a_library(said: Event[Any]) -> Event[Any]:
+    """What the region says, as the library would."""
+    if said.source != REGION:
+        return said
+    issues = isinstance(said.data, region_events.ReferralIssued)
+    data = said.data.model_copy(update={"route": "library"}) if issues else said.data
+    return msgspec.structs.replace(said, source=LIBRARY, data=data)
 
 
 def chosen(

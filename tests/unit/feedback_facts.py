@@ -53,7 +53,7 @@ def issued(
 
 def opened(day: float = 0, *, referral: str = REFERRAL, synthetic: bool = False) -> Event[Any]:
     data = referral_events.ReferralOpened(
-        referral_id=referral, region=REGION.rpartition("/")[2], referral_code="DKGDM5F8QK4V", deadlines=()
+        referral_id=referral, issuer=REGION, region="06", referral_code="DKGDM5F8QK4V", deadlines=()
     )
     return event(data, "/service/referral", day, synthetic=synthetic)
 
@@ -67,7 +67,9 @@ def and_opened(events: Iterable[Event]) -> Iterator[Event]:
 
 
 def erased(day: float = 5) -> Event[Any]:
-    return event(referral_events.ReferralErased(referral_id=REFERRAL, issuer=REGION), "/service/referral", day)
+    return event(
+        referral_events.ReferralErased(referral_id=REFERRAL, issuer=REGION, region="06"), "/service/referral", day
+    )
 
 
 def proposed(day: float = 1, number: int = 0) -> Event[Any]:

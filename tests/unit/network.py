@@ -259,6 +259,7 @@ class Network:
         recent_outcomes: int = 64,
         telling: bool = False,
         besides: Sequence[Table] = (),
+        may_refuse: bytes = b"nothing",
     ) -> None:
         self.clock = TickingClock(now)
         self.random = random.Random(seed)
@@ -267,6 +268,8 @@ class Network:
         self.published: list[Record] = []
         self.after_each: Callable[[], None] = lambda: None
         self.on_refused: Callable[[Record], None] = self._is_of_a_late_issue
+        self.refused = 0
+        self._may_refuse = may_refuse
         self._in_lanes = in_lanes
         self._offset = 0
         tables = [referral.table(DURATIONS), catalogue.table(timedelta(days=1)), *([notify.table()] if telling else [])]
@@ -312,10 +315,13 @@ class Network:
                 self.pending.append(Message(name, consumed(record, self._offset)))
 
     def _is_of_a_late_issue(self, record: Record) -> None:
-        """Nothing else may be refused here than an issue that meets an erasure, and that keeps nothing of what it said."""
+        """Nothing else may be refused here than an issue: that meets an erasure and keeps nothing of what it said, or for
+        the reason that a test expects."""
+        self.refused += 1
         said = dict(record.headers)
         late = said["ce_type"] == CLASSES["ReferralIssued"].type.encode() and said["dl_reason"] == b"rejected"
-        if not (late and record.value is None and b"nothing" in (said["dl_error"] or b"")):
+        keeps_nothing = record.value is None or self._may_refuse != b"nothing"
+        if not (late and keeps_nothing and self._may_refuse in (said["dl_error"] or b"")):
             raise AssertionError(f"dead-lettered: {said['dl_error']!r} {record.value!r}")
 
     # --- what arrives

@@ -60,10 +60,13 @@ def _word(source: str) -> str:
 # --- what a referral tells
 
 
-def opened(days: float = 0, referral: str = "", *, unit_ref: str | None = UNIT, synthetic: bool = False) -> Event[Any]:
+def opened(
+    days: float = 0, referral: str = "", *, unit_ref: str | None = UNIT, issuer: str = REGION, synthetic: bool = False
+) -> Event[Any]:
     """ReferralOpened."""
     said = referral_events.ReferralOpened(
         referral_id=referral or a_referral(),
+        issuer=issuer,
         region=REGION.rpartition("/")[2],
         referral_code="DKGDM5F8QK4V",
         deadlines=(),
@@ -121,5 +124,5 @@ def group_met(days: float, organiser: str = OPISTO, issuer: str = REGION) -> Eve
 
 def erased(days: float, referral: str = "") -> Event[Any]:
     """ReferralErased."""
-    said = referral_events.ReferralErased(referral_id=referral or a_referral(), issuer=REGION)
+    said = referral_events.ReferralErased(referral_id=referral or a_referral(), issuer=REGION, region="06")
     return event(said, days, "/service/referral", f"erased-{days:g}")

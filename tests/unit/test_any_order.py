@@ -19,12 +19,15 @@ from services.referral.view import View
 from shared.contracts.envelope import Event
 from tests.unit.facts import (
     ANOTHER_REGION,
+    LIBRARY,
     OPISTO,
     REGION,
     STRANGER,
     a_referral,
+    allowed,
     answered,
     at,
+    by_a_library,
     called_off,
     chosen,
     confirmed,
@@ -164,9 +167,12 @@ def in_order(events: Iterable[Event]) -> Network:
     return network
 
 
-def shuffled(events: Iterable[Event], seed: int, **how: Any) -> Network:
-    """All facts at once, after all has happened: any first, some of them twice."""
+def shuffled(events: Iterable[Event], seed: int, *, known: Iterable[Event] = (), **how: Any) -> Network:
+    """All facts at once, after all has happened: any first, some of them twice; what is `known` before them all."""
     network = Network(at(AFTER_IT_ALL), seed=seed, **how)
+    for event in known:
+        network.send(event)
+    network.drain()
     mixed = list(events)
     network.random.shuffle(mixed)
     for event in mixed:
@@ -237,6 +243,31 @@ def test_what_was_chosen_twice_while_it_was_closed_and_then_enrolled_ends_the_sa
     version = published(-2, "b", meetings=[("s0", 6)], closes=-3, confirm=confirm)
     world = [issued(0), chosen(0, "b"), chosen(1, "b"), recorded(1, "s0", "b", came=False), version]
     assert where_it_stands(shuffled(world, seed), a_referral()) == where_it_stands(in_order(world), a_referral())
+
+
+@settings(quick, max_examples=60)
+@given(worlds(), seeds)
+def test_what_a_library_issued_ends_as_what_a_region_issued(world: list[Event], seed: int) -> None:
+    """Every service but one reads its issue later, when the referral service has taken it."""
+    expected = where_it_stands(in_order(world), a_referral())
+    network = shuffled(map(by_a_library, world), seed, known=[allowed(-20)], telling=True)
+    assert where_it_stands(network, a_referral()) == expected
+    assert_told_as_it_stands(network, a_referral())
+    assert REGION not in network.feeds(a_referral())
+
+
+@settings(quick, max_examples=40)
+@given(worlds(), seeds)
+def test_of_what_nobody_allowed_no_service_keeps_or_says_anything(world: list[Event], seed: int) -> None:
+    of_organisers = [event for event in world if event.name.startswith("Activity") and event.source != REGION]
+    refused = map(by_a_library, [event for event in world if event.name == "ReferralIssued"])
+    network = shuffled(
+        [*of_organisers, *refused], seed, telling=True, may_refuse=b"lets /library/metso refer by no route"
+    )
+    assert network.refused > 0
+    assert network.match(a_referral()) is None
+    assert network.feeds(a_referral()).keys() <= {LIBRARY}
+    assert {entry["type"].split(".")[-2] for entry in network.feeds(a_referral())[LIBRARY]} == {"EventRefused"}
 
 
 @settings(quick, max_examples=60)
@@ -380,8 +411,22 @@ def test_of_two_regions_that_issue_the_same_one_has_it_everywhere(world: list[Ev
     assert known is not None
     assert match is not None
     assert match.wish is not None
-    assert match.wish.region == known.source
+    assert match.wish.issuer == known.source
     assert {REGION, ANOTHER_REGION} & network.feeds(a_referral()).keys() == {known.source}
+
+
+@settings(quick, max_examples=60)
+@given(worlds(), seeds, days)
+def test_of_a_region_and_a_library_that_issue_the_same_one_has_it_everywhere(
+    world: list[Event], seed: int, day: int
+) -> None:
+    network = shuffled([*world, by_a_library(issued(day))], seed, known=[allowed(-20)], telling=True)
+    known, match = network.referral(a_referral()).issued, network.match(a_referral())
+    assert known is not None
+    assert match is not None
+    assert match.wish is not None
+    assert match.wish.issuer == known.source
+    assert {REGION, LIBRARY} & network.feeds(a_referral()).keys() == {known.source}
 
 
 @quick

@@ -229,7 +229,7 @@ def is_issued(state: Match | None, event: Event[Any], now: datetime, found: deci
 def opened() -> Event[Any]:
     region = REGION.rpartition("/")[2]
     data = referral_events.ReferralOpened(
-        referral_id=a_referral(), region=region, referral_code="DKGDM5F8QK4V", deadlines=()
+        referral_id=a_referral(), issuer=REGION, region=region, referral_code="DKGDM5F8QK4V", deadlines=()
     )
     return Event("o", "/service/referral", at(1), data)
 
@@ -285,7 +285,7 @@ def test_who_wants_no_proposals_gets_none() -> None:
 
 def test_withdrawn_consent_erases_the_wish_also_where_nothing_was_yet() -> None:
     for state in (None, is_issued(None, issued(), at(0), NOTHING).state):
-        data = referral_events.ReferralErased(referral_id=a_referral(), issuer=REGION)
+        data = referral_events.ReferralErased(referral_id=a_referral(), issuer=REGION, region="06")
         decision = decide.erased(state, Event("w", "/service/referral", at(1), data), at(1), NOTHING)
         assert decision.erase
         assert decision.state == Match(a_referral(), wanted=False, status="ended", issuer=REGION, erased=True)

@@ -65,7 +65,7 @@ def test_completion_asks_the_participant_and_the_partners_once() -> None:
     assert story.requests() == ["before", "after"]
     request = story.follow[-1]
     assert isinstance(request, FeedbackRequested)
-    assert request.respondents == ("participant", "region", "opisto")
+    assert request.respondents == ("participant", "issuer", "organiser")
     assert request.instruments == ("dimensions_v1", "experience_v1")
 
 
@@ -137,6 +137,7 @@ def test_erasure_leaves_id_region_status_and_dates_alone() -> None:
             "issued_at": "2026-09-01T08:00:00Z",
             "closed_at": "2026-09-06T08:00:00Z",
             "issuer": "/region/06",
+            "region": "/region/06",
         },
     }
     assert erased_fields(state) == {"quarter": "2026-Q3"}
@@ -400,7 +401,7 @@ def test_erasure_leaves_nothing_wherever_it_comes(order: list[Event], at: int) -
     story = PlayedEvents([*order[:at], erased(day=90), *order[at:]])
     left = msgspec.to_builtins(story.known())
     assert left.keys() == {"id", "erased"}
-    assert left["erased"].keys() == {"status", "issued_at", "closed_at", "issuer"}
+    assert left["erased"].keys() == {"status", "issued_at", "closed_at", "issuer", "region"}
 
 
 # --- how it is found

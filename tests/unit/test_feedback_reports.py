@@ -227,6 +227,12 @@ def test_partners_experience_is_shown_however_few_they_are() -> None:
     assert outcomes([figures], ReportFilters(region="/region/07"))["partners"] == nothing
 
 
+def test_of_two_partners_of_one_kind_both_answers_count() -> None:
+    answers = tuple(("library", "after", "experience_v1", {"satisfaction": said}) for said in (2, 5))
+    figures = Figures("/region/06", "908", "2026-Q3", answers)
+    assert outcomes([figures], ReportFilters())["partners"]["library"] == {"satisfaction": {"n": 2, "mean": 3.5}}
+
+
 def test_a_part_is_hidden_where_it_would_show_a_smaller_rest() -> None:
     many, few = ("/region/06", "2026-Q3", "908"), ("/region/06", "2026-Q3", "837")
     people = [_person(2, 5, many)] * 6 + [_person(9, 1, few)] * 2

@@ -67,7 +67,11 @@ def referral(**changes: Any) -> ToldReferral:
 
 
 def opened() -> Event[Any]:
-    return happened(referral_events.ReferralOpened(referral_id=REFERRAL, region="08", referral_code=CODE, deadlines=()))
+    return happened(
+        referral_events.ReferralOpened(
+            referral_id=REFERRAL, issuer=REGION, region="08", referral_code=CODE, deadlines=()
+        )
+    )
 
 
 def extracts(decision: Decision[Any]) -> dict[str, Any]:
@@ -81,7 +85,9 @@ def extracts(decision: Decision[Any]) -> dict[str, Any]:
 
 def erased() -> Event[Any]:
     return happened(
-        referral_events.ReferralErased(referral_id=REFERRAL, issuer=REGION, code_digest="77"), "/service/referral", "w"
+        referral_events.ReferralErased(referral_id=REFERRAL, issuer=REGION, region="08", code_digest="77"),
+        "/service/referral",
+        "w",
     )
 
 
@@ -197,7 +203,7 @@ def test_after_erasure_only_the_last_word_is_told_and_it_says_nothing() -> None:
     ]
     assert extracts(decision)[REGION] == ERASED
     left = decision.state
-    assert left == ToldReferral(REFERRAL, region=REGION, erased=True)
+    assert left == ToldReferral(REFERRAL, issuer=REGION, erased=True)
     assert step(left, reserved(answer=5)).follow == ()
     counts = referral_events.SessionCounts(attended=0, missed=0, not_recorded=0)
     closed = referral_events.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts)
@@ -215,7 +221,7 @@ def test_the_last_words_come_after_the_erasure_though_they_were_read_before_it()
     for event in (reserved(), released, closed):
         state = step(state, event).state
     decision = step(state, erased())
-    assert decision.state == ToldReferral(REFERRAL, region=REGION, erased=True)
+    assert decision.state == ToldReferral(REFERRAL, issuer=REGION, erased=True)
     queued = [follow.data for follow in decision.follow]
     assert [(one.recipient, one.erase) for one in queued] == [  # type: ignore[attr-defined]
         (REGION, True),
@@ -250,7 +256,7 @@ def test_a_place_that_is_held_anew_has_no_last_word() -> None:
 def test_who_withdrew_before_anything_was_issued_is_told_that_it_is_erased() -> None:
     decision = step(None, erased())
     assert extracts(decision) == {REGION: ERASED}
-    assert decision.state == ToldReferral(REFERRAL, region=REGION, erased=True)
+    assert decision.state == ToldReferral(REFERRAL, issuer=REGION, erased=True)
 
 
 # --- feeds
@@ -266,6 +272,7 @@ def queued(
         time="2026-09-01T00:00:00Z",
         subject=REFERRAL,
         data='{"referral_id":"x","languages":["sv"]}',
+        extract=f"{type_}ToOrganiser",
     )
     data = notify_events.NotificationQueued(
         recipient=recipient, referral_id=REFERRAL, notification=None if erase else told, erase=erase
@@ -330,7 +337,7 @@ def test_a_late_entry_goes_in_blank_however_many_referrals_of_its_recipient_were
 def test_that_a_referral_is_erased_by_now_is_seen_in_the_referral_itself() -> None:
     network = Network(at(0), telling=True, in_lanes=True)
     network.in_order([facts.issued(0)])
-    erases = referral_events.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION)
+    erases = referral_events.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION, region="06")
     network.tell_at_once("notify", [facts.event(erases, 0, "/service/referral")])
     told = queued().data.notification
     late = notify_events.NotificationQueued(recipient=OPISTO, referral_id=facts.a_referral(), notification=told)
@@ -400,7 +407,7 @@ def test_what_was_refused_in_the_very_batch_that_erases_is_blanked_as_well() -> 
         reason="rejected",
         errors=("what was said",),
     )
-    erases = referral_events.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION)
+    erases = referral_events.ReferralErased(referral_id=facts.a_referral(), issuer=facts.REGION, region="06")
     network.tell_at_once("notify", [facts.event(one, 0, "/service/referral") for one in (says, erases)])
     network.drain()
     feeds = network.feeds(facts.a_referral())

@@ -264,7 +264,13 @@ async def test_notify_says_how_far_a_partner_has_read_at_each_step_on_and_else_o
         notify.app.state.told_reads = ToldReads(lambda: now[0])
         notified = [
             Notification(
-                id=f"e{nth}", source=REGION, type=CLASS, time="2026-09-01T08:00:00Z", subject=OPISTO, data="{}"
+                id=f"e{nth}",
+                source=REGION,
+                type=CLASS,
+                time="2026-09-01T08:00:00Z",
+                subject=OPISTO,
+                data="{}",
+                extract="PlaceReservedToOrganiser",
             )
             for nth in range(2)
         ]

@@ -169,7 +169,7 @@ def test_a_referral_issued_anew_keeps_its_code_and_its_erasure_tells_what_finds_
     assert erased.state is not None
     assert erased.state.code == ""
     assert erased.follow[0].data == referral_events.ReferralErased(
-        referral_id=a_referral(), issuer=REGION, code_digest=digest_of(CODE)
+        referral_id=a_referral(), issuer=REGION, region="06", code_digest=digest_of(CODE)
     )
 
 

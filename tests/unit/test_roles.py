@@ -383,6 +383,12 @@ async def test_what_another_unit_does_keeps_no_pair_awake(room: PartnersRoom) ->
 
 
 @pytest.mark.asyncio
+async def test_a_librarys_unit_of_the_same_name_keeps_no_pair_awake(room: PartnersRoom) -> None:
+    await room.arrives(named(1, REGION), named(1, OPISTO), opened(1, issuer="/library/metso"), reserved(60))
+    assert len(await _told_silent(room, 100)) == 2
+
+
+@pytest.mark.asyncio
 async def test_synthetic_referrals_keep_no_pair_awake(room: PartnersRoom) -> None:
     await room.arrives(named(1, REGION), named(1, OPISTO), opened(1, synthetic=True), reserved(60, synthetic=True))
     assert len(await _told_silent(room, 100)) == 2

@@ -43,12 +43,14 @@ def issued(number: int, day: float, unit: str = "unit-17", source: str = REGION,
 
 def opened(number: int, source: str = REGION) -> Event[Any]:
     code = source.rpartition("/")[2]
-    data = ReferralOpened(referral_id=id_of(number), region=code, referral_code="DKGDM5F8QK4V", deadlines=())
+    data = ReferralOpened(
+        referral_id=id_of(number), issuer=source, region=code, referral_code="DKGDM5F8QK4V", deadlines=()
+    )
     return Event(f"opened-{number}", "/service/referral", HELD, data)
 
 
 def erased(number: int) -> Event[Any]:
-    data = ReferralErased(referral_id=id_of(number), issuer=REGION)
+    data = ReferralErased(referral_id=id_of(number), issuer=REGION, region="08")
     return Event(f"erased-{number}", "/service/referral", HELD, data)
 
 

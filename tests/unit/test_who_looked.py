@@ -238,7 +238,7 @@ async def test_at_every_address_every_spelling_of_the_id_is_answered_alike_and_i
     async with served(service, tmp_path) as one:
         if service != "monitor":  # it would ask the owner, who is not there, what became of it
             await one.told(issued())
-        opens = ReferralOpened(referral_id=REFERRAL, region="06", referral_code="X", deadlines=())
+        opens = ReferralOpened(referral_id=REFERRAL, issuer=REGION, region="06", referral_code="X", deadlines=())
         await one.told(said(opens, "/service/referral"), topic="referral.events")
         await one.reads([record for record in one.written if record.topic == "notify.events"])
         found = of_a_referral(one)
@@ -313,7 +313,7 @@ async def test_proposals_are_a_look(tmp_path: Path) -> None:
 async def test_what_others_were_told_is_a_look_for_ops_and_no_second_one_for_whom_it_was_told(tmp_path: Path) -> None:
     async with served("notify", tmp_path) as notify:
         await notify.told(issued())
-        opened = ReferralOpened(referral_id=REFERRAL, region="06", referral_code="X", deadlines=())
+        opened = ReferralOpened(referral_id=REFERRAL, issuer=REGION, region="06", referral_code="X", deadlines=())
         await notify.told(said(opened, "/service/referral"), topic="referral.events")
         queued = [record for record in notify.written if record.topic == "notify.events"]
         await notify.reads(queued)

@@ -12,9 +12,10 @@ from shared.contracts.data import Data
 from shared.contracts.envelope import Event
 from shared.contracts.every_service_events import DeadlinePassed
 from shared.contracts.group_told_events import GroupSessionsStated
+from shared.contracts.issues import of_a_region
 from shared.contracts.opisto_events import ActivityAttended, ActivityMissed
 from shared.contracts.partners_events import BondActive, BondToReview, RolesToReview, RoleToReview
-from shared.contracts.referral_events import EnrolmentTaken, ReferralErased, ReferralOpened
+from shared.contracts.referral_events import EnrolmentTaken, IssueTaken, ReferralErased, ReferralOpened
 from shared.contracts.region_events import ReferralIssued
 from shared.engine.model import Handler, Kind
 from shared.store import Collection, Index
@@ -115,6 +116,10 @@ def _group(event: Event[GroupSessionsStated]) -> str | None:
     return None if event.synthetic else event.data.group_id
 
 
+def _real_of_a_region(event: Event[ReferralIssued]) -> str | None:
+    return None if event.synthetic else of_a_region(event)
+
+
 def _aggregate(event: Event[DeadlinePassed]) -> str:
     return event.data.aggregate
 
@@ -128,7 +133,8 @@ HANDLERS: Final[Mapping[type[Data], Handler]] = {
     RolesToReview: Handler(PARTNERS, _subject, decide.others_to_review, look_ups.waiting_for),
     BondToReview: Handler(BONDS, _subject, bonds.reviewed, look_ups.both_sides),
     BondActive: Handler(BONDS, _subject, bonds.active),
-    ReferralIssued: Handler(KNOWN, _real, activity.issued),
+    ReferralIssued: Handler(KNOWN, _real_of_a_region, activity.issued),
+    IssueTaken: Handler(KNOWN, _real, activity.issued),
     ReferralOpened: _HAPPENED,
     PlaceReserved: _HAPPENED,
     PlaceWaitlisted: _HAPPENED,

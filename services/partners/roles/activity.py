@@ -14,8 +14,10 @@ from services.partners.roles.model import Bond, IssueOfUnit, KnownReferral, MetO
 from shared.contracts.catalogue_events import PlaceAnswer
 from shared.contracts.envelope import Event
 from shared.contracts.group_told_events import GroupSessionsStated
+from shared.contracts.issues import issue_in
+from shared.contracts.partner_kinds import is_of
 from shared.contracts.partners_events import BondActive
-from shared.contracts.referral_events import EnrolmentTaken, ReferralErased, ReferralOpened
+from shared.contracts.referral_events import EnrolmentTaken, IssueTaken, ReferralErased, ReferralOpened
 from shared.contracts.region_events import ReferralIssued
 from shared.engine.model import Decision, Follow, Waits
 
@@ -46,9 +48,8 @@ def with_event(state: KnownReferral | None, event: Event[Any]) -> KnownReferral:
     """The referral with what an event says of it."""
     state, data = state or KnownReferral(), event.data
     if isinstance(data, ReferralOpened):
-        region = f"/region/{data.region}"
-        issues = {region: state.issues[region]} if region in state.issues else {}
-        return _changed(state, region=region, unit_ref=data.unit_ref or "", issues=issues)
+        issues = {data.issuer: state.issues[data.issuer]} if data.issuer in state.issues else {}
+        return _changed(state, region=data.issuer, unit_ref=data.unit_ref or "", issues=issues)
     if isinstance(data, GroupSessionsStated):
         return _with_sessions(state, event)
     if isinstance(data, EnrolmentTaken):
@@ -60,7 +61,8 @@ def with_event(state: KnownReferral | None, event: Event[Any]) -> KnownReferral:
 
 def news(before: KnownReferral | None, after: KnownReferral) -> Iterator[tuple[Bond, date]]:
     """The pairs that the change concerns, each with the day on which its two did something."""
-    if not (after.region and after.unit_ref):
+    # A pair is a region's: the unit of a library that refers is none of the region's.
+    if not (is_of(after.region, ("region",)) and after.unit_ref):
         return
     known = before.met if before and before.region else {}
     for organiser, met in after.met.items():
@@ -69,10 +71,11 @@ def news(before: KnownReferral | None, after: KnownReferral) -> Iterator[tuple[B
 
 
 def issued(
-    state: KnownReferral | None, event: Event[ReferralIssued], now: datetime, context: object
+    state: KnownReferral | None, event: Event[ReferralIssued | IssueTaken], now: datetime, context: object
 ) -> Decision[KnownReferral] | Waits:
     """Keeps when a sender issued the referral first, and the unit that its latest word names: so its units' referrals are
-    counted, each once. What another than the referral's region issues counts for nothing."""
+    counted, each once. What another than the referral's issuer issues counts for nothing."""
+    event = issue_in(event)
     state = state or KnownReferral()
     if state.region and event.source != state.region:
         return Decision(state)

@@ -137,10 +137,11 @@ class KnownReferral(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whose referral or group it is, and which organisers did something for it, by source."""
 
     region: str = ""
+    """Its issuer: mostly a region."""
     unit_ref: str = ""
     met: Mapping[str, MetOn] = {}
     issues: Mapping[str, IssueOfUnit] = {}
-    """By sender; once it is known whose the referral is, the region's alone."""
+    """By sender; once it is known whose the referral is, the issuer's alone."""
 
     @property
     def counted(self) -> tuple[str, datetime] | None:

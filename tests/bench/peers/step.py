@@ -43,7 +43,7 @@ def decided(state: State | None, event: Event) -> tuple[State, bytes, Headers] |
 
 def _follows(cause: Event) -> tuple[bytes, Headers]:
     subject = cause.data.subject
-    opened = ReferralOpened(referral_id=subject, region="08", referral_code="", deadlines=())
+    opened = ReferralOpened(referral_id=subject, issuer="/region/08", region="08", referral_code="", deadlines=())
     id_ = following_id("referral", f"counted/{subject}", (cause.source, cause.id), "ReferralOpened", "")
     event = Event(id_, "/service/referral", datetime.now(UTC), opened, correlation=subject, causation=cause.id)
     return opened.model_dump_json(exclude_none=True).encode(), kafka_headers(attributes_of(event))
