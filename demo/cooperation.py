@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from demo.flows import GuidelineFlow
+from demo.grants import Grants
 from demo.look import OPS
 from demo.organisers import Organiser
 from demo.post import Post
@@ -29,7 +30,7 @@ _AGREED: Final[Mapping[str, Any]] = {
 
 @dataclass
 class Cooperation:
-    """What organisers and regions say to each other; `say` sends an event of a partner's."""
+    """What organisers and regions say to each other."""
 
     organisers: Sequence[Organiser]
     post: Post
@@ -45,6 +46,10 @@ class Cooperation:
     def _records(self) -> Records:
         return Records(self._near, self._say)
 
+    @property
+    def _grants(self) -> Grants:
+        return Grants(self.organisers, self.post, self._say)
+
     def begin(self) -> None:
         """Names pairs and seats, on both sides; of one pair in eight the region's side stays unnamed."""
         for number, (one, region) in enumerate(self._near[:_PAIRS]):
@@ -55,11 +60,11 @@ class Cooperation:
         for number, (one, region) in enumerate(self._near[:_SEATS]):
             at = {"counterpart": one.source, "host": region, "recognised_only": number % 4 == 0}
             self._names(region, f"seat-{number}", "hyte_seat", **at)
-
         for number, (one, region) in enumerate(self._near[:_AGREEMENTS]):
             for side in (region, one.source)[: 1 if number % 10 == 9 else 2]:
                 self._agrees(side, region, one.source)
         self._records.begin()
+        self._grants.begin()
 
     def _agrees(self, side: str, region: str, organiser: str) -> None:
         parties = {"agreement_id": "syksy", "referrer": region, "organiser": organiser}
@@ -107,6 +112,7 @@ class Cooperation:
                 "K5", "pairs that lack the region's side", lacking, await self._count("pairs", lacking="true")
             ),
             *await self._records.flows(self._count),
+            *await self._grants.flows(),
         ]
 
     async def _stated(self) -> GuidelineFlow:
