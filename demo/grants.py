@@ -29,7 +29,7 @@ class Grants:
     def begin(self) -> None:
         """Each of the first opistos records its grant."""
         for source in self._granted:
-            self.say(source, "VoucherGrantRecorded", source, {"year": _YEAR, "grant_cents": _GRANT})
+            self.say(source, "VoucherGrantRecorded", str(_YEAR), {"year": _YEAR, "grant_cents": _GRANT})
 
     async def flows(self) -> list[GuidelineFlow]:
         """The grants, what vouchers paid by theme against by activity, and the uses of the card."""
