@@ -128,5 +128,5 @@ class Cooperation:
 
     async def _count(self, what: str, **query: str) -> int:
         asked = "&".join(f"{name}={value}" for name, value in query.items())
-        answer = await self.post.insist("partners", f"/v1/{what}?limit=500&{asked}", OPS)
+        answer = await self.post.insist("partners", f"/v1/{what}?limit=200&{asked}", OPS)
         return len(answer.json()[what])

@@ -35,6 +35,7 @@ _ACKNOWLEDGED_WITHIN: Final = 3_600.0
 _CONNECTIONS: Final = 8
 """httpcore looks at each of them at each request."""
 _AGAIN: Final = frozenset({429, 503})
+_WRONG: Final = frozenset({400, 403, 422})
 
 
 class Post:
@@ -173,11 +174,13 @@ class Post:
             return None
 
     async def insist(self, service: str, path: str, who: str, **options: Any) -> httpx.Response:
-        """Asks a question until a service answers it."""
+        """Asks a question until a service answers it. Raises `RuntimeError` where the question itself is wrong."""
         while True:
             response = await self.ask(service, path, who, **options)
             if response is not None and response.status_code == 200:
                 return response
+            if response is not None and response.status_code in _WRONG:
+                raise RuntimeError(f"{service} answers {response.status_code} to {path}: {response.text[:200]}")
             await asyncio.sleep(_PAUSE)
 
     # --- the ledger
