@@ -55,6 +55,7 @@ from shared.contracts import (
 )
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
+from shared.contracts.fields import Release
 from shared.contracts.heartbeat import beat_of
 from shared.contracts.instants import later
 from shared.contracts.issues import issue_in
@@ -191,7 +192,7 @@ def place_given_up(
     """Frees the place. Without `follow` only the number stays of the referral, to guard against a late order."""
     data = event.data
     state = state or Activity(data.organiser, data.activity_id)
-    decision = given_up(state, event, now, context, data.referral_id, follow=data.follow)
+    decision = given_up(state, event, now, context, data.referral_id, follow=data.follow, why=data.why)
     return decision if data.follow or decision.state is state else _forgotten(decision, data.referral_id)
 
 
@@ -203,6 +204,7 @@ def given_up(
     whose: str,
     *,
     follow: bool,
+    why: Release | None = None,
 ) -> Decision[Activity]:
     """Frees what a referral or a group, `whose`, holds; the greatest number holds."""
     data = event.data
@@ -211,7 +213,7 @@ def given_up(
         return Decision(state)
     left = known or Claim(data.number, "none", synthetic=event.synthetic)
     left = given_back(left, data.freed_at, first_session(state))
-    claim = _changed(left, number=data.number, want="follow" if follow else "none")
+    claim = _changed(left, number=data.number, want="follow" if follow else "none", why=why)
     state = _changed(state, claims={**state.claims, whose: claim})
     frees = known is not None and known.paid != claim.paid
     return _settled(state, event, now, context, freed_at=data.freed_at, only=None if frees else whose)
@@ -336,6 +338,7 @@ def brief_of(state: Activity) -> Brief:
         cards_left=cards_left(state),
         titles="\n".join(_in_a_line(data["title"].get(language, "")) for language in TITLE_LANGUAGES),
         at_unit=bool(data.get("at_unit")),
+        companion=data.get("companion", False),
     )
 
 
@@ -413,6 +416,7 @@ def wish_of(issue: Event[region_events.ReferralIssued | referral_events.IssueTak
         synthetic=event.synthetic,
         kaikukortti_from=data.kaikukortti_from,
         voucher_group=data.voucher_group,
+        companion=data.companion,
     )
 
 

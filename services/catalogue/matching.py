@@ -6,7 +6,7 @@ Pure and deterministic: the same candidates give the same proposals, whatever th
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -127,7 +127,10 @@ class HardFilters:
 
 
 def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now: datetime) -> list[Brief]:
-    """The best that fit: cosine over all ten dimensions, then liked themes, price, earlier start, id."""
+    """The best that fit: cosine over all ten dimensions, then liked themes, price, earlier start, id.
+
+    Where a companion is wished for, those that offer one go before all others.
+    """
     left_out = set(without)
     liked = frozenset(wish.themes)
     fits, prices = HardFilters(wish, now).fits, Prices(wish, now)
@@ -136,12 +139,21 @@ def ranked(wish: Wish, candidates: Iterable[Brief], without: Iterable[str], now:
         return -len(liked.intersection(brief.themes)), prices.to_pay(brief), brief.starts_at, brief.key
 
     best: list[Brief] = []
-    for alike in _closest_first(wish, candidates):
+    for alike in _in_order(wish, candidates):
         fitting = {brief.key: brief for brief in filter(fits, alike) if brief.key not in left_out}
         best += heapq.nsmallest(PROPOSALS - len(best), fitting.values(), key=order)
         if len(best) == PROPOSALS:
             break
     return best
+
+
+def _in_order(wish: Wish, briefs: Iterable[Brief]) -> Iterator[list[Brief]]:
+    if not wish.companion:
+        yield from _closest_first(wish, briefs)
+        return
+    briefs = list(briefs)
+    yield from _closest_first(wish, (brief for brief in briefs if brief.companion))
+    yield from _closest_first(wish, (brief for brief in briefs if not brief.companion))
 
 
 def _closest_first(wish: Wish, briefs: Iterable[Brief]) -> list[list[Brief]]:
@@ -206,6 +218,7 @@ def reasons(wish: Wish, brief: Brief, rule: Rule) -> tuple[str, ...]:
         where,
         *(f"language:{language}" for language in dict.fromkeys(languages)),
         *(f"accessibility:{feature}" for feature in wish.accessibility),
+        *(["companion"] if wish.companion and brief.companion else []),
         *([price] if price else []),
         *(["waiting_list"] if brief.places_left <= 0 else []),
     )

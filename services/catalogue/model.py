@@ -5,6 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from shared.contracts.fields import Release
+
 NO_QUOTA: Final = 1_000_000_000
 TextLanguage = Literal["fi", "sv", "en", "se"]
 TITLE_LANGUAGES: Final[tuple[TextLanguage, ...]] = ("fi", "sv", "en", "se")
@@ -96,6 +98,8 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     """The place was given back once the course had begun: what paid it stays used."""
     position: int = 0
     answer: int = 0
+    why: Release | None = None
+    """Why the referral gave the place up."""
     told: str = ""
     """The last answer; another answer is due once this one no longer holds."""
     told_listing: str = ""
@@ -174,6 +178,7 @@ class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Whether it is held at a unit's premises, for one group."""
     cards_left: int = NO_QUOTA
     """How many more may come with the Kaikukortti card."""
+    companion: bool = False
 
     @property
     def key(self) -> str:
@@ -207,6 +212,7 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether a group wishes an activity at its unit."""
     kaikukortti_from: date | None = None
     voucher_group: str | None = None
+    companion: bool = False
 
     @property
     def means(self) -> Means:

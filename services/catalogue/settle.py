@@ -351,9 +351,10 @@ def _of_the_place(
             assert claim.reason
             return [catalogue_events.PlaceRefused(**about | {"reason": claim.reason})]
         case "none":
-            # Only a claim with a place, or a turn on the waiting list, hears of a release.
-            held = claim.told.startswith(("reserved", "waitlisted"))
-            return [catalogue_events.PlaceReleased(**about)] if held else []
+            if not _was_held(claim):
+                return []
+            assert claim.why
+            return [catalogue_events.PlaceReleased(**about, reason=claim.why)]
 
 
 def _told_to_group(
@@ -381,12 +382,17 @@ def _terms(activity: Activity, claim: Claim) -> dict[str, Any]:
 
 def _says(activity: Activity, claim: Claim) -> str:
     if claim.state == "none":
-        return "none"
+        return f"released {claim.why}" if _was_held(claim) else "none"
     terms = ""
     if claim.state == "reserved" and claim.given_at:
         terms = f"{claim.given_at.isoformat()} {_confirms(activity, claim):d}{claim.by_enrolment:d}"
         terms += f" {claim.paid.rule}" if claim.paid else ""
     return " ".join([claim.state, claim.request, claim.reason, str(claim.position), terms])
+
+
+def _was_held(claim: Claim) -> bool:
+    """Whether the referral was told of a place, or a turn on the waiting list: nobody else hears of a release."""
+    return claim.told.startswith(("reserved", "waitlisted", "released"))
 
 
 def _listed_sessions(activity: Activity) -> tuple[catalogue_events.ListedSession, ...]:

@@ -69,7 +69,12 @@ _LISTS: Final[Mapping[str, tuple[Words, Callable[[str], Words]]]] = {
     "language": (words.IN, _spoken),
     "accessibility": (words.OFFERS, words.ACCESSIBILITY.__getitem__),
 }
-_ALONE: Final[Mapping[str, Words]] = {"remote": words.REMOTE, "free": words.FREE, "waiting_list": words.WAITING}
+_ALONE: Final[Mapping[str, Words]] = {
+    "remote": words.REMOTE,
+    "companion": words.COMPANION,
+    "free": words.FREE,
+    "waiting_list": words.WAITING,
+}
 
 
 def _euros(at: int, cents: int) -> str:

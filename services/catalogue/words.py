@@ -75,6 +75,11 @@ WHERE: Final[Words] = ("Avoin kunnan asukkaille", "Öppen för kommunens invåna
 REMOTE: Final[Words] = ("Etänä", "På distans", "Remote")
 IN: Final[Words] = ("Kieli", "Språk", "Language")
 OFFERS: Final[Words] = ("Saavutettavuus", "Tillgänglighet", "Accessibility")
+COMPANION: Final[Words] = (
+    "Joku voi tulla mukaan ensimmäiselle kerralle",
+    "Någon kan följa med första gången",
+    "Somebody can come along to the first session",
+)
 FREE: Final[Words] = ("Maksuton", "Gratis", "Free of charge")
 PRICE: Final[Words] = ("Hinta", "Pris", "Price")
 AS_WISHED: Final[Words] = ("Hinta toiveen mukainen", "Priset enligt önskemål", "Price as wished")

@@ -14,8 +14,9 @@ from services.feedback import cooperation_report, form, reports
 from services.feedback.compared import VALUES, compared
 from services.feedback.decide import OWN
 from services.feedback.form import hash_of, link_becomes
-from services.feedback.instruments import TO_PARTNERS, Question
-from services.feedback.model import CooperationFigures, Figures, Phase, ReferralFeedback, has_the_place
+from services.feedback.instruments import TO_PARTNERS
+from services.feedback.model import FORM, CooperationFigures, Figures, Phase, ReferralFeedback, has_the_place
+from services.feedback.question import Question
 from services.feedback.reports import ReportFilters
 from services.feedback.responses import (
     CooperationReport,
@@ -30,7 +31,7 @@ from shared.clock import real_now
 from shared.contracts.envelope import Event, written
 from shared.contracts.errors import Problem
 from shared.contracts.feedback_events import FormLinkIssued
-from shared.contracts.participant_events import INSTRUMENTS
+from shared.contracts.participant_events import AFTERWARDS, INSTRUMENTS
 from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.engine.model import Document
 from shared.http import intake
@@ -92,13 +93,14 @@ async def issue_form_link(request: Request) -> Response:
     """Makes a link to the participant's form; for who issued the referral, or the organiser with the place.
 
     The token stands in this answer and nowhere else. 404 to others, and where the referral is not known here; 422 of the
-    type `no-consent` where the consent does not cover feedback or was withdrawn.
+    type `no-consent` where the consent does not cover feedback, for a phase months later follow_up, or was withdrawn.
     """
     who = must_be(request, *PARTNER_KINDS)
     phase = await _phase(request)
     document, state = await _looked_at(request, who)
-    if state.issued is None or not state.issued.feedback:
-        said = f"the consent of {state.id} does not cover feedback: no link is handed out"
+    if state.issued is None or not state.issued.covers(phase):
+        scope = "follow_up" if phase in AFTERWARDS else "feedback"
+        said = f"the consent of {state.id} does not cover {scope}: no link is handed out"
         raise ProblemError(422, said, kind=NO_CONSENT)
     intake.must_be_open(request)
     token = secrets.token_urlsafe(32)
@@ -117,8 +119,8 @@ async def _phase(request: Request) -> Phase:
     try:
         return msgspec.json.decode(await read_body(request, _MAX_REQUEST), type=LinkAsked).phase
     except msgspec.ValidationError as error:
-        detail = 'send {"phase": "before"} or {"phase": "after"}'
-        raise ProblemError(422, detail, [Problem("/phase", "is before or after")]) from error
+        detail = f'send {{"phase": "before"}}; a phase is one of {", ".join(FORM)}'
+        raise ProblemError(422, detail, [Problem("/phase", f"is one of {', '.join(FORM)}")]) from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(400, f"no JSON: {error}") from error
 

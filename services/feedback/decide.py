@@ -5,11 +5,14 @@ Pure: no clock, no I/O, no logging. Each function takes (state, event, now, cont
 before once it is over, and answers by the link of an organiser that has lost the place are refused.
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
 
+from services.feedback.addressees import RESPONDENTS, addressee_of
 from services.feedback.cooperation import figures_of_cooperation
+from services.feedback.follow_up import askings_to_come
 from services.feedback.instruments import who5_score
 from services.feedback.model import (
     COMPLETED,
@@ -30,11 +33,19 @@ from services.feedback.model import (
     places_at,
     quarter_of,
 )
-from shared.contracts import catalogue_events, feedback_events, participant_events, referral_events, region_events
+from shared.contracts import (
+    catalogue_events,
+    every_service_events,
+    feedback_events,
+    participant_events,
+    referral_events,
+    region_events,
+)
 from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import beat_of
 from shared.contracts.issues import issue_in
 from shared.contracts.partner_kinds import ORGANISERS, REFERRERS, is_of
+from shared.contracts.participant_events import AFTERWARDS
 from shared.engine.model import Decision, Follow, Rejected, Waits
 
 OWN: Final = "/service/feedback"
@@ -55,8 +66,7 @@ def issued(
 ) -> Decided:
     """Keeps the issuer and the scopes of the consent; the latest by time holds.
 
-    Of two issuers' the referral service says whose counts. If the consent no longer covers feedback, the answers and
-    the links to the form go.
+    Of two issuers' the referral service says whose counts. The answers and links that the consent covers no longer go.
     """
     event = issue_in(event)
     data = event.data
@@ -73,9 +83,24 @@ def issued(
         first_issued_at=min(first, event.time) if first else event.time,
         synthetic=state.synthetic or event.synthetic,
     )
-    if not latest.feedback:
-        return Decision(_changed(state, answers=(), measured={}, links=(), spent=()))
-    return _asked(state)
+    return _asked(_within(state, latest))
+
+
+def _within(state: ReferralFeedback, issue: KnownIssue) -> ReferralFeedback:
+    gone = {phase for phase in FORM if not issue.covers(phase)}
+    if not gone:
+        return state
+    answers = tuple(one for one in state.answers if one.phase not in gone)
+    measured = {} if "after" in gone else state.measured
+    spent = () if gone == set(FORM) else state.spent
+    state = _changed(state, answers=answers, measured=measured, spent=spent)
+    return _without_links(state, [one for one in state.links if one.phase in gone])
+
+
+def _without_links(state: ReferralFeedback, gone: Collection[Link]) -> ReferralFeedback:
+    used = {form_event_id(one.token_hash, instrument) for one in gone for instrument in FORM[one.phase]}
+    links = tuple(one for one in state.links if one not in gone)
+    return _changed(state, links=links, spent=tuple(one for one in state.spent if one not in used))
 
 
 def _known(event: Event[region_events.ReferralIssued]) -> KnownIssue:
@@ -92,6 +117,7 @@ def _known(event: Event[region_events.ReferralIssued]) -> KnownIssue:
         data.themes,
         data.accessibility,
         data.funding,
+        "follow_up" in data.consent.scopes,
     )
 
 
@@ -206,7 +232,17 @@ def reopened(
 
 def _ended(event: Event[referral_events.ReferralEnd]) -> KnownEnding:
     data = event.data
-    return KnownEnding(data.outcome, data.sessions.attended, event.time, event.id)
+    counts = data.sessions
+    return KnownEnding(
+        data.outcome,
+        counts.attended,
+        event.time,
+        event.id,
+        counts.missed,
+        counts.told_ahead,
+        counts.not_recorded,
+        data.closed_at if isinstance(data, referral_events.ReferralClosed) else None,
+    )
 
 
 def _later(known: KnownEnding | None, told_now: KnownEnding) -> KnownEnding:
@@ -219,8 +255,8 @@ def _later(known: KnownEnding | None, told_now: KnownEnding) -> KnownEnding:
 def _asked(state: ReferralFeedback) -> Decision[ReferralFeedback]:
     """Asks about each phase once, and only where the consent covers it."""
     due = [phase for phase in _due(state) if phase not in state.asked]
-    state = _changed(state, asked=(*state.asked, *due))
-    return Decision(state, [Follow(_request(state.id, phase), phase) for phase in due])
+    asked = _changed(state, asked=(*state.asked, *due))
+    return Decision(asked, [Follow(request(state, phase), phase) for phase in due])
 
 
 def _due(state: ReferralFeedback) -> list[Phase]:
@@ -231,16 +267,14 @@ def _due(state: ReferralFeedback) -> list[Phase]:
     return ["before"] if any(place.had for place in state.places.values()) else []
 
 
-def _request(referral_id: str, phase: Phase) -> feedback_events.FeedbackRequested:
-    if phase == "before":
-        return feedback_events.FeedbackRequested(
-            referral_id=referral_id, phase=phase, respondents=("participant",), instruments=("dimensions_v1",)
-        )
+def request(state: ReferralFeedback, phase: Phase) -> feedback_events.FeedbackRequested:
+    """The event that asks; the partners are asked after the activity alone."""
+    answers = RESPONDENTS[addressee_of(state.issued.age_band if state.issued else "")][0]
     return feedback_events.FeedbackRequested(
-        referral_id=referral_id,
+        referral_id=state.id,
         phase=phase,
-        respondents=("participant", "issuer", "organiser"),
-        instruments=("dimensions_v1", "experience_v1"),
+        respondents=(answers, "issuer", "organiser") if phase == "after" else (answers,),
+        instruments=FORM[phase],
     )
 
 
@@ -254,20 +288,13 @@ def form_link_issued(
     data = event.data
     if state is None or state.issued is None or not state.issuer:
         return Waits("ReferralIssued")
-    if not state.issued.feedback:
+    if not state.issued.covers(data.phase):
         return Decision(state)
     link = Link(data.token_hash, data.phase, data.expires, data.issued_to)
     links = sorted({*state.links, link}, key=lambda one: (one.expires, one.token_hash))
     own = [one for one in links if one.issued_to == link.issued_to]
     gone = own[: max(0, len(own) - MAX_LINKS)]
-    used = {form_event_id(one.token_hash, instrument) for one in gone for instrument in FORM[one.phase]}
-    return Decision(
-        _changed(
-            state,
-            links=tuple(one for one in links if one not in gone),
-            spent=tuple(one for one in state.spent if one not in used),
-        )
-    )
+    return Decision(_without_links(_changed(state, links=tuple(links)), gone))
 
 
 def feedback_submitted(
@@ -319,8 +346,9 @@ def _may_not(state: ReferralFeedback, event: Event[participant_events.FeedbackSu
     from_us = event.source == OWN
     if not from_us and event.source != state.issued.source and not _had_a_place(state, event.source):
         return _no_part(event.source)
-    if not state.issued.feedback:
-        return Rejected(f"the consent of {state.id} does not cover feedback; issue it again with the scope feedback")
+    if not state.issued.covers(phase := event.data.phase):
+        scope = "follow_up" if phase in AFTERWARDS else "feedback"
+        return Rejected(f"the consent of {state.id} does not cover {scope}; issue it again with the scope {scope}")
     return _by_a_dead_link(state, event) if from_us else None
 
 
@@ -379,8 +407,15 @@ def figures_of(instrument: str, answers: dict[str, int]) -> dict[str, int]:
     return {"score": who5_score(answers)} if instrument == "who5" else answers
 
 
-def deadline_passed(state: ReferralFeedback | None, event: Event, now: Any, context: Any) -> Decision[ReferralFeedback]:
-    """Nothing here has a deadline; the engine itself deals with an event that waited too long."""
+def deadline_passed(
+    state: ReferralFeedback | None, event: Event[every_service_events.DeadlinePassed], now: Any, context: Any
+) -> Decision[ReferralFeedback]:
+    """Some months have passed since the loop was closed, if it still is: the participant is asked once more."""
+    at = (event.data.due_at, event.data.nth)
+    for later in askings_to_come(state) if state else ():
+        if (later.due_at, later.nth) == at and state:
+            asked = _changed(state, asked=(*state.asked, later.phase))
+            return Decision(asked, [Follow(request(state, later.phase), later.phase)])
     return Decision(state)
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
@@ -20,10 +20,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from services.feedback.addressees import RESPONDENTS, Addressee, Respondent, addressee_of
 from services.feedback.decide import OWN
-from services.feedback.instruments import LANGUAGES, QUESTIONS, Language
+from services.feedback.instruments import QUESTIONS
 from services.feedback.model import FORM, Link, ReferralFeedback, form_event_id, is_good, is_used
-from services.feedback.wording import WORDS
+from services.feedback.question import LANGUAGES, Language
+from services.feedback.wording import WORDS, WORDS_TO
 from shared.clock import real_now
 from shared.contracts.envelope import Event
 from shared.contracts.participant_events import INSTRUMENTS, About, FeedbackSubmitted
@@ -54,9 +56,6 @@ _PAGES = Environment(
     lstrip_blocks=True,
 )
 
-Respondent = Literal["participant", "carer"]
-RESPONDENTS: Final[Mapping[str, Respondent]] = {"participant": "participant", "carer": "carer"}
-
 
 class Opened(NamedTuple):
     """The referral and the link that a known token opens."""
@@ -64,6 +63,11 @@ class Opened(NamedTuple):
     state: ReferralFeedback
     link: Link
     synthetic: bool
+
+    @property
+    def addressee(self) -> Addressee:
+        """To whom the form speaks."""
+        return addressee_of(self.state.issued.age_band if self.state.issued else "")
 
 
 class NoForm(NamedTuple):
@@ -103,7 +107,7 @@ async def show_form(request: Request) -> Response:
     opened = await _opened(request)
     if isinstance(opened, NoForm):
         return _refusal_page(request, opened)
-    return _form_page(request, opened, Entered())
+    return _form_page(request, opened, Entered(RESPONDENTS[opened.addressee][0]))
 
 
 async def take_form(request: Request) -> Response:
@@ -117,9 +121,9 @@ async def take_form(request: Request) -> Response:
     fields = await _fields(request)
     if isinstance(fields, NoForm):
         return _refusal_page(request, fields)
-    entered = read_entered(opened.link, fields)
+    entered = read_entered(opened, fields)
     words = WORDS[language_of(request)]
-    if faults := list(_faults(opened.link, entered, language_of(request))):
+    if faults := list(_faults(opened, entered, language_of(request))):
         return _form_page(request, opened, entered, faults, 422)
     try:
         intake.must_be_open(request)
@@ -233,14 +237,17 @@ async def _fields(request: Request) -> Mapping[str, str] | NoForm:
         return NoForm("unreadable", 400)
 
 
-def read_entered(link: Link, fields: Mapping[str, str]) -> Entered:
+def read_entered(opened: Opened, fields: Mapping[str, str]) -> Entered:
     """The entries of a form of this link's phase, without fields that it does not have."""
     answers: dict[str, int] = {}
     declined, wrong = set(), set()
-    respondent = RESPONDENTS.get(fields.get("respondent", "participant"))
+    who: dict[str, Respondent] = {one: one for one in RESPONDENTS[opened.addressee]}
+    likely = RESPONDENTS[opened.addressee][0]
+    # Where one alone can answer, the form asks nobody who does.
+    respondent = who.get(fields.get("respondent", likely)) if len(who) > 1 else likely
     if respondent is None:
         wrong.add("respondent")
-    for name, (low, high) in _items(link):
+    for name, (low, high) in _items(opened.link):
         value = fields.get(name)
         if value is None:
             continue
@@ -250,7 +257,7 @@ def read_entered(link: Link, fields: Mapping[str, str]) -> Entered:
             answers[name] = int(value)
         else:
             wrong.add(name)
-    return Entered(respondent or "participant", answers, frozenset(declined), frozenset(wrong))
+    return Entered(respondent or likely, answers, frozenset(declined), frozenset(wrong))
 
 
 def _items(link: Link) -> Iterable[tuple[str, tuple[int, int]]]:
@@ -264,15 +271,15 @@ def field_name(instrument: str, item: str) -> str:
     return f"{instrument}-{item}"
 
 
-def _faults(link: Link, entered: Entered, language: Language) -> Iterable[EntryFault]:
-    words = WORDS[language]
+def _faults(opened: Opened, entered: Entered, language: Language) -> Iterable[EntryFault]:
+    words, link = WORDS_TO[opened.addressee][language], opened.link
     if "respondent" in entered.wrong:
         yield EntryFault("respondent-participant", words["who"], words["not_a_choice"])
     for instrument in FORM[link.phase]:
         for item, (low, _) in INSTRUMENTS[instrument].items():
             name = field_name(instrument, item)
             if name in entered.wrong:
-                heading = QUESTIONS[instrument][item].heading[language]
+                heading = QUESTIONS[opened.addressee][instrument][item].heading[language]
                 yield EntryFault(f"{name}-{low}", heading, words["not_a_choice"])
     if not entered.answers and not entered.wrong:
         first, (low, _) = next(iter(_items(link)))
@@ -317,7 +324,9 @@ def _form_page(
     sections = [
         {
             "instrument": instrument,
-            "questions": [_question(instrument, item, entered, language) for item in INSTRUMENTS[instrument]],
+            "questions": [
+                _question(opened.addressee, instrument, item, entered, language) for item in INSTRUMENTS[instrument]
+            ],
         }
         for instrument in FORM[opened.link.phase]
     ]
@@ -326,27 +335,28 @@ def _form_page(
         "form.html",
         status,
         language,
-        words=WORDS[language],
+        words=WORDS_TO[opened.addressee][language],
         names=NAMES,
         phase=opened.link.phase,
         respondent=entered.respondent,
-        respondents=list(RESPONDENTS),
+        respondents=RESPONDENTS[opened.addressee],
         respondent_error="respondent" in entered.wrong,
         sections=sections,
         errors=faults,
     )
 
 
-def _question(instrument: str, item: str, entered: Entered, language: Language) -> dict[str, Any]:
-    question, (low, high) = QUESTIONS[instrument][item], INSTRUMENTS[instrument][item]
-    words, name = WORDS[language], field_name(instrument, item)
+def _question(addressee: Addressee, instrument: str, item: str, entered: Entered, language: Language) -> dict[str, Any]:
+    question, (low, high) = QUESTIONS[addressee][instrument][item], INSTRUMENTS[instrument][item]
+    words, name = WORDS_TO[addressee][language], field_name(instrument, item)
     ends = {"low_text": question.low[language], "high_text": question.high[language]}
+    is_yes_or_no = (low, high) == (0, 1)
     return {
         "name": name,
         "heading": question.heading[language],
         "text": question.text[language],
-        "scale": words["scale"].format(low=low, high=high, **ends),
-        "choices": range(low, high + 1),
+        "scale": "" if is_yes_or_no else words["scale"].format(low=low, high=high, **ends),
+        "choices": dict(enumerate(ends.values()) if is_yes_or_no else ((one, one) for one in range(low, high + 1))),
         "answer": entered.answers.get(name),
         "declined": name in entered.declined,
         "error": words["not_a_choice"] if name in entered.wrong else "",

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from services.feedback import cooperation, decide
+from services.feedback.follow_up import deadlines
 from services.feedback.model import ReferralFeedback
 from shared.contracts import (
     catalogue_events,
@@ -32,7 +33,12 @@ COLLECTION = Collection(
     ),
 )
 FEEDBACK = Kind(
-    COLLECTION, ReferralFeedback, fields=decide.fields, erased_fields=decide.erased_fields, brief=decide.brief
+    COLLECTION,
+    ReferralFeedback,
+    fields=decide.fields,
+    erased_fields=decide.erased_fields,
+    brief=decide.brief,
+    deadlines=deadlines,
 )
 
 

@@ -1,19 +1,18 @@
 """The instruments: the questions of the form, in its own words, and how answers are scored.
 
 The ten dimensions and their scale of 0 to 10 are those of 3X10D; the words are this platform's own, as are those of
-experience_v1 and cooperation_v1. Of WHO-5 only the scoring stands here: its text belongs to others, so a partner's system asks it and
+experience_v1, cooperation_v1 and afterwards_v1; to children they are said in others (`children.py`). Of WHO-5 only the
+scoring stands here: its text belongs to others, so a partner's system asks it and
 sends the answers.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
+from services.feedback.addressees import Addressee
+from services.feedback.children import OF_SMALL_CHILD, TO_CHILD
+from services.feedback.question import Question, Words, in_words
 from shared.contracts.participant_events import INSTRUMENTS
-
-Language = Literal["fi", "sv", "en"]
-LANGUAGES: Final[tuple[Language, ...]] = ("fi", "sv", "en")
-Words = Mapping[Language, str]
 
 
 def who5_score(answers: Mapping[str, int]) -> int:
@@ -24,22 +23,8 @@ def who5_score(answers: Mapping[str, int]) -> int:
     return 4 * sum(answers[item] for item in INSTRUMENTS["who5"])
 
 
-@dataclass(frozen=True)
-class Question:
-    """One item as the form asks it: a heading, a question, and what the two ends of its scale mean."""
-
-    heading: Words
-    text: Words
-    low: Words
-    high: Words
-
-
-def _words(fi: str, sv: str, en: str) -> Words:
-    return {"fi": fi, "sv": sv, "en": en}
-
-
-_BADLY = _words("erittäin huonosti", "mycket dåligt", "very badly")
-_WELL = _words("erittäin hyvin", "mycket bra", "very well")
+_BADLY = in_words("erittäin huonosti", "mycket dåligt", "very badly")
+_WELL = in_words("erittäin hyvin", "mycket bra", "very well")
 
 
 def _dimension(heading: Words, text: Words) -> Question:
@@ -48,80 +33,82 @@ def _dimension(heading: Words, text: Words) -> Question:
 
 _DIMENSIONS: Final[Mapping[str, Question]] = {
     "health": _dimension(
-        _words("Terveys", "Hälsa", "Health"),
-        _words(
+        in_words("Terveys", "Hälsa", "Health"),
+        in_words(
             "Miten hyvin kehosi ja mielesi voivat?",
             "Hur bra mår du i kropp och sinne?",
             "How well are you doing in body and mind?",
         ),
     ),
     "resilience": _dimension(
-        _words("Vaikeuksista selviäminen", "Att klara svårigheter", "Coping with difficulties"),
-        _words(
+        in_words("Vaikeuksista selviäminen", "Att klara svårigheter", "Coping with difficulties"),
+        in_words(
             "Miten hyvin pääset eteenpäin, kun jokin menee vikaan?",
             "Hur bra kommer du vidare när något går snett?",
             "How well do you get going again when something goes wrong?",
         ),
     ),
     "housing": _dimension(
-        _words("Asuminen", "Boende", "Home"),
-        _words(
+        in_words("Asuminen", "Boende", "Home"),
+        in_words(
             "Miten hyvin kotisi ja asuinpaikkasi sopivat sinulle?",
             "Hur bra passar ditt hem och platsen där du bor dig?",
             "How well do your home and the place where you live suit you?",
         ),
     ),
     "working_studying": _dimension(
-        _words("Työ, opiskelu ja muu tekeminen", "Arbete, studier och annat du gör", "Work, studies and other doings"),
-        _words(
+        in_words(
+            "Työ, opiskelu ja muu tekeminen", "Arbete, studier och annat du gör", "Work, studies and other doings"
+        ),
+        in_words(
             "Miten hyvin sujuu se, mitä teet päivisin?",
             "Hur bra går det du gör om dagarna?",
             "How well are the things you do in your days going?",
         ),
     ),
     "family": _dimension(
-        _words("Perhe", "Familj", "Family"),
-        _words(
+        in_words("Perhe", "Familj", "Family"),
+        in_words(
             "Miten hyvin sinulla ja perheelläsi menee keskenänne?",
             "Hur bra har du och din familj det med varandra?",
             "How well do you and your family get on together?",
         ),
     ),
     "friends": _dimension(
-        _words("Ystävät", "Vänner", "Friends"),
-        _words(
+        in_words("Ystävät", "Vänner", "Friends"),
+        in_words(
             "Miten hyvin löydät seuraa ja ystäviä, kun haluat?",
             "Hur bra hittar du sällskap och vänner när du vill?",
             "How well do you find company and friends when you want them?",
         ),
     ),
     "finance": _dimension(
-        _words("Raha", "Pengar", "Money"),
-        _words(
+        in_words("Raha", "Pengar", "Money"),
+        in_words(
             "Miten hyvin rahasi riittävät siihen, mitä tarvitset?",
             "Hur bra räcker dina pengar till det du behöver?",
             "How well does your money cover what you need?",
         ),
     ),
     "improvement_of_strengths": _dimension(
-        _words("Omat vahvuudet", "Egna styrkor", "Your strengths"),
-        _words(
+        in_words("Omat vahvuudet", "Egna styrkor", "Your strengths"),
+        in_words(
             "Miten hyvin pääset käyttämään ja kasvattamaan sitä, missä olet hyvä?",
             "Hur bra får du använda och utveckla det du är bra på?",
             "How well can you use and build on what you are good at?",
         ),
     ),
     "self_esteem": _dimension(
-        _words("Suhde itseen", "Synen på mig själv", "Being yourself"),
-        _words(
+        in_words("Suhde itseen", "Synen på mig själv", "Being yourself"),
+        in_words(
             "Miten hyvin viihdyt omana itsenäsi?",
             "Hur bra trivs du med att vara du?",
             "How well do you get along with yourself?",
         ),
     ),
     "life_satisfaction": _dimension(
-        _words("Elämä kaikkiaan", "Livet som helhet", "Life as a whole"),
-        _words(
+        in_words("Elämä kaikkiaan", "Livet som helhet", "Life as a whole"),
+        in_words(
             "Miten hyvin elämäsi sujuu kaikkiaan?",
             "Hur bra är ditt liv som helhet?",
             "How well is your life going, all in all?",
@@ -131,51 +118,51 @@ _DIMENSIONS: Final[Mapping[str, Question]] = {
 
 _EXPERIENCE: Final[Mapping[str, Question]] = {
     "satisfaction": Question(
-        _words("Kokemus toiminnasta", "Din upplevelse", "Your experience"),
-        _words(
+        in_words("Kokemus toiminnasta", "Din upplevelse", "Your experience"),
+        in_words(
             "Millaista toimintaan osallistuminen oli?",
             "Hur var det att vara med i verksamheten?",
             "What was it like to take part in the activity?",
         ),
-        _words("erittäin huonoa", "mycket dåligt", "very bad"),
-        _words("erittäin hyvää", "mycket bra", "very good"),
+        in_words("erittäin huonoa", "mycket dåligt", "very bad"),
+        in_words("erittäin hyvää", "mycket bra", "very good"),
     ),
     "recommend": Question(
-        _words("Suosittelu", "Rekommendation", "Recommending it"),
-        _words(
+        in_words("Suosittelu", "Rekommendation", "Recommending it"),
+        in_words(
             "Kertoisitko toiminnasta muille ja kehottaisitko heitä mukaan?",
             "Skulle du berätta om verksamheten för andra och be dem vara med?",
             "Would you tell others about the activity and ask them along?",
         ),
-        _words("en missään tapauksessa", "absolut inte", "certainly not"),
-        _words("ehdottomasti", "absolut", "certainly"),
+        in_words("en missään tapauksessa", "absolut inte", "certainly not"),
+        in_words("ehdottomasti", "absolut", "certainly"),
     ),
 }
 
 _COOPERATION: Final[Mapping[str, Question]] = {
     "roles": Question(
-        _words("Työnjako", "Arbetsfördelning", "Who does what"),
-        _words(
+        in_words("Työnjako", "Arbetsfördelning", "Who does what"),
+        in_words(
             "Kuinka selvää on, kuka teistä tekee mitä?",
             "Hur tydligt är det vem av er som gör vad?",
             "How clear is it which of you does what?",
         ),
-        _words("täysin epäselvää", "helt oklart", "not clear at all"),
-        _words("täysin selvää", "helt klart", "completely clear"),
+        in_words("täysin epäselvää", "helt oklart", "not clear at all"),
+        in_words("täysin selvää", "helt klart", "completely clear"),
     ),
     "contact": Question(
-        _words("Yhteydenpito", "Kontakt", "Contact"),
-        _words(
+        in_words("Yhteydenpito", "Kontakt", "Contact"),
+        in_words(
             "Kuinka helposti tavoitatte toisenne, kun jotakin pitää sopia?",
             "Hur lätt når ni varandra när något behöver avtalas?",
             "How easily do you reach each other when something has to be agreed?",
         ),
-        _words("erittäin vaikeasti", "mycket svårt", "with great difficulty"),
-        _words("erittäin helposti", "mycket lätt", "very easily"),
+        in_words("erittäin vaikeasti", "mycket svårt", "with great difficulty"),
+        in_words("erittäin helposti", "mycket lätt", "very easily"),
     ),
     "agreed": Question(
-        _words("Sovitun toteutuminen", "Det som avtalats", "What was agreed"),
-        _words(
+        in_words("Sovitun toteutuminen", "Det som avtalats", "What was agreed"),
+        in_words(
             "Kuinka hyvin se toteutuu, mitä olette sopineet?",
             "Hur väl förverkligas det som ni har avtalat?",
             "How well is what you agreed carried out?",
@@ -186,29 +173,47 @@ _COOPERATION: Final[Mapping[str, Question]] = {
 }
 _EXPERIENCE_OF_PARTNERS: Final[Mapping[str, Question]] = {
     "satisfaction": Question(
-        _words("Tyytyväisyys", "Nöjdhet", "Satisfaction"),
-        _words(
+        in_words("Tyytyväisyys", "Nöjdhet", "Satisfaction"),
+        in_words(
             "Kuinka tyytyväisiä organisaatiossanne ollaan tähän?",
             "Hur nöjda är ni i er organisation med detta?",
             "How satisfied is your organisation with this?",
         ),
-        _words("erittäin tyytymättömiä", "mycket missnöjda", "very dissatisfied"),
-        _words("erittäin tyytyväisiä", "mycket nöjda", "very satisfied"),
+        in_words("erittäin tyytymättömiä", "mycket missnöjda", "very dissatisfied"),
+        in_words("erittäin tyytyväisiä", "mycket nöjda", "very satisfied"),
     ),
     "recommend": Question(
-        _words("Suosittelu", "Rekommendation", "Recommending it"),
-        _words(
+        in_words("Suosittelu", "Rekommendation", "Recommending it"),
+        in_words(
             "Suosittelisitteko tätä toiselle organisaatiolle?",
             "Skulle ni rekommendera detta för en annan organisation?",
             "Would you recommend this to another organisation?",
         ),
-        _words("emme missään tapauksessa", "absolut inte", "certainly not"),
-        _words("ehdottomasti", "absolut", "certainly"),
+        in_words("emme missään tapauksessa", "absolut inte", "certainly not"),
+        in_words("ehdottomasti", "absolut", "certainly"),
     ),
 }
 
-QUESTIONS: Final[Mapping[str, Mapping[str, Question]]] = {"dimensions_v1": _DIMENSIONS, "experience_v1": _EXPERIENCE}
-"""The instruments that the form can ask, item by item in the order of the form."""
+_AFTERWARDS: Final[Mapping[str, Question]] = {
+    "still_taking_part": Question(
+        in_words("Mukana edelleen", "Fortfarande med", "Still taking part"),
+        in_words(
+            "Käytkö edelleen tässä tai jossain muussa toiminnassa?",
+            "Går du fortfarande på den här verksamheten eller någon annan?",
+            "Do you still take part in this activity, or in another?",
+        ),
+        in_words("En", "Nej", "No"),
+        in_words("Kyllä", "Ja", "Yes"),
+    ),
+    "life_satisfaction": _DIMENSIONS["life_satisfaction"],
+}
+
+QUESTIONS: Final[Mapping[Addressee, Mapping[str, Mapping[str, Question]]]] = {
+    "grown": {"dimensions_v1": _DIMENSIONS, "experience_v1": _EXPERIENCE, "afterwards_v1": _AFTERWARDS},
+    "child": TO_CHILD,
+    "small_child": OF_SMALL_CHILD,
+}
+"""To each addressee, the instruments that the form can ask, item by item in the order of the form."""
 TO_PARTNERS: Final[Mapping[str, Mapping[str, Question]]] = {
     "experience_v1": _EXPERIENCE_OF_PARTNERS,
     "cooperation_v1": _COOPERATION,

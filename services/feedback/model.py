@@ -7,10 +7,11 @@ import msgspec
 
 from shared.contracts.identity import derived_id
 from shared.contracts.partner_kinds import PARTNER_KINDS
+from shared.contracts.participant_events import AFTERWARDS
 from shared.contracts.referral_events import ReferralOutcome
 from shared.contracts.region_events import region_of
 
-Phase = Literal["before", "after"]
+Phase = Literal["before", "after", "after_3_months", "after_6_months"]
 
 
 class KnownIssue(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,6 +30,12 @@ class KnownIssue(msgspec.Struct, frozen=True, omit_defaults=True):
     themes: tuple[str, ...] = ()
     accessibility: tuple[str, ...] = ()
     funding: tuple[str, ...] = ()
+    follow_up: bool = False
+    """Whether the consent covers being asked months later."""
+
+    def covers(self, phase: Phase) -> bool:
+        """Whether the consent covers being asked, and answering, in a phase."""
+        return self.follow_up if phase in AFTERWARDS else self.feedback
 
     @property
     def region(self) -> str:
@@ -62,6 +69,11 @@ class KnownEnding(msgspec.Struct, frozen=True):
     attended: int
     time: datetime
     id: str
+    missed: int = 0
+    told_ahead: int = 0
+    not_recorded: int = 0
+    closed_at: datetime | None = None
+    """Of a closing, when the loop was closed, however often that was said since."""
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -215,7 +227,12 @@ def is_used(state: ReferralFeedback, link: Link) -> bool:
     return any(form_event_id(link.token_hash, instrument) in state.spent for instrument in FORM[link.phase])
 
 
-FORM: dict[Phase, tuple[str, ...]] = {"before": ("dimensions_v1",), "after": ("dimensions_v1", "experience_v1")}
+FORM: dict[Phase, tuple[str, ...]] = {
+    "before": ("dimensions_v1",),
+    "after": ("dimensions_v1", "experience_v1"),
+    "after_3_months": ("afterwards_v1",),
+    "after_6_months": ("afterwards_v1",),
+}
 """The instruments that the form asks in each phase."""
 
 

@@ -22,6 +22,7 @@ LOST: Final[Mapping[str, tuple[str, ...]]] = {
     "attendance": ("never_attended", "not_recorded"),
     "erased": ("lapsed",),
 }
+RECORDS: Final = ("attended", "missed", "told_ahead", "not_recorded")
 OPEN: Final = ("matching", "choice", "place", "attendance")
 
 Cell = tuple[str, str, str]
@@ -58,11 +59,12 @@ def loop(states: Iterable[ReferralFeedback], filters: ReportFilters) -> dict[str
     """How many came how far. `issued` = `completed` + all of `lost` + `withdrawn` + all of `open`.
 
     `proposed`, `placed` and `attended` count who ever came so far, as told by what has ended for `attended`;
-    `discontinued` counts within `completed`; `erased`, how many consents were withdrawn, within `issued`. Of an erased
-    one its region, status and dates are left: it is counted but where a municipality is asked for. One that goes on
-    after it was closed is not `closed`.
+    `sessions` are those of what has ended; `discontinued` counts within `completed`; `erased`, how many consents were
+    withdrawn, within `issued`. Of an erased one its region, status and dates are left: it is counted but where a
+    municipality is asked for. One that goes on after it was closed is not `closed`.
     """
     counts: Counter[str] = Counter()
+    sessions: Counter[str] = Counter()
     lost: dict[str, Counter[str]] = {where: Counter() for where in LOST}
     still_open: Counter[str] = Counter()
     for state in states:
@@ -70,6 +72,7 @@ def loop(states: Iterable[ReferralFeedback], filters: ReportFilters) -> dict[str
             continue
         where, why = standing(state)
         counts.update(milestones_of(state, where))
+        sessions.update(_sessions(state) if where != "open" else {})
         if where == "open":
             still_open[why] += 1
         elif where in lost:
@@ -89,9 +92,19 @@ def loop(states: Iterable[ReferralFeedback], filters: ReportFilters) -> dict[str
     )
     return {
         **{name: counts[name] for name in milestones},
+        "sessions": {name: sessions[name] for name in RECORDS},
         "lost": {where: {why: lost[where][why] for why in reasons} for where, reasons in LOST.items()},
         "open": {stage: still_open[stage] for stage in OPEN},
     }
+
+
+def _sessions(state: ReferralFeedback) -> dict[str, int]:
+    last = _last(state)
+    return {name: getattr(last, name) for name in RECORDS} if last else {}
+
+
+def _last(state: ReferralFeedback) -> KnownEnding | None:
+    return max((end for end in (state.ended, state.closed) if end), key=lambda one: one.time, default=None)
 
 
 def asked_for(state: ReferralFeedback, filters: ReportFilters) -> bool:
@@ -129,7 +142,7 @@ def standing(state: ReferralFeedback) -> tuple[str, str]:
     """Where a referral stands: `completed`, `withdrawn`, the step where it was lost and why, or `open` and its step."""
     if state.erased:
         return ("erased", "lapsed") if state.erased.status == "lapsed" else (state.erased.status, "")
-    last = max((end for end in (state.ended, state.closed) if end), key=lambda one: one.time, default=None)
+    last = _last(state)
     if last is None:
         return "open", _stage(state)
     if last.outcome == "withdrawn":

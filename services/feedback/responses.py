@@ -5,15 +5,18 @@ from typing import Annotated, Final, Literal, NotRequired, TypedDict
 import msgspec
 from msgspec import Meta
 
-from services.feedback.instruments import Language
 from services.feedback.model import Phase
+from services.feedback.question import Language
 from shared.http.shapes import Count, Time
 
 
 class LinkAsked(msgspec.Struct):
     """For which answers a link is asked."""
 
-    phase: Annotated[Phase, Meta(description="Whether the answers are those before the activity or after it.")]
+    phase: Annotated[
+        Phase,
+        Meta(description="Whether the answers are those before the activity, after it, or some months after closing."),
+    ]
 
 
 class FormLink(TypedDict):
@@ -27,7 +30,10 @@ class FormLink(TypedDict):
             extra_json_schema={"format": "uri"},
         ),
     ]
-    phase: Annotated[Phase, Meta(description="Whether its answers are those before the activity or after it.")]
+    phase: Annotated[
+        Phase,
+        Meta(description="Whether its answers are those before the activity, after it, or some months after closing."),
+    ]
     expires: Annotated[Time, Meta(description="When the link ends, RFC 3339 in UTC.")]
 
 
@@ -170,6 +176,15 @@ class LoopBy(TypedDict):
     ]
 
 
+class SessionsOfEnded(TypedDict):
+    """Sessions of all that have ended, as told at their end."""
+
+    attended: Annotated[Count, Meta(description="How many sessions the participants came to.", examples=[410])]
+    missed: Annotated[Count, Meta(description="How many they missed without a word.", examples=[60])]
+    told_ahead: Annotated[Count, Meta(description="How many they missed and had said so beforehand.", examples=[25])]
+    not_recorded: Annotated[Count, Meta(description="How many have no record.", examples=[12])]
+
+
 class LoopReport(Filtered):
     """How far the referrals came: `issued` = `completed` + `withdrawn` + all of `lost` + all of `open`."""
 
@@ -185,6 +200,9 @@ class LoopReport(Filtered):
     discontinued: Annotated[Count, Meta(description="Of `completed`, how many stopped before the end.", examples=[10])]
     closed: Annotated[Count, Meta(description="Of `issued`, how many loops are closed.", examples=[95])]
     withdrawn: Annotated[Count, Meta(description="Of `issued`, how many were taken back.", examples=[5])]
+    sessions: Annotated[
+        SessionsOfEnded, Meta(description="Of those of `issued` that have ended, how many sessions have which record.")
+    ]
     lost: Annotated[Lost, Meta(description="Of `issued`, how many ended without their aim, by step and reason.")]
     open: Annotated[StillOpen, Meta(description="Of `issued`, how many have not ended, by what they wait for.")]
     by: NotRequired[Annotated[LoopBy, Meta(description="The same by one dimension, where `by` asked for it.")]]

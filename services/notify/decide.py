@@ -68,6 +68,7 @@ def issued(
             issuer=event.source,
             languages=data.languages,
             accessibility=data.accessibility,
+            companion=data.companion,
             issued=order,
             recipients=_with(state.recipients, event.source),
         )
@@ -138,7 +139,7 @@ def _last_word(state: ToldReferral, event: Event) -> Follow | None:
         last = ReferralClosedToIssuer(referral_id=state.id, outcome=data.outcome)
         return _queued(state, state.issuer, event, last)
     if isinstance(data, catalogue_events.PlaceReleased):
-        free = PlaceReleasedToOrganiser(referral_id=state.id, activity_id=data.activity_id)
+        free = PlaceReleasedToOrganiser(referral_id=state.id, activity_id=data.activity_id, reason=data.reason)
         return _queued(state, data.organiser, event, free)
     return None
 
@@ -157,8 +158,14 @@ def _remembering(state: ToldReferral, event: Event) -> ToldReferral:
 
 def _says(data: catalogue_events.PlaceAnswer) -> str:
     # Notify tells an organiser only once of a place, and not of each step on the waiting list.
-    given = written(data.given_at) if isinstance(data, catalogue_events.PlaceReserved) else ""
-    return f"{type(data).__name__} {given}"
+    match data:
+        case catalogue_events.PlaceReserved():
+            said = written(data.given_at)
+        case catalogue_events.PlaceReleased():
+            said = data.reason
+        case _:
+            said = ""
+    return f"{type(data).__name__} {said}"
 
 
 def deadline(

@@ -1,7 +1,8 @@
 """The content of each recipient's extract of an event: docs/contracts.md, “Who reads what”, in shared/contracts' shapes.
 
-The issuer reads of its own referral; an organiser of a place only `referral_id referral_code activity_id languages
-accessibility`, and of one that is held what the client pays, nothing else. Attendance reaches the issuer as counts alone.
+The issuer reads of its own referral; an organiser of a place only `referral_id referral_code activity_id languages accessibility
+companion`, of one that is held what the client pays, of one that is free the reason, nothing else. Attendance reaches the
+issuer as counts alone.
 """
 
 from collections.abc import Mapping
@@ -13,11 +14,10 @@ from shared.contracts.data import ToPartner
 from shared.contracts.envelope import Event
 from shared.contracts.extracts import TO_ISSUER, TO_ORGANISER, Extract
 
-_PRICE: Final = ("price_cents", "price_rule")
 LAST_WORDS: Final[Mapping[type[Extract], frozenset[str]]] = {
     extracts.ReferralErasedToIssuer: frozenset(extracts.ReferralErasedToIssuer.model_fields),
     extracts.ReferralClosedToIssuer: frozenset({"referral_id", "outcome"}),
-    extracts.PlaceReleasedToOrganiser: frozenset({"referral_id", "activity_id"}),
+    extracts.PlaceReleasedToOrganiser: frozenset({"referral_id", "activity_id", "reason"}),
 }
 """The events that still go out about an erased referral, and their fields."""
 
@@ -32,12 +32,11 @@ def extract_for_issuer(event: Event) -> Extract:
 def extract_for_organiser(referral: ToldReferral, data: catalogue_events.PlaceAnswer) -> Extract:
     """An organiser's extract about a place."""
     said = {
-        "referral_id": referral.id,
+        **dict(data),
         "referral_code": referral.code,
-        "activity_id": data.activity_id,
         "languages": referral.languages,
         "accessibility": referral.accessibility,
-        **{name: getattr(data, name) for name in _PRICE if isinstance(data, catalogue_events.PlaceReserved)},
+        "companion": referral.companion,
     }
     return TO_ORGANISER[type(data)].model_validate(said)
 

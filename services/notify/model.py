@@ -22,6 +22,7 @@ class ToldReferral(msgspec.Struct, frozen=True, omit_defaults=True):
     last_words: dict[str, str] = {}
     """The NotificationQueued, JSON, that would be the last word to an activity's organiser, or to the issuer."""
     erased: bool = False
+    companion: bool = False
 
 
 class Recipient(msgspec.Struct, frozen=True, omit_defaults=True):

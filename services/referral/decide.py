@@ -214,6 +214,7 @@ def session_recorded(
         event.rank,
         event.source,
         records=((event.time, event.rank),),
+        told_ahead=isinstance(data, opisto_events.ActivityMissed) and data.told_ahead is True,
     )
     with_it = with_record(state, record)
     return tell_changes(with_it, event, now, durations) if with_it else _no_room(state, event)

@@ -7,7 +7,7 @@ from datetime import datetime
 from services.referral.deadlines import awaited_records, times_fired
 from services.referral.model import AttendanceRecord, Ending, Listed, PlaceGrant, Referral
 from services.referral.place import attendance_of, grant_to, last_end
-from services.referral.view import Choice, CountedSession
+from services.referral.view import Choice, CountedSession, SessionState
 from services.referral.walk import Step, Walk
 from shared.contracts.referral_events import ReferralOutcome
 
@@ -56,7 +56,7 @@ def _counted(
         if record:
             counted.append(_recorded(record, listed))
         elif not listed.called_off and listed.starts_at > since and (until is None or listed.starts_at <= until):
-            counted.append(CountedSession(listed.session, listed.starts_at, "upcoming"))
+            counted.append(CountedSession(choice.activity, listed.session, listed.starts_at, "upcoming"))
     counted.extend(_recorded(record, _listing(referral, record)) for record in attendance.values())
     return tuple(counted)
 
@@ -76,9 +76,14 @@ def _granted_since(choice: Choice, grant: PlaceGrant | None) -> datetime:
 
 
 def _recorded(record: AttendanceRecord, listed: Listed | None) -> CountedSession:
-    return CountedSession(
-        record.session, listed.starts_at if listed else None, "attended" if record.attended else "missed"
-    )
+    starts_at = listed.starts_at if listed else None
+    return CountedSession(record.activity, record.session, starts_at, _state_of(record))
+
+
+def _state_of(record: AttendanceRecord) -> SessionState:
+    if record.attended:
+        return "attended"
+    return "told_ahead" if record.told_ahead else "missed"
 
 
 def _listing(referral: Referral, record: AttendanceRecord) -> Listed | None:
@@ -90,10 +95,11 @@ def _outcome(sessions: Sequence[CountedSession]) -> ReferralOutcome:
     states = {session.state for session in sessions}
     if "attended" in states:
         return "completed"
-    return "never_attended" if "missed" in states else "not_recorded"
+    return "never_attended" if states & {"missed", "told_ahead"} else "not_recorded"
 
 
 def ended_with(outcome: ReferralOutcome, sessions: Iterable[CountedSession]) -> Ending:
     """An ending with these sessions, counted."""
     states = [session.state for session in sessions]
-    return Ending(outcome, states.count("attended"), states.count("missed"), states.count("not_recorded"))
+    counts = (states.count(one) for one in ("attended", "missed", "not_recorded", "told_ahead"))
+    return Ending(outcome, *counts)

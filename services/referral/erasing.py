@@ -9,7 +9,7 @@ from typing import Final
 
 from services.referral.fold import fold
 from services.referral.model import Ending, ErasedReferral, LatestIssue, Referral, split_key
-from services.referral.telling import ending_event
+from services.referral.telling import closing_event
 from services.referral.view import Durations
 from shared.contracts import referral_events
 from shared.contracts.referral_code import digest_of
@@ -47,7 +47,7 @@ def erase(
     ended_matching = referral_events.MatchingEnded(referral_id=state.id, number=state.matching.number + 1)
     follow = [Follow(erased), *forget, Follow(ended_matching)]
     if ended != state.told.closed:
-        follow.append(Follow(ending_event(referral_events.ReferralClosed, state.id, ended)))
+        follow.append(Follow(closing_event(state.id, ended, left.closed_at)))
     return Decision(Referral(state.id, erased=left), follow, erase=True)
 
 
@@ -61,6 +61,7 @@ def _forgetting(state: Referral, freed_at: datetime) -> Iterator[Follow]:
             number=order.number + 1,
             follow=False,
             freed_at=freed_at,
+            why="withdrawn" if order.want == "place" else order.why,
         )
         yield Follow(given_up, activity)
 

@@ -25,6 +25,7 @@ from services.referral.place import (
 from services.referral.using import used_by
 from services.referral.view import Choice, Durations, PlaceState, View, Want
 from services.referral.walk import Walk, walk_of
+from shared.contracts.fields import Release
 from shared.contracts.referral_events import Status
 
 
@@ -122,7 +123,9 @@ def _wants(
     referral: Referral, walk: Walk, choice: Choice | None, refused: Choice | None, *, closed: bool
 ) -> dict[str, Want]:
     # A request that, by a fact that came late, should never have been made: its place must be freed too.
-    wants = {activity: Want("follow") for activity in (*referral.orders, *walk.ever)}
+    wants = {
+        activity: Want("follow", why=_why_left(referral, walk, activity)) for activity in (*referral.orders, *walk.ever)
+    }
     # A refused choice stays registered: the catalogue judges `unknown` and `closed` again when a version arrives.
     wanted = choice or refused
     asked = [*walk.open.values()]
@@ -132,3 +135,14 @@ def _wants(
     for one in asked:
         wants[one.activity] = Want("place", one.request, one.at, one.enrolled, one.moved, referral.issued.purse)
     return wants
+
+
+def _why_left(referral: Referral, walk: Walk, activity: str) -> Release:
+    """Why no place is wanted there, if it is so: by the walk's last word on the activity, else by the end of all."""
+    if activity in walk.left:
+        return walk.left[activity]
+    if walk.withdrawn:
+        return "withdrawn"
+    if walk.choice is None or walk.choice.activity != activity:
+        return "moved"
+    return "not_confirmed" if lapsed_at(referral, walk.choice) else "loop_closed"

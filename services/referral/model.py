@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from shared.contracts.fields import Funding, VoucherGroup, What
+from shared.contracts.fields import Funding, Release, VoucherGroup, What
 from shared.contracts.referral_events import ReferralOutcome, Status
 from shared.contracts.region_events import region_of
 
@@ -77,6 +77,8 @@ class AttendanceRecord(msgspec.Struct, frozen=True):
     source: str
     records: tuple[tuple[datetime, str], ...]
     """(time, id) of all records of the session, corrected ones too: each of them confirms the place."""
+    told_ahead: bool = False
+    """Of a missed one, whether the participant had said so beforehand."""
 
 
 class FeedbackReceived(msgspec.Struct, frozen=True):
@@ -141,6 +143,8 @@ class PlaceOrder(msgspec.Struct, frozen=True):
     purse: Purse = NOTHING_PAYS
     asked_at: datetime | None = None
     """When the platform sent the order, in its own time: the confirmation's deadline runs from here."""
+    why: Release | None = None
+    """Why a place that was asked for is wanted no more."""
 
 
 class Matching(msgspec.Struct, frozen=True):
@@ -164,6 +168,7 @@ class Ending(msgspec.Struct, frozen=True):
     attended: int
     missed: int
     not_recorded: int
+    told_ahead: int = 0
 
 
 class ToldEnding(msgspec.Struct, frozen=True):
@@ -249,6 +254,8 @@ class Referral(msgspec.Struct, frozen=True, omit_defaults=True):
     orders: dict[str, PlaceOrder] = msgspec.field(name="registers", default_factory=dict)
     matching: Matching = Matching()
     told: ToldEnding = ToldEnding()
+    absences: tuple[str, ...] = ()
+    """The missed sessions, `<activity> <session>`, of whose row the one who referred was told."""
     standing: ToldStanding | None = None
     standings: int = 0
     """How often the referral has told where it stands."""

@@ -43,7 +43,12 @@ class SessionCountsShown(TypedDict):
     """How many sessions have which record."""
 
     attended: Annotated[Count, Meta(description="How many sessions the participant came to.", examples=[7])]
-    missed: Annotated[Count, Meta(description="How many sessions the participant did not come to.", examples=[1])]
+    missed: Annotated[
+        Count, Meta(description="How many sessions the participant did not come to, without a word.", examples=[1])
+    ]
+    told_ahead: Annotated[
+        Count, Meta(description="How many sessions the participant had said beforehand to miss.", examples=[0])
+    ]
     not_recorded: Annotated[Count, Meta(description="How many sessions have begun and have no record.", examples=[0])]
 
 

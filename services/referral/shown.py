@@ -29,7 +29,7 @@ def _erased(state: Referral) -> ReferralNow:
         "choice": None,
         "place": None,
         "sessions": [],
-        "session_counts": {"attended": 0, "missed": 0, "not_recorded": 0},
+        "session_counts": {"attended": 0, "missed": 0, "told_ahead": 0, "not_recorded": 0},
         "deadlines": [],
         "history": [],
         # Erasure does not reach Kafka's log until its retention, nor who looked.
@@ -57,6 +57,7 @@ def _standing(state: Referral, durations: Durations, now: datetime) -> ReferralN
         "session_counts": {
             "attended": states.count("attended"),
             "missed": states.count("missed"),
+            "told_ahead": states.count("told_ahead"),
             "not_recorded": states.count("not_recorded"),
         },
         "deadlines": [{"what": one.what, "due_at": written(one.due_at), "nth": one.nth} for one in view.deadlines],

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from services.referral.absences import tell_absences
 from services.referral.fold import fold
 from services.referral.model import Ending, Matching, PlaceOrder, Referral, split_key
 from services.referral.standing import tell_standing
@@ -26,7 +27,7 @@ def tell_changes(
 ) -> Decision[Referral]:
     """The state that remembers these words as told, and the events that tell them."""
     view = fold(state, durations)
-    follow: list[Follow] = []
+    state, follow = tell_absences(state, view)
     for tell in (_tell_ending, _tell_matching):
         state, events = tell(state, view, now)
         follow += events
@@ -73,11 +74,11 @@ def _tell_ending(state: Referral, view: View, now: datetime) -> _Telling:
     if not closed and (known.closed or (over and not (completed or lapsed))):
         follow.append(Follow(referral_events.ReferralReopened(referral_id=state.id, completed=completed is not None)))
     if completed and completed != known.completed:
-        follow.append(Follow(ending_event(referral_events.ReferralCompleted, state.id, completed)))
+        follow.append(Follow(_ending_event(referral_events.ReferralCompleted, state.id, completed)))
     if lapsed and lapsed != known.lapsed:
-        follow.append(Follow(ending_event(referral_events.ReferralLapsed, state.id, lapsed)))
+        follow.append(Follow(_ending_event(referral_events.ReferralLapsed, state.id, lapsed)))
     if closed and closed != known.closed:
-        follow.append(Follow(ending_event(referral_events.ReferralClosed, state.id, closed)))
+        follow.append(Follow(closing_event(state.id, closed, known.closed_at or now)))
     completed_at = (known.completed_at or now) if completed else None
     closed_at = (known.closed_at or now) if closed else None
     told_now = _changed(
@@ -86,14 +87,23 @@ def _tell_ending(state: Referral, view: View, now: datetime) -> _Telling:
     return _changed(state, told=told_now), follow
 
 
-def ending_event(
+def _ending_event(
     event_class: type[referral_events.ReferralEnd], referral_id: str, ended: Ending
 ) -> referral_events.ReferralEnd:
-    """The class of event that tells a referral's end."""
-    counts = referral_events.SessionCounts(
-        attended=ended.attended, missed=ended.missed, not_recorded=ended.not_recorded
+    return event_class(referral_id=referral_id, outcome=ended.outcome, sessions=_counts(ended))
+
+
+def closing_event(referral_id: str, ended: Ending, closed_at: datetime | None) -> referral_events.ReferralClosed:
+    """The event that tells that the loop is closed, and since when."""
+    return referral_events.ReferralClosed(
+        referral_id=referral_id, outcome=ended.outcome, sessions=_counts(ended), closed_at=closed_at
     )
-    return event_class(referral_id=referral_id, outcome=ended.outcome, sessions=counts)
+
+
+def _counts(ended: Ending) -> referral_events.SessionCounts:
+    return referral_events.SessionCounts(
+        attended=ended.attended, missed=ended.missed, told_ahead=ended.told_ahead, not_recorded=ended.not_recorded
+    )
 
 
 # --- the matching
@@ -136,6 +146,7 @@ def _tell_activities(state: Referral, view: View, freed_at: datetime, now: datet
             moved=want.moved,
             purse=want.purse,
             asked_at=known.asked_at if known and known.request == want.request else now,
+            why=want.why if known and _was_asked(known) else None,
         )
         state = _changed(state, orders={**state.orders, activity: order})
         follow.append(Follow(registration(state.id, activity, order, freed_at), activity))
@@ -145,12 +156,19 @@ def _tell_activities(state: Referral, view: View, freed_at: datetime, now: datet
 def _same(known: PlaceOrder, want: Want) -> bool:
     if known.want != want.want:
         return False
-    return want.want == "follow" or (known.request, known.enrolled, known.moved, known.purse) == (
+    if want.want == "follow":
+        return known.why == want.why or not _was_asked(known)
+    return (known.request, known.enrolled, known.moved, known.purse) == (
         want.request,
         want.enrolled,
         want.moved,
         want.purse,
     )
+
+
+def _was_asked(known: PlaceOrder) -> bool:
+    """Whether a place was ever asked for there."""
+    return known.want == "place" or known.why is not None
 
 
 def registration(referral_id: str, activity: str, order: PlaceOrder, freed_at: datetime) -> data.AboutPlace:
@@ -164,6 +182,7 @@ def registration(referral_id: str, activity: str, order: PlaceOrder, freed_at: d
             number=order.number,
             follow=True,
             freed_at=freed_at,
+            why=order.why,
         )
     return referral_events.PlaceRequested(
         referral_id=referral_id,

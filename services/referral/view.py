@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from services.referral.model import NOTHING_PAYS, AttendanceRecord, Ending, Purse, UsedHere
+from shared.contracts.fields import Release
 from shared.contracts.referral_events import Status
 
 PlaceState = Literal["requested", "waitlisted", "placed"]
-SessionState = Literal["upcoming", "attended", "missed", "not_recorded"]
+SessionState = Literal["upcoming", "attended", "missed", "told_ahead", "not_recorded"]
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,15 @@ class Choice:
 class CountedSession:
     """A counted session and its record."""
 
+    activity: str
     session: str
     starts_at: datetime | None
     state: SessionState
+
+    @property
+    def name(self) -> str:
+        """The session's name within a referral."""
+        return f"{self.activity} {self.session}"
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,8 @@ class Want:
     enrolled: bool = False
     moved: bool = False
     purse: Purse = NOTHING_PAYS
+    why: Release | None = None
+    """Why it wants no place, if it ever asked for one."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from services.referral.model import Referral, split_key
 from services.referral.place import asked_as, attendance_of, is_over, is_placed, lapsed_at, verdict_on
 from services.referral.relation import chosen_organisers, looked_up
 from services.referral.view import Choice
+from shared.contracts.fields import Release
 
 
 @dataclass
@@ -23,6 +24,8 @@ class Walk:
     took: dict[str, Choice] = field(default_factory=dict)
     """By request, each choice that ever held, as it was last: at the activity to which its place moved."""
     tried: list[str] = field(default_factory=list)
+    left: dict[str, Release] = field(default_factory=dict)
+    """Why the referral left an activity that it had chosen."""
     discontinued: tuple[Choice, datetime] | None = None
     open: dict[str, Choice] = field(default_factory=dict)
     """By activity, choices whose answer decides the end though the walk went on: their places are asked for too."""
@@ -112,7 +115,7 @@ def _is_related(referral: Referral, walk: Walk, step: Step) -> bool:
 def _choose(referral: Referral, walk: Walk, step: Step) -> None:
     current = walk.choice
     if current is None or current.activity != step.activity or _asks_again(referral, current, step.time):
-        _take(walk, Choice(step.activity, step.time, step.id))
+        _take(referral, walk, Choice(step.activity, step.time, step.id))
 
 
 def _asks_again(referral: Referral, current: Choice, time: datetime) -> bool:
@@ -123,7 +126,10 @@ def _asks_again(referral: Referral, current: Choice, time: datetime) -> bool:
     return verdict == "refused" or (closed and not current.enrolled)
 
 
-def _take(walk: Walk, choice: Choice) -> None:
+def _take(referral: Referral, walk: Walk, choice: Choice) -> None:
+    if walk.choice:
+        walk.left[walk.choice.activity] = "not_confirmed" if lapsed_at(referral, walk.choice) else "moved"
+    walk.left.pop(choice.activity, None)
     walk.choice = walk.took[choice.request] = choice
     walk.discontinued = None
     # The referral asks an activity one thing at a time: a choice that counts goes before one that might have.
@@ -137,16 +143,16 @@ def _confirm(referral: Referral, walk: Walk, step: Step) -> None:
     current = walk.choice
     if current is None:
         if walk.discontinued is None or step.activity not in walk.discontinued[0].activities:
-            _enrol(walk, step)
+            _enrol(referral, walk, step)
     elif step.activity in current.activities:
         walk.choice = replace(current, confirmed_at=current.confirmed_at or step.time, enrolled=True)
         _meet_cancellation(referral, walk, step.time)
     elif step.activity not in walk.ever and _gives_way(referral, walk, current, step):
-        _enrol(walk, step)
+        _enrol(referral, walk, step)
 
 
-def _enrol(walk: Walk, step: Step) -> None:
-    _take(walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
+def _enrol(referral: Referral, walk: Walk, step: Step) -> None:
+    _take(referral, walk, Choice(step.activity, step.time, step.id, confirmed_at=step.time, enrolled=True))
 
 
 def _gives_way(referral: Referral, walk: Walk, current: Choice, step: Step) -> bool:
@@ -171,6 +177,7 @@ def _cancel(referral: Referral, walk: Walk, step: Step) -> None:
     if current is None or current.activity != step.activity or is_over(referral, current, step.time):
         return
     walk.choice = None
+    walk.left[current.activity] = "refused" if step.kind == "cancelled" else "called_off"
     walk.tried.append(current.activity)
     if any(record.attended for record in attendance_of(referral, current)):
         walk.discontinued = (current, step.time)
@@ -190,7 +197,7 @@ def _call_off(referral: Referral, walk: Walk, step: Step) -> None:
     # A place moves, and a place in the queue; a refused or lapsed choice does not.
     elif verdict in {"held", "waited"} and lapsed_at(referral, current) is None:
         held = current.moved or verdict == "held"
-        _take(walk, replace(current, activity=step.replaced_by, moved=held, chain=current.activities))
+        _take(referral, walk, replace(current, activity=step.replaced_by, moved=held, chain=current.activities))
         _meet_cancellation(referral, walk, step.time)
 
 

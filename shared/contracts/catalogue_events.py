@@ -15,6 +15,7 @@ from shared.contracts.fields import (
     Municipality,
     Organiser,
     PriceRule,
+    Release,
     SessionId,
     Theme,
     Weight,
@@ -178,7 +179,12 @@ class PlaceRefused(PlaceAnswer):
 
 @event_class("referral", "service/catalogue")
 class PlaceReleased(PlaceAnswer):
-    """The place, or the place on the waiting list, is free again."""
+    """The place, or the place on the waiting list, is free again. Sent again where the reason turns out to be another."""
+
+    reason: Release
+    """Why: the loop was closed, which takes nobody off a list; the region took the referral back; the referral has moved to
+    another activity; the organiser took the participant off its list; the activity was called off; or nobody confirmed the
+    place in time."""
 
 
 @event_class("referral", "service/catalogue")

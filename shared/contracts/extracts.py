@@ -30,6 +30,7 @@ from shared.contracts.fields import (
     PriceRule,
     ReferralId,
     RegionCode,
+    Release,
     Service,
     What,
 )
@@ -115,7 +116,20 @@ class PlaceRefusedToIssuer(_OfPlace):
 
 
 class PlaceReleasedToIssuer(_OfPlace):
-    """The place, or the place on the waiting list, is free again."""
+    """The place, or the place on the waiting list, is free again. Comes again where the reason turns out to be another."""
+
+    reason: Release
+    """Why: the loop was closed, which takes nobody off a list; the issuer took the referral back; the referral has moved to
+    another activity; the organiser took the participant off its list; the activity was called off; or nobody confirmed the
+    place in time."""
+
+
+class AbsencesNoticedToIssuer(_OfPlace):
+    """The participant missed three sessions in a row, or more, without a word: somebody who knows the client should ask how
+    things are. Comes once for a row; a session attended, or a word beforehand, ends the row."""
+
+    in_a_row: Annotated[Count, Field(ge=3, examples=[3])]
+    """How many sessions in a row were missed, as far as known."""
 
 
 class EnrolmentConfirmedToIssuer(_OfPlace):
@@ -134,9 +148,9 @@ class FeedbackRequestedToIssuer(_OfReferral):
     """The issuer shall ask someone: it makes the link to the form, and hands it out."""
 
     phase: Phase
-    """Whether the answers are asked for before the activity or after it."""
+    """When the answers are of: before the activity, after it, or three or six months after the loop was closed."""
     respondents: tuple[feedback_events.Asked, ...]
-    """Who is asked."""
+    """Who is asked: the participant or, where that is a child below seven, a carer; and the partners."""
     instruments: tuple[feedback_events.Instrument, ...]
     """Which questions are asked."""
 
@@ -146,7 +160,7 @@ class _EndToIssuer(_OfReferral):
     """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
     without an activity that fits; without a choice in time; withdrawn."""
     sessions: referral_events.SessionCounts
-    """How many of the counted sessions were attended, missed, or never recorded."""
+    """How many of the counted sessions were attended, missed, missed after a word beforehand, or never recorded."""
 
 
 class ReferralCompletedToIssuer(_EndToIssuer):
@@ -164,7 +178,10 @@ class ReferralClosedToIssuer(_OfReferral):
     """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
     without an activity that fits; without a choice in time; withdrawn."""
     sessions: referral_events.SessionCounts | None = None
-    """How many of the counted sessions were attended, missed, or never recorded; left out after an erasure."""
+    """How many of the counted sessions were attended, missed, missed after a word beforehand, or never recorded; left out
+    after an erasure."""
+    closed_at: Instant | None = None
+    """When the loop was closed, in UTC; left out after an erasure."""
 
 
 class ReferralReopenedToIssuer(_OfReferral):
@@ -194,6 +211,8 @@ class _ClientToOrganiser(_OfReferral):
     """In which languages the client can take part, the preferred one first: ISO 639 codes."""
     accessibility: tuple[Accessibility, ...]
     """What the client needs in order to take part; may be none."""
+    companion: bool
+    """Whether the client wishes that somebody comes along to the first session."""
 
 
 class PlaceReservedToOrganiser(_ClientToOrganiser):
@@ -210,8 +229,13 @@ class PlaceWaitlistedToOrganiser(_ClientToOrganiser):
 
 
 class PlaceReleasedToOrganiser(_OfReferral):
-    """A place of the organiser's activity, or a place on its waiting list, is free again."""
+    """A place of the organiser's activity, or a place on its waiting list, is free again. Comes again where the reason turns out
+    to be another."""
 
+    reason: Release
+    """Why. `loop_closed`: the referral has come to its end, and the participant stays on the opisto's list. Any other takes the
+    participant off it: the region took the referral back; the referral has moved to another activity; the opisto itself took
+    the participant off; the activity was called off; or nobody confirmed the place in time."""
     referral_code: referral_events.ReferralCode | None = None
     """What the client showed at the desk; left out after an erasure."""
     activity_id: ActivityId
@@ -286,6 +310,7 @@ TO_ISSUER: Final[Mapping[type[Data], type[Extract]]] = {
     catalogue_events.PlaceWaitlisted: PlaceWaitlistedToIssuer,
     catalogue_events.PlaceRefused: PlaceRefusedToIssuer,
     catalogue_events.PlaceReleased: PlaceReleasedToIssuer,
+    referral_events.AbsencesNoticed: AbsencesNoticedToIssuer,
     opisto_events.EnrolmentConfirmed: EnrolmentConfirmedToIssuer,
     opisto_events.EnrolmentCancelled: EnrolmentCancelledToIssuer,
     feedback_events.FeedbackRequested: FeedbackRequestedToIssuer,

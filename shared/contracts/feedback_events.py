@@ -10,7 +10,7 @@ from shared.contracts.fields import EventId, Finer, Integer, Phase, Respondent, 
 from shared.contracts.instants import Instant
 from shared.contracts.topics import INTAKE_HTTP
 
-Asked = Annotated[Literal["participant", "issuer", "organiser"], Field(title="Asked")]
+Asked = Annotated[Literal["participant", "carer", "issuer", "organiser"], Field(title="Asked")]
 """Who is asked, by the part in the referral: a partner answers as what it is, `respondent: library`."""
 Instrument = Annotated[str, Field(examples=["experience_v1"])]
 
@@ -20,9 +20,9 @@ class FeedbackRequested(AboutReferral):
     """Someone is asked. Whoever hands the link out makes it; no token stands here."""
 
     phase: Phase
-    """Whether the answers are asked for before the activity or after it."""
+    """When the answers are of: before the activity, after it, or three or six months after the loop was closed."""
     respondents: tuple[Asked, ...]
-    """Who is asked."""
+    """Who is asked: the participant or, where that is a child below seven, a carer; and the partners."""
     instruments: tuple[Instrument, ...]
     """Which questions are asked."""
 
@@ -34,7 +34,7 @@ class FeedbackTaken(AboutReferral):
     respondent: Respondent
     """Who answered."""
     phase: Phase
-    """Whether the answers are from before the activity or after it."""
+    """When the answers are of: before the activity, after it, or three or six months after the loop was closed."""
     event_id: EventId
     """The id of the event that holds the answers."""
     event_source: Source
@@ -62,7 +62,7 @@ class FormLinkIssued(AboutReferral):
     """A partner got a link to the form. Only the token's hash is kept."""
 
     phase: Phase
-    """Whether the form asks before the activity or after it."""
+    """When the form asks: before the activity, after it, or three or six months after the loop was closed."""
     token_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["0123456789abcdef" * 4])]
     """SHA-256 of the link's token, in hexadecimal digits."""
     expires: Instant

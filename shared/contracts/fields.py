@@ -221,7 +221,11 @@ def _of_a_known_rule(year: int) -> int:
 VoucherYear = Annotated[int, Field(ge=2000, le=2100, examples=[2026]), AfterValidator(_of_a_known_rule)]
 """The year of a grant by the National Agency for Education, used in the study year that begins on its 1 August."""
 Setting = Annotated[Literal["course", "peer", "drop_in", "meets_people", "guidance"], Field(title="Setting")]
-Phase = Annotated[Literal["before", "after"], Field(title="Phase")]
+Phase = Annotated[Literal["before", "after", "after_3_months", "after_6_months"], Field(title="Phase")]
+Release = Annotated[
+    Literal["loop_closed", "withdrawn", "moved", "refused", "called_off", "not_confirmed"], Field(title="Release")
+]
+"""Why a referral has no place at an activity any more."""
 Respondent = Annotated[
     Literal["participant", "carer", "region", "opisto", "municipality", "association", "library"],
     Field(title="Respondent"),
@@ -253,6 +257,7 @@ What = Annotated[
         "confirmation",
         "attendance",
         "feedback",
+        "follow_up",
         "early",
         "waiting_list",
         "ended",

@@ -127,6 +127,8 @@ class ActivityPublished(Data):
     accessibility: Annotated[tuple[Accessibility, ...], Field(max_length=6), Distinct] = ()
     """What it offers to those who need it: a way without steps, an induction loop, quiet, sign language, easy language, room
     for a companion."""
+    companion: bool = False
+    """Whether somebody can come along with a participant who wishes it to the first session."""
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=20)]
     """In which languages it is led: ISO 639 codes."""
     age: AgeLimits

@@ -76,10 +76,13 @@ INSTRUMENTS: dict[str, dict[str, tuple[int, int]]] = {
     "who5": dict.fromkeys(("q1", "q2", "q3", "q4", "q5"), (0, 5)),
     "experience_v1": {"satisfaction": (1, 5), "recommend": (0, 10)},
     "cooperation_v1": dict.fromkeys(("roles", "contact", "agreed"), (1, 5)),
+    "afterwards_v1": {"still_taking_part": (0, 1), "life_satisfaction": (0, 10)},
 }
 """Each instrument's items and their lowest and highest answer."""
 OF_PARTNERS: Final = ("experience_v1", "cooperation_v1")
 """The instruments that partners answer for themselves; of a referral the first alone."""
+AFTERWARDS: Final = ("after_3_months", "after_6_months")
+"""The phases that ask `afterwards_v1`, and nothing else."""
 
 
 def _answers_to(instrument: str, items: dict[str, tuple[int, int]]) -> JsonDict:
@@ -95,7 +98,9 @@ def _answers_to(instrument: str, items: dict[str, tuple[int, int]]) -> JsonDict:
     if instrument == "who5":
         answers["required"] = [*items]
     chosen: JsonDict = {"properties": {"instrument": {"const": instrument}}, "required": ["instrument"]}
-    return {"if": chosen, "then": {"properties": {"answers": answers}}}
+    later: JsonDict = {"anyOf": [{"const": phase} for phase in AFTERWARDS]}
+    phase: JsonDict = later if instrument == "afterwards_v1" else {"not": later}
+    return {"if": chosen, "then": {"properties": {"answers": answers, "phase": phase}}}
 
 
 def _of_cooperation() -> JsonDict:
@@ -116,7 +121,7 @@ def _of_cooperation() -> JsonDict:
 
 @event_class("feedback", *PARTNER_KINDS, "service/feedback", outcome="feedback")
 class FeedbackSubmitted(Data):
-    """Answers of one respondent, before or after."""
+    """Answers of one respondent, before, after or some months later."""
 
     model_config = ConfigDict(
         json_schema_extra={"allOf": [*(_answers_to(*row) for row in INSTRUMENTS.items()), _of_cooperation()]}
@@ -125,18 +130,19 @@ class FeedbackSubmitted(Data):
     about: About
     """What the feedback is about."""
     respondent: Respondent
-    """Who answers: the participant, a carer for the participant, or a partner for itself, by `experience_v1`
-    or, of anything but a referral, `cooperation_v1`."""
+    """Who answers: the participant, with or without help; a carer for the participant; or a partner for itself, by
+    `experience_v1` or, of anything but a referral, `cooperation_v1`."""
     phase: Phase
-    """Whether the answers are from before the activity or after it."""
+    """When the answers are of: before the activity, after it, or three or six months after the loop was closed; these two by
+    `afterwards_v1` alone."""
     instrument: Annotated[
-        Literal["dimensions_v1", "who5", "experience_v1", "cooperation_v1"], Field(title="Instrument")
+        Literal["dimensions_v1", "who5", "experience_v1", "cooperation_v1", "afterwards_v1"], Field(title="Instrument")
     ]
-    """Which questions are answered: the ten dimensions, WHO-5, how it was, or how partners work together."""
+    """Which questions are answered: the ten dimensions, WHO-5, how it was, how partners work together, or how it went on."""
     answers: Annotated[dict[str, Integer], Field(min_length=1, max_length=10, examples=[{"friends": 3, "family": 6}])]
     """The answer to each item, the greater the better: dimensions_v1 0 to 10 for each dimension, who5 0 to 5 for each
     of `q1` to `q5`, experience_v1 `satisfaction` 1 to 5 and `recommend` 0 to 10, cooperation_v1 `roles`, `contact` and
-    `agreed` 1 to 5."""
+    `agreed` 1 to 5, afterwards_v1 `still_taking_part` 0 (no) or 1 (yes) and `life_satisfaction` 0 to 10."""
     channel: Annotated[Literal["form", "paper", "phone"], Field(title="AnswerChannel", examples=["paper"])] | None = (
         None
     )
@@ -145,6 +151,10 @@ class FeedbackSubmitted(Data):
     @model_validator(mode="after")
     def _answers_fit_the_instrument(self) -> Self:
         self._respondent_answers_it()
+        if (self.instrument == "afterwards_v1") != (self.phase in AFTERWARDS):
+            raise ValueError(
+                f"{self.instrument} is not asked {self.phase}; {' and '.join(AFTERWARDS)} ask afterwards_v1"
+            )
         items = INSTRUMENTS[self.instrument]
         for item, answer in self.answers.items():
             if item not in items:

@@ -21,6 +21,7 @@ from shared.contracts.fields import (
     Issuer,
     Organiser,
     RegionCode,
+    Release,
     Source,
     UnitRef,
     VoucherGroup,
@@ -122,15 +123,19 @@ class PlaceGivenUp(AboutPlace):
     """Whether the referral still follows the activity's sessions and cancellation."""
     freed_at: Instant
     """The time of the fact that freed the place, in UTC; the first in the queue has it from then on."""
+    why: Release | None = None
+    """Why; left out: no place was ever asked for here. Another `why` than before corrects it."""
 
 
 class SessionCounts(Strict):
-    """How many of the counted sessions were attended, missed, never recorded."""
+    """How many of the counted sessions were attended, missed, missed after a word beforehand, never recorded."""
 
     attended: Count
     """How many sessions the participant came to."""
     missed: Count
-    """How many sessions the participant missed."""
+    """How many sessions the participant missed without a word."""
+    told_ahead: Annotated[Count, Field(examples=[0])] = 0
+    """How many sessions the participant missed and had said so beforehand."""
     not_recorded: Count
     """Of how many sessions nobody said whether the participant came."""
 
@@ -142,7 +147,7 @@ class ReferralEnd(AboutReferral):
     """How it ended: completed; discontinued when some sessions had been attended; never attended; with no session recorded;
     without an activity that fits; without a choice in time; withdrawn."""
     sessions: SessionCounts
-    """How many of the counted sessions were attended, missed, or never recorded."""
+    """How many of the counted sessions were attended, missed, missed after a word beforehand, or never recorded."""
 
 
 @event_class("feedback", "service/referral")
@@ -158,6 +163,22 @@ class ReferralLapsed(ReferralEnd):
 @event_class("feedback", "service/referral")
 class ReferralClosed(ReferralEnd):
     """The loop is closed. Sent again when what it said has changed; the latest holds."""
+
+    closed_at: Instant | None = None
+    """When the loop was closed, in UTC; the same each time that it is sent, until the referral goes on again."""
+
+
+@event_class("notify", "service/referral")
+class AbsencesNoticed(AboutReferral):
+    """The participant missed three sessions in a row, or more, without a word: somebody who knows the client should ask how
+    things are. Said once of a row; a session attended, or a word beforehand, ends the row."""
+
+    organiser: Organiser
+    """Who runs the activity: the `source` of its publication."""
+    activity_id: ActivityId
+    """The activity, by its organiser's own id."""
+    in_a_row: Annotated[Count, Field(ge=3, examples=[3])]
+    """How many sessions in a row were missed, as far as known."""
 
 
 @event_class("feedback", "service/referral")

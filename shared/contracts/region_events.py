@@ -1,9 +1,10 @@
 """What regions send, and what municipalities, associations and libraries send where a region allows it: referrals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic.config import JsonDict
 
 from shared.contracts.data import AboutReferral, Data, Strict
 from shared.contracts.errors import Problem
@@ -33,24 +34,61 @@ from shared.reference import MUNICIPALITIES
 
 CARD_FROM_AGE: Final = 16
 """The youngest who may have a Kaikukortti card, in years: kaikukortti.fi's national guideline."""
+ConsentGiver = Annotated[Literal["client", "guardian", "both"], Field(title="ConsentGiver")]
+CONSENT_AT: Final[Mapping[str, tuple[ConsentGiver, ...]]] = {
+    "0-6": ("guardian",),
+    "7-12": ("guardian",),
+    "13-15": ("guardian", "both"),
+    "16-17": ("both",),
+}
+"""Who may give the consent at an age band below 18 years; at any other the client alone.
+
+Below 15 years the guardian gives it, from 15 to 17 client and guardian do. `13-15` holds both ages: the region, which alone
+knows the client's, says which of the two it was.
+"""
+_GROWN: Final[tuple[ConsentGiver, ...]] = ("client",)
+
+
+def _given_by_age() -> list[JsonDict]:
+    """The same as JSON Schema: who may give the consent at each age band; at the others it may be left out."""
+    grown: JsonDict = {"not": _one_of([*CONSENT_AT])}
+    bands: list[tuple[JsonDict, JsonDict]] = [
+        ({"const": band}, _consent_by([*givers], ["given_by"])) for band, givers in CONSENT_AT.items()
+    ]
+    return [
+        {"if": {"properties": {"age_band": band}, "required": ["age_band"]}, "then": then}
+        for band, then in [*bands, (grown, _consent_by([*_GROWN, None], []))]
+    ]
+
+
+def _consent_by(givers: list[str | None], required: list[str]) -> JsonDict:
+    return {"properties": {"consent": {"properties": {"given_by": _one_of(givers)}, "required": [*required]}}}
+
+
+def _one_of(values: list[str | None]) -> JsonDict:
+    return {"anyOf": [{"const": value} for value in values]}
 
 
 class Consent(Strict):
-    """What the client agreed to, and when. Without `referral` among the scopes a region must not send the referral."""
+    """What was agreed to for the client, when, and by whom. Without `referral` among the scopes a region must not send it."""
 
     recorded_on: Day
-    """The day on which the client consented."""
+    """The day of the consent."""
+    given_by: ConsentGiver = "client"
+    """Who gave it, as a fact without a name: the guardian alone below 15 years, client and guardian (`both`) from 15 to 17,
+    the client from 18 on. At the age band `13-15` it is `guardian` or `both`, as the client's age is."""
     scopes: Annotated[
-        tuple[Annotated[Literal["referral", "feedback"], Field(title="ConsentScope")], ...],
+        tuple[Annotated[Literal["referral", "feedback", "follow_up"], Field(title="ConsentScope")], ...],
         Field(
             min_length=1,
-            max_length=2,
+            max_length=3,
             json_schema_extra={"contains": {"const": "referral"}},
-            examples=[["referral", "feedback"]],
+            examples=[["referral", "feedback", "follow_up"]],
         ),
         Distinct,
     ]
-    """What the client consents to. Without `feedback` nobody is asked whether it helped, and no answers are taken."""
+    """What is consented to. Without `feedback` nobody is asked whether it helped, without `follow_up` nobody is asked three and
+    six months after closing, and no such answers are taken."""
 
     @model_validator(mode="after")
     def _covers_the_referral(self) -> Self:
@@ -76,6 +114,8 @@ def region_of(issuer: str, municipality: str) -> str:
 class ReferralIssued(AboutReferral):
     """A client is referred whom the sender alone knows. What others than regions issue counts where the region in which
     the client lives allows it."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [*_given_by_age()]})
 
     referral_id: IssuedReferralId
     """A random UUID, version 4, that the sender draws for this referral; everybody names the referral by it."""
@@ -115,8 +155,23 @@ class ReferralIssued(AboutReferral):
     """Where the client was met: in guidance through services, in guidance towards healthy habits (a municipality's culture
     counsellor too), in a clinic, in outreach work, in a library, or elsewhere; `self`: the client came without being
     sent. Others than regions must say it: `self`, `outreach`, `library` or `lifestyle_guidance`."""
+    companion: bool = False
+    """Whether the client wishes that somebody comes along to the first session. Of activities that fit, those that offer it
+    stand first."""
     consent: Consent
-    """What the client agreed to."""
+    """What was agreed to for the client."""
+
+    @field_validator("consent")
+    @classmethod
+    def _given_by_who_may(cls, consent: Consent, said: ValidationInfo) -> Consent:
+        band = said.data.get("age_band", "")
+        givers = CONSENT_AT.get(band, _GROWN)
+        if band and consent.given_by not in givers:
+            raise ValueError(
+                f"given_by is {consent.given_by}; at {band} years it is {' or '.join(givers)}: below 15 the guardian consents, "
+                "from 15 to 17 client and guardian, from 18 on nobody but the client"
+            )
+        return consent
 
     @model_validator(mode="after")
     def _funding_can_be_the_clients(self) -> Self:

@@ -55,7 +55,7 @@ NO_CONSENT: Final = ProblemType(
     "no-consent",
     422,
     "The consent does not cover feedback",
-    "Ask for no link: a later ReferralIssued with the scope feedback brings one, and nothing does after an erasure.",
+    "Ask for no link: a later ReferralIssued with the scope feedback (months later: follow_up) brings one, and nothing does after an erasure.",
 )
 BEYOND_THE_END: Final = ProblemType(
     "cursor-beyond-the-end",

@@ -82,16 +82,23 @@ def test_a_referral_goes_from_its_region_to_the_opisto_and_back(platform: Road) 
         platform.accepted(event(OPISTO, name, {**_about(referral_id, activity), "session_id": session}))
     completed = platform.comes_to(referral_id, "completed")
     assert completed["outcome"] == "completed"
-    assert completed["session_counts"] == {"attended": 1, "missed": 1, "not_recorded": 0}
+    assert completed["session_counts"] == {"attended": 1, "missed": 1, "told_ahead": 0, "not_recorded": 0}
     assert completed["closed_at"] is None
 
     _answer_the_form(platform, referral_id, "before", 3)
     _answer_the_form(platform, referral_id, "after", 7)
     closed = platform.told(REGION, "ReferralClosed", referral_id)
     assert closed["data"]["outcome"] == "completed"
-    assert closed["data"]["sessions"] == {"attended": 1, "missed": 1, "not_recorded": 0}
+    assert closed["data"]["sessions"] == {"attended": 1, "missed": 1, "told_ahead": 0, "not_recorded": 0}
     told = platform.told(OPISTO, "PlaceReserved", referral_id)
-    assert set(told["data"]) == {"referral_id", "referral_code", "activity_id", "languages", "accessibility"}
+    assert set(told["data"]) == {
+        "referral_id",
+        "referral_code",
+        "activity_id",
+        "languages",
+        "accessibility",
+        "companion",
+    }
 
 
 def _answer_the_form(platform: Road, referral_id: str, phase: str, answer: int) -> None:
@@ -127,7 +134,9 @@ def test_proposals_come_to_the_region_with_reasons(platform: Road) -> None:
 
 def test_an_unmatched_referral_is_matched_when_an_activity_appears(platform: Road) -> None:
     referral_id = str(uuid4())
-    platform.accepted(issued(referral_id, municipality="261", age_band="7-12", needs={"housing": 10}))
+    consent = {"recorded_on": "2026-09-01", "given_by": "guardian", "scopes": ["referral"]}
+    child: dict[str, Any] = {"municipality": "261", "age_band": "7-12", "needs": {"housing": 10}, "consent": consent}
+    platform.accepted(issued(referral_id, **child))
     platform.comes_to(referral_id, "unmatched")
     course = published(f"lapset-{uuid4().hex[:6]}", municipality="261", age={"min": 6, "max": 12})
     platform.accepted(course)
@@ -163,7 +172,7 @@ def test_events_in_the_wrong_order_end_the_same(platform: Road) -> None:
     for fact in reversed([course, *facts]):
         platform.accepted(fact)
     found = platform.comes_to(referral_id, "attending")
-    assert found["session_counts"] == {"attended": 1, "missed": 0, "not_recorded": 0}
+    assert found["session_counts"] == {"attended": 1, "missed": 0, "told_ahead": 0, "not_recorded": 0}
 
 
 def test_a_repetition_is_recognised_and_counted(platform: Road) -> None:

@@ -119,7 +119,7 @@ def test_every_order_of_five_events_ends_the_same(opened: Opened, engine: object
         platform.judge()
         ends = [without_times(end_of(platform, referral(platform, number, 17))) for number in range(len(orders))]
         assert ends[0]["status"] == "completed"
-        assert ends[0]["session_counts"] == {"attended": 1, "missed": 0, "not_recorded": 0}
+        assert ends[0]["session_counts"] == {"attended": 1, "missed": 0, "told_ahead": 0, "not_recorded": 0}
         assert [orders[number] for number, end in enumerate(ends) if end != ends[0]] == []
 
 

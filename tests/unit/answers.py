@@ -75,7 +75,7 @@ def refused(days: float, request: str, reason: Any = "full", activity: str = "a"
 
 def released(days: float, request: str, activity: str = "a", *, answer: int) -> Event:
     """PlaceReleased."""
-    return _said(catalogue_events.PlaceReleased(**_about(activity, answer, request)), days)
+    return _said(catalogue_events.PlaceReleased(**_about(activity, answer, request), reason="moved"), days)
 
 
 def changed(

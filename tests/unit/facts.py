@@ -49,6 +49,12 @@ def event(data: Data, days: float, source: str, name: str = "", *, synthetic: bo
     return Event(id_, source, at(days), data, digest=id_, synthetic=synthetic)
 
 
+def consent_at(age_band: str, *scopes: str) -> dict[str, Any]:
+    """A consent to being referred and to these scopes, given by who may give it at this age."""
+    giver = region_events.CONSENT_AT.get(age_band, ("client",))[0]
+    return {"recorded_on": ISSUED_ON, "given_by": giver, "scopes": ["referral", *scopes]}
+
+
 def issued(
     days: float = 0,
     referral: str | None = None,
@@ -66,7 +72,7 @@ def issued(
         "age_band": "65-74",
         "languages": ["fi"],
         "needs": {"friends": 8},
-        "consent": {"recorded_on": ISSUED_ON, "scopes": ["referral", *(["feedback"] if feedback else [])]},
+        "consent": consent_at(fields.get("age_band", ""), *(["feedback"] if feedback else [])),
     }
     data = region_events.ReferralIssued.model_validate(said | fields, strict=False)
     return event(data, days, source, synthetic=synthetic)
@@ -130,13 +136,15 @@ def recorded(
     activity: str = "a",
     *,
     came: bool = True,
+    told_ahead: bool | None = None,
     referral: str | None = None,
     organiser: str = OPISTO,
 ) -> Event[Any]:
     """ActivityAttended, or ActivityMissed."""
-    kind = opisto_events.ActivityAttended if came else opisto_events.ActivityMissed
-    data = kind(referral_id=referral or a_referral(), activity_id=activity, session_id=session)
-    return event(data, days, organiser)
+    about = {"referral_id": referral or a_referral(), "activity_id": activity, "session_id": session}
+    if came:
+        return event(opisto_events.ActivityAttended(**about), days, organiser)
+    return event(opisto_events.ActivityMissed(**about, told_ahead=told_ahead), days, organiser)
 
 
 def looked_up(days: float, referral: str | None = None, *, organiser: str = OPISTO) -> Event[Any]:

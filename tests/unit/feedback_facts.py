@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 from services.feedback.handlers import table
-from services.feedback.model import ReferralFeedback
+from services.feedback.model import Phase, ReferralFeedback
 from shared.contracts import catalogue_events, feedback_events, participant_events, referral_events, region_events
 from shared.contracts.data import Data
 from shared.contracts.envelope import Event
@@ -19,8 +19,6 @@ OTHER_OPISTO = "/opisto/ylojarvi"
 START = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 DIMENSIONS = dict.fromkeys(participant_events.INSTRUMENTS["dimensions_v1"], 5)
 
-Phase = Literal["before", "after"]
-
 
 def event(data: Data, source: str, day: float = 0, id_: str = "", *, synthetic: bool = False) -> Event[Any]:
     """An event whose id says what it is, `day` days after the start."""
@@ -31,7 +29,8 @@ def event(data: Data, source: str, day: float = 0, id_: str = "", *, synthetic: 
 def issued(
     day: float = 0,
     *,
-    scopes: tuple[Literal["referral", "feedback"], ...] = ("referral", "feedback"),
+    scopes: tuple[Literal["referral", "feedback", "follow_up"], ...] = ("referral", "feedback"),
+    age_band: Any = "65-74",
     source: str = REGION,
     municipality: str = "908",
     referral: str = REFERRAL,
@@ -42,10 +41,14 @@ def issued(
         "referral_id": referral,
         "unit_ref": "u1",
         "municipality": municipality,
-        "age_band": "65-74",
+        "age_band": age_band,
         "languages": ("fi",),
         "needs": {"friends": 8},
-        "consent": region_events.Consent(recorded_on=date(2026, 8, 30), scopes=scopes),
+        "consent": region_events.Consent(
+            recorded_on=date(2026, 8, 30),
+            given_by=region_events.CONSENT_AT.get(age_band, ("client",))[0],
+            scopes=scopes,
+        ),
     }
     data = region_events.ReferralIssued(**said | fields)
     return event(data, source, day, f"issued-{source[-2:]}-{day}", synthetic=synthetic)
@@ -117,7 +120,7 @@ def refused(
 
 
 def released(day: float = 4, *, organiser: str = OPISTO, answer: int = 2, activity: str = "choir") -> Event[Any]:
-    data = catalogue_events.PlaceReleased(**_about(organiser, answer, activity))
+    data = catalogue_events.PlaceReleased(**_about(organiser, answer, activity), reason="moved")
     return event(data, "/service/catalogue", day, f"released-{organiser[-4:]}-{answer}")
 
 
@@ -127,9 +130,11 @@ def _ending(
     day: float,
     attended: int,
     referral: str = REFERRAL,
+    **more: Any,
 ) -> Event[Any]:
-    counts = referral_events.SessionCounts(attended=attended, missed=1, not_recorded=0)
-    return event(class_(referral_id=referral, outcome=outcome, sessions=counts), "/service/referral", day)
+    counts = referral_events.SessionCounts(attended=attended, missed=1, told_ahead=2, not_recorded=0)
+    data = class_(referral_id=referral, outcome=outcome, sessions=counts, **more)
+    return event(data, "/service/referral", day)
 
 
 def completed(outcome: ReferralOutcome = "completed", day: float = 60, referral: str = REFERRAL) -> Event[Any]:
@@ -140,8 +145,12 @@ def lapsed(outcome: ReferralOutcome = "not_chosen", day: float = 30) -> Event[An
     return _ending(referral_events.ReferralLapsed, outcome, day, 0)
 
 
-def closed(outcome: ReferralOutcome = "completed", day: float = 70) -> Event[Any]:
-    return _ending(referral_events.ReferralClosed, outcome, day, 4 if outcome in {"completed", "discontinued"} else 0)
+def closed(
+    outcome: ReferralOutcome = "completed", day: float = 70, *, since: float | None = None, referral: str = REFERRAL
+) -> Event[Any]:
+    attended = 4 if outcome in {"completed", "discontinued"} else 0
+    closed_at = START + timedelta(days=day if since is None else since)
+    return _ending(referral_events.ReferralClosed, outcome, day, attended, referral, closed_at=closed_at)
 
 
 def answered(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from services.catalogue.model import Activity, Claim
 from services.catalogue.settle import places_left, settle, waiting_ends
+from services.referral.absences import rows_missed
 from services.referral.needs import RELATION
 from services.referral.view import View
 from shared.contracts.envelope import Event
@@ -46,6 +47,7 @@ from tests.unit.network import Network
 ACTIVITIES = ("a", "b", "c")
 SESSIONS = ("s0", "s1", "s2", "s3")
 AFTER_IT_ALL = 60
+COUNTS = ("attended", "missed", "told_ahead", "not_recorded")
 SILENCE = ("no_activity_found", "not_chosen")
 
 quick = settings(
@@ -58,6 +60,11 @@ seeds = st.integers(0, 2**16)
 days = st.integers(0, 45)
 activities = st.sampled_from(ACTIVITIES)
 organisers = st.sampled_from([OPISTO, OPISTO, STRANGER])
+
+
+RECORDS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{"came": True}, {"came": False}, {"came": False, "told_ahead": True}]
+)
 
 
 # --- worlds
@@ -119,7 +126,7 @@ def _facts(draw: st.DrawFn, referral: str) -> list[Event]:
         ]
     attendance = st.tuples(days, st.sampled_from(SESSIONS), activities)
     events += [
-        recorded(*record, came=draw(st.booleans()), referral=referral, organiser=draw(organisers))
+        recorded(*record, **draw(RECORDS), referral=referral, organiser=draw(organisers))
         for record in draw(st.lists(attendance, max_size=5))
     ]
     events += [looked_up(day, referral, organiser=draw(organisers)) for day in draw(st.lists(days, max_size=3))]
@@ -192,7 +199,8 @@ def where_it_stands(network: Network, referral: str) -> dict[str, Any]:
         "choice": view.choice and _asked_for(view),
         "place": view.place,
         "sessions": sorted((session.session, session.state) for session in view.sessions),
-        "counts": view.ended and (view.ended.attended, view.ended.missed, view.ended.not_recorded),
+        "counts": view.ended and [getattr(view.ended, name) for name in COUNTS],
+        "missed in a row": [[session.name for session in row] for row in rows_missed(view.sessions)],
         "held": sorted(_held_by(network, referral)),
     }
 
@@ -221,8 +229,15 @@ def assert_told_as_it_stands(network: Network, referral: str) -> None:
     for name in [ending, "ReferralClosed" if view.closed else None]:
         if name and view.ended:
             latest = network.told(referral, name)[-1]
-            sessions = {name: getattr(view.ended, name) for name in ("attended", "missed", "not_recorded")}
+            sessions = {name: getattr(view.ended, name) for name in COUNTS}
             assert (latest["outcome"], latest["sessions"]) == (view.ended.outcome, sessions)
+    absences = set(network.referral(referral).absences)
+    for row in rows_missed(view.sessions) if view.status != "withdrawn" else ():
+        assert {session.name for session in row} <= absences
+    held = {activity for activity, _ in _held_by(network, referral)}
+    released = {f"{one['organiser']} {one['activity_id']}": one for one in network.told(referral, "PlaceReleased")}
+    for activity, latest in released.items():
+        assert activity in held or latest["reason"] == view.wants[activity].why or view.wants[activity].want == "place"
 
 
 # --- one referral, room for everybody
@@ -344,7 +359,7 @@ def test_withdrawn_consent_leaves_the_last_words_alone_in_every_feed(world: list
     assert {frozenset(data) for _, data in chain(*feeds.values())} <= {
         frozenset({"issuer", "log_kept_days", "audit"}),
         frozenset({"outcome"}),
-        frozenset({"activity_id"}),
+        frozenset({"activity_id", "reason"}),
     }
 
 

@@ -62,6 +62,7 @@ def an_activity(rng: Random, name: str) -> Activity:
         capacity=rng.choice([0, 5, 5]),
         opens=rng.choice([None, -3, 3]),
         closes=rng.choice([None, None, 5]),
+        companion=rng.random() < 0.3,
         synthetic=rng.random() < 0.1,
     )
     state = taken(decide.published(None, event, START, decide.MatchContext())).state
@@ -79,6 +80,7 @@ def a_referral_for(rng: Random, number: int) -> Event[Any]:
         themes=rng.sample(sorted(THEMES), 3),
         formats=rng.choice([[], [], ["in_person"], ["remote", "hybrid"]]),
         accessibility=rng.choice([[], [], ["quiet"]]),
+        companion=rng.random() < 0.3,
         max_price_cents=rng.choice([None, 0, 500]),
         funding=rng.choice([[], ["agreement"]]),
         synthetic=rng.random() < 0.1,
@@ -94,7 +96,8 @@ def plainly_ranked(wish: Wish, briefs: list[Brief]) -> list[str]:
     def order(brief: Brief) -> tuple[Any, ...]:
         liked = len(set(wish.themes) & set(brief.themes))
         price = 0 if set(wish.funding) & set(brief.accepts) else brief.price_cents
-        return -cosine(vector(wish.needs), brief.needs), -liked, price, brief.starts_at, brief.key
+        alone = wish.companion and not brief.companion
+        return alone, -cosine(vector(wish.needs), brief.needs), -liked, price, brief.starts_at, brief.key
 
     return [brief.key for brief in sorted(filter(HardFilters(wish, START).fits, briefs), key=order)][:5]
 

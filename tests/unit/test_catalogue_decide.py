@@ -37,7 +37,13 @@ def asks(name: str, days: float, *, number: int = 1, synthetic: bool = False, **
 
 def gives_up(name: str, days: float, *, number: int = 2, follow: bool = True) -> Event[Any]:
     data = referral_events.PlaceGivenUp(
-        referral_id=a_referral(name), organiser=OPISTO, activity_id="a", number=number, follow=follow, freed_at=at(days)
+        referral_id=a_referral(name),
+        organiser=OPISTO,
+        activity_id="a",
+        number=number,
+        follow=follow,
+        freed_at=at(days),
+        why="moved",
     )
     return Event(f"g-{name}-{number}", "/service/referral", at(days), data)
 

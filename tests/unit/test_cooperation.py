@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from services.feedback import cooperation_report
 from services.feedback.handlers import table
-from services.feedback.instruments import LANGUAGES, TO_PARTNERS
+from services.feedback.instruments import TO_PARTNERS
 from services.feedback.model import CooperationFigures
+from services.feedback.question import LANGUAGES
 from shared.contracts.envelope import Event
 from shared.contracts.participant_events import INSTRUMENTS, OF_PARTNERS, FeedbackSubmitted
 from tests.unit.country import Sent, an_event, country

@@ -9,18 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.feedback.decide import A_PLACE, MAX_LINKS, brief, erased_fields, fields
-from services.feedback.handlers import table
 from services.feedback.model import Figures, form_event_id, has_the_place, is_used, quarter_of
 from shared.contracts.envelope import Event
 from shared.contracts.feedback_events import FeedbackRequested, FeedbackTaken
 from shared.contracts.referral_events import ReferralReopened
-from shared.engine.model import Decision, Rejected, Waits
+from shared.engine.model import Rejected, Waits
 from tests.unit.feedback_facts import (
     OPISTO,
     OTHER_OPISTO,
     REFERRAL,
     REGION,
-    START,
     PlayedEvents,
     answered,
     closed,
@@ -443,12 +441,6 @@ def test_the_brief_holds_figures_and_nothing_of_a_synthetic_referral() -> None:
     assert brief(test) == b""
     assert fields(test)["answered_in"] is None
     assert brief(PlayedEvents([issued()]).known()) == b""
-
-
-def test_a_deadline_of_its_own_changes_nothing() -> None:
-    state = PlayedEvents([issued()]).state
-    passed = table().deadlines["feedback"].decide(state, issued(), START, None)
-    assert passed == Decision(state)
 
 
 def test_a_referral_that_goes_on_is_neither_closed_nor_ended_any_more() -> None:

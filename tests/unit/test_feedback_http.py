@@ -103,7 +103,9 @@ async def test_without_a_key_without_a_referral_without_a_phase_there_is_no_link
     assert (await ask_link(client, referral=REFERRAL.replace("7b", "8b"))).status_code == 404
     wrong = await ask_link(client, phase="during")
     assert wrong.status_code == 422
-    assert wrong.json()["errors"] == [{"path": "/phase", "message": "is before or after"}]
+    assert wrong.json()["errors"] == [
+        {"path": "/phase", "message": "is one of before, after, after_3_months, after_6_months"}
+    ]
     unreadable = await client.post(address, content=b"{phase", headers=key_of(REGION))
     assert unreadable.status_code == 400
     assert (await client.post(address, content=b" " * 5_000, headers=key_of(REGION))).status_code == 413

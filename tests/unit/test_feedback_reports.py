@@ -97,6 +97,15 @@ def test_the_loop_counts_who_came_how_far() -> None:
         "attendance": {"never_attended": 1, "not_recorded": 1},
         "erased": {"lapsed": 1},
     }
+    over = [
+        story for story, (where, _) in STANDINGS if where != "open" and not any("Erased" in one.name for one in story)
+    ]
+    assert report["sessions"] == {
+        "attended": 16,
+        "missed": len(over),
+        "told_ahead": 2 * len(over),
+        "not_recorded": 0,
+    }
     assert report["withdrawn"] == 3
     assert report["attended"] == 5
     assert report["erased"] == 3

@@ -148,3 +148,22 @@ def test_an_activity_that_is_over_is_no_candidate_any_more() -> None:
     assert state is not None
     assert state.ended
     assert not decide.activity_fields(state).get("area")
+
+
+def test_where_a_companion_is_asked_for_those_that_offer_one_come_first_and_say_so() -> None:
+    near, far = (
+        brief("near", needs_supported={"friends": 8}),
+        brief("far", needs_supported={"health": 8}, companion=True),
+    )
+    asks = wish(companion=True)
+    assert fitting(asks, near, far) == ["far", "near"]
+    assert ["companion" in reasons(asks, one, "full") for one in (far, near)] == [True, False]
+
+
+def test_where_no_companion_is_asked_for_it_changes_nothing() -> None:
+    near, far = (
+        brief("near", needs_supported={"friends": 8}),
+        brief("far", needs_supported={"health": 8}, companion=True),
+    )
+    assert fitting(wish(), near, far) == ["near", "far"]
+    assert "companion" not in reasons(wish(), far, "full")

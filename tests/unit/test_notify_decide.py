@@ -99,9 +99,14 @@ def test_a_place_is_told_to_the_region_and_of_it_to_the_opisto_only_what_it_need
         "activity_id": "kuoro",
         "languages": ["sv", "fi"],
         "accessibility": ["step_free"],
+        "companion": False,
     }
     assert told[REGION]["organiser"] == OPISTO
     assert not {"number", "answer", "request", "given_at", "promoted"} & told[REGION].keys()
+
+
+def test_an_opisto_reads_that_a_companion_is_asked_for() -> None:
+    assert extracts(step(referral(companion=True), reserved()))[OPISTO]["companion"] is True
 
 
 def test_an_opisto_is_not_told_twice_of_the_same_place() -> None:
@@ -212,7 +217,7 @@ def test_after_erasure_only_the_last_word_is_told_and_it_says_nothing() -> None:
 
 
 def test_the_last_words_come_after_the_erasure_though_they_were_read_before_it() -> None:
-    released = happened(catalogue_events.PlaceReleased(**_about()), id_="free")
+    released = happened(catalogue_events.PlaceReleased(**_about(), reason="withdrawn"), id_="free")
     counts = referral_events.SessionCounts(attended=0, missed=0, not_recorded=0)
     closed = happened(
         referral_events.ReferralClosed(referral_id=REFERRAL, outcome="withdrawn", sessions=counts), id_="end"
@@ -239,14 +244,17 @@ def test_the_last_words_come_after_the_erasure_though_they_were_read_before_it()
     (row,) = decided.also
     assert isinstance(row, OutRow)
     told = msgspec.json.decode(row.body)
-    assert (told["id"], told["data"]) == ("free", {"referral_id": REFERRAL, "activity_id": "kuoro"})
+    assert (told["id"], told["data"]) == (
+        "free",
+        {"referral_id": REFERRAL, "activity_id": "kuoro", "reason": "withdrawn"},
+    )
 
 
 def test_a_place_that_is_held_anew_has_no_last_word() -> None:
     state: Any = referral()
     for event in (
         reserved(),
-        happened(catalogue_events.PlaceReleased(**_about())),
+        happened(catalogue_events.PlaceReleased(**_about(), reason="withdrawn")),
         reserved(given_at=NOW + timedelta(days=1)),
     ):
         state = step(state, event).state

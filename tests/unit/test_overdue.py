@@ -281,7 +281,7 @@ def _answer(referral: str, answer: int, *, free: bool = False, synthetic: bool =
     about = {"referral_id": referral, "organiser": OPISTO, "activity_id": "choir", "number": 1}
     said: dict[str, Any] = {**about, "answer": answer, "request": "chosen-1"}
     given: dict[str, Any] = {"given_at": at(1), "promoted": False, "confirm": False, "sessions": ()}
-    data = PlaceReleased(**said) if free else PlaceReserved(**said, **given)
+    data = PlaceReleased(**said, reason="moved") if free else PlaceReserved(**said, **given)
     return Event(str(uuid4()), "/service/catalogue", at(1), data, synthetic=synthetic)
 
 

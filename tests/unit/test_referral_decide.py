@@ -391,11 +391,21 @@ def test_withdrawal_wins_before_the_end_whenever_it_arrives() -> None:
 def test_what_is_told_of_a_withdrawal_is_what_is_shown_until_it_is_erased() -> None:
     life = placed().published("a", *SESSIONS, ("s3", 26)).step(recorded(21, "s1")).step(withdrawn(25))
     assert [(session.session, session.state) for session in life.view.sessions] == [("s1", "attended")]
-    assert closing(life) == {"attended": 1, "missed": 0, "not_recorded": 0}
+    assert closing(life) == {"attended": 1, "missed": 0, "told_ahead": 0, "not_recorded": 0}
     # Recorded before, it came late: the referral tells the end again, with the new figures.
-    assert closing(life.step(recorded(24, "s2", came=False))) == {"attended": 1, "missed": 1, "not_recorded": 0}
+    assert closing(life.step(recorded(24, "s2", came=False))) == {
+        "attended": 1,
+        "missed": 1,
+        "told_ahead": 0,
+        "not_recorded": 0,
+    }
     assert "ReferralClosed" not in life.step(recorded(26, "s3")).told
-    assert closing(life.step(withdrawn(27, "consent_withdrawn"))) == {"attended": 0, "missed": 0, "not_recorded": 0}
+    assert closing(life.step(withdrawn(27, "consent_withdrawn"))) == {
+        "attended": 0,
+        "missed": 0,
+        "told_ahead": 0,
+        "not_recorded": 0,
+    }
 
 
 def closing(life: "Life") -> dict[str, int]:
@@ -482,7 +492,7 @@ def test_a_stale_answer_changes_nothing() -> None:
     life = placed()
     state = life.state
     life.count = -1
-    life.answer(2, catalogue_events.PlaceReleased)
+    life.answer(2, catalogue_events.PlaceReleased, reason="moved")
     assert life.state == state
 
 

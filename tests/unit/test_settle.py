@@ -38,7 +38,7 @@ def wants(day: float, request: str = "", **fields: Any) -> Claim:
 
 def left_by(claim: Claim) -> Claim:
     """The claim of a referral that only follows from now on."""
-    return msgspec.structs.replace(claim, number=claim.number + 1, want="follow")
+    return msgspec.structs.replace(claim, number=claim.number + 1, want="follow", why="moved")
 
 
 def settled(state: Activity, freed: float = 5, now: datetime = NOW) -> tuple[Activity, list[Any]]:

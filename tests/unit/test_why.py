@@ -27,6 +27,7 @@ CODES = (
     "language:fi",
     "language:tlh",
     "accessibility:step_free",
+    "companion",
     "within_price",
     "waiting_list",
 )
@@ -45,7 +46,8 @@ def test_each_code_is_said_in_three_languages() -> None:
     said = why(CODES, 1_250, "full", BEGINS)
     assert said["fi"] == (
         "Tukee: ystävät, itsetunto. Toivottu teema: laulu. Avoin kunnan asukkaille: Tampere. Kieli: suomi, tlh. "
-        "Saavutettavuus: esteetön kulku. Täynnä: jonotuslistalle. Hinta toiveen mukainen: 12,50 €. Alkaa 9.9.2026 klo 17.00."
+        "Saavutettavuus: esteetön kulku. Joku voi tulla mukaan ensimmäiselle kerralle. Täynnä: jonotuslistalle. Hinta toiveen "
+        "mukainen: 12,50 €. Alkaa 9.9.2026 klo 17.00."
     )
     assert said["sv"].startswith(
         "Stöder: vänner, självkänsla. Önskat tema: sång. Öppen för kommunens invånare: Tammerfors."
