@@ -131,8 +131,10 @@ async def ask_link(
     return await client.post(f"/v1/referrals/{referral}/form-links", json={"phase": phase}, headers=key_of(holder))
 
 
-async def path_of_form(client: httpx.AsyncClient, phase: str = "before", holder: str = REGION) -> str:
+async def path_of_form(
+    client: httpx.AsyncClient, phase: str = "before", holder: str = REGION, *, referral: str = REFERRAL
+) -> str:
     """The path of a form's link that was asked for."""
-    response = await ask_link(client, holder, phase)
+    response = await ask_link(client, holder, phase, referral)
     assert response.status_code == 201, response.text
     return urlsplit(str(response.json()["url"])).path
