@@ -183,3 +183,10 @@ async def test_of_a_small_child_nobody_but_a_carer_answers(here: Country) -> Non
     rows = await here.doors["feedback"].store.load("feedback", [issued.referral])
     kept = msgspec.json.decode(rows[issued.referral].body)["state"]["answers"]
     assert [one["respondent"] for one in kept] == ["carer"]
+
+
+async def test_who_may_consent_at_each_age() -> None:
+    """Written out, so that the table is held against something else than itself."""
+    said = {band: CONSENT_AT.get(band, ("client",)) for band in BANDS}
+    below_18 = {"0-6": ("guardian",), "7-12": ("guardian",), "13-15": ("guardian", "both"), "16-17": ("both",)}
+    assert said == below_18 | dict.fromkeys(("18-29", "30-64", "65-74", "75-84", "85-"), ("client",))
