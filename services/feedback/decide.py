@@ -44,8 +44,8 @@ from shared.contracts import (
 from shared.contracts.envelope import Event
 from shared.contracts.heartbeat import beat_of
 from shared.contracts.issues import issue_in
-from shared.contracts.partner_kinds import ORGANISERS, REFERRERS, is_of
 from shared.contracts.participant_events import AFTERWARDS
+from shared.contracts.partner_kinds import ORGANISERS, REFERRERS, is_of
 from shared.engine.model import Decision, Follow, Rejected, Waits
 
 OWN: Final = "/service/feedback"

@@ -6,8 +6,8 @@ from typing import Literal
 import msgspec
 
 from shared.contracts.identity import derived_id
-from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.participant_events import AFTERWARDS
+from shared.contracts.partner_kinds import PARTNER_KINDS
 from shared.contracts.referral_events import ReferralOutcome
 from shared.contracts.region_events import region_of
 
