@@ -161,12 +161,17 @@ class OpistoSystem:
             data = event["data"]
             if name == "PlaceReserved":
                 self._enrol(data["referral_id"], data["activity_id"])
-            elif name == "PlaceReleased" and self.enrolled.get(data["referral_id"]) == data["activity_id"]:
+            elif name == "PlaceReleased" and self._is_to_leave(data):
                 del self.enrolled[data["referral_id"]]
             elif name.startswith("Group"):
                 self.groups.organiser_hears(self.source, name, data)
         self._record_what_is_over()
         self.groups.record(self.source)
+
+    def _is_to_leave(self, data: Mapping[str, Any]) -> bool:
+        """A loop that is closed takes nobody off the list: sessions may still be recorded."""
+        is_there = self.enrolled.get(data["referral_id"]) == data["activity_id"]
+        return is_there and data["reason"] != "loop_closed"
 
     def _enrol(self, referral_id: str, activity_id: str) -> None:
         self.enrolled[referral_id] = activity_id

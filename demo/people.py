@@ -13,8 +13,8 @@ from uuid import UUID
 from shared.contracts.region_events import CARD_FROM_AGE
 from shared.reference import DIMENSIONS, MUNICIPALITIES_OF, REGIONS, THEMES
 
-_BANDS = ("7-12", "13-15", "16-17", "18-29", "30-64", "65-74", "75-84", "85-")
-_BAND_WEIGHTS = (2, 3, 3, 14, 34, 22, 16, 6)
+_BANDS = ("0-6", "7-12", "13-15", "16-17", "18-29", "30-64", "65-74", "75-84", "85-")
+_BAND_WEIGHTS = (1, 2, 3, 3, 14, 34, 22, 16, 6)
 UNRECORDED: Final = 0.03
 """At most this share of the clients is planned to be left without records of attendance."""
 
@@ -99,9 +99,18 @@ def _wish(rng: Random, municipality: str, *, consents: bool) -> dict[str, Any]:
         "route": rng.choice(("service_guidance", "lifestyle_guidance", "clinic", "outreach")),
         "consent": {
             "recorded_on": "2026-08-31",
+            **_given_by(band),
             "scopes": ["referral", "feedback"] if consents else ["referral"],
         },
     }
+
+
+def _given_by(band: str) -> dict[str, str]:
+    """Who consented: the guardian of a child, a young person together with the guardian; else the client."""
+    youngest = int(band.partition("-")[0])
+    if youngest >= 18:
+        return {}
+    return {"given_by": "guardian" if youngest < 16 else "both"}
 
 
 def _funding(rng: Random, band: str) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_of_a_small_child_a_carer_is_asked() -> None:
     assert {one.respondents for one in asked_after(events)} == {("carer",)}
     assert [one.respondents for one in PlayedEvents(events).follow if isinstance(one, FeedbackRequested)] == [
         ("carer",),
-        ("carer", "region", "opisto"),
+        ("carer", "issuer", "organiser"),
     ]
 
 
