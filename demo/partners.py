@@ -171,7 +171,7 @@ class OpistoSystem:
     def _is_to_leave(self, data: Mapping[str, Any]) -> bool:
         """A loop that is closed takes nobody off the list: sessions may still be recorded."""
         is_there = self.enrolled.get(data["referral_id"]) == data["activity_id"]
-        return is_there and data["reason"] != "loop_closed"
+        return bool(is_there and data["reason"] != "loop_closed")
 
     def _enrol(self, referral_id: str, activity_id: str) -> None:
         self.enrolled[referral_id] = activity_id
