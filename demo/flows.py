@@ -9,9 +9,9 @@ class GuidelineFlow(NamedTuple):
     guideline: str
     what: str
     meant: int | None
-    """None: some, whose number follows from what people do."""
+    """None: as many as follow from what people do, which nobody knows beforehand."""
     came: int
 
     @property
     def is_as_meant(self) -> bool:
-        return self.came > 0 if self.meant is None else self.came == self.meant
+        return self.meant in {None, self.came}

@@ -177,7 +177,7 @@ class Post:
         """Asks a question until a service answers it. Raises `RuntimeError` where the question itself is wrong."""
         while True:
             response = await self.ask(service, path, who, **options)
-            if response is not None and response.status_code == 200:
+            if response is not None and response.is_success:
                 return response
             if response is not None and response.status_code in _WRONG:
                 raise RuntimeError(f"{service} answers {response.status_code} to {path}: {response.text[:200]}")

@@ -112,7 +112,7 @@ class Script:
             self._timetable.start(self._register(source, {"name": name, "language": "fi"}))
 
     async def _register(self, source: str, said: Mapping[str, object]) -> None:
-        await self._post.ask("partners", f"/v1/partners{source}", OPS, method="PUT", json=said)
+        await self._post.insist("partners", f"/v1/partners{source}", OPS, method="PUT", json=said)
 
     def _organisers_publish(self) -> None:
         for activity in programme(self._organisers, self._rng, self._start, self._size.activities_each):

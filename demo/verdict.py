@@ -84,9 +84,7 @@ def _does_not_add_up(
         lines.append(f"{issued} referrals were issued, the loop's terms add up to {stand}")
     if sum(course.groups.values()) != course.groups_issued or course.groups.get(MISCOUNTED):
         lines.append(f"{course.groups_issued} groups were issued, they stand as {dict(course.groups)}")
-    lines += [
-        f"{one.what}: {one.came}, meant were {one.meant or 'some'}" for one in course.flows if not one.is_as_meant
-    ]
+    lines += [f"{one.what}: {one.came}, meant were {one.meant}" for one in course.flows if not one.is_as_meant]
     more = Counter(dead) - Counter(course.letters)
     if more.total() > course.twice:
         lines += [f"dead letters {reason}: {count} more than meant" for reason, count in more.items()]
