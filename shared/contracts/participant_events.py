@@ -105,7 +105,7 @@ def _answers_to(instrument: str, items: dict[str, tuple[int, int]]) -> JsonDict:
 
 def _of_cooperation() -> JsonDict:
     """Of anything but a referral partners alone answer, afterwards, and cooperation_v1 is of nothing else."""
-    referral: JsonDict = {"properties": {"kind": {"const": "referral"}}}
+    referral: JsonDict = {"type": "object", "properties": {"kind": {"const": "referral"}}}
     return {
         "if": {"properties": {"about": referral}, "required": ["about"]},
         "then": {"properties": {"instrument": {"not": {"const": "cooperation_v1"}}}},

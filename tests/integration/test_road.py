@@ -98,6 +98,8 @@ def test_a_referral_goes_from_its_region_to_the_opisto_and_back(platform: Road) 
         "languages",
         "accessibility",
         "companion",
+        "price_cents",
+        "price_rule",
     }
 
 

@@ -55,10 +55,10 @@ def found(*faults: SeenFault, others: OtherFaults = OtherFaults(0, 0)) -> Violat
     ("pointer", "known", "says"),
     [
         ("/data/municipality", "/data/municipality", "Statistics Finland"),
-        ("/data/consent/scopes/*", "/data/consent/scopes/*", "consents to"),
+        ("/data/consent/scopes/*", "/data/consent/scopes/*", "consented to"),
         ("/data/needs/matti_virtanen", "/data/needs/*", "1 to 10"),
         ("/data/municipality/deeper", "/data/municipality", "Statistics Finland"),
-        ("/data/matti_virtanen", "/data", "refers a client"),
+        ("/data/matti_virtanen", "/data", "client is referred"),
         ("/time", "/time", "recorded the fact"),
         ("/matti_virtanen", "", ""),
         ("", "", ""),
