@@ -29,7 +29,8 @@ ABOUT_IDS: Final[Mapping[str, str]] = {
 
 def _named_so(kind: str) -> JsonDict:
     chosen: JsonDict = {"properties": {"kind": {"const": kind}}, "required": ["kind"]}
-    return {"if": chosen, "then": {"properties": {"id": {"pattern": f"^{ABOUT_IDS[kind]}$"}}}}
+    id_: JsonDict = {"type": "string", "pattern": f"^{ABOUT_IDS[kind]}$"}
+    return {"if": chosen, "then": {"properties": {"id": id_}}}
 
 
 class About(Strict):

@@ -62,7 +62,8 @@ def _given_by_age() -> list[JsonDict]:
 
 
 def _consent_by(givers: list[str | None], required: list[str]) -> JsonDict:
-    return {"properties": {"consent": {"properties": {"given_by": _one_of(givers)}, "required": [*required]}}}
+    given: JsonDict = {"type": "object", "properties": {"given_by": _one_of(givers)}, "required": [*required]}
+    return {"properties": {"consent": given}}
 
 
 def _one_of(values: list[str | None]) -> JsonDict:

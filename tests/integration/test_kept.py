@@ -50,7 +50,7 @@ def send(platform: Road, referrals: Mapping[str, Events]) -> None:
 
 
 def told(platform: Road, who: str) -> Counter[tuple[str, str]]:
-    return Counter((one["type"].split(".")[2], one["data"]["referral_id"]) for one in platform.feed(who))
+    return Counter((one["type"].split(".")[2], one["data"].get("referral_id")) for one in platform.feed(who))
 
 
 def nothing_is_lost_and_nothing_twice(platform: Road, activity: str, referrals: Mapping[str, Events]) -> None:

@@ -154,5 +154,5 @@ async def test_the_table_says_what_the_map_draws_and_both_lead_to_the_classes_of
         assert listed["/flow?sender=region&amp;to=referral"] == "1,236"
         assert 'style="' not in page, "the policy forbids it"
         classes = (await client.get("/flow?sender=region&to=referral")).text
-        assert classes.count("<tr ") - 1 == 7, "six that are declared, one that nobody declares"
+        assert classes.count("<tr ") - 1 == 8, "seven that are declared, one that nobody declares"
         assert '<option value="region" selected>' in classes
