@@ -25,7 +25,10 @@ ROLE_KINDS: Final = tuple(_NEEDS)
 
 def _kinds_need() -> list[JsonDict]:
     return [
-        {"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": {"properties": {name: {} for name in names}, "required": [*names]}}
+        {
+            "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+            "then": {"properties": {name: {} for name in names}, "required": [*names]},
+        }
         for kind, names in _NEEDS.items()
         if names
     ]
