@@ -330,7 +330,8 @@ def test_withdrawn_consent_erases_everywhere(platform: Road) -> None:
         "the opisto's feed is blank",
     )
     platform.told(OPISTO, "PlaceReleased", referral_id)
-    # A pair keeps the day on which its unit and organiser did something together; it names no referral.
+    # A pair keeps the day on which its unit and organiser did something together, and the monitor that it was told: by the
+    # names of both, and by nothing of the referral.
     platform.until(
         lambda: (
             not _found_in_stores(platform, [code.encode()])
